@@ -1,0 +1,56 @@
+# `make` lists the commands. The two that matter first: `make demo` and `make test`.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format types layers coverage bench conformance w3c compose-test soak lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+# Installs are by hash only; the project itself is installed in place, without fetching anything.
+$(VENV)/sidecar.stamp: $(BIN)/python requirements/sidecar.lock pyproject.toml
+	@echo "installing what the sidecar needs into $(VENV) (once)"
+	@$(PIP) --require-hashes -r requirements/sidecar.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/sidecar.stamp requirements/dev.lock
+	@echo "installing what the tests need into $(VENV) (once)"
+	@$(PIP) --require-hashes -r requirements/dev.lock
+	@touch $@
+
+demo: $(VENV)/sidecar.stamp ## three services, three formats, one trace (ARGS=--keep leaves it running)
+	@$(BIN)/ops-sidecar demo $(ARGS)
+
+test: $(VENV)/dev.stamp ## all tests
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: $(VENV)/dev.stamp ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/dev.stamp ## rewrite the sources in house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+coverage: $(VENV)/dev.stamp ## tests with branch coverage
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine
+	$(BIN)/coverage report
+
+lock: ## rewrite requirements/*.lock (needs uv)
+	$(LOCK) --extra sidecar --extra otlp --extra dev pyproject.toml requirements/build.in -o requirements/dev.lock
+	$(LOCK) --extra sidecar --constraint requirements/dev.lock pyproject.toml requirements/build.in -o requirements/sidecar.lock
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,34 @@
+"""Errors of our own settings and start-up. May know nothing else of the sidecar.
+
+Errors on the wire (client's fault, upstream's fault) live in `proxy.http1.errors`, next to the table that maps them to a status.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsProblem:
+    """One thing wrong in the settings: which key, which value, where it came from, what would be right."""
+
+    key: str
+    value: str
+    source: str
+    message: str
+
+    def __str__(self) -> str:
+        """One line for a terminal."""
+        return f"{self.key} = {self.value} (from {self.source}): {self.message}"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; carries every problem found, not only the first."""
+
+    def __init__(self, problems: tuple[SettingsProblem, ...]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class StartError(Exception):
+    """The sidecar cannot start although its settings are valid, for example because a port is taken."""

@@ -1,0 +1,111 @@
+"""The plan: the settings, compiled once per (re)load into what a request needs. Immutable.
+
+May know the settings and the heart. Must not know sockets, clocks or the event loop: a plan is a value.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import Literal
+
+from ops_lib.propagation import Format, Sampling
+
+Direction = Literal["inbound", "outbound"]
+Mode = Literal["translate", "participate"]
+BaggageMode = Literal["translate", "pass", "drop"]
+
+
+@dataclass(frozen=True, slots=True)
+class PropagationPlan:
+    """How context and session are read from one peer and written for another."""
+
+    extract: tuple[Format, ...]
+    inject: tuple[Format, ...]
+    mode: Mode = "translate"
+    session_inject: str = "X-Mirascope-Session-Id"
+    session_extract: tuple[str, ...] = ("X-Mirascope-Session-Id", "Mirascope-Session-Id")
+    session_bridge: bool = False  # baggage `session.id` in and out
+    baggage: BaggageMode = "translate"
+    on_defer: Sampling = Sampling.DENY  # DENY or ACCEPT
+    lossless: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen or connect: a TCP host and port, or the path of a Unix socket."""
+
+    host: str = ""
+    port: int = 0
+    unix_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """All in seconds."""
+
+    header_read_s: float = 10.0  # request head complete, else 408
+    body_read_s: float = 60.0  # longest silence inside a request body, else 408
+    idle_s: float = 75.0  # keep-alive without a request
+    connect_s: float = 5.0  # to an upstream, name look-up and TLS included, else 504
+    response_head_s: float = 60.0  # upstream's response head, else 504
+    response_body_s: float = 60.0  # longest silence inside a response body, then the connection is cut
+    tunnel_idle_s: float = 3600.0  # CONNECT and upgraded connections without a byte either way
+    queue_s: float = 5.0  # waiting for a free upstream connection, else 503
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one listener."""
+
+    request_line_bytes: int = 8 * 1024  # else 414
+    header_bytes: int = 64 * 1024  # else 431
+    header_count: int = 100  # else 431
+    body_bytes: int = 0  # else 413; 0 = no limit (bodies are streamed, never gathered)
+    connections: int = 10_000  # further ones are closed at once and counted
+    buffer_bytes: int = 64 * 1024  # high-water mark per direction and connection
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPlan:
+    """Keep-alive connections to one upstream address."""
+
+    max_connections: int = 256
+    max_idle: int = 64
+    idle_s: float = 30.0
+    max_queue: int = 1024  # requests waiting for a connection, else 503 with Retry-After
+    dns_refresh_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request to an upstream is sent to.
+
+    `address.host` may be a name (looked up, refreshed every `dns_refresh_s`), an IPv4 or IPv6 literal, or empty for a Unix socket.
+    """
+
+    scheme: Literal["http", "https"]
+    address: Address
+    tls: ssl.SSLContext | None = None  # set where scheme is https
+    server_name: str = ""  # for SNI and verification
+
+    @property
+    def authority(self) -> str:
+        """`host[:port]` as it would stand in a Host header, IPv6 in brackets, the scheme's default port left out."""
+        if self.address.unix_path:
+            return "localhost"
+        host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
+        default = 443 if self.scheme == "https" else 80
+        return host if self.address.port == default else f"{host}:{self.address.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamPlan:
+    """One upstream as seen from one listener: propagation is already merged (global < listener < upstream)."""
+
+    name: str  # metric label; "app" on the inbound listener, "other" for hosts that no upstream names
+    target: Target | None  # None: send to the authority that the request names (plain http)
+    propagation: PropagationPlan
+    timeouts: Timeouts = Timeouts()
+    pool: PoolPlan = PoolPlan()
+    preserve_host: bool = True  # False: Host becomes target.authority
