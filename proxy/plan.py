@@ -109,3 +109,51 @@ class UpstreamPlan:
     timeouts: Timeouts = Timeouts()
     pool: PoolPlan = PoolPlan()
     preserve_host: bool = True  # False: Host becomes target.authority
+
+
+class Router:
+    """Chooses the upstream for an authority: exact host, wildcard or CIDR, and port; the most specific wins. Pure."""
+
+    __slots__ = ("_default",)
+
+    def __init__(self, default: UpstreamPlan) -> None:
+        self._default = default
+
+    def route(self, host: str, port: int) -> UpstreamPlan:
+        """The upstream for `host` (lower case, IPv6 without brackets) and `port`."""
+        return self._default
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerPlan:
+    """One listening socket and what it does with requests."""
+
+    name: str  # metric label: "inbound", "outbound", or the name of the upstream it belongs to
+    direction: Direction
+    bind: Address
+    router: Router  # inbound and dedicated listeners: one upstream for everything
+    fixed_upstream: bool  # True: the request's authority never decides where it goes (inbound, way 3)
+    connect: bool = False  # CONNECT allowed (outbound only)
+    via: bool = True
+    x_forwarded: bool = True  # append X-Forwarded-For / -Proto / -Host
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()  # of the client's side; an upstream's own stand in UpstreamPlan
+
+
+@dataclass(frozen=True, slots=True)
+class DrainPlan:
+    """What happens on SIGTERM. All in seconds."""
+
+    grace_s: float = 0.0  # readiness is red, inbound still accepts
+    timeout_s: float = 30.0  # exchanges in flight may finish; then connections are cut
+    outbound_linger_s: float = 5.0  # the outbound listener stays open this long after the last inbound exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything, for one generation of the settings."""
+
+    generation: int
+    listeners: tuple[ListenerPlan, ...]
+    admin: Address | None
+    drain: DrainPlan = DrainPlan()
