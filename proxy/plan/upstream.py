@@ -1,6 +1,6 @@
-"""The plan: the settings, compiled once per (re)load into what a request needs. Immutable.
+"""Values of a plan: one upstream, where it is and how it is spoken to. Immutable.
 
-May know the settings and the heart. Must not know sockets, clocks or the event loop: a plan is a value.
+May know the heart. Must not know sockets, clocks or the event loop: a plan is a value.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Literal
 
 from ops_lib.propagation import Format, Sampling
 
-Direction = Literal["inbound", "outbound"]
 Mode = Literal["translate", "participate"]
 BaggageMode = Literal["translate", "pass", "drop"]
 
@@ -52,18 +51,6 @@ class Timeouts:
     response_body_s: float = 60.0  # longest silence inside a response body, then the connection is cut
     tunnel_idle_s: float = 3600.0  # CONNECT and upgraded connections without a byte either way
     queue_s: float = 5.0  # waiting for a free upstream connection, else 503
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Of one listener."""
-
-    request_line_bytes: int = 8 * 1024  # else 414
-    header_bytes: int = 64 * 1024  # else 431
-    header_count: int = 100  # else 431
-    body_bytes: int = 0  # else 413; 0 = no limit (bodies are streamed, never gathered)
-    connections: int = 10_000  # further ones are closed at once and counted
-    buffer_bytes: int = 64 * 1024  # high-water mark per direction and connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,51 +96,3 @@ class UpstreamPlan:
     timeouts: Timeouts = Timeouts()
     pool: PoolPlan = PoolPlan()
     preserve_host: bool = True  # False: Host becomes target.authority
-
-
-class Router:
-    """Chooses the upstream for an authority: exact host, wildcard or CIDR, and port; the most specific wins. Pure."""
-
-    __slots__ = ("_default",)
-
-    def __init__(self, default: UpstreamPlan) -> None:
-        self._default = default
-
-    def route(self, host: str, port: int) -> UpstreamPlan:
-        """The upstream for `host` (lower case, IPv6 without brackets) and `port`."""
-        return self._default
-
-
-@dataclass(frozen=True, slots=True)
-class ListenerPlan:
-    """One listening socket and what it does with requests."""
-
-    name: str  # metric label: "inbound", "outbound", or the name of the upstream it belongs to
-    direction: Direction
-    bind: Address
-    router: Router  # inbound and dedicated listeners: one upstream for everything
-    fixed_upstream: bool  # True: the request's authority never decides where it goes (inbound, way 3)
-    connect: bool = False  # CONNECT allowed (outbound only)
-    via: bool = True
-    x_forwarded: bool = True  # append X-Forwarded-For / -Proto / -Host
-    limits: Limits = Limits()
-    timeouts: Timeouts = Timeouts()  # of the client's side; an upstream's own stand in UpstreamPlan
-
-
-@dataclass(frozen=True, slots=True)
-class DrainPlan:
-    """What happens on SIGTERM. All in seconds."""
-
-    grace_s: float = 0.0  # readiness is red, inbound still accepts
-    timeout_s: float = 30.0  # exchanges in flight may finish; then connections are cut
-    outbound_linger_s: float = 5.0  # the outbound listener stays open this long after the last inbound exchange
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything, for one generation of the settings."""
-
-    generation: int
-    listeners: tuple[ListenerPlan, ...]
-    admin: Address | None
-    drain: DrainPlan = DrainPlan()

@@ -1,0 +1,34 @@
+"""The plan: the settings, compiled once per (re)load into what a request needs. Immutable.
+
+`compile` makes it from the settings; everything else here is values. No sockets, clocks or event loop: a plan is a value.
+"""
+
+from proxy.plan.listener import Direction, DrainPlan, Limits, ListenerPlan, Plan
+from proxy.plan.router import Router
+from proxy.plan.upstream import (
+    Address,
+    BaggageMode,
+    Mode,
+    PoolPlan,
+    PropagationPlan,
+    Target,
+    Timeouts,
+    UpstreamPlan,
+)
+
+__all__ = [
+    "Address",
+    "BaggageMode",
+    "Direction",
+    "DrainPlan",
+    "Limits",
+    "ListenerPlan",
+    "Mode",
+    "Plan",
+    "PoolPlan",
+    "PropagationPlan",
+    "Router",
+    "Target",
+    "Timeouts",
+    "UpstreamPlan",
+]

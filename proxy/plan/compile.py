@@ -1,0 +1,170 @@
+"""Settings -> Plan. What is said once for all, for a listener and for an upstream comes together here, key by key.
+
+May know the settings and the plan's values. Must not know sockets, clocks or the event loop. Compiling opens no connection;
+it reads the certificates that a tls section names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ops_lib.propagation import Sampling
+from proxy.plan.listener import DrainPlan, Limits, ListenerPlan, Plan
+from proxy.plan.router import Router
+from proxy.plan.tls import tls_context
+from proxy.plan.upstream import Address, PoolPlan, PropagationPlan, Target, Timeouts, UpstreamPlan
+from proxy.settings.models import (
+    ForwardingSettings,
+    LimitSettings,
+    OutboundSettings,
+    PoolSettings,
+    PropagationSettings,
+    Settings,
+    TimeoutSettings,
+    TlsSettings,
+    UpstreamSettings,
+)
+from proxy.settings.values import Endpoint, TargetUrl
+
+TlsFactory = Callable[[TlsSettings], "object"]
+
+
+class Sections(NamedTuple):
+    """The sections that are laid over each other: global < listener < upstream."""
+
+    propagation: PropagationSettings
+    limits: LimitSettings
+    timeouts: TimeoutSettings
+    pool: PoolSettings
+    forwarding: ForwardingSettings
+
+    def over(self, *others: Sections) -> Sections:
+        """These sections, with those of `others` laid over them in turn."""
+        merged = self
+        for other in others:
+            merged = Sections(
+                merged.propagation.merge(other.propagation),
+                merged.limits.merge(other.limits),
+                merged.timeouts.merge(other.timeouts),
+                merged.pool.merge(other.pool),
+                merged.forwarding.merge(other.forwarding),
+            )
+        return merged
+
+    def propagation_plan(self) -> PropagationPlan:
+        """The plan's value of it."""
+        return PropagationPlan(
+            extract=self.propagation.extract,
+            inject=self.propagation.inject,
+            mode=self.propagation.mode,
+            session_inject=self.propagation.session.inject,
+            session_extract=self.propagation.session.extract,
+            session_bridge=self.propagation.session.bridge,
+            baggage=self.propagation.baggage,
+            on_defer=Sampling.ACCEPT if self.propagation.on_defer == "accept" else Sampling.DENY,
+            lossless=self.propagation.lossless,
+        )
+
+    def listener_timeouts(self) -> Timeouts:
+        """The plan's value of the timeouts."""
+        return Timeouts(**self.timeouts.model_dump())
+
+
+def _sections(section: Settings | OutboundSettings | UpstreamSettings) -> Sections:
+    return Sections(section.propagation, section.limits, section.timeouts, section.pool, section.forwarding)
+
+
+def _address(endpoint: Endpoint) -> Address:
+    return Address(endpoint.host, endpoint.port, endpoint.unix_path)
+
+
+def compile_plan(settings: Settings, generation: int) -> Plan:
+    """The plan of valid settings. Raises OSError where a certificate file has gone since the settings were checked."""
+    everywhere = _sections(settings)
+    listeners = []
+    if settings.inbound.listen is not None:
+        listeners.append(_inbound(settings, everywhere, settings.inbound.listen))
+    outbound = everywhere.over(_sections(settings.outbound))
+    upstreams = [(upstream, _upstream(upstream, outbound)) for upstream in settings.upstreams]
+    if settings.outbound.listen is not None:
+        other = UpstreamPlan("other", None, outbound.propagation_plan(), outbound.listener_timeouts(), _pool(outbound))
+        routes = [(pattern, plan) for upstream, plan in upstreams for pattern in upstream.match]
+        listeners.append(
+            _listener("outbound", settings.outbound.listen, Router(other, routes), outbound, connect=settings.outbound.connect)
+        )
+    for upstream, plan in upstreams:
+        if upstream.listen is not None:
+            own = outbound.over(_sections(upstream))
+            listeners.append(_listener(upstream.name, upstream.listen, Router(plan), own, fixed=True))
+    return Plan(
+        generation=generation,
+        listeners=tuple(listeners),
+        admin=_address(settings.admin.listen) if settings.admin.listen is not None else None,
+        drain=DrainPlan(**settings.drain.model_dump()),
+    )
+
+
+def _inbound(settings: Settings, everywhere: Sections, listen: Endpoint) -> ListenerPlan:
+    inbound = settings.inbound
+    sections = everywhere.over(_sections_inbound(settings))
+    app = UpstreamPlan(
+        name="app",
+        target=_target(inbound.app, inbound.tls),
+        propagation=sections.propagation_plan(),
+        timeouts=sections.listener_timeouts(),
+        pool=_pool(sections),
+        preserve_host=inbound.host == "preserve",
+    )
+    return ListenerPlan(
+        name="inbound",
+        direction="inbound",
+        bind=_address(listen),
+        router=Router(app),
+        fixed_upstream=True,
+        via=sections.forwarding.via,
+        x_forwarded=sections.forwarding.x_forwarded,
+        limits=Limits(**sections.limits.model_dump()),
+        timeouts=sections.listener_timeouts(),
+    )
+
+
+def _sections_inbound(settings: Settings) -> Sections:
+    inbound = settings.inbound
+    return Sections(inbound.propagation, inbound.limits, inbound.timeouts, inbound.pool, inbound.forwarding)
+
+
+def _listener(name: str, listen: Endpoint, router: Router, sections: Sections, *, connect: bool = False, fixed: bool = False) -> ListenerPlan:
+    return ListenerPlan(
+        name=name,
+        direction="outbound",
+        bind=_address(listen),
+        router=router,
+        fixed_upstream=fixed,
+        connect=connect,
+        via=sections.forwarding.via,
+        x_forwarded=sections.forwarding.x_forwarded,
+        limits=Limits(**sections.limits.model_dump()),
+        timeouts=sections.listener_timeouts(),
+    )
+
+
+def _upstream(upstream: UpstreamSettings, outbound: Sections) -> UpstreamPlan:
+    sections = outbound.over(_sections(upstream))
+    return UpstreamPlan(
+        name=upstream.name,
+        target=_target(upstream.target, upstream.tls) if upstream.target is not None else None,
+        propagation=sections.propagation_plan(),
+        timeouts=sections.listener_timeouts(),
+        pool=_pool(sections),
+        preserve_host=upstream.host == "preserve",
+    )
+
+
+def _pool(sections: Sections) -> PoolPlan:
+    return PoolPlan(**sections.pool.model_dump())
+
+
+def _target(url: TargetUrl, tls: TlsSettings) -> Target:
+    context = tls_context(tls) if url.scheme == "https" else None
+    return Target(url.scheme, _address(url.endpoint), context, tls.server_name or url.endpoint.host if context else "")

@@ -1,0 +1,61 @@
+"""Values of a plan: the listeners, and the plan itself. Immutable.
+
+May know the upstreams and the router. Must not know sockets, clocks or the event loop: a plan is a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from proxy.plan.router import Router
+from proxy.plan.upstream import Address, Timeouts
+
+Direction = Literal["inbound", "outbound"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one listener."""
+
+    request_line_bytes: int = 8 * 1024  # else 414
+    header_bytes: int = 64 * 1024  # else 431
+    header_count: int = 100  # else 431
+    body_bytes: int = 0  # else 413; 0 = no limit (bodies are streamed, never gathered)
+    connections: int = 10_000  # further ones are closed at once and counted
+    buffer_bytes: int = 64 * 1024  # high-water mark per direction and connection
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerPlan:
+    """One listening socket and what it does with requests."""
+
+    name: str  # metric label: "inbound", "outbound", or the name of the upstream it belongs to
+    direction: Direction
+    bind: Address
+    router: Router  # inbound and dedicated listeners: one upstream for everything
+    fixed_upstream: bool  # True: the request's authority never decides where it goes (inbound, way 3)
+    connect: bool = False  # CONNECT allowed (outbound only)
+    via: bool = True
+    x_forwarded: bool = True  # append X-Forwarded-For / -Proto / -Host
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()  # of the client's side; an upstream's own stand in UpstreamPlan
+
+
+@dataclass(frozen=True, slots=True)
+class DrainPlan:
+    """What happens on SIGTERM. All in seconds."""
+
+    grace_s: float = 0.0  # readiness is red, inbound still accepts
+    timeout_s: float = 30.0  # exchanges in flight may finish; then connections are cut
+    outbound_linger_s: float = 5.0  # the outbound listener stays open this long after the last inbound exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything, for one generation of the settings."""
+
+    generation: int
+    listeners: tuple[ListenerPlan, ...]
+    admin: Address | None
+    drain: DrainPlan = DrainPlan()

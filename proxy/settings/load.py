@@ -1,0 +1,106 @@
+"""Reads the settings: file < environment < flags. The only reader of files and environment variables in the sidecar.
+
+May know the layers, the models and the checks. Must not know what the settings are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import ValidationError
+
+from proxy.errors import SettingsError, SettingsProblem
+from proxy.settings.checks import check
+from proxy.settings.layers import CONFIG_VARIABLE, Flag, Layer, env_layer, file_layer, flag_layer, propagator_layer
+from proxy.settings.models import Settings
+from proxy.settings.problems import describe
+from proxy.settings.yaml_file import Path
+
+_FILE_LIMIT_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Valid settings, the file that they came from (if any), and the source of every path that somebody set."""
+
+    settings: Settings
+    file: FilePath | None
+    sources: Mapping[Path, str]
+
+    def source(self, *paths: Path) -> str:
+        """Who set the first of `paths` that anybody set (or a section around it); `default` where nobody did."""
+        for path in paths:
+            for length in range(len(path), 0, -1):
+                if path[:length] in self.sources:
+                    return self.sources[path[:length]]
+        return "default"
+
+
+def load(file: FilePath | None = None, *, environ: Mapping[str, str], flags: Sequence[Flag] = ()) -> Loaded:
+    """The settings from `file` (else from where OPS_SIDECAR_CONFIG points, else no file), `environ` and `flags`.
+
+    Raises SettingsError with every problem found.
+    """
+    named_by = "--config"
+    if file is None and environ.get(CONFIG_VARIABLE):
+        file, named_by = FilePath(environ[CONFIG_VARIABLE]), f"environment variable {CONFIG_VARIABLE}"
+    text = _read(file, named_by) if file is not None else ""
+    from_file = file_layer(text, str(file))
+    from_env = env_layer(environ, from_file)
+    layers = [flag_layer(flags, from_env, from_file), from_env, from_file, propagator_layer(environ)]
+    return Loaded(_validate(layers), file, _sources(layers))
+
+
+def _read(file: FilePath, named_by: str) -> str:
+    def failed(message: str) -> SettingsError:
+        return SettingsError((SettingsProblem("config", str(file), named_by, message),))
+
+    try:
+        raw = file.read_bytes() if file.stat().st_size <= _FILE_LIMIT_BYTES else None
+    except OSError as error:
+        raise failed(f"cannot read the file: {error.strerror}") from None
+    if raw is None:
+        raise failed(f"the file is larger than {_FILE_LIMIT_BYTES} bytes")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise failed(f"the file is no UTF-8 text (byte {error.start})") from None
+
+
+def _sources(layers: Sequence[Layer]) -> dict[Path, str]:
+    """The source of every path; of the strongest layer that set it."""
+    merged: dict[Path, str] = {}
+    for layer in reversed(layers):
+        for path in layer.sources:
+            for known in [known for known in merged if known[: len(path)] == path and len(known) > len(path)]:
+                if not isinstance(_at(layer.data, path), dict):  # a list or a value replaces all that stood below it
+                    del merged[known]
+        merged.update(layer.sources)
+    return merged
+
+
+def _at(data: Any, path: Path) -> Any:
+    for step in path:
+        if isinstance(data, list):
+            data = data[int(step)] if step.isdecimal() and int(step) < len(data) else None
+        else:
+            data = data.get(step) if isinstance(data, dict) else None
+    return data
+
+
+def _validate(layers: Sequence[Layer]) -> Settings:
+    problems = [problem for layer in layers for problem in layer.problems]
+    sources = _sources(layers)
+    settings = None
+    try:
+        settings = Settings(layers=[layer.data for layer in layers])
+    except ValidationError as error:
+        problems += describe(error, sources)
+    if settings is not None:
+        problems += check(settings, sources)
+    if problems or settings is None:
+        raise SettingsError(tuple(dict.fromkeys(problems)))
+    return settings

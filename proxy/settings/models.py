@@ -1,0 +1,293 @@
+"""The shape of the settings: every key, its type and its default. The reference for people is docs/settings.md.
+
+May know pydantic and the parsers of `values`. Must not read files or the environment (that is `load`), and must not
+look from one key to another (that is `checks`).
+
+A section inside a listener or an upstream (`inbound.propagation`, ...) has the same class as the global one: what counts
+there is `model_fields_set`, the keys that somebody wrote; `merge` lays them over the wider section.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ops_lib.propagation import FORMATS, Format, parse_formats
+from proxy.settings.values import (
+    Endpoint,
+    HostPattern,
+    TargetUrl,
+    parse_bytes,
+    parse_count,
+    parse_header_name,
+    parse_listen,
+    parse_pattern,
+    parse_seconds,
+    parse_target,
+)
+
+SectionT = TypeVar("SectionT", bound="Section")
+
+
+def _split(value: object) -> object:
+    """A list written as text (environment, flag): `a,b` or `[a, b]`; a single item that is no text stays alone."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text.startswith("[") and text.endswith("]"):
+        try:
+            return yaml.safe_load(text)
+        except yaml.YAMLError:
+            pass
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _formats(value: object) -> tuple[Format, ...]:
+    items = _split(value)
+    if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
+        raise ValueError("expected a list of formats: tracecontext, b3, b3multi, jaeger, or composite for all four")
+    if not items:
+        raise ValueError("expected at least one format: tracecontext, b3, b3multi, jaeger, or composite for all four")
+    return parse_formats(list(items))
+
+
+def _within(parse: Callable[[object], float], low: float, high: float, unit: str) -> Callable[[object], Any]:
+    """`parse`, and the number must lie from `low` to `high`."""
+
+    def check(value: object) -> float:
+        number = parse(value)
+        if not low <= number <= high:
+            raise ValueError(f"expected {low:g} to {high:g}{unit}")
+        return number
+
+    return check
+
+
+Listen = Annotated[Endpoint | None, PlainValidator(parse_listen)]
+Target = Annotated[TargetUrl, PlainValidator(parse_target)]
+Pattern = Annotated[HostPattern, PlainValidator(parse_pattern)]
+Formats = Annotated[tuple[Format, ...], PlainValidator(_formats)]
+HeaderName = Annotated[str, PlainValidator(parse_header_name)]
+HeaderNames = Annotated[tuple[HeaderName, ...], BeforeValidator(_split)]
+Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_split)]
+Seconds = Annotated[float, PlainValidator(_within(parse_seconds, 0.001, 86400 * 7, " s"))]
+SecondsOrZero = Annotated[float, PlainValidator(_within(parse_seconds, 0, 86400 * 7, " s"))]
+Bytes = Annotated[int, PlainValidator(_within(parse_bytes, 256, 2**30, " bytes"))]
+BytesOrZero = Annotated[int, PlainValidator(_within(parse_bytes, 0, 2**60, " bytes"))]
+Count = Annotated[int, PlainValidator(_within(parse_count, 1, 1_000_000, ""))]
+CountOrZero = Annotated[int, PlainValidator(_within(parse_count, 0, 1_000_000, ""))]
+
+
+class Section(BaseModel):
+    """A group of keys. Unknown ones are an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_text(cls, value: object) -> object:
+        """A whole section written as text (environment, flag) is YAML in braces; nothing after the key means no keys."""
+        if value is None:
+            return {}
+        if isinstance(value, str) and value.strip().startswith("{"):
+            try:
+                return yaml.safe_load(value)
+            except yaml.YAMLError:
+                return value
+        return value
+
+    def merge(self: SectionT, over: SectionT) -> SectionT:
+        """This section with the keys that `over` sets laid over it, section by section."""
+        update: dict[str, Any] = {}
+        for key in over.model_fields_set:
+            mine, theirs = getattr(self, key), getattr(over, key)
+            update[key] = mine.merge(theirs) if isinstance(mine, Section) else theirs
+        return self.model_copy(update=update)
+
+
+class SessionSettings(Section):
+    """The session's header names."""
+
+    inject: HeaderName = "X-Mirascope-Session-Id"
+    extract: HeaderNames = ("X-Mirascope-Session-Id", "Mirascope-Session-Id")
+    bridge: bool = False
+
+
+class PropagationSettings(Section):
+    """How context and session are read and written."""
+
+    extract: Formats = FORMATS
+    inject: Formats = (Format.TRACECONTEXT,)
+    mode: Literal["translate", "participate"] = "translate"
+    session: SessionSettings = SessionSettings()
+    baggage: Literal["translate", "pass", "drop"] = "translate"
+    on_defer: Literal["deny", "accept"] = "deny"
+    lossless: bool = True
+
+
+class TlsSettings(Section):
+    """Towards an https target."""
+
+    ca_file: str | None = None  # None: the system's certificates
+    verify: bool = True
+    server_name: str | None = None  # None: the target's host
+
+
+class LimitSettings(Section):
+    """Of one listener."""
+
+    request_line_bytes: Bytes = 8 * 1024
+    header_bytes: Bytes = 64 * 1024
+    header_count: Count = 100
+    body_bytes: BytesOrZero = 0  # 0: no limit
+    connections: Count = 10_000
+    buffer_bytes: Bytes = 64 * 1024
+
+
+class TimeoutSettings(Section):
+    """All in seconds."""
+
+    header_read_s: Seconds = 10.0
+    body_read_s: Seconds = 60.0
+    idle_s: Seconds = 75.0
+    connect_s: Seconds = 5.0
+    response_head_s: Seconds = 60.0
+    response_body_s: Seconds = 60.0
+    tunnel_idle_s: Seconds = 3600.0
+    queue_s: Seconds = 5.0
+
+
+class PoolSettings(Section):
+    """Keep-alive connections to one upstream address."""
+
+    max_connections: Count = 256
+    max_idle: CountOrZero = 64
+    idle_s: Seconds = 30.0
+    max_queue: CountOrZero = 1024
+    dns_refresh_s: Seconds = 30.0
+
+
+class ForwardingSettings(Section):
+    """What the sidecar says of itself in the requests that it passes on."""
+
+    via: bool = True
+    x_forwarded: bool = True
+
+
+class InboundSettings(Section):
+    """Callers -> the app."""
+
+    listen: Listen = Endpoint("0.0.0.0", 9080)
+    app: Target = TargetUrl("http", Endpoint("127.0.0.1", 8080))
+    host: Literal["preserve", "target"] = "preserve"
+    tls: TlsSettings = TlsSettings()
+    propagation: PropagationSettings = PropagationSettings()
+    limits: LimitSettings = LimitSettings()
+    timeouts: TimeoutSettings = TimeoutSettings()
+    pool: PoolSettings = PoolSettings()
+    forwarding: ForwardingSettings = ForwardingSettings()
+
+
+class OutboundSettings(Section):
+    """The app -> other services."""
+
+    listen: Listen = Endpoint("127.0.0.1", 9081)
+    connect: bool = True
+    propagation: PropagationSettings = PropagationSettings()
+    limits: LimitSettings = LimitSettings()
+    timeouts: TimeoutSettings = TimeoutSettings()
+    pool: PoolSettings = PoolSettings()
+    forwarding: ForwardingSettings = ForwardingSettings()
+
+
+class UpstreamSettings(Section):
+    """One other service."""
+
+    name: str
+    match: Patterns = ()
+    target: Target | None = None  # None: where the request says
+    listen: Listen = None
+    host: Literal["preserve", "target"] = "preserve"
+    tls: TlsSettings = TlsSettings()
+    propagation: PropagationSettings = PropagationSettings()
+    limits: LimitSettings = LimitSettings()  # of its own listener
+    timeouts: TimeoutSettings = TimeoutSettings()
+    pool: PoolSettings = PoolSettings()
+    forwarding: ForwardingSettings = ForwardingSettings()  # of its own listener
+
+
+class AdminSettings(Section):
+    """Health and metrics."""
+
+    listen: Listen = Endpoint("127.0.0.1", 9082)
+
+
+class DrainSettings(Section):
+    """What happens on SIGTERM. All in seconds."""
+
+    grace_s: SecondsOrZero = 0.0
+    timeout_s: SecondsOrZero = 30.0
+    outbound_linger_s: SecondsOrZero = 5.0
+
+
+class LogSettings(Section):
+    """What is written where: the log to standard error, the access log to standard output."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+    access: Literal["off", "text", "json"] = "off"
+    queue_lines: Count = 10_000
+
+
+class ReloadSettings(Section):
+    """When the settings are read anew."""
+
+    watch: bool = True
+    interval_s: Seconds = 1.0
+
+
+class Settings(BaseSettings):
+    """All of it. Build it with `proxy.settings.load`; `Settings()` alone is the defaults."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    propagation: PropagationSettings = PropagationSettings()
+    inbound: InboundSettings = InboundSettings()
+    outbound: OutboundSettings = OutboundSettings()
+    upstreams: tuple[UpstreamSettings, ...] = ()
+    admin: AdminSettings = AdminSettings()
+    limits: LimitSettings = LimitSettings()
+    timeouts: TimeoutSettings = TimeoutSettings()
+    pool: PoolSettings = PoolSettings()
+    drain: DrainSettings = DrainSettings()
+    forwarding: ForwardingSettings = ForwardingSettings()
+    log: LogSettings = LogSettings()
+    reload: ReloadSettings = ReloadSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: object
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only the layers that `load` hands in, the strongest first: pydantic-settings reads nothing by itself."""
+        layers = getattr(init_settings, "init_kwargs", {}).get("layers", ())
+        return tuple(_LayerSource(settings_cls, data) for data in layers)
+
+
+class _LayerSource(PydanticBaseSettingsSource):
+    """One layer (flags, environment, file, ...) as pydantic-settings wants to see it."""
+
+    def __init__(self, settings_cls: type[BaseSettings], data: dict[str, Any]) -> None:
+        super().__init__(settings_cls)
+        self._data = data
+
+    def get_field_value(self, field: object, field_name: str) -> tuple[Any, str, bool]:
+        """One top-level key (unused: `__call__` gives the whole layer)."""
+        return self._data.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """The whole layer."""
+        return self._data

@@ -1,0 +1,131 @@
+"""Turns pydantic's errors into ours: key, value, source, and what would be right. Pure.
+
+May know the models (to say which keys exist). Must not show secrets.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from proxy.errors import SettingsProblem
+from proxy.settings.models import Settings
+from proxy.settings.yaml_file import Path
+
+_SECRET_KEY = re.compile(r"password|passwd|secret|token|credential|api_?key|private", re.IGNORECASE)
+_SECRET_IN_URL = re.compile(r"(//)[^/@\s]*@")
+
+
+def shown(path: Path, value: object) -> str:
+    """`value` as a terminal may see it: short, in one line, without secrets."""
+    if path and _SECRET_KEY.search(path[-1]):
+        return "(hidden)"
+    text = value if isinstance(value, str) else repr(value)
+    if isinstance(value, (dict, list)) and _SECRET_KEY.search(text):
+        return "(hidden)"
+    text = _SECRET_IN_URL.sub(r"\1(hidden)@", text)
+    text = "".join(char if char.isprintable() else "?" for char in text)
+    return f"{text[:80]}..." if len(text) > 80 else text
+
+
+def source_of(path: Path, sources: Mapping[Path, str]) -> str:
+    """Who set `path`: itself, else the nearest section around it, else a key inside it."""
+    for length in range(len(path), 0, -1):
+        if path[:length] in sources:
+            return sources[path[:length]]
+    inside = [source for known, source in sources.items() if known[: len(path)] == path]
+    return inside[0] if inside else "default"
+
+
+def describe(error: ValidationError, sources: Mapping[Path, str]) -> list[SettingsProblem]:
+    """One problem per error of pydantic's."""
+    return [_problem(detail, sources) for detail in error.errors(include_url=False)]
+
+
+def _problem(detail: ErrorDetails, sources: Mapping[Path, str]) -> SettingsProblem:
+    path = tuple(str(step) for step in detail["loc"])
+    value = detail["input"]
+    kind = detail["type"]
+    context: dict[str, Any] = detail.get("ctx", {})
+    if kind == "missing":
+        return SettingsProblem(".".join(path), "(missing)", source_of(path, sources), "this key is needed")
+    if kind == "extra_forbidden":
+        message = unknown_key(path)
+    elif kind == "literal_error":
+        words = re.findall(r"'([^']*)'", context["expected"])
+        message = f"expected {', '.join(words[:-1])} or {words[-1]}" + _meant(str(value), words)
+    elif kind.startswith("bool"):
+        message = "expected true or false"
+    elif kind in ("model_type", "model_attributes_type", "dict_type"):
+        message = f"expected a section with the keys {', '.join(keys_at(path))}"
+    elif kind in ("tuple_type", "list_type"):
+        message = "expected a list"
+    elif kind == "string_type":
+        message = "expected text"
+    else:
+        message = str(context.get("error", detail["msg"]))
+    return SettingsProblem(".".join(path), shown(path, value), source_of(path, sources), message)
+
+
+def unknown_key(path: Path) -> str:
+    """What to say of a key that does not exist."""
+    known = keys_at(path[:-1])
+    everywhere = [dotted for dotted in all_keys() if dotted.rsplit(".", 1)[-1] == path[-1]]
+    meant = _meant(path[-1], known)
+    if not meant and everywhere:
+        meant = f"; did you mean {everywhere[0]}?"
+    where = f" in {'.'.join(path[:-1])}" if len(path) > 1 else ""
+    return f"unknown key{meant}" if meant else f"unknown key; the keys{where} are {', '.join(known)}"
+
+
+def _meant(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def model_at(path: Path) -> type[BaseModel] | None:
+    """The section that `path` leads to, or None where there is none."""
+    model: type[BaseModel] = Settings
+    for step in path:
+        if step.isdecimal():
+            continue
+        known = model.model_fields.get(step)
+        inner = _section(known.annotation) if known else None
+        if inner is None:
+            return None
+        model = inner
+    return model
+
+
+def _section(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in typing.get_args(annotation) if (found := _section(part))), None)
+
+
+def keys_at(path: Path) -> list[str]:
+    """The keys of the section at `path`."""
+    model = model_at(path)
+    return list(model.model_fields) if model else []
+
+
+def all_keys() -> list[str]:
+    """Every key, dotted; those of an upstream as `upstreams.N.key`."""
+    found: list[str] = []
+
+    def walk(model: type[BaseModel], prefix: str) -> None:
+        for name, known in model.model_fields.items():
+            inner = _section(known.annotation)
+            if inner is None:
+                found.append(prefix + name)
+            else:
+                walk(inner, f"{prefix}{name}.N." if name == "upstreams" else f"{prefix}{name}.")
+
+    walk(Settings, "")
+    return found

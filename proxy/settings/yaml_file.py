@@ -1,0 +1,133 @@
+"""A YAML text as plain values, with the line of every key. Pure: the text comes in as an argument.
+
+Reads the core schema of YAML 1.2, not 1.1: `off`, `no` and `on` are text, `12:30` is no number, `2026-01-01` is no date.
+A key given twice is an error, where PyYAML would keep the last in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from proxy.errors import SettingsProblem
+
+Path = tuple[str, ...]
+_MAX_DEPTH = 32
+
+
+@dataclass(slots=True)
+class YamlText:
+    """What a file says: its values, the 1-based line of every path, and what is wrong with it."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    lines: dict[Path, int] = field(default_factory=dict)
+    problems: list[SettingsProblem] = field(default_factory=list)
+
+
+class _Loader(yaml.SafeLoader):
+    """The core schema's implicit types only (YAML 1.2, section 10.3.2)."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own attribute
+
+
+for _tag, _pattern, _first in (
+    ("null", r"(?:~|null|Null|NULL|)\Z", ["~", "n", "N", ""]),
+    ("bool", r"(?:true|True|TRUE|false|False|FALSE)\Z", list("tTfF")),
+    ("int", r"[-+]?[0-9]+\Z", list("-+0123456789")),
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z", list("-+.0123456789")),
+    ("merge", r"<<\Z", ["<"]),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
+
+
+def read_yaml(text: str, name: str) -> YamlText:
+    """Read `text`, the contents of the file `name` (used in sources only). Problems are collected, nothing is raised."""
+    result = YamlText()
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+        shown = _line(text, mark.line) if mark else ""
+        result.problems.append(SettingsProblem("(yaml)", shown, where, f"no valid YAML: {error.problem or error.context}"))
+        return result
+    except yaml.YAMLError as error:
+        result.problems.append(SettingsProblem("(yaml)", "", name, f"no valid YAML: {str(error).splitlines()[0]}"))
+        return result
+    finally:
+        loader.dispose()
+    if node is None:
+        return result
+    if not isinstance(node, yaml.MappingNode):
+        where = f"{name}:{node.start_mark.line + 1}"
+        message = "expected keys with values, such as `inbound: {listen: ...}`"
+        result.problems.append(SettingsProblem("(yaml)", _line(text, node.start_mark.line), where, message))
+        return result
+    result.data = _Reader(result, name).mapping(node, (), 0)
+    return result
+
+
+def _line(text: str, number: int) -> str:
+    lines = text.splitlines()
+    return lines[number].strip()[:80] if number < len(lines) else ""
+
+
+class _Reader:
+    """Turns nodes into values, noting lines and problems in one YamlText."""
+
+    def __init__(self, result: YamlText, name: str) -> None:
+        self._result = result
+        self._name = name
+        self._scalars = yaml.constructor.SafeConstructor()
+
+    def _problem(self, path: Path, value: str, node: yaml.Node, message: str) -> None:
+        source = f"{self._name}:{node.start_mark.line + 1}"
+        self._result.problems.append(SettingsProblem(".".join(path) or "(yaml)", value, source, message))
+
+    def mapping(self, node: yaml.MappingNode, path: Path, depth: int) -> dict[str, Any]:
+        """A mapping; `<<` merges another one in, weaker than the keys beside it."""
+        data: dict[str, Any] = {}
+        seen: set[str] = set()
+        for key_node, value_node in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                merged = self.value(value_node, path, depth + 1)
+                for part in merged if isinstance(merged, list) else [merged]:
+                    if isinstance(part, dict):
+                        data = {**part, **data}
+                    else:
+                        self._problem((*path, "<<"), str(part), key_node, "expected a mapping to merge in")
+                continue
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._problem(path, "", key_node, "a key must be a word")
+                continue
+            key = str(key_node.value)
+            if key in seen:
+                self._problem((*path, key), "", key_node, "this key stands here twice")
+                continue
+            seen.add(key)
+            self._result.lines[(*path, key)] = key_node.start_mark.line + 1
+            data[key] = self.value(value_node, (*path, key), depth + 1)
+        return data
+
+    def value(self, node: yaml.Node, path: Path, depth: int) -> Any:
+        """Whatever `node` is."""
+        if depth > _MAX_DEPTH:  # also an alias that contains itself
+            self._problem(path, "", node, f"nested deeper than {_MAX_DEPTH} levels")
+            return None
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node, path, depth)
+        if isinstance(node, yaml.SequenceNode):
+            items = []
+            for index, item in enumerate(node.value):
+                self._result.lines[(*path, str(index))] = item.start_mark.line + 1
+                items.append(self.value(item, (*path, str(index)), depth + 1))
+            return items
+        try:
+            return self._scalars.construct_object(node)
+        except (yaml.YAMLError, ValueError):
+            self._problem(path, str(node.value), node, f"no value of the type {node.tag}")
+            return None
