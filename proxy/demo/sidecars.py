@@ -1,0 +1,230 @@
+"""The demo's sidecars: real processes of `ops-sidecar run`, one set up by flags, one by a file, one by environment.
+
+Knows the command line and the settings that are documented, and what `run` prints; nothing of the inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import proxy
+
+START_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 5.0
+KEPT_LINES = 40  # of a sidecar's log, for the message when it fails
+
+_LISTENER_LINE = re.compile(r"\b(?P<name>[a-z]+)\b[^0-9]*?(?P<host>127\.0\.0\.1):(?P<port>[0-9]+)")
+
+
+class DemoError(Exception):
+    """The demo could not be set up or driven; the message says what failed and shows the log of whoever failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SidecarSpec:
+    """How one sidecar is started: arguments, environment, and the text of a settings file (empty: none)."""
+
+    name: str
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    file_text: str = ""
+
+
+@dataclass(slots=True)
+class Sidecar:
+    """One that runs. `addresses` is complete once it is ready: listener name -> (host, port)."""
+
+    name: str
+    process: asyncio.subprocess.Process
+    addresses: dict[str, tuple[str, int]] = field(default_factory=dict)
+    log: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def url(self, listener: str) -> str:
+        """`http://host:port` of a listener; DemoError where the sidecar did not name it."""
+        if listener not in self.addresses:
+            known = ", ".join(self.addresses) or "none"
+            raise DemoError(f"{self.name}'s sidecar has no listener {listener}, only {known}\n{self.tail()}")
+        host, port = self.addresses[listener]
+        return f"http://{host}:{port}"
+
+    def tail(self) -> str:
+        """The last lines of its log, indented."""
+        return "\n".join(f"    {line}" for line in self.log)
+
+
+def specs(
+    apps: Mapping[str, int], next_ports: Mapping[str, int], inject: Mapping[str, str], entry: str = "127.0.0.1:0"
+) -> tuple[SidecarSpec, ...]:
+    """The three sidecars of the demo.
+
+    `apps`: the port of each service. `next_ports`: the port where its next service's sidecar is reached. `inject`: the
+    format that each service understands. `entry`: where the shop's sidecar listens for callers.
+
+    Between two sidecars the wire speaks W3C, which is the default of `inject` for what leaves. So each sidecar is
+    told one thing only: what its own app understands (`inbound.propagation.inject`). Reading (`extract`) accepts every
+    format by default.
+    """
+    anywhere = "127.0.0.1:0"
+    shop = SidecarSpec(
+        "shop",
+        arguments=(
+            *("--inbound", entry, "--outbound", anywhere, "--admin", anywhere),
+            *("--app", f"http://127.0.0.1:{apps['shop']}"),
+            *("--set", f"inbound.propagation.inject={inject['shop']}"),
+            *(
+                "--set",
+                f'upstreams=[{{name: orders, match: [orders.internal], target: "http://127.0.0.1:{next_ports["shop"]}"}}]',
+            ),
+            *("--set", "drain.outbound_linger_s=0"),
+        ),
+    )
+    orders = SidecarSpec(
+        "orders",
+        file_text=f"""\
+inbound:
+  listen: {anywhere}
+  app: http://127.0.0.1:{apps["orders"]}
+  propagation:
+    inject: [{inject["orders"]}]
+outbound:
+  listen: {anywhere}
+upstreams:
+  - name: billing
+    listen: {anywhere}  # a listener of its own: whatever comes here goes to billing
+    target: http://127.0.0.1:{next_ports["orders"]}
+    host: target
+admin:
+  listen: {anywhere}
+drain:
+  outbound_linger_s: 0
+""",
+    )
+    billing = SidecarSpec(
+        "billing",
+        environment={
+            "OPS_SIDECAR_INBOUND__LISTEN": anywhere,
+            "OPS_SIDECAR_INBOUND__APP": f"http://127.0.0.1:{apps['billing']}",
+            "OPS_SIDECAR_INBOUND__PROPAGATION__INJECT": inject["billing"],
+            "OPS_SIDECAR_OUTBOUND__LISTEN": anywhere,
+            "OPS_SIDECAR_UPSTREAMS": f'[{{name: shop, match: [shop.internal], target: "http://127.0.0.1:{next_ports["billing"]}"}}]',
+            "OPS_SIDECAR_ADMIN__LISTEN": anywhere,
+            "OPS_SIDECAR_DRAIN__OUTBOUND_LINGER_S": "0",
+        },
+    )
+    return shop, orders, billing
+
+
+@contextlib.asynccontextmanager
+async def running(wanted: Sequence[SidecarSpec]) -> AsyncIterator[dict[str, Sidecar]]:
+    """Start all at once, yield them by name when all are ready, end them whatever happens; DemoError if one fails."""
+    started: dict[str, Sidecar] = {}
+    readers: list[asyncio.Task[None]] = []
+    with tempfile.TemporaryDirectory(prefix="ops-sidecar-demo-") as folder:
+        try:
+            for spec in wanted:
+                sidecar = await _start(spec, Path(folder))
+                started[spec.name] = sidecar
+                readers.append(asyncio.create_task(_read_log(sidecar)))
+            for sidecar in started.values():
+                await _wait_ready(sidecar)
+            yield started
+        finally:
+            await _stop(list(started.values()))
+            for reader in readers:
+                reader.cancel()
+            await asyncio.gather(*readers, return_exceptions=True)
+
+
+async def first_gone(sidecars: Sequence[Sidecar]) -> Sidecar:
+    """Wait until one of them ends, and say which; it should not."""
+    waits = {asyncio.create_task(sidecar.process.wait()): sidecar for sidecar in sidecars}
+    try:
+        done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        return waits[done.pop()]
+    finally:
+        for task in waits:
+            task.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+
+async def _start(spec: SidecarSpec, folder: Path) -> Sidecar:
+    arguments = list(spec.arguments)
+    if spec.file_text:
+        path = folder / f"{spec.name}.yaml"
+        path.write_text(spec.file_text, encoding="utf-8")
+        arguments = ["--config", str(path), *arguments]
+    # Settings of the caller's own environment must not leak in. `-P` and PYTHONPATH: this very code runs, whatever the
+    # working directory holds.
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("OPS_SIDECAR_", "MIRASCOPE_"))
+    }
+    inherited["PYTHONPATH"] = os.pathsep.join(
+        filter(None, (str(Path(proxy.__path__[0]).parent), os.environ.get("PYTHONPATH")))
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "proxy", "run", *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env={**inherited, **spec.environment},
+        start_new_session=True,  # Ctrl-C comes to us alone; we end them in order
+    )
+    return Sidecar(spec.name, process)
+
+
+async def _read_log(sidecar: Sidecar) -> None:
+    """Take in the log until its end, so that the sidecar never blocks on it; pick out its addresses and `ready`."""
+    assert sidecar.process.stderr is not None
+    try:
+        async for raw in sidecar.process.stderr:
+            line = raw.decode("utf-8", "replace").rstrip()
+            sidecar.log.append(line)
+            if sidecar.ready.is_set():
+                continue
+            match = _LISTENER_LINE.search(line)
+            if match:
+                sidecar.addresses.setdefault(match["name"], (match["host"], int(match["port"])))
+            if line.endswith("ops-sidecar ready"):
+                sidecar.ready.set()
+    finally:
+        sidecar.ready.set()  # the end of the log ends the wait as well; _wait_ready looks which it was
+
+
+async def _wait_ready(sidecar: Sidecar) -> None:
+    try:
+        async with asyncio.timeout(START_TIMEOUT_S):
+            await sidecar.ready.wait()
+    except TimeoutError:
+        raise DemoError(
+            f"{sidecar.name}'s sidecar is not ready after {START_TIMEOUT_S:g} s\n{sidecar.tail()}"
+        ) from None
+    if "inbound" not in sidecar.addresses:
+        code = await sidecar.process.wait()
+        raise DemoError(f"{sidecar.name}'s sidecar ended with exit code {code}\n{sidecar.tail()}")
+
+
+async def _stop(sidecars: Sequence[Sidecar]) -> None:
+    """TERM to all, then KILL to whoever is still there."""
+    for sidecar in sidecars:
+        with contextlib.suppress(ProcessLookupError):
+            sidecar.process.terminate()
+    waits = [asyncio.create_task(sidecar.process.wait()) for sidecar in sidecars]
+    try:
+        if waits:
+            await asyncio.wait(waits, timeout=STOP_TIMEOUT_S)
+    finally:
+        for sidecar in sidecars:
+            if sidecar.process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    sidecar.process.kill()
+        await asyncio.gather(*waits, return_exceptions=True)
