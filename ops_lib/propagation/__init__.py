@@ -1,21 +1,60 @@
-"""The heart: sans-io codecs for the wire formats of trace context and session. Standard library only."""
+"""The heart: sans-io codecs for the wire formats of trace context and session.
 
-import enum
+Standard library only; no sockets, environment, clock, logging or event loop. The grammar of each format stands in its
+module; which of them is believed and what goes out, in `propagator`.
+"""
 
+from .baggage import Baggage, Member
+from .carrier import Carrier, MutableCarrier, fields, inject_into
+from .context import (
+    Fields,
+    Malformed,
+    RandomBits,
+    Sampling,
+    TraceContext,
+    child,
+    new_context,
+    new_span_id,
+    new_trace_id,
+)
+from .errors import InvalidSessionError, UnknownFormatError
+from .formats import COMPOSITE, FORMATS, Format, Loss, parse_formats
+from .propagator import NOTHING, SESSION_KEY, BaggageMode, Extraction, Injection, Propagator, Said
+from .session import EXTRACT_NAMES as SESSION_EXTRACT_NAMES
+from .session import INJECT_NAME as SESSION_INJECT_NAME
+from .session import check_session_id
 
-class Format(enum.StrEnum):
-    """A wire format, named as in the settings."""
-
-    TRACECONTEXT = "tracecontext"
-    B3 = "b3"
-    B3MULTI = "b3multi"
-    JAEGER = "jaeger"
-
-
-class Sampling(enum.IntEnum):
-    """The sampling decision of the record."""
-
-    DEFER = 0
-    DENY = 1
-    ACCEPT = 2
-    DEBUG = 3
+__all__ = [
+    "COMPOSITE",
+    "FORMATS",
+    "NOTHING",
+    "SESSION_EXTRACT_NAMES",
+    "SESSION_INJECT_NAME",
+    "SESSION_KEY",
+    "Baggage",
+    "BaggageMode",
+    "Carrier",
+    "Extraction",
+    "Fields",
+    "Format",
+    "Injection",
+    "InvalidSessionError",
+    "Loss",
+    "Malformed",
+    "Member",
+    "MutableCarrier",
+    "Propagator",
+    "RandomBits",
+    "Said",
+    "Sampling",
+    "TraceContext",
+    "UnknownFormatError",
+    "check_session_id",
+    "child",
+    "fields",
+    "inject_into",
+    "new_context",
+    "new_span_id",
+    "new_trace_id",
+    "parse_formats",
+]

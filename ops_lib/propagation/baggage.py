@@ -1,0 +1,141 @@
+"""Baggage: W3C `baggage` and Jaeger's `uberctx-*`, each into the other.
+
+    baggage-string = list-member 0*179( OWS "," OWS list-member )         ; W3C Baggage §3.3.1
+    list-member    = key OWS "=" OWS value *( OWS ";" OWS property )
+    key            = token                                                ; RFC 9110 §5.6.2
+    value          = *baggage-octet                                       ; percent-encoded
+
+    uberctx-{key}: {value}           ; Jaeger, "Propagation format": one header per member, the value URL-encoded
+    jaeger-baggage: k1=v1, k2=v2     ; the same, for people with curl; never written
+
+A member is carried as it was written: value, percent-encoding and properties are one opaque text. So properties cross
+to Jaeger and back, and nothing is decoded and encoded again. Only what may not stand in the other grammar is encoded.
+
+Departures: a value may hold any characters but control characters and "," (many senders encode nothing; it is not a
+translator's business to drop what both ends understand). A header name has no case, so a key that has been Jaeger's
+comes back in lower case. A malformed member is dropped alone.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from .context import Fields, Malformed
+
+BAGGAGE = "baggage"
+JAEGER_BAGGAGE = "jaeger-baggage"
+UBERCTX = "uberctx-"
+
+MAX_BYTES = 8192  # W3C Baggage §3.3.2
+MAX_MEMBERS = 180  # level 1 of the same
+
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_match_member = re.compile(rf"({_TOKEN})[ \t]*=[ \t]*([^\x00-\x08\x0a-\x1f\x7f,]*)").fullmatch
+_match_token = re.compile(_TOKEN).fullmatch
+# What an uberctx value may hold as it is to stand in a W3C member: baggage-octet, and ";" "=" for properties.
+_find_stranger = re.compile(r"[^\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]")
+
+
+class Member(NamedTuple):
+    """One entry. `value` is as written on the wire: percent-encoded, properties included."""
+
+    key: str
+    value: str
+
+
+class Baggage(NamedTuple):
+    """The members, in order, no key twice."""
+
+    members: tuple[Member, ...]
+
+    def get(self, key: str) -> str | None:
+        """The decoded value of `key`, properties left out."""
+        for member in self.members:
+            if member.key == key:
+                return unquote(member.value.partition(";")[0].strip(" \t"))
+        return None
+
+    def with_member(self, key: str, value: str) -> Baggage:
+        """The same with `key` set to `value`, which is encoded here."""
+        others = tuple(member for member in self.members if member.key != key)
+        return Baggage((*others, Member(key, quote(value, safe="!#$&'()*+-./:<=>?@[]^_`{|}~"))))
+
+
+EMPTY = Baggage(())
+
+
+def extract(fields: Fields, *, jaeger: bool, jaeger_first: bool) -> tuple[Baggage | None, Malformed | None]:
+    """The baggage in `baggage`, and where `jaeger` is set also in `uberctx-*` and `jaeger-baggage`.
+
+    None where there was no such header. Of equal keys the first counts; Jaeger's come first where `jaeger_first`.
+    The reason tells why a member was dropped, if one was.
+    """
+    refused: Malformed | None = None
+    w3c: list[Member] = []
+    if (values := fields.get(BAGGAGE)) is not None:
+        refused = _read_list(values, w3c, ",")
+    theirs: list[Member] = []
+    if jaeger:
+        for name, values in fields.items():
+            if name.startswith(UBERCTX):
+                key, value = name[len(UBERCTX) :], values[0].strip(" \t")
+                if _match_token(key) and _match_member(f"k={value.replace(',', '')}"):
+                    theirs.append(Member(key, _find_stranger.sub(_encode, value)))
+                else:
+                    refused = refused or Malformed.SHAPE
+        if (values := fields.get(JAEGER_BAGGAGE)) is not None:
+            refused = _read_list(values, theirs, ",") or refused
+    members = theirs + w3c if jaeger_first else w3c + theirs
+    if not members:
+        return None, refused
+    unique: dict[str, Member] = {}
+    for member in members:
+        unique.setdefault(member.key, member)
+    return Baggage(tuple(unique.values())), refused
+
+
+def _encode(found: re.Match[str]) -> str:
+    return quote(found[0].encode("latin-1"), safe="")
+
+
+def _read_list(values: list[str], members: list[Member], separator: str) -> Malformed | None:
+    refused: Malformed | None = None
+    for text in values:
+        for raw in text.split(separator):
+            member = raw.strip(" \t")
+            if not member:
+                continue
+            if found := _match_member(member):
+                members.append(Member(found[1], found[2]))
+            else:
+                refused = Malformed.SHAPE
+    return refused
+
+
+def write_w3c(baggage: Baggage, headers: list[tuple[str, str]]) -> bool:
+    """Append one `baggage` header, at most 8192 bytes and 180 members. Returns whether members had to go."""
+    kept: list[str] = []
+    room = MAX_BYTES + 1
+    for key, value in baggage.members:
+        text = f"{key}={value}"
+        if len(text) < room and len(kept) < MAX_MEMBERS:
+            kept.append(text)
+            room -= len(text) + 1
+    if kept:
+        headers.append((BAGGAGE, ",".join(kept)))
+    return len(kept) < len(baggage.members)
+
+
+def write_jaeger(baggage: Baggage, headers: list[tuple[str, str]]) -> bool:
+    """Append one `uberctx-*` header for each member, to the same limits. Returns whether members had to go."""
+    kept = 0
+    room = MAX_BYTES
+    for key, value in baggage.members:
+        size = len(key) + len(value) + 1
+        if size <= room and kept < MAX_MEMBERS:
+            headers.append((UBERCTX + key, value))
+            room -= size
+            kept += 1
+    return kept < len(baggage.members)

@@ -1,0 +1,92 @@
+"""Carriers: whatever holds headers, read into fields and written to.
+
+A carrier is a Mapping of any letter case with `str`, `bytes` or lists of them as values; a multidict; or a list of
+pairs of `str` or `bytes` (ASGI). What is neither name nor value of a header is passed over, never an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from typing import Any
+
+from . import b3, baggage, jaeger, session, tracecontext
+from .context import Fields
+
+Carrier = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
+MutableCarrier = MutableMapping[Any, Any] | list[tuple[Any, Any]]
+
+TRACE_NAMES = tracecontext.NAMES | b3.NAMES | b3.MULTI_NAMES | jaeger.NAMES
+BAGGAGE_NAMES = frozenset({baggage.BAGGAGE, baggage.JAEGER_BAGGAGE})
+
+
+def known_names(session_names: Iterable[str] = session.EXTRACT_NAMES) -> frozenset[str]:
+    """Every header name, in lower case, that the heart reads; `uberctx-*` comes on top."""
+    return TRACE_NAMES | BAGGAGE_NAMES | {name.lower() for name in session_names}
+
+
+_DEFAULT_NAMES = known_names()
+
+
+def fields(carrier: Carrier, names: frozenset[str] = _DEFAULT_NAMES) -> Fields:
+    """The headers that matter: name in lower case -> values in order. `names`: from `known_names`, for other sessions.
+
+    Raises TypeError where `carrier` is no carrier at all.
+    """
+    found: Fields = {}
+    items = getattr(carrier, "items", None)
+    for item in items() if items is not None else carrier:
+        try:
+            name, value = item
+        except (TypeError, ValueError):
+            continue
+        if isinstance(name, bytes):
+            name = name.decode("latin-1")
+        elif not isinstance(name, str):
+            continue
+        name = name.lower()
+        if name not in names and not name.startswith("uberctx-"):
+            continue
+        if isinstance(value, str):
+            found.setdefault(name, []).append(value)
+        else:
+            values = value if isinstance(value, list | tuple) else (value,)
+            texts = [v.decode("latin-1") if isinstance(v, bytes) else v for v in values if isinstance(v, str | bytes)]
+            if texts:
+                found.setdefault(name, []).extend(texts)
+    return found
+
+
+def inject_into(
+    carrier: MutableCarrier, headers: Iterable[tuple[str, str]], *, owns: Callable[[str], bool] | None = None
+) -> None:
+    """Write `headers` into `carrier`, in place.
+
+    An entry whose name differs only in case is replaced, never left beside the new one; with `owns`
+    (`Propagator.owns`) every other header of ours goes too, so that exactly one story leaves. Where the carrier's
+    entries are `bytes`, so are the new ones, with names in lower case as ASGI has them.
+    """
+    headers = list(headers)
+    written = {name.lower() for name, _ in headers}
+
+    def goes(name: Any) -> bool:
+        text = name.decode("latin-1") if isinstance(name, bytes) else name
+        return isinstance(text, str) and (text.lower() in written or (owns is not None and owns(text)))
+
+    if isinstance(carrier, list):
+        as_bytes = bool(carrier) and isinstance(carrier[0][0], bytes)
+        carrier[:] = [pair for pair in carrier if not goes(pair[0])]
+        if as_bytes:
+            carrier.extend((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers)
+        else:
+            carrier.extend(headers)
+        return
+    names = list(carrier)
+    as_bytes = bool(names) and isinstance(names[0], bytes)
+    for name in names:
+        if goes(name) and name in carrier:
+            del carrier[name]
+    for name, value in headers:
+        if as_bytes:
+            carrier[name.lower().encode("latin-1")] = value.encode("latin-1")
+        else:
+            carrier[name] = value

@@ -1,0 +1,122 @@
+"""The neutral record that every format reads and writes, and how a new one is made.
+
+May know: the names of the formats, nothing of their grammar. Values here are already valid; nothing is checked twice.
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .formats import Format, Loss
+
+RandomBits = Callable[[int], int]
+"""`random.getrandbits` or its like: the number of bits in, an integer of at most so many bits out."""
+
+TRACE_ID_ZERO = "0" * 32
+SPAN_ID_ZERO = "0" * 16
+
+
+class Sampling(enum.IntEnum):
+    """The sampling decision. B3 can say all four; W3C and Jaeger cannot."""
+
+    DEFER = 0
+    DENY = 1
+    ACCEPT = 2
+    DEBUG = 3
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether the caller records: ACCEPT or DEBUG."""
+        return self >= 2
+
+
+class TraceContext(NamedTuple):
+    """One caller's place in one trace.
+
+    Always valid: `trace_id` is 32 and `span_id` 16 lower-case hex digits, neither all zero.
+    """
+
+    trace_id: str
+    span_id: str  # the span that made the call
+    sampling: Sampling = Sampling.DEFER
+    short: bool = False  # the trace id was 64 bits wide on the wire; left-padded here
+    random: bool = False  # W3C Trace Context level 2, random-trace-id flag
+    parent_id: str | None = None  # 16 hex digits: B3's parent span id, if one came
+    tracestate: str = ""  # the other vendors' members, combined, ours taken out; valid, but not yet cut to length
+    made_up: bool = False  # the ids stand only for a bare decision: no such span was ever made
+
+
+class Malformed(enum.StrEnum):
+    """Why a header was not believed. A closed set, fit for a metric label."""
+
+    DUPLICATE = "duplicate"  # more than one where exactly one is allowed
+    SHAPE = "shape"  # not the grammar: number of fields, lengths, delimiters, digits
+    VERSION = "version"  # traceparent version ff
+    ZERO_ID = "zero-id"  # an id of zeros only
+    MISSING_ID = "missing-id"  # a trace id without span id, or the other way round
+    DECISION = "decision"  # a sampling decision that is none
+    PARENT_ID = "parent-id"  # dropped alone, the context stands
+    TRACESTATE = "tracestate"  # dropped alone, the context stands
+    NO_TRACEPARENT = "no-traceparent"  # a tracestate with nothing to belong to
+    EMPTY = "empty"  # nothing but white space
+    TOO_LONG = "too-long"  # over a limit of ours
+    CHARACTERS = "characters"  # bytes that the grammar does not know
+
+
+Reading = tuple[TraceContext | Sampling | None, Malformed | None]
+"""What one format found in the headers: a context, or a bare decision, or nothing; and what it had to refuse.
+
+A context may come together with a reason: then only a part was refused (PARENT_ID, TRACESTATE).
+"""
+
+Fields = dict[str, list[str]]
+"""Header name in lower case -> its values in the order they came, decoded as latin-1. No list is empty."""
+
+Headers = list[tuple[str, str]]
+"""Headers to be written: (name, value)."""
+
+Losses = list[tuple[Format, Loss]]
+
+
+class Policy(NamedTuple):
+    """What is decided by the settings where a format cannot say what the record says."""
+
+    on_defer: Sampling = Sampling.DENY  # DENY or ACCEPT: what DEFER becomes in a format of one bit
+    lossless: bool = True  # whether our member of tracestate keeps what traceparent cannot say
+
+
+def new_span_id(random_bits: RandomBits = random.getrandbits) -> str:
+    """A fresh span id: 16 lower-case hex digits, not all zero."""
+    while not (bits := random_bits(64)):
+        pass
+    return f"{bits:016x}"
+
+
+def new_trace_id(random_bits: RandomBits = random.getrandbits) -> str:
+    """A fresh trace id: 32 lower-case hex digits; neither half is all zero, so that it survives 64-bit tracers."""
+    while not ((bits := random_bits(128)) & 0xFFFF_FFFF_FFFF_FFFF and bits >> 64):
+        pass
+    return f"{bits:032x}"
+
+
+def new_context(sampling: Sampling = Sampling.ACCEPT, *, random_bits: RandomBits = random.getrandbits) -> TraceContext:
+    """The start of a trace: fresh ids, marked as random (W3C level 2)."""
+    return TraceContext(new_trace_id(random_bits), new_span_id(random_bits), sampling, random=True)
+
+
+def stand_in(decision: Sampling, *, random_bits: RandomBits = random.getrandbits) -> TraceContext:
+    """Ids made up to carry a bare decision in a format that cannot say one.
+
+    The span id repeats the lower half of the trace id. That is how a reader tells that nobody has joined the trace
+    since: the first real span has an id of its own, and from then on the ids are as real as any (see `stash`).
+    """
+    trace_id = new_trace_id(random_bits)
+    return TraceContext(trace_id, trace_id[16:], decision, random=True, made_up=True)
+
+
+def child(context: TraceContext, span_id: str) -> TraceContext:
+    """The context of a span of our own in the trace of `context`: its span id instead, the parent id left out."""
+    return context._replace(span_id=span_id, parent_id=None, made_up=False)

@@ -1,0 +1,83 @@
+"""The `tracestate` header: reading, our own member, and cutting to length. W3C Trace Context §3.3.
+
+    list        = list-member 0*31( OWS "," OWS list-member )
+    list-member = key "=" value / OWS                    ; empty members are allowed, and not counted
+    key         = simple-key / tenant-key
+    simple-key  = ( lcalpha / DIGIT ) 0*255keychar       ; level 2 lets a key begin with a digit
+    tenant-key  = ( lcalpha / DIGIT ) 0*240keychar "@" lcalpha 0*13keychar
+    keychar     = lcalpha / DIGIT / "_" / "-" / "*" / "/"
+    value       = 0*255chr nblk-chr                      ; printable ASCII without "," and "="; not ending in a space
+
+Departure from level 2 (§3.3.1.3.1), which takes "@" for any other keychar: a key with "@" has to be a tenant-key as in
+level 1, because the official conformance suite at its strictest level asks for it, and no vendor writes another.
+A duplicated key is kept as it came (§3.3.1.3.1 lets one pass it on).
+"""
+
+from __future__ import annotations
+
+import re
+
+from .stash import KEY
+
+MAX_MEMBERS = 32  # §3.3.1.1
+MAX_LENGTH = 512  # §3.3.1.5: what everyone has to pass on; more is not sent
+LONG_MEMBER = 128  # §3.3.1.5: members over this go first
+
+_KEYCHAR = r"[a-z0-9_\-*/]"
+_MEMBER = (
+    rf"(?:[a-z0-9]{_KEYCHAR}{{0,255}}|[a-z0-9]{_KEYCHAR}{{0,240}}@[a-z]{_KEYCHAR}{{0,13}})"
+    r"=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
+)
+_match_member = re.compile(_MEMBER).fullmatch
+# One pass over a whole header that has neither white space nor empty members: what nearly every sender writes.
+_match_plain_list = re.compile(rf"{_MEMBER}(?:,{_MEMBER})*").fullmatch
+
+
+def read(values: list[str]) -> tuple[str, str] | None:
+    """The headers' values combined in order: (the other vendors' members, the value of our own member or "").
+
+    None where any member is malformed or there are more than 32: then the whole of it may not be believed (§3.3.1).
+    Our own member counts for nothing when it comes twice but for the first.
+    """
+    text = values[0] if len(values) == 1 else ",".join(values)
+    if f"{KEY}=" not in text and text.count(",") < MAX_MEMBERS and _match_plain_list(text):
+        return text, ""
+    others: list[str] = []
+    own = ""
+    count = 0
+    for raw in text.split(","):
+        member = raw.strip(" \t")
+        if not member:
+            continue
+        count += 1
+        if count > MAX_MEMBERS or not _match_member(member):
+            return None
+        if member.startswith(f"{KEY}="):
+            own = own or member[len(KEY) + 1 :]
+        else:
+            others.append(member)
+    return ",".join(others), own
+
+
+def write(own_member: str, others: str) -> str:
+    """One header value: our member first, then the others', at most 32 members and 512 characters. "" for none.
+
+    Whole members go where it does not fit: those over 128 characters first, from the end; then from the end. Our own
+    is never cut, as it is the first and short.
+    """
+    text = f"{own_member},{others}" if own_member and others else own_member or others
+    if len(text) <= MAX_LENGTH and text.count(",") < MAX_MEMBERS:
+        return text
+    members = text.split(",")
+    length = len(text)
+    for index in range(len(members) - 1, -1, -1):
+        if length <= MAX_LENGTH:
+            break
+        if len(members[index]) > LONG_MEMBER:
+            length -= len(members[index]) + 1
+            del members[index]
+    del members[MAX_MEMBERS:]
+    length = len(",".join(members))
+    while length > MAX_LENGTH:
+        length -= len(members.pop()) + 1
+    return ",".join(members)
