@@ -1,10 +1,6 @@
-"""Entry of the console command `ops-sidecar` and of `python -m proxy`."""
+"""Entry of the console command `ops-sidecar` and of `python -m proxy`. Imports nothing but the command line."""
 
-
-def main() -> int:
-    """Run the command line; return its exit code."""
-    return 0
-
+from proxy.cli.commands import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

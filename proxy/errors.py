@@ -1,6 +1,7 @@
 """Errors of our own settings and start-up. May know nothing else of the sidecar.
 
-Errors on the wire (client's fault, upstream's fault) live in `proxy.http1.errors`, next to the table that maps them to a status.
+Errors on the wire (client's fault, upstream's fault) live in `proxy.http1.errors`, next to the table that maps them
+to a status.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Settings -> Plan. What is said once for all, for a listener and for an upstream comes together here, key by key.
 
-May know the settings and the plan's values. Must not know sockets, clocks or the event loop. Compiling opens no connection;
+May know the settings and the plan's values. Must not know sockets, clocks or the event loop. Compiling opens no
+connection;
 it reads the certificates that a tls section names.
 """
 
@@ -91,7 +92,9 @@ def compile_plan(settings: Settings, generation: int) -> Plan:
         other = UpstreamPlan("other", None, outbound.propagation_plan(), outbound.listener_timeouts(), _pool(outbound))
         routes = [(pattern, plan) for upstream, plan in upstreams for pattern in upstream.match]
         listeners.append(
-            _listener("outbound", settings.outbound.listen, Router(other, routes), outbound, connect=settings.outbound.connect)
+            _listener(
+                "outbound", settings.outbound.listen, Router(other, routes), outbound, connect=settings.outbound.connect
+            )
         )
     for upstream, plan in upstreams:
         if upstream.listen is not None:
@@ -134,7 +137,9 @@ def _sections_inbound(settings: Settings) -> Sections:
     return Sections(inbound.propagation, inbound.limits, inbound.timeouts, inbound.pool, inbound.forwarding)
 
 
-def _listener(name: str, listen: Endpoint, router: Router, sections: Sections, *, connect: bool = False, fixed: bool = False) -> ListenerPlan:
+def _listener(
+    name: str, listen: Endpoint, router: Router, sections: Sections, *, connect: bool = False, fixed: bool = False
+) -> ListenerPlan:
     return ListenerPlan(
         name=name,
         direction="outbound",

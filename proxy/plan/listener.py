@@ -5,7 +5,7 @@ May know the upstreams and the router. Must not know sockets, clocks or the even
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from proxy.plan.router import Router
@@ -39,7 +39,7 @@ class ListenerPlan:
     via: bool = True
     x_forwarded: bool = True  # append X-Forwarded-For / -Proto / -Host
     limits: Limits = Limits()
-    timeouts: Timeouts = Timeouts()  # of the client's side; an upstream's own stand in UpstreamPlan
+    timeouts: Timeouts = field(default_factory=Timeouts)  # of the client's side; an upstream has its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class Router:
     """Chooses the upstream for an authority. Pure, immutable.
 
-    The host decides first: exact, then the longest wildcard suffix, then the longest CIDR prefix; among equal hosts a pattern
+    The host decides first: exact, then the longest wildcard suffix, then the longest CIDR prefix; among equal hosts a
+    pattern
     with the port wins over one without. What nothing matches goes to `default`.
     """
 
@@ -73,7 +74,12 @@ class Router:
 
     def upstreams(self) -> tuple[UpstreamPlan, ...]:
         """Every upstream that a request may be sent to, each once; the default is the last."""
-        found = [*self._exact.values(), *self._wildcards.values(), *(entry[2] for entry in self._networks), self._default]
+        found = [
+            *self._exact.values(),
+            *self._wildcards.values(),
+            *(entry[2] for entry in self._networks),
+            self._default,
+        ]
         return tuple({id(upstream): upstream for upstream in found}.values())
 
 

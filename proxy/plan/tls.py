@@ -8,7 +8,8 @@ from proxy.settings.models import TlsSettings
 
 
 def tls_context(tls: TlsSettings) -> ssl.SSLContext:
-    """A client context: TLS 1.2 or newer, HTTP/1.1 offered by ALPN, verified against `ca_file` or the system's certificates.
+    """A client context: TLS 1.2 or newer, HTTP/1.1 offered by ALPN, verified against `ca_file` or the system's
+    certificates.
 
     Raises OSError (ssl.SSLError is one) where `ca_file` cannot be read or holds no certificate.
     """

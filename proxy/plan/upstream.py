@@ -68,7 +68,8 @@ class PoolPlan:
 class Target:
     """What a request to an upstream is sent to.
 
-    `address.host` may be a name (looked up, refreshed every `dns_refresh_s`), an IPv4 or IPv6 literal, or empty for a Unix socket.
+    `address.host` may be a name (looked up, refreshed every `dns_refresh_s`), an IPv4 or IPv6 literal, or empty for a
+    Unix socket.
     """
 
     scheme: Literal["http", "https"]

@@ -1,6 +1,7 @@
 """Where settings come from: one layer each for flags, environment, file and MIRASCOPE_PROPAGATOR.
 
-May know how names map to keys. Must not know which keys exist, nor read anything: texts and mappings come in as arguments.
+May know how names map to keys. Must not know which keys exist, nor read anything: texts and mappings come in as
+arguments.
 A layer is nested values plus, for every path that it sets, the source to name when the value is wrong.
 """
 
@@ -19,7 +20,9 @@ CONFIG_VARIABLE = "OPS_SIDECAR_CONFIG"
 PROPAGATOR_VARIABLE = "MIRASCOPE_PROPAGATOR"
 
 # Kubernetes puts these into every container when a Service is called `ops-sidecar`; they are no settings.
-_SERVICE_LINK = re.compile(r"OPS_SIDECAR_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)\Z")
+_SERVICE_LINK = re.compile(
+    r"OPS_SIDECAR_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)\Z"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ def propagator_layer(environ: Mapping[str, str]) -> Layer:
 def env_layer(environ: Mapping[str, str], below: Layer) -> Layer:
     """Every OPS_SIDECAR_ variable; `__` goes one level down. An empty one counts as not set.
 
-    `below` is the file's layer: where a variable sets a part of an upstream (by number or name), the others are taken from there.
+    `below` is the file's layer: where a variable sets a part of an upstream (by number or name), the others are taken
+    from there.
     """
     flags = [
         Flag(tuple(name.removeprefix(ENV_PREFIX).lower().split("__")), value, f"environment variable {name}")
@@ -87,10 +91,14 @@ def _layer(flags: Iterable[Flag], below: Layer) -> Layer:
 
 
 def _into_list(layer: Layer, path: Path, below: Layer) -> Path:
-    """The path with the upstream's number, after the upstreams of `below` were copied so that one of them can be changed."""
+    """The path with the upstream's number, after the upstreams of `below` were copied so that one of them can be
+    changed.
+    """
     if not isinstance(layer.data.get("upstreams"), list):
         known = below.data.get("upstreams")
-        layer.data["upstreams"] = [dict(item) if isinstance(item, dict) else item for item in known or []] if isinstance(known, list) else []
+        layer.data["upstreams"] = (
+            [dict(item) if isinstance(item, dict) else item for item in known or []] if isinstance(known, list) else []
+        )
         layer.sources.update((where, source) for where, source in below.sources.items() if where[0] == "upstreams")
     upstreams: list[Any] = layer.data["upstreams"]
     if path[1].isdecimal():

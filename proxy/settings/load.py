@@ -96,7 +96,7 @@ def _validate(layers: Sequence[Layer]) -> Settings:
     sources = _sources(layers)
     settings = None
     try:
-        settings = Settings(layers=[layer.data for layer in layers])
+        settings = Settings.from_layers([layer.data for layer in layers])
     except ValidationError as error:
         problems += describe(error, sources)
     if settings is not None:

@@ -3,13 +3,14 @@
 May know pydantic and the parsers of `values`. Must not read files or the environment (that is `load`), and must not
 look from one key to another (that is `checks`).
 
-A section inside a listener or an upstream (`inbound.propagation`, ...) has the same class as the global one: what counts
+A section inside a listener or an upstream (`inbound.propagation`, ...) has the same class as the global one: what
+counts
 there is `model_fields_set`, the keys that somebody wrote; `merge` lays them over the wider section.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
@@ -44,6 +45,18 @@ def _split(value: object) -> object:
         except yaml.YAMLError:
             pass
     return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _read_list(value: object) -> object:
+    """A list of sections written as text (environment, flag) is YAML in brackets; nothing after the key is an empty
+    one.
+    """
+    if isinstance(value, str) and value.strip().startswith("["):
+        try:
+            return yaml.safe_load(value)
+        except yaml.YAMLError:
+            return value
+    return () if value is None else value
 
 
 def _formats(value: object) -> tuple[Format, ...]:
@@ -90,7 +103,7 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _read_text(cls, value: object) -> object:
-        """A whole section written as text (environment, flag) is YAML in braces; nothing after the key means no keys."""
+        """A section as text (environment, flag) is YAML in braces; nothing after the key means no keys."""
         if value is None:
             return {}
         if isinstance(value, str) and value.strip().startswith("{"):
@@ -258,7 +271,7 @@ class Settings(BaseSettings):
     propagation: PropagationSettings = PropagationSettings()
     inbound: InboundSettings = InboundSettings()
     outbound: OutboundSettings = OutboundSettings()
-    upstreams: tuple[UpstreamSettings, ...] = ()
+    upstreams: Annotated[tuple[UpstreamSettings, ...], BeforeValidator(_read_list)] = ()
     admin: AdminSettings = AdminSettings()
     limits: LimitSettings = LimitSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
@@ -270,11 +283,22 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: object
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only the layers that `load` hands in, the strongest first: pydantic-settings reads nothing by itself."""
+        """Only the layers that `from_layers` hands in: pydantic-settings reads nothing by itself."""
         layers = getattr(init_settings, "init_kwargs", {}).get("layers", ())
         return tuple(_LayerSource(settings_cls, data) for data in layers)
+
+    @classmethod
+    def from_layers(cls, layers: Sequence[dict[str, Any]]) -> Settings:
+        """The settings of these layers, the strongest first. Raises pydantic's ValidationError."""
+        values: dict[str, Any] = {"layers": layers}
+        return cls(**values)
 
 
 class _LayerSource(PydanticBaseSettingsSource):

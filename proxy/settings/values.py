@@ -51,7 +51,9 @@ class TargetUrl:
 
 @dataclass(frozen=True, slots=True)
 class HostPattern:
-    """What an upstream answers to. `host` is the exact host, the wildcard's suffix (with its dot, or empty), or the CIDR."""
+    """What an upstream answers to. `host` is the exact host, the wildcard's suffix (with its dot, or empty), or the
+    CIDR.
+    """
 
     kind: Literal["exact", "wildcard", "cidr"]
     host: str
@@ -82,7 +84,9 @@ def _host(text: str) -> str:
     if ":" in text:
         raise ValueError(f"{text!r} is no IPv6 address")
     if not _HOST_NAME.match(text) or len(text) > 253:
-        raise ValueError(f"{text!r} is no host name" + ("" if text.isascii() else " (write it in its ASCII form, xn--...)"))
+        raise ValueError(
+            f"{text!r} is no host name" + ("" if text.isascii() else " (write it in its ASCII form, xn--...)")
+        )
     return text.lower().removesuffix(".")
 
 

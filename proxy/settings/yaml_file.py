@@ -1,6 +1,7 @@
 """A YAML text as plain values, with the line of every key. Pure: the text comes in as an argument.
 
-Reads the core schema of YAML 1.2, not 1.1: `off`, `no` and `on` are text, `12:30` is no number, `2026-01-01` is no date.
+Reads the core schema of YAML 1.2, not 1.1: `off`, `no` and `on` are text, `12:30` is no number, `2026-01-01` is no
+date.
 A key given twice is an error, where PyYAML would keep the last in silence.
 """
 
@@ -44,7 +45,7 @@ for _tag, _pattern, _first in (
 
 
 def read_yaml(text: str, name: str) -> YamlText:
-    """Read `text`, the contents of the file `name` (used in sources only). Problems are collected, nothing is raised."""
+    """Read `text`, the contents of the file `name` (for the sources). Problems are collected, nothing is raised."""
     result = YamlText()
     loader = _Loader(text)
     try:
@@ -53,7 +54,9 @@ def read_yaml(text: str, name: str) -> YamlText:
         mark = error.problem_mark or error.context_mark
         where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
         shown = _line(text, mark.line) if mark else ""
-        result.problems.append(SettingsProblem("(yaml)", shown, where, f"no valid YAML: {error.problem or error.context}"))
+        result.problems.append(
+            SettingsProblem("(yaml)", shown, where, f"no valid YAML: {error.problem or error.context}")
+        )
         return result
     except yaml.YAMLError as error:
         result.problems.append(SettingsProblem("(yaml)", "", name, f"no valid YAML: {str(error).splitlines()[0]}"))

@@ -1,0 +1,44 @@
+"""The commands of `ops-sidecar`, their help, and the exit codes: 0 done, 1 could not start or had to cut, 2 wrong
+arguments or settings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from proxy.cli.help import COMMANDS, DESCRIPTION, EPILOG
+
+NEEDS_EXTRA = frozenset({"aiohttp", "httptools", "uvloop", "pydantic", "pydantic_core", "pydantic_settings", "yaml"})
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="ops-sidecar", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        commands.add_parser(name, help=command.summary, add_help=False)
+    chosen = parser.parse_args(arguments[:1]).command
+    try:
+        run = import_module(f"proxy.cli.{chosen}").run
+        return int(run(arguments[1:]))
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").split(".")[0]
+        if missing not in NEEDS_EXTRA:
+            raise
+        print(
+            f"ops-sidecar: `{chosen}` needs the package {missing}, which is not installed.\n"
+            "Install the sidecar with what it needs:  pip install 'ops-sidecar[sidecar]'",
+            file=sys.stderr,
+        )
+        return 2
+    except BrokenPipeError:  # `ops-sidecar check | head`
+        sys.stderr.close()
+        return 1
+    except KeyboardInterrupt:
+        return 130

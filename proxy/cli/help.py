@@ -1,0 +1,96 @@
+"""The texts of `--help`. Knows no code."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """What `--help` says of a command."""
+
+    summary: str
+    description: str
+    examples: str
+
+
+DESCRIPTION = "Carries trace context and session across services that speak different formats (W3C, B3, Jaeger)."
+EPILOG = """\
+start here:
+  ops-sidecar demo                       three services, three formats, one trace
+  ops-sidecar run --app http://127.0.0.1:8080 --inject b3multi
+  ops-sidecar COMMAND --help             each command with examples
+"""
+
+COMMANDS = {
+    "run": Command(
+        "run the sidecar",
+        "Run the sidecar until SIGTERM or Ctrl-C. Settings come from the file, then the environment\n"
+        "(OPS_SIDECAR_...), then these flags; later wins. Without --config (or OPS_SIDECAR_CONFIG)\nno file is read.",
+        """\
+examples:
+  # the app speaks B3, everybody else W3C: callers come in on 9080, the app calls out through 9081
+  ops-sidecar run --app http://127.0.0.1:8080 \\
+      --set inbound.propagation.inject=b3multi --set outbound.propagation.inject=tracecontext
+
+  # no inbound listener, no admin, one port for outgoing calls
+  ops-sidecar run --inbound off --admin off --outbound 127.0.0.1:9081 --inject jaeger
+
+  # settings from a file, one key changed
+  ops-sidecar run --config config/sidecar.yaml --set timeouts.connect_s=2
+
+signals:
+  TERM, INT   drain: readiness turns red, requests in flight finish (a second INT stops at once)
+  HUP         read the settings again (a change of the file does the same)
+
+exit codes:
+  0 stopped cleanly   1 could not start, or requests were cut while draining   2 wrong settings
+""",
+    ),
+    "check": Command(
+        "check the settings and show the effective ones",
+        "Read the settings as `run` would, and print every effective key with where it came from.\n"
+        "Secrets are not shown.",
+        """\
+examples:
+  ops-sidecar check config/sidecar.yaml
+  ops-sidecar check config/sidecar.yaml --changed      only what differs from the defaults
+  OPS_SIDECAR_INBOUND__APP=http://127.0.0.1:3000 ops-sidecar check --json
+
+exit codes:
+  0 valid   2 not valid: every problem is named, with key, value, source and what would be right
+""",
+    ),
+    "translate": Command(
+        "translate trace headers from one format into another",
+        "Translate the headers given as arguments, or on standard input one per line (`name: value`,\n"
+        "with the `>` of curl -v or without).",
+        """\
+examples:
+  ops-sidecar translate --to b3multi 'traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+  ops-sidecar translate --to tracecontext 'b3: 80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1'
+  curl -sv http://127.0.0.1:8080 2>&1 | ops-sidecar translate --to jaeger --explain
+
+exit codes:
+  0 translated   1 no trace or session header found   2 the input cannot be read
+""",
+    ),
+    "demo": Command("run the demo: three services, three formats, one trace", "", ""),
+    "version": Command(
+        "print the version",
+        "Print the version of ops-sidecar and of what it runs on.",
+        "examples:\n  ops-sidecar version --json\n",
+    ),
+}
+
+
+def parser(name: str) -> argparse.ArgumentParser:
+    """The argument parser of one command, with its texts and no arguments yet."""
+    command = COMMANDS[name]
+    return argparse.ArgumentParser(
+        prog=f"ops-sidecar {name}",
+        description=command.description,
+        epilog=command.examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )

@@ -1,0 +1,15 @@
+"""Shows wrong settings on standard error."""
+
+from __future__ import annotations
+
+import sys
+
+from proxy.errors import SettingsError
+
+
+def print_problems(error: SettingsError) -> None:
+    """Every problem on a line of its own."""
+    count = len(error.problems)
+    print(f"ops-sidecar: {count} problem{'s' if count != 1 else ''} in the settings:", file=sys.stderr)
+    for problem in error.problems:
+        print(f"  {problem}", file=sys.stderr)

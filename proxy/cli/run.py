@@ -1,0 +1,36 @@
+"""`ops-sidecar run`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from proxy.app import run_sidecar
+from proxy.cli.flags import add_settings_flags, collect_flags
+from proxy.cli.help import parser
+from proxy.cli.problems import print_problems
+from proxy.errors import SettingsError, StartError
+from proxy.settings import Loaded, load
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the sidecar until it is told to stop; return the exit code."""
+    arguments_parser = parser("run")
+    add_settings_flags(arguments_parser)
+    arguments = arguments_parser.parse_args(argv)
+    try:
+        flags = collect_flags(arguments)
+
+        def read_settings() -> Loaded:
+            return load(arguments.config, environ=os.environ, flags=flags)
+
+        first = read_settings()
+    except SettingsError as error:
+        print_problems(error)
+        return 2
+    try:
+        return 0 if run_sidecar(first, read_settings) else 1
+    except StartError as error:
+        print(f"ops-sidecar: cannot start: {error}", file=sys.stderr)
+        return 1

@@ -1,0 +1,203 @@
+"""The life of a sidecar: start, reload, drain, stop, and the signals that ask for them.
+
+May know the data plane, the admin listener, the plan. Must not build any of them, nor read settings: the composition
+root
+hands in what does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from proxy.admin.state import Phase, State
+from proxy.errors import SettingsError, StartError
+from proxy.plan import Address, Plan
+from proxy.reload import FileWatch
+from proxy.telemetry.log import fields
+
+log = logging.getLogger(__name__)
+
+
+class Generation(NamedTuple):
+    """One reading of the settings, compiled."""
+
+    plan: Plan
+    watch: tuple[Path, ...]  # files whose change asks for the next reading; empty: none
+    interval_s: float
+    apply: Callable[[], None]  # what else changes with it, such as the log's level
+
+
+class DataPlane(Protocol):
+    """What the lifecycle needs of `proxy.http1.DataPlane`."""
+
+    async def start(self) -> None: ...
+    def addresses(self) -> dict[str, Address]: ...
+    async def replace_plan(self, plan: Plan) -> None: ...
+    def in_flight(self, direction: None = None) -> int: ...
+    async def drain(self) -> bool: ...
+    async def stop(self) -> None: ...
+
+
+class Admin(Protocol):
+    """What the lifecycle needs of `proxy.admin.server.AdminServer`."""
+
+    async def listen(self, address: Address) -> Address: ...
+    async def close(self) -> None: ...
+
+
+class Lifecycle:
+    """Runs one sidecar from its start to its end, in one event loop."""
+
+    def __init__(
+        self,
+        first: Generation,
+        *,
+        data_plane: DataPlane,
+        make_admin: Callable[[], Admin],
+        read: Callable[[int], Generation],
+        state: State,
+        announce: Callable[[Plan, dict[str, Address], Address | None], None],
+        clock: Callable[[], float],
+    ) -> None:
+        """`read(number)` gives a new generation (it may block: it runs in a thread); `clock` the seconds since the
+        epoch.
+        """
+        self._current = first
+        self._data_plane = data_plane
+        self._make_admin = make_admin
+        self._read = read
+        self._state = state
+        self._announce = announce
+        self._clock = clock
+        self._admin: Admin | None = None
+        self._stop = asyncio.Event()
+        self._stop_now = asyncio.Event()
+        self._reload = asyncio.Event()
+
+    async def run(self) -> bool:
+        """Start, serve until told to stop, drain, stop. True where no exchange was cut. Raises StartError."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self._signalled, number)
+        try:
+            await self._start()
+            reloading = asyncio.create_task(self._reload_for_ever(), name="reload")
+            try:
+                await self._stop.wait()
+            finally:
+                reloading.cancel()
+                await asyncio.gather(reloading, return_exceptions=True)
+            return await self._drain()
+        finally:
+            await self._data_plane.stop()
+            if self._admin is not None:
+                await self._admin.close()
+            self._state.phase = Phase.STOPPED
+
+    def _signalled(self, number: signal.Signals) -> None:
+        if number == signal.SIGHUP:
+            self._reload.set()
+        elif not self._stop.is_set():
+            log.info("draining", extra=fields(signal=number.name, in_flight=self._data_plane.in_flight()))
+            self._state.phase = Phase.DRAINING
+            self._stop.set()
+        elif number == signal.SIGINT:
+            self._stop_now.set()
+
+    async def _start(self) -> None:
+        plan = self._current.plan
+        await self._data_plane.start()
+        bound = None
+        if plan.admin is not None:
+            self._admin = self._make_admin()
+            bound = await self._admin.listen(plan.admin)
+        self._state.generation = plan.generation
+        self._state.reload_success_time_s = self._state.started_time_s = self._clock()
+        if not self._stop.is_set():
+            self._state.phase = Phase.READY
+        self._announce(plan, self._data_plane.addresses(), bound)
+
+    async def _drain(self) -> bool:
+        draining = asyncio.create_task(self._data_plane.drain(), name="drain")
+        hurry = asyncio.create_task(self._stop_now.wait(), name="hurry")
+        try:
+            await asyncio.wait({draining, hurry}, return_when=asyncio.FIRST_COMPLETED)
+            whole = draining.result() if draining.done() else self._data_plane.in_flight() == 0
+        finally:
+            draining.cancel()
+            hurry.cancel()
+            await asyncio.gather(draining, hurry, return_exceptions=True)
+        cut = self._data_plane.in_flight()
+        log.log(
+            logging.INFO if whole else logging.WARNING,
+            "stopped" if whole else "stopped with exchanges cut",
+            extra=fields(cut=cut),
+        )
+        return whole
+
+    async def _reload_for_ever(self) -> None:
+        watch = FileWatch(self._current.watch)
+        while True:
+            try:
+                async with asyncio.timeout(self._current.interval_s if self._current.watch else None):
+                    await self._reload.wait()
+            except TimeoutError:
+                if not await asyncio.to_thread(watch.changed):
+                    continue
+            self._reload.clear()
+            if await self._reload_once():
+                watch = FileWatch(self._current.watch)
+
+    async def _reload_once(self) -> bool:
+        """Read the settings again and use them. Whatever is wrong with them, the old plan stays; True where it does
+        not.
+        """
+        try:
+            new = await asyncio.to_thread(self._read, self._state.generation + 1)
+            await self._replace(new)
+        except SettingsError as error:
+            for problem in error.problems:
+                log.error("settings not reloaded, the old ones stay", extra=fields(problem=problem))
+            self._state.reload_error = str(error)
+        except (StartError, OSError) as error:
+            log.error("settings not reloaded, the old ones stay", extra=fields(problem=error))
+            self._state.reload_error = str(error)
+        except Exception as error:
+            log.exception("settings not reloaded, the old ones stay")
+            self._state.reload_error = repr(error)
+        else:
+            self._current = new
+            self._state.generation = new.plan.generation
+            self._state.reloads_ok += 1
+            self._state.reload_success_time_s = self._clock()
+            self._state.reload_error = ""
+            log.info("settings reloaded", extra=fields(generation=new.plan.generation))
+            return True
+        self._state.reloads_failed += 1
+        return False
+
+    async def _replace(self, new: Generation) -> None:
+        """All of the new generation or nothing of it."""
+        admin = self._admin
+        moved = new.plan.admin != self._current.plan.admin
+        if moved:
+            admin = None
+            if new.plan.admin is not None:
+                admin = self._make_admin()
+                await admin.listen(new.plan.admin)
+        try:
+            await self._data_plane.replace_plan(new.plan)
+        except BaseException:
+            if moved and admin is not None:
+                await admin.close()
+            raise
+        if moved:
+            old, self._admin = self._admin, admin
+            if old is not None:
+                await old.close()
+        new.apply()

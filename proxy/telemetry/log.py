@@ -1,0 +1,95 @@
+"""The sidecar's own log: standard logging, one line per record, to standard error by way of a LineWriter.
+
+Messages are fixed texts; what varies stands in `extra={"fields": {...}}`. Never a query string, a body or a header's
+value.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import Literal
+
+from proxy.telemetry.writer import LineWriter
+
+Fields = dict[str, object]
+
+
+def fields(**values: object) -> dict[str, Fields]:
+    """The `extra=` of a log call: `log.info("reloaded", extra=fields(generation=2))`."""
+    return {"fields": values}
+
+
+class WriterHandler(logging.Handler):
+    """Hands formatted records to a LineWriter."""
+
+    def __init__(self, writer: LineWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Format and queue; as every handler, it never raises into the caller."""
+        try:
+            self._writer.write(self.format(record))
+        except (ValueError, TypeError):  # arguments that do not fit the message
+            self.handleError(record)
+
+
+class TextFormatter(logging.Formatter):
+    """`2026-11-22T10:00:00.123Z INFO  reloaded generation=2`"""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, save for a traceback."""
+        stamp = _stamp(record.created)
+        pairs = "".join(f" {key}={_text(value)}" for key, value in _fields(record).items())
+        line = f"{stamp} {record.levelname:<7} {_one_line(record.getMessage())}{pairs}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Keys: time, level, logger, message, the fields, and `exception`."""
+        entry: Fields = {
+            "time": _stamp(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, default=str, ensure_ascii=False)
+
+
+def configure(writer: LineWriter, *, level: str, form: Literal["text", "json"]) -> None:
+    """Send all records of `proxy` and of the libraries to `writer`; again at a reload with another level or form."""
+    handler = WriterHandler(writer)
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    logging.getLogger("proxy").setLevel(level.upper())
+
+
+def _fields(record: logging.LogRecord) -> Fields:
+    found = getattr(record, "fields", None)
+    return found if isinstance(found, dict) else {}
+
+
+def _stamp(seconds: float) -> str:
+    """UTC, milliseconds (RFC 3339)."""
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{int(seconds * 1000) % 1000:03d}Z"
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\r", "\\r").replace("\n", "\\n")
+
+
+def _text(value: object) -> str:
+    text = _one_line(str(value))
+    return json.dumps(text, ensure_ascii=False) if not text or " " in text or '"' in text or "=" in text else text
