@@ -1,0 +1,156 @@
+"""What is counted: plain integers in slotted objects, reachable from one `Metrics`. No locks: the event loop's thread alone writes.
+
+May know the heart's names. Must not know how a metric is shown (`prometheus`) nor what sockets are. Labels are names from
+the plan, formats and fixed reasons; never a path, an id or anything else that comes from outside.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TypeVar
+
+_Key = TypeVar("_Key")
+
+# Upper bounds in seconds; the last bucket has none.
+DURATION_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+class Histogram:
+    """Durations. `counts[i]` are those within `DURATION_BUCKETS_S[i]` and above the bound before it; the last is the rest."""
+
+    __slots__ = ("counts", "sum_s")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(DURATION_BUCKETS_S) + 1)
+        self.sum_s = 0.0
+
+    def observe(self, duration_s: float) -> None:
+        """Count one duration."""
+        self.counts[bisect_left(DURATION_BUCKETS_S, duration_s)] += 1
+        self.sum_s += duration_s
+
+    @property
+    def count(self) -> int:
+        """How many were observed."""
+        return sum(self.counts)
+
+
+def count(counts: dict[_Key, int], key: _Key) -> None:
+    """Add one."""
+    counts[key] = counts.get(key, 0) + 1
+
+
+class TranslationMetrics:
+    """Of one (listener, upstream): what was found in requests, and what was written for the next hop."""
+
+    __slots__ = (
+        "bare_decisions",
+        "conflicts",
+        "extracted",
+        "injected",
+        "losses",
+        "malformed",
+        "sessions_carried",
+        "sessions_malformed",
+        "untraced",
+    )
+
+    def __init__(self) -> None:
+        self.extracted: dict[str, int] = {}  # by the format that won
+        self.injected: dict[str, int] = {}  # by format
+        self.malformed: dict[tuple[str, str], int] = {}  # by (format, reason)
+        self.conflicts: dict[tuple[str, str], int] = {}  # by (winner, loser)
+        self.losses: dict[tuple[str, str], int] = {}  # by (format, what)
+        self.bare_decisions = 0  # a sampling decision without ids
+        self.untraced = 0  # requests without any context or decision
+        self.sessions_carried = 0
+        self.sessions_malformed: dict[str, int] = {}  # by reason
+
+
+class ExchangeMetrics:
+    """Of one (listener, upstream)."""
+
+    __slots__ = ("bytes_in", "bytes_out", "durations", "faults", "requests", "translation")
+
+    def __init__(self) -> None:
+        self.requests = [0] * 6  # by status class: requests[2] are the 2xx answered; requests[0]: the client got none
+        self.durations = Histogram()  # from the request's first byte of head parsed to the last byte of the response written
+        self.bytes_in = 0  # request bodies, content only
+        self.bytes_out = 0  # response bodies, content only
+        self.faults: dict[str, int] = {}  # by label of `proxy.http1.errors.Fault`: exchanges that the sidecar answered or cut
+        self.translation = TranslationMetrics()
+
+
+class ListenerMetrics:
+    """Of one listener."""
+
+    __slots__ = (
+        "connections_open",
+        "connections_refused",
+        "connections_total",
+        "protocol_errors",
+        "tunnel_bytes_in",
+        "tunnel_bytes_out",
+        "tunnels_open",
+        "tunnels_total",
+    )
+
+    def __init__(self) -> None:
+        self.connections_open = 0
+        self.connections_total = 0
+        self.connections_refused: dict[str, int] = {}  # by reason: "limit", "draining"
+        self.protocol_errors: dict[str, int] = {}  # requests refused before they had an upstream, by label of the fault
+        self.tunnels_open = 0
+        self.tunnels_total: dict[str, int] = {}  # by kind: "connect" (untraced), "upgrade"
+        self.tunnel_bytes_in = 0  # from the client
+        self.tunnel_bytes_out = 0  # to the client
+
+
+class UpstreamMetrics:
+    """Of one upstream, over all listeners."""
+
+    __slots__ = (
+        "connect_failures",
+        "connections_idle",
+        "connections_open",
+        "connects",
+        "idle_closed",
+        "queue_refused",
+        "queued",
+        "retries",
+        "reused",
+    )
+
+    def __init__(self) -> None:
+        self.connects = 0
+        self.connect_failures: dict[str, int] = {}  # by label of the fault
+        self.connections_open = 0
+        self.connections_idle = 0
+        self.reused = 0  # requests sent on a connection that had served another
+        self.retries = 0
+        self.idle_closed: dict[str, int] = {}  # by reason: "timeout", "peer", "surplus", "moved" (its address left the DNS)
+        self.queued = 0  # requests waiting for a connection now
+        self.queue_refused: dict[str, int] = {}  # by reason: "full", "timeout"
+
+
+class Metrics:
+    """Everything that is counted. An entry is made when it is first asked for, and lives as long as the process."""
+
+    __slots__ = ("exchanges", "listeners", "upstreams")
+
+    def __init__(self) -> None:
+        self.exchanges: dict[tuple[str, str], ExchangeMetrics] = {}  # by (listener, upstream)
+        self.listeners: dict[str, ListenerMetrics] = {}
+        self.upstreams: dict[str, UpstreamMetrics] = {}
+
+    def exchange(self, listener: str, upstream: str) -> ExchangeMetrics:
+        """The counters of one listener and one upstream."""
+        return self.exchanges.setdefault((listener, upstream), ExchangeMetrics())
+
+    def listener(self, name: str) -> ListenerMetrics:
+        """The counters of one listener."""
+        return self.listeners.setdefault(name, ListenerMetrics())
+
+    def upstream(self, name: str) -> UpstreamMetrics:
+        """The counters of one upstream."""
+        return self.upstreams.setdefault(name, UpstreamMetrics())
