@@ -80,10 +80,14 @@ class Child:
         """The end of what the program printed."""
         return self._log.read_text(errors="replace")[-1500:].strip() or "(it printed nothing)"
 
-    def cpu_s(self) -> float:
+    def cpu_s(self) -> tuple[float, float]:
         """User and system time of the program, its threads and its children so far, in seconds (10 ms steps)."""
         # Fields 14 to 17 of proc(5) stat: utime, stime, cutime, cstime; ours start at field 3.
-        return sum(sum(map(int, stat[11:15])) for stat in self._stats()) / _TICKS_PER_SECOND
+        user = system = 0
+        for stat in self._stats():
+            user += int(stat[11]) + int(stat[13])
+            system += int(stat[12]) + int(stat[14])
+        return user / _TICKS_PER_SECOND, system / _TICKS_PER_SECOND
 
     def rss_bytes(self) -> int:
         """Resident memory of the program and its children; pages that they share are counted in each."""

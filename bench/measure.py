@@ -41,6 +41,7 @@ class Sample:
     p50_ms: float
     p99_ms: float
     cpu_us: float  # of the proxy, its threads and children, per answered request
+    cpu_user_us: float  # of these: outside the kernel
     rss_idle_bytes: int  # after start, before the first request
     rss_load_bytes: int  # when the load ends
     exported_bytes: int  # what reached the sink during the run
@@ -97,10 +98,11 @@ def run_once(bench: Bench, peer: Peer, round_: int, seconds: float, warm_up_s: f
         check(peer, place.port)
         load.run(place.port, warm_up_s, traced=peer.traced)
         exported = _exported_bytes(bench.sink_port)
-        busy_s, cpu_s, start = machine.busy_s(bench.proxy_core), proxy.cpu_s(), time.monotonic()
+        busy_before_s, before_s, start = machine.busy_s(bench.proxy_core), proxy.cpu_s(), time.monotonic()
         outcome = load.run(place.port, seconds, traced=peer.traced)
-        wall_s = time.monotonic() - start
-        cpu_s, busy_s = proxy.cpu_s() - cpu_s, machine.busy_s(bench.proxy_core) - busy_s
+        wall_s, after_s = time.monotonic() - start, proxy.cpu_s()
+        busy_s = machine.busy_s(bench.proxy_core) - busy_before_s
+        user_s, cpu_s = after_s[0] - before_s[0], sum(after_s) - sum(before_s)
         exported = _exported_bytes(bench.sink_port) - exported
         if peer.exports and not exported:
             raise ChildError(f"{peer.key} exported nothing: {proxy.last_output()}")
@@ -112,6 +114,7 @@ def run_once(bench: Bench, peer: Peer, round_: int, seconds: float, warm_up_s: f
             p50_ms=outcome.p50_ms,
             p99_ms=outcome.p99_ms,
             cpu_us=cpu_s / outcome.requests * 1e6,
+            cpu_user_us=user_s / outcome.requests * 1e6,
             rss_idle_bytes=rss_idle_bytes,
             rss_load_bytes=proxy.rss_bytes(),
             exported_bytes=exported,

@@ -55,6 +55,7 @@ class Summary:
     peer: Peer
     rounds: int
     cpu_us: float
+    cpu_user_us: float
     cpu_us_low: float
     cpu_us_high: float
     requests_per_s: float
@@ -79,6 +80,7 @@ def summarise(samples: Sequence[Sample]) -> list[Summary]:
                 peer=peer,
                 rounds=len(mine),
                 cpu_us=median(cpu),
+                cpu_user_us=median(sample.cpu_user_us for sample in mine),
                 cpu_us_low=min(cpu),
                 cpu_us_high=max(cpu),
                 requests_per_s=median(sample.requests_per_s for sample in mine),
@@ -122,7 +124,7 @@ _MEMORY = ("RSS idle MB", "RSS loaded MB", "exported B / request")
 def proxy_table(summaries: Sequence[Summary], versions: Mapping[str, str]) -> Table:
     """The table of the proxies."""
     nginx = next((row.cpu_us for row in summaries if row.peer.key == "nginx"), None)
-    head = ("proxy", "CPU µs / request", "(min–max)", "× nginx", "requests/s", "p50 ms", "p99 ms", *_MEMORY)
+    head = ("proxy", "CPU µs / request", "(min–max)", "user", "× nginx", "requests/s", "p50 ms", "p99 ms", *_MEMORY)
     rows = []
     for row in summaries:
         version = versions.get(row.peer.key, "")
@@ -131,6 +133,7 @@ def proxy_table(summaries: Sequence[Summary], versions: Mapping[str, str]) -> Ta
                 f"{row.peer.title} ({version})" if version else row.peer.title,
                 f"{row.cpu_us:.1f}",
                 f"{row.cpu_us_low:.1f}–{row.cpu_us_high:.1f}",
+                f"{row.cpu_user_us:.1f}",
                 f"{row.cpu_us / nginx:.2f}" if nginx else "",
                 f"{row.requests_per_s:,.0f}",
                 f"{row.p50_ms:.2f}",
