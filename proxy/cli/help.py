@@ -76,6 +76,19 @@ exit codes:
 """,
     ),
     "demo": Command("run the demo: three services, three formats, one trace", "", ""),
+    "health": Command(
+        "ask a running sidecar whether it is well",
+        "Ask the admin listener of a running sidecar, found as `run` would: by environment, by the file that\n"
+        "OPS_SIDECAR_CONFIG names, else by default. Made for health checks in containers, where there is no curl.",
+        """\
+examples:
+  ops-sidecar health
+  ops-sidecar health --ready --admin 127.0.0.1:9082
+
+exit codes:
+  0 well   1 no answer, or not well
+""",
+    ),
     "version": Command(
         "print the version",
         "Print the version of ops-sidecar and of what it runs on.",

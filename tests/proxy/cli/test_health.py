@@ -1,0 +1,109 @@
+"""`ops-sidecar health`: 0 only where the admin listener answers 200; found as `run` would place it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from proxy.cli import health
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPS_SIDECAR_ADMIN__LISTEN", "OPS_SIDECAR_CONFIG", "MIRASCOPE_PROPAGATOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@contextlib.contextmanager
+def answering(
+    answer: bytes, family: int = socket.AF_INET, where: object = ("127.0.0.1", 0)
+) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that answers one connection with `answer`; gives its address and the request that it got."""
+    got: list[bytes] = []
+    with socket.socket(family) as listener:
+        listener.bind(where)
+        listener.listen()
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                got.append(connection.recv(4096))
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        name = listener.getsockname()
+        try:
+            yield (f"unix:{name}" if family == socket.AF_UNIX else f"{name[0]}:{name[1]}"), got
+        finally:
+            thread.join(5)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (OK, 0),
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", 1),
+        (b"SSH-2.0-OpenSSH\r\n", 1),
+        (b"", 1),
+    ],
+)
+def test_only_200_is_well(answer: bytes, code: int) -> None:
+    with answering(answer) as (address, got):
+        assert health.run(["--admin", address]) == code
+    assert got[0].startswith(b"GET /healthz HTTP/1.1\r\n")
+
+
+def test_ready_asks_readyz() -> None:
+    with answering(OK) as (address, got):
+        assert health.run(["--ready", "--admin", address]) == 0
+    assert got[0].startswith(b"GET /readyz ")
+
+
+def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert health.run(["--admin", f"127.0.0.1:{port}"]) == 1
+    assert str(port) in capsys.readouterr().err
+
+
+def test_nobody_answers_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert health.run(["--timeout", "0.05", "--admin", f"127.0.0.1:{listener.getsockname()[1]}"]) == 1
+
+
+@pytest.mark.parametrize("address", ["9082", "host:", "host:port"])
+def test_wrong_address(address: str) -> None:
+    assert health.run(["--admin", address]) == 1
+
+
+def test_unix_socket(tmp_path: Path) -> None:
+    with answering(OK, socket.AF_UNIX, str(tmp_path / "admin.sock")) as (address, _):
+        assert health.run(["--admin", address]) == 0
+
+
+def test_found_by_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(OK) as (address, _):
+        monkeypatch.setenv("OPS_SIDECAR_ADMIN__LISTEN", address.replace("127.0.0.1", "0.0.0.0"))
+        assert health.run([]) == 0
+
+
+def test_found_by_settings_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with answering(OK) as (address, _):
+        file = tmp_path / "sidecar.yaml"
+        file.write_text(f"admin:\n  listen: {address}\n")
+        monkeypatch.setenv("OPS_SIDECAR_CONFIG", str(file))
+        assert health.run([]) == 0
+
+
+def test_admin_off_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("OPS_SIDECAR_ADMIN__LISTEN", "off")
+    assert health.run([]) == 1
+    assert "off" in capsys.readouterr().err
