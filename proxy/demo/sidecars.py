@@ -22,7 +22,7 @@ START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 5.0
 KEPT_LINES = 40  # of a sidecar's log, for the message when it fails
 
-_LISTENER_LINE = re.compile(r"\b(?P<name>[a-z]+)\b[^0-9]*?(?P<host>127\.0\.0\.1):(?P<port>[0-9]+)")
+_LISTENER_LINE = re.compile(r"(?P<name>[a-z]+) listening on (?P<host>127\.0\.0\.1):(?P<port>[0-9]+)")
 
 
 class DemoError(Exception):

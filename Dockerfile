@@ -1,0 +1,50 @@
+# The sidecar's image. It needs no file: everything can be set by environment.
+#
+#   docker build -t ops-sidecar .
+#   docker run --rm --read-only --network host -e OPS_SIDECAR_INBOUND__APP=http://127.0.0.1:8080 \
+#       -e OPS_SIDECAR_INBOUND__PROPAGATION__INJECT=b3multi ops-sidecar
+#
+# Or by a mounted file:
+#
+#   docker run --rm --read-only --network host -v "$PWD/config/sidecar.yaml:/etc/ops-sidecar.yaml:ro" \
+#       -e OPS_SIDECAR_CONFIG=/etc/ops-sidecar.yaml ops-sidecar
+#
+# Both stages share one base, so that the virtual environment finds the same Python in both.
+ARG PYTHON_IMAGE=python:3.13-slim
+
+FROM ${PYTHON_IMAGE} AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python3 -m venv /opt/ops-sidecar
+WORKDIR /build
+
+# First what changes rarely: the dependencies, by hash, wheels only (nothing is compiled).
+COPY requirements/sidecar.lock requirements/
+RUN /opt/ops-sidecar/bin/pip install --require-hashes --only-binary :all: -r requirements/sidecar.lock
+
+# Then the sidecar. What only the build needed goes, pip itself last; `pip check` says whether anything is missing now.
+COPY pyproject.toml README.md ./
+COPY ops_lib ops_lib
+COPY proxy proxy
+RUN /opt/ops-sidecar/bin/pip install --no-deps --no-build-isolation . \
+ && /opt/ops-sidecar/bin/pip uninstall --yes hatchling pathspec pluggy tomlkit trove-classifiers \
+ && /opt/ops-sidecar/bin/pip check \
+ && /opt/ops-sidecar/bin/pip uninstall --yes pip
+
+FROM ${PYTHON_IMAGE}
+ARG VERSION=0.1.0
+LABEL org.opencontainers.image.title="ops-sidecar" \
+      org.opencontainers.image.description="Carries trace context and session across services that speak different formats." \
+      org.opencontainers.image.version="${VERSION}"
+
+COPY --from=build /opt/ops-sidecar /opt/ops-sidecar
+ENV PATH=/opt/ops-sidecar/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+
+# A number, so that Kubernetes' runAsNonRoot can see that it is not root. Nothing is ever written: run it --read-only.
+USER 65532:65532
+# Inbound. Outbound (9081) and admin (9082) listen on loopback, for the app that shares this network namespace.
+EXPOSE 9080
+# TERM drains: requests in flight finish. Give the container longer than drain.timeout_s (30 s) to stop.
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=15s CMD ["ops-sidecar", "health"]
+ENTRYPOINT ["ops-sidecar"]
+CMD ["run"]
