@@ -10,6 +10,7 @@ import random
 from typing import NamedTuple
 
 from ops_lib.propagation import (
+    HEADER_NAMES,
     Extraction,
     Fields,
     Format,
@@ -25,11 +26,13 @@ from ops_lib.propagation import (
 
 from .plan import PropagationPlan
 
+RawHeaders = list[tuple[bytes, bytes]]
+
 
 class Translation(NamedTuple):
     """What goes out for one request, and what is to be counted."""
 
-    headers: list[tuple[bytes, bytes]]  # to append to the outgoing head
+    headers: RawHeaders  # to append to the outgoing head
     extraction: Extraction | None  # None: the request had no header of ours at all
     injected: tuple[Format, ...]  # the formats that went out
     losses: tuple[tuple[Format, Loss], ...]
@@ -39,7 +42,7 @@ class Translation(NamedTuple):
 class Translator:
     """One per (listener, upstream): the propagator of one PropagationPlan, over raw headers."""
 
-    __slots__ = ("_formats", "_names", "_participates", "_propagator", "_random_bits")
+    __slots__ = ("_encoded", "_participates", "_propagator", "_random_bits", "_spellings")
 
     def __init__(self, plan: PropagationPlan, *, random_bits: RandomBits = random.getrandbits) -> None:
         self._propagator = Propagator(
@@ -55,34 +58,57 @@ class Translator:
         )
         self._participates = plan.mode == "participate"
         self._random_bits = random_bits
-        self._formats = self._propagator.inject_formats
-        self._names: dict[str, bytes] = {}
+        # The spellings seen on nearly every wire: saves decoding, lowering and encoding names (1 of 5.5 µs a call).
+        names = [*HEADER_NAMES, plan.session_inject, *plan.session_extract]
+        self._spellings = {s.encode("latin-1"): name.lower() for name in names for s in (name, name.lower())}
+        self._encoded = {name: name.encode("latin-1") for name in names}
 
     def owns(self, name: bytes) -> bool:
         """Whether the header `name` (any case) goes in here and is not forwarded as it came."""
         return self._propagator.owns(name.decode("latin-1"))
 
-    def translate(self, headers: list[tuple[bytes, bytes]]) -> Translation:
+    def translate(self, headers: RawHeaders) -> Translation:
         """`headers`: those for which `owns` is true, in wire order. Never raises on what they hold."""
-        fields: Fields = {}
-        for name, value in headers:
-            fields.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
-        extraction = self._propagator.extract(fields)
+        propagator = self._propagator
+        extraction: Extraction | None = None
         context: TraceContext | None = None
-        if self._participates:
-            context = self._span(extraction)
-        injection = self._propagator.inject(extraction, context=context)
-        told = injection.context is not None or extraction.decision is not None
+        if headers:
+            extraction = propagator.extract(self._fields(headers))
+            if self._participates:
+                context = self._span(extraction)
+            injection = propagator.inject(extraction, context=context)
+        elif self._participates:
+            injection = propagator.inject(Extraction(), context=self._span(Extraction()))
+        else:
+            return _NOTHING
+        encoded = self._encoded
         return Translation(
-            [(name.encode("latin-1"), value.encode("latin-1")) for name, value in injection.headers],
-            extraction if headers else None,
-            self._formats if told else (),
+            [
+                (encoded.get(name) or name.encode("latin-1"), value.encode("latin-1"))
+                for name, value in injection.headers
+            ],
+            extraction,
+            injection.formats,
             injection.losses,
             injection.context,
         )
 
+    def _fields(self, headers: RawHeaders) -> Fields:
+        fields: Fields = {}
+        spellings = self._spellings
+        for raw_name, raw_value in headers:
+            name = spellings.get(raw_name) or raw_name.decode("latin-1").lower()
+            if name in fields:
+                fields[name].append(raw_value.decode("latin-1"))
+            else:
+                fields[name] = [raw_value.decode("latin-1")]
+        return fields
+
     def _span(self, extraction: Extraction) -> TraceContext:
-        """A span of our own: the caller's child, or the start of a trace."""
+        """A span of our own: the caller's child, or the start of a trace, by the caller's bare decision if one came."""
         if extraction.context is not None:
             return child(extraction.context, new_span_id(self._random_bits))
         return new_context(extraction.decision or Sampling.ACCEPT, random_bits=self._random_bits)
+
+
+_NOTHING = Translation([], None, (), (), None)

@@ -5,7 +5,7 @@ module; which of them is believed and what goes out, in `propagator`.
 """
 
 from .baggage import Baggage, Member
-from .carrier import Carrier, MutableCarrier, fields, inject_into
+from .carrier import HEADER_NAMES, Carrier, MutableCarrier, fields, inject_into
 from .context import (
     Fields,
     Malformed,
@@ -27,6 +27,7 @@ from .session import check_session_id
 __all__ = [
     "COMPOSITE",
     "FORMATS",
+    "HEADER_NAMES",
     "NOTHING",
     "SESSION_EXTRACT_NAMES",
     "SESSION_INJECT_NAME",

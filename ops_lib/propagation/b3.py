@@ -25,7 +25,20 @@ from __future__ import annotations
 
 import re
 
-from .context import Fields, Headers, Losses, Malformed, Policy, Reading, Sampling, TraceContext
+from .context import (
+    ACCEPT,
+    DEBUG,
+    DEFER,
+    DENY,
+    Fields,
+    Headers,
+    Losses,
+    Malformed,
+    Policy,
+    Reading,
+    Sampling,
+    TraceContext,
+)
 from .formats import Format, Loss
 
 B3 = "b3"
@@ -50,13 +63,13 @@ _match_span_id = re.compile(_NON_ZERO16).fullmatch
 _match_id_shape = re.compile(f"(?:{_HEX16}){{1,2}}").fullmatch
 _match_single_shape = re.compile(f"((?:{_HEX16}){{1,2}})-({_HEX16})(?:-.*)?").fullmatch
 
-_SINGLE_SAMPLING = {"0": Sampling.DENY, "1": Sampling.ACCEPT, "d": Sampling.DEBUG, None: Sampling.DEFER}
+_SINGLE_SAMPLING = {"0": DENY, "1": ACCEPT, "d": DEBUG, None: DEFER}
 _MULTI_SAMPLING = {
-    "0": Sampling.DENY,
-    "1": Sampling.ACCEPT,
-    "false": Sampling.DENY,
-    "true": Sampling.ACCEPT,
-    "d": Sampling.DEBUG,
+    "0": DENY,
+    "1": ACCEPT,
+    "false": DENY,
+    "true": ACCEPT,
+    "d": DEBUG,
 }
 _PARENT_ZERO = "0" * 16
 
@@ -108,7 +121,7 @@ def _why_single(value: str) -> Malformed:
 
 def extract_multi(fields: Fields) -> Reading:
     """The context, or the bare decision, in the `X-B3-*` headers."""
-    sampling = Sampling.DEFER
+    sampling = DEFER
     if (values := fields.get(_SAMPLED)) is not None:
         value = values[0]
         decision = _MULTI_SAMPLING.get(value) or _MULTI_SAMPLING.get(_first(values).lower())
@@ -116,7 +129,7 @@ def extract_multi(fields: Fields) -> Reading:
             return None, Malformed.DECISION
         sampling = decision
     if (values := fields.get(_FLAGS)) is not None and _first(values) == "1":
-        sampling = Sampling.DEBUG
+        sampling = DEBUG
     trace_ids = fields.get(_TRACE_ID)
     span_ids = fields.get(_SPAN_ID)
     parent_ids = fields.get(_PARENT_SPAN_ID)
@@ -149,8 +162,8 @@ def _why_id(value: str) -> Malformed:
     return Malformed.ZERO_ID if _match_id_shape(value) and not value.strip("0") else Malformed.SHAPE
 
 
-_SINGLE_OUT = {Sampling.DENY: "0", Sampling.ACCEPT: "1", Sampling.DEBUG: "d"}
-_MULTI_OUT = {Sampling.DENY: (SAMPLED, "0"), Sampling.ACCEPT: (SAMPLED, "1"), Sampling.DEBUG: (FLAGS, "1")}
+_SINGLE_OUT = {DENY: "0", ACCEPT: "1", DEBUG: "d"}
+_MULTI_OUT = {DENY: (SAMPLED, "0"), ACCEPT: (SAMPLED, "1"), DEBUG: (FLAGS, "1")}
 
 
 def inject_decision(decision: Sampling, headers: Headers) -> None:
@@ -170,7 +183,7 @@ def inject(context: TraceContext, policy: Policy, headers: Headers, losses: Loss
         inject_decision(sampling, headers)
     else:
         value = f"{trace_id[16:] if short else trace_id}-{span_id}"
-        if sampling is not Sampling.DEFER:
+        if sampling is not DEFER:
             value = f"{value}-{_SINGLE_OUT[sampling]}"
             if parent_id is not None:
                 value = f"{value}-{parent_id}"
@@ -191,7 +204,7 @@ def inject_multi(context: TraceContext, policy: Policy, headers: Headers, losses
         headers.append((SPAN_ID, span_id))
         if parent_id is not None:
             headers.append((PARENT_SPAN_ID, parent_id))
-    if sampling is not Sampling.DEFER:
+    if sampling is not DEFER:
         headers.append(_MULTI_OUT[sampling])
     if tracestate:
         losses.append(_MULTI_LOST_TRACESTATE)

@@ -9,7 +9,8 @@
     jaeger-baggage: k1=v1, k2=v2     ; the same, for people with curl; never written
 
 A member is carried as it was written: value, percent-encoding and properties are one opaque text. So properties cross
-to Jaeger and back, and nothing is decoded and encoded again. Only what may not stand in the other grammar is encoded.
+to Jaeger and back, and nothing is decoded and encoded again. Only what may not stand in the other grammar is encoded,
+and non-ASCII bytes, which may stand nowhere.
 
 Departures: a value may hold any characters but control characters and "," (many senders encode nothing; it is not a
 translator's business to drop what both ends understand). A header name has no case, so a key that has been Jaeger's
@@ -36,6 +37,7 @@ _match_member = re.compile(rf"({_TOKEN})[ \t]*=[ \t]*([^\x00-\x08\x0a-\x1f\x7f,]
 _match_token = re.compile(_TOKEN).fullmatch
 # What an uberctx value may hold as it is to stand in a W3C member: baggage-octet, and ";" "=" for properties.
 _find_stranger = re.compile(r"[^\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]")
+_find_non_ascii = re.compile(r"[^\x00-\x7f]")
 
 
 class Member(NamedTuple):
@@ -75,7 +77,7 @@ def extract(fields: Fields, *, jaeger: bool, jaeger_first: bool) -> tuple[Baggag
     refused: Malformed | None = None
     w3c: list[Member] = []
     if (values := fields.get(BAGGAGE)) is not None:
-        refused = _read_list(values, w3c, ",")
+        refused = _read_list(values, w3c)
     theirs: list[Member] = []
     if jaeger:
         for name, values in fields.items():
@@ -86,7 +88,7 @@ def extract(fields: Fields, *, jaeger: bool, jaeger_first: bool) -> tuple[Baggag
                 else:
                     refused = refused or Malformed.SHAPE
         if (values := fields.get(JAEGER_BAGGAGE)) is not None:
-            refused = _read_list(values, theirs, ",") or refused
+            refused = _read_list(values, theirs) or refused
     members = theirs + w3c if jaeger_first else w3c + theirs
     if not members:
         return None, refused
@@ -97,18 +99,20 @@ def extract(fields: Fields, *, jaeger: bool, jaeger_first: bool) -> tuple[Baggag
 
 
 def _encode(found: re.Match[str]) -> str:
-    return quote(found[0].encode("latin-1"), safe="")
+    """Percent-encoded: up to U+00FF what came is a byte that was decoded as latin-1, above it is text of a program's."""
+    return "".join(f"%{byte:02X}" for byte in found[0].encode("latin-1" if found[0] <= "\xff" else "utf-8"))
 
 
-def _read_list(values: list[str], members: list[Member], separator: str) -> Malformed | None:
+def _read_list(values: list[str], members: list[Member]) -> Malformed | None:
     refused: Malformed | None = None
     for text in values:
-        for raw in text.split(separator):
+        for raw in text.split(","):
             member = raw.strip(" \t")
             if not member:
                 continue
             if found := _match_member(member):
-                members.append(Member(found[1], found[2]))
+                key, value = found.groups()
+                members.append(Member(key, value if value.isascii() else _find_non_ascii.sub(_encode, value)))
             else:
                 refused = Malformed.SHAPE
     return refused

@@ -15,6 +15,22 @@ from .context import Fields
 Carrier = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
 MutableCarrier = MutableMapping[Any, Any] | list[tuple[Any, Any]]
 
+HEADER_NAMES = (
+    tracecontext.TRACEPARENT,
+    tracecontext.TRACESTATE,
+    b3.B3,
+    b3.TRACE_ID,
+    b3.SPAN_ID,
+    b3.PARENT_SPAN_ID,
+    b3.SAMPLED,
+    b3.FLAGS,
+    jaeger.UBER_TRACE_ID,
+    jaeger.DEBUG_ID,
+    baggage.BAGGAGE,
+    baggage.JAEGER_BAGGAGE,
+)
+"""Every header of every format as it is usually spelled; `uberctx-*` and the session's come on top."""
+
 TRACE_NAMES = tracecontext.NAMES | b3.NAMES | b3.MULTI_NAMES | jaeger.NAMES
 BAGGAGE_NAMES = frozenset({baggage.BAGGAGE, baggage.JAEGER_BAGGAGE})
 

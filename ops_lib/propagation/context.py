@@ -33,6 +33,10 @@ class Sampling(enum.IntEnum):
         return self >= 2
 
 
+DEFER, DENY, ACCEPT, DEBUG = Sampling
+"""The same, bound once for the codecs: in Python 3.11 each look-up on an Enum class costs 55 ns."""
+
+
 class TraceContext(NamedTuple):
     """One caller's place in one trace.
 

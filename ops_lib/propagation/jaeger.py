@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 
-from .context import Fields, Headers, Losses, Malformed, Policy, Reading, Sampling, TraceContext
+from .context import ACCEPT, DEBUG, DEFER, DENY, Fields, Headers, Losses, Malformed, Policy, Reading, TraceContext
 from .formats import Format, Loss
 
 UBER_TRACE_ID = "uber-trace-id"
@@ -31,18 +31,18 @@ _match_shape = re.compile(f"({_HEX}{{1,32}}):({_HEX}{{1,16}}):[^:]*:{_HEX}+").fu
 _colon = re.compile("%3[aA]")
 
 _SAMPLING = {
-    digit: Sampling.DENY if not bits & 1 else Sampling.DEBUG if bits & 2 else Sampling.ACCEPT
+    digit: DENY if not bits & 1 else DEBUG if bits & 2 else ACCEPT
     for bits in range(16)
     for digit in (f"{bits:x}", f"{bits:X}")
 }
-_FLAGS_OUT = {Sampling.DENY: "0", Sampling.ACCEPT: "1", Sampling.DEBUG: "3"}
+_FLAGS_OUT = {DENY: "0", ACCEPT: "1", DEBUG: "3"}
 
 
 def extract(fields: Fields) -> Reading:
     """The context in `uber-trace-id`, or the bare DEBUG of `jaeger-debug-id`."""
     values = fields.get(UBER_TRACE_ID)
     if values is None:
-        return (Sampling.DEBUG, None) if fields[DEBUG_ID][0].strip(" \t") else (None, Malformed.EMPTY)
+        return (DEBUG, None) if fields[DEBUG_ID][0].strip(" \t") else (None, Malformed.EMPTY)
     found = _match(values[0])
     if found is None:
         value = values[0].partition(",")[0].strip(" \t")
@@ -61,7 +61,7 @@ def extract(fields: Fields) -> Reading:
 def inject(context: TraceContext, policy: Policy, headers: Headers, losses: Losses) -> None:
     """Append `uber-trace-id` with padded ids; note what is lost."""
     trace_id, span_id, sampling, short, is_random, parent_id, tracestate, made_up = context
-    if sampling is Sampling.DEFER:
+    if sampling is DEFER:
         losses.append(_LOST_DEFER)
         sampling = policy.on_defer
     headers.append((UBER_TRACE_ID, f"{trace_id[16:] if short else trace_id}:{span_id}:0:{_FLAGS_OUT[sampling]}"))

@@ -66,6 +66,7 @@ class Injection(NamedTuple):
     headers: tuple[tuple[str, str], ...]
     losses: tuple[tuple[Format, Loss], ...]
     context: TraceContext | None = None  # the context that the headers carry; made up for some bare decisions
+    formats: tuple[Format, ...] = ()  # the formats that went out
 
 
 _Extract = Callable[[Fields], Reading]
@@ -101,10 +102,10 @@ def _with_siblings(formats: Iterable[Format]) -> tuple[Format, ...]:
 
 
 def _merge(winner: Format, context: TraceContext, other: TraceContext) -> TraceContext:
-    """`context` with what `winner` cannot say taken from `other`, a context of the same trace.
+    """`context` with what `winner` cannot say taken from `other`, a context of the same trace (or the same again).
 
-    tracecontext cannot say DEBUG, the width and the parent; Jaeger not the parent; and only tracecontext has tracestate
-    and the random flag. A parent belongs to a span: it counts only where both name the same one.
+    tracecontext cannot say DEBUG, the width and the parent; Jaeger not the parent; and only tracecontext has tracestate,
+    the random flag and the mark of made-up ids. A parent belongs to a span: it counts only where both name the same one.
     """
     sampling, short, parent_id = context.sampling, context.short, context.parent_id
     if winner is Format.TRACECONTEXT:
@@ -119,6 +120,7 @@ def _merge(winner: Format, context: TraceContext, other: TraceContext) -> TraceC
         random=context.random or other.random,
         parent_id=parent_id,
         tracestate=context.tracestate or other.tracestate,
+        made_up=context.made_up or (other.made_up and other.span_id == context.span_id),
     )
 
 
@@ -132,9 +134,11 @@ class Propagator:
         "_jaeger_first",
         "_names",
         "_owned",
+        "_plain_names",
         "_policy",
         "_random_bits",
         "_readers",
+        "_reads_baggage",
         "_session_inject",
         "_session_names",
         "_write_jaeger",
@@ -171,15 +175,17 @@ class Propagator:
         self._session_names = tuple(dict.fromkeys(name.lower() for name in session_extract))
         self._bridge = session_bridge
         self._baggage: BaggageMode = baggage
-        self._jaeger_baggage = Format.JAEGER in self.extract_formats
+        self._jaeger_baggage = Format.JAEGER in self.extract_formats and baggage != "pass"
         self._jaeger_first = self._jaeger_baggage and (
             Format.TRACECONTEXT not in self.extract_formats
             or self.extract_formats.index(Format.JAEGER) < self.extract_formats.index(Format.TRACECONTEXT)
         )
-        self._write_jaeger = Format.JAEGER in self.inject_formats
+        self._write_jaeger = Format.JAEGER in self.inject_formats and baggage != "pass"
         self._write_w3c = not self._write_jaeger or len(self.inject_formats) > 1
         self._random_bits = random_bits
         self._names = carrier.known_names(self._session_names)
+        self._reads_baggage = baggage == "translate" or session_bridge
+        self._plain_names = self._names - carrier.BAGGAGE_NAMES
         owned = set(self._names)
         if session_inject:
             owned.add(session_inject.lower())
@@ -202,19 +208,20 @@ class Propagator:
         """All that `fields` say. Never raises."""
         if not fields:
             return NOTHING
-        says: list[Said] = []
-        malformed: list[tuple[Format, Malformed]] = []
+        says: tuple[Said, ...] = ()
+        malformed: tuple[tuple[Format, Malformed], ...] = ()
         for format, names, read in self._readers:
             if names.isdisjoint(fields):
                 continue
             what, reason = read(fields)
-            says.append(Said(format, what, reason))
+            says += (Said(format, what, reason),)
             if reason is not None:
-                malformed.append((format, reason))
+                malformed += ((format, reason),)
         session_id, session_malformed = session.extract(fields, self._session_names)
         members: Baggage | None = None
         baggage_malformed: Malformed | None = None
-        if self._baggage == "translate" or self._bridge:
+        # What is in fields and yet no known name can only be an uberctx-*.
+        if self._reads_baggage and not self._plain_names.issuperset(fields):
             members, baggage_malformed = baggage.extract(
                 fields, jaeger=self._jaeger_baggage, jaeger_first=self._jaeger_first
             )
@@ -227,9 +234,9 @@ class Propagator:
             context,
             decision,
             winner,
-            tuple(says),
+            says,
             conflicts,
-            tuple(malformed),
+            malformed,
             session_id,
             session_malformed,
             members,
@@ -240,18 +247,21 @@ class Propagator:
         """The headers for `extraction`, with `context` (a span of our own) instead of its own where given."""
         headers: Headers = []
         losses: Losses = []
+        formats = self.inject_formats
         if context is None:
             context = extraction.context
         if context is not None:
             for _, write, _ in self._writers:
                 write(context, self._policy, headers, losses)
-        elif extraction.decision is not None:
+        elif extraction.decision is None:
+            formats = ()
+        else:
             context = self._inject_decision(extraction.decision, headers, losses)
         if extraction.session is not None and self._session_inject:
             headers.append((self._session_inject, extraction.session))
         if extraction.baggage is not None or (self._bridge and extraction.session is not None):
             self._inject_baggage(extraction, headers, losses)
-        return Injection(tuple(headers), tuple(losses), context)
+        return Injection(tuple(headers), tuple(losses), context, formats)
 
     def _inject_decision(self, decision: Sampling, headers: Headers, losses: Losses) -> TraceContext | None:
         """A bare decision: bare where the format can say it, else with ids made up once for all formats."""
@@ -275,7 +285,7 @@ class Propagator:
             members = members.with_member(SESSION_KEY, extraction.session)
         if self._write_w3c and baggage.write_w3c(members, headers):
             losses.append((Format.TRACECONTEXT, Loss.BAGGAGE_CUT))
-        if self._write_jaeger and self._baggage != "pass" and baggage.write_jaeger(members, headers):
+        if self._write_jaeger and baggage.write_jaeger(members, headers):
             losses.append((Format.JAEGER, Loss.BAGGAGE_CUT))
 
 
@@ -285,23 +295,33 @@ NOTHING = Extraction()
 _Verdict = tuple[Format | None, TraceContext | None, Sampling | None, tuple[tuple[Format, TraceContext], ...]]
 
 
-def _judge(says: list[Said]) -> _Verdict:
+def _judge(says: tuple[Said, ...]) -> _Verdict:
     """(winner, its context with the others merged in, or its bare decision, the conflicts)."""
-    winner: Format | None = None
-    context: TraceContext | None = None
-    conflicts: tuple[tuple[Format, TraceContext], ...] = ()
-    for format, what, _ in says:
-        if not isinstance(what, TraceContext):
-            continue
-        if context is None or winner is None:
-            winner, context = format, what
-        elif what.trace_id == context.trace_id:
-            context = _merge(winner, context, what)
-        else:
-            conflicts += ((format, what),)
-    if context is not None:
-        return winner, context, None, conflicts
+    if len(says) == 1:  # the usual case, flat
+        format, what, _ = says[0]
+        if isinstance(what, TraceContext):
+            return format, what, None, ()
+    contexts = [(format, what) for format, what, _ in says if isinstance(what, TraceContext)]
+    if contexts:
+        return _choose(contexts)
     for format, what, _ in says:
         if isinstance(what, Sampling):
             return format, None, what, ()
     return None, None, None, ()
+
+
+def _choose(contexts: list[tuple[Format, TraceContext]]) -> _Verdict:
+    """The verdict where there is at least one context.
+
+    Made-up ids are a bare decision in disguise, whichever format carries them, and give way to a real context.
+    """
+    disguised = {what[:2] for _, what in contexts if what.made_up}
+    real = [said for said in contexts if said[1][:2] not in disguised]
+    winner, context = (real or contexts)[0]
+    conflicts: tuple[tuple[Format, TraceContext], ...] = ()
+    for format, what in contexts:
+        if what.trace_id == context.trace_id:
+            context = _merge(winner, context, what)
+        elif what[:2] not in disguised:
+            conflicts += ((format, what),)
+    return winner, context, None, conflicts

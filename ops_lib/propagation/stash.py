@@ -13,7 +13,7 @@ dropped, and `traceparent` is right. Unknown items are ignored, so that a later 
 
 from __future__ import annotations
 
-from .context import Sampling, TraceContext
+from .context import ACCEPT, DEBUG, DEFER, DENY, TraceContext
 
 KEY = "ops"
 PREFIX = "ops="
@@ -30,25 +30,25 @@ def believe(item_list: str, context: TraceContext) -> TraceContext:
     sampling, short, made_up = context.sampling, context.short, context.made_up
     for item in item_list.split(";"):
         if item == "s:d":
-            if sampling is Sampling.ACCEPT:
-                sampling = Sampling.DEBUG
+            if sampling is ACCEPT:
+                sampling = DEBUG
         elif item == "s:q":
-            if sampling is Sampling.DENY:
-                sampling = Sampling.DEFER
+            if sampling is DENY:
+                sampling = DEFER
         elif item == "w:16":
             short = context.trace_id.startswith(_ZERO_HALF)
         elif item == "b:1":
             made_up = context.trace_id.endswith(context.span_id)
-    made_up = made_up and sampling is not Sampling.DEFER  # no bare decision is a deferred one
+    made_up = made_up and sampling is not DEFER  # no bare decision is a deferred one
     return context._replace(sampling=sampling, short=short, made_up=made_up)
 
 
 def member(context: TraceContext, *, sampled: bool) -> str:
     """Our member for `context` when `traceparent` says `sampled`, or "" where there is nothing to keep."""
     items = []
-    if context.sampling is Sampling.DEBUG:
+    if context.sampling is DEBUG:
         items.append("s:d")
-    elif context.sampling is Sampling.DEFER and not sampled:
+    elif context.sampling is DEFER and not sampled:
         items.append("s:q")
     if context.short:
         items.append("w:16")

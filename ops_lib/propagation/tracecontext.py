@@ -16,6 +16,10 @@ import re
 
 from . import stash, tracestate
 from .context import (
+    ACCEPT,
+    DEBUG,
+    DEFER,
+    DENY,
     SPAN_ID_ZERO,
     TRACE_ID_ZERO,
     Fields,
@@ -24,7 +28,6 @@ from .context import (
     Malformed,
     Policy,
     Reading,
-    Sampling,
     TraceContext,
 )
 from .formats import Format, Loss
@@ -40,7 +43,7 @@ _match = re.compile(
 _match_shape = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}").match
 
 # The two flags that are read, as (sampling, random), for every value of trace-flags.
-_FLAGS = {f"{n:02x}": (Sampling.ACCEPT if n & 1 else Sampling.DENY, bool(n & 2)) for n in range(256)}
+_FLAGS = {f"{n:02x}": (ACCEPT if n & 1 else DENY, bool(n & 2)) for n in range(256)}
 _FLAGS_OUT = ("00", "01", "02", "03")
 
 _LOST_DEFER = (Format.TRACECONTEXT, Loss.DEFER)
@@ -99,21 +102,21 @@ def inject(context: TraceContext, policy: Policy, headers: Headers, losses: Loss
     """Append `traceparent`, and `tracestate` where there is one or something for the stash; note what is lost."""
     trace_id, span_id, sampling, short, is_random, parent_id, others, made_up = context
     on_defer, lossless = policy
-    if sampling is Sampling.DEFER:
+    if sampling is DEFER:
         losses.append(_LOST_DEFER)
-        is_sampled = on_defer is Sampling.ACCEPT
+        is_sampled = on_defer is ACCEPT
     else:
-        is_sampled = sampling is not Sampling.DENY
+        is_sampled = sampling is not DENY
     flags = _FLAGS_OUT[is_sampled + 2 * is_random]
     headers.append((TRACEPARENT, f"00-{trace_id}-{span_id}-{flags}"))
     if parent_id is not None:
         losses.append(_LOST_PARENT)
     own = ""
-    if short or made_up or sampling is Sampling.DEBUG or sampling is Sampling.DEFER:
+    if short or made_up or sampling is DEBUG or sampling is DEFER:
         if lossless:
             own = stash.member(context, sampled=is_sampled)
         else:
-            if sampling is Sampling.DEBUG:
+            if sampling is DEBUG:
                 losses.append(_LOST_DEBUG)
             if short:
                 losses.append(_LOST_WIDTH)
