@@ -6,18 +6,21 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import uvloop
 
-from proxy.admin.state import State
 from proxy.http1 import DataPlane
 from proxy.lifecycle import Admin, Generation, Lifecycle
 from proxy.plan import Address, Plan
 from proxy.plan.compile import compile_plan
 from proxy.settings import Loaded
 from proxy.telemetry import log, prometheus
+from proxy.telemetry.access_log import access_logger
 from proxy.telemetry.metrics import Metrics
+from proxy.telemetry.process import process_usage
+from proxy.telemetry.state import State
 from proxy.telemetry.writer import LineWriter
 
 
@@ -25,6 +28,8 @@ def run_sidecar(first: Loaded, read_settings: Callable[[], Loaded]) -> bool:
     """Build a sidecar and run it to its end. True where no exchange was cut; raises StartError."""
     settings = first.settings
     stderr = LineWriter(sys.stderr.fileno(), limit_lines=settings.log.queue_lines, name="log")
+    stdout = LineWriter(sys.stdout.fileno(), limit_lines=settings.log.queue_lines, name="access-log")
+    access_log = access_logger(stdout, settings.log.access) if settings.log.access != "off" else None
     metrics = Metrics()
     state = State()
 
@@ -37,17 +42,26 @@ def run_sidecar(first: Loaded, read_settings: Callable[[], Loaded]) -> bool:
             apply=lambda: log.configure(stderr, level=wanted.level, form=wanted.format),
         )
 
+    def render_metrics() -> str:
+        return prometheus.render(
+            metrics,
+            state,
+            version=version("ops-sidecar"),
+            process=process_usage(),
+            dropped_lines={"log": stderr.dropped, "access": stdout.dropped},
+        )
+
     def make_admin() -> Admin:
         from proxy.admin.server import AdminServer, application  # costs memory only where there is an admin listener
 
-        return AdminServer(application(state, lambda: prometheus.render(metrics, state), prometheus.CONTENT_TYPE))
+        return AdminServer(application(state, render_metrics, prometheus.CONTENT_TYPE))
 
     async def main() -> bool:
         plan = generation(first, 1)
         plan.apply()
         lifecycle = Lifecycle(
             plan,
-            data_plane=DataPlane(plan.plan, metrics=metrics),
+            data_plane=DataPlane(plan.plan, metrics=metrics, access_log=access_log),
             make_admin=make_admin,
             read=lambda number: generation(read_settings(), number),
             state=state,
@@ -60,14 +74,18 @@ def run_sidecar(first: Loaded, read_settings: Callable[[], Loaded]) -> bool:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(main())
     finally:
+        stdout.close()
         stderr.close()
 
 
 def _watched(loaded: Loaded) -> tuple[Path, ...]:
-    """The files whose change asks for a reload."""
-    if not loaded.settings.reload.watch or loaded.file is None:
+    """The files whose change asks for a reload: the settings, and the certificates that they name."""
+    settings = loaded.settings
+    if not settings.reload.watch:
         return ()
-    return (loaded.file,)
+    sections = [settings.inbound.tls, *(upstream.tls for upstream in settings.upstreams)]
+    certificates = {Path(section.ca_file) for section in sections if section.ca_file is not None}
+    return (*([loaded.file] if loaded.file is not None else []), *sorted(certificates))
 
 
 def _announce(stderr: LineWriter, plan: Plan, addresses: dict[str, Address], admin: Address | None) -> None:

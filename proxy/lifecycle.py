@@ -14,11 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from proxy.admin.state import Phase, State
 from proxy.errors import SettingsError, StartError
 from proxy.plan import Address, Plan
 from proxy.reload import FileWatch
 from proxy.telemetry.log import fields
+from proxy.telemetry.state import Phase, State
 
 log = logging.getLogger(__name__)
 
@@ -163,19 +163,15 @@ class Lifecycle:
         except SettingsError as error:
             for problem in error.problems:
                 log.error("settings not reloaded, the old ones stay", extra=fields(problem=problem))
-            self._state.reload_error = str(error)
         except (StartError, OSError) as error:
             log.error("settings not reloaded, the old ones stay", extra=fields(problem=error))
-            self._state.reload_error = str(error)
-        except Exception as error:
+        except Exception:
             log.exception("settings not reloaded, the old ones stay")
-            self._state.reload_error = repr(error)
         else:
             self._current = new
             self._state.generation = new.plan.generation
             self._state.reloads_ok += 1
             self._state.reload_success_time_s = self._clock()
-            self._state.reload_error = ""
             log.info("settings reloaded", extra=fields(generation=new.plan.generation))
             return True
         self._state.reloads_failed += 1

@@ -1,7 +1,4 @@
-"""The admin listener: health and metrics over aiohttp, apart from the data plane. It shows no secret and changes
-nothing.
+"""The admin listener: health and metrics over aiohttp, apart from the data plane.
+
+It shows no secret and changes nothing. Only `server` imports aiohttp.
 """
-
-from proxy.admin.state import Phase, State
-
-__all__ = ["Phase", "State"]

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from proxy.admin.state import Phase, State
 from proxy.errors import StartError
 from proxy.plan import Address
+from proxy.telemetry.state import Phase, State
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}

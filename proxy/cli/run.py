@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from proxy.app import run_sidecar
 from proxy.cli.flags import add_settings_flags, collect_flags
 from proxy.cli.help import parser
 from proxy.cli.problems import print_problems
@@ -29,6 +28,8 @@ def run(argv: Sequence[str]) -> int:
     except SettingsError as error:
         print_problems(error)
         return 2
+    from proxy.app import run_sidecar  # only now: wrong settings are told at once
+
     try:
         return 0 if run_sidecar(first, read_settings) else 1
     except StartError as error:

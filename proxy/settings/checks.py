@@ -1,14 +1,188 @@
-"""What must hold between keys: no address twice, no pattern twice, no way round in a circle, files that can be read."""
+"""What must hold between keys: no address, name or pattern twice, no target that leads back here, certificates that
+can be read.
+
+May know the models, and reads the certificate files that they name. Each finding says which keys it is about, so that
+the
+caller can leave out those whose values were wrong by themselves.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ipaddress
+import re
+import ssl
+from collections.abc import Iterator
+from itertools import combinations
+from typing import NamedTuple
 
-from proxy.errors import SettingsProblem
-from proxy.settings.models import Settings
+from proxy.settings.models import Settings, TlsSettings, UpstreamSettings
+from proxy.settings.values import Endpoint, TargetUrl
 from proxy.settings.yaml_file import Path
 
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?\Z")
+_TAKEN_NAMES = frozenset({"app", "other", "inbound", "outbound", "admin"})
 
-def check(settings: Settings, sources: Mapping[Path, str]) -> list[SettingsProblem]:
-    """Every problem between keys that are each valid alone."""
-    return []
+
+class Finding(NamedTuple):
+    """One thing wrong: the key to name, its value, what would be right, and every other key that it depends on."""
+
+    path: Path
+    value: str
+    message: str
+    others: tuple[Path, ...] = ()
+
+
+def check(settings: Settings) -> Iterator[Finding]:
+    """Everything wrong between keys that are each valid alone."""
+    listens = _listens(settings)
+    if not any(path != ("admin", "listen") for path, _ in listens):
+        yield Finding(
+            ("inbound", "listen"),
+            "off",
+            "every listener is off, so there is nothing to do: set inbound.listen or outbound.listen",
+            (("outbound", "listen"), ("upstreams",)),
+        )
+    yield from _addresses_twice(listens)
+    yield from _names(settings)
+    yield from _patterns_twice(settings)
+    for path, target, tls in _targets(settings):
+        yield from _way_back(path, target, listens)
+        yield from _tls(path, target, tls)
+    for number, upstream in enumerate(settings.upstreams):
+        yield from _reachable(("upstreams", str(number)), upstream)
+
+
+def _listens(settings: Settings) -> list[tuple[Path, Endpoint]]:
+    found: list[tuple[Path, Endpoint | None]] = [
+        (("inbound", "listen"), settings.inbound.listen),
+        (("outbound", "listen"), settings.outbound.listen),
+        (("admin", "listen"), settings.admin.listen),
+    ]
+    found += [(("upstreams", str(n), "listen"), upstream.listen) for n, upstream in enumerate(settings.upstreams)]
+    return [(path, endpoint) for path, endpoint in found if endpoint is not None]
+
+
+def _targets(settings: Settings) -> Iterator[tuple[Path, TargetUrl | None, TlsSettings]]:
+    if settings.inbound.listen is not None:
+        yield ("inbound", "app"), settings.inbound.app, settings.inbound.tls
+    for number, upstream in enumerate(settings.upstreams):
+        yield ("upstreams", str(number), "target"), upstream.target, upstream.tls
+
+
+def _addresses_twice(listens: list[tuple[Path, Endpoint]]) -> Iterator[Finding]:
+    for (first, one), (second, other) in combinations(listens, 2):
+        if one.unix_path or other.unix_path:
+            same = one.unix_path == other.unix_path
+        else:
+            same = one.port == other.port != 0 and (one.host == other.host or _overlap(one.host, other.host))
+        if same:
+            message = f"the same address as {'.'.join(first)} = {one}: each listener needs its own"
+            yield Finding(second, str(other), message, (first,))
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether one of them is every interface of the other's family."""
+    return any(
+        (wide == "0.0.0.0" and ":" not in narrow) or (wide == "::" and (":" in narrow or narrow == "localhost"))
+        for wide, narrow in ((one, other), (other, one))
+    )
+
+
+def _names(settings: Settings) -> Iterator[Finding]:
+    seen: dict[str, int] = {}
+    for number, upstream in enumerate(settings.upstreams):
+        path = ("upstreams", str(number), "name")
+        key = re.sub(r"[-.]", "_", upstream.name.lower())  # as the environment can write it
+        if not _NAME.match(upstream.name):
+            yield Finding(path, upstream.name, "expected 1 to 64 letters, digits, - _ or . (it is a label of metrics)")
+        elif key in _TAKEN_NAMES:
+            yield Finding(path, upstream.name, "this name is the sidecar's own; take another")
+        elif key in seen:
+            first = settings.upstreams[seen[key]].name
+            message = f"the same name as that of upstream number {seen[key]} ({first}); case, - _ and . do not count"
+            yield Finding(path, upstream.name, message, (("upstreams", str(seen[key]), "name"),))
+        else:
+            seen[key] = number
+
+
+def _patterns_twice(settings: Settings) -> Iterator[Finding]:
+    seen: dict[str, int] = {}
+    for number, upstream in enumerate(settings.upstreams):
+        for place, pattern in enumerate(upstream.match):
+            text = str(pattern)
+            if text in seen:
+                owner = settings.upstreams[seen[text]].name
+                message = f"upstream {owner} has this pattern already: a request must lead to one upstream"
+                path = ("upstreams", str(number), "match", str(place))
+                yield Finding(path, text, message, (("upstreams", str(seen[text]), "match"),))
+            else:
+                seen[text] = number
+
+
+def _way_back(path: Path, target: TargetUrl | None, listens: list[tuple[Path, Endpoint]]) -> Iterator[Finding]:
+    """A target that is one of our own listeners would send every request round in a circle."""
+    if target is None:
+        return
+    there = target.endpoint
+    for where, listen in listens:
+        if there.unix_path or listen.unix_path:
+            same = there.unix_path == listen.unix_path
+        else:
+            same = there.port == listen.port and (
+                there.host == listen.host
+                or (_is_here(there.host) and (_is_here(listen.host)) and _same_family(there.host, listen.host))
+            )
+        if same:
+            message = f"the sidecar's own listener {'.'.join(where)} = {listen}: requests would go in a circle"
+            yield Finding(path, str(target), message, (where,))
+
+
+def _is_here(host: str) -> bool:
+    """Whether `host` certainly is this machine: loopback, every interface, or `localhost`."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address.is_loopback or address.is_unspecified
+
+
+def _same_family(one: str, other: str) -> bool:
+    return "localhost" in (one, other) or (":" in one) == (":" in other)
+
+
+def _tls(path: Path, target: TargetUrl | None, tls: TlsSettings) -> Iterator[Finding]:
+    section = (*path[:-1], "tls")
+    written = sorted(tls.model_fields_set)
+    if written and (target is None or target.scheme != "https"):
+        key = written[0]
+        message = f"only an https target has TLS, but {'.'.join(path)} is {target or 'not set'}"
+        yield Finding((*section, key), str(getattr(tls, key)), message, (path,))
+        return
+    if tls.ca_file is None:
+        return
+    if not tls.verify:
+        yield Finding(
+            (*section, "ca_file"),
+            tls.ca_file,
+            "never used while verify is false: take one of them out",
+            ((*section, "verify"),),
+        )
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=tls.ca_file)
+    except ssl.SSLError:
+        yield Finding((*section, "ca_file"), tls.ca_file, "the file holds no certificate in PEM form")
+    except OSError as error:
+        yield Finding((*section, "ca_file"), tls.ca_file, f"cannot read the file: {error.strerror}")
+
+
+def _reachable(path: Path, upstream: UpstreamSettings) -> Iterator[Finding]:
+    if not upstream.match and upstream.listen is None:
+        message = "nothing leads here: give it `match` (hosts, wildcards, CIDRs) or `listen` (an address of its own)"
+        yield Finding((*path, "name"), upstream.name, message, ((*path, "match"), (*path, "listen")))
+    if upstream.listen is not None and upstream.target is None:
+        message = "a listener of its own needs `target`: where its requests go"
+        yield Finding((*path, "listen"), str(upstream.listen), message, ((*path, "target"),))
+    if upstream.host == "target" and upstream.target is None:
+        yield Finding(
+            (*path, "host"), "target", "needs `target`: its name becomes the Host header", ((*path, "target"),)
+        )

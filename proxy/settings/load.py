@@ -5,6 +5,7 @@ May know the layers, the models and the checks. Must not know what the settings 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -16,7 +17,7 @@ from proxy.errors import SettingsError, SettingsProblem
 from proxy.settings.checks import check
 from proxy.settings.layers import CONFIG_VARIABLE, Flag, Layer, env_layer, file_layer, flag_layer, propagator_layer
 from proxy.settings.models import Settings
-from proxy.settings.problems import describe
+from proxy.settings.problems import describe, shown, source_of, without_item
 from proxy.settings.yaml_file import Path
 
 _FILE_LIMIT_BYTES = 4 * 2**20
@@ -94,13 +95,48 @@ def _at(data: Any, path: Path) -> Any:
 def _validate(layers: Sequence[Layer]) -> Settings:
     problems = [problem for layer in layers for problem in layer.problems]
     sources = _sources(layers)
-    settings = None
+    data = [layer.data for layer in layers]
+    wrong: set[Path] = {tuple(problem.key.split(".")) for problem in problems}
+    settings: Settings | None = None
+    valid: Settings | None
     try:
-        settings = Settings.from_layers([layer.data for layer in layers])
+        settings = valid = Settings.from_layers(data)
     except ValidationError as error:
         problems += describe(error, sources)
-    if settings is not None:
-        problems += check(settings, sources)
+        wrong |= {without_item(tuple(str(step) for step in detail["loc"])) for detail in error.errors()}
+        valid = _the_rest(data, wrong)
+    for finding in check(valid) if valid is not None else ():
+        if not any(_touches(path, bad) for path in (finding.path, *finding.others) for bad in wrong):
+            source = source_of(finding.path, sources)
+            problems.append(
+                SettingsProblem(".".join(finding.path), shown(finding.path, finding.value), source, finding.message)
+            )
     if problems or settings is None:
         raise SettingsError(tuple(dict.fromkeys(problems)))
     return settings
+
+
+def _the_rest(data: Sequence[dict[str, Any]], wrong: set[Path]) -> Settings | None:
+    """The settings without the keys that are wrong by themselves, so that the rest can be checked as well; None where
+    it cannot.
+    """
+    rest = copy.deepcopy(list(data))
+    for layer in rest:
+        for path in wrong:
+            parent = _at(layer, path[:-1])
+            if isinstance(parent, dict):
+                parent.pop(path[-1], None)
+            elif isinstance(parent, list) and path[-1].isdecimal() and int(path[-1]) < len(parent):
+                parent[int(path[-1])] = {}
+        upstreams = layer.get("upstreams")
+        for number, upstream in enumerate(upstreams if isinstance(upstreams, list) else ()):
+            if isinstance(upstream, dict):
+                upstream.setdefault("name", f"upstream-{number}")
+    try:
+        return Settings.from_layers(rest)
+    except ValidationError:
+        return None
+
+
+def _touches(path: Path, wrong: Path) -> bool:
+    return path[: len(wrong)] == wrong or wrong[: len(path)] == path

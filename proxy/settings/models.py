@@ -24,10 +24,10 @@ from proxy.settings.values import (
     TargetUrl,
     parse_bytes,
     parse_count,
-    parse_header_name,
     parse_listen,
     parse_pattern,
     parse_seconds,
+    parse_session_header,
     parse_target,
 )
 
@@ -84,7 +84,7 @@ Listen = Annotated[Endpoint | None, PlainValidator(parse_listen)]
 Target = Annotated[TargetUrl, PlainValidator(parse_target)]
 Pattern = Annotated[HostPattern, PlainValidator(parse_pattern)]
 Formats = Annotated[tuple[Format, ...], PlainValidator(_formats)]
-HeaderName = Annotated[str, PlainValidator(parse_header_name)]
+HeaderName = Annotated[str, PlainValidator(parse_session_header)]
 HeaderNames = Annotated[tuple[HeaderName, ...], BeforeValidator(_split)]
 Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_split)]
 Seconds = Annotated[float, PlainValidator(_within(parse_seconds, 0.001, 86400 * 7, " s"))]

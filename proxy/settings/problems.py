@@ -43,6 +43,13 @@ def source_of(path: Path, sources: Mapping[Path, str]) -> str:
     return inside[0] if inside else "default"
 
 
+def without_item(path: Path) -> Path:
+    """The key of `path`, where it leads to one item of a list that is no list of sections."""
+    kept = 2 if path[:1] == ("upstreams",) else 0
+    number = next((place for place, step in enumerate(path) if place >= kept and step.isdecimal()), len(path))
+    return path[:number]
+
+
 def describe(error: ValidationError, sources: Mapping[Path, str]) -> list[SettingsProblem]:
     """One problem per error of pydantic's."""
     return [_problem(detail, sources) for detail in error.errors(include_url=False)]

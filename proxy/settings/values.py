@@ -20,6 +20,12 @@ _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\Z")
 _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}\Z")  # RFC 9110 section 5.6.2
+_TAKEN_PREFIXES = ("x-b3-", "uberctx-", "x-forwarded-", "content-", "proxy-", "sec-", "access-control-")
+_TAKEN_HEADERS = frozenset(
+    {"authorization", "b3", "baggage", "connection", "cookie", "date", "expect", "forwarded", "host", "http2-settings"}
+    | {"jaeger-baggage", "jaeger-debug-id", "keep-alive", "set-cookie", "te", "traceparent", "tracestate", "trailer"}
+    | {"transfer-encoding", "uber-trace-id", "upgrade", "via"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +240,10 @@ def _quantity(value: object, units: dict[str, int] | dict[str, float], form: str
     return float(match[1]) * unit
 
 
-def parse_header_name(value: object) -> str:
-    """A header field name (RFC 9110 section 5.1)."""
+def parse_session_header(value: object) -> str:
+    """A header field name (RFC 9110 section 5.1) that means nothing else to the sidecar or to HTTP."""
     if not isinstance(value, str) or not _TOKEN.match(value):
         raise ValueError("expected a header name: letters, digits and -")
+    if value.lower() in _TAKEN_HEADERS or value.lower().startswith(_TAKEN_PREFIXES):
+        raise ValueError("this header has a meaning of its own; the session needs another name")
     return value

@@ -1,10 +1,274 @@
-"""Metrics as Prometheus text. Pure."""
+"""The metrics as Prometheus text (format 0.0.4). Pure: the figures come in as arguments.
+
+Names follow the conventions of Prometheus: base units in the name, `_total` for counters. Labels are names from the
+settings, formats and fixed reasons; never a path, an id or anything else that comes from outside.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple
+
+from proxy.telemetry.metrics import DURATION_BUCKETS_S, ExchangeMetrics, Metrics
+from proxy.telemetry.process import ProcessUsage
+from proxy.telemetry.state import Phase, State
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+PREFIX = "ops_sidecar_"
+_STATUS_CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
+
+Labels = tuple[tuple[str, str], ...]
 
 
-def render(metrics: object, state: object) -> str:
-    """The whole page."""
-    return "# EOF\n"
+class Sample(NamedTuple):
+    """One line."""
+
+    labels: Labels
+    value: float
+    suffix: str = ""  # of a histogram's parts
+
+
+class Family(NamedTuple):
+    """One metric with all of its lines."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    text: str
+    samples: list[Sample]
+
+
+def render(
+    metrics: Metrics, state: State, *, version: str, process: ProcessUsage, dropped_lines: Mapping[str, int]
+) -> str:
+    """The whole page. `dropped_lines`: by stream (`log`, `access`), lines that were not written."""
+    families = [
+        *_exchanges(metrics),
+        *_translations(metrics),
+        *_listeners(metrics),
+        *_upstreams(metrics),
+        *_sidecar(state, version, dropped_lines),
+        *_process(process),
+    ]
+    return "".join(_family(family) for family in families)
+
+
+def _family(family: Family) -> str:
+    lines = [f"# HELP {family.name} {_escape(family.text)}\n", f"# TYPE {family.name} {family.kind}\n"]
+    for sample in family.samples:
+        labels = ",".join(f'{name}="{_escape_label(value)}"' for name, value in sample.labels)
+        lines.append(
+            f"{family.name}{sample.suffix}{{{labels}}} {_number(sample.value)}\n"
+            if labels
+            else f"{family.name}{sample.suffix} {_number(sample.value)}\n"
+        )
+    return "".join(lines)
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def _escape_label(text: str) -> str:
+    return _escape(text).replace('"', '\\"')
+
+
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) else repr(float(value))
+
+
+def _counter(name: str, text: str, samples: Iterable[tuple[Labels, float]]) -> Family:
+    return Family(f"{PREFIX}{name}_total", "counter", text, [Sample(*sample) for sample in samples])
+
+
+def _gauge(name: str, text: str, samples: Iterable[tuple[Labels, float]]) -> Family:
+    return Family(PREFIX + name, "gauge", text, [Sample(*sample) for sample in samples])
+
+
+def _exchanges(metrics: Metrics) -> list[Family]:
+    exchanges = [((("listener", one), ("upstream", other)), found) for (one, other), found in metrics.exchanges.items()]
+    return [
+        _counter(
+            "requests",
+            "Requests, by class of the status that the client got (none: it got none).",
+            (
+                ((*labels, ("status_class", status)), number)
+                for labels, found in exchanges
+                for status, number in zip(_STATUS_CLASSES, found.requests, strict=True)
+                if number or status == "2xx"
+            ),
+        ),
+        Family(
+            f"{PREFIX}request_duration_seconds",
+            "histogram",
+            "From the request's head to the last byte of the response.",
+            [sample for labels, found in exchanges for sample in _buckets(labels, found)],
+        ),
+        _counter(
+            "request_body_bytes",
+            "Content of request bodies.",
+            ((labels, found.bytes_in) for labels, found in exchanges),
+        ),
+        _counter(
+            "response_body_bytes",
+            "Content of response bodies.",
+            ((labels, found.bytes_out) for labels, found in exchanges),
+        ),
+        _counter(
+            "faults",
+            "Exchanges that the sidecar itself answered or cut, by what failed.",
+            (((*labels, ("fault", fault)), n) for labels, found in exchanges for fault, n in found.faults.items()),
+        ),
+    ]
+
+
+def _buckets(labels: Labels, found: ExchangeMetrics) -> list[Sample]:
+    samples = []
+    total = 0
+    bounds = [*(repr(bound) for bound in DURATION_BUCKETS_S), "+Inf"]
+    for bound, number in zip(bounds, found.durations.counts, strict=True):
+        total += number
+        samples.append(Sample((*labels, ("le", bound)), total, "_bucket"))
+    return [*samples, Sample(labels, found.durations.sum_s, "_sum"), Sample(labels, total, "_count")]
+
+
+def _translations(metrics: Metrics) -> list[Family]:
+    found = [
+        ((("listener", one), ("upstream", other)), exchange.translation)
+        for (one, other), exchange in metrics.exchanges.items()
+    ]
+
+    def pairs(name: str, text: str, attribute: str, first: str, second: str) -> Family:
+        return _counter(
+            name,
+            text,
+            (
+                ((*labels, (first, key[0]), (second, key[1])), number)
+                for labels, translation in found
+                for key, number in getattr(translation, attribute).items()
+            ),
+        )
+
+    def singles(name: str, text: str, attribute: str, label: str) -> Family:
+        return _counter(
+            name,
+            text,
+            (
+                ((*labels, (label, key)), number)
+                for labels, translation in found
+                for key, number in getattr(translation, attribute).items()
+            ),
+        )
+
+    def plain(name: str, text: str, attribute: str) -> Family:
+        return _counter(name, text, ((labels, getattr(translation, attribute)) for labels, translation in found))
+
+    return [
+        singles("contexts_extracted", "Contexts read, by the format that won.", "extracted", "format"),
+        singles("contexts_injected", "Contexts written, by format.", "injected", "format"),
+        pairs("contexts_malformed", "Trace headers that were dropped.", "malformed", "format", "reason"),
+        pairs("contexts_conflicting", "Requests with two trace ids, by format.", "conflicts", "winner", "loser"),
+        pairs("contexts_losses", "What a written format could not say.", "losses", "format", "what"),
+        plain("bare_decisions", "Sampling decisions that came without ids.", "bare_decisions"),
+        plain("requests_untraced", "Requests without any context or decision.", "untraced"),
+        plain("sessions_carried", "Session ids passed on.", "sessions_carried"),
+        singles("sessions_malformed", "Session ids that were dropped.", "sessions_malformed", "reason"),
+    ]
+
+
+def _listeners(metrics: Metrics) -> list[Family]:
+    found = [((("listener", name),), listener) for name, listener in metrics.listeners.items()]
+    return [
+        _gauge("connections_open", "Clients connected now.", ((labels, one.connections_open) for labels, one in found)),
+        _counter(
+            "connections",
+            "Clients accepted.",
+            ((labels, one.connections_total) for labels, one in found),
+        ),
+        _counter(
+            "connections_refused",
+            "Connections closed at once.",
+            (((*labels, ("reason", why)), n) for labels, one in found for why, n in one.connections_refused.items()),
+        ),
+        _counter(
+            "protocol_errors",
+            "Requests refused before they had an upstream.",
+            (((*labels, ("reason", why)), n) for labels, one in found for why, n in one.protocol_errors.items()),
+        ),
+        _gauge("tunnels_open", "Tunnels open now.", ((labels, one.tunnels_open) for labels, one in found)),
+        _counter(
+            "tunnels",
+            "Tunnels opened: by CONNECT (untraced), by upgrade.",
+            (((*labels, ("kind", kind)), n) for labels, one in found for kind, n in one.tunnels_total.items()),
+        ),
+        _counter(
+            "tunnel_bytes",
+            "Bytes through tunnels: in from the client, out to it.",
+            (
+                ((*labels, ("direction", way)), n)
+                for labels, one in found
+                for way, n in (("in", one.tunnel_bytes_in), ("out", one.tunnel_bytes_out))
+            ),
+        ),
+    ]
+
+
+def _upstreams(metrics: Metrics) -> list[Family]:
+    found = [((("upstream", name),), upstream) for name, upstream in metrics.upstreams.items()]
+
+    def plain(name: str, text: str, attribute: str) -> Family:
+        samples = ((labels, getattr(one, attribute)) for labels, one in found)
+        return _counter(f"upstream_{name}", text, samples)
+
+    def gauge(name: str, text: str, attribute: str) -> Family:
+        return _gauge(f"upstream_{name}", text, ((labels, getattr(one, attribute)) for labels, one in found))
+
+    def reasons(name: str, text: str, attribute: str) -> Family:
+        return _counter(
+            f"upstream_{name}",
+            text,
+            (((*labels, ("reason", why)), n) for labels, one in found for why, n in getattr(one, attribute).items()),
+        )
+
+    return [
+        plain("connects", "Connections opened.", "connects"),
+        reasons("connect_failures", "Connections that could not be opened.", "connect_failures"),
+        gauge("connections_open", "Connections open now.", "connections_open"),
+        gauge("connections_idle", "Connections kept for the next request.", "connections_idle"),
+        plain("connections_reused", "Requests sent on a connection that had served another.", "reused"),
+        plain("retries", "Requests sent again because a kept connection had died.", "retries"),
+        reasons("idle_closed", "Kept connections that were closed.", "idle_closed"),
+        gauge("queued", "Requests waiting for a connection now.", "queued"),
+        reasons("queue_refused", "Requests that got no connection in time.", "queue_refused"),
+    ]
+
+
+def _sidecar(state: State, version: str, dropped_lines: Mapping[str, int]) -> list[Family]:
+    return [
+        _gauge("info", "Always 1.", [((("version", version),), 1)]),
+        _gauge("ready", "1 while /readyz says so.", [((), int(state.phase is Phase.READY))]),
+        _gauge("generation", "Number of the settings in use; 1 are those of the start.", [((), state.generation)]),
+        _counter(
+            "reloads",
+            "Readings of the settings after the start.",
+            [((("result", "success"),), state.reloads_ok), ((("result", "failure"),), state.reloads_failed)],
+        ),
+        _gauge(
+            "reload_success_timestamp_seconds",
+            "When the settings in use were read.",
+            [((), state.reload_success_time_s)],
+        ),
+        _gauge("start_time_seconds", "When the sidecar started.", [((), state.started_time_s)]),
+        _counter(
+            "log_lines_dropped",
+            "Lines that were not written because nobody read fast enough.",
+            [((("stream", stream),), number) for stream, number in dropped_lines.items()],
+        ),
+    ]
+
+
+def _process(process: ProcessUsage) -> list[Family]:
+    return [
+        Family("process_cpu_seconds_total", "counter", "User and system time.", [Sample((), process.cpu_s)]),
+        Family("process_resident_memory_bytes", "gauge", "Memory in use.", [Sample((), process.resident_bytes)]),
+        Family("process_open_fds", "gauge", "File descriptors in use.", [Sample((), process.open_fds)]),
+    ]

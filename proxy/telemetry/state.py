@@ -1,4 +1,6 @@
-"""What the admin listener may know of the running sidecar. Values only; aiohttp is not imported here."""
+"""What the sidecar knows of its own life: values only, written by the lifecycle, read by the admin listener and the
+metrics.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,11 @@ class Phase(StrEnum):
 
 @dataclass(slots=True)
 class State:
-    """Kept up to date by the lifecycle, read by the admin listener and the metrics."""
+    """Changed in the event loop's thread only."""
 
     phase: Phase = Phase.STARTING
     generation: int = 0
     reloads_ok: int = 0
     reloads_failed: int = 0
-    reload_success_time_s: float = 0.0  # seconds since the epoch
-    reload_error: str = ""
-    started_time_s: float = 0.0
+    reload_success_time_s: float = 0.0  # seconds since the epoch; the start counts as the first
+    started_time_s: float = 0.0  # seconds since the epoch
