@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import os
 import re
 import shutil
 import signal
@@ -70,7 +69,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     for key, why in missing.items():
         print(f"skipped: {key}: {why}")
     present = [peer for peer in chosen if peer.key not in missing]
-    os.sched_setaffinity(0, {machine.cores()[0]})
     samples: list[Sample] = []
     if present:
         estimate_s = options.rounds * len(present) * (options.seconds + WARM_UP_S + 0.8)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import sys
 import tempfile
 import time
@@ -61,7 +62,10 @@ class Bench:
 
 @contextmanager
 def bench() -> Iterator[Bench]:
-    """The upstream and the sink, running on the core of the load; everything is ended and removed on the way out."""
+    """The upstream and the sink, running on the core of the load; everything is ended and removed on the way out.
+
+    We move to that core ourselves, and with us wrk.
+    """
     load_core, proxy_core = machine.cores()
     nginx = find("nginx")
     if nginx is None:
@@ -79,7 +83,12 @@ def bench() -> Iterator[Bench]:
         ):
             upstream.wait_ready(upstream_port)
             sink.wait_ready(sink_port)
-            yield Bench(directory, upstream_port, sink_port, load_core, proxy_core)
+            usable = os.sched_getaffinity(0)
+            os.sched_setaffinity(0, {load_core})
+            try:
+                yield Bench(directory, upstream_port, sink_port, load_core, proxy_core)
+            finally:
+                os.sched_setaffinity(0, usable)
 
 
 def run_once(bench: Bench, peer: Peer, round_: int, seconds: float, warm_up_s: float) -> Sample:
