@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import NamedTuple
+import difflib
+from typing import NamedTuple, NoReturn
 
 
 class Command(NamedTuple):
@@ -97,10 +98,23 @@ exit codes:
 }
 
 
-def parser(name: str) -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """One that says what an unknown flag may have meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message; exit 2."""
+        unknown = message.partition("unrecognized arguments: ")[2].split()
+        known = [option for action in self._actions for option in action.option_strings]
+        meant = [
+            found[0] for flag in unknown if (found := difflib.get_close_matches(flag.partition("=")[0], known, n=1))
+        ]
+        super().error(f"{message} (did you mean {', '.join(meant)}?)" if meant else message)
+
+
+def parser(name: str) -> Parser:
     """The argument parser of one command, with its texts and no arguments yet."""
     command = COMMANDS[name]
-    return argparse.ArgumentParser(
+    return Parser(
         prog=f"ops-sidecar {name}",
         description=command.description,
         epilog=command.examples,

@@ -1,0 +1,71 @@
+"""`ops-sidecar check`: are the settings valid, and what are they in effect?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from proxy.cli.flags import add_settings_flags, collect_flags
+from proxy.cli.help import parser
+from proxy.cli.problems import print_problems
+from proxy.errors import SettingsError, SettingsProblem
+from proxy.plan.compile import compile_plan
+from proxy.settings import Loaded, load
+from proxy.settings.effective import DEFAULT, Entry, effective
+
+
+def run(argv: Sequence[str]) -> int:
+    """Read the settings as `run` would; print them, or every problem. 0: valid; 2: not."""
+    arguments_parser = parser("check")
+    arguments_parser.add_argument("file", metavar="FILE", type=Path, nargs="?", help="the same as --config FILE")
+    add_settings_flags(arguments_parser)
+    arguments_parser.add_argument("--changed", action="store_true", help="show only what differs from the defaults")
+    arguments_parser.add_argument("--json", action="store_true", help="as one JSON object on standard output")
+    arguments = arguments_parser.parse_args(argv)
+    if arguments.file is not None and arguments.config is not None:
+        arguments_parser.error("give FILE or --config, not both")
+    try:
+        loaded = _load(arguments.file or arguments.config, arguments)
+    except SettingsError as error:
+        if arguments.json:
+            problems = [{name: getattr(one, name) for name in SettingsProblem.__slots__} for one in error.problems]
+            print(json.dumps({"valid": False, "problems": problems}, indent=2))
+        else:
+            print_problems(error)
+        return 2
+    entries = [entry for entry in effective(loaded) if not arguments.changed or entry.source != DEFAULT]
+    if arguments.json:
+        settings = [entry._asdict() for entry in entries]
+        file = str(loaded.file) if loaded.file is not None else None
+        print(json.dumps({"valid": True, "file": file, "settings": settings}, indent=2))
+    else:
+        _print(loaded, entries)
+    return 0
+
+
+def _load(file: Path | None, arguments: argparse.Namespace) -> Loaded:
+    loaded = load(file, environ=os.environ, flags=collect_flags(arguments))
+    try:
+        compile_plan(loaded.settings, 1)
+    except OSError as error:
+        raise SettingsError((SettingsProblem("tls", "", "certificates", str(error)),)) from None
+    return loaded
+
+
+def _print(loaded: Loaded, entries: Sequence[Entry]) -> None:
+    rows = [(f"{entry.key} = {_text(entry.value)}", entry.source) for entry in entries]
+    width = min(max((len(left) for left, _ in rows), default=0), 72)
+    for left, source in rows:
+        print(f"{left:<{width}}  # {source}")
+    print(f"\nvalid: {loaded.file}" if loaded.file is not None else "\nvalid (no file)")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return f"[{', '.join(value)}]"
+    return "-" if value is None else str(value)

@@ -1,0 +1,154 @@
+"""Says in words what an extraction and an injection mean. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ops_lib.propagation import Extraction, Format, Injection, Loss, Malformed, Propagator, Said, Sampling, TraceContext
+
+HEADERS = {
+    Format.TRACECONTEXT: "traceparent, tracestate",
+    Format.B3: "b3",
+    Format.B3MULTI: "X-B3-*",
+    Format.JAEGER: "uber-trace-id",
+}
+
+_LOSSES = {
+    Loss.DEFER: "`no decision` cannot be said; it became what on_defer says",
+    Loss.DEBUG: "the debug decision became a plain accept",
+    Loss.WIDTH: "the trace id's width of 64 bits: it went out padded to 128",
+    Loss.PARENT: "the parent span id",
+    Loss.TRACESTATE: "the other vendors' tracestate",
+    Loss.TRACESTATE_CUT: "members of tracestate, for its length",
+    Loss.RANDOM: "the random-trace-id flag",
+    Loss.BARE: "a decision without ids got made-up ones: the parent is a span that nobody reports",
+    Loss.BAGGAGE_CUT: "members of baggage, for length or number",
+}
+
+_REASONS = {
+    Malformed.DUPLICATE: "more than one where exactly one is allowed",
+    Malformed.SHAPE: "not the grammar: fields, lengths, delimiters or digits are wrong",
+    Malformed.VERSION: "version ff is forbidden",
+    Malformed.ZERO_ID: "an id of zeros only",
+    Malformed.MISSING_ID: "a trace id without span id, or the other way round",
+    Malformed.DECISION: "the sampling decision is none",
+    Malformed.PARENT_ID: "the parent span id is wrong and was dropped alone",
+    Malformed.TRACESTATE: "the tracestate is wrong and was dropped alone",
+    Malformed.NO_TRACEPARENT: "a tracestate without a traceparent",
+    Malformed.EMPTY: "nothing but white space",
+    Malformed.TOO_LONG: "too long",
+    Malformed.CHARACTERS: "characters that may not stand there",
+}
+
+
+def explain(
+    headers: Sequence[tuple[str, str]], extraction: Extraction, injection: Injection, propagator: Propagator
+) -> str:
+    """The whole table: read, result, written, lost."""
+    said = {one.format: one for one in extraction.says}
+    rows = [("format", "headers", "trace id", "span id", "decision", "verdict")]
+    for format in propagator.extract_formats:
+        rows.append((format, HEADERS[format], *_row(format, said.get(format), extraction)))
+    parts = ["read, in this order:", *_table(rows)]
+    for format, reason in extraction.malformed:
+        parts.append(f"  {format}: {reason}: {_REASONS.get(reason, reason)}")
+    ignored = sorted({name for name, _ in headers if not propagator.owns(name)}, key=str.lower)
+    if ignored:
+        parts.append(f"  not ours, passed on as they are: {', '.join(ignored)}")
+    parts += ["", "result:", *_result(extraction, injection), "", "written:"]
+    parts += [f"  {name}: {value}" for name, value in injection.headers] or ["  nothing"]
+    parts += ["", "lost:"]
+    parts += [f"  {format}: {loss}: {_LOSSES.get(loss, loss)}" for format, loss in injection.losses] or ["  nothing"]
+    return "\n".join(parts)
+
+
+def _row(format: Format, said: Said | None, extraction: Extraction) -> tuple[str, str, str, str]:
+    if said is None:
+        return "-", "-", "-", "absent"
+    if said.what is None:
+        return "-", "-", "-", f"malformed ({said.malformed}): dropped"
+    if isinstance(said.what, Sampling):
+        wins = format is extraction.winner
+        return "-", "-", _decision(said.what), "wins: nobody has ids" if wins else "a bare decision gives way to ids"
+    context = said.what
+    shown = context.trace_id[16:] if context.short else context.trace_id
+    return shown, context.span_id, _decision(context.sampling), _verdict(format, context, extraction)
+
+
+def _verdict(format: Format, context: TraceContext, extraction: Extraction) -> str:
+    if format is extraction.winner:
+        first = extraction.says[0].format is format
+        return "wins: the first" if first else "wins: the first that is valid"
+    if any(loser is format for loser, _ in extraction.conflicts):
+        return "conflict: another trace, dropped"
+    if extraction.context is not None and context.trace_id == extraction.context.trace_id:
+        return "the same trace: fills in what the winner cannot say"
+    return "made-up ids: gives way"
+
+
+def _decision(sampling: Sampling) -> str:
+    return "none (defer)" if sampling is Sampling.DEFER else sampling.name.lower()
+
+
+def _result(extraction: Extraction, injection: Injection) -> list[str]:
+    lines = []
+    context = extraction.context
+    if context is not None:
+        lines.append(f"  trace {context.trace_id} span {context.span_id} decision {_decision(context.sampling)}")
+        extras = [("64-bit trace id", context.short), ("random flag", context.random)]
+        extras += [(f"parent {context.parent_id}", bool(context.parent_id))]
+        extras += [(f"tracestate {context.tracestate}", bool(context.tracestate))]
+        found = [text for text, is_there in extras if is_there]
+        lines += [f"  {', '.join(found)}"] if found else []
+    elif extraction.decision is not None:
+        made = f", sent with made-up ids {injection.context.trace_id}" if injection.context else ""
+        lines.append(f"  a bare decision: {_decision(extraction.decision)}{made}")
+    else:
+        lines.append("  no trace context")
+    if extraction.session is not None:
+        lines.append(f"  session {extraction.session}")
+    if extraction.session_malformed is not None:
+        reason = extraction.session_malformed
+        lines.append(f"  session malformed ({reason}): {_REASONS.get(reason, reason)}")
+    if extraction.baggage is not None:
+        lines.append(f"  baggage {', '.join(member.key for member in extraction.baggage.members) or 'empty'}")
+    if extraction.baggage_malformed is not None:
+        lines.append(f"  a member of baggage was dropped: {_REASONS.get(extraction.baggage_malformed, '')}")
+    return lines
+
+
+def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    rows = list(rows)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def as_json(extraction: Extraction, injection: Injection) -> dict[str, object]:
+    """All of it as JSON can say it."""
+    context = extraction.context
+    return {
+        "headers": [list(header) for header in injection.headers],
+        "winner": extraction.winner,
+        "context": _context(context) if context is not None else None,
+        "decision": extraction.decision.name.lower() if extraction.decision is not None else None,
+        "says": [
+            {
+                "format": one.format,
+                "context": _context(one.what) if isinstance(one.what, TraceContext) else None,
+                "decision": one.what.name.lower() if isinstance(one.what, Sampling) else None,
+                "malformed": one.malformed,
+            }
+            for one in extraction.says
+        ],
+        "conflicts": [{"format": format, "context": _context(other)} for format, other in extraction.conflicts],
+        "session": extraction.session,
+        "session_malformed": extraction.session_malformed,
+        "baggage": [[one.key, one.value] for one in extraction.baggage.members] if extraction.baggage else None,
+        "losses": [{"format": format, "loss": loss} for format, loss in injection.losses],
+    }
+
+
+def _context(context: TraceContext) -> dict[str, object]:
+    return {**context._asdict(), "sampling": context.sampling.name.lower()}

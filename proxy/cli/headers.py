@@ -1,0 +1,37 @@
+"""Headers as people paste them: arguments, or a transcript such as `curl -v` prints. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+Header = tuple[str, str]
+_HEADER = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*:[ \t]*(.*?)[ \t]*\Z", re.DOTALL)
+_FIRST_LINE = re.compile(r"(?:[A-Z]+ \S+ HTTP/[0-9.]+|HTTP/[0-9.]+ [0-9]{3}.*)\Z")
+
+
+class HeaderInputError(Exception):
+    """A line that is no header; the message shows it."""
+
+
+def read_headers(lines: Iterable[str]) -> list[Header]:
+    """`name: value` each, with a leading `>` or without. Raises HeaderInputError."""
+    found = []
+    for line in lines:
+        match = _HEADER.match(line.removeprefix(">").strip())
+        if match is None:
+            raise HeaderInputError(f"{line[:60]!r} is no header: expected 'name: value'")
+        found.append((match[1], match[2]))
+    return found
+
+
+def read_transcript(text: str) -> list[Header]:
+    """The headers of a pasted request, one per line.
+
+    Of a transcript of `curl -v` only the request counts (`> ` lines). Empty lines, and the request line, are passed
+    over.
+    """
+    lines = [line.rstrip("\r") for line in text.split("\n")]
+    sent = [line for line in lines if line.startswith(">")]
+    chosen = [line.removeprefix(">").strip() for line in sent or lines]
+    return read_headers(line for line in chosen if line and not _FIRST_LINE.match(line))

@@ -1,0 +1,105 @@
+"""`ops-sidecar translate`: headers in one format in, the same in another out. Works with the base alone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from ops_lib.propagation import (
+    FORMATS,
+    SESSION_EXTRACT_NAMES,
+    SESSION_INJECT_NAME,
+    Propagator,
+    Sampling,
+    UnknownFormatError,
+    parse_formats,
+)
+from proxy.cli.explain import as_json, explain
+from proxy.cli.headers import HeaderInputError, read_headers, read_transcript
+from proxy.cli.help import parser
+
+
+def run(argv: Sequence[str]) -> int:
+    """Translate once. 0: done; 1: nothing to translate was found; 2: the input cannot be read."""
+    arguments_parser = _parser()
+    arguments = arguments_parser.parse_args(argv)
+    try:
+        propagator = _propagator(arguments)
+    except UnknownFormatError as error:
+        arguments_parser.error(str(error))
+    try:
+        if arguments.headers:
+            headers = read_headers(arguments.headers)
+        elif sys.stdin.isatty():
+            arguments_parser.error("give headers as arguments, or on standard input")
+        else:
+            headers = read_transcript(sys.stdin.buffer.read(_INPUT_LIMIT_BYTES).decode("latin-1"))
+    except HeaderInputError as error:
+        arguments_parser.error(str(error))
+    extraction = propagator.extract(propagator.fields(headers))
+    injection = propagator.inject(extraction)
+    if arguments.json:
+        print(json.dumps(as_json(extraction, injection), indent=2))
+    elif arguments.explain:
+        print(explain(headers, extraction, injection, propagator))
+    else:
+        for name, value in injection.headers:
+            print(f"{name}: {value}")
+        for format, reason in extraction.malformed:
+            print(f"ops-sidecar: {format} is malformed: {reason}", file=sys.stderr)
+        if extraction.session_malformed:
+            print(f"ops-sidecar: the session id is malformed: {extraction.session_malformed}", file=sys.stderr)
+        for format, loss in injection.losses:
+            print(f"ops-sidecar: {format} cannot say: {loss}", file=sys.stderr)
+    if injection.headers:
+        return 0
+    seen = ", ".join(sorted({name for name, _ in headers})) or "none"
+    print(f"ops-sidecar: no valid trace or session header found (headers read: {seen})", file=sys.stderr)
+    return 1
+
+
+_INPUT_LIMIT_BYTES = 1_000_000
+
+
+def _parser() -> argparse.ArgumentParser:
+    made = parser("translate")
+    made.add_argument("headers", metavar="'NAME: VALUE'", nargs="*", help="headers; none: read standard input")
+    made.add_argument("--to", metavar="LIST", default="tracecontext", help="formats to write (default tracecontext)")
+    made.add_argument(
+        "--from",
+        dest="extract",
+        metavar="LIST",
+        default=",".join(FORMATS),
+        help="formats to read, in order (default: all)",
+    )
+    made.add_argument("--session", metavar="NAME", default=SESSION_INJECT_NAME, help="session header to write")
+    made.add_argument("--session-from", metavar="LIST", help="session headers to read, in order")
+    made.add_argument("--session-bridge", action="store_true", help="the session also as baggage session.id")
+    made.add_argument("--baggage", choices=("translate", "pass", "drop"), default="translate")
+    made.add_argument(
+        "--on-defer", choices=("deny", "accept"), default="deny", help="where `no decision` cannot be said"
+    )
+    made.add_argument("--no-lossless", action="store_true", help="write no `ops=` member into tracestate")
+    output = made.add_mutually_exclusive_group()
+    output.add_argument("--explain", action="store_true", help="a table: what each format says, who wins, what is lost")
+    output.add_argument("--json", action="store_true", help="all of it as one JSON object")
+    return made
+
+
+def _propagator(arguments: argparse.Namespace) -> Propagator:
+    extract, inject = parse_formats(arguments.extract), parse_formats(arguments.to)
+    if not extract or not inject:
+        raise UnknownFormatError(f"expected at least one format of {', '.join(FORMATS)}")
+    session = arguments.session_from.split(",") if arguments.session_from is not None else SESSION_EXTRACT_NAMES
+    return Propagator(
+        extract=extract,
+        inject=inject,
+        session_bridge=arguments.session_bridge,
+        baggage=arguments.baggage,
+        on_defer=Sampling.ACCEPT if arguments.on_defer == "accept" else Sampling.DENY,
+        lossless=not arguments.no_lossless,
+        session_inject=arguments.session,
+        session_extract=[name.strip() for name in session if name.strip()],
+    )

@@ -1,0 +1,93 @@
+"""The settings as they take effect: every key with its value and with who set it. Pure.
+
+What listeners and upstreams do not say themselves is shown with the wider section's value: global < outbound <
+upstream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from proxy.settings.load import Loaded
+from proxy.settings.models import Section, Settings, TlsSettings
+from proxy.settings.problems import shown, source_of
+from proxy.settings.yaml_file import Path
+
+DEFAULT = "default"
+_LAYERED = ("propagation", "limits", "timeouts", "pool", "forwarding")
+
+_Level = tuple[Settings | Section, Path]
+
+
+class Entry(NamedTuple):
+    """One key as it takes effect."""
+
+    key: str
+    value: object  # text, number, bool, None, or a list of texts
+    source: str
+
+
+def effective(loaded: Loaded) -> list[Entry]:
+    """Every key, in the order of the models; a switched-off listener's other keys are left out."""
+    settings = loaded.settings
+    entries: list[Entry] = []
+    root: _Level = (settings, ())
+    for name in type(settings).model_fields:
+        section = getattr(settings, name)
+        if isinstance(section, Section):
+            wider = [root] if name in ("inbound", "outbound") else []
+            entries += _section(loaded, [(section, (name,)), *wider], name)
+    outbound: _Level = (settings.outbound, ("outbound",))
+    for number, upstream in enumerate(settings.upstreams):
+        entries += _section(loaded, [(upstream, ("upstreams", str(number))), outbound, root], f"upstreams.{number}")
+    return entries
+
+
+def _section(loaded: Loaded, levels: Sequence[_Level], prefix: str) -> list[Entry]:
+    """The keys of the first level's section; what it does not set, the first of the others that does."""
+    section, path = levels[0]
+    entries = []
+    listens = getattr(section, "listen", None) is not None
+    names = list(type(section).model_fields)
+    for name in names:
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            if _is_idle(section, name, value, listens=listens, is_upstream=path[:1] == ("upstreams",)):
+                continue
+            shared = name in _LAYERED or len(path) > 1
+            inner = [(getattr(one, name), (*where, name)) for one, where in levels if hasattr(one, name)]
+            entries += _section(loaded, inner if shared else inner[:1], f"{prefix}.{name}")
+        else:
+            entries.append(_entry(loaded, levels, name, f"{prefix}.{name}"))
+            if name == "listen" and not listens and path[:1] != ("upstreams",):
+                break  # off: nothing else of it counts
+    return entries
+
+
+def _is_idle(section: object, name: str, value: Section, *, listens: bool, is_upstream: bool) -> bool:
+    """Whether `value` has no effect: TLS of no https target, limits of an upstream without a listener of its own."""
+    if isinstance(value, TlsSettings):
+        target = getattr(section, "target" if is_upstream else "app", None)
+        return getattr(target, "scheme", "") != "https"
+    return is_upstream and not listens and name in ("limits", "forwarding")
+
+
+def _entry(loaded: Loaded, levels: Sequence[_Level], name: str, key: str) -> Entry:
+    for section, path in levels:
+        if name in section.model_fields_set:
+            where = (*path, name)
+            return Entry(key, _plain(where, getattr(section, name)), source_of(where, loaded.sources))
+    section, path = levels[0]
+    return Entry(key, _plain((*path, name), getattr(section, name)), DEFAULT)
+
+
+def _plain(path: Path, value: object) -> object:
+    """`value` as JSON can say it, without secrets."""
+    if value is None:
+        return "off" if path[-1] == "listen" else None
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, tuple):
+        return [shown(path, str(item)) for item in value]
+    return shown(path, str(value))
