@@ -19,7 +19,8 @@ from .context import (
 )
 from .errors import InvalidSessionError, UnknownFormatError
 from .formats import COMPOSITE, FORMATS, Format, Loss, parse_formats
-from .propagator import NOTHING, SESSION_KEY, BaggageMode, Extraction, Injection, Propagator, Said
+from .judge import Said
+from .propagator import NOTHING, SESSION_KEY, BaggageMode, Extraction, Injection, Propagator
 from .session import EXTRACT_NAMES as SESSION_EXTRACT_NAMES
 from .session import INJECT_NAME as SESSION_INJECT_NAME
 from .session import check_session_id

@@ -99,7 +99,7 @@ def extract(fields: Fields, *, jaeger: bool, jaeger_first: bool) -> tuple[Baggag
 
 
 def _encode(found: re.Match[str]) -> str:
-    """Percent-encoded: up to U+00FF what came is a byte that was decoded as latin-1, above it is text of a program's."""
+    """Percent-encoded. Up to U+00FF it is a byte that was decoded as latin-1; above, it is a program's own text."""
     return "".join(f"%{byte:02X}" for byte in found[0].encode("latin-1" if found[0] <= "\xff" else "utf-8"))
 
 

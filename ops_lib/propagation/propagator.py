@@ -1,8 +1,6 @@
 """The propagator: which format is believed, what the others add, and what goes out.
 
-    extract:  every format in the configured order; the first context wins; a bare decision counts only where no format
-              has a context; what the winner cannot say is merged from the others of the same trace; another trace is a
-              conflict.
+    extract:  every format in the configured order, then `judge`.
     inject:   exactly the configured formats, one header each, all telling the same story.
     owns:     what has to be cleared before that.
 
@@ -30,19 +28,12 @@ from .context import (
     stand_in,
 )
 from .formats import FORMATS, Format, Loss
+from .judge import Said, judge
 
 BaggageMode = Literal["translate", "pass", "drop"]
 
 SESSION_KEY = "session.id"
 """The baggage key of the session bridge (OpenTelemetry semantic conventions)."""
-
-
-class Said(NamedTuple):
-    """What one format's headers say. A context with a reason lost only a part (see Malformed)."""
-
-    format: Format
-    what: TraceContext | Sampling | None
-    malformed: Malformed | None
 
 
 class Extraction(NamedTuple):
@@ -99,29 +90,6 @@ def _with_siblings(formats: Iterable[Format]) -> tuple[Format, ...]:
         if (sibling := _SIBLING.get(format)) and sibling not in formats:
             order[sibling] = None
     return tuple(order)
-
-
-def _merge(winner: Format, context: TraceContext, other: TraceContext) -> TraceContext:
-    """`context` with what `winner` cannot say taken from `other`, a context of the same trace (or the same again).
-
-    tracecontext cannot say DEBUG, the width and the parent; Jaeger not the parent; and only tracecontext has tracestate,
-    the random flag and the mark of made-up ids. A parent belongs to a span: it counts only where both name the same one.
-    """
-    sampling, short, parent_id = context.sampling, context.short, context.parent_id
-    if winner is Format.TRACECONTEXT:
-        if sampling is Sampling.ACCEPT and other.sampling is Sampling.DEBUG:
-            sampling = Sampling.DEBUG
-        short = short or other.short
-    if parent_id is None and other.span_id == context.span_id:
-        parent_id = other.parent_id
-    return context._replace(
-        sampling=sampling,
-        short=short,
-        random=context.random or other.random,
-        parent_id=parent_id,
-        tracestate=context.tracestate or other.tracestate,
-        made_up=context.made_up or (other.made_up and other.span_id == context.span_id),
-    )
 
 
 class Propagator:
@@ -229,7 +197,7 @@ class Propagator:
                 bridged = members.get(SESSION_KEY)
                 if bridged is not None and session.is_session_id(bridged):
                     session_id = bridged
-        winner, context, decision, conflicts = _judge(says)
+        winner, context, decision, conflicts = judge(says)
         return Extraction(
             context,
             decision,
@@ -291,37 +259,3 @@ class Propagator:
 
 NOTHING = Extraction()
 """What a request without any header of ours says."""
-
-_Verdict = tuple[Format | None, TraceContext | None, Sampling | None, tuple[tuple[Format, TraceContext], ...]]
-
-
-def _judge(says: tuple[Said, ...]) -> _Verdict:
-    """(winner, its context with the others merged in, or its bare decision, the conflicts)."""
-    if len(says) == 1:  # the usual case, flat
-        format, what, _ = says[0]
-        if isinstance(what, TraceContext):
-            return format, what, None, ()
-    contexts = [(format, what) for format, what, _ in says if isinstance(what, TraceContext)]
-    if contexts:
-        return _choose(contexts)
-    for format, what, _ in says:
-        if isinstance(what, Sampling):
-            return format, None, what, ()
-    return None, None, None, ()
-
-
-def _choose(contexts: list[tuple[Format, TraceContext]]) -> _Verdict:
-    """The verdict where there is at least one context.
-
-    Made-up ids are a bare decision in disguise, whichever format carries them, and give way to a real context.
-    """
-    disguised = {what[:2] for _, what in contexts if what.made_up}
-    real = [said for said in contexts if said[1][:2] not in disguised]
-    winner, context = (real or contexts)[0]
-    conflicts: tuple[tuple[Format, TraceContext], ...] = ()
-    for format, what in contexts:
-        if what.trace_id == context.trace_id:
-            context = _merge(winner, context, what)
-        elif what[:2] not in disguised:
-            conflicts += ((format, what),)
-    return winner, context, None, conflicts

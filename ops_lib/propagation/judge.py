@@ -1,0 +1,79 @@
+"""Which of the formats is believed, and what the others add to it. Knows nothing of their grammar.
+
+The first context in the order of extraction wins; a bare decision counts only where no format has a context; what the
+winner cannot say is merged from the others of the same trace; a context of another trace is a conflict.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .context import Malformed, Sampling, TraceContext
+from .formats import Format
+
+
+class Said(NamedTuple):
+    """What one format's headers say. A context with a reason lost only a part (see Malformed)."""
+
+    format: Format
+    what: TraceContext | Sampling | None
+    malformed: Malformed | None
+
+
+Verdict = tuple[Format | None, TraceContext | None, Sampling | None, tuple[tuple[Format, TraceContext], ...]]
+
+
+def _merge(winner: Format, context: TraceContext, other: TraceContext) -> TraceContext:
+    """`context` with what `winner` cannot say taken from `other`, a context of the same trace (or the same again).
+
+    tracecontext cannot say DEBUG, the width and the parent; Jaeger not the parent; and only tracecontext has
+    tracestate, the random flag and the mark of made-up ids. A parent belongs to a span, and so counts only where both
+    name the same one.
+    """
+    sampling, short, parent_id = context.sampling, context.short, context.parent_id
+    if winner is Format.TRACECONTEXT:
+        if sampling is Sampling.ACCEPT and other.sampling is Sampling.DEBUG:
+            sampling = Sampling.DEBUG
+        short = short or other.short
+    if parent_id is None and other.span_id == context.span_id:
+        parent_id = other.parent_id
+    return context._replace(
+        sampling=sampling,
+        short=short,
+        random=context.random or other.random,
+        parent_id=parent_id,
+        tracestate=context.tracestate or other.tracestate,
+        made_up=context.made_up or (other.made_up and other.span_id == context.span_id),
+    )
+
+
+def judge(says: tuple[Said, ...]) -> Verdict:
+    """(winner, its context with the others merged in, or its bare decision, the conflicts)."""
+    if len(says) == 1:  # the usual case, flat
+        format, what, _ = says[0]
+        if isinstance(what, TraceContext):
+            return format, what, None, ()
+    contexts = [(format, what) for format, what, _ in says if isinstance(what, TraceContext)]
+    if contexts:
+        return _choose(contexts)
+    for format, what, _ in says:
+        if isinstance(what, Sampling):
+            return format, None, what, ()
+    return None, None, None, ()
+
+
+def _choose(contexts: list[tuple[Format, TraceContext]]) -> Verdict:
+    """The verdict where there is at least one context.
+
+    Made-up ids are a bare decision in disguise, whichever format carries them, and give way to a real context.
+    """
+    disguised = {what[:2] for _, what in contexts if what.made_up}
+    real = [said for said in contexts if said[1][:2] not in disguised]
+    winner, context = (real or contexts)[0]
+    conflicts: tuple[tuple[Format, TraceContext], ...] = ()
+    for format, what in contexts:
+        if what.trace_id == context.trace_id:
+            context = _merge(winner, context, what)
+        elif what[:2] not in disguised:
+            conflicts += ((format, what),)
+    return winner, context, None, conflicts
