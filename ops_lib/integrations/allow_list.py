@@ -1,7 +1,8 @@
 """Which hosts may receive trace, session and baggage headers.
 
-Pure: knows patterns and names, no HTTP library, no OpenTelemetry. A name is never resolved: a network pattern matches only a host
-that is written as an address. The grammar of a pattern is that of the sidecar's `match`: a host, `*.domain`, a network, and a port.
+Pure: knows patterns and names, no HTTP library, no OpenTelemetry. A name is never resolved: a network pattern matches
+only a host that is written as an address. The grammar of a pattern is that of the sidecar's `match`: a host,
+`*.domain`, a network, and a port.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# host ["/" length] [":" port]; an IPv6 address or network stands in brackets where a port follows, as in RFC 3986 section 3.2.2.
+# host ["/" length] [":" port]; an IPv6 address or network stands in brackets where a port follows, as in RFC 3986
+# section 3.2.2.
 _BRACKETED = re.compile(r"\[(?P<host>[0-9A-Fa-f:.]+)\](?P<length>/\d{1,3})?(?::(?P<port>\d{1,5}))?")
 _PLAIN = re.compile(r"(?P<host>[^\s/:\[\]@?#]+)(?P<length>/\d{1,2})?(?::(?P<port>\d{1,5}))?")
 _NAME = re.compile(r"(\*\.)?[A-Za-z0-9_\-\u0080-\U0010ffff]+(\.[A-Za-z0-9_\-\u0080-\U0010ffff]+)*\.?|\*")
@@ -51,8 +53,10 @@ class AllowList:
     def parse(cls, patterns: str | Iterable[str]) -> AllowList:
         """Compile `patterns`: a list, or one string with commas.
 
-        `billing.internal` this host · `*.svc` every host below it, not `svc` itself · `*` every host · `10.0.0.0/8`, `[fd00::]/8`,
-        `fd00::/8` an address in this network · any of them with `:port`, else any port. Letter case and a closing dot do not matter.
+        `billing.internal` this host · `*.svc` every host below it, not `svc` itself · `*` every host · `10.0.0.0/8`,
+        `[fd00::]/8`,
+        `fd00::/8` an address in this network · any of them with `:port`, else any port. Letter case and a closing dot
+        do not matter.
 
         Raises ValueError, naming the pattern, for anything else (a URL, an empty pattern, a port above 65535).
         """
@@ -84,7 +88,8 @@ def _parse_rule(pattern: str) -> HostRule:
         parts = (_BRACKETED if pattern.startswith("[") else _PLAIN).fullmatch(pattern)
         if parts is None:
             raise ValueError(
-                f"{pattern!r} is not a host pattern: use host, *.domain, *, or a network such as 10.0.0.0/8, with :port or without"
+                f"{pattern!r} is not a host pattern: use host, *.domain, * or a network such as 10.0.0.0/8, "
+                "each with :port or without"
             )
         host, length, port_text = parts["host"], parts["length"], parts["port"]
     port = int(port_text) if port_text else None

@@ -1,0 +1,100 @@
+"""aiohttp: every outgoing call carries the context, and every incoming request continues its caller's.
+
+Client spans are the official `opentelemetry-instrumentation-aiohttp-client`'s own; the headers are written here, in
+`ClientRequest.send`, which sees each hop of a redirect and the handshake of a WebSocket. Importable without aiohttp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from ops_lib.integrations import client_spans
+from ops_lib.integrations.incoming import Incoming, Request
+from ops_lib.integrations.outgoing import Outgoing, Slot, install, remove
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+    Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
+
+
+def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -> None:
+    """Instrument aiohttp's client. Headers for every session; client spans, which aiohttp fixes early, for sessions
+    made from now on.
+
+    `allow_hosts`: the only hosts that may receive trace, session and baggage headers (AllowList.parse); None: all.
+    `options` go to the official AioHttpClientInstrumentor (request_hook, response_hook, url_filter, trace_configs).
+    A second call takes effect. Raises ImportError with the pip command, and ValueError for a wrong pattern.
+    """
+    policy = Outgoing(allow_hosts)
+    instrumentor = client_spans.load(
+        "aiohttp", "opentelemetry.instrumentation.aiohttp_client", "AioHttpClientInstrumentor"
+    )
+    from aiohttp import ClientRequest
+
+    slot = install(ClientRequest, "send", _wrap)
+    client_spans.start(slot, instrumentor, options)
+    slot.policy = policy
+
+
+def uninstrument() -> None:
+    """Undo `instrument`; nothing happens where it was not called."""
+    from aiohttp import ClientRequest
+
+    client_spans.stop(remove(ClientRequest, "send"))
+
+
+def _wrap(send: Any, slot: Slot) -> Any:
+    async def send_with_context(request: Any, connection: Any) -> Any:
+        if slot.policy is not None:
+            headers = list(request.headers.items())
+            slot.policy.write(headers, request.url.host or "", request.url.port)
+            request.headers.clear()  # this hop's own copy
+            request.headers.extend(headers)
+        return await send(request, connection)
+
+    return send_with_context
+
+
+def middleware() -> Middleware:
+    """A middleware for aiohttp's server: `web.Application(middlewares=[middleware()])`, first in the list.
+
+    The handler runs in the caller's trace and session, in a server span named by its route; exceptions are recorded and
+    raised again. Raises ImportError where aiohttp is missing.
+    """
+    from aiohttp import web
+
+    @web.middleware
+    async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
+        incoming = Incoming(request.headers, _request(request))
+        with incoming.attached():
+            try:
+                response = await handler(request)
+                incoming.status(response.status)
+                return response
+            except web.HTTPException as answer:  # aiohttp's way to answer; not an error by itself
+                incoming.status(answer.status)
+                raise
+            except Exception as error:
+                incoming.fail(error)
+                raise
+            finally:
+                resource = request.match_info.route.resource
+                incoming.route = resource.canonical if resource is not None else None
+                incoming.end()
+
+    return trace
+
+
+def _request(request: web.Request) -> Request:
+    return Request(
+        method=request.method,
+        path=request.path,
+        scheme=request.scheme,
+        host=request.host,
+        protocol_version=f"{request.version.major}.{request.version.minor}",
+        client=request.remote,
+        user_agent=request.headers.get("User-Agent"),
+    )

@@ -1,0 +1,113 @@
+"""ASGI: every request runs in its caller's trace and session, in a server span of its own.
+
+Needs no framework. Knows the ASGI message types (ASGI specification 3.0, HTTP and WebSocket 2.5) and nothing of headers
+or spans, which are `incoming`'s. Never changes a message, never swallows an exception, never calls `receive` or `send`
+by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+from ops_lib.integrations.incoming import Incoming, Request
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class TraceMiddleware:
+    """ASGI middleware: `app.add_middleware(TraceMiddleware)` (Starlette, FastAPI), or `app = TraceMiddleware(app)`
+    around any other.
+
+    HTTP: the span ends with the last piece of the response, streaming included, or with the app's exception, which is
+    recorded and raised again; the context stays until the app returns, so that Starlette's background tasks have it
+    too. WebSocket: one span for the whole connection. Any other scope (lifespan) is passed through untouched.
+    """
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app on one scope. Raises what the app raises."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        incoming = Incoming(scope["headers"], _request(scope))
+        watch = _http_end if scope["type"] == "http" else _websocket_status
+        trailers = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal trailers
+            trailers = trailers or bool(message.get("trailers", False))
+            await send(message)
+            if watch(incoming, message, trailers):
+                incoming.route = _route(scope)
+                incoming.end()
+
+        with incoming.attached():
+            try:
+                await self.app(scope, receive, watched_send)
+            except Exception as error:
+                incoming.fail(error)
+                raise
+            finally:
+                incoming.route = _route(scope)
+                incoming.end()
+
+
+def _http_end(incoming: Incoming, message: Message, trailers: bool) -> bool:
+    """Take note of a response message; whether it is the last one of the response."""
+    if message["type"] == "http.response.start":
+        incoming.status(message["status"])
+    elif message["type"] == "http.response.trailers":
+        return not message.get("more_trailers", False)
+    elif message["type"] == "http.response.body":
+        return not trailers and not message.get("more_body", False)
+    # Zero copy and path send (server extensions) carry a body as well, with no other sign of its end than the app's
+    # return.
+    return False
+
+
+def _websocket_status(incoming: Incoming, message: Message, trailers: bool) -> bool:
+    """Take note of the answer to the handshake; the connection ends with the app, not with a message."""
+    if message["type"] == "websocket.accept":
+        incoming.status(101)
+    elif message["type"] == "websocket.http.response.start":
+        incoming.status(message["status"])
+    elif message["type"] == "websocket.close" and not incoming.answered:
+        incoming.status(403)  # what a server must answer to a handshake that the app closes
+    return False
+
+
+def _request(scope: Scope) -> Request:
+    client, host, user_agent = scope.get("client"), None, None
+    for name, value in scope["headers"]:
+        if name == b"host":
+            host = value.decode("latin-1")
+        elif name == b"user-agent":
+            user_agent = value.decode("latin-1")
+    websocket = scope["type"] == "websocket"
+    return Request(
+        method="GET" if websocket else scope["method"],
+        path=scope["path"],
+        scheme=scope.get("scheme", "ws" if websocket else "http"),
+        host=host,
+        protocol_version=scope.get("http_version"),
+        client=client[0] if client else None,
+        user_agent=user_agent,
+    )
+
+
+def _route(scope: Mapping[str, Any]) -> str | None:
+    """The template of the route that Starlette or FastAPI chose ("/books/{genre}"), mounts included; None elsewhere."""
+    route = scope.get("route")
+    path = getattr(route, "path", None)
+    if not isinstance(path, str):
+        return None
+    root: str = scope.get("root_path", "")
+    mounted = root[len(scope.get("app_root_path", root)) :]
+    return mounted if hasattr(route, "routes") else mounted + path  # a Mount with no route of its own below it

@@ -1,0 +1,64 @@
+"""httpx: every outgoing call, sync and async, carries the context.
+
+Client spans are the official `opentelemetry-instrumentation-httpx`' own; the headers are written here, in httpcore's
+connection pools, through which each hop of a redirect passes. Transports without network (ASGITransport, MockTransport)
+are left alone, by both. Importable without httpx; both are imported by `instrument`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ops_lib.integrations import client_spans
+from ops_lib.integrations.outgoing import Outgoing, Slot, install, remove
+
+
+def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -> None:
+    """Instrument httpx, for clients that exist already too.
+
+    `allow_hosts`: the only hosts that may receive trace, session and baggage headers (AllowList.parse); None: all.
+    `options` go to the official HTTPXClientInstrumentor (request_hook, async_request_hook, response_hook, ...).
+    A second call takes effect. Raises ImportError with the pip command, and ValueError for a wrong pattern.
+    """
+    policy = Outgoing(allow_hosts)
+    instrumentor = client_spans.load("httpx", "opentelemetry.instrumentation.httpx", "HTTPXClientInstrumentor")
+    import httpcore
+
+    async_slot = install(httpcore.AsyncConnectionPool, "handle_async_request", _wrap_async)
+    slot = install(httpcore.ConnectionPool, "handle_request", _wrap)
+    client_spans.start(slot, instrumentor, options)
+    slot.policy = async_slot.policy = policy
+
+
+def uninstrument() -> None:
+    """Undo `instrument`; nothing happens where it was not called."""
+    import httpcore
+
+    remove(httpcore.AsyncConnectionPool, "handle_async_request")
+    client_spans.stop(remove(httpcore.ConnectionPool, "handle_request"))
+
+
+def _wrap(handle_request: Any, slot: Slot) -> Any:
+    def handle_with_context(pool: Any, request: Any) -> Any:
+        _write(request, slot)
+        return handle_request(pool, request)
+
+    return handle_with_context
+
+
+def _wrap_async(handle_request: Any, slot: Slot) -> Any:
+    async def handle_with_context(pool: Any, request: Any) -> Any:
+        _write(request, slot)
+        return await handle_request(pool, request)
+
+    return handle_with_context
+
+
+def _write(request: Any, slot: Slot) -> None:
+    """Change the headers of a httpcore.Request, which httpx makes anew for each hop."""
+    if slot.policy is not None:
+        url = request.url
+        slot.policy.write(
+            request.headers, url.host.decode("ascii"), url.port or {b"http": 80, b"https": 443}.get(url.scheme)
+        )

@@ -1,0 +1,51 @@
+"""requests: every outgoing call carries the context.
+
+Client spans are the official `opentelemetry-instrumentation-requests`' own; the headers are written here, in
+`HTTPAdapter.send`, which sees each hop of a redirect. Importable without requests; both are imported by `instrument`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from ops_lib.integrations import client_spans
+from ops_lib.integrations.outgoing import Outgoing, Slot, install, remove
+
+
+def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -> None:
+    """Instrument requests, for sessions that exist already too.
+
+    `allow_hosts`: the only hosts that may receive trace, session and baggage headers (AllowList.parse); None: all.
+    `options` go to the official RequestsInstrumentor (request_hook, response_hook, excluded_urls, ...).
+    A second call takes effect. Raises ImportError with the pip command, and ValueError for a wrong pattern.
+    """
+    policy = Outgoing(allow_hosts)
+    instrumentor = client_spans.load("requests", "opentelemetry.instrumentation.requests", "RequestsInstrumentor")
+    from requests.adapters import HTTPAdapter
+
+    slot = install(HTTPAdapter, "send", _wrap)
+    client_spans.start(slot, instrumentor, options)
+    slot.policy = policy
+
+
+def uninstrument() -> None:
+    """Undo `instrument`; nothing happens where it was not called."""
+    from requests.adapters import HTTPAdapter
+
+    client_spans.stop(remove(HTTPAdapter, "send"))
+
+
+def _wrap(send: Any, slot: Slot) -> Any:
+    def send_with_context(adapter: Any, request: Any, *args: Any, **options: Any) -> Any:
+        if slot.policy is not None:
+            url = urlsplit(request.url)
+            headers = list(request.headers.items())
+            slot.policy.write(headers, url.hostname or "", url.port or {"http": 80, "https": 443}.get(url.scheme))
+            request = request.copy()  # the caller's may be sent again, elsewhere
+            request.headers.clear()
+            request.headers.update(headers)
+        return send(adapter, request, *args, **options)
+
+    return send_with_context

@@ -1,0 +1,79 @@
+"""urllib3: every outgoing call carries the context.
+
+Client spans are the official `opentelemetry-instrumentation-urllib3`'s own; the headers are written here, in
+`HTTPConnection.request`, below retries and redirects. Importable without urllib3; both are imported by `instrument`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from ops_lib.integrations import client_spans
+from ops_lib.integrations.outgoing import Outgoing, Slot, install, remove
+
+
+def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -> None:
+    """Instrument urllib3 (2.x), for pools that exist already too.
+
+    `allow_hosts`: the only hosts that may receive trace, session and baggage headers (AllowList.parse); None: all.
+    `options` go to the official URLLib3Instrumentor (request_hook, response_hook, url_filter, excluded_urls, ...).
+    A second call takes effect. Raises ImportError with the pip command, and ValueError for a wrong pattern.
+    Together with requests, which calls urllib3: one span a call (requests'), and each header once.
+    """
+    policy = Outgoing(allow_hosts)
+    instrumentor = client_spans.load("urllib3", "opentelemetry.instrumentation.urllib3", "URLLib3Instrumentor")
+    from urllib3.connection import HTTPConnection
+
+    slot = install(HTTPConnection, "request", _wrap)
+    theirs = options.get("request_hook")
+
+    def request_hook(span: Any, pool: Any, request: Any) -> None:
+        # Required by the conventions, and left out by the official package (0.66b1).
+        span.set_attributes({"server.address": pool.host, "server.port": pool.port})
+        if theirs is not None:
+            theirs(span, pool, request)
+
+    client_spans.start(slot, instrumentor, {**options, "request_hook": request_hook})
+    slot.policy = policy
+
+
+def uninstrument() -> None:
+    """Undo `instrument`; nothing happens where it was not called."""
+    from urllib3.connection import HTTPConnection
+
+    client_spans.stop(remove(HTTPConnection, "request"))
+
+
+def _wrap(request: Any, slot: Slot) -> Any:
+    def request_with_context(
+        connection: Any, method: str, url: str, body: Any = None, headers: Any = None, **options: Any
+    ) -> Any:
+        if slot.policy is not None:
+            pairs = list((headers or {}).items())
+            slot.policy.write(pairs, *_target(connection, url))
+            headers = _mapping(pairs)
+        return request(connection, method, url, body, headers, **options)
+
+    return request_with_context
+
+
+def _target(connection: Any, url: str) -> tuple[str, int | None]:
+    """The host and port that the request is for: the proxy's only where the proxy itself is asked."""
+    if not url.startswith("/"):  # absolute-form: through a forwarding proxy (RFC 9112 section 3.2.2)
+        parts = urlsplit(url)
+        if parts.hostname:
+            return parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    tunnel = getattr(connection, "_tunnel_host", None)  # http.client's: the end of a CONNECT tunnel
+    return (tunnel, connection._tunnel_port) if tunnel else (connection.host, connection.port)
+
+
+def _mapping(pairs: list[tuple[str, str]]) -> Any:
+    """Headers as urllib3 wants them; repeated names survive."""
+    from urllib3 import HTTPHeaderDict
+
+    headers = HTTPHeaderDict()
+    for name, value in pairs:
+        headers.add(name, value)
+    return headers
