@@ -1,0 +1,159 @@
+"""Message bodies off a byte stream: by length, by chunks, until close. PURE: bytes in, content out.
+
+`feed` gives the content in the bytes that came, and the bytes after the body once it has ended (None before).
+Nothing is held back but an incomplete chunk-size line or trailer section.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+from proxy.http1.errors import Fault, Refusal
+from proxy.http1.grammar import CHUNK_LINE, ILLEGAL_IN_HEAD
+from proxy.http1.heads import Fields, parse_fields
+
+_MAX_CHUNK_LINE = 1024  # chunk size and extensions, which nobody uses
+_MAX_TRAILERS = 16 * 1024
+# Bytes of chunk framing beyond 16 per chunk and beyond the content itself. Without a bound a client could send
+# extensions for ever that a per-line limit never sees.
+_MAX_OVERHEAD = 16 * 1024
+_PARTIAL_CHUNK_LINE = re.compile(rb"[0-9A-Fa-f]{1,16}(?:[ \t;][^\r\n]*)?\r?")
+
+
+class Body(Protocol):
+    """One body being read."""
+
+    trailers: Fields
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
+        """Content, and the bytes after the body, None while it goes on. Raises Refusal."""
+
+
+class LengthBody:
+    """A body of `length` bytes (RFC 9112, 6.2)."""
+
+    __slots__ = ("remaining", "trailers")
+
+    def __init__(self, length: int) -> None:
+        self.remaining = length
+        self.trailers: Fields = []
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
+        remaining = self.remaining
+        if len(data) < remaining:
+            self.remaining = remaining - len(data)
+            return data, None
+        self.remaining = 0
+        return data[:remaining], data[remaining:]
+
+
+class CloseBody:
+    """A response body that ends where the connection does (RFC 9112, 6.3 rule 8)."""
+
+    __slots__ = ("trailers",)
+
+    def __init__(self) -> None:
+        self.trailers: Fields = []
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
+        return data, None
+
+
+class ChunkedBody:
+    """A chunked body (RFC 9112, 7.1). Extensions are checked and thrown away."""
+
+    __slots__ = ("_after_data", "_fault", "_held", "_in_trailers", "_overhead", "_remaining", "trailers")
+
+    def __init__(self, fault: Fault) -> None:
+        """`fault`: what a malformed body is (the client's, or the upstream's)."""
+        self.trailers: Fields = []
+        self._fault = fault
+        self._held = b""
+        self._remaining = 0  # of the chunk that is being read
+        self._after_data = False  # the CRLF that ends a chunk is still to come
+        self._in_trailers = False
+        self._overhead = 0
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
+        if self._held:
+            data = self._held + data
+            self._held = b""
+        content: list[bytes] = []
+        position = 0
+        while not self._in_trailers:
+            if self._remaining:
+                piece = data[position : position + self._remaining]
+                content.append(piece)
+                position += len(piece)
+                self._remaining -= len(piece)
+                if self._remaining:
+                    return _join(content), None
+            if self._after_data:
+                ending = data[position : position + 2]
+                if ending != b"\r\n":
+                    if not b"\r\n".startswith(ending):
+                        raise Refusal(self._fault, "chunk data is not followed by CRLF")
+                    self._held = ending
+                    return _join(content), None
+                position += 2
+                self._after_data = False
+            line_end = data.find(b"\r\n", position, position + _MAX_CHUNK_LINE + 2)
+            if line_end < 0:
+                self._held = data[position:]
+                self._check_partial_line()
+                return _join(content), None
+            self._open_chunk(data[position:line_end])
+            position = line_end + 2
+        rest = self._read_trailers(data[position:])
+        return _join(content), rest
+
+    def _open_chunk(self, line: bytes) -> None:
+        match = CHUNK_LINE.fullmatch(line)
+        if match is None:
+            raise Refusal(self._fault, "malformed chunk size")
+        size = int(match[1], 16)
+        self._overhead = max(0, self._overhead + len(line) - 16 - size)
+        if self._overhead > _MAX_OVERHEAD:
+            raise Refusal(self._fault, "more chunk extensions than content")
+        self._remaining = size
+        self._after_data = size > 0
+        self._in_trailers = size == 0
+
+    def _check_partial_line(self) -> None:
+        if not self._held:
+            return
+        if len(self._held) > _MAX_CHUNK_LINE or not _PARTIAL_CHUNK_LINE.fullmatch(self._held):
+            raise Refusal(self._fault, "malformed chunk size")
+
+    def _read_trailers(self, data: bytes) -> bytes | None:
+        if data.startswith(b"\r\n"):
+            return data[2:]
+        end = data.find(b"\r\n\r\n")
+        if end < 0:
+            if len(data) > _MAX_TRAILERS:
+                raise Refusal(self._fault, "the trailer section is too long")
+            if ILLEGAL_IN_HEAD.search(data):
+                raise Refusal(self._fault, "a control character, or a CR or LF that stands alone, in the trailers")
+            self._held = data
+            return None
+        if end > _MAX_TRAILERS:
+            raise Refusal(self._fault, "the trailer section is too long")
+        self.trailers = parse_fields(b"\r\n" + data[: end + 4], self._fault)
+        return data[end + 4 :]
+
+
+def _join(pieces: list[bytes]) -> bytes:
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def chunk(content: bytes) -> bytes:
+    """`content`, which is not empty, as one chunk of our own."""
+    return b"%x\r\n%b\r\n" % (len(content), content)
+
+
+def last_chunk(trailer_lines: list[bytes]) -> bytes:
+    """The end of a chunked body, with its trailer section."""
+    if not trailer_lines:
+        return b"0\r\n\r\n"
+    return b"0\r\n" + b"\r\n".join(trailer_lines) + b"\r\n\r\n"

@@ -1,0 +1,213 @@
+"""The data plane: opens, changes, drains and closes the listeners of a plan. Objects are built here.
+
+May know everything in this package. Must not know settings, signals or the admin listener.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import re
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from secrets import token_hex
+from typing import Final
+
+from proxy.errors import StartError
+from proxy.http1.access import AccessRecord
+from proxy.http1.deadlines import TICK_S, Ticker
+from proxy.http1.downstream import ClientConnection
+from proxy.http1.links import PoolTable
+from proxy.http1.listener import Listener, ListenerRules
+from proxy.plan import Address, ListenerPlan, Plan
+from proxy.telemetry.metrics import Metrics
+
+_BACKLOG: Final = 1024
+
+
+class DataPlane:
+    """All listeners of one sidecar."""
+
+    def __init__(
+        self, plan: Plan, *, metrics: Metrics, access_log: Callable[[AccessRecord], None] | None = None
+    ) -> None:
+        self._plan = plan
+        self._metrics = metrics
+        self._access_log = access_log
+        self._name = token_hex(6)  # ours in Via, this process's alone
+        self._listeners: dict[str, Listener] = {}
+        self._servers: dict[str, asyncio.Server] = {}
+        self._retired: list[Listener] = []  # of former plans, with connections still open
+        self._own: set[tuple[str, int]] = set()
+        self._ticker: Ticker
+        self._pools: PoolTable
+
+    # --- life
+
+    async def start(self) -> None:
+        """Bind every listener and serve. Raises StartError naming the listener that cannot be bound; then none is."""
+        self._ticker = Ticker(asyncio.get_running_loop())
+        self._pools = PoolTable(self._ticker, self._metrics, self._is_own)
+        self._ticker.every_tick(self._pools.on_tick)
+        self._ticker.start()
+        await self.replace_plan(self._plan)
+
+    def addresses(self) -> dict[str, Address]:
+        """Listener name -> bound address, with the real port where 0 was asked."""
+        found = {}
+        for name, server in self._servers.items():
+            bind = self._listeners[name].rules.plan.bind
+            if bind.unix_path:
+                found[name] = bind
+            else:
+                host, port = server.sockets[0].getsockname()[:2]
+                found[name] = Address(host, port)
+        return found
+
+    async def replace_plan(self, plan: Plan) -> None:
+        """Serve new requests by `plan`. Raises StartError where a new listener cannot be bound; then nothing changes."""
+        rules = {listener.name: self._rules(listener) for listener in plan.listeners}
+        opened: dict[str, asyncio.Server] = {}
+        fresh: dict[str, Listener] = {}
+        try:
+            for listener in plan.listeners:
+                old = self._listeners.get(listener.name)
+                if old is not None and old.rules.plan.bind == listener.bind:
+                    continue
+                fresh[listener.name] = made = Listener(
+                    rules[listener.name],
+                    ticker=self._ticker,
+                    metrics=self._metrics,
+                    pools=self._pools,
+                    access_log=self._access_log,
+                )
+                opened[listener.name] = await _bind(listener, made)
+        except BaseException:
+            for server in opened.values():
+                server.close()
+            raise
+        # Nothing can fail from here on.
+        for name in [name for name in self._listeners if name in fresh or name not in rules]:
+            self._servers.pop(name).close()
+            old = self._listeners.pop(name)
+            old.shut()
+            self._retired.append(old)
+        self._listeners.update(fresh)
+        self._servers.update(opened)
+        for name, listener_rules in rules.items():
+            self._listeners[name].rules = listener_rules
+        self._plan = plan
+        self._own = {(address.host, address.port) for address in self.addresses().values() if address.port}
+        upstreams = [upstream for listener in plan.listeners for upstream in listener.router.upstreams()]
+        self._pools.keep_only(
+            {(upstream.name, upstream.target, upstream.pool) for upstream in upstreams if upstream.target is not None},
+            {upstream.name for upstream in upstreams if upstream.target is None},
+        )
+        self._retired = [listener for listener in self._retired if listener.connections]
+
+    def in_flight(self, direction: str | None = None) -> int:
+        """Exchanges and tunnels that are open, of one direction ("inbound", "outbound") or of both."""
+        listeners = [*self._listeners.values(), *self._retired]
+        return sum(
+            listener.exchanges
+            for listener in listeners
+            if direction is None or listener.rules.plan.direction == direction
+        )
+
+    async def drain(self) -> bool:
+        """Let what is in flight finish, inbound first (DrainPlan). True when all did, False when some must be cut."""
+        plan = self._plan.drain
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(plan.grace_s)
+        deadline = loop.time() + plan.timeout_s
+        self._shut("inbound")
+        await self._until_idle("inbound", deadline)
+        # The app may still call out while it ends its work.
+        linger_until = min(deadline, loop.time() + plan.outbound_linger_s)
+        has_outbound = any(listener.rules.plan.direction == "outbound" for listener in self._listeners.values())
+        if has_outbound:
+            await asyncio.sleep(max(0.0, linger_until - loop.time()))
+        self._shut("outbound")
+        await self._until_idle(None, deadline)
+        return self.in_flight() == 0
+
+    async def stop(self) -> None:
+        """Close everything at once."""
+        for server in self._servers.values():
+            server.close()
+        self._servers.clear()
+        listeners = [*self._listeners.values(), *self._retired]
+        for listener in listeners:
+            listener.abort()
+        for listener in listeners:
+            await listener.wait_closed()
+        if hasattr(self, "_pools"):
+            await self._pools.stop()
+            self._ticker.stop()
+        for listener in listeners:
+            path = listener.rules.plan.bind.unix_path
+            if path:
+                Path(path).unlink(missing_ok=True)
+
+    # --- parts
+
+    def _rules(self, plan: ListenerPlan) -> ListenerRules:
+        pseudonym = f"{re.sub(r'[^A-Za-z0-9-]', '-', plan.name)}.{self._name}.ops-sidecar"
+        return ListenerRules(plan, self._pools, self._metrics, pseudonym)
+
+    def _is_own(self, ip: str, port: int) -> bool:
+        """Whether connecting there would lead back here."""
+        if (ip, port) in self._own:
+            return True
+        wildcards = {("0.0.0.0", port), ("::", port)} & self._own
+        return bool(wildcards) and ipaddress.ip_address(ip.split("%")[0]).is_loopback
+
+    def _shut(self, direction: str) -> None:
+        for name, listener in self._listeners.items():
+            if listener.rules.plan.direction == direction:
+                server = self._servers.pop(name, None)
+                if server is not None:
+                    server.close()
+                listener.shut()
+
+    async def _until_idle(self, direction: str | None, deadline: float) -> None:
+        loop = asyncio.get_running_loop()
+        while self.in_flight(direction) and loop.time() < deadline:
+            await asyncio.sleep(min(TICK_S, max(0.0, deadline - loop.time())))
+
+
+async def _bind(plan: ListenerPlan, listener: Listener) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+    address = plan.bind
+    try:
+        if address.unix_path:
+            _remove_stale_socket(address.unix_path)
+            return await loop.create_unix_server(
+                lambda: ClientConnection(listener), address.unix_path, backlog=_BACKLOG
+            )
+        return await loop.create_server(
+            lambda: ClientConnection(listener), address.host or None, address.port, backlog=_BACKLOG
+        )
+    except OSError as error:
+        where = address.unix_path or f"{address.host}:{address.port}"
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise StartError(f"listener {plan.name} cannot listen on {where}: {reason}") from None
+
+
+def _remove_stale_socket(path: str) -> None:
+    """A socket file that nobody listens on, left by a process that died."""
+    try:
+        if not stat.S_ISSOCK(Path(path).stat().st_mode):
+            return
+    except OSError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            Path(path).unlink(missing_ok=True)
+        except OSError:
+            return

@@ -1,0 +1,64 @@
+"""One coarse tick sweeps every deadline, so that no request needs a timer of its own.
+
+May know the event loop. `now` is the time of the last tick: good enough to set a deadline by, and free to read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from math import inf
+from typing import Final, Protocol
+
+TICK_S: Final = 0.1
+NEVER: Final = inf
+
+
+class Timed(Protocol):
+    """Something with a deadline, in seconds of the loop's clock; `NEVER` for none."""
+
+    deadline: float
+
+    def on_deadline(self) -> None:
+        """The deadline has passed. Called again at the next tick unless it is moved."""
+
+
+class Ticker:
+    """Sweeps its members ten times a second. A deadline may come due `TICK_S` early or late."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.now = loop.time()
+        self._members: set[Timed] = set()
+        self._periodic: list[Callable[[], None]] = []
+        self._handle: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._tick()
+
+    def stop(self) -> None:
+        """Tick no more."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def add(self, member: Timed) -> None:
+        """Sweep `member` from now on."""
+        self._members.add(member)
+
+    def discard(self, member: Timed) -> None:
+        """Sweep `member` no more."""
+        self._members.discard(member)
+
+    def every_tick(self, action: Callable[[], None]) -> None:
+        """Call `action` at each tick."""
+        self._periodic.append(action)
+
+    def _tick(self) -> None:
+        self.now = now = self._loop.time()
+        self._handle = self._loop.call_later(TICK_S, self._tick)
+        for member in [member for member in self._members if member.deadline <= now]:
+            member.on_deadline()
+        for action in self._periodic:
+            action()

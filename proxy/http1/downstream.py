@@ -1,0 +1,429 @@
+"""The client's side of an exchange: one connection, its requests one after another.
+
+May know sockets (through its transport) and request messages. What a request is sent to is the listener's business.
+Requests that come while one is being answered stay unread, or, if they came in the same packet, unparsed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, cast
+
+from proxy.http1.bodies import Body, ChunkedBody, LengthBody
+from proxy.http1.deadlines import NEVER
+from proxy.http1.errors import Fault, Refusal
+from proxy.http1.heads import Fields, HeadReader
+from proxy.http1.problem import problem_response
+from proxy.http1.request import Request, check_request_line
+from proxy.http1.tunnel import TunnelSide, join
+from proxy.http1.upstream import UpstreamConnection
+
+if TYPE_CHECKING:
+    from proxy.http1.exchange import Exchange
+    from proxy.http1.listener import Listener
+
+# What the connection is doing.
+_HEAD: Final = 0  # waiting for a request head, or reading one
+_BODY: Final = 1  # reading a request body
+_BUSY: Final = 2  # the request is whole; its response is not
+_ENDING: Final = 3  # all is said; what still comes is thrown away, until the client has read our last words
+_TUNNEL: Final = 4
+
+# Why reading is paused, as bits.
+_UPSTREAM_FULL: Final = 1
+_PIPELINED: Final = 2
+
+# A close with unread bytes makes the kernel send RST, which can destroy our last response on its way (RFC 9112, 9.6). So
+# we stop writing, and read on for a while.
+_LINGER_S: Final = 3.0
+
+
+class ClientConnection(asyncio.Protocol):
+    """One connection from a client."""
+
+    __slots__ = (
+        "_body",
+        "_exchange",
+        "_head_begun",
+        "_limit_bytes",
+        "_listener",
+        "_paused",
+        "_pending",
+        "_reader",
+        "_received_bytes",
+        "_request",
+        "_saw_eof",
+        "_stalled_bytes",
+        "_state",
+        "address",
+        "address_text",
+        "deadline",
+        "transport",
+    )
+
+    transport: asyncio.Transport
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._reader = HeadReader(listener.rules.head_limits, check_request_line)
+        self._state = _HEAD
+        self._head_begun = False
+        self._body: Body | None = None
+        self._request: Request | None = None
+        self._exchange: Exchange | None = None
+        self._pending = b""  # received, not yet looked at
+        self._paused = 0
+        self._saw_eof = False
+        self._stalled_bytes = -1  # in the write buffer when the client was last seen not to read; -1: it reads
+        self._received_bytes = 0  # of the present body
+        self._limit_bytes = 0
+        self.deadline = NEVER
+        self.address = b""
+        self.address_text = ""
+
+    # --- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self.address_text = str(peer[0])
+            self.address = self.address_text.encode("ascii")
+        if not self._listener.admit(self):
+            self._state = _ENDING
+            self.transport.abort()
+            return
+        self.transport.set_write_buffer_limits(high=self._listener.rules.plan.limits.buffer_bytes)
+        self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.idle_s
+
+    def data_received(self, data: bytes) -> None:
+        state = self._state
+        if state == _HEAD:
+            self._read_head(data)
+        elif state == _BODY:
+            self._read_body(data)
+        elif state == _BUSY:
+            self._pending += data
+            self._pause(_PIPELINED, True)
+        # else _ENDING: thrown away
+
+    def eof_received(self) -> bool:
+        self._saw_eof = True
+        if self._state == _BODY:
+            self._give_up(Refusal(Fault.INCOMPLETE_REQUEST, "the request ended before its body did"))
+            return True
+        if self._state == _HEAD and self._reader.is_started:
+            self._refuse(Refusal(Fault.INCOMPLETE_REQUEST, "the request ended before its head did"))
+            return True
+        # A request that is whole is answered although the client will send no other.
+        return self._state == _BUSY or bool(self._pending)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.deadline = NEVER
+        exchange = self._exchange
+        self._exchange = None
+        if exchange is not None and self._state != _TUNNEL:
+            exchange.abandon()
+            self._listener.record(self, exchange.request, exchange, Refusal(Fault.CLIENT_GONE, "the client went away"))
+        self._state = _ENDING
+        self._listener.forget(self)
+
+    def pause_writing(self) -> None:
+        self._stalled_bytes = self.transport.get_write_buffer_size()
+        if self._state == _BUSY:
+            self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.idle_s
+        if self._exchange is not None:
+            self._exchange.on_client_full(True)
+
+    def resume_writing(self) -> None:
+        self._stalled_bytes = -1
+        if self._state == _BUSY:
+            self.deadline = NEVER
+        if self._exchange is not None:
+            self._exchange.on_client_full(False)
+
+    def on_deadline(self) -> None:
+        """What was waited for did not come in time."""
+        timeouts = self._listener.rules.plan.timeouts
+        if self._state == _HEAD:
+            if self._head_begun:
+                text = f"the request head was not complete within {timeouts.header_read_s:g} s"
+                self._refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
+            else:
+                self._close()
+        elif self._state == _BODY:
+            text = f"no byte of the request body came for {timeouts.body_read_s:g} s"
+            self._give_up(Refusal(Fault.REQUEST_TIMEOUT, text))
+        elif self._state == _BUSY and self.transport.get_write_buffer_size() < self._stalled_bytes:
+            self.pause_writing()  # slow, but it does read
+        else:
+            self.transport.abort()
+
+    # --- reading
+
+    def _read_head(self, data: bytes) -> None:
+        try:
+            parsed = self._reader.feed(data)
+            if parsed is None:
+                if not self._head_begun:
+                    self._head_begun = True
+                    self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.header_read_s
+                return
+            self._head_begun = False
+            self.deadline = NEVER
+            line, fields, rest = parsed
+            self._state = _BUSY
+            self._request = None
+            self._request = request = self._listener.read(line, fields)
+            if rest and not request.has_body:
+                self._pending = rest
+                self._pause(_PIPELINED, True)
+                rest = b""
+            if request.method == b"CONNECT":
+                self._listener.connect(self, request)
+                return
+            if request.max_forwards == 0:
+                self._answer_as_last(request)
+                return
+            exchange, head = self._listener.open(self, request)
+            if not request.has_body:
+                self._exchange = exchange
+                exchange.begin(head, b"", True, [])
+            else:
+                self._begin_body(exchange, head, rest)
+        except Refusal as refusal:
+            self._give_up(refusal)
+
+    def _begin_body(self, exchange: Exchange, head: bytes, rest: bytes) -> None:
+        request = exchange.request
+        limit = self._listener.rules.plan.limits.body_bytes
+        if limit and request.length > limit:
+            raise Refusal(Fault.BODY_TOO_LARGE, f"the request body is longer than {limit} bytes")
+        self._limit_bytes = limit
+        self._received_bytes = 0
+        self._body = body = ChunkedBody(Fault.BAD_FRAMING) if request.chunked else LengthBody(request.length)
+        content, done, trailers = self._take(body, rest)
+        self._exchange = exchange
+        exchange.begin(head, content, done, trailers)
+
+    def _read_body(self, data: bytes) -> None:
+        body = self._body
+        assert body is not None
+        try:
+            content, done, trailers = self._take(body, data)
+        except Refusal as refusal:
+            self._give_up(refusal)
+            return
+        exchange = self._exchange
+        if exchange is not None and (content or done):
+            exchange.send_content(content, done, trailers)
+
+    def _take(self, body: Body, data: bytes) -> tuple[bytes, bool, Fields]:
+        """Content from the wire; the state afterwards is _BODY or _BUSY."""
+        content, rest = body.feed(data)
+        self._received_bytes += len(content)
+        if self._limit_bytes and self._received_bytes > self._limit_bytes:
+            raise Refusal(Fault.BODY_TOO_LARGE, f"the request body is longer than {self._limit_bytes} bytes")
+        if rest is None:
+            self._state = _BODY
+            self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.body_read_s
+            return content, False, body.trailers
+        self._state = _BUSY
+        self.deadline = NEVER
+        self._body = None
+        if rest:
+            self._pending = rest
+            self._pause(_PIPELINED, True)
+        return content, True, body.trailers
+
+    def _answer_as_last(self, request: Request) -> None:
+        """Max-Forwards: 0 (RFC 9110, 7.6.2): the request goes no further. There is nothing to trace in a proxy."""
+        if request.method == b"TRACE":
+            raise Refusal(Fault.METHOD_NOT_ALLOWED, "TRACE ends here, and the sidecar does not answer it")
+        self.transport.write(
+            b"HTTP/1.1 200 OK\r\nAllow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        )
+        self.exchange_over(keep_alive=request.keep_alive and not request.has_body)
+
+    def _pause(self, reason: int, on: bool) -> None:
+        before = self._paused
+        self._paused = before | reason if on else before & ~reason
+        if bool(before) != bool(self._paused) and not self.transport.is_closing():
+            if self._paused:
+                self.transport.pause_reading()
+            else:
+                self.transport.resume_reading()
+
+    # --- what an exchange asks (see exchange.Client)
+
+    @property
+    def date(self) -> bytes:
+        """The time, as a Date field has it."""
+        return self._listener.date()
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def hold(self, held: bool) -> None:
+        if self._state == _BODY:
+            # While we do not read, silence is not the client's fault.
+            self.deadline = NEVER if held else self._listener.now() + self._listener.rules.plan.timeouts.body_read_s
+            self._pause(_UPSTREAM_FULL, held)
+        elif not held:
+            self._pause(_UPSTREAM_FULL, False)
+
+    def is_keeping(self) -> bool:
+        return not (self._listener.is_draining or self._saw_eof)
+
+    def exchange_over(self, *, keep_alive: bool) -> None:
+        exchange = self._exchange
+        self._exchange = None
+        if exchange is not None:
+            self._listener.record(self, exchange.request, exchange, None)
+        if self._state != _BUSY or not keep_alive or (self._saw_eof and not self._pending):
+            self._end()
+            return
+        self._state = _HEAD
+        self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.idle_s
+        if self._pending:
+            # Not from here: the answer to the next request may come at once, and the one after that...
+            asyncio.get_running_loop().call_soon(self._read_pending)
+        elif self._paused:
+            self._pause(self._paused, False)
+
+    def _read_pending(self) -> None:
+        if self._state != _HEAD or not self._pending:
+            return
+        data, self._pending = self._pending, b""
+        self._pause(_PIPELINED, False)
+        self._read_head(data)
+        if self._saw_eof and self._state == _HEAD:
+            self._end()
+
+    def exchange_failed(self, refusal: Refusal, *, begun: bool) -> None:
+        exchange = self._exchange
+        self._exchange = None
+        assert exchange is not None
+        self._listener.record(self, exchange.request, exchange, refusal)
+        if begun:
+            self._cut(exchange)
+            return
+        keep_alive = self._state == _BUSY and exchange.request.keep_alive and self.is_keeping()
+        self.transport.write(
+            problem_response(refusal.fault, refusal.detail, head_only=exchange.method == b"HEAD", close=not keep_alive)
+        )
+        if keep_alive:
+            self.exchange_over(keep_alive=exchange.request.minor == 1)
+        else:
+            self._end()
+
+    def switch(self, upstream: UpstreamConnection, rest: bytes, idle_s: float) -> None:
+        """Make a tunnel. What the client sent after its request is of the new protocol too."""
+        listener = self._listener
+        exchange = self._exchange
+        self._exchange = None
+        request = self._request
+        assert request is not None
+        listener.record(self, request, exchange, None)
+        listener.tunnel_opened("connect" if request.method == b"CONNECT" else "upgrade")
+        self._state = _TUNNEL
+        self.deadline = NEVER
+        far_transport = upstream.detach()
+        near = TunnelSide(
+            self.transport, listener.ticker, idle_s=idle_s, count=listener.count_tunnel_in, on_lost=self._tunnel_lost
+        )
+        far = TunnelSide(
+            far_transport,
+            listener.ticker,
+            idle_s=idle_s,
+            count=listener.count_tunnel_out,
+            on_lost=upstream.connection_lost,
+        )
+        pending, self._pending = self._pending, b""
+        join(near, far)
+        if rest:
+            far.data_received(rest)
+        if pending:
+            near.data_received(pending)
+        if self._saw_eof:
+            near.eof_received()
+
+    def connected(self, upstream: UpstreamConnection, idle_s: float) -> None:
+        """A CONNECT that came to a connection."""
+        if self._state != _BUSY:
+            upstream.abort()
+            return
+        self.transport.write(b"HTTP/1.1 200 Connection Established\r\n\r\n")
+        self.switch(upstream, b"", idle_s)
+
+    def _tunnel_lost(self, exc: Exception | None) -> None:
+        self._listener.tunnel_closed()
+        self.connection_lost(exc)
+
+    # --- ending
+
+    def refuse_connect(self, refusal: Refusal) -> None:
+        """A CONNECT that came to nothing."""
+        if self._state == _BUSY:
+            self._refuse(refusal)
+
+    def _give_up(self, refusal: Refusal) -> None:
+        """The request is broken: want nothing more of it, and say so where there is still room to."""
+        exchange = self._exchange
+        if exchange is None:
+            self._refuse(refusal)
+            return
+        self._exchange = None
+        exchange.abandon()
+        self._listener.record(self, exchange.request, exchange, refusal)
+        if exchange.response is not None:
+            self._cut(exchange)
+        else:
+            self._answer_and_end(refusal)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._listener.record(self, self._request, None, refusal)
+        self._answer_and_end(refusal)
+
+    def _answer_and_end(self, refusal: Refusal) -> None:
+        request = self._request
+        head_only = request is not None and request.method == b"HEAD"
+        self.transport.write(problem_response(refusal.fault, refusal.detail, head_only=head_only))
+        self._end()
+
+    def _cut(self, exchange: Exchange) -> None:
+        """The response cannot be finished: the client must see that it is not whole."""
+        response = exchange.response
+        assert response is not None
+        if response.length is None and exchange.request.minor == 0:
+            self._state = _ENDING
+            self.transport.abort()  # its body ends at close: only a reset says that this is not its end
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        """Close once what is written has been sent."""
+        self._state = _ENDING
+        self.deadline = self._listener.now() + _LINGER_S
+        self.transport.close()
+
+    def _end(self) -> None:
+        """Say that nothing more will come, and wait for the client to have read it."""
+        if self._saw_eof or not self.transport.can_write_eof() or self.transport.is_closing():
+            self._close()
+            return
+        self._state = _ENDING
+        self._pending = b""
+        self.deadline = self._listener.now() + _LINGER_S
+        self.transport.write_eof()
+        if self._paused:
+            self._pause(self._paused, False)
+
+    def shut(self) -> None:
+        """Take no further request: close now if idle, else after the response."""
+        if self._state == _HEAD and not self._reader.is_started and not self._pending:
+            self._end()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.transport.abort()

@@ -1,0 +1,316 @@
+"""One request and its response, as they pass through: pairs a client's connection with an upstream's.
+
+May know both connections by what they can do, and the pool. Decides about retries, framing towards each side, and who is told
+when either side fails. The common path is: `begin`, `on_connected`, `on_response`, over; callbacks only.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Final, Protocol
+
+from proxy.http1.bodies import chunk, last_chunk
+from proxy.http1.deadlines import NEVER, Ticker
+from proxy.http1.errors import Fault, Refusal
+from proxy.http1.fields import trailer_lines
+from proxy.http1.forward import interim_head, response_head, switching_head
+from proxy.http1.heads import Fields
+from proxy.http1.links import Link
+from proxy.http1.pool import Pool
+from proxy.http1.request import IDEMPOTENT, Request
+from proxy.http1.response import Response
+from proxy.http1.upstream import UpstreamConnection
+from proxy.translate import Translation
+
+_MAX_REPLAY_BYTES: Final = 64 * 1024  # a request that may be sent again is remembered up to this size
+
+
+class Client(Protocol):
+    """The client's side, as an exchange sees it."""
+
+    @property
+    def date(self) -> bytes:
+        """The time, as a Date field has it."""
+
+    def write(self, data: bytes) -> None:
+        """Send to the client."""
+
+    def hold(self, held: bool) -> None:
+        """Read no more of the request for now, or read on."""
+
+    def is_keeping(self) -> bool:
+        """Whether the connection may go on after this exchange, as far as the listener is concerned."""
+
+    def switch(self, upstream: UpstreamConnection, rest: bytes, idle_s: float) -> None:
+        """Make a tunnel of both connections."""
+
+    def exchange_over(self, *, keep_alive: bool) -> None:
+        """The response is written whole."""
+
+    def exchange_failed(self, refusal: Refusal, *, begun: bool) -> None:
+        """There is no (whole) response; `begun`: some of it is written."""
+
+
+class Exchange:
+    """See the module. Also the pool's `Waiter` and the upstream connection's `Receiver`."""
+
+    __slots__ = (
+        "_chunks",
+        "_client",
+        "_held",
+        "_pool",
+        "_replay",
+        "_ticker",
+        "_upstream",
+        "_waits",
+        "bytes_in",
+        "bytes_out",
+        "connect_s",
+        "deadline",
+        "link",
+        "method",
+        "over",
+        "queue_s",
+        "request",
+        "request_done",
+        "response",
+        "response_body_s",
+        "started",
+        "translation",
+    )
+
+    def __init__(self, client: Client, link: Link, pool: Pool, request: Request, ticker: Ticker) -> None:
+        timeouts = link.timeouts
+        self._client = client
+        self._pool = pool
+        self._ticker = ticker
+        self._upstream: UpstreamConnection | None = None
+        self._held: list[bytes] = []  # of the request, until there is a connection
+        self._replay = b""  # the whole request, where it may be sent again
+        self._waits = False
+        self._chunks = False  # the response's body is chunked towards the client
+        self.link = link
+        self.request = request
+        self.method = request.method
+        self.request_done = False
+        self.response: Response | None = None
+        self.over = False
+        self.deadline = NEVER
+        self.connect_s = timeouts.connect_s
+        self.queue_s = timeouts.queue_s
+        self.response_body_s = timeouts.response_body_s
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.started = perf_counter()
+        self.translation: Translation | None = None  # remembered for the access log alone
+
+    # --- the request
+
+    def begin(self, head: bytes, content: bytes, done: bool, trailers: Fields) -> None:
+        """Send the head, and the content that came with it, as soon as there is a connection."""
+        if content or (done and self.request.chunked):
+            self.bytes_in = len(content)
+            head += self._framed(content, done, trailers)
+        self.request_done = done
+        self._held.append(head)
+        self._pool.acquire(self)
+        self._wait_if_unconnected()
+
+    def send_content(self, content: bytes, done: bool, trailers: Fields) -> None:
+        """More of the request's content; `done` with the last."""
+        if self.over:
+            return
+        self.bytes_in += len(content)
+        self.request_done = done
+        data = self._framed(content, done, trailers)
+        upstream = self._upstream
+        if upstream is None:
+            self._held.append(data)
+            return
+        upstream.transport.write(data)
+        if done and self.response is None:
+            upstream.deadline = self._ticker.now + self.link.timeouts.response_head_s
+
+    def _framed(self, content: bytes, done: bool, trailers: Fields) -> bytes:
+        if not self.request.chunked:
+            return content
+        data = chunk(content) if content else b""
+        if done:
+            data += last_chunk(trailer_lines(trailers, self.link.kinds) if trailers else [])
+        return data
+
+    # --- the pool's answer
+
+    def _wait_if_unconnected(self) -> None:
+        if self._upstream is None and not self.over:
+            self._waits = True
+            self._ticker.add(self)
+            self._client.hold(True)
+
+    def _stop_waiting(self) -> None:
+        if self._waits:
+            self._waits = False
+            self._ticker.discard(self)
+            self._client.hold(False)
+
+    def on_connected(self, connection: UpstreamConnection) -> None:
+        """Send what there is."""
+        self._upstream = connection
+        connection.begin(self)
+        held = self._held
+        data = held[0] if len(held) == 1 else b"".join(held)
+        held.clear()
+        if self.request_done:
+            connection.deadline = self._ticker.now + self.link.timeouts.response_head_s
+            connection.timeout = Fault.RESPONSE_TIMEOUT
+            # Only a connection that served another request can have died of old age.
+            if connection.served > 1 and self.method in IDEMPOTENT and len(data) <= _MAX_REPLAY_BYTES:
+                self._replay = data
+        connection.transport.write(data)
+        if self._waits:
+            self._stop_waiting()
+
+    def on_unconnected(self, refusal: Refusal) -> None:
+        """There is no connection to be had."""
+        self._stop_waiting()
+        self._failed(refusal)
+
+    def on_deadline(self) -> None:
+        """Waited for a connection for too long."""
+        self._pool.give_up(self)
+        self._pool.count_queue_timeout()
+        self.on_unconnected(Refusal(Fault.QUEUE_TIMEOUT, "no connection to the upstream became free in time"))
+
+    # --- the upstream's answer
+
+    def on_interim(self, response: Response) -> None:
+        """100 and 103 are relayed, but never to HTTP/1.0, which does not know them (RFC 9110, 15.2)."""
+        if self.request.minor == 1:
+            self._client.write(interim_head(response))
+
+    def on_switch(self, response: Response, rest: bytes) -> None:
+        """101 makes a tunnel, where one was asked for and the request is whole."""
+        upstream = self._upstream
+        assert upstream is not None
+        if not (self.request.upgrade and response.upgrade and self.request_done):
+            raise Refusal(Fault.BAD_UPGRADE, "the upstream switched protocols unasked")
+        self.response = response
+        self.over = True
+        self._client.write(switching_head(response))
+        self._client.switch(upstream, rest, self.link.timeouts.tunnel_idle_s)
+
+    def on_response(self, response: Response, content: bytes, done: bool, trailers: Fields) -> None:
+        """Write the head, and the content that came with it, in one piece."""
+        self.response = response
+        self._replay = b""
+        request = self.request
+        client = self._client
+        minor = request.minor
+        # A request that is still coming when it is answered: the connection cannot be used again.
+        keep_alive = request.keep_alive and self.request_done and client.is_keeping()
+        if response.length is None and response.has_body(self.method):
+            if minor == 1:
+                self._chunks = True
+            else:
+                keep_alive = False
+        request.keep_alive = keep_alive
+        head = response_head(
+            response,
+            method=self.method,
+            minor=minor,
+            keep_alive=keep_alive,
+            chunked=self._chunks,
+            via=self.link.response_via,
+            date=client.date,
+        )
+        if self._chunks:
+            client.write(head + self._chunked(content, done, trailers))
+        else:
+            client.write(head + content)
+        self.bytes_out = len(content)
+        if done:
+            self._finish()
+
+    def on_response_content(self, content: bytes, done: bool, trailers: Fields) -> None:
+        """Pass on content as it comes."""
+        self.bytes_out += len(content)
+        data = self._chunked(content, done, trailers) if self._chunks else content
+        if data:
+            self._client.write(data)
+        if done:
+            self._finish()
+
+    def _chunked(self, content: bytes, done: bool, trailers: Fields) -> bytes:
+        data = chunk(content) if content else b""
+        if done:
+            data += last_chunk(trailer_lines(trailers, self.link.kinds) if trailers else [])
+        return data
+
+    def _finish(self) -> None:
+        self.over = True
+        upstream = self._upstream
+        if upstream is not None:
+            self._upstream = None
+            if self.request_done:
+                if upstream.end():
+                    self._pool.release(upstream)
+            else:
+                upstream.abort()
+        self._client.exchange_over(keep_alive=self.request.keep_alive)
+
+    # --- backpressure
+
+    def on_upstream_full(self, full: bool) -> None:
+        """The upstream does not read its request fast enough: read no more of it. Its silence then has a limit."""
+        upstream = self._upstream
+        if self.over or upstream is None:
+            return
+        self._client.hold(full)
+        if full:
+            upstream.deadline = self._ticker.now + self.link.timeouts.response_head_s
+            upstream.timeout = Fault.RESPONSE_TIMEOUT
+        elif not self.request_done and self.response is None:
+            upstream.deadline = NEVER
+
+    def on_client_full(self, full: bool) -> None:
+        """The client does not read its response fast enough: read no more of it."""
+        upstream = self._upstream
+        if upstream is None:
+            return
+        if full:
+            upstream.pause_reading()
+        else:
+            upstream.resume_reading()
+
+    # --- the end before the end
+
+    def on_upstream_failed(self, refusal: Refusal, *, answered: bool) -> None:
+        """Try once more where that is safe, else tell the client."""
+        if self.over:
+            return
+        self._upstream = None
+        if self._replay and not answered:
+            self._held.append(self._replay)
+            self._replay = b""
+            self._pool.count_retry()
+            self._pool.acquire_fresh(self)
+            self._wait_if_unconnected()
+            return
+        self._failed(refusal)
+
+    def _failed(self, refusal: Refusal) -> None:
+        self.over = True
+        self._client.exchange_failed(refusal, begun=self.response is not None)
+
+    def abandon(self) -> None:
+        """The client is gone, or its request is broken: want nothing more from the upstream."""
+        if self.over:
+            return
+        self.over = True
+        if self._waits:
+            self._waits = False
+            self._ticker.discard(self)
+            self._pool.give_up(self)
+        if self._upstream is not None:
+            self._upstream.abort()
+            self._upstream = None

@@ -1,0 +1,112 @@
+"""What each header field means to a proxy. PURE.
+
+One look-up per field: `kinds[name]` gives a small integer, whatever the letter case. Names are classified once and
+remembered; the memory is bounded, since names come from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+PLAIN: Final = 0  # forwarded as it came
+DROP: Final = 1  # hop-by-hop, or meant for this proxy: never forwarded
+TRACE: Final = 2  # owned by the translator
+HOST: Final = 3
+CONNECTION: Final = 4
+CONTENT_LENGTH: Final = 5
+TRANSFER_ENCODING: Final = 6
+TE: Final = 7
+TRAILER: Final = 8
+UPGRADE: Final = 9
+EXPECT: Final = 10
+VIA: Final = 11
+FORWARDED_FOR: Final = 12
+FORWARDED_HOST: Final = 13
+FORWARDED_PROTO: Final = 14
+MAX_FORWARDS: Final = 15
+DATE: Final = 16
+
+# RFC 9110, 7.6.1 and 11.7; RFC 9113, 3.2.1 (HTTP2-Settings). Proxy-Connection was never a field, but is sent.
+_DROPPED = (b"keep-alive", b"proxy-connection", b"http2-settings", b"proxy-authorization")
+_DROPPED_IN_RESPONSE = (
+    b"keep-alive",
+    b"proxy-connection",
+    b"http2-settings",
+    b"proxy-authenticate",
+    b"proxy-authentication-info",
+)
+_FRAMING = {
+    b"connection": CONNECTION,
+    b"content-length": CONTENT_LENGTH,
+    b"transfer-encoding": TRANSFER_ENCODING,
+    b"te": TE,
+    b"trailer": TRAILER,
+    b"upgrade": UPGRADE,
+}
+_FORWARDED = {
+    b"x-forwarded-for": FORWARDED_FOR,
+    b"x-forwarded-host": FORWARDED_HOST,
+    b"x-forwarded-proto": FORWARDED_PROTO,
+}
+
+# RFC 9110, 6.5.1: fields of framing, routing, authentication, request control and content description have no business in a
+# trailer section, where they would be believed by nobody or, worse, by somebody.
+_FORBIDDEN_IN_TRAILERS = frozenset(
+    b"age authorization cache-control content-encoding content-language content-location content-range content-type cookie "
+    b"date expect expires forwarded from host if-match if-modified-since if-none-match if-range if-unmodified-since location "
+    b"max-forwards origin pragma proxy-authenticate proxy-authentication-info proxy-authorization range retry-after set-cookie "
+    b"user-agent vary via warning www-authenticate x-forwarded-for x-forwarded-host x-forwarded-proto".split()
+)
+_MAX_NAMES = 2048
+
+
+class FieldKinds(dict[bytes, int]):
+    """Field name as it came -> kind. Look up with `kinds[name]`: a hit costs one dictionary look-up."""
+
+    __slots__ = ("_known", "_owns")
+
+    def __init__(self, known: dict[bytes, int], owns: Callable[[bytes], bool]) -> None:
+        """`known`: lower-case names; `owns` says which of the others are the translator's."""
+        super().__init__()
+        self._known = known
+        self._owns = owns
+
+    def __missing__(self, name: bytes) -> int:
+        kind = self._known.get(name.lower())
+        if kind is None:
+            kind = TRACE if self._owns(name) else PLAIN
+        if len(self) >= _MAX_NAMES:
+            self.clear()
+        self[name] = kind
+        return kind
+
+
+def request_kinds(owns: Callable[[bytes], bool], *, via: bool, x_forwarded: bool) -> FieldKinds:
+    """Kinds for requests of one listener. Without `via` or `x_forwarded` those fields are plain ones."""
+    known = {
+        **dict.fromkeys(_DROPPED, DROP),
+        **_FRAMING,
+        b"host": HOST,
+        b"expect": EXPECT,
+        b"max-forwards": MAX_FORWARDS,
+    }
+    if via:
+        known[b"via"] = VIA
+    if x_forwarded:
+        known.update(_FORWARDED)
+    return FieldKinds(known, owns)
+
+
+def response_kinds() -> FieldKinds:
+    """Kinds for responses."""
+    return FieldKinds({**dict.fromkeys(_DROPPED_IN_RESPONSE, DROP), **_FRAMING, b"date": DATE}, lambda _name: False)
+
+
+def trailer_lines(trailers: list[tuple[bytes, bytes]], kinds: FieldKinds) -> list[bytes]:
+    """The trailer fields that may be forwarded, as lines without CRLF, in their order."""
+    return [
+        name + b": " + value
+        for name, value in trailers
+        if kinds[name] == PLAIN and name.lower() not in _FORBIDDEN_IN_TRAILERS
+    ]

@@ -1,0 +1,39 @@
+"""The grammar of HTTP/1.1 as far as the sidecar reads it itself; the rest (field lines) is llhttp's. PURE.
+
+Each rule stands under the section it comes from, with the places where it is narrower on purpose.
+"""
+
+from __future__ import annotations
+
+import re
+
+# RFC 9110, 5.6.2: token = 1*tchar
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+
+# RFC 9112, 3: request-line = method SP request-target SP HTTP-version. Exactly one space (llhttp takes several).
+# The target is visible ASCII without "#": a fragment never travels (RFC 9112, 3.2), and who finds one has a smuggler before him.
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([!\"$-~]+) HTTP/1\.([01])")
+
+# A request line that is well-formed but of a version we do not speak: answered 505 and not 400.
+OTHER_VERSION = re.compile(TOKEN + rb" [\x21-\x7e]+ HTTP/[0-9]\.[0-9]")
+
+# RFC 9112, 4: status-line = HTTP-version SP status-code SP [ reason-phrase ]. The last SP may be missing, as many servers do.
+STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: ([\t \x21-\x7e\x80-\xff]*))?")
+
+# RFC 9112, 7.1: chunk-size [ chunk-ext ]; 16 hex digits are all that a length of 64 bits can need.
+# BWS around ";" and "=" is read, as section 7.1.1 asks, and thrown away with the extension.
+_QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
+CHUNK_LINE = re.compile(
+    rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[ \t]*" + TOKEN + rb"(?:[ \t]*=[ \t]*(?:" + TOKEN + rb"|" + _QUOTED + rb"))?)*",
+)
+
+# Bytes that can stand nowhere in a head: CTL but HTAB, DEL, a CR without its LF, an LF without its CR (RFC 9112, 2.2).
+# A CR at the very end may still get its LF.
+ILLEGAL_IN_HEAD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?![\n]|\Z)")
+
+# RFC 3986, 3.2 host [ ":" port ], without userinfo (RFC 9110, 4.2.4 forbids it). Narrower: no percent-encoding, no IPvFuture,
+# and of the sub-delims none, since no name that DNS or a hosts file can answer has them ("_" is not legal there but in use).
+AUTHORITY = re.compile(rb"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._~-]*))(?::([0-9]{0,5}))?")
+
+# RFC 9112, 3.2.2 absolute-form, of the schemes that a proxy can serve.
+ABSOLUTE_FORM = re.compile(rb"([Hh][Tt][Tt][Pp][Ss]?)://([^/?]*)(.*)")

@@ -1,0 +1,132 @@
+"""Reads heads (start line and field lines) and trailer sections off a byte stream. PURE: bytes in, values out.
+
+The start line is matched by `grammar`; field lines are llhttp's work, in its strict mode (no obs-fold, no space before the
+colon, no bare CR or LF, no CTL, no broken or doubled framing field). llhttp is given exactly one field section at a
+time, behind a start line of ours, so it never sees a body, a second message or a method that it does not know.
+Measured on llhttp 9 (httptools 0.9): a new parser costs 0.2 µs, a section of eight fields 1.2 µs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import httptools
+
+from proxy.http1.errors import Fault, Refusal
+from proxy.http1.grammar import ILLEGAL_IN_HEAD
+
+Fields = list[tuple[bytes, bytes]]
+
+_START_LINE = b"GET / HTTP/1.1"
+_MAX_EMPTY_LINES = 4  # before a request line (RFC 9112, 2.2 asks for at least one); more is a flood
+
+
+class HeadLimits(NamedTuple):
+    """How large a head may be, and which fault each excess is."""
+
+    line_bytes: int
+    field_bytes: int
+    field_count: int
+    line_fault: Fault
+    field_fault: Fault
+    bad_fault: Fault
+
+
+class _FieldParser:
+    """Collects what llhttp calls back with."""
+
+    __slots__ = ("complete", "fields")
+
+    def __init__(self) -> None:
+        self.fields: Fields = []
+        self.complete = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self.complete = True
+
+
+def parse_fields(section: bytes, fault: Fault) -> Fields:
+    """The fields of `section`, which begins with CRLF and ends with CRLF CRLF. Raises Refusal with `fault`."""
+    parser = _FieldParser()
+    try:
+        httptools.HttpRequestParser(parser).feed_data(_START_LINE + section)
+    except httptools.HttpParserUpgrade:
+        pass  # said after the section was read whole; whether it is an upgrade is not llhttp's to say
+    except httptools.HttpParserError as error:
+        raise Refusal(fault, f"malformed header section: {error}") from None
+    if not parser.complete:
+        raise Refusal(fault, "malformed header section")
+    # OWS after a value is not part of it (RFC 9110, 5.5); llhttp leaves it on. Two searches here are cheaper than a strip per field.
+    if b" \r\n" in section or b"\t\r\n" in section:
+        return [(name, value.rstrip(b" \t")) for name, value in parser.fields]
+    return parser.fields
+
+
+class HeadReader:
+    """Reads one head after another. `feed` takes bytes as they come, in pieces of any size."""
+
+    __slots__ = ("_buffer", "_check_line", "_empty_lines", "_limits")
+
+    def __init__(self, limits: HeadLimits, check_line: Callable[[bytes], object]) -> None:
+        """`check_line` raises Refusal on a bad start line; it is asked as soon as an incomplete head has one."""
+        self._limits = limits
+        self._check_line = check_line
+        self._buffer = bytearray()
+        self._empty_lines = 0
+
+    @property
+    def is_started(self) -> bool:
+        """Whether bytes of an incomplete head are held."""
+        return bool(self._buffer)
+
+    def feed(self, data: bytes) -> tuple[bytes, Fields, bytes] | None:
+        """Start line, fields and the bytes after the head; None while it is incomplete. Raises Refusal."""
+        if self._buffer:
+            self._buffer += data
+            # Bytes before the last three have been searched already.
+            start = max(0, len(self._buffer) - len(data) - 3)
+            if self._buffer.find(b"\r\n\r\n", start) < 0 and not self._buffer.startswith(b"\r\n"):
+                self._check_incomplete(start)
+                return None
+            data = bytes(self._buffer)
+            self._buffer.clear()
+        while data.startswith(b"\r\n"):
+            self._empty_lines += 1
+            if self._empty_lines > _MAX_EMPTY_LINES:
+                raise Refusal(self._limits.bad_fault, "too many empty lines before the message")
+            data = data[2:]
+        line_end = data.find(b"\r\n")
+        end = data.find(b"\r\n\r\n", line_end) if line_end >= 0 else -1
+        if end < 0:
+            self._buffer += data
+            self._check_incomplete(0)
+            return None
+        limits = self._limits
+        if line_end > limits.line_bytes:
+            raise Refusal(limits.line_fault, f"the start line is longer than {limits.line_bytes} bytes")
+        if end - line_end > limits.field_bytes:
+            raise Refusal(limits.field_fault, f"the header section is longer than {limits.field_bytes} bytes")
+        end += 4
+        fields = parse_fields(data[line_end:end], limits.bad_fault)
+        if len(fields) > limits.field_count:
+            raise Refusal(limits.field_fault, f"more than {limits.field_count} header fields")
+        self._empty_lines = 0
+        return data[:line_end], fields, data[end:]
+
+    def _check_incomplete(self, start: int) -> None:
+        """Refuse at once what can no longer become a head, so that nobody waits for the rest of it."""
+        limits, buffer = self._limits, self._buffer
+        if ILLEGAL_IN_HEAD.search(buffer, start):
+            raise Refusal(limits.bad_fault, "a control character, or a CR or LF that stands alone, in the head")
+        line_end = buffer.find(b"\r\n", 0, limits.line_bytes + 2)
+        if line_end < 0:
+            if len(buffer) > limits.line_bytes:
+                raise Refusal(limits.line_fault, f"the start line is longer than {limits.line_bytes} bytes")
+        elif len(buffer) - line_end > limits.field_bytes:
+            raise Refusal(limits.field_fault, f"the header section is longer than {limits.field_bytes} bytes")
+        elif line_end >= start - 1:  # the line has just been completed
+            self._check_line(bytes(buffer[:line_end]))

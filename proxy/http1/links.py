@@ -1,0 +1,142 @@
+"""Links: one upstream as served from one listener, with all that a request to it needs, made once per plan.
+
+May know the plan, the translator, the pools. Must not know messages in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+
+from proxy.http1.connector import Connector
+from proxy.http1.deadlines import Ticker
+from proxy.http1.errors import Fault, Refusal
+from proxy.http1.fields import FieldKinds
+from proxy.http1.pool import Pool
+from proxy.http1.request import Request
+from proxy.http1.resolve import Resolver
+from proxy.plan import Address, PoolPlan, Target, UpstreamPlan
+from proxy.telemetry.metrics import ExchangeMetrics, Metrics
+from proxy.translate import Translator
+
+_MAX_POOLS = 1024  # of targets that requests name; the longest unused one without connections makes room
+_BUFFER_BYTES = 64 * 1024
+
+
+class PoolTable:
+    """All pools, by target: listeners share them, and they outlive a plan that names their target again."""
+
+    def __init__(self, ticker: Ticker, metrics: Metrics, is_own: Callable[[str, int], bool]) -> None:
+        self._ticker = ticker
+        self._metrics = metrics
+        self._is_own = is_own
+        self._pools: dict[tuple[str, Target, PoolPlan], Pool] = {}
+        self._closing: set[Pool] = set()
+        self._default_tls: ssl.SSLContext | None = None
+
+    def connector(self, target: Target, plan: PoolPlan) -> Connector:
+        """A connector that is nobody's pool's: for CONNECT."""
+        address = target.address
+        return Connector(target, Resolver(address.host, address.port, plan.dns_refresh_s), self._is_own)
+
+    def pool(self, name: str, target: Target, plan: PoolPlan) -> Pool:
+        """The pool of a target that the plan names."""
+        key = (name, target, plan)
+        pool = self._pools.get(key)
+        if pool is None:
+            pool = self._pools[key] = Pool(
+                self.connector(target, plan),
+                plan,
+                self._metrics.upstream(name),
+                self._ticker,
+                buffer_bytes=_BUFFER_BYTES,
+            )
+        return pool
+
+    def named_by_request(self, name: str, scheme: str, host: str, port: int, plan: PoolPlan) -> Pool:
+        """The pool of a target that a request names. Raises Refusal where the table is full."""
+        if scheme == "https":
+            if self._default_tls is None:
+                self._default_tls = ssl.create_default_context()
+            target = Target("https", Address(host, port or 443), self._default_tls, host)
+        else:
+            target = Target("http", Address(host, port or 80))
+        key = (name, target, plan)
+        if key not in self._pools and len(self._pools) >= _MAX_POOLS:
+            unused = [(pool.last_used, other) for other, pool in self._pools.items() if pool.is_unused]
+            if not unused:
+                raise Refusal(Fault.QUEUE_FULL, "connections to too many hosts are open")
+            del self._pools[min(unused, key=lambda entry: entry[0])[1]]
+        return self.pool(name, target, plan)
+
+    def keep_only(self, wanted: set[tuple[str, Target, PoolPlan]], names: set[str]) -> None:
+        """Let go of the pools of targets that a new plan no longer has. `names`: upstreams whose targets requests name."""
+        for key in [key for key in self._pools if key not in wanted and key[0] not in names]:
+            pool = self._pools.pop(key)
+            pool.close()
+            self._closing.add(pool)
+
+    def on_tick(self) -> None:
+        """Sweep idle connections."""
+        for pool in self._pools.values():
+            pool.on_tick()
+        for pool in [pool for pool in self._closing if pool.is_unused]:
+            self._closing.discard(pool)
+
+    async def stop(self) -> None:
+        """Close every connection at once."""
+        pools = [*self._pools.values(), *self._closing]
+        for pool in pools:
+            pool.abort()
+        await asyncio.gather(*(pool.wait_closed() for pool in pools))
+
+
+class Link:
+    """One upstream as served from one listener."""
+
+    __slots__ = (
+        "_fixed_pool",
+        "host_line",
+        "kinds",
+        "metrics",
+        "name",
+        "plan",
+        "pools",
+        "response_via",
+        "timeouts",
+        "translator",
+    )
+
+    def __init__(
+        self,
+        plan: UpstreamPlan,
+        translator: Translator,
+        pools: PoolTable,
+        metrics: ExchangeMetrics,
+        *,
+        kinds: FieldKinds,
+        response_via: bytes,
+    ) -> None:
+        self.plan = plan
+        self.name = plan.name
+        self.timeouts = plan.timeouts
+        self.translator = translator
+        self.pools = pools
+        self.metrics = metrics
+        self.kinds = kinds
+        self.response_via = response_via
+        target = plan.target
+        # Found once: to hash a target for each request would cost 1 µs.
+        self._fixed_pool = pools.pool(plan.name, target, plan.pool) if target is not None else None
+        self.host_line = b"" if target is None or plan.preserve_host else b"Host: " + target.authority.encode("ascii")
+
+    def pool(self, request: Request) -> Pool:
+        """Where connections for `request` come from. Raises Refusal."""
+        if self._fixed_pool is not None:
+            return self._fixed_pool
+        plan = self.plan
+        host, port = request.authority
+        if not host:
+            raise Refusal(Fault.BAD_HOST, "the request names no host to send it to")
+        return self.pools.named_by_request(plan.name, request.scheme, host, port, plan.pool)

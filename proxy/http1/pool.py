@@ -1,0 +1,236 @@
+"""Keep-alive connections to one target: bounded in number, the idle ones closed, the waiting ones in a bounded queue.
+
+Who asks gets a connection by callback: at once where one is idle, else when one is free or made. A connection that is being
+made belongs to nobody: whoever has waited longest gets whichever comes first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from proxy.http1.connector import Connector
+from proxy.http1.deadlines import Ticker
+from proxy.http1.errors import Fault, Refusal
+from proxy.http1.upstream import UpstreamConnection
+from proxy.plan import PoolPlan
+from proxy.telemetry.metrics import UpstreamMetrics, count
+
+
+class Waiter(Protocol):
+    """Who asked for a connection."""
+
+    over: bool  # it no longer wants one
+    deadline: float
+    connect_s: float
+    queue_s: float
+
+    def on_connected(self, connection: UpstreamConnection) -> None:
+        """It is yours. Give it back with `release`, or close it."""
+
+    def on_unconnected(self, refusal: Refusal) -> None:
+        """There will be none."""
+
+
+class Pool:
+    """All connections to one target."""
+
+    def __init__(
+        self, connector: Connector, plan: PoolPlan, metrics: UpstreamMetrics, ticker: Ticker, *, buffer_bytes: int
+    ) -> None:
+        self.plan = plan
+        self._connector = connector
+        self._metrics = metrics
+        self._ticker = ticker
+        self._buffer_bytes = buffer_bytes
+        self._idle: deque[UpstreamConnection] = deque()  # right: used last
+        self._all: set[UpstreamConnection] = set()
+        self._waiters: deque[Waiter] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()  # one per connection being made
+        self._refresh: asyncio.Task[None] | None = None
+        self._closing = False
+        self.last_used = ticker.now
+
+    @property
+    def is_unused(self) -> bool:
+        """No connection, open or being made, and nobody waiting."""
+        return not (self._all or self._tasks or self._waiters)
+
+    def acquire(self, waiter: Waiter) -> None:
+        """Give `waiter` a connection, now or later."""
+        self.last_used = self._ticker.now
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            if connection.is_usable:
+                self._metrics.connections_idle -= 1
+                self._metrics.reused += 1
+                waiter.on_connected(connection)
+                return
+        self._wait(waiter)
+
+    def acquire_fresh(self, waiter: Waiter) -> None:
+        """Give `waiter` a connection that has served nobody yet: for a retry."""
+        self._wait(waiter, first=True)
+
+    def _wait(self, waiter: Waiter, *, first: bool = False) -> None:
+        connecting = len(self._tasks)
+        if len(self._all) + connecting < self.plan.max_connections:
+            self._connect(waiter.connect_s)
+            waiter.deadline = self._ticker.now + waiter.connect_s + waiter.queue_s
+        elif len(self._waiters) - connecting >= self.plan.max_queue:
+            count(self._metrics.queue_refused, "full")
+            waiter.on_unconnected(Refusal(Fault.QUEUE_FULL, "too many requests wait for this upstream"))
+            return
+        else:
+            waiter.deadline = self._ticker.now + waiter.queue_s
+        if first:
+            self._waiters.appendleft(waiter)
+        else:
+            self._waiters.append(waiter)
+        self._metrics.queued += 1
+
+    def count_retry(self) -> None:
+        """A request is about to be sent again."""
+        self._metrics.retries += 1
+
+    def count_queue_timeout(self) -> None:
+        """Somebody waited in vain."""
+        count(self._metrics.queue_refused, "timeout")
+
+    def give_up(self, waiter: Waiter) -> None:
+        """`waiter` wants no connection any more."""
+        try:
+            self._waiters.remove(waiter)
+        except ValueError:
+            return
+        self._metrics.queued -= 1
+
+    def release(self, connection: UpstreamConnection) -> None:
+        """`connection` has served its exchange and can serve another."""
+        if self._closing or connection not in self._all:
+            connection.close()
+            return
+        waiter = self._next_waiter()
+        if waiter is not None:
+            self._metrics.reused += 1
+            waiter.on_connected(connection)
+        elif len(self._idle) >= self.plan.max_idle:
+            count(self._metrics.idle_closed, "surplus")
+            connection.close()
+        else:
+            connection.idle_since = self._ticker.now
+            self._idle.append(connection)
+            self._metrics.connections_idle += 1
+
+    def lost(self, connection: UpstreamConnection) -> None:
+        """`connection` is closed, by whomever."""
+        if connection in self._all:
+            self._all.discard(connection)
+            self._metrics.connections_open -= 1
+        try:
+            self._idle.remove(connection)
+        except ValueError:
+            pass
+        else:
+            self._metrics.connections_idle -= 1
+            count(self._metrics.idle_closed, "peer")
+        if len(self._waiters) > len(self._tasks) and len(self._all) + len(self._tasks) < self.plan.max_connections:
+            self._connect(self._waiters[0].connect_s)
+
+    def on_tick(self) -> None:
+        """Close what has been idle for too long; ask the DNS again where it is due."""
+        now = self._ticker.now
+        while self._idle and (self._idle[0].idle_since + self.plan.idle_s <= now or not self._idle[0].is_usable):
+            self._drop_idle(self._idle[0], "timeout")
+        resolver = self._connector.resolver
+        if self._all and self._refresh is None and resolver.is_stale(now):
+            self._refresh = asyncio.get_running_loop().create_task(self._follow_dns())
+
+    def close(self) -> None:
+        """Serve nobody new: idle connections are closed now, the others when their exchange is over."""
+        self._closing = True
+        for connection in tuple(self._idle):
+            self._drop_idle(connection, "surplus")
+        if self._refresh is not None:
+            self._refresh.cancel()
+
+    def abort(self) -> None:
+        """Close everything at once."""
+        self.close()
+        for task in self._tasks:
+            task.cancel()
+        for connection in tuple(self._all):
+            connection.abort()
+
+    async def wait_closed(self) -> None:
+        """Until the tasks of this pool have ended."""
+        tasks = [*self._tasks, *([self._refresh] if self._refresh is not None else [])]
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _drop_idle(self, connection: UpstreamConnection, reason: str) -> None:
+        self._idle.remove(connection)
+        self._metrics.connections_idle -= 1
+        count(self._metrics.idle_closed, reason)
+        connection.close()
+
+    def _next_waiter(self) -> Waiter | None:
+        if not self._waiters:
+            return None
+        self._metrics.queued -= 1
+        return self._waiters.popleft()
+
+    def _connect(self, connect_s: float) -> None:
+        task = asyncio.get_running_loop().create_task(self._make_connection(connect_s))
+        self._tasks.add(task)
+
+    async def _make_connection(self, connect_s: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            connection = await self._connector.connect(self._new_protocol, connect_s)
+        except Refusal as refusal:
+            self._tasks.discard(task)
+            count(self._metrics.connect_failures, refusal.fault.label)
+            waiter = self._next_waiter()
+            if waiter is not None:
+                waiter.on_unconnected(refusal)
+            return
+        finally:
+            self._tasks.discard(task)
+        if connection.is_lost:
+            # Made and lost before we came to know of it: whoever waits for it learns so from the next try.
+            count(self._metrics.connect_failures, Fault.CONNECTION_LOST.label)
+            waiter = self._next_waiter()
+            if waiter is not None:
+                waiter.on_unconnected(Refusal(Fault.CONNECTION_LOST, "the upstream closed the connection at once"))
+            return
+        self._metrics.connects += 1
+        self._metrics.connections_open += 1
+        self._all.add(connection)
+        if self._waiters or not self._closing:
+            waiter = self._next_waiter()
+            if waiter is not None:
+                waiter.on_connected(connection)
+                return
+        self.release(connection)
+
+    def _new_protocol(self) -> UpstreamConnection:
+        return UpstreamConnection(self._ticker, on_lost=self.lost, buffer_bytes=self._buffer_bytes)
+
+    async def _follow_dns(self) -> None:
+        """After a look-up, connections to addresses that the name no longer has serve no new request."""
+        try:
+            addresses: Callable[[str], bool] = frozenset(await self._connector.resolver.addresses()).__contains__
+        except Refusal:
+            return
+        finally:
+            self._refresh = None
+        for connection in tuple(self._all):
+            if connection.peer and not addresses(connection.peer):
+                connection.is_retired = True
+        for connection in tuple(self._idle):
+            if connection.is_retired:
+                self._drop_idle(connection, "moved")

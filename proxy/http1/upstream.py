@@ -1,0 +1,274 @@
+"""The upstream's side of an exchange: one connection, one response at a time.
+
+May know sockets (through its transport) and response messages. Must not know the client, nor why a request is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Protocol, cast
+
+from proxy.http1.bodies import Body, ChunkedBody, CloseBody, LengthBody
+from proxy.http1.deadlines import NEVER, Ticker
+from proxy.http1.errors import Fault, Refusal
+from proxy.http1.fields import FieldKinds, response_kinds
+from proxy.http1.heads import Fields, HeadLimits, HeadReader
+from proxy.http1.response import Response, check_status_line, read_response
+
+# Of responses; there is no setting for them, since an upstream is trusted further than a client.
+RESPONSE_LIMITS: Final = HeadLimits(
+    line_bytes=8 * 1024,
+    field_bytes=64 * 1024,
+    field_count=256,
+    line_fault=Fault.RESPONSE_HEAD_TOO_LARGE,
+    field_fault=Fault.RESPONSE_HEAD_TOO_LARGE,
+    bad_fault=Fault.BAD_RESPONSE,
+)
+_MAX_INTERIM = 32  # 1xx responses to one request; more is a flood
+
+
+class Receiver(Protocol):
+    """Who sent the request on this connection and wants its response."""
+
+    method: bytes
+    response_body_s: float
+
+    def on_interim(self, response: Response) -> None:
+        """A 1xx other than 101."""
+
+    def on_switch(self, response: Response, rest: bytes) -> None:
+        """101: `rest` are the first bytes of the new protocol. The connection is the receiver's now."""
+
+    def on_response(self, response: Response, content: bytes, done: bool, trailers: Fields) -> None:
+        """The final head, with as much of the content as came with it."""
+
+    def on_response_content(self, content: bytes, done: bool, trailers: Fields) -> None:
+        """More content; `done` with the last."""
+
+    def on_upstream_full(self, full: bool) -> None:
+        """The connection takes no more bytes for now, or does again."""
+
+    def on_upstream_failed(self, refusal: Refusal, *, answered: bool) -> None:
+        """There will be no (more) response; the connection is closed. `answered`: some byte of it came."""
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """One connection to an upstream, from its making to its end."""
+
+    __slots__ = (
+        "_body",
+        "_interim",
+        "_is_clean",
+        "_kinds",
+        "_on_lost",
+        "_reader",
+        "_receiver",
+        "_saw_eof",
+        "_ticker",
+        "_was_answered",
+        "buffer_bytes",
+        "deadline",
+        "idle_since",
+        "is_lost",
+        "is_retired",
+        "peer",
+        "served",
+        "timeout",
+        "transport",
+    )
+
+    transport: asyncio.Transport
+
+    def __init__(
+        self,
+        ticker: Ticker,
+        *,
+        on_lost: Callable[[UpstreamConnection], None],
+        buffer_bytes: int,
+        kinds: FieldKinds | None = None,
+    ) -> None:
+        self._ticker = ticker
+        self._on_lost = on_lost
+        self._kinds = kinds if kinds is not None else response_kinds()
+        self.buffer_bytes = buffer_bytes
+        self._receiver: Receiver | None = None
+        self._reader = HeadReader(RESPONSE_LIMITS, check_status_line)
+        self._body: Body | None = None
+        self._interim = 0
+        self._is_clean = False  # the response ended where its message did, and both sides keep the connection
+        self._saw_eof = False
+        self._was_answered = False
+        self.deadline = NEVER
+        self.timeout = Fault.RESPONSE_TIMEOUT  # what a deadline that passes means
+        self.idle_since = 0.0
+        self.is_lost = False
+        self.is_retired = False  # serves its exchange, and no other
+        self.peer = ""  # IP address, empty for a Unix socket
+        self.served = 0  # exchanges, the present one included
+
+    # --- what the pool and the exchange ask
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a request may be sent on it."""
+        return not (self.is_lost or self.is_retired or self.transport.is_closing())
+
+    def begin(self, receiver: Receiver) -> None:
+        """The next response is `receiver`'s."""
+        self._receiver = receiver
+        self._is_clean = self._was_answered = False
+        self._interim = 0
+        self.served += 1
+
+    def end(self) -> bool:
+        """The exchange is over. True where the connection may serve another; otherwise it is closed."""
+        self._receiver = None
+        self._body = None
+        self.deadline = NEVER
+        if self._is_clean and self.is_usable:
+            return True
+        self.close()
+        return False
+
+    def detach(self) -> asyncio.Transport:
+        """Give the transport away, to a tunnel, which calls `connection_lost` at its end."""
+        self._receiver = None
+        self.deadline = NEVER
+        return self.transport
+
+    def close(self) -> None:
+        """Close after what was written has been sent."""
+        self.transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._receiver = None
+        self.transport.abort()
+
+    def pause_reading(self) -> None:
+        """Take no more of the response for now; meanwhile its silence is not the upstream's fault."""
+        self.transport.pause_reading()
+        self.deadline = NEVER
+
+    def resume_reading(self) -> None:
+        """Take more of the response."""
+        if self._receiver is not None and not self.is_lost:
+            self.transport.resume_reading()
+            self.deadline = self._ticker.now + self._receiver.response_body_s
+
+    # --- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=self.buffer_bytes)
+        peer = transport.get_extra_info("peername")
+        self.peer = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._ticker.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        receiver = self._receiver
+        if receiver is None:
+            # Bytes that nobody asked for: whatever they are, the next response must not be looked for behind them.
+            self.is_retired = True
+            self.transport.abort()
+            return
+        self._was_answered = True
+        try:
+            body = self._body
+            if body is None:
+                self._read_head(data, receiver)
+                return
+            content, rest = body.feed(data)
+            if rest is None:
+                self.deadline = self._ticker.now + receiver.response_body_s
+                receiver.on_response_content(content, False, [])
+            else:
+                self._is_clean = self._is_clean and not rest
+                receiver.on_response_content(content, True, body.trailers)
+        except Refusal as refusal:
+            self._fail(refusal)
+
+    def _read_head(self, data: bytes, receiver: Receiver) -> None:
+        while True:
+            parsed = self._reader.feed(data)
+            if parsed is None:
+                return
+            line, fields, data = parsed
+            response = read_response(line, fields, self._kinds)
+            if response.is_final:
+                break
+            if response.status == 101:
+                receiver.on_switch(response, data)
+                return
+            self._interim += 1
+            if self._interim > _MAX_INTERIM:
+                raise Refusal(Fault.BAD_RESPONSE, "too many 1xx responses from the upstream")
+            receiver.on_interim(response)
+            if not data or self._receiver is not receiver:
+                return
+        self._is_clean = response.keep_alive
+        body: Body
+        if not response.has_body(receiver.method):
+            self._is_clean = self._is_clean and not data
+            receiver.on_response(response, b"", True, [])
+            return
+        if response.chunked:
+            body = ChunkedBody(Fault.BAD_RESPONSE)
+        elif response.length is None:
+            body = CloseBody()
+            self._is_clean = False
+        elif response.length == len(data):  # the common case: everything came at once
+            receiver.on_response(response, data, True, [])
+            return
+        else:
+            body = LengthBody(response.length)
+        content, rest = body.feed(data)
+        if rest is not None:
+            self._is_clean = self._is_clean and not rest
+            receiver.on_response(response, content, True, body.trailers)
+            return
+        self._body = body
+        self.deadline = self._ticker.now + receiver.response_body_s
+        self.timeout = Fault.BODY_TIMEOUT
+        receiver.on_response(response, content, False, [])
+
+    def eof_received(self) -> None:
+        self._saw_eof = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost = True
+        self._ticker.discard(self)
+        receiver = self._receiver
+        body = self._body
+        self._receiver = None
+        self._on_lost(self)
+        if receiver is None:
+            return
+        if isinstance(body, CloseBody) and exc is None and self._saw_eof:
+            receiver.on_response_content(b"", True, [])
+        elif self._was_answered:
+            fault = Fault.RESPONSE_INCOMPLETE
+            receiver.on_upstream_failed(Refusal(fault, "the upstream closed in mid-response"), answered=True)
+        else:
+            fault = Fault.CONNECTION_LOST
+            receiver.on_upstream_failed(Refusal(fault, "the upstream closed without a response"), answered=False)
+
+    def pause_writing(self) -> None:
+        if self._receiver is not None:
+            self._receiver.on_upstream_full(True)
+
+    def resume_writing(self) -> None:
+        if self._receiver is not None:
+            self._receiver.on_upstream_full(False)
+
+    def on_deadline(self) -> None:
+        """The upstream was silent for too long."""
+        self.deadline = NEVER
+        self._fail(Refusal(self.timeout, "the upstream took too long to answer"))
+
+    def _fail(self, refusal: Refusal) -> None:
+        receiver = self._receiver
+        self.abort()
+        if receiver is not None:
+            receiver.on_upstream_failed(refusal, answered=self._was_answered)
