@@ -249,7 +249,7 @@ class Propagator:
         members = extraction.baggage or baggage.EMPTY
         if self._baggage == "drop":
             members = baggage.EMPTY
-        if self._bridge and extraction.session is not None:
+        if self._bridge and extraction.session is not None and members.get(SESSION_KEY) != extraction.session:
             members = members.with_member(SESSION_KEY, extraction.session)
         if self._write_w3c and baggage.write_w3c(members, headers):
             losses.append((Format.TRACECONTEXT, Loss.BAGGAGE_CUT))
