@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.errors import SettingsProblem
+from proxy.settings.values import read_formats
 from proxy.settings.yaml_file import Path, read_yaml
 
 ENV_PREFIX = "OPS_SIDECAR_"
@@ -53,11 +54,14 @@ def file_layer(text: str, name: str) -> Layer:
 def propagator_layer(environ: Mapping[str, str]) -> Layer:
     """MIRASCOPE_PROPAGATOR, the weakest layer: what is injected where the settings do not say."""
     value = environ.get(PROPAGATOR_VARIABLE, "").strip()
+    path, source = ("propagation", "inject"), f"environment variable {PROPAGATOR_VARIABLE}"
     if not value:
         return Layer()
-    return Layer(
-        {"propagation": {"inject": value}}, {("propagation", "inject"): f"environment variable {PROPAGATOR_VARIABLE}"}
-    )
+    try:
+        formats = read_formats(value.split(","))
+    except ValueError as error:  # wrong even where a stronger layer says otherwise: whoever set it expects its effect
+        return Layer(problems=[SettingsProblem(".".join(path), value, source, str(error))])
+    return Layer({"propagation": {"inject": list(formats)}}, {path: source})
 
 
 def env_layer(environ: Mapping[str, str], below: Layer) -> Layer:
@@ -126,7 +130,7 @@ def _put(layer: Layer, path: Path, flag: Flag) -> None:
             if not step.isdecimal() or int(step) >= len(here):
                 names = ", ".join(str(item.get("name")) for item in here if isinstance(item, dict)) or "none so far"
                 message = f"no such upstream: expected its name or number ({names}; the next number is {len(here)})"
-                layer.problems.append(SettingsProblem(".".join(path[:depth]), step, flag.label, message))
+                layer.problems.append(SettingsProblem(".".join(path[: depth - 1]), step, flag.label, message))
                 return
             here[int(step)] = below = dict(here[int(step)]) if isinstance(here[int(step)], dict) else {}
         else:

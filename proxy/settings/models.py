@@ -10,7 +10,6 @@ there is `model_fields_set`, the keys that somebody wrote; `merge` lays them ove
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -18,7 +17,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ops_lib.propagation import COMPOSITE, FORMATS, Format, UnknownFormatError, parse_formats
+from ops_lib.propagation import FORMATS, Format
 from proxy.settings.values import (
     Endpoint,
     HostPattern,
@@ -30,6 +29,7 @@ from proxy.settings.values import (
     parse_seconds,
     parse_session_header,
     parse_target,
+    read_formats,
 )
 
 SectionT = TypeVar("SectionT", bound="Section")
@@ -66,13 +66,7 @@ def _formats(value: object) -> tuple[Format, ...]:
         raise ValueError("expected a list of formats: tracecontext, b3, b3multi, jaeger, or composite for all four")
     if not items:
         raise ValueError("expected at least one format: tracecontext, b3, b3multi, jaeger, or composite for all four")
-    try:
-        return parse_formats(list(items))
-    except UnknownFormatError as error:
-        known = [*FORMATS, COMPOSITE]
-        wrong = next(item for item in items if item.strip().lower() not in known)
-        close = difflib.get_close_matches(wrong.strip().lower(), known, n=1)
-        raise ValueError(f"{error}; did you mean {close[0]}?" if close else str(error)) from None
+    return read_formats(items)
 
 
 def _within(parse: Callable[[object], float], low: float, high: float, unit: str) -> Callable[[object], Any]:

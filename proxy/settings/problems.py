@@ -27,7 +27,7 @@ def shown(path: Path, value: object) -> str:
     if path and _SECRET_KEY.search(path[-1]):
         return "(hidden)"
     text = value if isinstance(value, str) else repr(value)
-    if isinstance(value, (dict, list)) and _SECRET_KEY.search(text):
+    if text.strip()[:1] in ("{", "[") and _SECRET_KEY.search(text):
         return "(hidden)"
     text = _SECRET_IN_URL.sub(r"\1(hidden)@", text)
     text = "".join(char if char.isprintable() else "?" for char in text)

@@ -6,12 +6,16 @@ Every parser raises ValueError with a message that says what would be right; the
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
+
+from ops_lib.propagation import COMPOSITE, FORMATS, Format, UnknownFormatError, parse_formats
 
 OFF_WORDS = frozenset({"off", "none", "null", "false", "no", "disabled"})
 _PORT = re.compile(r"[0-9]{1,5}\Z")
@@ -207,7 +211,7 @@ def parse_pattern(value: object) -> HostPattern:
 
 def parse_seconds(value: object) -> float:
     """A number of seconds, or text with a unit: `250ms`, `10s`, `5m`, `1h`."""
-    return _quantity(value, _SECONDS, "expected seconds as a number, or text such as 250ms, 10s, 5m, 1h")
+    return float(_quantity(value, _SECONDS, "expected seconds as a number, or text such as 250ms, 10s, 5m, 1h"))
 
 
 def parse_bytes(value: object) -> int:
@@ -238,6 +242,18 @@ def _quantity(value: object, units: dict[str, int] | dict[str, float], form: str
     if match is None or unit is None:
         raise ValueError(form)
     return float(match[1]) * unit
+
+
+def read_formats(names: Iterable[str]) -> tuple[Format, ...]:
+    """Propagation formats by name; `composite` is all of them. An unknown one is named, with the one that was meant."""
+    names = list(names)
+    try:
+        return parse_formats(names)
+    except UnknownFormatError as error:
+        known = [*FORMATS, COMPOSITE]
+        wrong = next(name for name in names if name.strip().lower() not in known)
+        close = difflib.get_close_matches(wrong.strip().lower(), known, n=1)
+        raise ValueError(f"{error}; did you mean {close[0]}?" if close else str(error)) from None
 
 
 def parse_session_header(value: object) -> str:

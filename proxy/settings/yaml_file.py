@@ -47,22 +47,18 @@ for _tag, _pattern, _first in (
 def read_yaml(text: str, name: str) -> YamlText:
     """Read `text`, the contents of the file `name` (for the sources). Problems are collected, nothing is raised."""
     result = YamlText()
-    loader = _Loader(text)
     try:
-        node = loader.get_single_node()
+        node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        shown = _line(text, mark.line) if mark else ""
-        result.problems.append(
-            SettingsProblem("(yaml)", shown, where, f"no valid YAML: {error.problem or error.context}")
-        )
+        wrong = _line(text, mark.line) if mark else ""
+        message = f"no valid YAML: {error.problem or error.context}"
+        result.problems.append(SettingsProblem("(yaml)", wrong, where, message))
         return result
-    except yaml.YAMLError as error:
+    except yaml.YAMLError as error:  # a character that may not stand in YAML at all
         result.problems.append(SettingsProblem("(yaml)", "", name, f"no valid YAML: {str(error).splitlines()[0]}"))
         return result
-    finally:
-        loader.dispose()
     if node is None:
         return result
     if not isinstance(node, yaml.MappingNode):

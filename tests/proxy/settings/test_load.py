@@ -1,0 +1,212 @@
+"""Loading: which source wins, and that every problem is named with key, value, source and what would be right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ops_lib.propagation import FORMATS, Format
+from proxy.errors import SettingsError, SettingsProblem
+from proxy.settings import Flag, Loaded, Settings, load
+
+
+def loaded(tmp_path: Path, text: str = "", *, flags: dict[str, str] | None = None, **environ: str) -> Loaded:
+    file = tmp_path / "sidecar.yaml"
+    file.write_text(text, encoding="utf-8")
+    given = [Flag(tuple(key.split(".")), value, f"flag --set {key}") for key, value in (flags or {}).items()]
+    return load(file, environ=environ, flags=given)
+
+
+def problems(tmp_path: Path, text: str = "", **more: object) -> dict[str, SettingsProblem]:
+    with pytest.raises(SettingsError) as caught:
+        loaded(tmp_path, text, **more)  # type: ignore[arg-type] - flags and environment as they come
+    return {problem.key: problem for problem in caught.value.problems}
+
+
+def test_without_anything_the_defaults_count() -> None:
+    assert load(environ={}).settings == Settings.from_layers([])
+
+
+def test_later_wins_key_by_key(tmp_path: Path) -> None:
+    text = "timeouts: {connect_s: 1, idle_s: 1, queue_s: 1, response_head_s: 1}\n"
+    found = loaded(
+        tmp_path,
+        text,
+        OPS_SIDECAR_TIMEOUTS__IDLE_S="2",
+        OPS_SIDECAR_TIMEOUTS__QUEUE_S="2s",
+        flags={"timeouts.queue_s": "3"},
+    )
+    timeouts = found.settings.timeouts
+    assert (timeouts.connect_s, timeouts.idle_s, timeouts.queue_s, timeouts.body_read_s) == (1, 2, 3, 60)
+    assert found.sources["timeouts", "connect_s"].endswith("sidecar.yaml:1")
+    assert found.sources["timeouts", "idle_s"] == "environment variable OPS_SIDECAR_TIMEOUTS__IDLE_S"
+    assert found.sources["timeouts", "queue_s"] == "flag --set timeouts.queue_s"
+
+
+def test_the_propagator_of_mirascope_is_the_default_of_inject(tmp_path: Path) -> None:
+    assert loaded(tmp_path, MIRASCOPE_PROPAGATOR="b3multi").settings.propagation.inject == (Format.B3MULTI,)
+    assert loaded(tmp_path, MIRASCOPE_PROPAGATOR="Composite").settings.propagation.inject == FORMATS
+    from_file = loaded(tmp_path, "propagation: {inject: [jaeger]}", MIRASCOPE_PROPAGATOR="b3multi")
+    assert from_file.settings.propagation.inject == (Format.JAEGER,)
+    assert problems(tmp_path, MIRASCOPE_PROPAGATOR="b4")["propagation.inject"].source == (
+        "environment variable MIRASCOPE_PROPAGATOR"
+    )
+
+
+def test_a_wrong_propagator_is_an_error_even_where_the_file_says_otherwise(tmp_path: Path) -> None:
+    found = problems(tmp_path, "propagation: {inject: [jaeger]}", MIRASCOPE_PROPAGATOR="b4")
+    assert "b3multi" in found["propagation.inject"].message
+
+
+def test_the_environment_names_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "named.yaml"
+    file.write_text("inbound: {listen: off}\n", encoding="utf-8")
+    found = load(environ={"OPS_SIDECAR_CONFIG": str(file)})
+    assert found.settings.inbound.listen is None
+    assert found.file == file
+
+
+def test_an_unreadable_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"config = .*gone.yaml \(from environment variable OPS_SIDECAR_CONFIG\)"):
+        load(environ={"OPS_SIDECAR_CONFIG": str(tmp_path / "gone.yaml")})
+    with pytest.raises(SettingsError, match="Is a directory"):
+        load(tmp_path, environ={})
+    binary = tmp_path / "binary.yaml"
+    binary.write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match="no UTF-8"):
+        load(binary, environ={})
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    text = """\
+propagation:
+  inject: [b3multy]
+outbond: {}
+inbound:
+  app: "http://127.0.0.1:9080"
+  listen: "127.0.0.1:9080"
+upstreams:
+  - match: [a]
+  - {name: b, match: ["*.b.*"]}
+  - {name: c}
+"""
+    found = problems(
+        tmp_path, text, OPS_SIDECAR_ADMIN__LISTEN="x", OPS_SIDECAR_LOGS__LEVEL="x", flags={"drain.grace_s": "-1"}
+    )
+    assert set(found) == {
+        "propagation.inject",
+        "outbond",
+        "inbound.app",
+        "upstreams.0.name",
+        "upstreams.1.match.0",
+        "upstreams.2.name",
+        "admin.listen",
+        "logs",
+        "drain.grace_s",
+    }
+    assert "did you mean b3multi?" in found["propagation.inject"].message
+    assert "did you mean outbound?" in found["outbond"].message
+    assert "circle" in found["inbound.app"].message  # also what stands between keys
+    assert found["propagation.inject"].source.endswith("sidecar.yaml:2")
+    assert found["logs"].source == "environment variable OPS_SIDECAR_LOGS__LEVEL"
+    assert found["drain.grace_s"].source == "flag --set drain.grace_s"
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "right"),
+    [
+        ("inject: [b3]", "inject", "did you mean propagation.inject?"),
+        ("inbound: {ap: x}", "inbound.ap", "did you mean app?"),
+        ("inbound: {zzz: x}", "inbound.zzz", "the keys in inbound are listen, app"),
+        ("inbound: 5", "inbound", "expected a section with the keys listen, app"),
+        ("inbound: {propagation: [b3]}", "inbound.propagation", "expected a section"),
+        ("propagation: {mode: translat}", "propagation.mode", "did you mean translate?"),
+        ("propagation: {lossless: 5}", "propagation.lossless", "true or false"),
+        ("propagation: {inject: []}", "propagation.inject", "at least one format"),
+        ("propagation: {inject: null}", "propagation.inject", "expected a list of formats"),
+        ("propagation: {inject: [5]}", "propagation.inject", "expected a list of formats"),
+        ("propagation: {session: {inject: traceparent}}", "propagation.session.inject", "another name"),
+        ("upstreams: {name: a}", "upstreams", "expected a list"),
+        ("upstreams: [a]", "upstreams.0", "expected a section with the keys name, match"),
+        ("upstreams: [{name: 5, match: a}]", "upstreams.0.name", "expected text"),
+        ("limits: {header_bytes: 1}", "limits.header_bytes", "256 to"),
+        ("timeouts: {connect_s: 0}", "timeouts.connect_s", "0.001 to"),
+        ("admin: {listen: on}", "admin.listen", "or off"),
+        ("log: {}\nlog: {}", "log", "twice"),
+        ("inbound: [", "(yaml)", "no valid YAML"),
+    ],
+)
+def test_a_problem_says_what_would_be_right(tmp_path: Path, text: str, key: str, right: str) -> None:
+    assert right in problems(tmp_path, text)[key].message
+
+
+def test_an_unknown_variable_is_an_error(tmp_path: Path) -> None:
+    found = problems(tmp_path, OPS_SIDECAR_INBOND__APP="http://a")
+    assert found["inbond"].source == "environment variable OPS_SIDECAR_INBOND__APP"
+    assert "did you mean inbound?" in found["inbond"].message
+
+
+def test_variables_that_kubernetes_makes_and_empty_ones_are_passed_over(tmp_path: Path) -> None:
+    found = loaded(
+        tmp_path,
+        OPS_SIDECAR_SERVICE_HOST="10.0.0.1",
+        OPS_SIDECAR_SERVICE_PORT_HTTP="80",
+        OPS_SIDECAR_PORT="tcp://10.0.0.1:80",
+        OPS_SIDECAR_PORT_80_TCP_ADDR="10.0.0.1",
+        OPS_SIDECAR_INBOUND__APP="",
+    )
+    assert found.settings == Settings.from_layers([])
+
+
+def test_secrets_are_not_shown(tmp_path: Path) -> None:
+    found = problems(
+        tmp_path,
+        "inbound: {app: 'http://user:hunter2@a'}",
+        OPS_SIDECAR_TOKEN="hunter2",
+        OPS_SIDECAR_X='{"password": "hunter2"}',
+    )
+    assert set(found) == {"inbound.app", "token", "x"}
+    assert not any("hunter2" in str(problem) for problem in found.values())
+
+
+def test_an_upstream_is_reached_by_name_or_number(tmp_path: Path) -> None:
+    text = "upstreams:\n  - {name: a-b, match: a, target: 'http://a'}\n  - {name: c, match: c}\n"
+    found = loaded(
+        tmp_path,
+        text,
+        OPS_SIDECAR_UPSTREAMS__A_B__TARGET="http://x",
+        OPS_SIDECAR_UPSTREAMS__1__PROPAGATION__INJECT="b3,jaeger",
+        flags={"upstreams.2.name": "d", "upstreams.2.match": "[d, e]", "upstreams.c.host": "preserve"},
+    )
+    first, second, third = found.settings.upstreams
+    assert (str(first.target), str(first.match[0])) == ("http://x:80", "a")
+    assert second.propagation.inject == (Format.B3, Format.JAEGER)
+    assert [str(pattern) for pattern in third.match] == ["d", "e"]
+    assert found.sources["upstreams", "0", "target"] == "environment variable OPS_SIDECAR_UPSTREAMS__A_B__TARGET"
+
+
+def test_an_upstream_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    found = problems(tmp_path, "upstreams: [{name: a, match: a}]", flags={"upstreams.b.target": "http://b"})
+    assert "no such upstream" in found["upstreams"].message
+    assert found["upstreams"].value == "b"
+
+
+def test_whole_sections_may_be_text(tmp_path: Path) -> None:
+    found = loaded(
+        tmp_path,
+        OPS_SIDECAR_UPSTREAMS='[{"name": "a", "match": ["[::1]:80"], "propagation": {"inject": "b3"}}]',
+        OPS_SIDECAR_TIMEOUTS="{connect_s: 1}",
+    )
+    assert str(found.settings.upstreams[0].match[0]) == "[::1]:80"
+    assert found.settings.timeouts.connect_s == 1
+
+
+def test_a_section_and_its_key_from_two_sources_are_merged(tmp_path: Path) -> None:
+    found = loaded(
+        tmp_path,
+        "inbound: {propagation: {inject: [b3], mode: participate}}",
+        flags={"inbound.propagation.inject": "jaeger"},
+    )
+    assert found.settings.inbound.propagation.inject == (Format.JAEGER,)
+    assert found.settings.inbound.propagation.mode == "participate"

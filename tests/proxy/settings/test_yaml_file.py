@@ -1,0 +1,66 @@
+"""YAML texts: values as YAML 1.2 has them, the line of every key, and every problem with its line."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.settings.yaml_file import read_yaml
+
+
+def test_words_of_yaml_1_1_stay_words() -> None:
+    read = read_yaml(
+        "a: off\nb: no\nc: 12:30\nd: 2026-01-01\ne: true\nf: ~\ng: 10\nh: 1.5\ni: 0o17\nj: 1_000\nk:\n", "f"
+    )
+    assert read.problems == []
+    assert read.data == {
+        "a": "off",
+        "b": "no",
+        "c": "12:30",
+        "d": "2026-01-01",
+        "e": True,
+        "f": None,
+        "g": 10,
+        "h": 1.5,
+        "i": "0o17",
+        "j": "1_000",
+        "k": None,
+    }
+
+
+def test_every_key_and_item_has_its_line() -> None:
+    read = read_yaml("a:\n  b: 1\nlist:\n  - x: 1\n  - x: 2\n", "f")
+    assert read.lines[("a", "b")] == 2
+    assert read.lines[("list", "1", "x")] == 5
+
+
+def test_anchors_and_merges_are_read() -> None:
+    read = read_yaml("base: &b {x: 1, y: 2}\nother:\n  <<: *b\n  y: 3\n", "f")
+    assert read.data["other"] == {"x": 1, "y": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "word"),
+    [
+        ("a: [1\nb: 2\n", "f:2", "no valid YAML"),
+        ("a: 1\n\tb: 2\n", "f:2", "no valid YAML"),
+        ("a: 1\na: 2\n", "f:2", "twice"),
+        ("- a\n", "f:1", "expected keys"),
+        ("just words\n", "f:1", "expected keys"),
+        ("a: &x [*x]\n", "f:1", "nested deeper"),
+        ("a: !!python/object:os.system x\n", "f:1", "no value of the type"),
+        ("a: 1\n--- \nb: 2\n", "f:2", "no valid YAML"),
+        ("? [a]\n: 1\n", "f:1", "a key must be a word"),
+        ("a: {<<: 5}\n", "f:1", "expected a mapping"),
+        ("a: \x01\n", "f", "no valid YAML"),
+    ],
+)
+def test_a_problem_names_its_line(text: str, source: str, word: str) -> None:
+    problems = read_yaml(text, "f").problems
+    assert problems
+    assert problems[0].source.startswith(source)
+    assert word in problems[0].message
+
+
+def test_nothing_is_nothing() -> None:
+    assert read_yaml("", "f").data == {}
+    assert read_yaml("# only words\n", "f").data == {}
