@@ -1,0 +1,117 @@
+"""Spans, sessions and propagation inside a service: `import ops_lib as ops`, or `from ops_lib import ops`.
+
+The public names, and where each is made. Nothing is imported before it is used: `ops_lib.propagation`, the heart, must
+stay usable without OpenTelemetry being loaded, and importing a library must not cost what it may never be asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import ops_lib as ops
+
+    from .capture import CaptureLimits
+    from .carrying import ContextExecutor, context_carry
+    from .configuration import configure, flush, shutdown
+    from .instrumentation import instrument, uninstrument
+    from .logs import correlate_logs, uncorrelate_logs
+    from .propagation import InvalidSessionError, UnknownFormatError
+    from .propagators import (
+        ContextPropagator,
+        PropagatorFormat,
+        extract_context,
+        extract_session_id,
+        get_propagator,
+        inject_context,
+        propagated_context,
+        reset_propagator,
+        set_propagator,
+    )
+    from .sessions import SESSION_HEADER_NAME, SessionContext, current_session, session
+    from .spans import Span, current_span, span
+    from .tracers import get_tracer_provider, tracer_context
+    from .traces import AsyncTrace, Trace
+    from .tracing import AsyncTracedFunction, TracedFunction, trace
+else:
+    ops = sys.modules[__name__]
+
+__all__ = [
+    "SESSION_HEADER_NAME",
+    "AsyncTrace",
+    "AsyncTracedFunction",
+    "CaptureLimits",
+    "ContextExecutor",
+    "ContextPropagator",
+    "InvalidSessionError",
+    "PropagatorFormat",
+    "SessionContext",
+    "Span",
+    "Trace",
+    "TracedFunction",
+    "UnknownFormatError",
+    "configure",
+    "context_carry",
+    "correlate_logs",
+    "current_session",
+    "current_span",
+    "extract_context",
+    "extract_session_id",
+    "flush",
+    "get_propagator",
+    "get_tracer_provider",
+    "inject_context",
+    "instrument",
+    "ops",
+    "propagated_context",
+    "reset_propagator",
+    "session",
+    "set_propagator",
+    "shutdown",
+    "span",
+    "trace",
+    "tracer_context",
+    "uncorrelate_logs",
+    "uninstrument",
+]
+
+_MADE_IN = {
+    "capture": ("CaptureLimits",),
+    "carrying": ("ContextExecutor", "context_carry"),
+    "configuration": ("configure", "flush", "shutdown"),
+    "instrumentation": ("instrument", "uninstrument"),
+    "logs": ("correlate_logs", "uncorrelate_logs"),
+    "propagation": ("InvalidSessionError", "UnknownFormatError"),
+    "propagators": (
+        "ContextPropagator",
+        "PropagatorFormat",
+        "extract_context",
+        "extract_session_id",
+        "get_propagator",
+        "inject_context",
+        "propagated_context",
+        "reset_propagator",
+        "set_propagator",
+    ),
+    "sessions": ("SESSION_HEADER_NAME", "SessionContext", "current_session", "session"),
+    "spans": ("Span", "current_span", "span"),
+    "traces": ("AsyncTrace", "Trace"),
+    "tracers": ("get_tracer_provider", "tracer_context"),
+    "tracing": ("AsyncTracedFunction", "TracedFunction", "trace"),
+}
+_MODULE_OF = {name: module for module, names in _MADE_IN.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name at its first use (PEP 562)."""
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

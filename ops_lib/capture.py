@@ -1,0 +1,235 @@
+"""What is recorded of arguments and results: bounded in size and depth, with secrets scrubbed by name.
+
+Pure: values in, text out. Must not know spans. Nothing here raises to its caller, whatever a `__repr__`, a property or an
+iterator of the recorded value does; KeyboardInterrupt and SystemExit alone pass, because they are not the value's.
+The text is JSON (RFC 8259) as long as nothing had to be cut.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import Final
+
+SCRUBBED: Final = "[scrubbed]"
+UNREADABLE: Final = "[unreadable]"
+_CUT: Final = "…"
+
+# Found anywhere in a name once case and separators are gone: nothing harmless holds these.
+_SECRET_PARTS: Final = (
+    "password", "passwd", "passphrase", "secret", "apikey", "authorization", "credential", "privatekey", "accesskey",
+    "accesstoken", "refreshtoken", "authtoken", "bearertoken", "idtoken", "sessiontoken", "csrftoken", "xsrftoken",
+    "cookie", "signingkey", "encryptionkey", "creditcard", "cardnumber", "connectionstring",
+)  # fmt: skip
+# Only as whole words of a name: `max_tokens` and `author` are no secrets.
+_SECRET_WORDS: Final = frozenset(
+    {"token", "pwd", "auth", "jwt", "otp", "pin", "cvv", "cvc", "ssn", "bearer", "csrf", "xsrf", "dsn"}
+)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_ASSIGNMENT = re.compile(r"""([A-Za-z_][\w.-]*)(["']?\s*[=:]\s*)("[^"]*"?|'[^']*'?|[^\s,;&)}\]]+)""")
+# Secrets that are known by their shape, wherever they stand: credentials of HTTP (RFC 9110 11.4), and of a URL.
+_SHAPES = re.compile(r"\b((?:Bearer|Basic) +)[\w.~+/-]{6,}=*|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureLimits:
+    """How much of arguments and results is recorded.
+
+    Takes: `text`, characters of one string; `items`, entries of one container; `depth`, containers within containers;
+    `total`, characters of everything recorded for one call's arguments, or for its result.
+    Gives: an immutable value for `configure(capture_limits=...)`. Raises: ValueError when a limit is below 1.
+    Specification: none outside; OpenTelemetry's own attribute limits apply after these.
+    """
+
+    text: int = 256
+    items: int = 20
+    depth: int = 4
+    total: int = 2048
+
+    def __post_init__(self) -> None:
+        for name in ("text", "items", "depth", "total"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"CaptureLimits.{name} must be at least 1, not {getattr(self, name)!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureSettings:
+    """Whether and how values are recorded. `scrub` holds further secret names, in lower case without separators."""
+
+    arguments: bool = True
+    result: bool = True
+    scrub: frozenset[str] = frozenset()
+    limits: CaptureLimits = CaptureLimits()
+
+
+def normalised(name: str) -> str:
+    """A name without case and separators: `X-Api-Key` and `xApiKey` give `xapikey`."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+@lru_cache(maxsize=2048)
+def is_secret(name: str, extra: frozenset[str] = frozenset()) -> bool:
+    """Whether a value of this name is a secret. `extra`: further names, normalised, found anywhere in the name."""
+    flat = normalised(name)
+    return (
+        any(part in flat for part in _SECRET_PARTS)
+        or any(part in flat for part in extra)
+        or any(word.lower() in _SECRET_WORDS for word in _WORD.findall(name))
+    )
+
+
+class _Writer:
+    """Builds plain values for JSON from anything, within limits. One per recorded value."""
+
+    __slots__ = ("_extra", "_left", "_limits")
+
+    def __init__(self, settings: CaptureSettings) -> None:
+        self._limits = settings.limits
+        self._extra = settings.scrub
+        self._left = settings.limits.total
+
+    def plain(self, value: object, depth: int) -> object:
+        kind = value.__class__
+        if value is None or kind is bool or kind is int or kind is float:
+            self._left -= 8
+            if isinstance(value, int) and value.bit_length() > 256:
+                return f"[int of {value.bit_length()} bits]"
+            return value
+        if kind is str:
+            return self._text(_shapes_scrubbed(value[: self._limits.text * 2], len(value)))  # type: ignore[index,arg-type]  # exact str
+        try:
+            return self._other(value, kind, depth)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # the outermost edge: a recorded value may raise anything
+            return UNREADABLE
+
+    def _other(self, value: object, kind: type, depth: int) -> object:
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return f"[{len(value)} bytes]"
+        is_mapping = isinstance(value, Mapping)
+        fields = None if is_mapping else _fields(value, kind)
+        if is_mapping or fields is not None:
+            if depth >= self._limits.depth:
+                return f"[{kind.__name__}]"
+            return self.pairs(value.items() if fields is None else fields, depth)  # type: ignore[attr-defined]  # a Mapping
+        if isinstance(value, (list, tuple, set, frozenset)):
+            if depth >= self._limits.depth:
+                return f"[{kind.__name__} of {len(value)}]"
+            return self._items(value, depth)
+        if isinstance(value, str):
+            return self._text(str.__str__(value))
+        if isinstance(value, (int, float)):  # an enum member, numpy's float64: the number without its class
+            return (int if isinstance(value, int) else float).__repr__(value)  # type: ignore[arg-type]  # narrowed above
+        if kind.__repr__ is object.__repr__:
+            return f"<{kind.__module__}.{kind.__qualname__}>"
+        text = repr(value)
+        return self._text(_assignments_scrubbed(_shapes_scrubbed(text[: self._limits.total], len(text)), self._extra))
+
+    def pairs(self, pairs: Iterable[tuple[object, object]], depth: int) -> object:
+        written: dict[str, object] = {}
+        for key, value in islice(pairs, self._limits.items):
+            if self._left <= 0:
+                written[_CUT] = _CUT
+                return written
+            name = key if isinstance(key, str) else _decoded(key)
+            name = name if name is not None else str(self.plain(key, self._limits.depth))
+            name = name[: self._limits.text]
+            self._left -= len(name)
+            written[name] = SCRUBBED if is_secret(name, self._extra) else self.plain(value, depth + 1)
+        return written
+
+    def _items(self, values: Iterable[object], depth: int) -> object:
+        written: list[object] = []
+        size = len(values)  # type: ignore[arg-type]  # only sized containers come here
+        for value in islice(values, self._limits.items):
+            if self._left <= 0:
+                break
+            # A pair whose first half is a secret's name, as in a list of headers (ASGI: pairs of bytes).
+            if value.__class__ is tuple and len(value) == 2 and _is_secret_key(value[0], self._extra):  # type: ignore[arg-type,index]
+                written.append([self.plain(_decoded(value[0]), depth + 1), SCRUBBED])  # type: ignore[index]  # a tuple
+            else:
+                written.append(self.plain(value, depth + 1))
+        if len(written) < size:
+            written.append(f"{_CUT} {size - len(written)} more")
+        return written
+
+    def _text(self, text: str) -> str:
+        limit = max(0, min(self._limits.text, self._left))
+        self._left -= min(len(text), limit) + 2
+        return text if len(text) <= limit else text[:limit] + _CUT
+
+
+def _fields(value: object, kind: type) -> Iterable[tuple[object, object]] | None:
+    """Name and value of what a class declares as its fields: dataclasses, named tuples, pydantic and attrs; else None.
+
+    Read through the declaration and not through `repr`, so that each field is scrubbed by its name.
+    """
+    names: Iterable[str] | None = None
+    if dataclasses.is_dataclass(value):
+        names = (field.name for field in dataclasses.fields(value) if field.repr)
+    elif isinstance(value, tuple):
+        names = getattr(kind, "_fields", None)
+    elif isinstance(declared := getattr(kind, "model_fields", None), dict):
+        names = declared
+    elif isinstance(attributes := getattr(kind, "__attrs_attrs__", None), tuple):
+        names = (attribute.name for attribute in attributes)
+    elif kind.__name__ == "SimpleNamespace":
+        names = vars(value)
+    return None if names is None else ((name, getattr(value, name, None)) for name in names)
+
+
+def _decoded(key: object) -> str | None:
+    if isinstance(key, str):
+        return key
+    return key.decode("latin-1") if isinstance(key, bytes) else None
+
+
+def _is_secret_key(key: object, extra: frozenset[str]) -> bool:
+    name = _decoded(key)
+    return name is not None and len(name) <= 128 and is_secret(name, extra)
+
+
+def _shapes_scrubbed(text: str, length: int) -> str:
+    """Without what is a secret by its shape. A cut text is padded to its length, so that the cut shows later."""
+    if " " in text or "://" in text:
+        text = _SHAPES.sub(lambda match: (match[1] or "") + SCRUBBED, text)
+    return text if len(text) >= length or length <= len(text) else text + _CUT
+
+
+def _assignments_scrubbed(text: str, extra: frozenset[str]) -> str:
+    """`password='x'` and `"token": "x"` within a `repr`, without their values."""
+
+    def scrub(match: re.Match[str]) -> str:
+        return f"{match[1]}{match[2]}{SCRUBBED}" if is_secret(match[1], extra) else match[0]
+
+    return _ASSIGNMENT.sub(scrub, text)
+
+
+def _as_json(build: Callable[[], object], total: int) -> str:
+    """The JSON text of what `build` gives, cut at `total` characters; UNREADABLE when anything at all goes wrong."""
+    try:
+        text = json.dumps(build(), ensure_ascii=False, default=str)
+        text.encode()  # a lone surrogate cannot be exported
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except UnicodeEncodeError:
+        text = text.encode("ascii", "backslashreplace").decode()
+    except BaseException:  # the outermost edge: recording never raises into the caller
+        return UNREADABLE
+    return text if len(text) <= total + 64 else text[:total] + _CUT
+
+
+def render(value: object, settings: CaptureSettings) -> str:
+    """One value as JSON text within the limits of `settings`. Raises nothing of the value's making."""
+    return _as_json(lambda: _Writer(settings).plain(value, 0), settings.limits.total)
+
+
+def render_arguments(names: Iterable[tuple[str, object]], settings: CaptureSettings) -> str:
+    """Named values as one JSON object, secret names scrubbed. Raises nothing of the values' making."""
+    return _as_json(lambda: _Writer(settings).pairs(names, 0), settings.limits.total)

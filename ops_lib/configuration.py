@@ -1,0 +1,171 @@
+"""`configure`, `flush`, `shutdown`: who makes spans, what is recorded, and where they go.
+
+Builds everything first, and puts it in force only when all of it could be built: a wrong setting leaves what was in
+force before. May know: the runtime, the SDK (imported when it is wanted).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace as otel_trace
+from opentelemetry.trace import NoOpTracer, Tracer, TracerProvider
+
+from .capture import CaptureLimits, CaptureSettings, normalised
+from .propagators import ContextPropagator, get_propagator, set_propagator
+from .runtime import INSTRUMENTATION_NAME, RUNTIME
+from .tracers import OpsTracerProvider, get_tracer_provider
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace.export import SpanExporter
+    from opentelemetry.sdk.trace.sampling import Sampler
+
+_log = logging.getLogger("ops_lib")
+
+
+def configure(
+    service_name: str | None = None,
+    *,
+    tracer_provider: TracerProvider | None = None,
+    exporter: str | SpanExporter | SpanProcessor | None = None,
+    endpoint: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    sampler: Sampler | float | str | None = None,
+    resource: Mapping[str, str | bool | int | float] | None = None,
+    batch: bool = True,
+    extract: str | Iterable[str] | None = None,
+    inject: str | Iterable[str] | None = None,
+    capture_args: bool = True,
+    capture_result: bool = True,
+    capture_limits: CaptureLimits | None = None,
+    scrub: Collection[str] = (),
+    tracer_name: str = INSTRUMENTATION_NAME,
+    tracer_version: str | None = None,
+    set_global: bool = False,
+) -> None:
+    """Have spans recorded and exported. May be called again; the last call is in force, whole.
+
+    Takes either `tracer_provider`, which stays the caller's own to shut down, or what to make one of: `service_name`
+    (default: OTEL_SERVICE_NAME); `exporter`, "otlp", "console", "none", several joined by commas, or a SpanExporter or
+    SpanProcessor of the SDK (default: OTEL_TRACES_EXPORTER, or else "otlp"); `endpoint`, a base URL, and `headers` for
+    OTLP over HTTP (default: OTEL_EXPORTER_OTLP_*, or else the receiver at 127.0.0.1:4318 whenever one is there);
+    `sampler`, the ratio of new traces to record, a name as in OTEL_TRACES_SAMPLER, or a Sampler (default:
+    OTEL_TRACES_SAMPLER, or else all); `resource`, further attributes; `batch`, False to export each span as it ends.
+    Besides: `extract` and `inject`, the formats (see ContextPropagator); `capture_args`, `capture_result`,
+    `capture_limits` and `scrub`, further names of secrets, for what `trace` records; `tracer_name` and
+    `tracer_version`, the instrumentation scope; `set_global`, whether OpenTelemetry's global provider and propagator
+    become ours too, for other people's instrumentation (default: no global state is touched).
+    Gives: nothing. What was in force before is flushed and shut down, if it was made here; at exit that is done by itself.
+    Raises: ValueError for settings that are wrong or contradict each other, ImportError with the pip command where OTLP
+    is not installed; then nothing has changed. Exporters that fail later are logged by the SDK and never raise.
+    Specification: OpenTelemetry SDK environment variables; OTLP 1.x over HTTP; semantic conventions, `service.name`.
+    """
+    capture = CaptureSettings(
+        capture_args, capture_result, frozenset(map(normalised, scrub)) - {""}, capture_limits or CaptureLimits()
+    )
+    if extract is not None or inject is not None:
+        propagator: ContextPropagator | None = ContextPropagator(extract=extract, inject=inject)
+    else:
+        propagator = None
+        get_propagator()  # a wrong environment shows here, and not in the middle of a request
+    stop: Callable[[], None] | None = None
+    if tracer_provider is None:
+        tracer_provider, stop = _provider(service_name, exporter, endpoint, headers, sampler, resource, batch)
+    else:
+        own = dict(service_name=service_name, exporter=exporter, endpoint=endpoint, headers=headers, sampler=sampler)
+        given = [name for name, value in {**own, "resource": resource}.items() if value is not None]
+        if given:
+            raise ValueError(
+                f"configure takes tracer_provider or {', '.join(given)}, not both: set them on the provider"
+            )
+        if isinstance(tracer_provider, OpsTracerProvider):
+            raise ValueError("configure cannot take the provider of get_tracer_provider(): it asks back here")
+    tracer: Tracer | None = tracer_provider.get_tracer(tracer_name, tracer_version)
+    if isinstance(tracer, NoOpTracer):  # OTEL_SDK_DISABLED, or a provider that makes no spans: light ones then
+        tracer = None
+    before = RUNTIME.stop
+    RUNTIME.provider, RUNTIME.tracer, RUNTIME.stop, RUNTIME.capture = tracer_provider, tracer, stop, capture
+    if propagator is not None:
+        set_propagator(propagator)
+    if set_global:
+        _set_global()
+    _stop(before)
+
+
+def _provider(
+    service_name: str | None,
+    exporter: str | SpanExporter | SpanProcessor | None,
+    endpoint: str | None,
+    headers: Mapping[str, str] | None,
+    sampler: Sampler | float | str | None,
+    resource: Mapping[str, str | bool | int | float] | None,
+    batch: bool,
+) -> tuple[TracerProvider, Callable[[], None]]:
+    """A provider of our own making, and what shuts it down."""
+    from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+    from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
+
+    from .export import processors
+    from .sampling import Obedient, sampler_of
+
+    made = processors(exporter, endpoint=endpoint, headers=headers, batch=batch)
+    attributes = dict(resource or {})
+    if service_name is not None:
+        attributes[SERVICE_NAME] = service_name
+    provider = SdkTracerProvider(resource=Resource.create(attributes))
+    provider.sampler = Obedient(sampler_of(sampler, provider.sampler))
+    for processor in made:
+        provider.add_span_processor(processor)
+    return provider, provider.shutdown
+
+
+def _set_global() -> None:
+    from opentelemetry.propagate import set_global_textmap
+
+    from .textmap import OpsPropagator
+
+    if not isinstance(otel_trace.get_tracer_provider(), OpsTracerProvider):
+        otel_trace.set_tracer_provider(get_tracer_provider())
+    set_global_textmap(OpsPropagator())
+
+
+def _stop(stop: Callable[[], None] | None) -> None:
+    if stop is not None:
+        try:
+            stop()
+        except Exception:  # the outermost edge: an exporter may be anyone's
+            _log.exception("a span processor failed at shutdown")
+
+
+def flush(timeout_s: float = 30.0) -> bool:
+    """Have every span that has ended exported now.
+
+    Takes: `timeout_s`, seconds to wait at most. Gives: whether all of it was done in that time; True where nothing is
+    configured. Raises: nothing. Specification: OpenTelemetry Trace SDK, ForceFlush.
+    """
+    provider = RUNTIME.provider if RUNTIME.provider is not None else otel_trace.get_tracer_provider()
+    force_flush = getattr(provider, "force_flush", None)
+    if force_flush is None:
+        return True
+    try:
+        return force_flush(int(timeout_s * 1000)) is not False
+    except Exception:  # the outermost edge: an exporter may be anyone's
+        _log.exception("a span processor failed to flush")
+        return False
+
+
+def shutdown() -> None:
+    """Undo `configure`: export what is left, and record nothing any more.
+
+    Takes: nothing. Gives: nothing. A provider that was handed in is flushed and left running. Ids go on being made and
+    carried; `configure` may be called again. Raises: nothing. Specification: OpenTelemetry Trace SDK, Shutdown.
+    """
+    if RUNTIME.provider is not None and RUNTIME.stop is None:
+        flush()
+    before = RUNTIME.stop
+    RUNTIME.provider = RUNTIME.tracer = RUNTIME.stop = None
+    RUNTIME.capture = CaptureSettings()
+    _stop(before)

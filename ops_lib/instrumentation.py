@@ -1,0 +1,55 @@
+"""`instrument("httpx", ...)`: outgoing calls of client libraries carry the context with no more code.
+
+Knows nothing of any framework: each has a module in `ops_lib.integrations` with `instrument(*, allow_hosts, **options)`
+and `uninstrument()`, imported here when it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Collection
+from types import ModuleType
+
+_PACKAGE = "ops_lib.integrations"
+
+
+def _integration(name: str) -> ModuleType:
+    module_name = f"{_PACKAGE}.{name.strip().lower().replace('-', '_')}"
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name != module_name:
+            raise  # the integration is there, its framework is not; its own message says what to install
+        module = ModuleType(module_name)
+    if not hasattr(module, "instrument"):
+        raise ValueError(f"nothing to instrument under the name {name!r}; known are: {', '.join(_known())}")
+    return module
+
+
+def _known() -> list[str]:
+    package = importlib.import_module(_PACKAGE)
+    names = (found.name for found in pkgutil.iter_modules(package.__path__))
+    return [name for name in names if hasattr(importlib.import_module(f"{_PACKAGE}.{name}"), "instrument")]
+
+
+def instrument(*names: str, allow_hosts: Collection[str] | None = None, **options: object) -> None:
+    """Have client libraries inject the context into their outgoing calls.
+
+    Takes: `names`, such as "httpx", "requests", "aiohttp", "urllib3"; `allow_hosts`, the only hosts that shall get
+    headers (default: all); further options of the integrations named. Doing it twice is the same as once.
+    Gives: nothing. Raises: ValueError for an unknown name, listing the known ones; ImportError telling the pip command
+    where a package is missing. Specification: OpenTelemetry semantic conventions, HTTP client spans.
+    """
+    for integration in [_integration(name) for name in names]:
+        integration.instrument(allow_hosts=allow_hosts, **options)
+
+
+def uninstrument(*names: str) -> None:
+    """Undo `instrument`.
+
+    Takes: `names` as `instrument` takes them. Gives: nothing; what was not instrumented stays as it is.
+    Raises: ValueError for an unknown name; ImportError where a package is missing. Specification: none.
+    """
+    for integration in [_integration(name) for name in names]:
+        integration.uninstrument()

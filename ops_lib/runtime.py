@@ -1,0 +1,42 @@
+"""What `configure` has set: the one piece of state that this process shares.
+
+Everything else hangs on the OpenTelemetry Context. Values here are replaced whole, never changed in place, so that a
+reader on another thread sees the old or the new one and nothing between. Must not know how providers are built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .capture import CaptureSettings
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer, TracerProvider
+
+INSTRUMENTATION_NAME = "ops_lib"
+
+
+class Runtime:
+    """The settings in force. One instance, `RUNTIME`; hot paths read its attributes directly."""
+
+    __slots__ = ("capture", "clock", "provider", "stop", "tracer")
+
+    def __init__(self) -> None:
+        self.provider: TracerProvider | None = None  # given to, or made by, configure()
+        self.tracer: Tracer | None = None  # its tracer; None where nothing is configured
+        self.stop: Callable[[], None] | None = None  # shuts down a provider of our own making; None for anyone else's
+        self.clock: Callable[[], int] | None = None  # ns since the epoch; None leaves time to the SDK
+        self.capture = CaptureSettings()
+
+    def snapshot(self) -> tuple[object, ...]:
+        """All values, for `restore`."""
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+    def restore(self, values: tuple[object, ...]) -> None:
+        """Puts back what `snapshot` gave."""
+        for name, value in zip(self.__slots__, values, strict=True):
+            setattr(self, name, value)
+
+
+RUNTIME = Runtime()

@@ -1,0 +1,105 @@
+"""Sessions: an id that groups the work of several traces, and travels with them.
+
+The session lives in the OpenTelemetry Context. Only its id goes over the wire (X-Mirascope-Session-Id, FORMATS.md
+"Session"); its attributes stay in the process. May know: the Context, the heart's rule for session ids. Must not know
+spans or headers.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from contextvars import Token
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from opentelemetry.context import Context
+
+from .context import SESSION_KEY, attach, current, detach, with_value
+from .propagation import check_session_id
+
+SESSION_HEADER_NAME: Final = "X-Mirascope-Session-Id"
+"""The header that carries the session id; `Mirascope-Session-Id` is read as well (FORMATS.md, "Session")."""
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True, slots=True)
+class SessionContext:
+    """A session: its id, and what else is known of it in this process.
+
+    Takes: `id`, 1 to 256 visible ASCII characters (default: a fresh UUID version 4, RFC 9562); `attributes`, a mapping
+    of names to JSON-like values or None; it is copied and cannot be changed afterwards.
+    Gives: an immutable value, fit to be handed to threads.
+    Raises: ValueError (InvalidSessionError) when the id may not travel in a header: empty, too long, or holding spaces,
+    control characters (CR, LF) or anything beyond ASCII.
+    Specification: FORMATS.md "Session"; RFC 9110 section 5.5 (field values).
+    """
+
+    id: str = field(default_factory=_new_id)
+    attributes: Mapping[str, object] | None = None
+
+    def __post_init__(self) -> None:
+        check_session_id(self.id)
+        if self.attributes is not None:
+            object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickled by value: a mapping proxy cannot be."""
+        return SessionContext, (self.id, None if self.attributes is None else dict(self.attributes))
+
+
+class _Session:
+    """What `session()` gives: a block in which a session is in force."""
+
+    __slots__ = ("_attached", "_session", "_tokens")
+
+    def __init__(self, session: SessionContext) -> None:
+        self._session = session
+        self._tokens: list[tuple[Token[Context], Context]] = []
+
+    def __enter__(self) -> SessionContext:
+        context = with_value(current(), SESSION_KEY, self._session)
+        self._tokens.append((attach(context), context))
+        return self._session
+
+    def __exit__(self, *exc_info: object) -> None:
+        detach(*self._tokens.pop())
+
+    async def __aenter__(self) -> SessionContext:
+        return self.__enter__()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.__exit__()
+
+
+def session(*, id: str | None = None, attributes: Mapping[str, object] | None = None) -> _Session:
+    """Put a session in force for a `with` or `async with` block.
+
+    Takes: `id`, 1 to 256 visible ASCII characters (default: a fresh UUID); `attributes`, a mapping of names to JSON-like
+    values that stay in this process. Blocks nest; the inner session stands until its block ends.
+    Gives: a context manager whose value is the SessionContext. Spans made within carry `session.id`, and
+    `inject_context` writes SESSION_HEADER_NAME.
+    Raises: ValueError when the id is empty, longer than 256 characters, or holds anything but visible ASCII.
+    Specification: FORMATS.md "Session"; OpenTelemetry semantic conventions, `session.id`.
+    """
+    return _Session(SessionContext(attributes=attributes) if id is None else SessionContext(id, attributes))
+
+
+def session_of(context: Context) -> SessionContext | None:
+    """The session in force in `context`, or None."""
+    found = context.get(SESSION_KEY)
+    return found if isinstance(found, SessionContext) else None
+
+
+def current_session() -> SessionContext | None:
+    """The session in force here.
+
+    Takes: nothing. Gives: the SessionContext of the innermost `session` block or of the request that
+    `propagated_context` has put in force; None where there is none. Raises: nothing.
+    Specification: FORMATS.md "Session"; OpenTelemetry Context API (the session is a value in it).
+    """
+    return session_of(current())
