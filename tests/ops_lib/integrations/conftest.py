@@ -46,7 +46,7 @@ def spans() -> Iterator[Spans]:
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     before = RUNTIME.snapshot()
-    ops.configure(tracer_provider=provider)
+    RUNTIME.provider, RUNTIME.tracer = provider, provider.get_tracer("tests")
     yield Spans(exporter)
     RUNTIME.restore(before)
     provider.shutdown()

@@ -1,0 +1,72 @@
+"""Flask: routes and handled exceptions reach the server span."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+from flask import Flask, request, stream_with_context
+from opentelemetry.trace import StatusCode
+
+import ops_lib as ops
+from ops_lib.integrations.flask import instrument_app
+from tests.ops_lib.integrations.servers import serve_wsgi
+
+TRACE, SPAN = "5af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+HEADERS = {"b3": f"{TRACE}-{SPAN}-1", "X-Mirascope-Session-Id": "s-1"}
+
+
+def application() -> Flask:
+    app = Flask("books")
+
+    @app.before_request
+    def guard() -> Any:
+        return ("no", 403) if request.path == "/books/forbidden" else None
+
+    @app.get("/books/<genre>")
+    def read_book(genre: str) -> dict[str, str | None]:
+        session = ops.current_session()
+        with ops.span("inside") as span:
+            return {"session": session.id if session else None, "trace_id": span.trace_id}
+
+    @app.get("/broken")
+    def broken() -> str:
+        raise LookupError("out of books")
+
+    @app.get("/stream")
+    def stream() -> Any:
+        @stream_with_context
+        def pieces() -> Any:
+            with ops.span("piece") as span:
+                yield str(span.trace_id)
+
+        return pieces()
+
+    return instrument_app(instrument_app(app))
+
+
+def test_on_a_server(spans: Any) -> None:
+    with serve_wsgi(application()) as url, httpx.Client(base_url=url, headers=HEADERS) as client:
+        assert client.get("/books/fantasy").json() == {"session": "s-1", "trace_id": TRACE}
+        assert client.get("/books/forbidden").status_code == 403
+        assert client.get("/broken").status_code == 500
+        assert client.get("/stream").text == TRACE
+        assert client.get("/missing").status_code == 404
+    read, forbidden, broken, stream, missing = spans.server
+    assert [span.name for span in spans.server] == [
+        "GET /books/<genre>",
+        "GET /books/<genre>",
+        "GET /broken",
+        "GET /stream",
+        "GET",
+    ]
+    assert f"{read.parent.span_id:016x}" == SPAN
+    assert read.attributes["http.route"] == "/books/<genre>"
+    assert read.attributes["session.id"] == "s-1"
+    assert forbidden.status.status_code is StatusCode.UNSET
+    assert missing.attributes["http.response.status_code"] == 404
+    assert broken.attributes["http.response.status_code"] == 500
+    assert broken.status.status_code is StatusCode.ERROR
+    assert [event.attributes["exception.type"] for event in broken.events] == ["LookupError"]
+    (piece,) = (span for span in spans.internal if span.name == "piece")
+    assert piece.parent.span_id == stream.context.span_id
