@@ -73,7 +73,7 @@ def start_in(
     Where headers told of two traces, the one that lost is a link (FORMATS.md "Order, conflict, clearing").
     """
     tracer = tracer_for(context)
-    if tracer is not None and len(context) > 1:
+    if tracer is not None and (len(context) > 1 or SESSION_KEY in context):  # more than a parent span
         session = context.get(SESSION_KEY)
         if isinstance(session, SessionContext):
             attributes = {**session_attributes(session), **attributes}

@@ -22,7 +22,7 @@ def exporter() -> Iterator[InMemorySpanExporter]:
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(memory))
     before = RUNTIME.snapshot()
-    RUNTIME.provider, RUNTIME.tracer = provider, provider.get_tracer("tests")
+    ops.configure(tracer_provider=provider)
     yield memory
     RUNTIME.restore(before)
     provider.shutdown()

@@ -46,7 +46,7 @@ def spans() -> Iterator[Spans]:
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     before = RUNTIME.snapshot()
-    RUNTIME.provider, RUNTIME.tracer = provider, provider.get_tracer("tests")
+    ops.configure(tracer_provider=provider)
     yield Spans(exporter)
     RUNTIME.restore(before)
     provider.shutdown()

@@ -390,7 +390,7 @@ def test_our_own_exporter_is_not_traced(server: Recorder) -> None:
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     before = RUNTIME.snapshot()
-    RUNTIME.provider, RUNTIME.tracer = provider, provider.get_tracer("tests")
+    ops.configure(tracer_provider=provider)
     try:
         seen = len(server.seen)
         with ops.session(id="s-1"), ops.span("outer"), ops.span("inner"):
