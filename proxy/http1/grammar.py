@@ -11,8 +11,8 @@ import re
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 
 # RFC 9112, 3: request-line = method SP request-target SP HTTP-version. Exactly one space (llhttp takes several).
-# The target is visible ASCII without "#": a fragment never travels (RFC 9112, 3.2), and who finds one has a smuggler before him.
-REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([!\"$-~]+) HTTP/1\.([01])")
+# The target is visible ASCII. Wider than RFC 3986: `"<>\^`{|}` and `#` are sent by many clients, and pass as they came.
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/1\.([01])")
 
 # A request line that is well-formed but of a version we do not speak: answered 505 and not 400.
 OTHER_VERSION = re.compile(TOKEN + rb" [\x21-\x7e]+ HTTP/[0-9]\.[0-9]")
@@ -31,9 +31,9 @@ CHUNK_LINE = re.compile(
 # A CR at the very end may still get its LF.
 ILLEGAL_IN_HEAD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?![\n]|\Z)")
 
-# RFC 3986, 3.2 host [ ":" port ], without userinfo (RFC 9110, 4.2.4 forbids it). Narrower: no percent-encoding, no IPvFuture,
-# and of the sub-delims none, since no name that DNS or a hosts file can answer has them ("_" is not legal there but in use).
-AUTHORITY = re.compile(rb"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._~-]*))(?::([0-9]{0,5}))?")
+# RFC 3986, 3.2: host [ ":" port ], without userinfo, which RFC 9110, 4.2.4 forbids. Narrower: no percent-encoding (nobody can
+# say what it decodes to), no comma (two hosts merged into one field), no IPvFuture.
+AUTHORITY = re.compile(rb"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._~!$&'()*+;=-]+))(?::([0-9]{0,5}))?")
 
 # RFC 9112, 3.2.2 absolute-form, of the schemes that a proxy can serve.
 ABSOLUTE_FORM = re.compile(rb"([Hh][Tt][Tt][Pp][Ss]?)://([^/?]*)(.*)")

@@ -117,10 +117,9 @@ def read_request(
     else:
         absolute = target
     _read_fields(request, fields, kinds)
+    came = request.host
     if absolute is not None:
-        # RFC 9112, 3.2.2: the Host that came is ignored (but had to be well-formed all the same) and replaced.
-        if parse_authority(request.host) is None:
-            raise Refusal(Fault.BAD_HOST, "malformed Host")
+        # RFC 9112, 3.2.2: the authority of the target replaces Host, which had to be well-formed all the same.
         request.host = absolute
         if method != b"CONNECT":
             if request.host_index < 0:
@@ -128,10 +127,15 @@ def read_request(
                 request.lines.insert(0, b"Host: " + absolute)
             else:
                 request.lines[request.host_index] = b"Host: " + absolute
-    authority = parse_authority(request.host)
-    if authority is None or (absolute is not None and not authority.host):
-        raise Refusal(Fault.BAD_HOST, "malformed authority" if absolute is not None else "malformed Host")
-    request.authority = authority
+        if (came or request.minor == 1) and parse_authority(came) is None:
+            raise Refusal(Fault.BAD_HOST, "malformed Host")
+    if request.host_index >= 0 or absolute is not None:
+        authority = parse_authority(request.host)
+        if authority is None:
+            raise Refusal(
+                Fault.BAD_HOST, "malformed authority in the target" if absolute is not None else "malformed Host"
+            )
+        request.authority = authority
     return request
 
 

@@ -17,7 +17,7 @@ class Authority(NamedTuple):
 
 
 def parse_authority(raw: bytes) -> Authority | None:
-    """`host[:port]`, or None where it is malformed. The host may be empty (an empty Host field is legal)."""
+    """`host[:port]`, or None where it is malformed or empty."""
     match = AUTHORITY.fullmatch(raw)
     if match is None:
         return None
@@ -26,7 +26,7 @@ def parse_authority(raw: bytes) -> Authority | None:
     if port > 65535 or (digits and port == 0):
         return None
     if bracketed is None:
-        return Authority(name.decode("ascii").lower(), port) if name or not digits else None
+        return Authority(name.decode("ascii").lower(), port)
     try:
         address = ipaddress.IPv6Address(bracketed.decode("ascii"))
     except ValueError:
