@@ -10,11 +10,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import Final
+from math import isfinite
+from typing import Any, Final
 
 SCRUBBED: Final = "[scrubbed]"
 UNREADABLE: Final = "[unreadable]"
@@ -99,9 +100,11 @@ class _Writer:
             self._left -= 8
             if isinstance(value, int) and value.bit_length() > 256:
                 return f"[int of {value.bit_length()} bits]"
+            if isinstance(value, float) and not isfinite(value):
+                return repr(value)  # JSON has no such numbers
             return value
-        if kind is str:
-            return self._text(_shapes_scrubbed(value[: self._limits.text * 2], len(value)))  # type: ignore[index,arg-type]  # exact str
+        if isinstance(value, str) and kind is str:
+            return self._text(value)
         try:
             return self._other(value, kind, depth)
         except (KeyboardInterrupt, SystemExit):
@@ -109,60 +112,67 @@ class _Writer:
         except BaseException:  # the outermost edge: a recorded value may raise anything
             return UNREADABLE
 
-    def _other(self, value: object, kind: type, depth: int) -> object:
+    def _other(self, value: Any, kind: type, depth: int) -> object:
         if isinstance(value, (bytes, bytearray, memoryview)):
             return f"[{len(value)} bytes]"
-        is_mapping = isinstance(value, Mapping)
-        fields = None if is_mapping else _fields(value, kind)
-        if is_mapping or fields is not None:
-            if depth >= self._limits.depth:
-                return f"[{kind.__name__}]"
-            return self.pairs(value.items() if fields is None else fields, depth)  # type: ignore[attr-defined]  # a Mapping
+        if isinstance(value, Mapping):
+            return self._fitting(depth, value, lambda: self.pairs(value.items(), depth))
+        if (fields := _fields(value, kind)) is not None:
+            return self._fitting(depth, value, lambda: self.pairs(fields, depth))
         if isinstance(value, (list, tuple, set, frozenset)):
-            if depth >= self._limits.depth:
-                return f"[{kind.__name__} of {len(value)}]"
-            return self._items(value, depth)
+            return self._fitting(depth, value, lambda: self._items(value, depth))
         if isinstance(value, str):
             return self._text(str.__str__(value))
-        if isinstance(value, (int, float)):  # an enum member, numpy's float64: the number without its class
-            return (int if isinstance(value, int) else float).__repr__(value)  # type: ignore[arg-type]  # narrowed above
-        if kind.__repr__ is object.__repr__:
+        if isinstance(value, int):  # an enum's member, say: the number without its class
+            return self.plain(int(value), depth)
+        if isinstance(value, float):
+            return self.plain(float(value), depth)
+        if getattr(kind, "__repr__", None) is object.__repr__:
             return f"<{kind.__module__}.{kind.__qualname__}>"
         text = repr(value)
-        return self._text(_assignments_scrubbed(_shapes_scrubbed(text[: self._limits.total], len(text)), self._extra))
+        return self._text(_assignments_scrubbed(text[: self._limits.total], self._extra), len(text))
+
+    def _fitting(self, depth: int, value: Any, write: Callable[[], object]) -> object:
+        """What `write` gives, or what `value` is where it lies too deep."""
+        self._left -= 2
+        return write() if depth < self._limits.depth else f"[{value.__class__.__name__}]"
 
     def pairs(self, pairs: Iterable[tuple[object, object]], depth: int) -> object:
         written: dict[str, object] = {}
-        for key, value in islice(pairs, self._limits.items):
-            if self._left <= 0:
+        for count, (key, value) in enumerate(pairs):
+            if self._left <= 0 or count >= self._limits.items:
                 written[_CUT] = _CUT
-                return written
-            name = key if isinstance(key, str) else _decoded(key)
-            name = name if name is not None else str(self.plain(key, self._limits.depth))
-            name = name[: self._limits.text]
+                break
+            decoded = _decoded(key)
+            name = str(self.plain(key, self._limits.depth)) if decoded is None else decoded[: self._limits.text]
             self._left -= len(name)
             written[name] = SCRUBBED if is_secret(name, self._extra) else self.plain(value, depth + 1)
         return written
 
-    def _items(self, values: Iterable[object], depth: int) -> object:
+    def _items(self, values: Collection[Any], depth: int) -> object:
         written: list[object] = []
-        size = len(values)  # type: ignore[arg-type]  # only sized containers come here
         for value in islice(values, self._limits.items):
             if self._left <= 0:
                 break
             # A pair whose first half is a secret's name, as in a list of headers (ASGI: pairs of bytes).
-            if value.__class__ is tuple and len(value) == 2 and _is_secret_key(value[0], self._extra):  # type: ignore[arg-type,index]
-                written.append([self.plain(_decoded(value[0]), depth + 1), SCRUBBED])  # type: ignore[index]  # a tuple
+            if isinstance(value, tuple) and len(value) == 2 and _is_secret_key(value[0], self._extra):
+                written.append([self.plain(_decoded(value[0]), depth + 1), SCRUBBED])
             else:
                 written.append(self.plain(value, depth + 1))
-        if len(written) < size:
-            written.append(f"{_CUT} {size - len(written)} more")
+        if len(written) < len(values):
+            written.append(f"{_CUT} {len(values) - len(written)} more")
         return written
 
-    def _text(self, text: str) -> str:
+    def _text(self, text: str, length: int | None = None) -> str:
+        """`text` without secrets of known shape, cut; `length` is what it had before it came here."""
+        length = len(text) if length is None else length
         limit = max(0, min(self._limits.text, self._left))
-        self._left -= min(len(text), limit) + 2
-        return text if len(text) <= limit else text[:limit] + _CUT
+        kept = text[: 2 * self._limits.text]
+        if " " in kept or "://" in kept:
+            kept = _SHAPES.sub(lambda match: (match[1] or "") + SCRUBBED, kept)
+        cut = len(kept) > limit or length > len(text) or len(text) > 2 * self._limits.text
+        self._left -= min(len(kept), limit) + 2
+        return kept[:limit] + _CUT if cut else kept
 
 
 def _fields(value: object, kind: type) -> Iterable[tuple[object, object]] | None:
@@ -193,13 +203,6 @@ def _decoded(key: object) -> str | None:
 def _is_secret_key(key: object, extra: frozenset[str]) -> bool:
     name = _decoded(key)
     return name is not None and len(name) <= 128 and is_secret(name, extra)
-
-
-def _shapes_scrubbed(text: str, length: int) -> str:
-    """Without what is a secret by its shape. A cut text is padded to its length, so that the cut shows later."""
-    if " " in text or "://" in text:
-        text = _SHAPES.sub(lambda match: (match[1] or "") + SCRUBBED, text)
-    return text if len(text) >= length or length <= len(text) else text + _CUT
 
 
 def _assignments_scrubbed(text: str, extra: frozenset[str]) -> str:

@@ -56,7 +56,7 @@ def light_span(context: Context, *, drop: bool = False) -> LightSpan:
     parent = context.get(SPAN_KEY)
     if parent.__class__ is LightSpan:
         # Same class as below, spelled out because this is the path of every nested span in an unconfigured process.
-        return LightSpan(parent.trace_id, parent.flags, parent.state, parent.decided)  # type: ignore[union-attr]
+        return LightSpan(parent.trace_id, parent.flags, parent.state, parent.decided)
     if isinstance(parent, Span):
         ids = parent.get_span_context()
         if ids.is_valid:

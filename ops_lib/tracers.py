@@ -149,7 +149,7 @@ def _is_dropped(context: Context, drops: _Drops) -> bool:
         extraction = context.get(EXTRACTION_KEY)
         return drops.roots and not (isinstance(extraction, Extraction) and extraction.decision is not None)
     if parent.__class__ is NonRecordingSpan:
-        ids = parent.get_span_context()  # type: ignore[attr-defined]  # a NonRecordingSpan
+        ids = parent.get_span_context()
         if ids.is_valid and not ids.trace_flags & 1:
             extraction = context.get(EXTRACTION_KEY)
             came = extraction.context if isinstance(extraction, Extraction) else None

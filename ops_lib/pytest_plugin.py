@@ -1,0 +1,20 @@
+"""The pytest plugin `ops_lib`: the fixture `ops_spans`. Loaded by every pytest run, so it imports next to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .testing import SpanCapture
+
+
+@pytest.fixture
+def ops_spans() -> Iterator[SpanCapture]:
+    """The finished spans of this test, with ids and times that are the same in every run: see testing.SpanCapture."""
+    from .testing import capture_spans
+
+    with capture_spans() as captured:
+        yield captured
