@@ -1,0 +1,36 @@
+"""Names of formats, as people write them."""
+
+import pytest
+
+from ops_lib.propagation import FORMATS, Format, UnknownFormatError, parse_formats
+
+
+@pytest.mark.parametrize(
+    ("names", "want"),
+    [
+        ("b3,tracecontext", (Format.B3, Format.TRACECONTEXT)),
+        (" B3 , TraceContext ", (Format.B3, Format.TRACECONTEXT)),
+        ("composite", FORMATS),
+        ("jaeger,composite", (Format.JAEGER, Format.TRACECONTEXT, Format.B3, Format.B3MULTI)),
+        (["b3multi", "b3multi"], (Format.B3MULTI,)),
+        ([Format.JAEGER], (Format.JAEGER,)),
+        (["COMPOSITE"], FORMATS),
+        ("", ()),
+        ([], ()),
+        ("b3,,", (Format.B3,)),
+    ],
+)
+def test_parse(names: str | list[str], want: tuple[Format, ...]) -> None:
+    assert parse_formats(names) == want
+
+
+@pytest.mark.parametrize("names", ["zipkin", "b3,zipkin", ["zipkin"], [""], ["b3,jaeger"]])
+def test_an_unknown_name_is_an_error_that_lists_the_right_ones(names: str | list[str]) -> None:
+    with pytest.raises(UnknownFormatError, match=r"tracecontext, b3, b3multi, jaeger, composite") as error:
+        parse_formats(names)
+    assert isinstance(error.value, ValueError)
+
+
+def test_the_message_names_the_wrong_one() -> None:
+    with pytest.raises(UnknownFormatError, match="'zipkin'"):
+        parse_formats("b3,zipkin")

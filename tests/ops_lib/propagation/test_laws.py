@@ -1,0 +1,257 @@
+"""Laws: what holds for every input, checked on generated ones."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ops_lib.propagation import (
+    FORMATS,
+    NOTHING,
+    Extraction,
+    Format,
+    Loss,
+    Propagator,
+    Sampling,
+    TraceContext,
+    fields,
+    inject_into,
+)
+
+LAW = settings(max_examples=150, deadline=None, derandomize=True)
+LONG_LAW = settings(LAW, max_examples=600)
+
+HEX = "0123456789abcdef"
+
+
+def ids(length: int) -> st.SearchStrategy[str]:
+    return st.text(HEX, min_size=length, max_size=length).filter(lambda text: text.strip("0"))
+
+
+KEYS = st.from_regex(r"[a-z0-9][a-z0-9_\-*/]{0,20}", fullmatch=True).filter(lambda key: key != "ops")
+VALUES = st.from_regex(r"[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,20}[\x21-\x2b\x2d-\x3c\x3e-\x7e]", fullmatch=True)
+MEMBERS = st.lists(st.builds("{}={}".format, KEYS, VALUES), max_size=8).map(",".join)
+
+
+@st.composite
+def contexts(draw: st.DrawFn) -> TraceContext:
+    short = draw(st.booleans())
+    return TraceContext(
+        trace_id="0" * 16 + draw(ids(16)) if short else draw(ids(32)),
+        span_id=draw(ids(16)),
+        sampling=draw(st.sampled_from(list(Sampling))),
+        short=short,
+        random=draw(st.booleans()),
+        parent_id=draw(st.none() | ids(16)),
+        tracestate=draw(MEMBERS),
+    )
+
+
+# What each format cannot say, whatever the settings. All else has to come back.
+LOSSES: dict[Format, set[Loss]] = {
+    Format.TRACECONTEXT: {Loss.PARENT},
+    Format.B3: {Loss.TRACESTATE, Loss.RANDOM},
+    Format.B3MULTI: {Loss.TRACESTATE, Loss.RANDOM},
+    Format.JAEGER: {Loss.TRACESTATE, Loss.RANDOM, Loss.PARENT, Loss.DEFER},
+}
+WITHOUT = {
+    Loss.PARENT: {"parent_id": None},
+    Loss.TRACESTATE: {"tracestate": ""},
+    Loss.RANDOM: {"random": False},
+}
+
+
+def expected(context: TraceContext, format: Format) -> TraceContext:
+    """What is left of `context` after one hop in `format`, by the table."""
+    for loss in LOSSES[format]:
+        context = context._replace(**WITHOUT.get(loss, {}))
+    if format is Format.JAEGER and context.sampling is Sampling.DEFER:
+        context = context._replace(sampling=Sampling.DENY)
+    if format is Format.B3 and context.sampling is Sampling.DEFER:
+        context = context._replace(parent_id=None)  # the parent comes after the decision, and there is none
+    return context
+
+
+def hop(context: TraceContext, *formats: Format, **settings: Any) -> Extraction:
+    """Injects `context` and extracts what went out."""
+    injection = Propagator(inject=formats, **settings).inject(NOTHING, context=context)
+    return Propagator(**settings).extract(fields(injection.headers))
+
+
+@LAW
+@given(context=contexts(), first=st.sampled_from(FORMATS), second=st.sampled_from(FORMATS))
+def test_round_trip_over_all_pairs_of_formats(context: TraceContext, first: Format, second: Format) -> None:
+    """Any format into any other and back: only what the table says is lost."""
+    once = hop(context, first)
+    assert once.context == expected(context, first)
+    assert once.winner is first
+    assert once.malformed == ()
+    assert once.context is not None
+    twice = hop(once.context, second)
+    assert twice.context == expected(once.context, second)
+    back = hop(twice.context, first) if twice.context else NOTHING
+    assert back.context == expected(expected(expected(context, first), second), first)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "sampling", "short"),
+    list(itertools.product(FORMATS, FORMATS, Sampling, [False, True])),
+)
+def test_every_pair_state_and_width(first: Format, second: Format, sampling: Sampling, short: bool) -> None:
+    """The same, with no pair, state or width left to chance."""
+    trace_id = "0" * 16 + "a3ce929d0e0e4736" if short else "4bf92f3577b34da6a3ce929d0e0e4736"
+    context = TraceContext(trace_id, "00f067aa0ba902b7", sampling, short, parent_id="05e3ac9a4f6e3b90")
+    once = hop(context, first)
+    assert once.context is not None
+    twice = hop(once.context, second)
+    assert twice.context == expected(expected(context, first), second)
+
+
+@LAW
+@given(context=contexts(), format=st.sampled_from(FORMATS))
+def test_every_loss_is_counted(context: TraceContext, format: Format) -> None:
+    """What does not come back has been named, and nothing else has."""
+    losses = {what for _, what in Propagator(inject=(format,)).inject(NOTHING, context=context).losses}
+    back = hop(context, format).context
+    assert back is not None
+    lost = set()
+    if back.parent_id != context.parent_id:
+        lost.add(Loss.PARENT)
+    if back.tracestate != context.tracestate:
+        lost.add(Loss.TRACESTATE)
+    if back.random != context.random:
+        lost.add(Loss.RANDOM)
+    if back.sampling != context.sampling:
+        lost.add(Loss.DEFER)
+    if format is Format.TRACECONTEXT and context.sampling is Sampling.DEFER:
+        lost.add(Loss.DEFER)  # kept for the way back, but this receiver was told "deny"
+    assert losses == lost
+
+
+@LAW
+@given(context=contexts(), on_defer=st.sampled_from([Sampling.DENY, Sampling.ACCEPT]))
+def test_without_the_stash_a_context_still_arrives(context: TraceContext, on_defer: Sampling) -> None:
+    injection = Propagator(lossless=False, on_defer=on_defer).inject(NOTHING, context=context)
+    back = Propagator().extract(fields(injection.headers)).context
+    assert back is not None
+    sampled = on_defer is Sampling.ACCEPT if context.sampling is Sampling.DEFER else context.sampling.is_sampled
+    assert back == context._replace(sampling=Sampling.ACCEPT if sampled else Sampling.DENY, short=False, parent_id=None)
+    assert not any("ops=" in value.split(",")[0] for name, value in injection.headers if name == "tracestate")
+
+
+@LAW
+@given(context=contexts(), formats=st.lists(st.sampled_from(FORMATS), min_size=1, max_size=4, unique=True))
+def test_one_coherent_story_leaves(context: TraceContext, formats: list[Format]) -> None:
+    """Every format that went out, read alone, tells the same trace, span and (but for DEFER) decision."""
+    injection = Propagator(inject=formats).inject(NOTHING, context=context)
+    names = [name.lower() for name, _ in injection.headers]
+    assert len(names) == len(set(names))
+    whole = Propagator().extract(fields(injection.headers))
+    assert whole.conflicts == ()
+    assert whole.malformed == ()
+    for format in formats:
+        alone = Propagator(extract=(format,)).extract(fields(injection.headers)).context
+        assert alone is not None
+        assert (alone.trace_id, alone.span_id) == (context.trace_id, context.span_id)
+        assert alone.sampling.is_sampled == context.sampling.is_sampled
+
+
+@LAW
+@given(decision=st.sampled_from([Sampling.DENY, Sampling.ACCEPT, Sampling.DEBUG]), to=st.sampled_from(FORMATS))
+def test_a_bare_decision_stays_one(decision: Sampling, to: Format) -> None:
+    """B3 into anything and back into B3; only Jaeger cannot mark that the ids were made up."""
+    bare = Extraction(decision=decision)
+    injection = Propagator(inject=(to,)).inject(bare)
+    back = Propagator(inject=(Format.B3,)).extract(fields(injection.headers))
+    headers = Propagator(inject=(Format.B3,)).inject(back).headers
+    if to is Format.JAEGER:
+        assert back.context is not None
+        assert back.context.sampling is decision
+    else:
+        assert headers == (("b3", {1: "0", 2: "1", 3: "d"}[decision]),)
+
+
+TRACE_NAMES = [
+    "traceparent", "tracestate", "b3", "X-B3-TraceId", "X-B3-SpanId", "X-B3-ParentSpanId", "X-B3-Sampled", "X-B3-Flags",
+    "uber-trace-id", "jaeger-debug-id", "jaeger-baggage", "baggage", "uberctx-a", "uberctx-", "x-mirascope-session-id",
+]  # fmt: skip
+PIECES = st.sampled_from(
+    [
+        "00",
+        "ff",
+        "-",
+        ":",
+        ",",
+        "=",
+        ";",
+        "0" * 16,
+        "0" * 32,
+        "a" * 16,
+        "a" * 32,
+        "1",
+        "d",
+        "%3A",
+        " ",
+        "ops",
+        "s:d",
+        "\t",
+    ]
+)
+NOISE = st.binary(max_size=80) | st.lists(PIECES, max_size=12).map(lambda parts: "".join(parts).encode())
+NOISY_HEADERS = st.lists(st.tuples(st.sampled_from([name.encode() for name in TRACE_NAMES]), NOISE), max_size=8)
+
+
+@LONG_LAW
+@given(headers=NOISY_HEADERS, formats=st.lists(st.sampled_from(FORMATS), max_size=4, unique=True), flag=st.booleans())
+def test_extract_never_raises_and_injected_always_parses(
+    headers: list[tuple[bytes, bytes]], formats: list[Format], flag: bool
+) -> None:
+    """Any bytes in: what goes out is sendable, well-formed, and says the same when read again."""
+    propagator = Propagator(inject=formats, session_bridge=flag, lossless=not flag)
+    extraction = propagator.extract(fields(headers))
+    injection = propagator.inject(extraction)
+    for name, value in injection.headers:
+        assert name.isascii()
+        assert value.isascii()
+        assert not set(value) & {"\r", "\n", "\x00"}
+        assert value == value.strip(" \t")
+    again = propagator.extract(fields(injection.headers))
+    assert again.malformed == ()
+    assert again.session == extraction.session
+    assert again.session_malformed is None
+    assert again.baggage_malformed is None
+    if formats and extraction.context is not None:
+        assert again.context is not None or again.decision is not None
+    if formats:
+        assert (again.baggage is None) == (extraction.baggage is None or not extraction.baggage.members) or flag
+
+
+@LAW
+@given(context=contexts(), data=st.data())
+def test_damage_to_a_header_never_makes_another_trace(context: TraceContext, data: st.DataObject) -> None:
+    """A header with one character changed is refused, or read as an id that it really holds."""
+    format = data.draw(st.sampled_from(FORMATS))
+    headers = list(Propagator(inject=(format,)).inject(NOTHING, context=context._replace(tracestate="")).headers)
+    index = data.draw(st.integers(0, len(headers) - 1))
+    name, value = headers[index]
+    at = data.draw(st.integers(0, len(value) - 1))
+    headers[index] = (name, value[:at] + data.draw(st.characters(max_codepoint=255)) + value[at + 1 :])
+    found = Propagator().extract(fields(headers)).context
+    if found is not None:
+        text = "".join(value for _, value in headers).lower()
+        assert found.trace_id in text or found.trace_id[16:] in text or found.trace_id.lstrip("0") in text
+
+
+@LAW
+@given(context=contexts(), to=st.sampled_from(FORMATS), session=st.from_regex(r"[\x21-\x7e]{1,256}", fullmatch=True))
+def test_a_session_crosses_every_format(context: TraceContext, to: Format, session: str) -> None:
+    injection = Propagator(inject=(to,)).inject(Extraction(context=context, session=session))
+    carrier: dict[str, str] = {"TRACEPARENT": "stale", "x-b3-traceid": "stale"}
+    inject_into(carrier, injection.headers, owns=Propagator().owns)
+    back = Propagator().extract(fields(carrier))
+    assert back.session == session
+    assert back.malformed == ()

@@ -1,0 +1,39 @@
+"""Session ids."""
+
+import pytest
+
+from ops_lib.propagation import InvalidSessionError, check_session_id
+from ops_lib.propagation.session import extract, is_session_id
+
+
+@pytest.mark.parametrize("value", ["a", "!" * 256, "~", "550e8400-e29b-41d4-a716-446655440000", "a,b;c=d/%20"])
+def test_good(value: str) -> None:
+    assert check_session_id(value) is value
+    assert is_session_id(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("", "empty"),
+        ("a" * 257, "257"),
+        ("a b", r"' ' at position 1"),
+        ("a\r\nb", r"'\\r' at position 1"),
+        ("café", "'é' at position 3"),
+        ("\x7f", r"'\\x7f'"),
+        ("a\n", r"'\\n' at position 1"),
+    ],
+)
+def test_bad_names_the_limit_and_the_problem(value: str, problem: str) -> None:
+    assert not is_session_id(value)
+    with pytest.raises(InvalidSessionError, match=problem) as error:
+        check_session_id(value)
+    assert "1 to 256 visible ASCII" in str(error.value)
+    assert isinstance(error.value, ValueError)
+
+
+def test_names_count_in_their_order() -> None:
+    found = {"b": ["2"], "a": ["1"]}
+    assert extract(found, ("a", "b")) == ("1", None)
+    assert extract(found, ("b", "a")) == ("2", None)
+    assert extract(found, ("c",)) == (None, None)
