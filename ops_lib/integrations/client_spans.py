@@ -2,7 +2,7 @@
 
 Knows how an instrumentor is loaded, switched on and off, and which conventions it is to follow; writes no header. The
 official packages put theirs in by the global propagator; ours are written below them, and replace those
-(docs/decisions/008).
+(docs/decisions/003).
 """
 
 from __future__ import annotations

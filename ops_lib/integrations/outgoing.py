@@ -1,7 +1,7 @@
 """What an outgoing request carries, and how a client library is made to carry it.
 
 Shared by httpx, requests, aiohttp and urllib3, which know their library's one method through which every single request
-passes, below redirects and below the official OpenTelemetry instrumentation (docs/decisions/008). This knows headers
+passes, below redirects and below the official OpenTelemetry instrumentation (docs/decisions/003). This knows headers
 and hosts, and no client library. A patch keeps its state on the patched method itself: there is no registry.
 """
 
