@@ -280,7 +280,9 @@ class ClientConnection(asyncio.Protocol):
         self._exchange = None
         if exchange is not None:
             self._listener.record(self, exchange.request, exchange, None)
-        if self._state != _BUSY or not keep_alive or (self._saw_eof and not self._pending):
+        # Draining or half-closed: what was read already is still served, and nothing more.
+        is_last = (self._listener.is_draining or self._saw_eof) and not self._pending
+        if self._state != _BUSY or not keep_alive or is_last:
             self._end()
             return
         self._state = _HEAD
@@ -310,7 +312,13 @@ class ClientConnection(asyncio.Protocol):
             return
         keep_alive = self._state == _BUSY and exchange.request.keep_alive and self.is_keeping()
         self.transport.write(
-            problem_response(refusal.fault, refusal.detail, head_only=exchange.method == b"HEAD", close=not keep_alive)
+            problem_response(
+                refusal.fault,
+                refusal.detail,
+                date=self.date,
+                head_only=exchange.method == b"HEAD",
+                close=not keep_alive,
+            )
         )
         if keep_alive:
             self.exchange_over(keep_alive=exchange.request.minor == 1)
@@ -388,7 +396,7 @@ class ClientConnection(asyncio.Protocol):
     def _answer_and_end(self, refusal: Refusal) -> None:
         request = self._request
         head_only = request is not None and request.method == b"HEAD"
-        self.transport.write(problem_response(refusal.fault, refusal.detail, head_only=head_only))
+        self.transport.write(problem_response(refusal.fault, refusal.detail, date=self.date, head_only=head_only))
         self._end()
 
     def _cut(self, exchange: Exchange) -> None:

@@ -14,8 +14,11 @@ TYPE_PREFIX = "urn:ops-sidecar:problem:"
 _NOT_SF_STRING = re.compile(r"[^\x20-\x7e]")
 
 
-def problem_response(fault: Fault, detail: str, *, head_only: bool = False, close: bool = True) -> bytes:
-    """The whole response as bytes. With `head_only` (the request was HEAD) the body is left out, its length is not."""
+def problem_response(fault: Fault, detail: str, *, date: bytes, head_only: bool = False, close: bool = True) -> bytes:
+    """The whole response as bytes. `date` is the time as a Date field has it (RFC 9110, 6.6.1).
+
+    With `head_only` (the request was HEAD) the body is left out, its length is not.
+    """
     body = json.dumps(
         {
             "type": TYPE_PREFIX + fault.label,
@@ -31,6 +34,7 @@ def problem_response(fault: Fault, detail: str, *, head_only: bool = False, clos
         "Content-Type: application/problem+json",
         f"Content-Length: {len(body)}",
         f'Proxy-Status: {PROXY_NAME}; error={fault.proxy_error}; details="{quoted}"',
+        f"Date: {date.decode('ascii')}",
         "Cache-Control: no-store",
     ]
     if fault.retry_after_s:

@@ -1,0 +1,185 @@
+"""Names, IPv6 and Unix sockets (RFC 3986 3.2.2, RFC 9110 7.2), and https upstreams with verification on (RFC 9110
+4.3.4)."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+from harness.peers import Upstream
+from harness.sidecar import LISTEN, Sidecar
+from harness.wire import check_problem
+
+GET = b"GET / HTTP/1.1\r\nHost: billing.internal\r\n\r\n"
+
+
+def exchange(sidecar: Sidecar, upstream: Upstream, listener: str = "inbound", request: bytes = GET) -> bytes:
+    """One exchange through `sidecar`; the Host that `upstream` saw."""
+    client = sidecar.client(listener)
+    client.send(request)
+    seen = upstream.answer(b"through")
+    assert client.response().body == b"through"
+    return seen.head.value("host") or b""
+
+
+def test_name(start: Callable[..., Sidecar], upstream: Upstream) -> None:
+    """A DNS name is looked up."""
+    assert exchange(start({"inbound": {"app": f"http://localhost:{upstream.port}"}}), upstream) == b"billing.internal"
+
+
+def test_name_by_host_routing(start: Callable[..., Sidecar], upstream: Upstream) -> None:
+    """Also one that only the request names."""
+    sidecar = start({"inbound": {"listen": "off"}, "outbound": {"listen": LISTEN}})
+    authority = b"localhost:%d" % upstream.port
+    assert exchange(sidecar, upstream, "outbound", b"GET / HTTP/1.1\r\nHost: " + authority + b"\r\n\r\n") == authority
+
+
+def test_ipv6(start: Callable[..., Sidecar]) -> None:
+    """Listening on [::1], an app on [::1], a Host with an IPv6 literal, a CONNECT to one."""
+    server = Upstream("::1")
+    sidecar = start({"inbound": {"listen": "[::1]:0", "app": server.url}, "outbound": {"listen": LISTEN}})
+    assert exchange(sidecar, server) == b"billing.internal"
+    for request in (
+        b"GET / HTTP/1.1\r\nHost: " + server.authority + b"\r\n\r\n",
+        b"GET http://" + server.authority + b"/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    ):
+        assert exchange(sidecar, server, "outbound", request) == server.authority
+    client = sidecar.client("outbound")
+    client.send(b"CONNECT " + server.authority + b" HTTP/1.1\r\nHost: " + server.authority + b"\r\n\r\n")
+    far = server.accept()
+    assert client.response("CONNECT").status == 200
+    far.send(b"x")
+    assert client.exactly(1) == b"x"
+    server.close()
+
+
+def test_unix_socket_app(start: Callable[..., Sidecar], tmp_path: Path) -> None:
+    """The app behind a Unix socket; the client's Host stays."""
+    server = Upstream(unix_path=tmp_path / "app.sock")
+    assert exchange(start({"inbound": {"app": server.url}}), server) == b"billing.internal"
+    server.close()
+
+
+def test_unix_socket_gone(start: Callable[..., Sidecar], tmp_path: Path) -> None:
+    """No socket there: 502."""
+    client = start({"inbound": {"app": f"unix:{tmp_path / 'none.sock'}"}}).client()
+    assert client.ask(GET).status == 502
+
+
+# --- https
+
+
+@pytest.fixture(scope="module")
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def ca_file(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    ca.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+@pytest.fixture
+def serve_tls(ca: trustme.CA) -> Iterator[Callable[..., Upstream]]:
+    servers: list[Upstream] = []
+
+    def make(*names: str, by: trustme.CA | None = None) -> Upstream:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        (by or ca).issue_cert(*names).configure_cert(context)
+        context.set_alpn_protocols(["http/1.1", "h2"])
+        servers.append(Upstream(tls=context))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.close()
+
+
+def billing(server: Upstream, **tls: object) -> dict[str, object]:
+    """TLS origination on a listener of its own (way 3)."""
+    upstream = {"name": "billing", "match": ["billing.internal"], "target": server.url, "listen": LISTEN, "tls": tls}
+    return {"inbound": {"listen": "off"}, "outbound": {"listen": LISTEN}, "upstreams": [upstream]}
+
+
+@pytest.mark.parametrize("listener", ["billing", "outbound"])
+def test_https(start: Callable[..., Sidecar], serve_tls: Callable[..., Upstream], ca_file: str, listener: str) -> None:
+    """Plain HTTP in, TLS out, verified against the CA that is named; connections are reused; ALPN says http/1.1."""
+    server = serve_tls("127.0.0.1")
+    client = start(billing(server, ca_file=ca_file)).client(listener)
+    client.send(GET)
+    far = server.accept()
+    far.answer(b"first")
+    assert client.response().body == b"first"
+    assert far.sock.selected_alpn_protocol() in (None, "http/1.1")  # type: ignore[attr-defined]
+    client.send(b"POST / HTTP/1.1\r\nHost: billing.internal\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000)
+    assert len(far.answer(b"y" * 300_000).body) == 100_000
+    assert client.response().body == b"y" * 300_000
+
+
+def test_https_server_name(start: Callable[..., Sidecar], serve_tls: Callable[..., Upstream], ca_file: str) -> None:
+    """`tls.server_name` is what is asked for and verified."""
+    server = serve_tls("billing.example")
+    assert (
+        exchange(start(billing(server, ca_file=ca_file, server_name="billing.example")), server, "billing")
+        == b"billing.internal"
+    )
+
+
+@pytest.mark.parametrize("case", ["wrong-ca", "system-ca", "wrong-name"])
+def test_https_not_to_be_trusted(
+    start: Callable[..., Sidecar], serve_tls: Callable[..., Upstream], ca_file: str, case: str
+) -> None:
+    """A certificate of another CA, or of another name: 502 with tls_certificate_error, and no byte of the request
+    leaves."""
+    server = serve_tls(
+        "elsewhere.example" if case == "wrong-name" else "127.0.0.1", by=trustme.CA() if case == "wrong-ca" else None
+    )
+    client = start(billing(server, **({} if case == "system-ca" else {"ca_file": ca_file}))).client("billing")
+    client.send(GET)
+    try:
+        far = server.accept()
+    except OSError:
+        pass  # the handshake failed on both sides
+    else:
+        assert far.to_end() == b""
+    check_problem(client.response(), 502, b"tls_certificate_error")
+
+
+def test_https_verification_off(start: Callable[..., Sidecar], serve_tls: Callable[..., Upstream]) -> None:
+    """`verify: false` is possible, and must be asked for."""
+    server = serve_tls("elsewhere.example", by=trustme.CA())
+    assert exchange(start(billing(server, verify=False)), server, "billing") == b"billing.internal"
+
+
+def test_https_to_a_plain_server(start: Callable[..., Sidecar], upstream: Upstream, ca_file: str) -> None:
+    """A server that speaks no TLS: 502 with tls_protocol_error."""
+    settings = billing(upstream, ca_file=ca_file)
+    settings["upstreams"][0]["target"] = upstream.url.replace("http:", "https:")  # type: ignore[index]
+    client = start(settings).client("billing")
+    client.send(GET)
+    far = upstream.accept()
+    far.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    far.close()
+    check_problem(client.response(), 502, b"tls_protocol_error")
+
+
+def test_https_cut_without_close_notify(
+    start: Callable[..., Sidecar], serve_tls: Callable[..., Upstream], ca_file: str
+) -> None:
+    """RFC 9112 9.8: a TLS connection that ends without close_notify in a body until close is truncation: no last
+    chunk."""
+    server = serve_tls("127.0.0.1")
+    client = start(billing(server, ca_file=ca_file)).client("billing")
+    client.send(GET)
+    far = server.accept()
+    far.request()
+    far.send(b"HTTP/1.1 200 OK\r\n\r\npart")
+    client.stream.response_head()
+    client.until(b"part\r\n")
+    far.sock.close()  # no unwrap: a FIN without close_notify
+    assert client.to_end() == b""

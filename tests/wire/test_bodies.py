@@ -1,0 +1,248 @@
+"""Bodies by length, by chunks and until close, both ways, streamed; messages without a body (RFC 9112 6, 7; RFC 9110
+6.4.1, 9.3.2, 15.3.5, 15.4.5)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from harness.messages import Message
+from harness.wire import Wire
+
+CHUNKED_POST = (
+    b"POST /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
+    b'5\r\nhello\r\n6;a=b;c="d"\r\n world\r\n0\r\nX-Sum: 11\r\n\r\n'
+)
+CHUNKED_ANSWER = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n5;x="y"\r\nhello\r\n6\r\n world\r\n0\r\nX-Sum: 11\r\n\r\n'
+
+
+@pytest.mark.parametrize("piece", [0, 1, 7])
+def test_request_by_length(wire: Wire, piece: int) -> None:
+    """RFC 9112 6.2."""
+    seen = wire.passes(b"PUT /l HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello world", piece=piece)
+    assert (seen.framing, seen.body) == ("length", b"hello world")
+
+
+@pytest.mark.parametrize("method", [b"GET", b"DELETE", b"OPTIONS", b"PATCH", b"M-SEARCH", b"PURGE"])
+def test_any_method_may_carry_a_body(wire: Wire, method: bytes) -> None:
+    """RFC 9110 9.1, 9.3.1: the method does not decide whether there is a body."""
+    seen = wire.passes(method + b" / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+    assert (seen.method, seen.body) == (method, b"hi")
+
+
+def test_length_zero_stays(wire: Wire) -> None:
+    """RFC 9110 8.6: a POST with `Content-Length: 0` says so to the app too."""
+    assert wire.passes(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").framing == "length"
+
+
+@pytest.mark.parametrize("piece", [0, 1])
+def test_request_by_chunks(wire: Wire, piece: int) -> None:
+    """RFC 9112 7.1: same bytes and trailers in framing of our own; chunk extensions end here (7.1.1)."""
+    seen = wire.passes(CHUNKED_POST, piece=piece)
+    assert (seen.framing, seen.body, seen.trailers) == ("chunked", b"hello world", [(b"X-Sum", b"11")])
+
+
+@pytest.mark.slow
+def test_request_split_at_every_offset(wire: Wire) -> None:
+    """Where TCP cuts a request says nothing about what it means."""
+    client = wire.client()
+    app = None
+    for at in range(1, len(CHUNKED_POST)):
+        client.send(CHUNKED_POST, at=at)
+        app = app or wire.accept()
+        seen = app.answer()
+        assert (seen.target, seen.body, seen.trailers) == (b"/c", b"hello world", [(b"X-Sum", b"11")]), at
+        assert client.response().body == b"ok"
+
+
+@pytest.mark.slow
+def test_response_split_at_every_offset(wire: Wire) -> None:
+    """Where TCP cuts a response says nothing about what it means."""
+    client = wire.client()
+    app = None
+    for at in range(1, len(CHUNKED_ANSWER)):
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: TE\r\n\r\n")
+        if app is None:
+            app = wire.accept()
+            app._settle = wire.sidecar.settle
+        app.request()
+        app.send(CHUNKED_ANSWER, at=at)
+        answer = client.response()
+        assert (answer.body, answer.trailers) == (b"hello world", [(b"X-Sum", b"11")]), at
+
+
+@pytest.mark.parametrize("piece", [0, 1])
+@pytest.mark.parametrize(
+    ("method", "raw", "framing", "body"),
+    [
+        ("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "length", b"hello"),
+        ("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "length", b""),
+        ("GET", b"HTTP/1.1 404 \r\nContent-Length: 2\r\n\r\nno", "length", b"no"),
+        ("GET", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "chunked", b""),
+        ("GET", CHUNKED_ANSWER, "chunked", b"hello world"),
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "none", b""),
+        ("HEAD", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "none", b""),
+        ("GET", b"HTTP/1.1 204 No Content\r\n\r\n", "none", b""),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n", "none", b""),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", "none", b""),
+        ("GET", b"HTTP/1.1 999 Odd\r\nContent-Length: 1\r\n\r\nx", "length", b"x"),
+    ],
+)  # fmt: skip
+def test_response(wire: Wire, method: str, raw: bytes, framing: str, body: bytes, piece: int) -> None:
+    """RFC 9112 6.3: what a response carries is known from its method, status and framing, in this order."""
+    if raw.startswith(b"HTTP/1.1 999"):
+        pytest.skip("999 is outside RFC 9110 15: either answer is right")
+    answer = wire.answers(raw, method=method, piece=piece)
+    assert (answer.framing, answer.body) == (framing, body)
+    assert answer.head.start[0] == raw[9:12]
+
+
+def test_head_keeps_content_length(wire: Wire) -> None:
+    """RFC 9110 9.3.2: the length that a GET would have is told, and the connection goes on."""
+    client = wire.client()
+    client.send(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
+    app = wire.accept()
+    app.request()
+    app.send(b"HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n")
+    assert client.response("HEAD").head.value("content-length") == b"12345"
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    app.answer(b"next")
+    assert client.response().body == b"next"
+
+
+def test_until_close_is_reframed(wire: Wire) -> None:
+    """RFC 9112 6.3 rule 8: a response that ends at close goes out in chunks, and the client's connection lives on."""
+    client = wire.client()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    with wire.accept() as app:
+        app.request()
+        app.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nuntil ")
+        app.send(b"close")
+    answer = client.response()
+    assert (answer.framing, answer.body) == ("chunked", b"until close")
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    wire.upstream.answer(b"next")
+    assert client.response().body == b"next"
+
+
+def test_until_close_to_http10(wire: Wire) -> None:
+    """RFC 9112 7.1: to an HTTP/1.0 client it ends at close as well."""
+    answer = wire.answers(b"HTTP/1.1 200 OK\r\n\r\nall of it", version=b"1.0", close=True)
+    assert (answer.framing, answer.body) == ("close", b"all of it")
+
+
+@pytest.mark.parametrize("keep", [b"", b"Connection: keep-alive\r\n"])
+def test_http10_app(wire: Wire, keep: bytes) -> None:
+    """RFC 9112 2.3, 9.3: an HTTP/1.0 answer goes out as HTTP/1.1; its connection is kept only where it says keep-
+    alive."""
+    client = wire.client()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    app = wire.accept()
+    app.request()
+    app.send(b"HTTP/1.0 200 OK\r\n" + keep + b"Content-Length: 3\r\n\r\nold")
+    assert client.response().body == b"old"
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    if not keep:
+        assert app.is_ended()
+        wire.upstream.answer(b"new")
+    else:
+        wire.settle()
+        (app if not wire.upstream.has_caller() else wire.accept()).answer(b"new")
+    assert client.response().body == b"new"
+
+
+def test_204_loses_its_framing(wire: Wire) -> None:
+    """RFC 9110 8.6: a 204 carries neither Content-Length nor Transfer-Encoding."""
+    answer = wire.answers(b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n")
+    assert (answer.status, answer.framing) == (204, "none")
+
+
+def test_request_is_streamed(wire: Wire) -> None:
+    """Bytes of a body reach the app before the client has sent the rest: nothing is gathered."""
+    client = wire.client()
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nfirst")
+    app = wire.accept()
+    app.stream.request_head()
+    assert app.exactly(5) == b"first"
+    client.send(b"secon")
+    assert app.exactly(5) == b"secon"
+    app.reply()
+    assert client.response().status == 200
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 10", b"Transfer-Encoding: chunked", b"X-None: 1"])
+def test_response_is_streamed(wire: Wire, framing: bytes) -> None:
+    """Bytes of a response reach the client before the app has sent the rest (server-sent events)."""
+    client = wire.client()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    app = wire.accept()
+    app.request()
+    wrap: Callable[[bytes], bytes] = (
+        (lambda data: b"%x\r\n%s\r\n" % (len(data), data)) if b"chunked" in framing else (lambda data: data)
+    )
+    app.send(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n")
+    head = client.stream.response_head()
+    app.send(wrap(b"first"))
+    assert client.until(b"first") in (b"", b"5\r\n")
+    app.send(wrap(b"secon"))
+    assert client.until(b"secon").endswith((b"", b"5\r\n"))
+    app.send(b"0\r\n\r\n" if b"chunked" in framing else b"")
+    app.finish()
+    if head.value("transfer-encoding"):
+        assert client.until(b"0\r\n\r\n") == b"\r\n"
+
+
+def test_request_trailers_pass(wire: Wire) -> None:
+    """RFC 9110 6.5: trailer fields pass as trailer fields, never merged into the head; framing and routing fields
+    never (6.5.1)."""
+    raw = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-A: 1\r\nHost: evil\r\nContent-Length: 9\r\nAuthorization: x\r\nTransfer-Encoding: chunked\r\nConnection: x\r\nX-B: 2\r\n\r\n"
+    client = wire.client()
+    client.send(raw)
+    wire.settle()
+    if not wire.upstream.has_caller():
+        assert client.response().status == 400
+        return
+    app = wire.accept()
+    seen = app.answer()
+    assert {name.lower() for name, _ in seen.trailers} <= {b"x-a", b"x-b"}
+    assert not set(seen.head.names()) & {"x-a", "x-b", "content-length", "authorization"}
+    assert client.response().status == 200
+
+
+def test_response_trailers_pass(wire: Wire) -> None:
+    """RFC 9110 6.5, RFC 9112 7.1.2."""
+    client = wire.client()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: TE\r\n\r\n")
+    app = wire.accept()
+    app.request()
+    app.send(CHUNKED_ANSWER)
+    answer = client.response()
+    assert answer.trailers == [(b"X-Sum", b"11")]
+    assert "x-sum" not in answer.head.names()
+    assert not client.stream.buffer
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_eight_megabytes_both_ways(wire: Wire, chunked: bool) -> None:
+    """Big bodies arrive whole, in order, with an app that echoes while it still reads."""
+    size, block = 8 * 1024 * 1024, bytes(range(256)) * 256
+    client = wire.client()
+    framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % size
+    head = b"POST / HTTP/1.1\r\nHost: a\r\n" + framing + b"\r\n\r\n"
+    piece = b"%x\r\n%s\r\n" % (len(block), block) if chunked else block
+    raw = head + piece * (size // len(block)) + (b"0\r\n\r\n" if chunked else b"")
+
+    sender = threading.Thread(target=client.send, args=(raw,))
+    sender.start()
+    app = wire.accept()
+    seen: Message = app.request()
+    sender.join(10)
+    assert seen.body == block * (size // len(block))
+    answering = threading.Thread(
+        target=app.send, args=(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n" + raw[len(head) :],)
+    )
+    answering.start()
+    answer = client.response()
+    answering.join(10)
+    assert answer.body == seen.body

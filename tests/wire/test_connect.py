@@ -1,0 +1,150 @@
+"""CONNECT tunnels (RFC 9110 9.3.6): bytes pass untouched, each way ends on its own, and a refused one never leaves
+bytes to be read as a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from harness.peers import Client, Upstream, UpstreamConnection
+from harness.sidecar import LISTEN, Sidecar
+from harness.wire import Wire
+
+
+@pytest.fixture
+def sidecar(start: Callable[..., Sidecar]) -> Sidecar:
+    return start({"inbound": {"listen": "off"}, "outbound": {"listen": LISTEN, "connect": True}})
+
+
+def connect(target: bytes, early: bytes = b"") -> bytes:
+    return b"CONNECT " + target + b" HTTP/1.1\r\nHost: " + target + b"\r\n\r\n" + early
+
+
+@pytest.fixture
+def tunnel(sidecar: Sidecar, upstream: Upstream) -> Iterator[tuple[Client, UpstreamConnection]]:
+    """Both ends of an open tunnel."""
+    client = sidecar.client("outbound")
+    client.send(connect(upstream.authority))
+    far = upstream.accept()
+    answer = client.response("CONNECT")
+    assert answer.status == 200
+    assert not set(answer.head.names()) & {"content-length", "transfer-encoding"}
+    yield client, far
+
+
+def test_bytes_pass_untouched(tunnel: tuple[Client, UpstreamConnection]) -> None:
+    """Whatever they are, both ways, the upstream speaking first too."""
+    client, far = tunnel
+    far.send(b"\x00\xff220 hello\r\n\r\n")
+    assert client.exactly(15) == b"\x00\xff220 hello\r\n\r\n"[:15]
+    data = b"GET / HTTP/1.1\r\n\r\n\x16\x03\x01" + bytes(range(256))
+    client.send(data, piece=50)
+    assert far.exactly(len(data)) == data
+    assert far.received == data
+
+
+@pytest.mark.parametrize("piece", [0, 1], ids=["whole", "bytewise"])
+def test_early_data(sidecar: Sidecar, upstream: Upstream, piece: int) -> None:
+    """What the client sends before the 200 belongs to the tunnel: it arrives there, once, and is never read as a
+    request."""
+    client = sidecar.client("outbound")
+    early = b"GET /early HTTP/1.1\r\nHost: a\r\n\r\n"
+    client.send(connect(upstream.authority, early), piece=piece)
+    far = upstream.accept()
+    assert client.response("CONNECT").status == 200
+    assert far.exactly(len(early)) == early
+    far.send(b"back")
+    assert client.exactly(4) == b"back"
+
+
+def test_client_half_closes(tunnel: tuple[Client, UpstreamConnection]) -> None:
+    """The client's end of input reaches the upstream, whose answer still reaches the client."""
+    client, far = tunnel
+    client.send(b"question").finish()
+    assert far.to_end() == b"question"
+    far.send(b"answer")
+    far.close()
+    assert client.to_end() == b"answer"
+
+
+def test_upstream_half_closes(tunnel: tuple[Client, UpstreamConnection]) -> None:
+    """And the other way round."""
+    client, far = tunnel
+    far.send(b"greeting").finish()
+    assert client.to_end() == b"greeting"
+    client.send(b"still here")
+    client.close()
+    assert far.to_end() == b"still here"
+
+
+def test_reset_ends_both(tunnel: tuple[Client, UpstreamConnection]) -> None:
+    """A reset on one side does not leave the other waiting."""
+    client, far = tunnel
+    far.reset()
+    assert client.to_end() == b""
+
+
+def test_refused_inbound(wire: Wire, upstream: Upstream) -> None:
+    """An inbound listener is nobody's tunnel; what stood behind the CONNECT is not read as a request."""
+    client = wire.client()
+    client.send(connect(b"127.0.0.1:1", b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"))
+    assert client.response("CONNECT").status in (400, 403, 405, 501)
+    assert client.to_end() == b""
+    wire.settle()
+    assert not upstream.has_caller()
+
+
+def test_refused_where_off(start: Callable[..., Sidecar], upstream: Upstream) -> None:
+    """`connect: false` refuses it on the outbound listener too."""
+    sidecar = start({"inbound": {"listen": "off"}, "outbound": {"listen": LISTEN, "connect": False}})
+    client = sidecar.client("outbound")
+    client.send(connect(upstream.authority))
+    assert client.response("CONNECT").status in (403, 405)
+    sidecar.settle()
+    assert not upstream.has_caller()
+
+
+@pytest.mark.parametrize(
+    "target", [b"/", b"a", b"http://a:80/", b"a:", b"a:b", b":80", b"a:99999", b"u@a:80", b"a:80/x", b"*"]
+)
+def test_bad_target(sidecar: Sidecar, target: bytes) -> None:
+    """RFC 9112 3.2.3: authority-form, with a port, and nothing else."""
+    client = sidecar.client("outbound")
+    client.send(b"CONNECT " + target + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert client.response("CONNECT").status == 400
+    assert client.to_end() == b""
+
+
+def test_nobody_there(sidecar: Sidecar) -> None:
+    """Connection refused is 502 with its reason, and the bytes that were meant for the tunnel are gone."""
+    gone = Upstream()
+    gone.close()
+    client = sidecar.client("outbound")
+    client.send(connect(gone.authority, b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"))
+    answer = client.response("CONNECT")
+    assert answer.status == 502
+    assert b"error=connection_refused" in (answer.head.value("proxy-status") or b"")
+    assert client.to_end() == b""
+
+
+def test_connect_to_a_named_upstream(start: Callable[..., Sidecar], upstream: Upstream) -> None:
+    """A tunnel goes to the authority that it names, byte for byte: no settings of an upstream are applied within."""
+    sidecar = start({"inbound": {"listen": "off"}, "outbound": {"listen": LISTEN, "connect": True}})
+    client = sidecar.client("outbound")
+    client.send(connect(b"localhost:%d" % upstream.port))
+    far = upstream.accept()
+    assert client.response("CONNECT").status == 200
+    client.send(b"b3: 0\r\n")
+    assert far.exactly(7) == b"b3: 0\r\n"
+
+
+def test_after_a_request(sidecar: Sidecar, upstream: Upstream) -> None:
+    """A connection that has carried requests may become a tunnel."""
+    client = sidecar.client("outbound")
+    client.send(b"GET / HTTP/1.1\r\nHost: " + upstream.authority + b"\r\n\r\n" + connect(upstream.authority))
+    upstream.answer(b"first")
+    assert client.response().body == b"first"
+    far = upstream.accept()
+    assert client.response("CONNECT").status == 200
+    far.send(b"x")
+    assert client.exactly(1) == b"x"

@@ -1,0 +1,134 @@
+"""Via and loops (RFC 9110 7.6.3, RFC 9209), X-Forwarded-*, Max-Forwards (RFC 9110 7.6.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from harness.peers import Upstream
+from harness.sidecar import LISTEN, Sidecar
+from harness.wire import Wire
+
+GET = b"GET / HTTP/1.1\r\nHost: shop.example\r\n"
+
+
+def joined(values: list[bytes]) -> bytes:
+    return b", ".join(values)
+
+
+def test_via_is_appended(wire: Wire) -> None:
+    """RFC 9110 7.6.3: received protocol and our pseudonym, behind what was there; on the response too."""
+    seen = wire.passes(GET + b"Via: 1.0 fred, 1.1 p.example\r\n\r\n")
+    via = joined(seen.head.values("via"))
+    assert via.startswith(b"1.0 fred, 1.1 p.example, 1.1 ")
+
+
+def test_via_says_the_version_received(wire: Wire) -> None:
+    """RFC 9110 7.6.3: an HTTP/1.0 client is noted as 1.0."""
+    seen = wire.passes(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+    assert (seen.head.value("via") or b"").startswith(b"1.0 ")
+
+
+def test_loop_is_answered_508(wire: Wire) -> None:
+    """A request that has already passed here is a loop: 508 with Proxy-Status `proxy_loop_detected`, and the app is
+    not asked again."""
+    via = joined(wire.passes(GET + b"\r\n").head.values("via"))
+    client = wire.client()
+    answer = client.ask(GET + b"Via: 1.1 first, " + via + b", 1.1 last\r\n\r\n")
+    assert answer.status == 508
+    assert b"error=proxy_loop_detected" in (answer.head.value("proxy-status") or b"")
+    assert answer.head.value("content-type") == b"application/problem+json"
+    wire.settle()
+    assert not wire.upstream.has_caller()
+
+
+def test_two_sidecars_are_no_loop(start: Callable[..., Sidecar], upstream: Upstream) -> None:
+    """A request passes through many sidecars, each once: the caller's outbound, the callee's inbound. That is no
+    loop."""
+    callee = start({"inbound": {"app": upstream.url}})
+    url = f"http://127.0.0.1:{callee.addresses['inbound'].port}"
+    caller = start(
+        {
+            "inbound": {"listen": "off"},
+            "outbound": {"listen": LISTEN},
+            "upstreams": [{"name": "callee", "match": ["callee"], "target": url}],
+        }
+    )
+    client = caller.client("outbound")
+    client.send(b"GET / HTTP/1.1\r\nHost: callee\r\n\r\n")
+    seen = upstream.answer()
+    assert joined(seen.head.values("via")).count(b"1.1 ") == 2
+    assert client.response().status == 200
+
+
+def test_own_outbound_after_own_inbound_is_no_loop(start: Callable[..., Sidecar], upstream: Upstream) -> None:
+    """An app that copies Via from what it got into what it asks passes its own sidecar twice, once in and once out:
+    no loop either."""
+    app = Upstream()
+    try:
+        sidecar = start({"inbound": {"app": app.url}, "outbound": {"listen": LISTEN}})
+        client = sidecar.client()
+        client.send(GET + b"\r\n")
+        app_side = app.accept()
+        via = joined(app_side.request().head.values("via"))
+        out = sidecar.client("outbound")
+        out.send(b"GET / HTTP/1.1\r\nHost: " + upstream.authority + b"\r\nVia: " + via + b"\r\n\r\n")
+        upstream.answer()
+        assert out.response().status == 200
+        app_side.reply()
+        assert client.response().status == 200
+    finally:
+        app.close()
+
+
+def test_outbound_to_itself_ends(start: Callable[..., Sidecar]) -> None:
+    """The outbound listener asked for itself: 508, and not a connection for each turn until something breaks."""
+    sidecar = start({"inbound": {"listen": "off"}, "outbound": {"listen": LISTEN}})
+    client = sidecar.client("outbound")
+    authority = b"127.0.0.1:%d" % sidecar.addresses["outbound"].port
+    answer = client.ask(b"GET / HTTP/1.1\r\nHost: " + authority + b"\r\n\r\n")
+    assert answer.status == 508
+
+
+def test_x_forwarded(wire: Wire) -> None:
+    """X-Forwarded-For grows by the client's address, -Proto and -Host say how the client asked."""
+    head = wire.passes(GET + b"\r\n").head
+    assert head.value("x-forwarded-for") == b"127.0.0.1"
+    assert head.value("x-forwarded-proto") == b"http"
+    assert head.value("x-forwarded-host") == b"shop.example"
+    head = wire.passes(GET + b"X-Forwarded-For: 192.0.2.1, 2001:db8::1\r\nX-Forwarded-For: 198.51.100.1\r\n\r\n").head
+    assert joined(head.values("x-forwarded-for")) == b"192.0.2.1, 2001:db8::1, 198.51.100.1, 127.0.0.1"
+
+
+def test_both_may_be_off(wired: Callable[..., Wire]) -> None:
+    """`forwarding: {via: false, x_forwarded: false}`: the request passes with nothing of ours."""
+    seen = wired({"forwarding": {"via": False, "x_forwarded": False}}).passes(GET + b"\r\n")
+    assert seen.head.names() == ["host"]
+
+
+def test_max_forwards(wire: Wire) -> None:
+    """RFC 9110 7.6.2: counted down for TRACE and OPTIONS, answered here at 0; no business of ours for other methods."""
+    assert wire.passes(GET + b"Max-Forwards: 0\r\n\r\n").head.value("max-forwards") == b"0"
+    assert wire.passes(b"OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 5\r\n\r\n").head.value("max-forwards") == b"4"
+    client = wire.client()
+    assert client.ask(b"OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n").status in (200, 204)
+    wire.settle()
+    assert not wire.upstream.has_caller()
+
+
+def test_date_is_added_where_it_is_missing(wire: Wire) -> None:
+    """RFC 9110 6.6.1: a recipient with a clock appends Date to a response without one; one that is there stays."""
+    date = wire.answers(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").head.value("date")
+    assert date is not None
+    assert abs(parsedate_to_datetime(date.decode()) - datetime.now(UTC)) < timedelta(seconds=30)
+    old = b"Sun, 06 Nov 1994 08:49:37 GMT"
+    assert wire.answers(b"HTTP/1.1 200 OK\r\nDate: " + old + b"\r\nContent-Length: 0\r\n\r\n").head.values("date") == [
+        old
+    ]
+
+
+def test_via_on_the_response(wire: Wire) -> None:
+    """RFC 9110 7.6.3: an intermediary notes itself on responses as well."""
+    answer = wire.answers(b"HTTP/1.1 200 OK\r\nVia: 1.1 inner\r\nContent-Length: 0\r\n\r\n")
+    assert joined(answer.head.values("via")).startswith(b"1.1 inner")

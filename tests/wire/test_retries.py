@@ -1,0 +1,107 @@
+"""A reused connection that dies before a byte of the answer came is replaced once, for requests that may be repeated
+(RFC 9110 9.2.2, RFC 9112 9.3.1)."""
+
+from __future__ import annotations
+
+import pytest
+from harness.peers import UpstreamConnection
+from harness.wire import Wire
+
+
+def warm(wire: Wire) -> UpstreamConnection:
+    """A connection to the app that has carried one exchange and now waits in the pool."""
+    client = wire.client()
+    client.send(b"GET /warm HTTP/1.1\r\nHost: a\r\n\r\n")
+    app = wire.accept()
+    app.answer(b"warm")
+    assert client.response().body == b"warm"
+    client.close()
+    return app
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["fin", "rst"])
+@pytest.mark.parametrize("method", [b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"])
+def test_repeated_once(wire: Wire, method: bytes, reset: bool) -> None:
+    """RFC 9110 9.2.2: idempotent methods without a body: the client notices nothing; what is sent again is the same."""
+    app = warm(wire)
+    client = wire.client()
+    client.send(method + b" /again HTTP/1.1\r\nHost: a\r\nX-B3-Sampled: 1\r\n\r\n")
+    first = app.request()
+    app.reset() if reset else app.close()
+    second = wire.accept()
+    repeated = second.answer(b"second")
+    assert repeated.head.raw == first.head.raw
+    assert client.response(method.decode()).status == 200
+
+
+@pytest.mark.parametrize("request_bytes", [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", b"PATCH / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi", b"LOCK / HTTP/1.1\r\nHost: a\r\n\r\n"])  # fmt: skip
+def test_never_where_it_may_have_been_done(wire: Wire, request_bytes: bytes) -> None:
+    """RFC 9110 9.2.2: a proxy must not repeat a request that is not idempotent: 502."""
+    app = warm(wire)
+    client = wire.client()
+    client.send(request_bytes)
+    app.request()
+    app.close()
+    assert client.response().status == 502
+    wire.settle()
+    assert not wire.upstream.has_caller()
+
+
+def test_only_once(wire: Wire) -> None:
+    """When the second connection dies as well the client hears of it."""
+    app = warm(wire)
+    client = wire.client()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    app.request()
+    app.close()
+    second = wire.accept()
+    second.request()
+    second.close()
+    assert client.response().status == 502
+    wire.settle()
+    assert not wire.upstream.has_caller()
+
+
+def test_not_on_a_fresh_connection(wire: Wire) -> None:
+    """A fresh connection that dies is no stale one: no repetition."""
+    client = wire.client()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    app = wire.accept()
+    app.request()
+    app.close()
+    assert client.response().status == 502
+    wire.settle()
+    assert not wire.upstream.has_caller()
+
+
+@pytest.mark.parametrize("part", [b"H", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
+def test_not_after_a_byte_of_the_answer(wire: Wire, part: bytes) -> None:
+    """RFC 9112 9.3.1: once an answer has begun, the request was read."""
+    app = warm(wire)
+    client = wire.client()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    app.request()
+    app.send(part)
+    wire.settle()
+    app.close()
+    assert client.response().status == 502
+    wire.settle()
+    assert not wire.upstream.has_caller()
+
+
+def test_body_is_repeated_whole_or_not_at_all(wire: Wire) -> None:
+    """A PUT whose body is on its way: repeated with every byte, or answered 502; never with a part."""
+    app = warm(wire)
+    client = wire.client()
+    client.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
+    app.stream.request_head()
+    app.exactly(5)
+    app.close()
+    wire.settle()
+    client.send(b"67890")
+    wire.settle()
+    if wire.upstream.has_caller():
+        assert wire.upstream.answer().body == b"1234567890"
+        assert client.response().status == 200
+    else:
+        assert client.response().status == 502

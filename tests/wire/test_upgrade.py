@@ -1,0 +1,148 @@
+"""101 turns the pair of connections into a tunnel (RFC 9110 7.8, RFC 6455); the real `websockets` library speaks
+through it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import websockets
+from harness.peers import Client, UpstreamConnection
+from harness.wire import Wire
+
+UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+
+
+@pytest.fixture
+def tunnel(wire: Wire) -> tuple[Client, UpstreamConnection]:
+    client = wire.client()
+    client.send(UPGRADE)
+    app = wire.accept()
+    asked = app.stream.request_head()
+    assert asked.value("upgrade") == b"websocket"
+    assert (asked.value("connection") or b"").lower() == b"upgrade"
+    assert asked.value("sec-websocket-key") == b"dGhlIHNhbXBsZSBub25jZQ=="
+    app.send(SWITCH)
+    answer = client.stream.response_head()
+    assert answer.start[0] == b"101"
+    assert answer.value("upgrade") == b"websocket"
+    assert (answer.value("connection") or b"").lower() == b"upgrade"
+    assert answer.value("sec-websocket-accept") is not None
+    return client, app
+
+
+def test_bytes_pass_untouched(tunnel: tuple[Client, UpstreamConnection]) -> None:
+    """After the 101 bytes are bytes, though they look like HTTP."""
+    client, app = tunnel
+    for data in (b"GET / HTTP/1.1\r\nTransfer-Encoding: x\r\n\r\n", bytes(range(256)) * 300):
+        client.send(data)
+        assert app.exactly(len(data)) == data
+        app.send(data)
+        assert client.exactly(len(data)) == data
+
+
+def test_half_close_each_way(tunnel: tuple[Client, UpstreamConnection]) -> None:
+    """One end finishes, the other may still speak."""
+    client, app = tunnel
+    client.send(b"last").finish()
+    assert app.to_end() == b"last"
+    app.send(b"reply")
+    app.close()
+    assert client.to_end() == b"reply"
+
+
+@pytest.mark.parametrize("piece", [0, 1], ids=["whole", "bytewise"])
+def test_bytes_right_behind_the_101(wire: Wire, piece: int) -> None:
+    """What comes in one packet with the 101 belongs to the tunnel."""
+    client = wire.client()
+    client.send(UPGRADE)
+    app = wire.accept()
+    app.stream.request_head()
+    app._settle = wire.sidecar.settle
+    app.send(SWITCH + b"\x81\x05hello", piece=piece)
+    assert client.stream.response_head().start[0] == b"101"
+    assert client.exactly(7) == b"\x81\x05hello"
+
+
+def test_bytes_before_the_101(wire: Wire) -> None:
+    """A client that speaks early is held, not read as a second request."""
+    client = wire.client()
+    client.send(UPGRADE + b"\x81\x05hello")
+    app = wire.accept()
+    app.stream.request_head()
+    wire.settle()
+    assert app.is_silent()
+    app.send(SWITCH)
+    assert app.exactly(7) == b"\x81\x05hello"
+    app.send(b"x")
+    assert client.stream.response_head().start[0] == b"101"
+    assert client.exactly(1) == b"x"
+
+
+def test_declined(wire: Wire) -> None:
+    """RFC 9110 7.8: an app may ignore the wish; then it is an ordinary exchange."""
+    client = wire.client()
+    client.send(UPGRADE)
+    app = wire.accept()
+    app.answer(b"plain")
+    assert client.response().body == b"plain"
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    wire.settle()
+    (wire.accept() if wire.upstream.has_caller() else app).answer(b"next")
+    assert client.response().body == b"next"
+
+
+def test_426_says_what_is_needed(wire: Wire) -> None:
+    """RFC 9110 15.5.22: the Upgrade field of a 426 is what it is about; it may stay."""
+    answer = wire.answers(
+        b"HTTP/1.1 426 Upgrade Required\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n"
+    )
+    assert answer.status == 426
+    if answer.head.value("upgrade"):
+        assert b"upgrade" in (answer.head.value("connection") or b"").lower()
+
+
+def test_app_gone_ends_the_tunnel(tunnel: tuple[Client, UpstreamConnection]) -> None:
+    """A reset on one side ends the other."""
+    client, app = tunnel
+    app.reset()
+    assert client.to_end() == b""
+
+
+def test_tunnel_backpressure(tunnel: tuple[Client, UpstreamConnection]) -> None:
+    """A reader that stops stops the writer: bytes are not gathered in the sidecar."""
+    client, app = tunnel
+    app.sock.settimeout(0.3)
+    sent = 0
+    try:
+        while sent < 256 * 1024 * 1024:
+            sent += app.sock.send(bytes(65536))
+    except TimeoutError:
+        pass
+    assert sent < 64 * 1024 * 1024
+    app.sock.settimeout(5)
+    app.finish()
+    assert len(client.to_end()) == sent
+
+
+async def test_websockets_library(wire: Wire) -> None:
+    """A real client and a real server, text, binary, ping, 1 MiB with compression, and the closing handshake."""
+
+    async def echo(connection: websockets.ServerConnection) -> None:
+        async for message in connection:
+            await connection.send(message)
+        await connection.wait_closed()
+
+    wire.upstream.sock.setblocking(False)
+    async with asyncio.timeout(10), websockets.serve(echo, sock=wire.upstream.sock.dup(), max_size=None):
+        port = wire.sidecar.addresses["inbound"].port
+        async with websockets.connect(f"ws://127.0.0.1:{port}/chat", max_size=None) as client:
+            for message in ("hello", b"\x00\xff", "ä" * 600_000):
+                await client.send(message)
+                assert await client.recv() == message
+            await (await client.ping())
+        assert client.close_code == 1000
