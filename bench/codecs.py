@@ -1,0 +1,167 @@
+"""Times the codecs alone: extract and inject over 20 headers, ours against the stock OpenTelemetry propagators.
+
+    python -m bench.codecs [--json] [--rounds N]
+
+Runs are interleaved (ours, theirs, ours, ...), the median of the rounds counts, and both do the same work on the same
+dict of 20 headers: read tracecontext, b3 and Jaeger, write all three. Theirs in a composite propagator, the way
+`OTEL_PROPAGATORS=tracecontext,b3,jaeger` sets it up. Targets: at least 4 times faster on every input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from opentelemetry.context import Context
+from opentelemetry.propagators.b3 import B3SingleFormat
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.propagators.jaeger import JaegerPropagator
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from ops_lib.propagation import FORMATS, Format, Propagator, inject_into
+from proxy.plan import PropagationPlan
+from proxy.translate import Translator
+
+TARGET_RATIO = 4.0
+CALLS = 2_000
+
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+SPAN_ID = "00f067aa0ba902b7"
+
+# What a browser behind a CDN sends, without any header of tracing.
+PLAIN = {
+    "Host": "shop.example.com",
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "Accept-Language": "en-US,en;q=0.5",
+    "Accept-Encoding": "gzip, deflate, br, zstd",
+    "Referer": "https://shop.example.com/cart",
+    "Content-Type": "application/json",
+    "Content-Length": "280",
+    "Origin": "https://shop.example.com",
+    "Connection": "keep-alive",
+    "Cookie": "sid=3b1f0a7c9d; theme=dark; consent=1",
+    "Sec-Fetch-Dest": "empty",
+    "Sec-Fetch-Mode": "cors",
+    "Sec-Fetch-Site": "same-origin",
+    "Priority": "u=4",
+    "Cache-Control": "no-cache",
+    "X-Forwarded-For": "203.0.113.7",
+    "X-Forwarded-Proto": "https",
+    "X-Request-Id": "0e2b6a52-7bd1-4a53-a6a7-0f6a5d1d3a11",
+    "Via": "1.1 edge",
+}
+
+SENDERS = {
+    "tracecontext": {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-01", "tracestate": "congo=t61rcWkgMzE"},
+    "b3": {"b3": f"{TRACE_ID}-{SPAN_ID}-1"},
+    "b3multi": {"x-b3-traceid": TRACE_ID, "x-b3-spanid": SPAN_ID, "x-b3-sampled": "1"},
+    "jaeger": {"uber-trace-id": f"{TRACE_ID}:{SPAN_ID}:0:1"},
+    "none": {},
+}
+
+
+class Row(NamedTuple):
+    """One comparison. Times in microseconds per extract + inject, medians of the rounds."""
+
+    sender: str
+    ours_us: float
+    theirs_us: float
+    ratio: float  # theirs / ours
+    translator_us: float  # the sidecar's whole translation of the same headers into tracecontext, over raw bytes
+
+
+def twenty_headers(sender: str) -> dict[str, str]:
+    """20 headers, those of `sender` at the end, where a client library puts them."""
+    trace = SENDERS[sender]
+    kept = dict(list(PLAIN.items())[: 20 - len(trace)])
+    return kept | trace
+
+
+def _ours(headers: dict[str, str]) -> Callable[[], None]:
+    propagator = Propagator(
+        extract=(Format.TRACECONTEXT, Format.B3, Format.JAEGER), inject=(Format.TRACECONTEXT, Format.B3, Format.JAEGER)
+    )
+
+    def run() -> None:
+        injection = propagator.inject(propagator.extract(propagator.fields(headers)))
+        inject_into({}, injection.headers)
+
+    return run
+
+
+def _theirs(headers: dict[str, str]) -> Callable[[], None]:
+    propagator = CompositePropagator([TraceContextTextMapPropagator(), B3SingleFormat(), JaegerPropagator()])
+
+    def run() -> None:
+        propagator.inject({}, propagator.extract(headers, Context()))
+
+    return run
+
+
+def _translator(headers: dict[str, str]) -> Callable[[], None]:
+    translator = Translator(PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,)))
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    owned = [(name, value) for name, value in raw if translator.owns(name)]
+
+    def run() -> None:
+        translator.translate(owned)
+
+    return run
+
+
+def _time_us(run: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    for _ in range(CALLS):
+        run()
+    return (time.perf_counter() - start) / CALLS * 1e6
+
+
+def rows(rounds: int = 7) -> list[Row]:
+    """One row per sender, each measured in `rounds` interleaved rounds."""
+    found = []
+    for sender in SENDERS:
+        headers = twenty_headers(sender)
+        runs = [_ours(headers), _theirs(headers), _translator(headers)]
+        for run in runs:
+            _time_us(run)  # warm up
+        times = [[_time_us(run) for run in runs] for _ in range(rounds)]
+        ours, theirs, translator = (statistics.median(column) for column in zip(*times, strict=True))
+        found.append(Row(sender, ours, theirs, theirs / ours, translator))
+    return found
+
+
+def table(found: list[Row]) -> str:
+    """The rows as a Markdown table."""
+    lines = [
+        "| 20 headers, from | ours, µs | OpenTelemetry, µs | ratio | sidecar's translation, µs |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {row.sender} | {row.ours_us:.1f} | {row.theirs_us:.1f} | {row.ratio:.1f}× | {row.translator_us:.1f} |"
+            for row in found
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prints the table; 1 where a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds, of which the median counts")
+    options = parser.parse_args(arguments)
+    found = rows(options.rounds)
+    print(json.dumps([row._asdict() for row in found], indent=1) if options.json else table(found))
+    missed = [row.sender for row in found if row.ratio < TARGET_RATIO]
+    if missed:
+        print(f"below {TARGET_RATIO}×: {', '.join(missed)}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
