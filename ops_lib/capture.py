@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 from math import isfinite
 from typing import Any, Final
@@ -31,10 +31,21 @@ _SECRET_PARTS: Final = (
 _SECRET_WORDS: Final = frozenset(
     {"token", "pwd", "auth", "jwt", "otp", "pin", "cvv", "cvc", "ssn", "bearer", "csrf", "xsrf", "dsn"}
 )
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_ASSIGNMENT = re.compile(r"""([A-Za-z_][\w.-]*)(["']?\s*[=:]\s*)("[^"]*"?|'[^']*'?|[^\s,;&)}\]]+)""")
-# Secrets that are known by their shape, wherever they stand: credentials of HTTP (RFC 9110 11.4), and of a URL.
-_SHAPES = re.compile(r"\b((?:Bearer|Basic) +)[\w.~+/-]{6,}=*|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)", re.IGNORECASE)
+
+
+@cache
+def _pattern(name: str) -> re.Pattern[str]:
+    """A pattern of _PATTERNS, compiled when first wanted: most processes that import this never record a value."""
+    return re.compile(_PATTERNS[name], re.IGNORECASE if name == "shape" else 0)
+
+
+_PATTERNS: Final = {
+    "word": r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+",
+    # `password='x'` and `"token": "x"` within a repr.
+    "assignment": r"""([A-Za-z_][\w.-]*)(["']?\s*[=:]\s*)("[^"]*"?|'[^']*'?|[^\s,;&)}\]]+)""",
+    # Secrets known by their shape, wherever they stand: credentials of HTTP (RFC 9110 11.4), and of a URL.
+    "shape": r"\b((?:Bearer|Basic) +)[\w.~+/-]{6,}=*|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,7 @@ class CaptureSettings:
 
 def normalised(name: str) -> str:
     """A name without case and separators: `X-Api-Key` and `xApiKey` give `xapikey`."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    return "".join(filter(str.isalnum, name.lower()))
 
 
 @lru_cache(maxsize=2048)
@@ -80,7 +91,7 @@ def is_secret(name: str, extra: frozenset[str] = frozenset()) -> bool:
     return (
         any(part in flat for part in _SECRET_PARTS)
         or any(part in flat for part in extra)
-        or any(word.lower() in _SECRET_WORDS for word in _WORD.findall(name))
+        or any(word.lower() in _SECRET_WORDS for word in _pattern("word").findall(name))
     )
 
 
@@ -169,7 +180,7 @@ class _Writer:
         limit = max(0, min(self._limits.text, self._left))
         kept = text[: 2 * self._limits.text]
         if " " in kept or "://" in kept:
-            kept = _SHAPES.sub(lambda match: (match[1] or "") + SCRUBBED, kept)
+            kept = _pattern("shape").sub(lambda match: (match[1] or "") + SCRUBBED, kept)
         cut = len(kept) > limit or length > len(text) or len(text) > 2 * self._limits.text
         self._left -= min(len(kept), limit) + 2
         return kept[:limit] + _CUT if cut else kept
@@ -211,7 +222,7 @@ def _assignments_scrubbed(text: str, extra: frozenset[str]) -> str:
     def scrub(match: re.Match[str]) -> str:
         return f"{match[1]}{match[2]}{SCRUBBED}" if is_secret(match[1], extra) else match[0]
 
-    return _ASSIGNMENT.sub(scrub, text)
+    return _pattern("assignment").sub(scrub, text)
 
 
 def _as_json(build: Callable[[], object], total: int) -> str:

@@ -7,7 +7,6 @@ and `uninstrument()`, imported here when it is asked for.
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Collection
 from types import ModuleType
 
@@ -28,6 +27,8 @@ def _integration(name: str) -> ModuleType:
 
 
 def _known() -> list[str]:
+    import pkgutil
+
     package = importlib.import_module(_PACKAGE)
     names = (found.name for found in pkgutil.iter_modules(package.__path__))
     return [name for name in names if hasattr(importlib.import_module(f"{_PACKAGE}.{name}"), "instrument")]

@@ -13,14 +13,15 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags, TraceState
 
 from .context import EXTRACTION_KEY, SPAN_KEY
-from .propagation import Extraction, Sampling
+from .propagation import Extraction, Sampling, TraceContext
+from .tracestate import NO_STATE, RawTraceState
 
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 UNSAMPLED = TraceFlags(TraceFlags.DEFAULT)
 RANDOM = 0x02  # W3C Trace Context level 2, 3.2.2.5.2; older OpenTelemetry has no name for it
+_FLAGS = tuple(TraceFlags(bits) for bits in range(4))
 _ROOT_SAMPLED = TraceFlags(TraceFlags.SAMPLED | RANDOM)
 _ROOT_UNSAMPLED = TraceFlags(RANDOM)
-_NO_STATE = TraceState.get_default()
 
 
 class LightSpan(NonRecordingSpan):
@@ -46,6 +47,27 @@ class LightSpan(NonRecordingSpan):
         return f"LightSpan({self.get_span_context()!r})"
 
 
+class RemoteSpan(NonRecordingSpan):
+    """The caller's span, as headers told of it. What OpenTelemetry wants to know of it is made when someone asks."""
+
+    def __init__(self, told: TraceContext) -> None:
+        self.told = told
+
+    def get_span_context(self) -> SpanContext:
+        """The ids as OpenTelemetry wants them; made at the first call."""
+        try:
+            return self._context
+        except AttributeError:
+            told = self.told
+            flags = _FLAGS[(1 if told.sampling >= Sampling.ACCEPT else 0) | (RANDOM if told.random else 0)]
+            state = RawTraceState(told.tracestate) if told.tracestate else NO_STATE
+            self._context = SpanContext(int(told.trace_id, 16), int(told.span_id, 16), True, flags, state)
+            return self._context
+
+    def __repr__(self) -> str:
+        return f"RemoteSpan({self.get_span_context()!r})"
+
+
 def light_span(context: Context, *, drop: bool = False) -> LightSpan:
     """A light span whose parent is the current span of `context`: its trace, its decision, its tracestate.
 
@@ -64,16 +86,11 @@ def light_span(context: Context, *, drop: bool = False) -> LightSpan:
             decided = True
             if drop:
                 flags = TraceFlags(flags & ~TraceFlags.SAMPLED)
-            elif ids.is_remote:
-                extraction = context.get(EXTRACTION_KEY)
-                decided = not (
-                    isinstance(extraction, Extraction)
-                    and extraction.context is not None
-                    and extraction.context.sampling is Sampling.DEFER
-                )
+            elif parent.__class__ is RemoteSpan:
+                decided = parent.told.sampling is not Sampling.DEFER
             return LightSpan(ids.trace_id, flags, ids.trace_state, decided)
     if not drop:
         extraction = context.get(EXTRACTION_KEY)
         drop = isinstance(extraction, Extraction) and extraction.decision is Sampling.DENY
     trace_id = getrandbits(128) or 1
-    return LightSpan(trace_id, _ROOT_UNSAMPLED if drop else _ROOT_SAMPLED, _NO_STATE, True)
+    return LightSpan(trace_id, _ROOT_UNSAMPLED if drop else _ROOT_SAMPLED, NO_STATE, True)

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+import sys
+from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
-from opentelemetry import baggage as otel_baggage
 from opentelemetry.context import Context
-from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags, TraceState
+from opentelemetry.trace import Span, TraceState
 
 from .context import EMPTY, EXTRACTION_KEY, SESSION_KEY, SPAN_KEY, Attached, current
-from .light import RANDOM, LightSpan
+from .light import RANDOM, LightSpan, RemoteSpan
 from .propagation import (
     FORMATS,
     NOTHING,
@@ -36,6 +36,7 @@ from .propagation import (
 )
 from .propagation.carrier import TRACE_NAMES
 from .sessions import SESSION_HEADER_NAME, SessionContext, session_of
+from .tracestate import NO_STATE, state_text
 
 _log = logging.getLogger("ops_lib")
 
@@ -56,78 +57,17 @@ _WRITTEN = {
     Format.JAEGER: {"uber-trace-id"},
 }
 
-_BAGGAGE_KEY = next(iter(otel_baggage.set_baggage("k", "v", Context())))
-_NO_STATE = TraceState.get_default()
-_FLAGS = tuple(TraceFlags(bits) for bits in range(4))
+_baggage_key = ""  # where OpenTelemetry keeps baggage in the Context; see _find_baggage_key
 _put = dict.__setitem__  # Context forbids item assignment to everyone but its maker
 
 
-class RawTraceState(TraceState):
-    """A tracestate as it came, parsed by OpenTelemetry only when somebody looks into it.
+def _find_baggage_key() -> str:
+    """OpenTelemetry's own key for baggage, learnt through its public function, and kept."""
+    global _baggage_key
+    from opentelemetry import baggage
 
-    So it costs nothing to pass on, and members that OpenTelemetry's parser does not know are not lost.
-    """
-
-    def __init__(self, raw: str) -> None:
-        self.raw = raw
-        self._parsed: TraceState | None = None
-
-    def _full(self) -> TraceState:
-        if self._parsed is None:
-            self._parsed = TraceState.from_header([self.raw])
-        return self._parsed
-
-    def __contains__(self, item: object) -> bool:
-        return item in self._full()
-
-    def __getitem__(self, key: str) -> str:
-        return self._full()[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._full())
-
-    def __len__(self) -> int:
-        return len(self._full())
-
-    def __repr__(self) -> str:
-        return repr(self._full())
-
-    def add(self, key: str, value: str) -> TraceState:
-        """See TraceState."""
-        return self._full().add(key, value)
-
-    def update(self, key: str, value: str) -> TraceState:
-        """See TraceState."""
-        return self._full().update(key, value)
-
-    def delete(self, key: str) -> TraceState:
-        """See TraceState."""
-        return self._full().delete(key)
-
-    def to_header(self) -> str:
-        """The text as it came."""
-        return self.raw
-
-    def keys(self) -> KeysView[str]:
-        """See TraceState."""
-        return self._full().keys()
-
-    def items(self) -> ItemsView[str, str]:
-        """See TraceState."""
-        return self._full().items()
-
-    def values(self) -> ValuesView[str]:
-        """See TraceState."""
-        return self._full().values()
-
-
-def _state_text(state: TraceState) -> str:
-    """The header text of the members that are not ours (ours is written afresh by the heart)."""
-    if state is _NO_STATE:
-        return ""
-    if isinstance(state, RawTraceState):
-        return state.raw
-    return (state.delete("ops") if "ops" in state else state).to_header()
+    _baggage_key = next(iter(baggage.set_baggage("k", "v", Context())))
+    return _baggage_key
 
 
 def _formats(names: str | Iterable[str], source: str) -> tuple[Format, ...]:
@@ -151,6 +91,8 @@ def _speaker(context: Context, extraction: Extraction) -> TraceContext | None:
         flags: int = span.flags
         state: TraceState = span.state
         decided: bool = span.decided
+    elif span.__class__ is RemoteSpan and span.told is came:
+        return None
     elif isinstance(span, Span) and (ids := span.get_span_context()).is_valid:
         trace_id = f"{ids.trace_id:032x}"
         span_id = f"{ids.span_id:016x}"
@@ -171,13 +113,15 @@ def _speaker(context: Context, extraction: Extraction) -> TraceContext | None:
         elif not decided:
             sampling = Sampling.DEFER
     return TraceContext(
-        trace_id, span_id, sampling, short, bool(flags & RANDOM), None, "" if state is _NO_STATE else _state_text(state)
+        trace_id, span_id, sampling, short, bool(flags & RANDOM), None, "" if state is NO_STATE else state_text(state)
     )
 
 
 def _baggage_of(context: Context, came: Baggage | None) -> Baggage | None:
     """The baggage of `context`; members that are still what came in go out as they came, properties included."""
-    entries = context.get(_BAGGAGE_KEY)
+    # Who has put baggage into a Context has imported OpenTelemetry's module for it; nobody else needs it.
+    key = _baggage_key or (_find_baggage_key() if "opentelemetry.baggage" in sys.modules else "")
+    entries = context.get(key)
     if not isinstance(entries, Mapping) or not entries:
         return None
     raw = {member.key: member for member in came.members} if came is not None else {}
@@ -265,6 +209,9 @@ class ContextPropagator:
         headers, has_trace = self.headers(current() if context is None else context)
         if headers:
             try:
+                if carrier.__class__ is dict and not carrier:  # nothing to replace: the common case
+                    carrier.update(headers)
+                    return
                 inject_into(carrier, headers, owns=_owns_trace if has_trace else None)
             except Exception:  # the outermost edge: a carrier may be anything
                 _log.warning("could not write headers into %s", type(carrier), exc_info=True)
@@ -283,7 +230,7 @@ class ContextPropagator:
         came = extraction if isinstance(extraction, Extraction) else NOTHING
         speaker = _speaker(context, came)
         session = session_of(context)
-        baggage = _baggage_of(context, came.baggage) if _BAGGAGE_KEY in context else None
+        baggage = _baggage_of(context, came.baggage)
         if speaker is None and came.context is not None and SPAN_KEY not in context:
             came = came._replace(context=None)  # somebody has cleared the span: nothing of the caller's is left
         session_id = None if session is None else session.id
@@ -297,21 +244,21 @@ def into_context(extraction: Extraction, base: Context) -> Context:
     """`base` with what `extraction` says put in its places."""
     context = Context(base)
     came = extraction.context
-    before = base.get(EXTRACTION_KEY)
-    if came is None and extraction.decision is None and isinstance(before, Extraction):
+    if came is None and extraction.decision is None and isinstance(before := base.get(EXTRACTION_KEY), Extraction):
         extraction = before._replace(
             session=extraction.session or before.session, baggage=extraction.baggage or before.baggage
         )
     _put(context, EXTRACTION_KEY, extraction)
     if came is not None:
-        flags = _FLAGS[(1 if came.sampling >= Sampling.ACCEPT else 0) | (2 if came.random else 0)]
-        state = RawTraceState(came.tracestate) if came.tracestate else _NO_STATE
-        ids = SpanContext(int(came.trace_id, 16), int(came.span_id, 16), True, flags, state)
-        _put(context, SPAN_KEY, NonRecordingSpan(ids))
+        _put(context, SPAN_KEY, RemoteSpan(came))
     if extraction.session is not None:
         _put(context, SESSION_KEY, SessionContext(extraction.session))
     if extraction.baggage is not None:
-        _put(context, _BAGGAGE_KEY, {key: extraction.baggage.get(key) for key, _ in extraction.baggage.members})
+        _put(
+            context,
+            _baggage_key or _find_baggage_key(),
+            {key: extraction.baggage.get(key) for key, _ in extraction.baggage.members},
+        )
     return context
 
 

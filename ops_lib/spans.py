@@ -7,8 +7,8 @@ capture. Must not know functions and decorators.
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Token
 from types import TracebackType
@@ -116,10 +116,16 @@ def record_exception(span: OtelSpan, error: BaseException) -> None:
     except Exception:  # the outermost edge: an exception's own __str__ may raise
         span.add_event("exception", {"exception.type": name}, timestamp)
         description = name
-    if isinstance(error, asyncio.CancelledError) or (isinstance(error, SystemExit) and not error.code):
+    if _is_cancellation(error) or (isinstance(error, SystemExit) and not error.code):
         return
     span.set_attribute("error.type", name)
     span.set_status(StatusCode.ERROR, description[:1024])
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    """Whether a task was cancelled. asyncio is not imported for this: without it, nothing can have been."""
+    exceptions = sys.modules.get("asyncio.exceptions")
+    return exceptions is not None and isinstance(error, exceptions.CancelledError)
 
 
 class Span:

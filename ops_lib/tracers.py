@@ -29,7 +29,7 @@ from opentelemetry.util._decorator import _agnosticcontextmanager
 from opentelemetry.util.types import Attributes, AttributeValue
 
 from .context import EXTRACTION_KEY, SPAN_KEY, TRACER_KEY, Attached, current, with_value
-from .light import SAMPLED, LightSpan, light_span
+from .light import SAMPLED, LightSpan, RemoteSpan, light_span
 from .propagation import Extraction, Sampling
 from .runtime import INSTRUMENTATION_NAME, RUNTIME
 from .sessions import session_of
@@ -148,12 +148,11 @@ def _is_dropped(context: Context, drops: _Drops) -> bool:
     if parent is None:
         extraction = context.get(EXTRACTION_KEY)
         return drops.roots and not (isinstance(extraction, Extraction) and extraction.decision is not None)
+    if parent.__class__ is RemoteSpan:
+        return parent.told.sampling is Sampling.DENY
     if parent.__class__ is NonRecordingSpan:
         ids = parent.get_span_context()
-        if ids.is_valid and not ids.trace_flags & 1:
-            extraction = context.get(EXTRACTION_KEY)
-            came = extraction.context if isinstance(extraction, Extraction) else None
-            return came is None or came.sampling is not Sampling.DEFER
+        return ids.is_valid and not ids.trace_flags & 1
     return False
 
 
@@ -177,11 +176,8 @@ def _settle(
     ids = parent.get_span_context() if isinstance(parent, Span) else None
     if ids is None or not ids.is_valid:
         return None if extraction.decision is Sampling.DENY else context
-    came = extraction.context
-    undecided = (
-        not parent.decided
-        if parent.__class__ is LightSpan
-        else ids.is_remote and came is not None and came.sampling is Sampling.DEFER
+    undecided = (parent.__class__ is LightSpan and not parent.decided) or (
+        parent.__class__ is RemoteSpan and parent.told.sampling is Sampling.DEFER
     )
     sampler = getattr(tracer, "sampler", None)
     if not undecided or sampler is None:

@@ -1,0 +1,190 @@
+"""Times the library against the stock OpenTelemetry pieces that it stands in for.
+
+    python -m bench.library [--json] [--rounds N]
+
+Runs are interleaved (ours, theirs, ours, ...) and the median of the rounds counts. Spans are recorded by one SDK provider
+without exporters, the same for both, and carry the same attributes. A row's ratio is ours / theirs, and its target the
+most that it may be. Imports are timed in fresh processes, as CPU time, with the public names all touched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from opentelemetry.context import Context
+from opentelemetry.propagators.b3 import B3MultiFormat, B3SingleFormat
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.propagators.jaeger import JaegerPropagator
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, DEFAULT_ON
+from opentelemetry.trace import Tracer
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+import ops_lib as ops
+
+from .codecs import SENDERS, twenty_headers
+
+CALLS = 5_000
+IMPORTS = 7
+
+Run = Callable[[], object]
+
+
+class Row(NamedTuple):
+    """One comparison. Times in microseconds per call (imports: milliseconds of CPU), medians of the rounds."""
+
+    what: str
+    ours: float
+    theirs: float
+    ratio: float  # ours / theirs
+    target: float  # the most that `ratio` may be
+    unit: str = "µs"
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the ratio keeps to its target."""
+        return self.ratio <= self.target
+
+
+@ops.trace
+def _empty() -> None:
+    pass
+
+
+def _in(tracer: Tracer | None, run: Run) -> Callable[[int], float]:
+    """Times `run` in a loop, in microseconds per call, with spans made by `tracer`."""
+
+    def timed(calls: int) -> float:
+        with ops.tracer_context(tracer):
+            start = time.perf_counter()
+            for _ in range(calls):
+                run()
+            return (time.perf_counter() - start) / calls * 1e6
+
+    return timed
+
+
+def _below_unsampled(tracer: Tracer, run: Run) -> Callable[[int], float]:
+    timed = _in(tracer, run)
+    headers = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"}
+
+    def below(calls: int) -> float:
+        with ops.propagated_context(extract_from=headers), ops.span("request"):
+            return timed(calls)
+
+    return below
+
+
+def _spans() -> list[tuple[str, Callable[[int], float], Callable[[int], float], float]]:
+    recording = TracerProvider(sampler=DEFAULT_ON).get_tracer("bench")
+    dropping = TracerProvider(sampler=ALWAYS_OFF).get_tracer("bench")
+    attributes = {"code.function.name": f"{_empty.__module__}.{_empty.__qualname__}"}
+
+    def stock() -> None:
+        with recording.start_as_current_span("_empty", attributes=attributes):
+            pass
+
+    def span() -> None:
+        with ops.span("_empty", **attributes):
+            pass
+
+    theirs = _in(None, stock)
+    return [
+        ("`@ops.trace`, recorded", _in(recording, _empty), theirs, 1.0),
+        ("`ops.span`, recorded", _in(recording, span), theirs, 1.0),
+        ("`@ops.trace`, nothing configured", _in(None, _empty), theirs, 0.2),
+        ("`@ops.trace`, sampler `always_off`", _in(dropping, _empty), theirs, 0.2),
+        ("`@ops.trace`, in an unsampled trace", _below_unsampled(recording, _empty), theirs, 0.2),
+    ]
+
+
+def _propagation() -> list[tuple[str, Callable[[int], float], Callable[[int], float], float]]:
+    stock = CompositePropagator(
+        [TraceContextTextMapPropagator(), B3SingleFormat(), B3MultiFormat(), JaegerPropagator()]
+    )
+    ours = ops.ContextPropagator(extract="composite", inject="composite")
+    found = []
+    for sender in SENDERS:
+        headers = twenty_headers(sender)
+
+        def run_ours(headers: dict[str, str] = headers) -> None:
+            ours.inject_context({}, ours.extract_context(headers))
+
+        def run_stock(headers: dict[str, str] = headers) -> None:
+            stock.inject({}, stock.extract(headers, Context()))
+
+        found.append((f"extract + inject, from {sender}", _in(None, run_ours), _in(None, run_stock), 0.25))
+    return found
+
+
+def _import_ms(statement: str) -> float:
+    """Milliseconds of CPU that a fresh interpreter spends on `statement`, beyond its own start."""
+
+    def spent(code: str) -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONHASHSEED": "0"})
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    return (spent(statement) - spent("pass")) * 1e3
+
+
+IMPORT_OURS = "import ops_lib as ops; [getattr(ops, name) for name in ops.__all__]"
+IMPORT_THEIRS = "import opentelemetry.sdk.trace"
+
+
+def import_row(rounds: int = IMPORTS) -> Row:
+    """`import ops_lib`, all its names touched, against `import opentelemetry.sdk.trace`."""
+    _import_ms(IMPORT_OURS), _import_ms(IMPORT_THEIRS)  # warm the disk cache and the bytecode
+    pairs = [(_import_ms(IMPORT_OURS), _import_ms(IMPORT_THEIRS)) for _ in range(rounds)]
+    ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return Row("import, all names touched", ours, theirs, ours / theirs, 1.3, "ms")
+
+
+def rows(rounds: int = 7) -> list[Row]:
+    """One row per comparison, each measured in `rounds` interleaved rounds."""
+    found = []
+    for what, ours, theirs, target in [*_spans(), *_propagation()]:
+        ours(CALLS // 10), theirs(CALLS // 10)  # warm up
+        pairs = [(ours(CALLS), theirs(CALLS)) for _ in range(rounds)]
+        mine, stock = (statistics.median(column) for column in zip(*pairs, strict=True))
+        found.append(Row(what, mine, stock, mine / stock, target))
+    return [*found, import_row(rounds)]
+
+
+def table(found: list[Row]) -> str:
+    """The rows as a Markdown table."""
+    lines = ["| what | ours | OpenTelemetry | ours / theirs | at most |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {row.what} | {row.ours:.2f} {row.unit} | {row.theirs:.2f} {row.unit} | {row.ratio:.2f} | {row.target:g} |"
+        for row in found
+    ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Prints the rows; exit code 1 where a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--json", action="store_true", help="one JSON object per line instead of a table")
+    parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds per row")
+    options = parser.parse_args()
+    found = rows(options.rounds)
+    if options.json:
+        for row in found:
+            print(json.dumps(row._asdict()))
+    else:
+        print(table(found))
+    return 0 if all(row.is_met for row in found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
