@@ -126,11 +126,11 @@ async def _demo(options: argparse.Namespace) -> int:
             if options.keep:
                 document["entry"] = topology.entry
             _print([json.dumps(document, indent=2)])
+        if not options.json:
+            _print(show.kept(topology, style) if options.keep else show.closing(style))
         if options.keep:
-            if not options.json:
-                _print(show.kept(topology, style))
             gone = await first_gone(list(topology.sidecars.values()))
-            raise DemoError(f"{gone.name}'s sidecar ended with exit code {gone.process.returncode}\n{gone.tail()}")
+            raise DemoError(f"the sidecar of {gone.name} ended with exit code {gone.process.returncode}\n{gone.tail()}")
     return 0 if kept_all else 1
 
 

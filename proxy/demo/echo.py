@@ -31,7 +31,9 @@ def build(*, every_header: bool = False) -> web.Application:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Serve on loopback until SIGTERM or Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="python -m proxy.demo.echo", description="Answers with the headers it received.")
+    parser = argparse.ArgumentParser(
+        prog="python -m proxy.demo.echo", description="Answers with the headers it received."
+    )
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--all", action="store_true", help="every header, not only those about trace and session")
     options = parser.parse_args(argv)

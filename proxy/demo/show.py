@@ -170,6 +170,14 @@ class _Painter:
         return re.sub(pattern, lambda match: self._style.paint(match[0], by_text[match[0]]), value)
 
 
+def closing(style: Style) -> Iterator[str]:
+    """How to go on."""
+    yield ""
+    yield style.paint(
+        "ops-sidecar demo --keep leaves it running, with curl commands to try; --json is for scripts.", "dim"
+    )
+
+
 def kept(topology: Topology, style: Style) -> Iterator[str]:
     """What to try while it runs."""
     entry = topology.entry

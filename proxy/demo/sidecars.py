@@ -53,7 +53,7 @@ class Sidecar:
         """`http://host:port` of a listener; DemoError where the sidecar did not name it."""
         if listener not in self.addresses:
             known = ", ".join(self.addresses) or "none"
-            raise DemoError(f"{self.name}'s sidecar has no listener {listener}, only {known}\n{self.tail()}")
+            raise DemoError(f"the sidecar of {self.name} has no listener {listener}, only {known}\n{self.tail()}")
         host, port = self.addresses[listener]
         return f"http://{host}:{port}"
 
@@ -206,11 +206,11 @@ async def _wait_ready(sidecar: Sidecar) -> None:
             await sidecar.ready.wait()
     except TimeoutError:
         raise DemoError(
-            f"{sidecar.name}'s sidecar is not ready after {START_TIMEOUT_S:g} s\n{sidecar.tail()}"
+            f"the sidecar of {sidecar.name} is not ready after {START_TIMEOUT_S:g} s\n{sidecar.tail()}"
         ) from None
     if "inbound" not in sidecar.addresses:
         code = await sidecar.process.wait()
-        raise DemoError(f"{sidecar.name}'s sidecar ended with exit code {code}\n{sidecar.tail()}")
+        raise DemoError(f"the sidecar of {sidecar.name} ended with exit code {code}\n{sidecar.tail()}")
 
 
 async def _stop(sidecars: Sequence[Sidecar]) -> None:

@@ -37,47 +37,38 @@ class WireTap:
         """Relay every connection on `listen` (bound, ours to close) to `host:port` until the context ends."""
         running: set[asyncio.Task[None]] = set()
 
-        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task is not None
+        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.create_task(self._relay_one(reader, writer, host, port))
             running.add(task)
-            try:
-                await self._relay_one(reader, writer, host, port)
-            finally:
-                running.discard(task)
+            task.add_done_callback(running.discard)
 
         server = await asyncio.start_server(connected, sock=listen)
         try:
             yield
         finally:
             server.close()
-            for task in running:
+            ending = list(running)
+            for task in ending:
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(*ending, return_exceptions=True)
 
     async def _relay_one(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, port: int
     ) -> None:
-        try:
+        with contextlib.closing(writer), contextlib.suppress(OSError):  # nobody behind it: the caller sees the end
             far_reader, far_writer = await asyncio.open_connection(host, port)
-        except OSError:
-            writer.close()
-            return
-        parser = httptools.HttpRequestParser(_HeadNotes(self._heads))
-        tasks = [
-            asyncio.create_task(_pump(reader, far_writer, parser)),
-            asyncio.create_task(_pump(far_reader, writer, None)),
-        ]
-        try:
-            await asyncio.wait(
-                tasks, return_when=asyncio.FIRST_COMPLETED
-            )  # one side is done: keep-alive ends, and so do we
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            writer.close()
-            far_writer.close()
+            with contextlib.closing(far_writer):
+                parser = httptools.HttpRequestParser(_HeadNotes(self._heads))
+                tasks = [
+                    asyncio.create_task(_pump(reader, far_writer, parser)),
+                    asyncio.create_task(_pump(far_reader, writer, None)),
+                ]
+                try:
+                    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)  # one side is done, and so are we
+                finally:
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _HeadNotes:

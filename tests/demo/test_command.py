@@ -1,0 +1,232 @@
+"""`ops-sidecar demo` as a user runs it: real processes, real sockets, its exit codes, and nobody left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from proxy.demo import command
+
+LIMIT_S = 30
+COMMAND = (sys.executable, "-m", "proxy", "demo")
+OWN_HEADERS = {
+    "/checkout": {"traceparent", "tracestate"},
+    "/orders": {"x-b3-traceid", "x-b3-spanid", "x-b3-sampled"},
+    "/charges": {"uber-trace-id"},
+    "/receipts": {"traceparent"},
+}
+
+
+def demo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the demo to its end."""
+    return subprocess.run(
+        (*COMMAND, *arguments),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def children(parent: int) -> set[int]:
+    """The processes that `parent` started and that still run."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent and fields[0] != "Z":
+            found.add(int(entry.parent.name))
+    return found
+
+
+@pytest.fixture(scope="module")
+def requests() -> list[dict[str, Any]]:
+    """One run with --json; settings in the caller's own environment must not disturb it."""
+    done = demo(
+        "--json",
+        OPS_SIDECAR_INBOUND__APP="http://127.0.0.1:1",
+        MIRASCOPE_PROPAGATOR="jaeger",
+        HTTP_PROXY="http://127.0.0.1:1",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    document = json.loads(done.stdout)
+    assert document["ok"]
+    found: list[dict[str, Any]] = document["requests"]
+    return found
+
+
+def test_each_service_saw_its_own_format_and_no_other(requests: list[dict[str, Any]]) -> None:
+    for hop in requests[0]["hops"]:
+        names = {name.lower() for name, _ in hop["saw"]}
+        assert names == OWN_HEADERS[hop["path"]] | {"x-mirascope-session-id"}
+
+
+def test_the_wire_between_sidecars_speaks_w3c(requests: list[dict[str, Any]]) -> None:
+    for request in requests:
+        for hop in request["hops"][1:]:
+            names = {name.lower() for name, _ in hop["wire"]}
+            assert (
+                {"traceparent", "x-mirascope-session-id"}
+                <= names
+                <= {"traceparent", "tracestate", "x-mirascope-session-id"}
+            )
+
+
+def test_one_trace_one_session_one_chain_of_parents(requests: list[dict[str, Any]]) -> None:
+    for request in requests:
+        hops = request["hops"]
+        assert [hop["service"] for hop in hops] == ["shop", "orders", "billing", "shop"]
+        assert len({hop["trace_id"].rjust(32, "0") for hop in hops}) == 1
+        assert len({hop["session"] for hop in hops}) == 1
+        assert [hop["span_id"] for hop in hops[1:]] == [hop["sent_span_id"] for hop in hops[:-1]]
+
+
+def test_a_64_bit_debug_trace_stays_one_where_the_format_can_say_so(requests: list[dict[str, Any]]) -> None:
+    hops = requests[1]["hops"]
+    assert [hop["sampling"] for hop in hops] == ["accept", "debug", "debug", "accept"]
+    assert [len(hop["trace_id"]) for hop in hops] == [32, 16, 16, 32]
+
+
+@pytest.mark.parametrize(
+    ("inject", "word"),
+    [
+        ("orders=jaeger", "orders/orders: lost the trace"),
+        ("billing=b3multi,tracecontext", "billing/charges: lost the trace"),
+    ],
+)
+def test_a_sidecar_that_was_told_wrong_is_found(inject: str, word: str) -> None:
+    done = demo("--inject", inject)
+    assert done.returncode == 1
+    assert word in done.stdout
+    assert "lost the session" not in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_a_sidecar_that_cannot_start_is_told_with_its_log() -> None:
+    done = demo("--inject", "orders=b4")
+    assert done.returncode == 1
+    assert "the sidecar of orders ended with exit code 2" in done.stderr
+    assert "b4" in done.stderr
+
+
+def test_a_taken_port_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = demo("--port", str(port))
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port}" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--inject", "orders"], ["--inject", "x=b3"], ["--port", "70000"], ["--what"]])
+def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.parse(arguments)
+    assert ended.value.code == 2
+    assert arguments[-1] in capsys.readouterr().err
+
+
+class Kept:
+    """A demo that --keep leaves running, its output a terminal or a pipe."""
+
+    def __init__(self, process: subprocess.Popen[str], output: IO[str]) -> None:
+        self.process = process
+        self._output = output
+        self.text = ""
+
+    def read_until(self, pattern: str) -> re.Match[str]:
+        """Read on until a line holds `pattern`."""
+        for line in self._output:
+            self.text += line
+            if match := re.search(pattern, line):
+                return match
+        raise AssertionError(f"{pattern} never came\n{self.text}")
+
+
+@pytest.fixture
+def kept() -> Iterator[Kept]:
+    process = subprocess.Popen(
+        (*COMMAND, "--keep", "--port", "0"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    with process:
+        try:
+            yield Kept(process, process.stdout)
+        finally:
+            process.kill()
+
+
+def test_keep_runs_on_and_its_curl_works_until_it_is_told_to_end(kept: Kept) -> None:
+    """Ctrl-C ends it with 0, and every process that it started."""
+    address = kept.read_until(r"curl (http://\S+/checkout)")[1]
+    kept.read_until(r"metrics")
+    request = urllib.request.Request(
+        address, headers={"X-B3-TraceId": "a3ce929d0e0e4736", "X-B3-SpanId": "00f067aa0ba902b7"}
+    )
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=LIMIT_S) as response:
+        hops = json.load(response)["hops"]
+    assert {hop["trace_id"][-16:] for hop in hops} == {"a3ce929d0e0e4736"}
+    started = children(kept.process.pid)
+    assert len(started) == 3
+    kept.process.send_signal(signal.SIGINT)
+    assert kept.process.wait(LIMIT_S) == 0
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+    assert kept.process.stderr is not None
+    assert kept.process.stderr.read() == ""
+
+
+def test_sigterm_ends_every_process(kept: Kept) -> None:
+    kept.read_until(r"curl")
+    started = children(kept.process.pid)
+    assert len(started) == 3
+    kept.process.terminate()
+    assert kept.process.wait(LIMIT_S) == 128 + signal.SIGTERM
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+
+
+def test_a_sidecar_that_dies_ends_the_demo_and_the_others(kept: Kept) -> None:
+    kept.read_until(r"curl")
+    started = children(kept.process.pid)
+    os.kill(min(started), signal.SIGKILL)
+    assert kept.process.wait(LIMIT_S) == 1
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+    assert kept.process.stderr is not None
+    assert "ended with exit code -9" in kept.process.stderr.read()
+
+
+@pytest.mark.parametrize(
+    ("environment", "coloured"),
+    [({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
+)
+def test_colour_on_a_terminal_alone(
+    environment: dict[str, str], coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    ours, theirs = pty.openpty()
+    with open(ours, "rb", buffering=0), open(theirs, "w", encoding="utf-8") as terminal:  # noqa: PTH123  # descriptors
+        monkeypatch.setattr(sys, "stdout", terminal)
+        style = command._style()
+    assert style.colour is coloured
+    assert style.unicode

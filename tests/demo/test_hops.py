@@ -1,0 +1,81 @@
+"""Whatever a hop loses is found and named; where nothing is lost, nothing is said."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from proxy.demo.dialects import Span
+from proxy.demo.hops import Hop, Journey, find_losses
+
+TRACE, SHORT = "4bf92f3577b34da6a3ce929d0e0e4736", "a3ce929d0e0e4736"
+JOURNEY = Journey("", (), TRACE, "00000000000000a0", "accept", "a=b", "s-1")
+W3C_SAW = (("traceparent", "..."),)
+
+
+def hops(trace_id: str = TRACE, decisions: tuple[str, ...] = ("accept",) * 4) -> list[Hop]:
+    """A journey on which nothing is lost."""
+    spans = ["00000000000000a0", "00000000000000a1", "00000000000000a2", "00000000000000a3", ""]
+    services = (("shop", "/checkout"), ("orders", "/orders"), ("billing", "/charges"), ("shop", "/receipts"))
+    return [
+        Hop(
+            name,
+            path,
+            W3C_SAW if name == "shop" else (),
+            Span(trace_id, spans[number], decisions[number]),
+            "s-1",
+            (),
+            spans[number + 1],
+        )
+        for number, (name, path) in enumerate(services)
+    ]
+
+
+def test_nothing_lost() -> None:
+    assert find_losses(JOURNEY, hops()) == []
+
+
+def test_the_same_trace_in_both_widths() -> None:
+    short = replace(JOURNEY, trace_id=SHORT)
+    assert find_losses(short, hops(SHORT)) == []
+    assert find_losses(short, hops(SHORT.rjust(32, "0"))) == []
+
+
+def test_debug_reads_as_accept_where_the_format_has_one_bit() -> None:
+    debug = replace(JOURNEY, sampling="debug")
+    assert find_losses(debug, hops(decisions=("accept", "debug", "debug", "accept"))) == []
+    assert len(find_losses(debug, hops(decisions=("accept", "accept", "debug", "accept")))) == 1
+
+
+@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda hop: replace(hop, span=None), "lost the trace"),
+        (lambda hop: replace(hop, span=hop.span._replace(trace_id="f" * 32)), "lost the trace"),
+        (lambda hop: replace(hop, span=hop.span._replace(trace_id=TRACE[16:])), "lost the trace"),
+        (lambda hop: replace(hop, span=hop.span._replace(span_id="b" * 16)), "lost its parent"),
+        (lambda hop: replace(hop, span=hop.span._replace(sampling="deny")), "lost the sampling decision"),
+        (lambda hop: replace(hop, session=""), "lost the session"),
+        (lambda hop: replace(hop, session="another"), "lost the session"),
+    ],
+)
+def test_each_loss_is_found_at_its_hop(number: int, change, word: str) -> None:  # type: ignore[no-untyped-def]  # a table of lambdas
+    lossy = hops()
+    lossy[number] = change(lossy[number])
+    (problem,) = find_losses(JOURNEY, lossy)
+    assert word in problem
+    assert problem.startswith(f"{lossy[number].service}{lossy[number].path}: ")
+
+
+def test_a_hop_that_never_happened() -> None:
+    (problem,) = find_losses(JOURNEY, hops()[:2])
+    assert "shop -> orders, not" in problem
+    assert find_losses(JOURNEY, []) == ["the request went nowhere, not shop -> orders -> billing -> shop"]
+
+
+@pytest.mark.parametrize("hop", [*hops(), Hop("shop", "/", (), None, "")])
+def test_a_hop_survives_json(hop: Hop) -> None:
+    assert Hop.from_json(json.loads(json.dumps(hop.to_json()))) == hop
