@@ -38,14 +38,15 @@ def uninstrument() -> None:
 
 
 def _wrap(send: Any, slot: Slot) -> Any:
+    from requests.structures import CaseInsensitiveDict
+
     def send_with_context(adapter: Any, request: Any, *args: Any, **options: Any) -> Any:
         if slot.policy is not None:
             url = urlsplit(request.url)
-            headers = list(request.headers.items())
+            headers = list((request.headers or {}).items())
             slot.policy.write(headers, url.hostname or "", url.port or {"http": 80, "https": 443}.get(url.scheme))
             request = request.copy()  # the caller's may be sent again, elsewhere
-            request.headers.clear()
-            request.headers.update(headers)
+            request.headers = CaseInsensitiveDict(headers)
         return send(adapter, request, *args, **options)
 
     return send_with_context

@@ -11,7 +11,6 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import ops_lib as ops
-from examples import instrumented
 from ops_lib.runtime import RUNTIME
 from tests.ops_lib.integrations.servers import serve_asgi
 
@@ -30,7 +29,9 @@ def exporter() -> Iterator[InMemorySpanExporter]:
 
 
 def test_one_trace_through_two_services(exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> None:
-    ops.instrument("httpx", allow_hosts=["127.0.0.1", "*.internal"])  # as the example does when it is imported
+    from examples import instrumented  # not above: it instruments httpx as soon as it is imported
+
+    ops.instrument("httpx", allow_hosts=["127.0.0.1", "*.internal"])  # again, where it was imported before
     with serve_asgi(instrumented.library) as library, serve_asgi(instrumented.shop) as shop:
         monkeypatch.setenv(instrumented.LIBRARY_URL, library)
         with ops.session(id="reader-7"), ops.span("buy") as span:
