@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+CONFORMANCE ?= ../shared/conformance
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
@@ -57,6 +58,15 @@ $(VENV)-bench/bench.stamp: bench/requirements.lock
 
 bench: $(VENV)/dev.stamp $(VENV)-bench/bench.stamp ## CPU, latency and memory beside other proxies (ARGS=--help tells more)
 	@$(BIN)/python -m bench $(ARGS)
+
+conformance: $(VENV)/dev.stamp ## the conformance folder against the sidecar (CONFORMANCE=folder; skipped where it is missing)
+	@$(BIN)/python tests/wire/conformance.py $(CONFORMANCE)
+
+w3c: $(VENV)/dev.stamp ## the official W3C suite at its strictest (SUITE=checkout of github.com/w3c/trace-context)
+	@$(BIN)/python tests/w3c/run.py $(or $(SUITE),$(error SUITE is not set: the path to a checkout of github.com/w3c/trace-context))
+
+soak: $(VENV)/dev.stamp ## mixed load with faults (SOAK_S=60 seconds), 1 GiB bodies in every framing
+	$(BIN)/python -m pytest tests/wire/soak.py $(ARGS)
 
 lock: ## rewrite requirements/*.lock (needs uv)
 	$(LOCK) --extra sidecar --extra otlp --extra dev pyproject.toml requirements/build.in -o requirements/dev.lock
