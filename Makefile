@@ -65,6 +65,9 @@ conformance: $(VENV)/dev.stamp ## the conformance folder against the sidecar (CO
 w3c: $(VENV)/dev.stamp ## the official W3C suite at its strictest (SUITE=checkout of github.com/w3c/trace-context)
 	@$(BIN)/python tests/w3c/run.py $(or $(SUITE),$(error SUITE is not set: the path to a checkout of github.com/w3c/trace-context))
 
+compose-test: ## the image and docker-compose.yml, in containers (ENGINE=script that starts a Docker engine where none runs)
+	@tests/compose/run.sh $(or $(ENGINE),../shared/tools/docker-engine.sh)
+
 soak: $(VENV)/dev.stamp ## mixed load with faults (SOAK_S=60 seconds), 1 GiB bodies in every framing
 	$(BIN)/python -m pytest tests/wire/soak.py $(ARGS)
 
