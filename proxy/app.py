@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
 
 import uvloop
 
@@ -16,6 +15,7 @@ from proxy.lifecycle import Admin, Generation, Lifecycle
 from proxy.plan import Address, Plan
 from proxy.plan.compile import compile_plan
 from proxy.settings import Loaded
+from proxy.settings.watch import FileWatch
 from proxy.telemetry import log, prometheus
 from proxy.telemetry.access_log import access_logger
 from proxy.telemetry.metrics import Metrics
@@ -29,7 +29,7 @@ def run_sidecar(first: Loaded, read_settings: Callable[[], Loaded]) -> bool:
     settings = first.settings
     stderr = LineWriter(sys.stderr.fileno(), limit_lines=settings.log.queue_lines, name="log")
     stdout = LineWriter(sys.stdout.fileno(), limit_lines=settings.log.queue_lines, name="access-log")
-    access_log = access_logger(stdout, settings.log.access) if settings.log.access != "off" else None
+    access_log = access_logger(stdout, settings.log.access, time.time) if settings.log.access != "off" else None
     metrics = Metrics()
     state = State()
 
@@ -37,7 +37,7 @@ def run_sidecar(first: Loaded, read_settings: Callable[[], Loaded]) -> bool:
         wanted = loaded.settings.log
         return Generation(
             plan=compile_plan(loaded.settings, number),
-            watch=_watched(loaded),
+            watch=FileWatch(loaded.read) if loaded.settings.reload.watch and loaded.read else None,
             interval_s=loaded.settings.reload.interval_s,
             apply=lambda: log.configure(stderr, level=wanted.level, form=wanted.format),
         )
@@ -76,16 +76,6 @@ def run_sidecar(first: Loaded, read_settings: Callable[[], Loaded]) -> bool:
     finally:
         stdout.close()
         stderr.close()
-
-
-def _watched(loaded: Loaded) -> tuple[Path, ...]:
-    """The files whose change asks for a reload: the settings, and the certificates that they name."""
-    settings = loaded.settings
-    if not settings.reload.watch:
-        return ()
-    sections = [settings.inbound.tls, *(upstream.tls for upstream in settings.upstreams)]
-    certificates = {Path(section.ca_file) for section in sections if section.ca_file is not None}
-    return (*([loaded.file] if loaded.file is not None else []), *sorted(certificates))
 
 
 def _announce(stderr: LineWriter, plan: Plan, addresses: dict[str, Address], admin: Address | None) -> None:

@@ -11,24 +11,28 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from proxy.errors import SettingsError, StartError
 from proxy.plan import Address, Plan
-from proxy.reload import FileWatch
 from proxy.telemetry.log import fields
 from proxy.telemetry.state import Phase, State
 
 log = logging.getLogger(__name__)
 
 
+class Watch(Protocol):
+    """What the lifecycle needs of `proxy.settings.watch.FileWatch`."""
+
+    def changed(self) -> bool: ...
+
+
 class Generation(NamedTuple):
     """One reading of the settings, compiled."""
 
     plan: Plan
-    watch: tuple[Path, ...]  # files whose change asks for the next reading; empty: none
-    interval_s: float
+    watch: Watch | None  # of the files whose change asks for the next reading
+    interval_s: float  # between two looks at them
     apply: Callable[[], None]  # what else changes with it, such as the log's level
 
 
@@ -141,22 +145,19 @@ class Lifecycle:
         return whole
 
     async def _reload_for_ever(self) -> None:
-        watch = FileWatch(self._current.watch)
         while True:
+            watch = self._current.watch
             try:
-                async with asyncio.timeout(self._current.interval_s if self._current.watch else None):
+                async with asyncio.timeout(self._current.interval_s if watch is not None else None):
                     await self._reload.wait()
             except TimeoutError:
-                if not await asyncio.to_thread(watch.changed):
+                if watch is None or not await asyncio.to_thread(watch.changed):
                     continue
             self._reload.clear()
-            if await self._reload_once():
-                watch = FileWatch(self._current.watch)
+            await self._reload_once()
 
-    async def _reload_once(self) -> bool:
-        """Read the settings again and use them. Whatever is wrong with them, the old plan stays; True where it does
-        not.
-        """
+    async def _reload_once(self) -> None:
+        """Read the settings again and use them. Whatever is wrong with them, the old plan stays."""
         try:
             new = await asyncio.to_thread(self._read, self._state.generation + 1)
             await self._replace(new)
@@ -173,9 +174,8 @@ class Lifecycle:
             self._state.reloads_ok += 1
             self._state.reload_success_time_s = self._clock()
             log.info("settings reloaded", extra=fields(generation=new.plan.generation))
-            return True
+            return
         self._state.reloads_failed += 1
-        return False
 
     async def _replace(self, new: Generation) -> None:
         """All of the new generation or nothing of it."""

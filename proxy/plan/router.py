@@ -49,15 +49,15 @@ class Router:
             host = str(address)  # the shortest form, as patterns have it
         found = self._exact.get((host, port)) or self._exact.get((host, 0))
         if found is None and self._wildcards:
-            found = self._wildcard(host, port, address is not None)
+            found = self._wildcard(host, port)
         if found is None and address is not None:
             found = self._network(address, port)
         if found is None:
             found = self._wildcards.get(("", port)) or self._wildcards.get(("", 0)) or self._default
         return found
 
-    def _wildcard(self, host: str, port: int, is_address: bool) -> UpstreamPlan | None:
-        dot = -1 if is_address else host.find(".")
+    def _wildcard(self, host: str, port: int) -> UpstreamPlan | None:
+        dot = host.find(".")
         while dot >= 0:  # from the longest suffix to the shortest
             suffix = host[dot:]
             found = self._wildcards.get((suffix, port)) or self._wildcards.get((suffix, 0))

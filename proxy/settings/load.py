@@ -18,6 +18,7 @@ from proxy.settings.checks import check
 from proxy.settings.layers import CONFIG_VARIABLE, Flag, Layer, env_layer, file_layer, flag_layer, propagator_layer
 from proxy.settings.models import Settings
 from proxy.settings.problems import describe, shown, source_of, without_item
+from proxy.settings.watch import Signature, signature
 from proxy.settings.yaml_file import Path
 
 _FILE_LIMIT_BYTES = 4 * 2**20
@@ -30,14 +31,7 @@ class Loaded:
     settings: Settings
     file: FilePath | None
     sources: Mapping[Path, str]
-
-    def source(self, *paths: Path) -> str:
-        """Who set the first of `paths` that anybody set (or a section around it); `default` where nobody did."""
-        for path in paths:
-            for length in range(len(path), 0, -1):
-                if path[:length] in self.sources:
-                    return self.sources[path[:length]]
-        return "default"
+    read: Mapping[FilePath, Signature | None]  # every file that counts, as it looked before it was read
 
 
 def load(file: FilePath | None = None, *, environ: Mapping[str, str], flags: Sequence[Flag] = ()) -> Loaded:
@@ -48,11 +42,15 @@ def load(file: FilePath | None = None, *, environ: Mapping[str, str], flags: Seq
     named_by = "--config"
     if file is None and environ.get(CONFIG_VARIABLE):
         file, named_by = FilePath(environ[CONFIG_VARIABLE]), f"environment variable {CONFIG_VARIABLE}"
+    read = {file: signature(file)} if file is not None else {}
     text = _read(file, named_by) if file is not None else ""
     from_file = file_layer(text, str(file))
     from_env = env_layer(environ, from_file)
     layers = [flag_layer(flags, from_env, from_file), from_env, from_file, propagator_layer(environ)]
-    return Loaded(_validate(layers), file, _sources(layers))
+    settings = _validate(layers)
+    sections = [settings.inbound.tls, *(upstream.tls for upstream in settings.upstreams)]
+    certificates = sorted({FilePath(section.ca_file) for section in sections if section.ca_file is not None})
+    return Loaded(settings, file, _sources(layers), {**read, **{path: signature(path) for path in certificates}})
 
 
 def _read(file: FilePath, named_by: str) -> str:

@@ -205,6 +205,8 @@ def parse_pattern(value: object) -> HostPattern:
         suffix = host.removeprefix("*")
         if "*" in suffix or not host.startswith("*") or (suffix and not suffix.startswith(".")):
             raise ValueError("a wildcard stands for whole labels at the front: *.example.internal, or * alone")
+        if suffix and not suffix.strip("0123456789."):
+            raise ValueError("a wildcard is for names; for addresses write a CIDR such as 10.0.0.0/8")
         return HostPattern("wildcard", f".{_host(suffix[1:])}" if suffix else "", port)
     return HostPattern("exact", _host(host), port)
 
@@ -252,7 +254,7 @@ def read_formats(names: Iterable[str]) -> tuple[Format, ...]:
     except UnknownFormatError as error:
         known = [*FORMATS, COMPOSITE]
         wrong = next(name for name in names if name.strip().lower() not in known)
-        close = difflib.get_close_matches(wrong.strip().lower(), known, n=1)
+        close = difflib.get_close_matches(wrong.strip().lower(), known, n=1, cutoff=0.5)
         raise ValueError(f"{error}; did you mean {close[0]}?" if close else str(error)) from None
 
 

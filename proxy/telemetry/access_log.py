@@ -1,7 +1,6 @@
 """The access log: one line per exchange, JSON or text, to standard output by way of a LineWriter. Off by default.
 
-Says which trace and session an exchange belonged to. Never says a query string, a header's value (but the session
-id), or a body.
+Says which trace and session an exchange belonged to. Never says a query string, a body, or a header's value save these.
 """
 
 from __future__ import annotations
@@ -9,69 +8,87 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal, Protocol
 
 from proxy.telemetry.writer import LineWriter
 
-
-class AccessRecord(NamedTuple):
-    """One exchange, when it is over. Times in seconds, sizes in bytes of content."""
-
-    time_s: float  # since the epoch, when the request's head was complete
-    listener: str
-    upstream: str  # empty where the request was refused before it had one
-    client: str  # its IP address; empty on a Unix socket
-    method: str
-    host: str  # the authority that the request named
-    path: str  # may still have its query: the log cuts it off
-    status: int  # 0: the client got no response
-    duration_s: float
-    bytes_in: int
-    bytes_out: int
-    fault: str = ""  # what failed, where the sidecar answered by itself or cut the exchange
-    trace_id: str = ""  # of the context that went out
-    span_id: str = ""
-    session: str = ""
+_FIELDS = (
+    *("listener", "upstream", "client", "method", "path", "status", "bytes_in", "bytes_out", "duration_s"),
+    *("trace_id", "session", "error", "detail"),
+)
 
 
-def access_logger(writer: LineWriter, form: Literal["text", "json"]) -> Callable[[AccessRecord], None]:
-    """What the data plane calls at the end of every exchange. Never blocks, never raises."""
+class Exchange(Protocol):
+    """What the log needs to know of one exchange that is over. Sizes are bytes of content."""
+
+    @property
+    def listener(self) -> str: ...
+    @property
+    def upstream(self) -> str: ...  # empty: refused before it had one
+    @property
+    def client(self) -> str: ...  # IP address; empty on a Unix socket
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...  # should it have a query, the log cuts it off
+    @property
+    def status(self) -> int: ...  # 0: the client got no response
+    @property
+    def bytes_in(self) -> int: ...
+    @property
+    def bytes_out(self) -> int: ...
+    @property
+    def duration_s(self) -> float: ...
+    @property
+    def trace_id(self) -> str: ...
+    @property
+    def session(self) -> str: ...
+    @property
+    def error(self) -> str: ...  # what failed, where the sidecar answered by itself or cut the exchange
+    @property
+    def detail(self) -> str: ...
+
+
+def access_logger(
+    writer: LineWriter, form: Literal["text", "json"], clock: Callable[[], float]
+) -> Callable[[Exchange], None]:
+    """What the data plane calls at the end of every exchange. Never blocks, never raises. `clock`: seconds since the
+    epoch.
+    """
     line = json_line if form == "json" else text_line
 
-    def log(record: AccessRecord) -> None:
-        writer.write(line(record))
+    def log(exchange: Exchange) -> None:
+        writer.write(line(exchange, clock()))
 
     return log
 
 
-def json_line(record: AccessRecord) -> str:
+def json_line(exchange: Exchange, time_s: float) -> str:
     """One JSON object; what is empty is left out."""
-    entry: dict[str, object] = {"time": _stamp(record.time_s)}
-    for name, value in zip(record._fields[1:], record[1:], strict=True):
+    entry: dict[str, object] = {"time": _stamp(time_s)}
+    for name in _FIELDS:
+        value = getattr(exchange, name)
         if value != "":
             entry[name] = value
-    entry["path"] = _path(record.path)
-    entry["duration_s"] = round(record.duration_s, 6)
+    entry["path"] = _path(exchange.path)
+    entry["duration_s"] = round(exchange.duration_s, 6)
     return json.dumps(entry, ensure_ascii=True)
 
 
-def text_line(record: AccessRecord) -> str:
-    """`time client "method host path" status bytes duration listener>upstream trace=... session=...`; what is empty
-    is `-`.
-    """
-    request = json.dumps(f"{record.method} {record.host} {_path(record.path)}", ensure_ascii=True)
+def text_line(exchange: Exchange, time_s: float) -> str:
+    """`time client "method path" status bytes_out duration listener>upstream trace=... session=...`; empty is `-`."""
     parts = [
-        _stamp(record.time_s),
-        record.client or "-",
-        request,
-        str(record.status),
-        str(record.bytes_out),
-        f"{record.duration_s * 1000:.3f}ms",
-        f"{record.listener}>{record.upstream or '-'}",
-        f"trace={record.trace_id or '-'}",
-        f"session={record.session or '-'}",
+        _stamp(time_s),
+        exchange.client or "-",
+        json.dumps(f"{exchange.method} {_path(exchange.path)}", ensure_ascii=True),
+        str(exchange.status),
+        str(exchange.bytes_out),
+        f"{exchange.duration_s * 1000:.3f}ms",
+        f"{exchange.listener}>{exchange.upstream or '-'}",
+        f"trace={exchange.trace_id or '-'}",
+        f"session={exchange.session or '-'}",
     ]
-    return " ".join([*parts, f"fault={record.fault}"] if record.fault else parts)
+    return " ".join([*parts, f"error={exchange.error}"] if exchange.error else parts)
 
 
 def _path(path: str) -> str:

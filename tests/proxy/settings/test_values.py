@@ -123,7 +123,8 @@ def test_a_pattern_is_read_and_shown_the_same(text: str, pattern: HostPattern) -
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a.*", "*a.b", "*.*.b", "10.0.0.1/8", "10.0.0.0/33", "http://a", "a:0", "a b", "a:x", 5]
+    "text",
+    ["", "a.*", "*a.b", "*.*.b", "*.3", "*.10.0.0.1", "10.0.0.1/8", "10.0.0.0/33", "http://a", "a:0", "a b", "a:x", 5],
 )
 def test_a_wrong_pattern_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match=r"expected|pattern|wildcard|port|host"):

@@ -1,0 +1,90 @@
+"""The admin listener over a real socket: health, readiness, metrics; GET and HEAD, never cached."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from proxy.admin.server import AdminServer, application
+from proxy.errors import StartError
+from proxy.plan import Address
+from proxy.telemetry.state import Phase, State
+
+
+@pytest.fixture
+def state() -> State:
+    return State(Phase.READY)
+
+
+@pytest.fixture
+async def url(state: State) -> AsyncIterator[str]:
+    server = AdminServer(application(state, lambda: "a_metric 1\n", "text/plain; version=0.0.4"))
+    address = await server.listen(Address("127.0.0.1", 0))
+    yield f"http://127.0.0.1:{address.port}"
+    await server.close()
+
+
+async def test_health_says_that_it_runs_and_readiness_that_it_serves(url: str, state: State) -> None:
+    async with aiohttp.ClientSession(url) as session:
+        for phase, ready in ((Phase.STARTING, 503), (Phase.READY, 200), (Phase.DRAINING, 503)):
+            state.phase = phase
+            async with session.get("/healthz") as response:
+                assert response.status == 200
+            async with session.get("/readyz") as response:
+                assert response.status == ready
+                assert await response.text() == f"{phase}\n"
+
+
+async def test_metrics_come_as_they_are_rendered(url: str) -> None:
+    async with aiohttp.ClientSession(url) as session, session.get("/metrics") as response:
+        assert response.headers["Content-Type"] == "text/plain; version=0.0.4"
+        assert await response.text() == "a_metric 1\n"
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/metrics", "/nothing"])
+async def test_nothing_is_cached_and_nothing_can_be_changed(url: str, path: str) -> None:
+    async with aiohttp.ClientSession(url) as session:
+        for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+            async with session.request(method, path, data=b"x" if method in ("POST", "PUT") else None) as response:
+                assert response.headers["Cache-Control"] == "no-store"
+                if path == "/nothing":
+                    assert response.status == 404
+                elif method in ("GET", "HEAD"):
+                    assert response.status == 200
+                else:
+                    assert response.status == 405
+                    assert response.headers["Allow"] == "GET,HEAD"
+                assert method != "HEAD" or await response.read() == b""
+
+
+async def test_a_taken_address_is_named(state: State) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = AdminServer(application(state, str, "text/plain"))
+        with pytest.raises(StartError, match=rf"listener admin cannot listen on 127\.0\.0\.1:{port}"):
+            await server.listen(Address("127.0.0.1", port))
+
+
+async def test_a_unix_socket_will_do(state: State, tmp_path: Path) -> None:
+    server = AdminServer(application(state, str, "text/plain"))
+    address = Address(unix_path=str(tmp_path / "a.sock"))
+    assert await server.listen(address) == address
+    connector = aiohttp.UnixConnector(address.unix_path)
+    async with (
+        aiohttp.ClientSession(connector=connector) as session,
+        session.get("http://localhost/healthz") as response,
+    ):
+        assert response.status == 200
+    await server.close()
+
+
+async def test_requests_are_not_logged(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with aiohttp.ClientSession(url) as session, session.get("/metrics?token=hunter2") as response:
+        assert response.status == 200
+    assert "hunter2" not in caplog.text

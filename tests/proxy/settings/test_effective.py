@@ -1,0 +1,59 @@
+"""The settings in effect: every key, the value that counts, and who set it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from proxy.settings import load
+from proxy.settings.effective import Entry, effective
+
+
+def entries(tmp_path: Path, text: str, **environ: str) -> dict[str, Entry]:
+    file = tmp_path / "f.yaml"
+    file.write_text(text, encoding="utf-8")
+    return {entry.key: entry for entry in effective(load(file, environ=environ))}
+
+
+def test_a_narrow_key_is_shown_with_whoever_set_it_in_effect(tmp_path: Path) -> None:
+    text = """\
+propagation:
+  inject: [b3]
+outbound:
+  propagation:
+    session: {bridge: on}
+upstreams:
+  - name: a
+    match: a
+    propagation: {mode: participate}
+"""
+    found = entries(tmp_path, text, OPS_SIDECAR_OUTBOUND__PROPAGATION__LOSSLESS="false")
+    assert found["propagation.mode"][1:] == ("translate", "default")
+    assert found["propagation.inject"].source.endswith("f.yaml:2")
+    assert found["inbound.propagation.inject"][1:] == (["b3"], found["propagation.inject"].source)
+    assert found["inbound.propagation.session.bridge"][1:] == (False, "default")
+    assert found["upstreams.0.propagation.session.bridge"].value is True
+    assert found["upstreams.0.propagation.session.bridge"].source.endswith("f.yaml:5")
+    assert found["upstreams.0.propagation.mode"][1:] == ("participate", found["upstreams.0.propagation.mode"].source)
+    assert found["upstreams.0.propagation.mode"].source.endswith("f.yaml:9")
+    assert found["upstreams.0.propagation.lossless"].source.endswith("OPS_SIDECAR_OUTBOUND__PROPAGATION__LOSSLESS")
+    assert found["upstreams.0.propagation.extract"].source == "default"
+
+
+def test_what_has_no_effect_is_left_out(tmp_path: Path) -> None:
+    found = entries(tmp_path, "inbound: {listen: off, app: 'http://a'}\nupstreams: [{name: a, match: a}]\n")
+    assert found["inbound.listen"].value == "off"
+    assert not any(key.startswith("inbound.") for key in found if key != "inbound.listen")
+    assert not any(".tls." in key or "upstreams.0.limits" in key for key in found)
+    assert "upstreams.0.timeouts.connect_s" in found
+
+
+def test_values_are_shown_as_they_would_be_written(tmp_path: Path) -> None:
+    found = entries(
+        tmp_path, "upstreams: [{name: a, match: ['*.a:80', '[::1]:80'], target: 'https://a', listen: '[::1]:1'}]"
+    )
+    assert found["upstreams.0.match"].value == ["*.a:80", "[::1]:80"]
+    assert found["upstreams.0.target"].value == "https://a:443"
+    assert found["upstreams.0.listen"].value == "[::1]:1"
+    assert found["upstreams.0.tls.verify"].value is True
+    assert found["upstreams.0.tls.ca_file"].value is None
+    assert found["upstreams.0.limits.connections"].value == 10_000

@@ -1,0 +1,71 @@
+"""The access log: which trace and session an exchange had, and nothing that may be secret."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from proxy.http1 import AccessRecord
+from proxy.telemetry.access_log import access_logger, json_line, text_line
+from proxy.telemetry.writer import LineWriter
+
+DONE = AccessRecord(
+    listener="inbound",
+    upstream="app",
+    client="10.0.0.1",
+    method="GET",
+    path='/a"b?token=hunter2',
+    status=200,
+    bytes_in=0,
+    bytes_out=5,
+    duration_s=0.0012345678,
+    trace_id="a" * 32,
+    session="s 1",
+    error="",
+    detail="",
+)
+
+
+def test_json() -> None:
+    assert json.loads(json_line(DONE, 1795344123.4567)) == {
+        "time": "2026-11-22T10:42:03.456Z",
+        "listener": "inbound",
+        "upstream": "app",
+        "client": "10.0.0.1",
+        "method": "GET",
+        "path": '/a"b',
+        "status": 200,
+        "bytes_in": 0,
+        "bytes_out": 5,
+        "duration_s": 0.001235,
+        "trace_id": "a" * 32,
+        "session": "s 1",
+    }
+
+
+def test_text() -> None:
+    line = text_line(DONE, 1795344123.4567)
+    assert line == (
+        f'2026-11-22T10:42:03.456Z 10.0.0.1 "GET /a\\"b" 200 5 1.235ms inbound>app trace={"a" * 32} session=s 1'
+    )
+    refused = DONE._replace(upstream="", client="", trace_id="", session="", status=0, error="http_request_error")
+    assert text_line(refused, 0.0).endswith("inbound>- trace=- session=- error=http_request_error")
+
+
+def test_no_line_can_be_forged() -> None:
+    forged = DONE._replace(path="/\r\nx", method="G\nT")
+    assert "\n" not in text_line(forged, 0.0)
+    assert "\n" not in json_line(forged, 0.0)
+
+
+def test_lines_are_written() -> None:
+    reader, fd = os.pipe()
+    writer = LineWriter(fd, limit_lines=10, name="t")
+    access_logger(writer, "json", lambda: 0.0)(DONE)
+    access_logger(writer, "text", lambda: 0.0)(DONE)
+    writer.close()
+    os.close(fd)
+    first, second = os.read(reader, 65536).decode().splitlines()
+    os.close(reader)
+    assert json.loads(first)["time"] == "1970-01-01T00:00:00.000Z"
+    assert second.startswith("1970-01-01T00:00:00.000Z 10.0.0.1 ")

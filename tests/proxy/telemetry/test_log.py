@@ -1,0 +1,66 @@
+"""The log: one line per record, its fields beside it, in text or JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from proxy.telemetry.log import JsonFormatter, TextFormatter, configure, fields
+from proxy.telemetry.writer import LineWriter
+
+
+def record(message: str, *arguments: object, **values: object) -> logging.LogRecord:
+    made = logging.LogRecord("proxy.x", logging.WARNING, "", 0, message, arguments, None)
+    made.created = 1795344123.4567
+    made.__dict__.update(fields(**values) if values else {})
+    return made
+
+
+def test_text_is_one_line() -> None:
+    line = TextFormatter().format(record("re%s\nwritten", "read", generation=2, problem='a "b"', empty=""))
+    assert line == '2026-11-22T10:42:03.456Z WARNING reread\\nwritten generation=2 problem="a \\"b\\"" empty=""'
+
+
+def test_json_is_one_object() -> None:
+    line = JsonFormatter().format(record("reloaded", generation=2, error=ValueError("x\ny")))
+    assert "\n" not in line
+    assert json.loads(line) == {
+        "time": "2026-11-22T10:42:03.456Z",
+        "level": "warning",
+        "logger": "proxy.x",
+        "message": "reloaded",
+        "generation": 2,
+        "error": "x\ny",
+    }
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    root, ours = logging.getLogger(), logging.getLogger("proxy")
+    handlers, level, our_level = root.handlers[:], root.level, ours.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    ours.setLevel(our_level)
+
+
+@pytest.mark.usefixtures("restored")
+def test_levels_count_for_our_own_records_and_a_second_time_replaces_the_first() -> None:
+    reader, fd = os.pipe()
+    writer = LineWriter(fd, limit_lines=100, name="t")
+    configure(writer, level="info", form="text")
+    configure(writer, level="info", form="json")
+    logging.getLogger("proxy.http1").info("ours")
+    logging.getLogger("proxy.http1").debug("too fine")
+    logging.getLogger("other").info("not ours")
+    logging.getLogger("other").warning("a warning")
+    logging.getLogger("proxy").info("wrong %d", "arguments")
+    writer.close()
+    os.close(fd)
+    lines = os.read(reader, 65536).decode().splitlines()
+    assert [json.loads(line)["message"] for line in lines] == ["ours", "a warning"]
+    os.close(reader)

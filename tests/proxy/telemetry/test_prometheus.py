@@ -1,0 +1,218 @@
+"""The metrics page: read by a strict parser of the text format, with every figure where it belongs."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+
+import pytest
+
+from proxy.telemetry.metrics import Metrics
+from proxy.telemetry.process import ProcessUsage
+from proxy.telemetry.prometheus import CONTENT_TYPE, render
+from proxy.telemetry.state import Phase, State
+
+_NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
+_LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"')
+_LINE = re.compile(rf"({_NAME})(?:\{{(.*)\}})? (\S+)")
+
+Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def parse(text: str) -> Series:
+    """The page's samples. Asserts what Prometheus and its linter (`promtool check metrics`) ask for."""
+    assert text.endswith("\n")
+    samples: Series = {}
+    kinds: dict[str, str] = {}
+    helps: set[str] = set()
+    current = ""
+    for line in text[:-1].split("\n"):
+        if line.startswith("# HELP "):
+            current, help_text = line[7:].split(" ", 1)
+            assert current not in helps, f"{current} stands in two places"
+            assert help_text
+            helps.add(current)
+            continue
+        if line.startswith("# TYPE "):
+            name, kind = line[7:].split(" ")
+            assert name == current
+            kinds[name] = kind
+            assert kind == "counter" if name.endswith("_total") else kind in ("gauge", "histogram")
+            assert not re.search(r"_(ms|kb|mb|millis|percent|count|sum|bucket)$", name), (
+                "base units, no reserved suffix"
+            )
+            continue
+        match = _LINE.fullmatch(line)
+        assert match, line
+        name, labels, value = match.groups()
+        base = re.sub(r"_(bucket|sum|count)$", "", name) if kinds[current] == "histogram" else name
+        assert base == current, "samples follow their HELP and TYPE"
+        pairs = tuple(_LABEL.findall(labels or ""))
+        assert ",".join(f'{key}="{text}"' for key, text in pairs) == (labels or "")
+        assert len({key for key, _ in pairs}) == len(pairs)
+        assert (name, pairs) not in samples, f"{line} is there twice"
+        samples[name, pairs] = math.inf if value == "+Inf" else float(value)
+    _check_histograms(samples, kinds)
+    return samples
+
+
+def _check_histograms(samples: Series, kinds: dict[str, str]) -> None:
+    buckets: dict[tuple[str, tuple[tuple[str, str], ...]], list[tuple[float, float]]] = defaultdict(list)
+    for (name, labels), value in samples.items():
+        base = name.removesuffix("_bucket")
+        if kinds.get(base) == "histogram":
+            bound = dict(labels)["le"]
+            rest = tuple(pair for pair in labels if pair[0] != "le")
+            buckets[base, rest].append((math.inf if bound == "+Inf" else float(bound), value))
+    for (base, labels), found in buckets.items():
+        assert found == sorted(found), "bounds rise"
+        assert [value for _, value in found] == sorted(value for _, value in found), "buckets accumulate"
+        assert found[-1] == (math.inf, samples[f"{base}_count", labels])
+        assert (f"{base}_sum", labels) in samples
+
+
+def page(metrics: Metrics, state: State | None = None) -> Series:
+    usage = ProcessUsage(cpu_s=1.5, resident_bytes=2**20, open_fds=7)
+    text = render(metrics, state or State(), version="1.2.3", process=usage, dropped_lines={"log": 3, "access": 0})
+    return parse(text)
+
+
+def value(series: Series, name: str, **labels: str) -> float:
+    return series[name, tuple(labels.items())]
+
+
+def test_an_idle_sidecar_has_a_clean_page() -> None:
+    state = State(
+        Phase.READY, generation=3, reloads_ok=2, reloads_failed=1, reload_success_time_s=2.5, started_time_s=1.5
+    )
+    series = page(Metrics(), state)
+    assert value(series, "ops_sidecar_info", version="1.2.3") == 1
+    assert value(series, "ops_sidecar_ready") == 1
+    assert value(series, "ops_sidecar_generation") == 3
+    assert value(series, "ops_sidecar_reloads_total", result="success") == 2
+    assert value(series, "ops_sidecar_reloads_total", result="failure") == 1
+    assert value(series, "ops_sidecar_reload_success_timestamp_seconds") == 2.5
+    assert value(series, "ops_sidecar_log_lines_dropped_total", stream="log") == 3
+    assert value(series, "process_resident_memory_bytes") == 2**20
+    assert value(page(Metrics(), State(Phase.DRAINING)), "ops_sidecar_ready") == 0
+
+
+def test_every_counter_of_an_exchange_is_there() -> None:
+    metrics = Metrics()
+    exchange = metrics.exchange("inbound", "app")
+    exchange.requests = [1, 0, 20, 3, 4, 5]
+    exchange.bytes_in, exchange.bytes_out = 10, 20
+    exchange.faults["connection_refused"] = 2
+    for duration_s in (0.0001, 0.002, 100.0):
+        exchange.durations.observe(duration_s)
+    translation = exchange.translation
+    translation.extracted["b3"] = 1
+    translation.injected["tracecontext"] = 2
+    translation.malformed["b3", "shape"] = 3
+    translation.conflicts["tracecontext", "b3"] = 4
+    translation.losses["jaeger", "defer"] = 5
+    translation.bare_decisions = 6
+    translation.untraced = 7
+    translation.sessions_carried = 8
+    translation.sessions_malformed["too-long"] = 9
+    series = page(metrics)
+    both = {"listener": "inbound", "upstream": "app"}
+    prefix = "ops_sidecar_"
+    assert value(series, f"{prefix}requests_total", **both, status_class="none") == 1
+    assert value(series, f"{prefix}requests_total", **both, status_class="5xx") == 5
+    assert value(series, f"{prefix}request_duration_seconds_count", **both) == 3
+    assert value(series, f"{prefix}request_duration_seconds_bucket", **both, le="0.0025") == 2
+    assert value(series, f"{prefix}request_duration_seconds_bucket", **both, le="60.0") == 2
+    assert value(series, f"{prefix}request_duration_seconds_sum", **both) == pytest.approx(100.0021)
+    assert value(series, f"{prefix}request_body_bytes_total", **both) == 10
+    assert value(series, f"{prefix}response_body_bytes_total", **both) == 20
+    assert value(series, f"{prefix}faults_total", **both, fault="connection_refused") == 2
+    assert value(series, f"{prefix}contexts_extracted_total", **both, format="b3") == 1
+    assert value(series, f"{prefix}contexts_injected_total", **both, format="tracecontext") == 2
+    assert value(series, f"{prefix}contexts_malformed_total", **both, format="b3", reason="shape") == 3
+    assert value(series, f"{prefix}contexts_conflicting_total", **both, winner="tracecontext", loser="b3") == 4
+    assert value(series, f"{prefix}contexts_losses_total", **both, format="jaeger", what="defer") == 5
+    assert value(series, f"{prefix}bare_decisions_total", **both) == 6
+    assert value(series, f"{prefix}requests_untraced_total", **both) == 7
+    assert value(series, f"{prefix}sessions_carried_total", **both) == 8
+    assert value(series, f"{prefix}sessions_malformed_total", **both, reason="too-long") == 9
+
+
+def test_every_counter_of_listeners_and_upstreams_is_there() -> None:
+    metrics = Metrics()
+    listener = metrics.listener("outbound")
+    numbers = ("connections_open", "connections_total", "tunnels_open", "tunnel_bytes_in", "tunnel_bytes_out")
+    for number, name in enumerate(numbers, 1):
+        setattr(listener, name, number)
+    listener.connections_refused["limit"] = 6
+    listener.protocol_errors["http_request_error"] = 7
+    listener.tunnels_total["connect"] = 8
+    upstream = metrics.upstream("billing")
+    for number, name in enumerate(
+        ("connects", "connections_open", "connections_idle", "reused", "retries", "queued"), 1
+    ):
+        setattr(upstream, name, number)
+    upstream.connect_failures["connection_refused"] = 7
+    upstream.idle_closed["timeout"] = 8
+    upstream.queue_refused["full"] = 9
+    series = page(metrics)
+    found = {
+        name.removeprefix("ops_sidecar_"): number for (name, labels), number in series.items() if number and labels
+    }
+    assert (
+        found.items()
+        >= {
+            "connections_open": 1,
+            "connections_total": 2,
+            "tunnels_open": 3,
+            "tunnel_bytes_total": 5,
+            "connections_refused_total": 6,
+            "protocol_errors_total": 7,
+            "tunnels_total": 8,
+            "upstream_connects_total": 1,
+            "upstream_connections_open": 2,
+            "upstream_connections_idle": 3,
+            "upstream_connections_reused_total": 4,
+            "upstream_retries_total": 5,
+            "upstream_queued": 6,
+            "upstream_connect_failures_total": 7,
+            "upstream_idle_closed_total": 8,
+            "upstream_queue_refused_total": 9,
+        }.items()
+    )
+
+
+def test_no_field_of_the_metrics_is_left_out() -> None:
+    """A counter that is added to `Metrics` and not shown is found here."""
+    metrics = Metrics()
+    empty = set(page(metrics))
+    counters = 0
+    parts = [
+        metrics.listener("l"),
+        metrics.upstream("u"),
+        metrics.exchange("l", "u"),
+        metrics.exchange("l", "u").translation,
+    ]
+    for part in parts:
+        for name in part.__slots__:
+            if isinstance(getattr(part, name), int):
+                counters += 1
+                setattr(part, name, 1000 + counters)
+            elif isinstance(getattr(part, name), dict):
+                counters += 1
+                key = ("a", "b") if name in ("malformed", "conflicts", "losses") else "a"
+                getattr(part, name)[key] = 1000 + counters
+    shown = {number for key, number in page(metrics).items() if key not in empty}
+    assert shown >= set(map(float, range(1001, 1001 + counters)))
+
+
+def test_labels_are_escaped() -> None:
+    metrics = Metrics()
+    metrics.listener('a"b\\c\nd')
+    name, labels = next(key for key in page(metrics) if key[0] == "ops_sidecar_connections_open")
+    assert labels == (("listener", 'a\\"b\\\\c\\nd'),)
+
+
+def test_the_content_type_names_the_format() -> None:
+    assert CONTENT_TYPE == "text/plain; version=0.0.4; charset=utf-8"

@@ -1,0 +1,65 @@
+"""Lines go out in order from a thread of their own; a reader that does not read costs lines, never time."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from proxy.telemetry.writer import LineWriter
+
+
+def test_lines_come_out_in_order_and_complete() -> None:
+    reader, fd = os.pipe()
+    writer = LineWriter(fd, limit_lines=10_000, name="t")
+    for number in range(1000):
+        writer.write(f"line {number}")
+    received = b""
+    while received.count(b"\n") < 1000:
+        received += os.read(reader, 65536)
+    assert received.decode().splitlines() == [f"line {number}" for number in range(1000)]
+    writer.close()
+    assert (writer.written, writer.dropped) == (1000, 0)
+    os.close(reader)
+    os.close(fd)
+
+
+def test_a_reader_that_does_not_read_costs_lines_and_no_time() -> None:
+    reader, fd = os.pipe()
+    writer = LineWriter(fd, limit_lines=10, name="t")
+    for _ in range(1000):
+        writer.write("x" * 1000)  # far more than a pipe holds
+    writer.close(timeout_s=0.05)
+    assert writer.dropped >= 1000 - 10 - 512 - 70
+    os.close(reader)  # ends the thread's write
+    assert _ended("t")
+    os.close(fd)
+
+
+def test_nobody_reads_any_more() -> None:
+    reader, fd = os.pipe()
+    os.close(reader)
+    writer = LineWriter(fd, limit_lines=10, name="t")
+    writer.write("x")
+    writer.close()
+    assert (writer.written, writer.dropped) == (0, 1)
+    writer.write("y")
+    assert writer.dropped == 2
+    os.close(fd)
+
+
+def test_closing_writes_what_is_queued() -> None:
+    reader, fd = os.pipe()
+    writer = LineWriter(fd, limit_lines=10, name="t")
+    writer.write("last words \udcff")
+    writer.close()
+    assert os.read(reader, 100) == b"last words \\udcff\n"
+    os.close(reader)
+    os.close(fd)
+
+
+def _ended(name: str) -> bool:
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join(5)
+            return not thread.is_alive()
+    return True

@@ -1,0 +1,299 @@
+"""The whole sidecar as a process of its own: start, reload, drain, what it says, what it returns."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import Queue
+
+import pytest
+
+TIMEOUT_S = 20.0
+
+
+class App:
+    """An HTTP server that answers with the headers that it got; to /slow only when told to."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.answer = threading.Event()
+        app = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                app.asked.set()
+                if self.path.startswith("/slow"):
+                    app.answer.wait(TIMEOUT_S)
+                body = json.dumps(dict(self.headers)).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                with contextlib.suppress(OSError):
+                    self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+
+@pytest.fixture
+def app() -> Iterator[App]:
+    made = App()
+    yield made
+    made.answer.set()
+    made.server.shutdown()
+    made.server.server_close()
+
+
+class Sidecar:
+    """`python -m proxy run`; its log is read as it comes."""
+
+    def __init__(self, *arguments: str, **environ: str) -> None:
+        clean = {
+            name: value for name, value in os.environ.items() if not name.startswith(("OPS_SIDECAR_", "MIRASCOPE_"))
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "proxy", "run", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=clean | environ,
+        )
+        self.lines: list[str] = []
+        self._queue: Queue[str | None] = Queue()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._queue.put(line.rstrip("\n"))
+        self._queue.put(None)
+
+    def wait_line(self, pattern: str) -> str:
+        """The next line that has `pattern`; all lines are kept in `lines`."""
+        while True:
+            line = self._queue.get(timeout=TIMEOUT_S)
+            assert line is not None, f"ended without {pattern!r}: {self.lines}"
+            self.lines.append(line)
+            if re.search(pattern, line):
+                return line
+
+    def port(self, listener: str) -> int:
+        """The last port that the log names for `listener`."""
+        found = [match[1] for line in self.lines if (match := re.match(rf"{listener} listening on .*?:(\d+)\b", line))]
+        return int(found[-1])
+
+    def get(self, path: str, listener: str = "inbound", **headers: str) -> tuple[int, str]:
+        """One GET on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port(listener), timeout=TIMEOUT_S)
+        try:
+            connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal, wait for the end; the exit code."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        code = self.process.wait(TIMEOUT_S)
+        self._thread.join(TIMEOUT_S)
+        while (line := self._queue.get(timeout=TIMEOUT_S)) is not None:
+            self.lines.append(line)
+        return code
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(TIMEOUT_S)
+        self._thread.join(TIMEOUT_S)
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
+
+
+ANYWHERE = ("--inbound", "127.0.0.1:0", "--outbound", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+NO_LINGER = ("--set", "drain.outbound_linger_s=0")
+
+
+@contextlib.contextmanager
+def running(*arguments: str, **environ: str) -> Iterator[Sidecar]:
+    """A sidecar that is ready."""
+    sidecar = Sidecar(*arguments, **environ)
+    try:
+        sidecar.wait_line("ops-sidecar ready$")
+        yield sidecar
+    finally:
+        sidecar.close()
+
+
+def metric(sidecar: Sidecar, name: str) -> float:
+    """One sample of /metrics."""
+    _, text = sidecar.get("/metrics", "admin")
+    return float(next(line for line in text.splitlines() if line.startswith(name)).rsplit(" ", 1)[1])
+
+
+def test_it_says_where_it_listens_translates_counts_logs_and_ends(app: App) -> None:
+    arguments = (*ANYWHERE, *NO_LINGER, "--app", app.url, "--access-log", "json")
+    with running(*arguments) as sidecar:
+        assert len(sidecar.lines) == 4
+        assert sidecar.lines[0].startswith("inbound listening on 127.0.0.1:")
+        b3 = {
+            "X_B3_TraceId": "80f198ee56343ba864fe8b2a57d3eff7",
+            "X_B3_SpanId": "e457b5a2e4d86bd1",
+            "X_B3_Sampled": "1",
+        }
+        status, text = sidecar.get("/x?token=hunter2", **b3, Mirascope_Session_Id="s1")
+        assert status == 200
+        headers = json.loads(text)
+        assert headers["traceparent"] == "00-80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-01"
+        assert headers["X-Mirascope-Session-Id"] == "s1"
+        assert not any(name.lower().startswith("x-b3") for name in headers)
+        assert sidecar.get("/readyz", "admin") == (200, "ready\n")
+        assert metric(sidecar, 'ops_sidecar_requests_total{listener="inbound",upstream="app",status_class="2xx"}') == 1
+        assert metric(sidecar, "ops_sidecar_contexts_extracted_total") == 1
+        assert metric(sidecar, "process_resident_memory_bytes") < 64 * 2**20  # Envoy's is 67 MB
+        assert sidecar.end() == 0
+        assert sidecar.process.stdout is not None
+        entry = json.loads(sidecar.process.stdout.read())
+        assert (entry["path"], entry["trace_id"], entry["session"]) == ("/x", "80f198ee56343ba864fe8b2a57d3eff7", "s1")
+        assert "hunter2" not in "".join(sidecar.lines)
+
+
+def test_a_request_in_flight_survives_the_drain_and_readiness_is_red_meanwhile(app: App) -> None:
+    with running(*ANYWHERE, *NO_LINGER, "--app", app.url) as sidecar, _request(sidecar, "/slow") as connection:
+        assert app.asked.wait(TIMEOUT_S)
+        sidecar.process.send_signal(signal.SIGTERM)
+        sidecar.wait_line("draining")
+        assert sidecar.get("/readyz", "admin") == (503, "draining\n")
+        assert sidecar.get("/healthz", "admin")[0] == 200
+        app.answer.set()
+        assert connection.getresponse().status == 200
+        assert sidecar.wait() == 0
+
+
+def test_a_request_that_is_cut_makes_the_exit_code_1(app: App) -> None:
+    arguments = (*ANYWHERE, *NO_LINGER, "--app", app.url, "--set", "drain.timeout_s=50ms")
+    with running(*arguments) as sidecar, _request(sidecar, "/slow"):
+        assert app.asked.wait(TIMEOUT_S)
+        assert sidecar.end() == 1
+        assert any("stopped with exchanges cut cut=1" in line for line in sidecar.lines)
+
+
+def test_ctrl_c_twice_stops_now(app: App) -> None:
+    with running(*ANYWHERE, "--app", app.url) as sidecar, _request(sidecar, "/slow"):
+        assert app.asked.wait(TIMEOUT_S)
+        sidecar.process.send_signal(signal.SIGINT)
+        sidecar.wait_line("draining")
+        assert sidecar.end(signal.SIGINT) == 1
+
+
+@contextlib.contextmanager
+def _request(sidecar: Sidecar, path: str) -> Iterator[http.client.HTTPConnection]:
+    connection = http.client.HTTPConnection("127.0.0.1", sidecar.port("inbound"), timeout=TIMEOUT_S)
+    connection.request("GET", path)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _settings(file: Path, text: str) -> None:
+    """As a careful editor writes: a new file, renamed over the old one."""
+    new = file.with_suffix(".new")
+    new.write_text(text, encoding="utf-8")
+    new.rename(file)
+
+
+def test_a_changed_file_counts_for_new_requests_and_a_bad_one_for_none(app: App, tmp_path: Path) -> None:
+    file = tmp_path / "sidecar.yaml"
+    template = f"inbound: {{app: '{app.url}', propagation: {{inject: [%s]}}}}\nreload: {{interval_s: 20ms}}\n"
+    _settings(file, template % "tracecontext")
+    traceparent = "00-80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-01"
+    with running(*ANYWHERE, *NO_LINGER, OPS_SIDECAR_CONFIG=str(file)) as sidecar, _request(sidecar, "/slow") as slow:
+        assert app.asked.wait(TIMEOUT_S)
+        _settings(file, template % "b3")
+        sidecar.wait_line("settings reloaded generation=2")
+        assert json.loads(sidecar.get("/", traceparent=traceparent)[1])["b3"].startswith(
+            "80f198ee56343ba864fe8b2a57d3eff7-"
+        )
+        app.answer.set()
+        assert slow.getresponse().status == 200  # in flight all the time
+        _settings(file, template % "b4")
+        line = sidecar.wait_line("settings not reloaded")
+        assert "propagation.inject" in line
+        assert f"{file}:1" in line
+        assert "did you mean b3?" in line
+        assert "b3" in json.loads(sidecar.get("/", traceparent=traceparent)[1])
+        assert metric(sidecar, "ops_sidecar_generation") == 2
+        assert metric(sidecar, 'ops_sidecar_reloads_total{result="success"}') == 1
+        assert metric(sidecar, 'ops_sidecar_reloads_total{result="failure"}') == 1
+        assert sidecar.end() == 0
+
+
+def test_sighup_opens_and_closes_listeners_and_one_that_is_taken_changes_nothing(app: App, tmp_path: Path) -> None:
+    file = tmp_path / "sidecar.yaml"
+    path, other = tmp_path / "own.sock", tmp_path / "other.sock"
+    text = f"reload: {{watch: false}}\nupstreams: [{{name: own, listen: 'unix:%s', target: '{app.url}'}}]\n"
+    _settings(file, text % path)
+    with running("--config", str(file), *ANYWHERE, *NO_LINGER, "--app", app.url) as sidecar:
+        assert path.exists()
+        _settings(file, text % other)
+        sidecar.process.send_signal(signal.SIGHUP)
+        sidecar.wait_line("settings reloaded generation=2")
+        assert other.exists()
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            _settings(file, text.replace("unix:%s", f"127.0.0.1:{taken.getsockname()[1]}"))
+            sidecar.process.send_signal(signal.SIGHUP)
+            assert "listener own cannot listen" in sidecar.wait_line("settings not reloaded")
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(other))
+        assert sidecar.end() == 0
+
+
+def test_a_taken_address_is_named_and_the_exit_code_is_1() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        where = f"127.0.0.1:{taken.getsockname()[1]}"
+        for flag, listener in (("--inbound", "inbound"), ("--admin", "admin")):
+            sidecar = Sidecar(*ANYWHERE, flag, where)
+            assert sidecar.wait() == 1
+            assert re.fullmatch(
+                f"ops-sidecar: cannot start: listener {listener} cannot listen on {where}: .+", sidecar.lines[-1]
+            )
+            sidecar.close()
+
+
+def test_wrong_settings_are_all_told_and_the_exit_code_is_2() -> None:
+    sidecar = Sidecar("--inject", "b4", "--set", "inbound.ap=x", OPS_SIDECAR_ADMIN__LISTEN="9082")
+    assert sidecar.wait() == 2
+    sidecar.close()
+    assert sidecar.lines[0] == "ops-sidecar: 3 problems in the settings:"
+    text = "\n".join(sidecar.lines)
+    for source in ("flag --inject", "flag --set inbound.ap", "environment variable OPS_SIDECAR_ADMIN__LISTEN"):
+        assert source in text
+
+
+def test_the_log_can_be_json(app: App) -> None:
+    with running(*ANYWHERE, *NO_LINGER, "--admin", "off", "--app", app.url, "--set", "log.format=json") as sidecar:
+        assert sidecar.end() == 0
+        assert json.loads(sidecar.lines[-1])["message"] == "stopped"

@@ -1,0 +1,274 @@
+"""The life of a sidecar, with stand-ins for what it owns: the order of things, and what a failure leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from proxy.errors import SettingsError, SettingsProblem, StartError
+from proxy.lifecycle import Generation, Lifecycle
+from proxy.plan import Address, Plan
+from proxy.telemetry.state import Phase, State
+
+ADMIN = Address("127.0.0.1", 1)
+
+
+class DataPlane:
+    """Notes what is asked of it; drains when told to."""
+
+    def __init__(self) -> None:
+        self.calls: list[object] = []
+        self.flying = 0
+        self.finish = asyncio.Event()
+        self.drained_whole = True
+        self.refuse: Exception | None = None
+
+    async def start(self) -> None:
+        self.calls.append("start")
+        if self.refuse:
+            raise self.refuse
+
+    def addresses(self) -> dict[str, Address]:
+        return {}
+
+    async def replace_plan(self, plan: Plan) -> None:
+        if self.refuse:
+            raise self.refuse
+        self.calls.append(plan.generation)
+
+    def in_flight(self, direction: None = None) -> int:
+        return self.flying
+
+    async def drain(self) -> bool:
+        self.calls.append("drain")
+        await self.finish.wait()
+        return self.drained_whole
+
+    async def stop(self) -> None:
+        self.calls.append("stop")
+
+
+class Admin:
+    """One admin listener."""
+
+    def __init__(self, calls: list[object], refuse: list[Address]) -> None:
+        self._calls = calls
+        self._refuse = refuse
+        self._address = Address()
+
+    async def listen(self, address: Address) -> Address:
+        if address in self._refuse:
+            raise StartError("listener admin cannot listen")
+        self._address = address
+        self._calls.append(("admin", address.port))
+        return address
+
+    async def close(self) -> None:
+        self._calls.append(("admin closed", self._address.port))
+
+
+class Watch:
+    """Changes when told to."""
+
+    def __init__(self) -> None:
+        self.change = False
+
+    def changed(self) -> bool:
+        change, self.change = self.change, False
+        return change
+
+
+class Bench:
+    """A lifecycle with its stand-ins."""
+
+    def __init__(self) -> None:
+        self.data_plane = DataPlane()
+        self.calls = self.data_plane.calls
+        self.state = State()
+        self.watch = Watch()
+        self.ready = asyncio.Event()
+        self.next_admin: Address | None = ADMIN
+        self.read_error: Exception | None = None
+        self.refuse_admin: list[Address] = []
+        self.life = Lifecycle(
+            self.generation(1),
+            data_plane=self.data_plane,
+            make_admin=lambda: Admin(self.calls, self.refuse_admin),
+            read=self.read,
+            state=self.state,
+            announce=lambda plan, addresses, admin: self.ready.set(),
+            clock=lambda: 1000.0 + self.state.reloads_ok,
+        )
+
+    def generation(self, number: int) -> Generation:
+        plan = Plan(generation=number, listeners=(), admin=self.next_admin)
+        return Generation(plan, self.watch, 0.01, lambda: self.calls.append(f"apply {number}"))
+
+    def read(self, number: int) -> Generation:
+        if self.read_error:
+            raise self.read_error
+        return self.generation(number)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():
+                await asyncio.sleep(0.001)
+
+    async def end(self, running: asyncio.Task[bool]) -> bool:
+        self.data_plane.finish.set()
+        if self.state.phase is not Phase.DRAINING:
+            os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(5):
+            return await running
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    return Bench()
+
+
+async def started(bench: Bench) -> asyncio.Task[bool]:
+    running = asyncio.create_task(bench.life.run())
+    async with asyncio.timeout(5):
+        await bench.ready.wait()
+    return running
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_from_start_to_end(bench: Bench, number: signal.Signals) -> None:
+    running = await started(bench)
+    assert bench.state.phase is Phase.READY
+    assert bench.state.generation == 1
+    assert bench.state.started_time_s == 1000.0
+    os.kill(os.getpid(), number)
+    await bench.until(lambda: "drain" in bench.calls)
+    assert bench.state.phase is Phase.DRAINING  # at once, before anything else ends
+    assert ("admin closed", 1) not in bench.calls  # it answers until the end
+    assert await bench.end(running) is True
+    assert bench.calls == ["start", ("admin", 1), "drain", "stop", ("admin closed", 1)]
+    assert bench.state.phase is Phase.STOPPED
+
+
+async def test_a_cut_drain_is_told(bench: Bench) -> None:
+    bench.data_plane.drained_whole = False
+    assert await bench.end(await started(bench)) is False
+
+
+@pytest.mark.parametrize(("flying", "whole"), [(0, True), (1, False)])
+async def test_a_second_interrupt_stops_now(bench: Bench, flying: int, whole: bool) -> None:
+    running = await started(bench)
+    bench.data_plane.flying = flying
+    os.kill(os.getpid(), signal.SIGINT)
+    await bench.until(lambda: "drain" in bench.calls)
+    os.kill(os.getpid(), signal.SIGINT)
+    async with asyncio.timeout(5):
+        assert await running is whole
+    assert bench.calls[-2:] == ["stop", ("admin closed", 1)]
+
+
+async def test_a_second_term_does_not_cut_the_drain(bench: Bench) -> None:
+    running = await started(bench)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await bench.until(lambda: "drain" in bench.calls)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.sleep(0)
+    assert not running.done()
+    assert await bench.end(running) is True
+
+
+async def test_what_cannot_start_is_cleaned_up(bench: Bench) -> None:
+    bench.data_plane.refuse = StartError("taken")
+    with pytest.raises(StartError, match="taken"):
+        await bench.life.run()
+    assert bench.calls == ["start", "stop"]
+
+
+async def test_an_admin_that_cannot_start_stops_the_data_plane(bench: Bench) -> None:
+    bench.refuse_admin.append(ADMIN)
+    with pytest.raises(StartError, match="admin"):
+        await bench.life.run()
+    assert bench.calls[:2] == ["start", "stop"]
+
+
+@pytest.mark.parametrize("by_signal", [True, False])
+async def test_a_reload_makes_a_new_plan(bench: Bench, by_signal: bool) -> None:
+    running = await started(bench)
+    if by_signal:
+        os.kill(os.getpid(), signal.SIGHUP)
+    else:
+        bench.watch.change = True
+    await bench.until(lambda: bench.state.reloads_ok)
+    assert bench.calls[2:] == [2, "apply 2"]
+    assert (bench.state.generation, bench.state.reloads_failed) == (2, 0)
+    assert bench.state.reload_success_time_s == 1000.0 + 1
+    await bench.end(running)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SettingsError((SettingsProblem("a", "b", "c", "d"), SettingsProblem("e", "f", "g", "h"))),
+        OSError("certificate gone"),
+        RuntimeError("a bug"),
+    ],
+)
+async def test_bad_settings_keep_the_old_plan_and_say_why(
+    bench: Bench, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = await started(bench)
+    bench.read_error = error
+    os.kill(os.getpid(), signal.SIGHUP)
+    await bench.until(lambda: bench.state.reloads_failed)
+    assert (bench.state.generation, bench.state.reload_success_time_s) == (1, 1000.0)
+    assert bench.state.phase is Phase.READY
+    assert "settings not reloaded, the old ones stay" in caplog.text
+    assert len(caplog.records) == (2 if isinstance(error, SettingsError) else 1)
+    bench.read_error = None
+    os.kill(os.getpid(), signal.SIGHUP)
+    await bench.until(lambda: bench.state.reloads_ok)
+    assert bench.state.generation == 2
+    await bench.end(running)
+
+
+async def test_a_plan_that_cannot_be_bound_keeps_the_old_one(bench: Bench) -> None:
+    running = await started(bench)
+    bench.data_plane.refuse = StartError("taken")
+    bench.next_admin = Address("127.0.0.1", 2)
+    os.kill(os.getpid(), signal.SIGHUP)
+    await bench.until(lambda: bench.state.reloads_failed)
+    assert bench.calls[2:] == [("admin", 2), ("admin closed", 2)]  # the new one goes again, the old one stays
+    bench.data_plane.refuse = None
+    await bench.end(running)
+    assert bench.calls[-1] == ("admin closed", 1)
+
+
+async def test_an_admin_that_cannot_move_keeps_the_old_plan(bench: Bench) -> None:
+    running = await started(bench)
+    bench.next_admin = Address("127.0.0.1", 2)
+    bench.refuse_admin.append(bench.next_admin)
+    os.kill(os.getpid(), signal.SIGHUP)
+    await bench.until(lambda: bench.state.reloads_failed)
+    assert bench.calls[2:] == []
+    await bench.end(running)
+
+
+@pytest.mark.parametrize("there", [Address("127.0.0.1", 2), None])
+async def test_the_admin_listener_moves_or_goes(bench: Bench, there: Address | None) -> None:
+    running = await started(bench)
+    bench.next_admin = there
+    os.kill(os.getpid(), signal.SIGHUP)
+    await bench.until(lambda: bench.state.reloads_ok)
+    moved: list[object] = [("admin", 2)] if there else []
+    assert bench.calls[2:] == [*moved, 2, ("admin closed", 1), "apply 2"]
+    await bench.end(running)
+
+
+async def test_an_unchanged_file_is_not_read(bench: Bench) -> None:
+    running = await started(bench)
+    await asyncio.sleep(0.03)  # some looks; nothing is awaited here, there must be nothing to await
+    assert bench.calls == ["start", ("admin", 1)]
+    await bench.end(running)
