@@ -31,14 +31,21 @@ def load(library: str, module: str, name: str) -> Any:
 
 
 def start(slot: Slot, instrumentor: Any, options: dict[str, Any]) -> None:
-    """Let `instrumentor` make client spans by our tracer; where someone else has it at work already, theirs stay."""
+    """Let `instrumentor` make client spans by our tracer; where someone else has it at work already, theirs stay.
+
+    Raises ImportError where it does not fit the library's version.
+    """
+    from opentelemetry.instrumentation.dependencies import DependencyConflictError
+
     if slot.instrumentor is not None:
         stop(slot)
     if not instrumentor.is_instrumented_by_opentelemetry:
-        with _stable_conventions():
-            instrumentor.instrument(
-                **{"tracer_provider": get_tracer_provider(), "raise_exception_on_conflict": True, **options}
-            )
+        given = {"tracer_provider": get_tracer_provider(), "raise_exception_on_conflict": True, **options}
+        try:
+            with _stable_conventions():
+                instrumentor.instrument(**given)
+        except DependencyConflictError as conflict:
+            raise ImportError(f"{type(instrumentor).__name__}: {conflict}") from conflict
         slot.instrumentor = instrumentor
 
 

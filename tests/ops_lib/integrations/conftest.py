@@ -13,6 +13,8 @@ from opentelemetry.trace import SpanKind
 import ops_lib as ops
 from ops_lib.integrations import aiohttp, httpx, requests, urllib3
 from ops_lib.runtime import RUNTIME
+from tests.ops_lib.integrations.clients import CLIENTS, Client
+from tests.ops_lib.integrations.servers import Recorder
 
 
 class Spans:
@@ -58,3 +60,20 @@ def uninstrumented() -> Iterator[None]:
     for module in (aiohttp, httpx, requests, urllib3):
         module.uninstrument()
     ops.reset_propagator()
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request: pytest.FixtureRequest) -> Client:
+    return Client(request.param)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Recorder]:
+    with Recorder() as recorder:
+        yield recorder
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Recorder]:
+    with Recorder() as recorder:
+        yield recorder

@@ -1,4 +1,4 @@
-"""aiohttp's server middleware, on a real server; its client is in test_clients.py, with the other clients."""
+"""aiohttp's server middleware, on a real server; its client is in test_outgoing.py, with the others."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ FRAMEWORKS = ("aiohttp", "flask", "httpx", "httpcore", "requests", "starlette", 
 
 IMPORT_ALL = f"""
 import importlib, pkgutil, sys
-for name in {FRAMEWORKS + ("opentelemetry.instrumentation",)!r}:
+for name in {(*FRAMEWORKS, "opentelemetry.instrumentation")!r}:
     sys.modules[name] = None
 import ops_lib.integrations
 names = [found.name for found in pkgutil.iter_modules(ops_lib.integrations.__path__)]

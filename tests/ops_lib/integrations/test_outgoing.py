@@ -1,10 +1,9 @@
-"""What holds for every instrumented client alike: httpx (sync and async), requests, aiohttp, urllib3, each on a real
-socket."""
+"""The headers of outgoing calls: what holds for every client alike, each on a real socket."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -14,93 +13,15 @@ import requests
 import urllib3
 from opentelemetry import baggage as otel_baggage
 from opentelemetry import context as otel_context
-from opentelemetry import propagate
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SpanExporter
-from opentelemetry.trace import StatusCode
 
 import ops_lib as ops
 from ops_lib.integrations import aiohttp as ops_aiohttp
 from ops_lib.integrations import httpx as ops_httpx
 from ops_lib.integrations import requests as ops_requests
 from ops_lib.integrations import urllib3 as ops_urllib3
+from tests.ops_lib.integrations.clients import Client, carried
 from tests.ops_lib.integrations.servers import Recorder
-
-Headers = dict[str, str]
-
-
-def _httpx(url: str, headers: Headers) -> int:
-    return httpx.get(url, headers=headers, follow_redirects=True).status_code
-
-
-def _httpx_async(url: str, headers: Headers) -> int:
-    async def call() -> int:
-        async with httpx.AsyncClient(follow_redirects=True) as client:
-            return (await client.get(url, headers=headers)).status_code
-
-    return asyncio.run(call())
-
-
-def _requests(url: str, headers: Headers) -> int:
-    return requests.get(url, headers=headers).status_code
-
-
-def _aiohttp(url: str, headers: Headers) -> int:
-    async def call() -> int:
-        async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as response:
-            await response.read()
-            return response.status
-
-    return asyncio.run(call())
-
-
-def _urllib3(url: str, headers: Headers) -> int:
-    with urllib3.PoolManager() as pool:
-        return pool.request("GET", url, headers=headers).status
-
-
-CLIENTS: dict[str, tuple[Any, Callable[[str, Headers], int]]] = {
-    "httpx": (ops_httpx, _httpx),
-    "httpx-async": (ops_httpx, _httpx_async),
-    "requests": (ops_requests, _requests),
-    "aiohttp": (ops_aiohttp, _aiohttp),
-    "urllib3": (ops_urllib3, _urllib3),
-}
-
-
-class Client:
-    """One client library: its integration, and a GET with it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.integration, self._get = CLIENTS[name]
-
-    def get(self, url: str, headers: Headers | None = None) -> int:
-        return self._get(url, headers or {})
-
-
-@pytest.fixture(params=CLIENTS)
-def client(request: pytest.FixtureRequest) -> Client:
-    return Client(request.param)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Recorder]:
-    with Recorder() as recorder:
-        yield recorder
-
-
-@pytest.fixture(scope="module")
-def elsewhere() -> Iterator[Recorder]:
-    with Recorder() as recorder:
-        yield recorder
-
-
-def carried(headers: Headers) -> Headers:
-    """What of `headers` is ours to carry."""
-    propagator = ops.get_propagator().propagator
-    return {name: value for name, value in headers.items() if propagator.owns(name) or name == "baggage"}
 
 
 def test_a_call_carries_trace_and_session(client: Client, server: Recorder, spans: Any) -> None:
@@ -114,23 +35,6 @@ def test_a_call_carries_trace_and_session(client: Client, server: Recorder, span
     headers = server.headers()
     assert headers["traceparent"].split("-")[1:3] == [app.trace_id, f"{span.context.span_id:016x}"]
     assert headers["x-mirascope-session-id"] == "s-1"
-
-
-def test_span_has_the_stable_conventions(client: Client, server: Recorder, spans: Any) -> None:
-    client.integration.instrument()
-    client.get(server.url + "/broken")
-    (span,) = spans.client
-    expected = {
-        "http.request.method": "GET",
-        "url.full": server.url + "/broken",
-        "server.address": "127.0.0.1",
-        "server.port": server.port,
-        "http.response.status_code": 503,
-        "error.type": "503",
-    }
-    assert expected.items() <= dict(span.attributes).items()
-    assert not {"http.method", "http.url", "http.status_code"} & set(span.attributes)
-    assert span.status.status_code is StatusCode.ERROR
 
 
 def test_the_configured_format_replaces_what_stood_there(client: Client, server: Recorder, spans: Any) -> None:
@@ -200,14 +104,6 @@ def test_without_configuration_real_ids_leave(client: Client, server: Recorder) 
     trace_id, span_id = server.headers()["traceparent"].split("-")[1:3]
     assert trace_id == app.trace_id
     assert span_id not in (app.span_id, "0" * 16)
-
-
-def test_configuring_later_takes_effect(client: Client, server: Recorder, request: pytest.FixtureRequest) -> None:
-    client.integration.instrument()
-    client.get(server.url)
-    spans = request.getfixturevalue("spans")
-    client.get(server.url)
-    assert len(spans.client) == 1
 
 
 def test_suppressed_calls_are_left_alone(client: Client, server: Recorder, spans: Any) -> None:
@@ -287,56 +183,6 @@ def test_a_wrong_pattern_is_an_error_and_changes_nothing(client: Client, server:
     assert carried(server.headers()) == {}
 
 
-def test_requests_and_urllib3_together(server: Recorder, spans: Any) -> None:
-    """requests calls urllib3: one span, each header once, and both say the same span."""
-    ops_requests.instrument()
-    ops_urllib3.instrument()
-    with ops.session(id="s-1"), ops.span("app"):
-        requests.get(server.url)
-    (span,) = spans.client
-    assert span.instrumentation_scope is not None
-    assert server.headers()["traceparent"].split("-")[2] == f"{span.context.span_id:016x}"
-
-
-def test_theirs_at_work_already(server: Recorder, spans: Any) -> None:
-    """`opentelemetry-instrument` came first: its spans and options stay, our headers replace those that it writes."""
-    from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
-
-    provider = TracerProvider(shutdown_on_exit=False)
-    HTTPXClientInstrumentor().instrument(tracer_provider=provider)
-    try:
-        ops.set_propagator(ops.ContextPropagator(inject="b3multi"))
-        ops_httpx.instrument()
-        with ops.span("app") as app:
-            httpx.get(server.url)
-        assert carried(server.headers()).keys() == {"x-b3-traceid", "x-b3-spanid", "x-b3-sampled"}
-        assert server.headers()["x-b3-traceid"] == app.trace_id
-        assert server.headers()["x-b3-spanid"] != app.span_id, "the client span of the official package is the caller"
-        ops_httpx.uninstrument()
-        assert HTTPXClientInstrumentor().is_instrumented_by_opentelemetry
-    finally:
-        HTTPXClientInstrumentor().uninstrument()
-
-
-def test_options_reach_the_official_package(server: Recorder, spans: Any) -> None:
-    ops_requests.instrument(request_hook=lambda span, request: span.set_attribute("hooked", request.method))
-    ops_urllib3.instrument(request_hook=lambda span, pool, request: span.set_attribute("hooked", request.method))
-    requests.get(server.url)
-    _urllib3(server.url, {})
-    assert [span.attributes["hooked"] for span in spans.client] == ["GET", "GET"]
-
-
-def test_the_global_state_of_opentelemetry_is_untouched(client: Client) -> None:
-    from opentelemetry.instrumentation import _semconv
-
-    before = propagate.get_global_textmap()
-    client.integration.instrument()
-    assert propagate.get_global_textmap() is before
-    stability = _semconv._OpenTelemetrySemanticConventionStability
-    http = _semconv._OpenTelemetryStabilitySignalType.HTTP
-    assert stability._OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING[http] is _semconv._StabilityMode.DEFAULT
-
-
 def test_a_request_that_is_sent_twice(server: Recorder, spans: Any) -> None:
     """The caller's own PreparedRequest is not changed: nothing of the first call is left for the second."""
     ops_requests.instrument()
@@ -375,29 +221,3 @@ def test_proxies_are_not_the_host(server: Recorder, spans: Any) -> None:
             assert "traceparent" in server.headers()
             call("other.example")
             assert "traceparent" not in server.headers()
-
-
-def test_our_own_exporter_is_not_traced(server: Recorder) -> None:
-    """The OTLP exporter sends by requests or urllib3; its calls make no spans and carry no context."""
-    exporter_class = pytest.importorskip("opentelemetry.exporter.otlp.proto.http.trace_exporter").OTLPSpanExporter
-    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-
-    from ops_lib.runtime import RUNTIME
-
-    ops_requests.instrument()
-    ops_urllib3.instrument()
-    exporter: SpanExporter = exporter_class(endpoint=server.url + "/v1/traces")
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    before = RUNTIME.snapshot()
-    ops.configure(tracer_provider=provider)
-    try:
-        seen = len(server.seen)
-        with ops.session(id="s-1"), ops.span("outer"), ops.span("inner"):
-            pass
-        sent = [path for path, _ in server.seen[seen:]]
-        assert sent == ["/v1/traces"] * 2, "two spans, two exports, and none for these"
-        assert carried(server.headers()) == {}
-    finally:
-        RUNTIME.restore(before)
-        provider.shutdown()

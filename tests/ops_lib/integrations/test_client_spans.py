@@ -1,0 +1,131 @@
+"""Client spans by the official packages: their conventions, their options, and how they get on with ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+import requests
+import urllib3
+from opentelemetry import propagate
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter
+from opentelemetry.trace import StatusCode
+
+import ops_lib as ops
+from ops_lib.integrations import httpx as ops_httpx
+from ops_lib.integrations import requests as ops_requests
+from ops_lib.integrations import urllib3 as ops_urllib3
+from tests.ops_lib.integrations.clients import Client, carried
+from tests.ops_lib.integrations.servers import Recorder
+
+
+def test_span_has_the_stable_conventions(client: Client, server: Recorder, spans: Any) -> None:
+    client.integration.instrument()
+    client.get(server.url + "/broken")
+    (span,) = spans.client
+    expected = {
+        "http.request.method": "GET",
+        "url.full": server.url + "/broken",
+        "server.address": "127.0.0.1",
+        "server.port": server.port,
+        "http.response.status_code": 503,
+        "error.type": "503",
+    }
+    assert expected.items() <= dict(span.attributes).items()
+    assert not {"http.method", "http.url", "http.status_code"} & set(span.attributes)
+    assert span.status.status_code is StatusCode.ERROR
+
+
+def test_configuring_later_takes_effect(client: Client, server: Recorder, request: pytest.FixtureRequest) -> None:
+    client.integration.instrument()
+    client.get(server.url)
+    spans = request.getfixturevalue("spans")
+    client.get(server.url)
+    assert len(spans.client) == 1
+
+
+def test_requests_and_urllib3_together(server: Recorder, spans: Any) -> None:
+    """requests calls urllib3: one span, each header once, and both say the same span."""
+    ops_requests.instrument()
+    ops_urllib3.instrument()
+    with ops.session(id="s-1"), ops.span("app"):
+        requests.get(server.url)
+    (span,) = spans.client
+    assert span.instrumentation_scope is not None
+    assert server.headers()["traceparent"].split("-")[2] == f"{span.context.span_id:016x}"
+
+
+def test_theirs_at_work_already(server: Recorder, spans: Any) -> None:
+    """`opentelemetry-instrument` came first: its spans and options stay, our headers replace those that it writes."""
+    from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+
+    provider = TracerProvider(shutdown_on_exit=False)
+    HTTPXClientInstrumentor().instrument(tracer_provider=provider)
+    try:
+        ops.set_propagator(ops.ContextPropagator(inject="b3multi"))
+        ops_httpx.instrument()
+        with ops.span("app") as app:
+            httpx.get(server.url)
+        assert carried(server.headers()).keys() == {"x-b3-traceid", "x-b3-spanid", "x-b3-sampled"}
+        assert server.headers()["x-b3-traceid"] == app.trace_id
+        assert server.headers()["x-b3-spanid"] != app.span_id, "the client span of the official package is the caller"
+        ops_httpx.uninstrument()
+        assert HTTPXClientInstrumentor().is_instrumented_by_opentelemetry
+    finally:
+        HTTPXClientInstrumentor().uninstrument()
+
+
+def test_options_reach_the_official_package(server: Recorder, spans: Any) -> None:
+    ops_requests.instrument(request_hook=lambda span, request: span.set_attribute("hooked", request.method))
+    ops_urllib3.instrument(request_hook=lambda span, pool, request: span.set_attribute("hooked", request.method))
+    requests.get(server.url)
+    with urllib3.PoolManager() as pool:
+        pool.request("GET", server.url)
+    assert [span.attributes["hooked"] for span in spans.client] == ["GET", "GET"]
+
+
+def test_the_global_state_of_opentelemetry_is_untouched(client: Client) -> None:
+    from opentelemetry.instrumentation import _semconv
+
+    before = propagate.get_global_textmap()
+    client.integration.instrument()
+    assert propagate.get_global_textmap() is before
+    stability = _semconv._OpenTelemetrySemanticConventionStability
+    http = _semconv._OpenTelemetryStabilitySignalType.HTTP
+    assert stability._OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING[http] is _semconv._StabilityMode.DEFAULT
+
+
+def test_our_own_exporter_is_not_traced(server: Recorder) -> None:
+    """The OTLP exporter sends by requests or urllib3; its calls make no spans and carry no context."""
+    exporter_class = pytest.importorskip("opentelemetry.exporter.otlp.proto.http.trace_exporter").OTLPSpanExporter
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+    from ops_lib.runtime import RUNTIME
+
+    ops_requests.instrument()
+    ops_urllib3.instrument()
+    exporter: SpanExporter = exporter_class(endpoint=server.url + "/v1/traces")
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    before = RUNTIME.snapshot()
+    ops.configure(tracer_provider=provider)
+    try:
+        seen = len(server.seen)
+        with ops.session(id="s-1"), ops.span("outer"), ops.span("inner"):
+            pass
+        sent = [path for path, _ in server.seen[seen:]]
+        assert sent == ["/v1/traces"] * 2, "two spans, two exports, and none for these"
+        assert carried(server.headers()) == {}
+    finally:
+        RUNTIME.restore(before)
+        provider.shutdown()
+
+
+def test_a_version_that_they_do_not_know_is_an_import_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    from opentelemetry.instrumentation.requests import RequestsInstrumentor
+
+    monkeypatch.setattr(RequestsInstrumentor, "instrumentation_dependencies", lambda self: ("requests < 1",))
+    with pytest.raises(ImportError, match="requests < 1"):
+        ops_requests.instrument()
