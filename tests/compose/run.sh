@@ -19,7 +19,7 @@ if ! running; then
     exit 0
   fi
   # Where an engine runs already, `up` only says how to reach it; then it is not ours to end.
-  pgrep -x dockerd >/dev/null || started_engine=yes
+  ps -C dockerd -o stat= | grep -qv '^Z' || started_engine=yes
   environment=$("$engine" up)
   eval "$environment"
   docker=/usr/bin/docker
