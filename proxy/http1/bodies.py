@@ -10,8 +10,9 @@ import re
 from typing import Protocol
 
 from proxy.http1.errors import Fault, Refusal
+from proxy.http1.fields import FieldKinds, allowed_in_trailers
 from proxy.http1.grammar import CHUNK_LINE, ILLEGAL_IN_HEAD
-from proxy.http1.heads import Fields, parse_fields
+from proxy.http1.heads import sort_fields
 
 _MAX_CHUNK_LINE = 1024  # chunk size and extensions, which nobody uses
 _MAX_TRAILERS = 16 * 1024
@@ -24,7 +25,7 @@ _PARTIAL_CHUNK_LINE = re.compile(rb"[0-9A-Fa-f]{1,16}(?:[ \t;][^\r\n]*)?\r?")
 class Body(Protocol):
     """One body being read."""
 
-    trailers: Fields
+    trailers: list[bytes]  # at its end: the trailer fields that may be forwarded, as lines without CRLF
 
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
         """Content, and the bytes after the body, None while it goes on. Raises Refusal."""
@@ -37,7 +38,7 @@ class LengthBody:
 
     def __init__(self, length: int) -> None:
         self.remaining = length
-        self.trailers: Fields = []
+        self.trailers: list[bytes] = []
 
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
         remaining = self.remaining
@@ -54,7 +55,7 @@ class CloseBody:
     __slots__ = ("trailers",)
 
     def __init__(self) -> None:
-        self.trailers: Fields = []
+        self.trailers: list[bytes] = []
 
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
         return data, None
@@ -63,11 +64,12 @@ class CloseBody:
 class ChunkedBody:
     """A chunked body (RFC 9112, 7.1). Extensions are checked and thrown away."""
 
-    __slots__ = ("_after_data", "_fault", "_held", "_in_trailers", "_overhead", "_remaining", "trailers")
+    __slots__ = ("_after_data", "_fault", "_held", "_in_trailers", "_kinds", "_overhead", "_remaining", "trailers")
 
-    def __init__(self, fault: Fault) -> None:
-        """`fault`: what a malformed body is (the client's, or the upstream's)."""
-        self.trailers: Fields = []
+    def __init__(self, fault: Fault, kinds: FieldKinds) -> None:
+        """`fault`: what a malformed body is (the client's, or the upstream's); `kinds`: for trailers."""
+        self._kinds = kinds
+        self.trailers: list[bytes] = []
         self._fault = fault
         self._held = b""
         self._remaining = 0  # of the chunk that is being read
@@ -139,7 +141,8 @@ class ChunkedBody:
             return None
         if end > _MAX_TRAILERS:
             raise Refusal(self._fault, "the trailer section is too long")
-        self.trailers = parse_fields(b"\r\n" + data[: end + 4], self._fault)
+        trailers = sort_fields(b"\r\n" + data[: end + 4], self._kinds, self._fault)
+        self.trailers = [line for line in trailers.lines if allowed_in_trailers(line)]
         return data[end + 4 :]
 
 

@@ -6,6 +6,7 @@ May know everything in this package. Must not know settings, signals or the admi
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import os
 import re
@@ -123,14 +124,14 @@ class DataPlane:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(plan.grace_s)
         deadline = loop.time() + plan.timeout_s
-        self._shut("inbound")
+        await self._shut("inbound")
         await self._until_idle("inbound", deadline)
         # The app may still call out while it ends its work.
         linger_until = min(deadline, loop.time() + plan.outbound_linger_s)
         has_outbound = any(listener.rules.plan.direction == "outbound" for listener in self._listeners.values())
         if has_outbound:
             await asyncio.sleep(max(0.0, linger_until - loop.time()))
-        self._shut("outbound")
+        await self._shut("outbound")
         await self._until_idle(None, deadline)
         return self.in_flight() == 0
 
@@ -148,9 +149,8 @@ class DataPlane:
             await self._pools.stop()
             self._ticker.stop()
         for listener in listeners:
-            path = listener.rules.plan.bind.unix_path
-            if path:
-                Path(path).unlink(missing_ok=True)
+            if listener.rules.plan.bind.unix_path:
+                _unlink(listener.rules.plan.bind.unix_path)
 
     # --- parts
 
@@ -165,7 +165,10 @@ class DataPlane:
         wildcards = {("0.0.0.0", port), ("::", port)} & self._own
         return bool(wildcards) and ipaddress.ip_address(ip.split("%")[0]).is_loopback
 
-    def _shut(self, direction: str) -> None:
+    async def _shut(self, direction: str) -> None:
+        # What the kernel has accepted for us is ours to serve: two turns of the loop empty its queue.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
         for name, listener in self._listeners.items():
             if listener.rules.plan.direction == direction:
                 server = self._servers.pop(name, None)
@@ -175,7 +178,7 @@ class DataPlane:
 
     async def _until_idle(self, direction: str | None, deadline: float) -> None:
         loop = asyncio.get_running_loop()
-        while self.in_flight(direction) and loop.time() < deadline:
+        while self.in_flight(direction) and loop.time() < deadline:  # noqa: ASYNC110 - the hot path pays for no event
             await asyncio.sleep(min(TICK_S, max(0.0, deadline - loop.time())))
 
 
@@ -208,6 +211,10 @@ def _remove_stale_socket(path: str) -> None:
         try:
             probe.connect(path)
         except ConnectionRefusedError:
-            Path(path).unlink(missing_ok=True)
-        except OSError:
-            return
+            _unlink(path)
+        else:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+
+def _unlink(path: str) -> None:
+    Path(path).unlink(missing_ok=True)

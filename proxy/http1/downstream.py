@@ -7,12 +7,16 @@ Requests that come while one is being answered stay unread, or, if they came in 
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import socket
+import struct
+import termios
 from typing import TYPE_CHECKING, Final, cast
 
 from proxy.http1.bodies import Body, ChunkedBody, LengthBody
 from proxy.http1.deadlines import NEVER
 from proxy.http1.errors import Fault, Refusal
-from proxy.http1.heads import Fields, HeadReader
+from proxy.http1.heads import HeadReader
 from proxy.http1.problem import problem_response
 from proxy.http1.request import Request, check_request_line
 from proxy.http1.tunnel import TunnelSide, join
@@ -36,6 +40,7 @@ _PIPELINED: Final = 2
 # A close with unread bytes makes the kernel send RST, which can destroy our last response on its way (RFC 9112, 9.6). So
 # we stop writing, and read on for a while.
 _LINGER_S: Final = 3.0
+_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST
 
 
 class ClientConnection(asyncio.Protocol):
@@ -163,7 +168,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _read_head(self, data: bytes) -> None:
         try:
-            parsed = self._reader.feed(data)
+            parsed = self._reader.feed(data, self._listener.rules.kinds)
             if parsed is None:
                 if not self._head_begun:
                     self._head_begun = True
@@ -201,7 +206,11 @@ class ClientConnection(asyncio.Protocol):
             raise Refusal(Fault.BODY_TOO_LARGE, f"the request body is longer than {limit} bytes")
         self._limit_bytes = limit
         self._received_bytes = 0
-        self._body = body = ChunkedBody(Fault.BAD_FRAMING) if request.chunked else LengthBody(request.length)
+        self._body = body = (
+            ChunkedBody(Fault.BAD_FRAMING, self._listener.rules.kinds)
+            if request.chunked
+            else LengthBody(request.length)
+        )
         content, done, trailers = self._take(body, rest)
         self._exchange = exchange
         exchange.begin(head, content, done, trailers)
@@ -218,7 +227,7 @@ class ClientConnection(asyncio.Protocol):
         if exchange is not None and (content or done):
             exchange.send_content(content, done, trailers)
 
-    def _take(self, body: Body, data: bytes) -> tuple[bytes, bool, Fields]:
+    def _take(self, body: Body, data: bytes) -> tuple[bytes, bool, list[bytes]]:
         """Content from the wire; the state afterwards is _BODY or _BUSY."""
         content, rest = body.feed(data)
         self._received_bytes += len(content)
@@ -404,8 +413,12 @@ class ClientConnection(asyncio.Protocol):
         response = exchange.response
         assert response is not None
         if response.length is None and exchange.request.minor == 0:
+            # Its body ends at close: only a reset says that this is not its end.
             self._state = _ENDING
-            self.transport.abort()  # its body ends at close: only a reset says that this is not its end
+            reset = self.transport.get_extra_info("socket")
+            if reset is not None:
+                reset.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self.transport.abort()
         else:
             self._close()
 
@@ -429,8 +442,16 @@ class ClientConnection(asyncio.Protocol):
 
     def shut(self) -> None:
         """Take no further request: close now if idle, else after the response."""
-        if self._state == _HEAD and not self._reader.is_started and not self._pending:
+        if self._state == _HEAD and not (self._reader.is_started or self._pending or self._has_unread()):
             self._end()
+
+    def _has_unread(self) -> bool:
+        """Whether the kernel holds bytes that we have not read: a request that was sent before we could say good-bye."""
+        endpoint = self.transport.get_extra_info("socket")
+        if endpoint is None or endpoint.fileno() < 0:
+            return False
+        waiting = fcntl.ioctl(endpoint.fileno(), termios.FIONREAD, b"\0" * 4)
+        return bool(struct.unpack("i", waiting)[0])
 
     def abort(self) -> None:
         """Close at once."""

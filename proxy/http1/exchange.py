@@ -12,14 +12,12 @@ from typing import Final, Protocol
 from proxy.http1.bodies import chunk, last_chunk
 from proxy.http1.deadlines import NEVER, Ticker
 from proxy.http1.errors import Fault, Refusal
-from proxy.http1.fields import trailer_lines
 from proxy.http1.forward import interim_head, response_head, switching_head
-from proxy.http1.heads import Fields
 from proxy.http1.links import Link
 from proxy.http1.pool import Pool
 from proxy.http1.request import IDEMPOTENT, Request
 from proxy.http1.response import Response
-from proxy.http1.upstream import UpstreamConnection
+from proxy.http1.upstream import RESPONSE_TIMEOUT, UpstreamConnection
 from proxy.translate import Translation
 
 _MAX_REPLAY_BYTES: Final = 64 * 1024  # a request that may be sent again is remembered up to this size
@@ -85,7 +83,7 @@ class Exchange:
         self._pool = pool
         self._ticker = ticker
         self._upstream: UpstreamConnection | None = None
-        self._held: list[bytes] = []  # of the request, until there is a connection
+        self._held = b""  # of the request, until there is a connection
         self._replay = b""  # the whole request, where it may be sent again
         self._waits = False
         self._chunks = False  # the response's body is chunked towards the client
@@ -106,17 +104,18 @@ class Exchange:
 
     # --- the request
 
-    def begin(self, head: bytes, content: bytes, done: bool, trailers: Fields) -> None:
+    def begin(self, head: bytes, content: bytes, done: bool, trailers: list[bytes]) -> None:
         """Send the head, and the content that came with it, as soon as there is a connection."""
         if content or (done and self.request.chunked):
             self.bytes_in = len(content)
             head += self._framed(content, done, trailers)
         self.request_done = done
-        self._held.append(head)
+        self._held = head
         self._pool.acquire(self)
-        self._wait_if_unconnected()
+        if self._upstream is None:
+            self._wait()
 
-    def send_content(self, content: bytes, done: bool, trailers: Fields) -> None:
+    def send_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
         """More of the request's content; `done` with the last."""
         if self.over:
             return
@@ -125,24 +124,24 @@ class Exchange:
         data = self._framed(content, done, trailers)
         upstream = self._upstream
         if upstream is None:
-            self._held.append(data)
+            self._held += data
             return
         upstream.transport.write(data)
         if done and self.response is None:
             upstream.deadline = self._ticker.now + self.link.timeouts.response_head_s
 
-    def _framed(self, content: bytes, done: bool, trailers: Fields) -> bytes:
+    def _framed(self, content: bytes, done: bool, trailers: list[bytes]) -> bytes:
         if not self.request.chunked:
             return content
         data = chunk(content) if content else b""
         if done:
-            data += last_chunk(trailer_lines(trailers, self.link.kinds) if trailers else [])
+            data += last_chunk(trailers)
         return data
 
     # --- the pool's answer
 
-    def _wait_if_unconnected(self) -> None:
-        if self._upstream is None and not self.over:
+    def _wait(self) -> None:
+        if not self.over:
             self._waits = True
             self._ticker.add(self)
             self._client.hold(True)
@@ -157,12 +156,11 @@ class Exchange:
         """Send what there is."""
         self._upstream = connection
         connection.begin(self)
-        held = self._held
-        data = held[0] if len(held) == 1 else b"".join(held)
-        held.clear()
+        data = self._held
+        self._held = b""
         if self.request_done:
             connection.deadline = self._ticker.now + self.link.timeouts.response_head_s
-            connection.timeout = Fault.RESPONSE_TIMEOUT
+            connection.timeout = RESPONSE_TIMEOUT
             # Only a connection that served another request can have died of old age.
             if connection.served > 1 and self.method in IDEMPOTENT and len(data) <= _MAX_REPLAY_BYTES:
                 self._replay = data
@@ -199,7 +197,7 @@ class Exchange:
         self._client.write(switching_head(response))
         self._client.switch(upstream, rest, self.link.timeouts.tunnel_idle_s)
 
-    def on_response(self, response: Response, content: bytes, done: bool, trailers: Fields) -> None:
+    def on_response(self, response: Response, content: bytes, done: bool, trailers: list[bytes]) -> None:
         """Write the head, and the content that came with it, in one piece."""
         self.response = response
         self._replay = b""
@@ -214,6 +212,8 @@ class Exchange:
             else:
                 keep_alive = False
         request.keep_alive = keep_alive
+        if not response.has_date():
+            response.lines.append(b"Date: " + client.date)  # RFC 9110, 6.6.1
         head = response_head(
             response,
             method=self.method,
@@ -221,7 +221,6 @@ class Exchange:
             keep_alive=keep_alive,
             chunked=self._chunks,
             via=self.link.response_via,
-            date=client.date,
         )
         if self._chunks:
             client.write(head + self._chunked(content, done, trailers))
@@ -231,7 +230,7 @@ class Exchange:
         if done:
             self._finish()
 
-    def on_response_content(self, content: bytes, done: bool, trailers: Fields) -> None:
+    def on_response_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
         """Pass on content as it comes."""
         self.bytes_out += len(content)
         data = self._chunked(content, done, trailers) if self._chunks else content
@@ -240,10 +239,10 @@ class Exchange:
         if done:
             self._finish()
 
-    def _chunked(self, content: bytes, done: bool, trailers: Fields) -> bytes:
+    def _chunked(self, content: bytes, done: bool, trailers: list[bytes]) -> bytes:
         data = chunk(content) if content else b""
         if done:
-            data += last_chunk(trailer_lines(trailers, self.link.kinds) if trailers else [])
+            data += last_chunk(trailers)
         return data
 
     def _finish(self) -> None:
@@ -268,7 +267,7 @@ class Exchange:
         self._client.hold(full)
         if full:
             upstream.deadline = self._ticker.now + self.link.timeouts.response_head_s
-            upstream.timeout = Fault.RESPONSE_TIMEOUT
+            upstream.timeout = RESPONSE_TIMEOUT
         elif not self.request_done and self.response is None:
             upstream.deadline = NEVER
 
@@ -290,11 +289,12 @@ class Exchange:
             return
         self._upstream = None
         if self._replay and not answered:
-            self._held.append(self._replay)
+            self._held = self._replay
             self._replay = b""
             self._pool.count_retry()
             self._pool.acquire_fresh(self)
-            self._wait_if_unconnected()
+            if self._upstream is None:
+                self._wait()
             return
         self._failed(refusal)
 

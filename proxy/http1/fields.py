@@ -1,6 +1,6 @@
 """What each header field means to a proxy. PURE.
 
-One look-up per field: `kinds[name]` gives a small integer, whatever the letter case. Names are classified once and
+One look-up per field gives a small integer, whatever the letter case of the name. Names are classified once and
 remembered; the memory is bounded, since names come from outside.
 """
 
@@ -25,7 +25,6 @@ FORWARDED_FOR: Final = 12
 FORWARDED_HOST: Final = 13
 FORWARDED_PROTO: Final = 14
 MAX_FORWARDS: Final = 15
-DATE: Final = 16
 
 # RFC 9110, 7.6.1 and 11.7; RFC 9113, 3.2.1 (HTTP2-Settings). Proxy-Connection was never a field, but is sent.
 _DROPPED = (b"keep-alive", b"proxy-connection", b"http2-settings", b"proxy-authorization")
@@ -61,24 +60,25 @@ _FORBIDDEN_IN_TRAILERS = frozenset(
 _MAX_NAMES = 2048
 
 
-class FieldKinds(dict[bytes, int]):
-    """Field name as it came -> kind. Look up with `kinds[name]`: a hit costs one dictionary look-up."""
+class FieldKinds:
+    """Field name as it came -> kind. Look into `known` first, a plain dictionary; `classify` what is not there."""
 
-    __slots__ = ("_known", "_owns")
+    __slots__ = ("_names", "_owns", "known")
 
-    def __init__(self, known: dict[bytes, int], owns: Callable[[bytes], bool]) -> None:
-        """`known`: lower-case names; `owns` says which of the others are the translator's."""
-        super().__init__()
-        self._known = known
+    def __init__(self, names: dict[bytes, int], owns: Callable[[bytes], bool]) -> None:
+        """`names`: lower-case; `owns` says which of the others are the translator's."""
+        self._names = names
         self._owns = owns
+        self.known: dict[bytes, int] = {}
 
-    def __missing__(self, name: bytes) -> int:
-        kind = self._known.get(name.lower())
+    def classify(self, name: bytes) -> int:
+        """The kind of `name`, in any letter case; remembered."""
+        kind = self._names.get(name.lower())
         if kind is None:
             kind = TRACE if self._owns(name) else PLAIN
-        if len(self) >= _MAX_NAMES:
-            self.clear()
-        self[name] = kind
+        if len(self.known) >= _MAX_NAMES:
+            self.known.clear()
+        self.known[name] = kind
         return kind
 
 
@@ -100,13 +100,9 @@ def request_kinds(owns: Callable[[bytes], bool], *, via: bool, x_forwarded: bool
 
 def response_kinds() -> FieldKinds:
     """Kinds for responses."""
-    return FieldKinds({**dict.fromkeys(_DROPPED_IN_RESPONSE, DROP), **_FRAMING, b"date": DATE}, lambda _name: False)
+    return FieldKinds({**dict.fromkeys(_DROPPED_IN_RESPONSE, DROP), **_FRAMING}, lambda _name: False)
 
 
-def trailer_lines(trailers: list[tuple[bytes, bytes]], kinds: FieldKinds) -> list[bytes]:
-    """The trailer fields that may be forwarded, as lines without CRLF, in their order."""
-    return [
-        name + b": " + value
-        for name, value in trailers
-        if kinds[name] == PLAIN and name.lower() not in _FORBIDDEN_IN_TRAILERS
-    ]
+def allowed_in_trailers(line: bytes) -> bool:
+    """Whether a plain field line may stand in a trailer section that is forwarded."""
+    return line.split(b":", 1)[0].lower() not in _FORBIDDEN_IN_TRAILERS

@@ -7,33 +7,28 @@ from proxy.http1.response import Response
 
 
 def request_head(
-    request: Request, *, trace: list[tuple[bytes, bytes]], host_line: bytes, via: bytes, client: bytes, forwarded: bool
+    request: Request, *, trace: list[tuple[bytes, bytes]], host: bytes, via: bytes, client: bytes, forwarded: bool
 ) -> bytes:
     """The head for the upstream.
 
-    `host_line` replaces Host where it is not empty; `via` is our own entry, empty for none; `client` the client's address,
-    empty where it has none; `forwarded`: whether X-Forwarded-* are written.
+    `host` is what Host says; `via` our own entry, empty for none; `client` the client's address, empty where it has none;
+    `forwarded`: whether X-Forwarded-* are written.
     """
     lines = request.lines
-    if host_line:
-        if request.host_index < 0:
-            lines.insert(0, host_line)
-        else:
-            lines[request.host_index] = host_line
     for name, value in trace:
         lines.append(name + b": " + value)
     if via:
-        lines.append(b"Via: " + b", ".join([*request.via, via]))
+        lines.append(b"Via: " + (b", ".join((*request.via, via)) if request.via else via))
     if forwarded:
-        if client:
-            if request.forwarded_for:
-                client = b", ".join([*request.forwarded_for, client])
+        if request.forwarded_for:
+            lines.append(
+                b"X-Forwarded-For: " + b", ".join((*request.forwarded_for, client) if client else request.forwarded_for)
+            )
+        elif client:
             lines.append(b"X-Forwarded-For: " + client)
-        elif request.forwarded_for:
-            lines.append(b"X-Forwarded-For: " + b", ".join(request.forwarded_for))
         if not request.has_forwarded_proto:
-            lines.append(b"X-Forwarded-Proto: http")
-        if not request.has_forwarded_host and request.host:
+            lines.append(b"X-Forwarded-Proto: https" if request.scheme == "https" else b"X-Forwarded-Proto: http")
+        if request.host and not request.has_forwarded_host:
             lines.append(b"X-Forwarded-Host: " + request.host)
     if request.max_forwards is not None:
         lines.append(b"Max-Forwards: %d" % (request.max_forwards - 1))
@@ -45,16 +40,15 @@ def request_head(
         lines.append(b"Connection: Upgrade\r\nUpgrade: " + request.upgrade)
     elif request.takes_trailers:
         lines.append(b"Connection: TE\r\nTE: trailers")
-    return b"%b %b HTTP/1.1\r\n%b\r\n\r\n" % (request.method, request.path, b"\r\n".join(lines))
+    lines.append(b"\r\n")
+    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b" % (request.method, request.path, host, b"\r\n".join(lines))
 
 
 def response_head(
-    response: Response, *, method: bytes, minor: int, keep_alive: bool, chunked: bool, via: bytes, date: bytes
+    response: Response, *, method: bytes, minor: int, keep_alive: bool, chunked: bool, via: bytes
 ) -> bytes:
-    """The head for a client of HTTP/1.`minor`. `chunked`: the body will be; `date` is used where none came."""
+    """The head for a client of HTTP/1.`minor`. `chunked`: the body will be."""
     lines = response.lines
-    if not response.has_date:
-        lines.append(b"Date: " + date)
     if via:
         lines.append(b"Via: " + via)
     if chunked:

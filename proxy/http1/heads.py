@@ -3,7 +3,8 @@
 The start line is matched by `grammar`; field lines are llhttp's work, in its strict mode (no obs-fold, no space before the
 colon, no bare CR or LF, no CTL, no broken or doubled framing field). llhttp is given exactly one field section at a
 time, behind a start line of ours, so it never sees a body, a second message or a method that it does not know.
-Measured on llhttp 9 (httptools 0.9): a new parser costs 0.2 µs, a section of eight fields 1.2 µs.
+Measured (httptools 0.9, nine fields): a new parser and the check of a section 0.7 µs, sorting its lines 1.2 µs; with a
+callback per field it was 3.4 µs in all.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import NamedTuple
 import httptools
 
 from proxy.http1.errors import Fault, Refusal
+from proxy.http1.fields import FieldKinds
 from proxy.http1.grammar import ILLEGAL_IN_HEAD
 
-Fields = list[tuple[bytes, bytes]]
+Special = tuple[int, bytes, bytes]  # kind (see `fields`), name as it came, value
 
 _START_LINE = b"GET / HTTP/1.1"
 _MAX_EMPTY_LINES = 4  # before a request line (RFC 9112, 2.2 asks for at least one); more is a flood
@@ -33,37 +35,52 @@ class HeadLimits(NamedTuple):
     bad_fault: Fault
 
 
-class _FieldParser:
-    """Collects what llhttp calls back with."""
+class Sorted(NamedTuple):
+    """A field section, sorted: fields that are forwarded as they came, and those that mean something to a proxy."""
 
-    __slots__ = ("complete", "fields")
+    lines: list[bytes]  # as they came, without CRLF, in their order
+    special: list[Special]  # in their order
+
+
+class _Validator:
+    """Learns from llhttp that a field section is whole. No callback per field: splitting the lines here costs half as much."""
+
+    __slots__ = ("complete",)
 
     def __init__(self) -> None:
-        self.fields: Fields = []
         self.complete = False
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         self.complete = True
 
 
-def parse_fields(section: bytes, fault: Fault) -> Fields:
+def sort_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
     """The fields of `section`, which begins with CRLF and ends with CRLF CRLF. Raises Refusal with `fault`."""
-    parser = _FieldParser()
+    validator = _Validator()
     try:
-        httptools.HttpRequestParser(parser).feed_data(_START_LINE + section)
+        httptools.HttpRequestParser(validator).feed_data(_START_LINE + section)
     except httptools.HttpParserUpgrade:
         pass  # said after the section was read whole; whether it is an upgrade is not llhttp's to say
     except httptools.HttpParserError as error:
         raise Refusal(fault, f"malformed header section: {error}") from None
-    if not parser.complete:
+    if not validator.complete:
         raise Refusal(fault, "malformed header section")
-    # OWS after a value is not part of it (RFC 9110, 5.5); llhttp leaves it on. Two searches here are cheaper than a strip per field.
-    if b" \r\n" in section or b"\t\r\n" in section:
-        return [(name, value.rstrip(b" \t")) for name, value in parser.fields]
-    return parser.fields
+    # llhttp has found every line well-formed: a name, a colon, a value without CR or LF.
+    lines: list[bytes] = []
+    special: list[Special] = []
+    known = kinds.known
+    if len(section) > 4:
+        for line in section[2:-4].split(b"\r\n"):
+            name, _, value = line.partition(b":")
+            try:
+                kind = known[name]
+            except KeyError:
+                kind = kinds.classify(name)
+            if kind:
+                special.append((kind, name, value.strip(b" \t")))
+            else:
+                lines.append(line)
+    return Sorted(lines, special)
 
 
 class HeadReader:
@@ -83,7 +100,7 @@ class HeadReader:
         """Whether bytes of an incomplete head are held."""
         return bool(self._buffer)
 
-    def feed(self, data: bytes) -> tuple[bytes, Fields, bytes] | None:
+    def feed(self, data: bytes, kinds: FieldKinds) -> tuple[bytes, Sorted, bytes] | None:
         """Start line, fields and the bytes after the head; None while it is incomplete. Raises Refusal."""
         if self._buffer:
             self._buffer += data
@@ -111,8 +128,8 @@ class HeadReader:
         if end - line_end > limits.field_bytes:
             raise Refusal(limits.field_fault, f"the header section is longer than {limits.field_bytes} bytes")
         end += 4
-        fields = parse_fields(data[line_end:end], limits.bad_fault)
-        if len(fields) > limits.field_count:
+        fields = sort_fields(data[line_end:end], kinds, limits.bad_fault)
+        if len(fields.lines) + len(fields.special) > limits.field_count:
             raise Refusal(limits.field_fault, f"more than {limits.field_count} header fields")
         self._empty_lines = 0
         return data[:line_end], fields, data[end:]

@@ -97,7 +97,8 @@ class Link:
 
     __slots__ = (
         "_fixed_pool",
-        "host_line",
+        "_host",
+        "_preserves_host",
         "kinds",
         "metrics",
         "name",
@@ -129,7 +130,12 @@ class Link:
         target = plan.target
         # Found once: to hash a target for each request would cost 1 µs.
         self._fixed_pool = pools.pool(plan.name, target, plan.pool) if target is not None else None
-        self.host_line = b"" if target is None or plan.preserve_host else b"Host: " + target.authority.encode("ascii")
+        self._host = target.authority.encode("ascii") if target is not None else b""
+        self._preserves_host = plan.preserve_host or target is None
+
+    def host(self, request: Request) -> bytes:
+        """What Host says to the upstream. Where HTTP/1.0 brought none, it is the target's."""
+        return request.host if self._preserves_host and request.host else self._host
 
     def pool(self, request: Request) -> Pool:
         """Where connections for `request` come from. Raises Refusal."""

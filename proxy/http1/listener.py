@@ -21,7 +21,7 @@ from proxy.http1.errors import Fault, Refusal
 from proxy.http1.exchange import Exchange
 from proxy.http1.fields import request_kinds
 from proxy.http1.forward import request_head
-from proxy.http1.heads import Fields, HeadLimits
+from proxy.http1.heads import HeadLimits, Sorted
 from proxy.http1.links import Link, PoolTable
 from proxy.http1.request import Request, read_request
 from proxy.http1.tally import tally
@@ -162,10 +162,10 @@ class Listener:
             self.ticker.discard(connection)
             self._metrics.connections_open -= 1
 
-    def read(self, line: bytes, fields: Fields) -> Request:
+    def read(self, line: bytes, fields: Sorted) -> Request:
         """A request, checked against what concerns every request. Raises Refusal."""
         rules = self.rules
-        request = read_request(line, fields, rules.kinds, rules.parse_authority)
+        request = read_request(line, fields, rules.parse_authority)
         if request.via and any(rules.pseudonym in entry for entry in request.via):
             raise Refusal(Fault.LOOP, "the request has been here before, as its Via says")
         return request
@@ -178,14 +178,10 @@ class Listener:
         pool = link.pool(request)
         translation = rules.translate(link, request)
         tally(link.metrics.translation, translation)
-        host_line = link.host_line
-        if not host_line and request.host_index < 0:
-            target = link.plan.target
-            host_line = b"Host: " + (target.authority.encode("ascii") if target is not None else b"localhost")
         head = request_head(
             request,
             trace=translation.headers,
-            host_line=host_line,
+            host=link.host(request),
             via=rules.via[request.minor],
             client=connection.address,
             forwarded=plan.x_forwarded,

@@ -64,7 +64,7 @@ class Pool:
         idle = self._idle
         while idle:
             connection = idle.pop()
-            if connection.is_usable:
+            if not connection.is_retired:
                 self._metrics.connections_idle -= 1
                 self._metrics.reused += 1
                 waiter.on_connected(connection)

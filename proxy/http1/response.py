@@ -3,48 +3,41 @@
 from __future__ import annotations
 
 from proxy.http1.errors import Fault, Refusal
-from proxy.http1.fields import (
-    CONNECTION,
-    CONTENT_LENGTH,
-    DATE,
-    PLAIN,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    FieldKinds,
-)
+from proxy.http1.fields import CONNECTION, CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING, UPGRADE
 from proxy.http1.grammar import STATUS_LINE
-from proxy.http1.heads import Fields
-from proxy.http1.request import tokens
+from proxy.http1.heads import Sorted
+from proxy.http1.request import field_name, list_of, members
+
+_DATE = (b"Date:", b"date:")  # as nearly everybody writes it
+_NEVER_NOMINATED = frozenset((b"close", b"keep-alive", b"upgrade", b""))
 
 
 class Response:
-    """One response head. `lines` are the field lines to forward, without CRLF and without any framing."""
+    """One response head. What most responses do not have is a default of the class, as in `Request`."""
 
-    __slots__ = (
-        "chunked",
-        "has_date",
-        "is_final",
-        "keep_alive",
-        "length",
-        "lines",
-        "reason",
-        "status",
-        "trailer",
-        "upgrade",
-    )
+    length: int | None = None  # as announced, whether or not a body follows; None: not announced
+    chunked = False
+    trailer = b""
+    upgrade = b""
 
-    def __init__(self, status: int, reason: bytes, minor: int) -> None:
+    def __init__(self, status: int, reason: bytes, minor: int, lines: list[bytes]) -> None:
+        """`lines`: the field lines to forward as they came."""
         self.status = status
         self.reason = reason
-        self.is_final = status >= 200
         self.keep_alive = minor == 1  # of the connection to the upstream
-        self.length: int | None = None  # as announced, whether or not a body follows; None: not announced
-        self.chunked = False
-        self.trailer = b""
-        self.upgrade = b""
-        self.has_date = False
-        self.lines: list[bytes] = []
+        self.lines = lines  # without CRLF; framing is not among them
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no other response to the same request follows."""
+        return self.status >= 200
+
+    def has_date(self) -> bool:
+        """Whether there is a Date field."""
+        for line in self.lines:
+            if line[:5] in _DATE:
+                return True
+        return any(field_name(line) == b"date" for line in self.lines)
 
     def has_body(self, method: bytes) -> bool:
         """Whether a body follows (it may still be empty): RFC 9112, 6.3 rules 1 and 2."""
@@ -59,39 +52,32 @@ def check_status_line(line: bytes) -> tuple[int, bytes, int]:
     return int(match[2]), match[3] or b"", 1 if match[1] == b"1" else 0
 
 
-def read_response(line: bytes, fields: Fields, kinds: FieldKinds) -> Response:
+def read_response(line: bytes, fields: Sorted) -> Response:
     """The response. Raises Refusal."""
     status, reason, minor = check_status_line(line)
-    response = Response(status, reason, minor)
-    lines = response.lines
-    connection: list[bytes] = []
+    response = Response(status, reason, minor, fields.lines)
+    connection = b""
     coding: bytes | None = None
-    for name, value in fields:
-        kind = kinds[name]
-        if kind == PLAIN:
-            lines.append(name + b": " + value)
-        elif kind == DATE:
-            response.has_date = True
-            lines.append(name + b": " + value)
-        elif kind == CONTENT_LENGTH:
+    for kind, _name, value in fields.special:
+        if kind == CONTENT_LENGTH:
             if response.length is not None:
                 raise Refusal(Fault.BAD_RESPONSE, "more than one Content-Length in the upstream's response")
             if not value.isdigit() or len(value) > 18:
                 raise Refusal(Fault.BAD_RESPONSE, "malformed Content-Length in the upstream's response")
             response.length = int(value)
+        elif kind == CONNECTION:
+            connection = list_of(connection, value)
         elif kind == TRANSFER_ENCODING:
             if coding is not None:
                 raise Refusal(Fault.BAD_RESPONSE, "more than one Transfer-Encoding in the upstream's response")
             coding = value
-        elif kind == CONNECTION:
-            connection.append(value)
         elif kind == TRAILER:
-            response.trailer = value if not response.trailer else response.trailer + b", " + value
+            response.trailer = list_of(response.trailer, value)
         elif kind == UPGRADE:
-            response.upgrade = value if not response.upgrade else response.upgrade + b", " + value
+            response.upgrade = list_of(response.upgrade, value)
         # every other kind is dropped
-    if connection:
-        _read_connection(response, tokens(b",".join(connection)), minor)
+    if connection and connection != b"keep-alive":
+        _read_connection(response, members(connection), minor)
     if coding is not None:
         if response.length is not None:
             raise Refusal(Fault.BAD_RESPONSE, "both Transfer-Encoding and Content-Length in the upstream's response")
@@ -101,13 +87,13 @@ def read_response(line: bytes, fields: Fields, kinds: FieldKinds) -> Response:
     return response
 
 
-def _read_connection(response: Response, options: set[bytes], minor: int) -> None:
+def _read_connection(response: Response, options: frozenset[bytes], minor: int) -> None:
     if b"close" in options:
         response.keep_alive = False
     elif b"keep-alive" in options and minor == 0:
         response.keep_alive = True
     if b"upgrade" not in options:
         response.upgrade = b""
-    nominated = options - {b"close", b"keep-alive", b"upgrade"}
+    nominated = options - _NEVER_NOMINATED
     if nominated:
-        response.lines = [line for line in response.lines if line.split(b":", 1)[0].lower() not in nominated]
+        response.lines = [line for line in response.lines if field_name(line) not in nominated]

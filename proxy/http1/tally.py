@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from proxy.telemetry.metrics import TranslationMetrics, count
-from proxy.translate import Translation
+from proxy.translate import StraightTranslation, Translation
 
 
 def tally(metrics: TranslationMetrics, translation: Translation) -> None:
     """Add one request's translation."""
     for injected in translation.injected:
-        count(metrics.injected, injected.value)
+        count(metrics.injected, injected)
+    if isinstance(translation, StraightTranslation):
+        count(metrics.extracted, translation.winner)
+        if translation.has_session:
+            metrics.sessions_carried += 1
+        return
     for lossy, what in translation.losses:
-        count(metrics.losses, (lossy.value, what.value))
+        count(metrics.losses, (lossy, what))
     extraction = translation.extraction
     if extraction is None:
         metrics.untraced += 1
@@ -20,14 +25,14 @@ def tally(metrics: TranslationMetrics, translation: Translation) -> None:
     if winner is None:
         metrics.untraced += 1
     else:
-        count(metrics.extracted, winner.value)
+        count(metrics.extracted, winner)
         if extraction.context is None:
             metrics.bare_decisions += 1
         for loser, _ in extraction.conflicts:
-            count(metrics.conflicts, (winner.value, loser.value))
+            count(metrics.conflicts, (winner, loser))
     for malformed, reason in extraction.malformed:
-        count(metrics.malformed, (malformed.value, str(reason)))
+        count(metrics.malformed, (malformed, reason))
     if extraction.session is not None:
         metrics.sessions_carried += 1
     if extraction.session_malformed is not None:
-        count(metrics.sessions_malformed, str(extraction.session_malformed))
+        count(metrics.sessions_malformed, extraction.session_malformed)

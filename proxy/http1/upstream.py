@@ -13,7 +13,7 @@ from proxy.http1.bodies import Body, ChunkedBody, CloseBody, LengthBody
 from proxy.http1.deadlines import NEVER, Ticker
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.fields import FieldKinds, response_kinds
-from proxy.http1.heads import Fields, HeadLimits, HeadReader
+from proxy.http1.heads import HeadLimits, HeadReader
 from proxy.http1.response import Response, check_status_line, read_response
 
 # Of responses; there is no setting for them, since an upstream is trusted further than a client.
@@ -25,6 +25,7 @@ RESPONSE_LIMITS: Final = HeadLimits(
     field_fault=Fault.RESPONSE_HEAD_TOO_LARGE,
     bad_fault=Fault.BAD_RESPONSE,
 )
+RESPONSE_TIMEOUT: Final = Fault.RESPONSE_TIMEOUT  # bound once: to find an enum member costs 0.1 µs
 _MAX_INTERIM = 32  # 1xx responses to one request; more is a flood
 
 
@@ -40,10 +41,10 @@ class Receiver(Protocol):
     def on_switch(self, response: Response, rest: bytes) -> None:
         """101: `rest` are the first bytes of the new protocol. The connection is the receiver's now."""
 
-    def on_response(self, response: Response, content: bytes, done: bool, trailers: Fields) -> None:
+    def on_response(self, response: Response, content: bytes, done: bool, trailers: list[bytes]) -> None:
         """The final head, with as much of the content as came with it."""
 
-    def on_response_content(self, content: bytes, done: bool, trailers: Fields) -> None:
+    def on_response_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
         """More content; `done` with the last."""
 
     def on_upstream_full(self, full: bool) -> None:
@@ -100,7 +101,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._saw_eof = False
         self._was_answered = False
         self.deadline = NEVER
-        self.timeout = Fault.RESPONSE_TIMEOUT  # what a deadline that passes means
+        self.timeout = RESPONSE_TIMEOUT  # what a deadline that passes means
         self.idle_since = 0.0
         self.is_lost = False
         self.is_retired = False  # serves its exchange, and no other
@@ -112,7 +113,7 @@ class UpstreamConnection(asyncio.Protocol):
     @property
     def is_usable(self) -> bool:
         """Whether a request may be sent on it."""
-        return not (self.is_lost or self.is_retired or self.transport.is_closing())
+        return not (self.is_retired or self.transport.is_closing())
 
     def begin(self, receiver: Receiver) -> None:
         """The next response is `receiver`'s."""
@@ -126,7 +127,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._receiver = None
         self._body = None
         self.deadline = NEVER
-        if self._is_clean and self.is_usable:
+        if self._is_clean and not self.is_retired:
             return True
         self.close()
         return False
@@ -139,11 +140,13 @@ class UpstreamConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close after what was written has been sent."""
+        self.is_retired = True
         self.transport.close()
 
     def abort(self) -> None:
         """Close at once."""
         self._receiver = None
+        self.is_retired = True
         self.transport.abort()
 
     def pause_reading(self) -> None:
@@ -191,11 +194,11 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _read_head(self, data: bytes, receiver: Receiver) -> None:
         while True:
-            parsed = self._reader.feed(data)
+            parsed = self._reader.feed(data, self._kinds)
             if parsed is None:
                 return
             line, fields, data = parsed
-            response = read_response(line, fields, self._kinds)
+            response = read_response(line, fields)
             if response.is_final:
                 break
             if response.status == 101:
@@ -214,7 +217,7 @@ class UpstreamConnection(asyncio.Protocol):
             receiver.on_response(response, b"", True, [])
             return
         if response.chunked:
-            body = ChunkedBody(Fault.BAD_RESPONSE)
+            body = ChunkedBody(Fault.BAD_RESPONSE, self._kinds)
         elif response.length is None:
             body = CloseBody()
             self._is_clean = False
@@ -234,10 +237,10 @@ class UpstreamConnection(asyncio.Protocol):
         receiver.on_response(response, content, False, [])
 
     def eof_received(self) -> None:
-        self._saw_eof = True
+        self._saw_eof = self.is_retired = True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_lost = True
+        self.is_lost = self.is_retired = True
         self._ticker.discard(self)
         receiver = self._receiver
         body = self._body
