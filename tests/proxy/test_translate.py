@@ -4,7 +4,7 @@ import pytest
 
 from ops_lib.propagation import FORMATS, Format, Loss, Sampling, parse_formats
 from proxy.plan import PropagationPlan
-from proxy.translate import Translation, Translator
+from proxy.translate import FullTranslation, Translation, Translator
 from tests.vectors.rows import Row, load, random_bits, seen
 
 ROWS = load()
@@ -41,7 +41,7 @@ def test_vector_crosses(row: Row) -> None:
 
 
 def test_nothing_in_nothing_out() -> None:
-    assert translator().translate([]) == Translation([], None, (), (), None)
+    assert translator().translate([]) == FullTranslation([], None, (), (), None)
 
 
 def test_what_went_out_is_told() -> None:

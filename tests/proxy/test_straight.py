@@ -1,0 +1,124 @@
+"""The straight way says what the propagator says, or nothing."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops_lib.propagation import FORMATS, Format
+from proxy.plan import PropagationPlan
+from proxy.translate import FullTranslation, StraightTranslation, Translator
+
+TRACE_ID = b"463ac35c9f6413ad48485a3953bb6124"
+SPAN_ID = b"a2fb4a1d1a96d312"
+B3MULTI = [(b"X-B3-TraceId", TRACE_ID), (b"X-B3-SpanId", SPAN_ID), (b"X-B3-Sampled", b"1")]
+SESSION = (b"X-Mirascope-Session-Id", b"s-1")
+
+IN = {
+    Format.TRACECONTEXT: [(b"traceparent", b"00-%b-%b-01" % (TRACE_ID, SPAN_ID))],
+    Format.B3: [(b"b3", b"%b-%b-1" % (TRACE_ID, SPAN_ID))],
+    Format.B3MULTI: B3MULTI,
+    Format.JAEGER: [(b"uber-trace-id", b"%b:%b:0:1" % (TRACE_ID, SPAN_ID))],
+}
+
+
+def _ones(bits: int) -> int:
+    """For ids that are made up: the same each time."""
+    return (1 << bits) - 1
+
+
+def translator(inject: tuple[Format, ...] = (Format.TRACECONTEXT,), **settings: object) -> Translator:
+    plan = {"extract": FORMATS, **settings}
+    return Translator(PropagationPlan(inject=inject, **plan), random_bits=_ones)  # type: ignore[arg-type]  # its settings
+
+
+def assert_same(translates: Translator, headers: list[tuple[bytes, bytes]]) -> None:
+    """However it went, the result is that of the full way."""
+    got, full = translates.translate(headers), translates.translate_in_full(headers)
+    assert got.headers == full.headers
+    assert (got.extraction, got.injected, got.losses, got.context) == full[1:]
+    if isinstance(got, StraightTranslation):
+        extraction = full.extraction
+        assert extraction is not None
+        assert (got.winner, got.has_session) == (extraction.winner, extraction.session is not None)
+        assert not (extraction.malformed or extraction.conflicts or extraction.session_malformed or extraction.baggage)
+
+
+@pytest.mark.parametrize("to", FORMATS)
+@pytest.mark.parametrize("sender", FORMATS)
+@pytest.mark.parametrize("beside", [[], [SESSION]], ids=["alone", "session"])
+def test_the_common_case_is_straight(sender: Format, to: Format, beside: list[tuple[bytes, bytes]]) -> None:
+    """Between any two formats, with and without a session; if this fails, every request pays twice."""
+    translates = translator((to,))
+    headers = [*IN[sender], *beside]
+    assert isinstance(translates.translate(headers), StraightTranslation)
+    assert_same(translates, headers)
+
+
+@pytest.mark.parametrize("spell", [bytes.lower, bytes.title, bytes], ids=["lower", "go", "specified"])
+def test_usual_spellings_in_any_order_are_straight(spell: type[bytes]) -> None:
+    headers = [(spell(name), value) for name, value in [SESSION, *reversed(B3MULTI)]]
+    assert isinstance(translator().translate(headers), StraightTranslation)
+    assert_same(translator(), headers)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"mode": "participate"}, {"session_bridge": True}, {"extract": (Format.TRACECONTEXT,)}]
+)
+def test_settings_that_want_the_full_way(settings: dict[str, object]) -> None:
+    assert isinstance(translator(**settings).translate([*B3MULTI, SESSION]), FullTranslation)  # type: ignore[arg-type]
+
+
+def test_no_session_name_drops_the_session() -> None:
+    translation = translator(session_inject="").translate([*B3MULTI, SESSION])
+    assert isinstance(translation, StraightTranslation)
+    assert translation.has_session
+    assert translation.headers == IN[Format.TRACECONTEXT]
+
+
+ids = st.sampled_from([TRACE_ID, SPAN_ID, b"0" * 32, b"0" * 16, TRACE_ID.upper(), b"", TRACE_ID + b"\n", b"x" * 16])
+flags = st.sampled_from([b"0", b"1", b"00", b"01", b"03", b"d", b"true", b"", b"1 "])
+names = st.sampled_from(
+    [name for headers in IN.values() for name, _ in headers]
+    + [
+        b"x-b3-traceid",
+        b"x-b3-spanid",
+        b"x-b3-sampled",
+        b"X-B3-Flags",
+        b"x-b3-parentspanid",
+        b"Traceparent",
+        b"tracestate",
+    ]
+    + [b"mirascope-session-id", SESSION[0], b"baggage", b"uberctx-k", b"jaeger-debug-id", b"X_B3_TraceId"]
+)
+values = st.one_of(
+    ids,
+    flags,
+    st.builds(lambda t, s, f: b"00-%b-%b-%b" % (t, s, f), ids, ids, flags),
+    st.builds(lambda t, s, f: b"%b-%b-%b" % (t, s, f), ids, ids, flags),
+    st.builds(lambda t, s, f: b"%b:%b:0:%b" % (t, s, f), ids, ids, flags),
+    st.binary(max_size=300),
+)
+
+
+@given(
+    st.lists(st.tuples(names, values), max_size=5),
+    st.lists(st.sampled_from(FORMATS), min_size=1, max_size=4, unique=True),
+)
+def test_any_headers_are_translated_alike(headers: list[tuple[bytes, bytes]], inject: list[Format]) -> None:
+    assert_same(translator(tuple(inject)), headers)
+
+
+@given(st.sampled_from(FORMATS), ids, ids, flags, st.permutations(range(4)), st.binary(max_size=3))
+def test_nearly_straight_headers_are_translated_alike(
+    sender: Format, trace_id: bytes, span_id: bytes, flag: bytes, order: list[int], session: bytes
+) -> None:
+    swap = {TRACE_ID: trace_id, SPAN_ID: span_id}
+    headers = [*IN[sender], (SESSION[0], session)]
+    if sender is Format.B3MULTI:
+        headers = [(name, swap.get(value, flag if value == b"1" else value)) for name, value in headers]
+    else:
+        name, value = headers[0]
+        headers[0] = (name, value.replace(TRACE_ID, trace_id).replace(SPAN_ID, span_id)[:-1] + flag)
+    assert_same(translator(), [headers[place] for place in order if place < len(headers)])
