@@ -73,12 +73,10 @@ def start_in(
     Where headers told of two traces, the one that lost is a link (FORMATS.md "Order, conflict, clearing").
     """
     tracer = tracer_for(context)
-    if tracer is not None and (len(context) > 1 or SESSION_KEY in context):  # more than a parent span
-        session = context.get(SESSION_KEY)
-        if isinstance(session, SessionContext):
+    if tracer is not None:
+        if isinstance(session := context.get(SESSION_KEY), SessionContext):
             attributes = {**session_attributes(session), **attributes}
-        extraction = context.get(EXTRACTION_KEY)
-        if isinstance(extraction, Extraction) and extraction.conflicts:
+        if isinstance(extraction := context.get(EXTRACTION_KEY), Extraction) and extraction.conflicts:
             parent = context.get(SPAN_KEY)
             if isinstance(parent, OtelSpan) and parent.get_span_context().is_remote:
                 links = [*(links or ()), *_losers(extraction)]

@@ -1,0 +1,38 @@
+"""Every test here starts with nothing configured, and leaves no Context, propagator or log patch behind."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+import ops_lib as ops
+from ops_lib import propagators
+from ops_lib.context import EMPTY, Attached
+from ops_lib.runtime import RUNTIME, Runtime
+
+VARIABLES = ("MIRASCOPE_PROPAGATOR", "OPS_PROPAGATION_INJECT", "OPS_PROPAGATION_EXTRACT")
+
+
+@pytest.fixture(autouse=True)
+def unconfigured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    before, propagator = RUNTIME.snapshot(), propagators._propagator
+    RUNTIME.restore(Runtime().snapshot())
+    ops.reset_propagator()
+    with Attached(lambda: EMPTY):
+        yield
+    ops.shutdown()
+    ops.uncorrelate_logs()
+    RUNTIME.restore(before)
+    ops.set_propagator(propagator)
+
+
+@pytest.fixture
+def no_detach_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fails the test when OpenTelemetry logs that a Context could not be detached, or anything else went wrong."""
+    yield
+    records = [record for when in ("setup", "call") for record in caplog.get_records(when)]
+    assert [record.getMessage() for record in records if record.levelno >= logging.WARNING] == []
