@@ -103,17 +103,10 @@ def test_a_64_bit_debug_trace_stays_one_where_the_format_can_say_so(requests: li
     assert [len(hop["trace_id"]) for hop in hops] == [32, 16, 16, 32]
 
 
-@pytest.mark.parametrize(
-    ("inject", "word"),
-    [
-        ("orders=jaeger", "orders/orders: lost the trace"),
-        ("billing=b3multi,tracecontext", "billing/charges: lost the trace"),
-    ],
-)
-def test_a_sidecar_that_was_told_wrong_is_found(inject: str, word: str) -> None:
-    done = demo("--inject", inject)
+def test_a_sidecar_that_was_told_wrong_is_found() -> None:
+    done = demo("--inject", "orders=jaeger")
     assert done.returncode == 1
-    assert word in done.stdout
+    assert "orders/orders: lost the trace" in done.stdout
     assert "lost the session" not in done.stdout
     assert "\x1b" not in done.stdout
 
