@@ -38,6 +38,7 @@ from .context import (
     Reading,
     Sampling,
     TraceContext,
+    new,
 )
 from .formats import Format, Loss
 
@@ -88,9 +89,9 @@ def _context(trace_id: str, span_id: str, sampling: Sampling, parent_id: str | N
     if parent_id is not None:
         parent_id = parent_id.lower() if parent_id != _PARENT_ZERO else None
     trace_id = trace_id.lower()
-    return TraceContext(
-        _PARENT_ZERO + trace_id if short else trace_id, span_id.lower(), sampling, short, False, parent_id
-    )
+    if short:
+        trace_id = _PARENT_ZERO + trace_id
+    return new(TraceContext, (trace_id, span_id.lower(), sampling, short, False, parent_id, "", False))
 
 
 def extract(fields: Fields) -> Reading:

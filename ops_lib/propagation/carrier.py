@@ -81,6 +81,9 @@ def inject_into(
     (`Propagator.owns`) every other header of ours goes too, so that exactly one story leaves. Where the carrier's
     entries are `bytes`, so are the new ones, with names in lower case as ASGI has them.
     """
+    if not carrier and type(carrier) is dict:  # what programs hand in most, and there is nothing to replace
+        carrier.update(headers)
+        return
     headers = list(headers)
     written = {name.lower() for name, _ in headers}
 

@@ -70,6 +70,10 @@ class Malformed(enum.StrEnum):
     CHARACTERS = "characters"  # bytes that the grammar does not know
 
 
+new = tuple.__new__
+"""`new(TraceContext, (...))` is `TraceContext(...)` in half the time (150 ns less), unchecked: for hot paths only."""
+
+
 Reading = tuple[TraceContext | Sampling | None, Malformed | None]
 """What one format found in the headers: a context, or a bare decision, or nothing; and what it had to refuse.
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 
-from .context import ACCEPT, DEBUG, DEFER, DENY, Fields, Headers, Losses, Malformed, Policy, Reading, TraceContext
+from .context import ACCEPT, DEBUG, DEFER, DENY, Fields, Headers, Losses, Malformed, Policy, Reading, TraceContext, new
 from .formats import Format, Loss
 
 UBER_TRACE_ID = "uber-trace-id"
@@ -55,7 +55,8 @@ def extract(fields: Fields) -> Reading:
             return None, Malformed.ZERO_ID if _match_shape(value) else Malformed.SHAPE
     trace_id, span_id, flag = found.groups()
     short = len(trace_id) <= 16
-    return TraceContext(trace_id.lower().zfill(32), span_id.lower().zfill(16), _SAMPLING[flag], short), None
+    ids = trace_id.lower().zfill(32), span_id.lower().zfill(16)
+    return new(TraceContext, (*ids, _SAMPLING[flag], short, False, None, "", False)), None
 
 
 def inject(context: TraceContext, policy: Policy, headers: Headers, losses: Losses) -> None:

@@ -29,6 +29,7 @@ from .context import (
     Policy,
     Reading,
     TraceContext,
+    new,
 )
 from .formats import Format, Loss
 
@@ -73,12 +74,12 @@ def extract(fields: Fields) -> Reading:
     sampling, is_random = _FLAGS[flags]
     states = fields.get(TRACESTATE)
     if states is None:
-        return TraceContext(trace_id, span_id, sampling, False, is_random), None
+        return new(TraceContext, (trace_id, span_id, sampling, False, is_random, None, "", False)), None
     read = tracestate.read(states)
     if read is None:
         return TraceContext(trace_id, span_id, sampling, False, is_random), Malformed.TRACESTATE
     others, own = read
-    context = TraceContext(trace_id, span_id, sampling, False, is_random, None, others)
+    context = new(TraceContext, (trace_id, span_id, sampling, False, is_random, None, others, False))
     return (stash.believe(own, context) if own else context), None
 
 
