@@ -15,7 +15,7 @@ from proxy.plan import Address
 from proxy.telemetry.state import Phase, State
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_HEADERS = {"Server": "ops-sidecar", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _PATHS = ("/healthz", "/readyz", "/metrics")
 
 

@@ -10,6 +10,9 @@ _HEADER = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*:[ \t]*(.*?)[ \t]*\Z"
 _FIRST_LINE = re.compile(r"(?:[A-Z]+ \S+ HTTP/[0-9.]+|HTTP/[0-9.]+ [0-9]{3}.*)\Z")
 
 
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+
+
 class HeaderInputError(Exception):
     """A line that is no header; the message shows it."""
 
@@ -23,6 +26,15 @@ def read_headers(lines: Iterable[str]) -> list[Header]:
             raise HeaderInputError(f"{line[:60]!r} is no header: expected 'name: value'")
         found.append((match[1], match[2]))
     return found
+
+
+def read_names(text: str) -> list[str]:
+    """Header names separated by commas. Raises HeaderInputError."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if not _NAME.match(name):
+            raise HeaderInputError(f"{name[:60]!r} is no header name")
+    return names
 
 
 def read_transcript(text: str) -> list[Header]:

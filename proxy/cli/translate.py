@@ -17,7 +17,7 @@ from ops_lib.propagation import (
     parse_formats,
 )
 from proxy.cli.explain import as_json, explain
-from proxy.cli.headers import HeaderInputError, read_headers, read_transcript
+from proxy.cli.headers import HeaderInputError, read_headers, read_names, read_transcript
 from proxy.cli.help import parser
 
 
@@ -27,16 +27,13 @@ def run(argv: Sequence[str]) -> int:
     arguments = arguments_parser.parse_args(argv)
     try:
         propagator = _propagator(arguments)
-    except UnknownFormatError as error:
-        arguments_parser.error(str(error))
-    try:
         if arguments.headers:
             headers = read_headers(arguments.headers)
         elif sys.stdin.isatty():
             arguments_parser.error("give headers as arguments, or on standard input")
         else:
             headers = read_transcript(sys.stdin.buffer.read(_INPUT_LIMIT_BYTES).decode("latin-1"))
-    except HeaderInputError as error:
+    except (UnknownFormatError, HeaderInputError) as error:
         arguments_parser.error(str(error))
     extraction = propagator.extract(propagator.fields(headers))
     injection = propagator.inject(extraction)
@@ -92,7 +89,7 @@ def _propagator(arguments: argparse.Namespace) -> Propagator:
     extract, inject = parse_formats(arguments.extract), parse_formats(arguments.to)
     if not extract or not inject:
         raise UnknownFormatError(f"expected at least one format of {', '.join(FORMATS)}")
-    session = arguments.session_from.split(",") if arguments.session_from is not None else SESSION_EXTRACT_NAMES
+    session = read_names(arguments.session_from) if arguments.session_from is not None else SESSION_EXTRACT_NAMES
     return Propagator(
         extract=extract,
         inject=inject,
@@ -100,6 +97,6 @@ def _propagator(arguments: argparse.Namespace) -> Propagator:
         baggage=arguments.baggage,
         on_defer=Sampling.ACCEPT if arguments.on_defer == "accept" else Sampling.DENY,
         lossless=not arguments.no_lossless,
-        session_inject=arguments.session,
-        session_extract=[name.strip() for name in session if name.strip()],
+        session_inject="".join(read_names(arguments.session)[:1]),
+        session_extract=session,
     )

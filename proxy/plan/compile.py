@@ -7,13 +7,12 @@ it reads the certificates that a tls section names.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from ops_lib.propagation import Sampling
 from proxy.plan.listener import DrainPlan, Limits, ListenerPlan, Plan
 from proxy.plan.router import Router
-from proxy.plan.tls import tls_context
+from proxy.plan.tls import TlsContexts
 from proxy.plan.upstream import Address, PoolPlan, PropagationPlan, Target, Timeouts, UpstreamPlan
 from proxy.settings.models import (
     ForwardingSettings,
@@ -27,8 +26,6 @@ from proxy.settings.models import (
     UpstreamSettings,
 )
 from proxy.settings.values import Endpoint, TargetUrl
-
-TlsFactory = Callable[[TlsSettings], "object"]
 
 
 class Sections(NamedTuple):
@@ -80,14 +77,19 @@ def _address(endpoint: Endpoint) -> Address:
     return Address(endpoint.host, endpoint.port, endpoint.unix_path)
 
 
-def compile_plan(settings: Settings, generation: int) -> Plan:
-    """The plan of valid settings. Raises OSError where a certificate file has gone since the settings were checked."""
+def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | None = None) -> Plan:
+    """The plan of valid settings; `contexts` are those of the plans before.
+
+    Raises OSError where a certificate file has gone since the settings were checked.
+    """
+    contexts = contexts or TlsContexts()
+    contexts.next_plan()
     everywhere = _sections(settings)
     listeners = []
     if settings.inbound.listen is not None:
-        listeners.append(_inbound(settings, everywhere, settings.inbound.listen))
+        listeners.append(_inbound(settings, everywhere, settings.inbound.listen, contexts))
     outbound = everywhere.over(_sections(settings.outbound))
-    upstreams = [(upstream, _upstream(upstream, outbound)) for upstream in settings.upstreams]
+    upstreams = [(upstream, _upstream(upstream, outbound, contexts)) for upstream in settings.upstreams]
     if settings.outbound.listen is not None:
         other = UpstreamPlan("other", None, outbound.propagation_plan(), outbound.listener_timeouts(), _pool(outbound))
         routes = [(pattern, plan) for upstream, plan in upstreams for pattern in upstream.match]
@@ -108,12 +110,12 @@ def compile_plan(settings: Settings, generation: int) -> Plan:
     )
 
 
-def _inbound(settings: Settings, everywhere: Sections, listen: Endpoint) -> ListenerPlan:
+def _inbound(settings: Settings, everywhere: Sections, listen: Endpoint, contexts: TlsContexts) -> ListenerPlan:
     inbound = settings.inbound
     sections = everywhere.over(_sections_inbound(settings))
     app = UpstreamPlan(
         name="app",
-        target=_target(inbound.app, inbound.tls),
+        target=_target(inbound.app, inbound.tls, contexts),
         propagation=sections.propagation_plan(),
         timeouts=sections.listener_timeouts(),
         pool=_pool(sections),
@@ -154,11 +156,11 @@ def _listener(
     )
 
 
-def _upstream(upstream: UpstreamSettings, outbound: Sections) -> UpstreamPlan:
+def _upstream(upstream: UpstreamSettings, outbound: Sections, contexts: TlsContexts) -> UpstreamPlan:
     sections = outbound.over(_sections(upstream))
     return UpstreamPlan(
         name=upstream.name,
-        target=_target(upstream.target, upstream.tls) if upstream.target is not None else None,
+        target=_target(upstream.target, upstream.tls, contexts) if upstream.target is not None else None,
         propagation=sections.propagation_plan(),
         timeouts=sections.listener_timeouts(),
         pool=_pool(sections),
@@ -170,6 +172,6 @@ def _pool(sections: Sections) -> PoolPlan:
     return PoolPlan(**sections.pool.model_dump())
 
 
-def _target(url: TargetUrl, tls: TlsSettings) -> Target:
-    context = tls_context(tls) if url.scheme == "https" else None
+def _target(url: TargetUrl, tls: TlsSettings, contexts: TlsContexts) -> Target:
+    context = contexts.get(tls) if url.scheme == "https" else None
     return Target(url.scheme, _address(url.endpoint), context, tls.server_name or url.endpoint.host if context else "")

@@ -3,8 +3,36 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 
 from proxy.settings.models import TlsSettings
+from proxy.settings.watch import Signature, signature
+
+_Key = tuple[str | None, bool, Signature | None]
+
+
+class TlsContexts:
+    """The contexts of one plan and of the one before it.
+
+    Targets with the same settings share one (the system's certificates take a megabyte), and a reload that changes
+    nothing of them keeps them, so that kept connections stay good. A certificate file that has changed makes a new one.
+    """
+
+    def __init__(self) -> None:
+        self._now: dict[_Key, ssl.SSLContext] = {}
+        self._before: dict[_Key, ssl.SSLContext] = {}
+
+    def next_plan(self) -> None:
+        """From here on, what is not asked for again will be forgotten with the next plan but one."""
+        self._before, self._now = self._now, {}
+
+    def get(self, tls: TlsSettings) -> ssl.SSLContext:
+        """The context for `tls`. Raises OSError as `tls_context` does."""
+        looks = signature(Path(tls.ca_file)) if tls.ca_file is not None else None
+        key = (tls.ca_file, tls.verify, looks)
+        found = self._now.get(key) or self._before.get(key) or tls_context(tls)
+        self._now[key] = found
+        return found
 
 
 def tls_context(tls: TlsSettings) -> ssl.SSLContext:

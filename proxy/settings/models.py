@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -31,6 +30,7 @@ from proxy.settings.values import (
     parse_target,
     read_formats,
 )
+from proxy.settings.yaml_file import read_value
 
 SectionT = TypeVar("SectionT", bound="Section")
 
@@ -41,10 +41,7 @@ def _split(value: object) -> object:
         return value
     text = value.strip()
     if text.startswith("[") and text.endswith("]"):
-        try:
-            return yaml.safe_load(text)
-        except yaml.YAMLError:
-            pass
+        return read_value(text)
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
@@ -53,10 +50,7 @@ def _read_list(value: object) -> object:
     one.
     """
     if isinstance(value, str) and value.strip().startswith("["):
-        try:
-            return yaml.safe_load(value)
-        except yaml.YAMLError:
-            return value
+        return read_value(value)
     return () if value is None else value
 
 
@@ -108,10 +102,7 @@ class Section(BaseModel):
         if value is None:
             return {}
         if isinstance(value, str) and value.strip().startswith("{"):
-            try:
-                return yaml.safe_load(value)
-            except yaml.YAMLError:
-                return value
+            return read_value(value)
         return value
 
     def merge(self: SectionT, over: SectionT) -> SectionT:

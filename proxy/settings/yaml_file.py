@@ -70,6 +70,19 @@ def read_yaml(text: str, name: str) -> YamlText:
     return result
 
 
+def read_value(text: str) -> Any:
+    """One value written as YAML, such as `[a, b]` or `{a: 1}`. Raises ValueError where it is none."""
+    result = YamlText()
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(f"no valid YAML: {str(error).splitlines()[0]}") from None
+    value = _Reader(result, "").value(node, (), 0) if node is not None else None
+    if result.problems:
+        raise ValueError(result.problems[0].message)
+    return value
+
+
 def _line(text: str, number: int) -> str:
     lines = text.splitlines()
     return lines[number].strip()[:80] if number < len(lines) else ""

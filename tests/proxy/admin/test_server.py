@@ -52,6 +52,7 @@ async def test_nothing_is_cached_and_nothing_can_be_changed(url: str, path: str)
         for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
             async with session.request(method, path, data=b"x" if method in ("POST", "PUT") else None) as response:
                 assert response.headers["Cache-Control"] == "no-store"
+                assert response.headers["Server"] == "ops-sidecar"  # and no versions
                 if path == "/nothing":
                     assert response.status == 404
                 elif method in ("GET", "HEAD"):

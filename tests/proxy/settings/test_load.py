@@ -210,3 +210,15 @@ def test_a_section_and_its_key_from_two_sources_are_merged(tmp_path: Path) -> No
     )
     assert found.settings.inbound.propagation.inject == (Format.JAEGER,)
     assert found.settings.inbound.propagation.mode == "participate"
+
+
+def test_a_section_that_is_no_yaml_is_an_error(tmp_path: Path) -> None:
+    found = problems(
+        tmp_path,
+        OPS_SIDECAR_UPSTREAMS="[{name: a]",
+        OPS_SIDECAR_INBOUND="{a",
+        OPS_SIDECAR_LOG="{level: info, level: x}",
+    )
+    assert "no valid YAML" in found["upstreams"].message
+    assert "expected a section" in found["inbound"].message or "no valid YAML" in found["inbound"].message
+    assert "twice" in found["log"].message

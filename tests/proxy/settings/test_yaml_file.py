@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.settings.yaml_file import read_yaml
+from proxy.settings.yaml_file import read_value, read_yaml
 
 
 def test_words_of_yaml_1_1_stay_words() -> None:
@@ -64,3 +64,14 @@ def test_a_problem_names_its_line(text: str, source: str, word: str) -> None:
 def test_nothing_is_nothing() -> None:
     assert read_yaml("", "f").data == {}
     assert read_yaml("# only words\n", "f").data == {}
+
+
+def test_one_value_is_read_like_a_file() -> None:
+    assert read_value("{a: off, b: [1, no]}") == {"a": "off", "b": [1, "no"]}
+    assert read_value("") is None
+
+
+@pytest.mark.parametrize("text", ["{a: 1, a: 2}", "[a", "!!python/name:os.system x"])
+def test_one_wrong_value_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"twice|no valid YAML|no value"):
+        read_value(text)

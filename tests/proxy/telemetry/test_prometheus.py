@@ -210,7 +210,7 @@ def test_no_field_of_the_metrics_is_left_out() -> None:
 def test_labels_are_escaped() -> None:
     metrics = Metrics()
     metrics.listener('a"b\\c\nd')
-    name, labels = next(key for key in page(metrics) if key[0] == "ops_sidecar_connections_open")
+    _, labels = next(key for key in page(metrics) if key[0] == "ops_sidecar_connections_open")
     assert labels == (("listener", 'a\\"b\\\\c\\nd'),)
 
 

@@ -1,0 +1,77 @@
+"""`ops-sidecar check`: valid or not, and the settings in effect."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from proxy.cli.commands import main
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in list(os.environ):
+        if name.startswith(("OPS_SIDECAR_", "MIRASCOPE_")):
+            monkeypatch.delenv(name)
+
+
+def test_valid_settings_are_shown_with_who_set_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_text("inbound:\n  app: 'http://a'\n", encoding="utf-8")
+    monkeypatch.setenv("OPS_SIDECAR_ADMIN__LISTEN", "off")
+    assert main(["check", str(file), "--inject", "b3", "--set", "timeouts.connect_s=250ms"]) == 0
+    lines = {line.partition("#")[0].strip(): line.partition("# ")[2] for line in capsys.readouterr().out.splitlines()}
+    assert lines["inbound.app = http://a:80"] == f"{file}:2"
+    assert lines["admin.listen = off"] == "environment variable OPS_SIDECAR_ADMIN__LISTEN"
+    assert lines["inbound.propagation.inject = [b3]"] == "flag --inject"
+    assert lines["outbound.timeouts.connect_s = 0.25"] == "flag --set timeouts.connect_s"
+    assert lines["drain.grace_s = 0.0"] == "default"
+    assert f"valid: {file}" in lines
+
+
+def test_changed_shows_only_what_somebody_set(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--changed", "--app", "http://a"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["inbound.app = http://a:80  # flag --app", "", "valid (no file)"]
+
+
+def test_json_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--json", "--outbound", "off"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["valid"] is True
+    entries = {entry["key"]: entry for entry in found["settings"]}
+    assert entries["outbound.listen"] == {"key": "outbound.listen", "value": "off", "source": "flag --outbound"}
+    assert entries["propagation.lossless"]["value"] is True
+
+
+def test_problems_exit_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_text("inbound:\n  ap: x\n  listen: y\n", encoding="utf-8")
+    assert main(["check", str(file)]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("ops-sidecar: 2 problems in the settings:\n")
+    assert f"  inbound.ap = x (from {file}:2): unknown key; did you mean app?\n" in shown.err
+    assert main(["check", str(file), "--json"]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert found["valid"] is False
+    assert {problem["key"] for problem in found["problems"]} == {"inbound.ap", "inbound.listen"}
+
+
+@pytest.mark.parametrize("pair", ["inbound.app", "=x", "inbound..app=x", ""])
+def test_a_malformed_set_is_a_problem(capsys: pytest.CaptureFixture[str], pair: str) -> None:
+    assert main(["check", "--set", pair]) == 2
+    assert "expected --set key.path=value" in capsys.readouterr().err
+
+
+def test_secrets_are_hidden(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPS_SIDECAR_PASSWORD", "hunter2")
+    assert main(["check", "--app", "http://user:hunter2@a", "--json"]) == 2
+    shown = capsys.readouterr()
+    assert "hunter2" not in shown.out + shown.err
+    assert "(hidden)" in shown.out

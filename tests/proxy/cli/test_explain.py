@@ -1,0 +1,76 @@
+"""`translate --explain`: what each format says, who wins, why, and what is lost."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ops_lib.propagation import Loss, Malformed
+from proxy.cli import explain
+from proxy.cli.commands import main
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+def table(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["translate", "--explain", *arguments]) in (0, 1)
+    return re.sub(" +", " ", capsys.readouterr().out)
+
+
+def test_winner_conflict_malformed_and_absent(capsys: pytest.CaptureFixture[str]) -> None:
+    text = table(
+        capsys,
+        f"traceparent: 00-{TRACE}-{SPAN}-01",
+        f"b3: {'a' * 32}-{'b' * 16}-d",
+        "X-B3-Sampled: 7",
+        "Mirascope-Session-Id: s1",
+        "Accept: */*",
+        "--to=b3",
+    )
+    assert f"tracecontext traceparent, tracestate {TRACE} {SPAN} accept wins: the first" in text
+    assert f"b3 b3 {'a' * 32} {'b' * 16} debug conflict: another trace, dropped" in text
+    assert "b3multi X-B3-* - - - malformed (decision): dropped" in text
+    assert "jaeger uber-trace-id - - - absent" in text
+    assert "not ours, passed on as they are: Accept" in text
+    assert "session s1" in text
+    assert f"written:\n b3: {TRACE}-{SPAN}-1\n X-Mirascope-Session-Id: s1" in text
+    assert text.endswith("lost:\n nothing\n")
+
+
+def test_the_same_trace_fills_in(capsys: pytest.CaptureFixture[str]) -> None:
+    text = table(capsys, f"traceparent: 00-{TRACE}-{SPAN}-01", f"b3: {TRACE}-{SPAN}-d-{'c' * 16}", "--to=jaeger")
+    assert "the same trace: fills in what the winner cannot say" in text
+    assert f"trace {TRACE} span {SPAN} decision debug\n parent {'c' * 16}" in text
+    assert "jaeger: parent: the parent span id" in text
+
+
+def test_the_first_that_is_valid_wins(capsys: pytest.CaptureFixture[str]) -> None:
+    text = table(capsys, "traceparent: nonsense", f"b3: {TRACE[16:]}-{SPAN}")
+    assert "malformed (shape): dropped" in text
+    assert f"{TRACE[16:]} {SPAN} none (defer) wins: the first that is valid" in text
+    assert "64-bit trace id" in text
+
+
+def test_a_bare_decision(capsys: pytest.CaptureFixture[str]) -> None:
+    text = table(capsys, "b3: 1")
+    assert "- - accept wins: nobody has ids" in text
+    assert "a bare decision: accept, sent with made-up ids " in text
+    assert "tracecontext: bare: " in text
+    text = table(capsys, "b3: 1", f"uber-trace-id: {TRACE}:{SPAN}:0:1")
+    assert "a bare decision gives way to ids" in text
+
+
+def test_nothing_at_all(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no trace context\n\nwritten:\n nothing" in table(capsys, "Accept: */*")
+
+
+def test_a_wrong_session_and_wrong_baggage_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    text = table(capsys, "X-Mirascope-Session-Id: a b", "baggage: nonsense", f"b3: {TRACE}-{SPAN}-1")
+    assert "session malformed (characters): characters that may not stand there" in text
+    assert "a member of baggage was dropped" in text
+
+
+def test_every_reason_and_every_loss_has_its_words() -> None:
+    assert set(explain._REASONS) == set(Malformed)
+    assert set(explain._LOSSES) == set(Loss)

@@ -1,0 +1,125 @@
+"""`ops-sidecar translate`: headers in, headers out, and why."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+from proxy.cli.commands import main
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+TRACEPARENT = f"traceparent: 00-{TRACE}-{SPAN}-01"
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(["translate", *arguments])
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+@pytest.mark.parametrize(
+    ("to", "lines"),
+    [
+        ("tracecontext", [f"traceparent: 00-{TRACE}-{SPAN}-01"]),
+        ("b3", [f"b3: {TRACE}-{SPAN}-1"]),
+        ("b3multi", [f"X-B3-TraceId: {TRACE}", f"X-B3-SpanId: {SPAN}", "X-B3-Sampled: 1"]),
+        ("jaeger", [f"uber-trace-id: {TRACE}:{SPAN}:0:1"]),
+        ("B3,Jaeger", [f"b3: {TRACE}-{SPAN}-1", f"uber-trace-id: {TRACE}:{SPAN}:0:1"]),
+    ],
+)
+def test_headers_of_the_wanted_formats_are_printed(
+    capsys: pytest.CaptureFixture[str], to: str, lines: list[str]
+) -> None:
+    assert run(capsys, "--to", to, TRACEPARENT) == (0, "".join(f"{line}\n" for line in lines), "")
+
+
+def test_composite_is_all_four(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "--to", "composite", TRACEPARENT)
+    assert [line.partition(":")[0] for line in out.splitlines()] == [
+        *("traceparent", "b3", "X-B3-TraceId", "X-B3-SpanId", "X-B3-Sampled", "uber-trace-id"),
+    ]
+
+
+def test_the_order_of_reading_decides(capsys: pytest.CaptureFixture[str]) -> None:
+    other = f"b3: {'a' * 32}-{'b' * 16}-0"
+    assert TRACE in run(capsys, TRACEPARENT, other)[1]
+    assert "a" * 32 in run(capsys, "--from", "b3,tracecontext", TRACEPARENT, other)[1]
+
+
+def test_options_of_the_session_and_of_losses(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "Mirascope-Session-Id: s1", TRACEPARENT, "--session", "X-S", "--session-bridge")
+    assert "X-S: s1\nbaggage: session.id=s1\n" in out
+    assert "s1" not in run(capsys, "Mirascope-Session-Id: s1", TRACEPARENT, "--session-from", "X-Other")[1]
+    deferred = f"b3: {TRACE}-{SPAN}"
+    assert run(capsys, "--to", "jaeger", deferred)[1].endswith(":0\n")
+    code, out, err = run(capsys, "--to", "jaeger", "--on-defer", "accept", deferred)
+    assert (code, out[-3:]) == (0, ":1\n")
+    assert "jaeger cannot say: defer" in err
+    assert "ops=" in run(capsys, deferred)[1]
+    assert "ops=" not in run(capsys, "--no-lossless", deferred)[1]
+
+
+def test_nothing_found_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "Accept: */*", "traceparent: 00-zz")
+    assert (code, out) == (1, "")
+    assert "tracecontext is malformed: shape" in err
+    assert "no valid trace or session header found (headers read: Accept, traceparent)" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--to", "b3multy", TRACEPARENT], "unknown propagation format 'b3multy'"),
+        (["--from", "", TRACEPARENT], "expected at least one format"),
+        (["nonsense"], "'nonsense' is no header"),
+        (["--session", "a b", TRACEPARENT], "no header name"),
+        (["--explain", "--json", TRACEPARENT], "not allowed with"),
+    ],
+)
+def test_bad_input_exits_with_2(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["translate", *arguments])
+    assert caught.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+class Stdin(io.TextIOWrapper):
+    """Standard input, with a terminal behind it or not."""
+
+    def __init__(self, text: str, *, terminal: bool = False) -> None:
+        super().__init__(io.BytesIO(text.encode("latin-1")))
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+def test_standard_input_is_read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Stdin(f"> GET / HTTP/1.1\n> {TRACEPARENT}\n< b3: 1\n"))
+    assert run(capsys, "--to", "b3")[1] == f"b3: {TRACE}-{SPAN}-1\n"
+
+
+def test_at_a_terminal_it_asks_for_arguments(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Stdin("", terminal=True))
+    with pytest.raises(SystemExit):
+        main(["translate"])
+    assert "give headers as arguments" in capsys.readouterr().err
+
+
+def test_json_has_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    other = f"uber-trace-id: {'a' * 32}:{'b' * 16}:0:3"
+    code, out, _ = run(capsys, "--to", "b3", "--json", TRACEPARENT, other, "X-B3-Sampled: 7", "baggage: k=v")
+    found = json.loads(out)
+    assert code == 0
+    assert found["headers"] == [["b3", f"{TRACE}-{SPAN}-1"], ["baggage", "k=v"]]
+    assert found["winner"] == "tracecontext"
+    assert found["context"]["trace_id"] == TRACE
+    assert found["context"]["sampling"] == "accept"
+    assert [one["format"] for one in found["conflicts"]] == ["jaeger"]
+    assert {one["format"]: one["malformed"] for one in found["says"]}["b3multi"] == "decision"
+    assert found["baggage"] == [["k", "v"]]

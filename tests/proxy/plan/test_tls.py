@@ -1,0 +1,55 @@
+"""TLS towards a target: what a context allows, and when one is kept."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from pathlib import Path
+
+import pytest
+import trustme
+
+from proxy.plan.tls import TlsContexts, tls_context
+from proxy.settings.models import TlsSettings
+
+
+def test_a_context_verifies_and_speaks_nothing_old() -> None:
+    context = tls_context(TlsSettings())
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def test_verification_can_be_switched_off() -> None:
+    context = tls_context(TlsSettings(verify=False))
+    assert context.verify_mode is ssl.CERT_NONE
+
+
+def test_a_wrong_ca_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        tls_context(TlsSettings(ca_file=str(tmp_path / "gone")))
+
+
+def test_equal_settings_share_a_context_over_one_reload_until_the_file_changes(tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(ca)
+    contexts = TlsContexts()
+    contexts.next_plan()
+    first = contexts.get(TlsSettings(ca_file=str(ca)))
+    assert contexts.get(TlsSettings(ca_file=str(ca), server_name="other")) is first
+    assert contexts.get(TlsSettings(verify=False)) is not first
+    contexts.next_plan()
+    assert contexts.get(TlsSettings(ca_file=str(ca))) is first
+    trustme.CA().cert_pem.write_to_path(ca)
+    os.utime(ca, ns=(1, 1))
+    contexts.next_plan()
+    assert contexts.get(TlsSettings(ca_file=str(ca))) is not first
+
+
+def test_what_two_plans_did_not_ask_for_is_forgotten() -> None:
+    contexts = TlsContexts()
+    contexts.next_plan()
+    first = contexts.get(TlsSettings(verify=False))
+    contexts.next_plan()
+    contexts.next_plan()
+    assert contexts.get(TlsSettings(verify=False)) is not first
