@@ -82,7 +82,7 @@ def _formats(names: str | Iterable[str], source: str) -> tuple[Format, ...]:
 
 
 def _speaker(context: Context, extraction: Extraction) -> TraceContext | None:
-    """What goes out for `context`: None where the extraction itself does (nothing of ours came after it), or is all."""
+    """The span that speaks for `context`: one of ours, or the caller's own where none of ours came after it."""
     span = context.get(SPAN_KEY)
     came = extraction.context
     if span.__class__ is LightSpan:
@@ -91,13 +91,11 @@ def _speaker(context: Context, extraction: Extraction) -> TraceContext | None:
         flags: int = span.flags
         state: TraceState = span.state
         decided: bool = span.decided
-    elif span.__class__ is RemoteSpan and span.told is came:
-        return None
+    elif span.__class__ is RemoteSpan:
+        return span.told
     elif isinstance(span, Span) and (ids := span.get_span_context()).is_valid:
         trace_id = f"{ids.trace_id:032x}"
         span_id = f"{ids.span_id:016x}"
-        if came is not None and came.span_id == span_id and came.trace_id == trace_id:
-            return None
         flags = ids.trace_flags
         state = ids.trace_state
         decided = True
@@ -130,7 +128,7 @@ def _baggage_of(context: Context, came: Baggage | None) -> Baggage | None:
         name, text = str(key), str(value)
         if (member := raw.get(name)) is not None and came is not None and came.get(name) == text:
             baggage = Baggage((*baggage.members, Member(name, member.value)))
-        elif name and all(character.isalnum() or character in "!#$%&'*+-.^_`|~" for character in name):
+        elif name and name.isascii() and all(character.isalnum() or character in "!#$%&'*+-.^_`|~" for character in name):
             baggage = baggage.with_member(name, text)
     return baggage if baggage.members else None
 
@@ -231,8 +229,8 @@ class ContextPropagator:
         speaker = _speaker(context, came)
         session = session_of(context)
         baggage = _baggage_of(context, came.baggage)
-        if speaker is None and came.context is not None and SPAN_KEY not in context:
-            came = came._replace(context=None)  # somebody has cleared the span: nothing of the caller's is left
+        if speaker is None and came.context is not None:
+            came = came._replace(context=None)  # somebody has cleared the span: nothing of the caller's trace is left
         session_id = None if session is None else session.id
         if session_id is not came.session or baggage is not None or came.baggage is not None:
             came = came._replace(session=session_id, baggage=baggage)
@@ -242,8 +240,10 @@ class ContextPropagator:
 
 def into_context(extraction: Extraction, base: Context) -> Context:
     """`base` with what `extraction` says put in its places."""
-    context = Context(base)
     came = extraction.context
+    if came is None and extraction.decision is None and extraction.session is None and extraction.baggage is None:
+        return base
+    context = Context(base)
     if came is None and extraction.decision is None and isinstance(before := base.get(EXTRACTION_KEY), Extraction):
         extraction = before._replace(
             session=extraction.session or before.session, baggage=extraction.baggage or before.baggage

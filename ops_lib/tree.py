@@ -45,7 +45,10 @@ def arrange(nodes: Iterable[Node]) -> list[Line]:
             roots.append(node)
     lines: list[Line] = []
     pending = [(node, "", "") for node in reversed(roots)]
-    while pending:
+    while pending or children:
+        if not pending:  # only those are left that name each other as parents; one of them has to be the root
+            siblings = children.pop(next(iter(children)))
+            pending = [(node, "", "") for node in reversed(siblings)]
         node, branches, below = pending.pop()
         mine = children.pop((node.trace_id, node.span_id), [])
         lines.append(Line(branches, below + ("│  " if mine else "   "), node))
