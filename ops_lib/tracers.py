@@ -77,7 +77,8 @@ def _known_of(tracer: Tracer) -> _Drops:
     return known
 
 
-_global: tuple[TracerProvider | None, Tracer | None] = (None, None)  # the provider seen last, and its tracer
+# The provider seen last, and its tracer. It begins with one that nobody has, so that the first look is a full one.
+_global: tuple[TracerProvider | None, Tracer | None] = (otel_trace.NoOpTracerProvider(), None)
 
 # Where OpenTelemetry keeps the global provider. Asking in public costs as much as a whole light span; where a later
 # version keeps it elsewhere, the public way is taken.
@@ -90,6 +91,10 @@ def _global_tracer() -> Tracer | None:
     provider = otel_trace._TRACER_PROVIDER if _HAS_SHORTCUT else otel_trace.get_tracer_provider()
     if provider is _global[0]:
         return _global[1]
+    if provider is None:
+        provider = otel_trace.get_tracer_provider()  # once: this loads what OTEL_PYTHON_TRACER_PROVIDER names
+        if isinstance(provider, ProxyTracerProvider):
+            provider = None
     if provider is None or isinstance(provider, (ProxyTracerProvider, OpsTracerProvider)):
         _global = (provider, None)
         return None
