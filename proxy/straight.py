@@ -1,9 +1,10 @@
 """The straight way through the translator: one format, complete and plain, so that nothing has to be weighed. PURE.
 
-Nearly every request is like that: ids of full width, a decision of yes or no, and at most a session beside them. Such
-fields are read and written as bytes, by one pattern over all of them. Whatever is not like that (another format too, a
-duplicate, upper-case digits, debug, a parent id, tracestate, baggage, anything malformed) is not for this module, which
-then says None; what it does say is, by test, what the propagator says. May know the heart's names and nothing else.
+Nearly every request is like that: ids of full width, a decision of yes or no, and at most a session beside them, and a
+short plain tracestate. Such fields are read and written as bytes, by one pattern over all of them. Whatever is not like
+that (another format too, a duplicate, upper-case digits, debug, a parent id, the stash, baggage, anything malformed) is
+not for this module, which then says None; what it does say is, by test, what the propagator says. May know the heart's
+names and its pattern for tracestate, and nothing else.
 docs/decisions/004-cost-per-request.md has what this saves.
 """
 
@@ -11,11 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from itertools import permutations
+from itertools import permutations, product
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from ops_lib.propagation import Format
+from ops_lib.propagation import Format, Loss
+from ops_lib.propagation.stash import PREFIX
+from ops_lib.propagation.tracestate import MAX_LENGTH, MAX_MEMBERS, PLAIN_LIST
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -34,6 +37,9 @@ _WRITE: dict[Format, tuple[bytes, bytes]] = {
     Format.B3: (b"b3", b"%b-%b-%b"),
     Format.JAEGER: (b"uber-trace-id", b"%b:%b:0:%b"),
 }
+_TRACESTATE = b"tracestate"
+_STASH = PREFIX.encode()
+_is_tracestate = re.compile(PLAIN_LIST.encode()).fullmatch
 _is_session = re.compile(rb"[\x21-\x7e]{1,256}").fullmatch
 
 
@@ -45,6 +51,7 @@ class Shape(NamedTuple):
     pick: Callable[[tuple[bytes, ...]], Any]  # these, out of all values: one, or a tuple of three
     is_single: bool
     session: int  # where the session stands; -1: nowhere
+    tracestate: int  # and where that
 
 
 def _spellings(name: bytes) -> tuple[bytes, ...]:
@@ -60,12 +67,12 @@ def _shapes(formats: Iterable[Format], session_names: Iterable[str]) -> dict[tup
     for format in formats:
         names, pattern = _READ[format]
         match = re.compile(pattern % (_TRACE, _SPAN)).fullmatch
-        for spelt in zip(*map(_spellings, names), strict=True):
-            for beside in besides:
-                for order in permutations((*spelt, *beside)):
-                    pick = itemgetter(*(order.index(name) for name in spelt))
-                    session = order.index(beside[0]) if beside else -1
-                    found[order] = Shape(format, match, pick, len(spelt) == 1, session)
+        states = [(), *((spelt,) for spelt in _spellings(_TRACESTATE))] if format is Format.TRACECONTEXT else [()]
+        for spelt, beside, state in product(zip(*map(_spellings, names), strict=True), besides, states):
+            for order in permutations((*spelt, *beside, *state)):
+                pick = itemgetter(*(order.index(name) for name in spelt))
+                session, tracestate = (order.index(name[0]) if name else -1 for name in (beside, state))
+                found[order] = Shape(format, match, pick, len(spelt) == 1, session, tracestate)
     return found
 
 
@@ -75,12 +82,13 @@ class Straight(NamedTuple):
     headers: RawHeaders
     winner: Format
     has_session: bool
+    losses: tuple[tuple[Format, Loss], ...] = ()
 
 
 class StraightWay:
     """One per translator."""
 
-    __slots__ = ("_session_name", "_shapes", "_single", "_writes")
+    __slots__ = ("_losses", "_session_name", "_shapes", "_single", "_writes")
 
     def __init__(
         self, extract: Iterable[Format], inject: Iterable[Format], session_inject: str, session_extract: Iterable[str]
@@ -91,6 +99,7 @@ class StraightWay:
         formats = tuple(inject)
         self._writes = tuple(_WRITE.get(format) for format in formats)
         self._single = self._writes[0] if len(formats) == 1 else None
+        self._losses = tuple((format, Loss.TRACESTATE) for format in formats if format is not Format.TRACECONTEXT)
 
     def take(self, headers: RawHeaders) -> Straight | None:
         """What to send for `headers`; None where this is not the way."""
@@ -98,7 +107,7 @@ class StraightWay:
         shape = self._shapes.get(names)
         if shape is None:
             return None
-        format, match, pick, is_single, session = shape
+        format, match, pick, is_single, session, tracestate = shape
         ids = pick(values)
         if is_single:
             found = match(ids)
@@ -107,7 +116,14 @@ class StraightWay:
             ids = found.groups()
         elif match(b"\n".join(ids)) is None:
             return None
-        if self._single is not None:
+        losses: tuple[tuple[Format, Loss], ...] = ()
+        state = b""
+        if tracestate >= 0:
+            state, losses = values[tracestate], self._losses
+            if not _is_straight_state(state):
+                return None
+        out: RawHeaders
+        if self._single is not None and not state:
             name, form = self._single
             out = [(name, form % ids)]
         else:
@@ -116,14 +132,26 @@ class StraightWay:
                 if write is not None:
                     name, form = write
                     out.append((name, form % ids))
+                    if state and write is _WRITE[Format.TRACECONTEXT]:
+                        out.append((_TRACESTATE, state))
                 else:
                     trace_id, span_id, flag = ids
                     out += ((b"X-B3-TraceId", trace_id), (b"X-B3-SpanId", span_id), (b"X-B3-Sampled", flag))
         if session < 0:
-            return Straight(out, format, False)
+            return Straight(out, format, False, losses)
         value = values[session]
         if _is_session(value) is None:
             return None
         if self._session_name:
             out.append((self._session_name, value))
-        return Straight(out, format, True)
+        return Straight(out, format, True, losses)
+
+
+def _is_straight_state(value: bytes) -> bool:
+    """Whether a tracestate goes on as it came: all plain, none of it ours, nothing to be cut."""
+    return (
+        len(value) <= MAX_LENGTH
+        and value.count(b",") < MAX_MEMBERS
+        and _STASH not in value
+        and _is_tracestate(value) is not None
+    )

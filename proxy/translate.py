@@ -40,18 +40,12 @@ class FullTranslation(NamedTuple):
 
 
 class StraightTranslation:
-    """The same for the common case (see `straight`): nothing is lost, and what was read is looked into when asked."""
+    """The same for the common case (see `straight`): what was read is looked into when asked."""
 
-    __slots__ = ("_read", "_translator", "has_session", "headers", "winner")
+    __slots__ = ("_read", "_translator", "has_session", "headers", "losses", "winner")
 
-    losses: tuple[tuple[Format, Loss], ...] = ()
-
-    def __init__(
-        self, headers: RawHeaders, winner: Format, has_session: bool, translator: Translator, read: RawHeaders
-    ) -> None:
-        self.headers = headers
-        self.winner = winner
-        self.has_session = has_session
+    def __init__(self, straight: Straight, translator: Translator, read: RawHeaders) -> None:
+        self.headers, self.winner, self.has_session, self.losses = straight
         self._translator = translator
         self._read = read
 
@@ -114,7 +108,7 @@ class Translator:
         if headers and self._take_straight is not None:
             straight = self._take_straight(headers)
             if straight is not None:
-                return StraightTranslation(*straight, self, headers)
+                return StraightTranslation(straight, self, headers)
         return self.translate_in_full(headers)
 
     def translate_in_full(self, headers: RawHeaders) -> FullTranslation:

@@ -29,8 +29,9 @@ _MEMBER = (
     r"=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
 )
 _match_member = re.compile(_MEMBER).fullmatch
-# One pass over a whole header that has neither white space nor empty members: what nearly every sender writes.
-_match_plain_list = re.compile(rf"{_MEMBER}(?:,{_MEMBER})*").fullmatch
+PLAIN_LIST = rf"{_MEMBER}(?:,{_MEMBER})*"
+"""A whole header without white space around members or empty ones: what nearly every sender writes."""
+_match_plain_list = re.compile(PLAIN_LIST).fullmatch
 
 
 def read(values: list[str]) -> tuple[str, str] | None:

@@ -63,6 +63,28 @@ def test_usual_spellings_in_any_order_are_straight(spell: type[bytes]) -> None:
     assert_same(translator(), headers)
 
 
+@pytest.mark.parametrize("inject", [*((to,) for to in FORMATS), FORMATS], ids=str)
+@pytest.mark.parametrize("beside", [[], [SESSION]], ids=["alone", "session"])
+def test_a_plain_tracestate_is_straight(inject: tuple[Format, ...], beside: list[tuple[bytes, bytes]]) -> None:
+    translates = translator(inject)
+    headers = [*beside, *IN[Format.TRACECONTEXT], (b"Tracestate", b"congo=t61rcWkgMzE,1a@b=a value")]
+    assert isinstance(translates.translate(headers), StraightTranslation)
+    assert_same(translates, headers)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        *(b"", b"a=1,", b"a=1, b=2", b"A=1", b"ops=s:d", b"a=1,ops=s:d", b"drops=1", b"a=" + b"v" * 257),
+        b",".join([b"a=1"] * 33),
+        b",".join([b"abc=" + b"v" * 100] * 5),
+    ],
+)
+def test_any_other_tracestate_takes_the_full_way(state: bytes) -> None:
+    headers = [*IN[Format.TRACECONTEXT], (b"tracestate", state)]
+    assert isinstance(translator().translate(headers), FullTranslation)
+
+
 @pytest.mark.parametrize(
     "settings", [{"mode": "participate"}, {"session_bridge": True}, {"extract": (Format.TRACECONTEXT,)}]
 )
