@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -18,6 +19,9 @@ def run(argv: Sequence[str]) -> int:
     arguments_parser = parser("run")
     add_settings_flags(arguments_parser)
     arguments = arguments_parser.parse_args(argv)
+    # Until the event loop takes the signals over. As process 1 of a container we would not even get a TERM unhandled.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         flags = collect_flags(arguments)
 

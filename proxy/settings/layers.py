@@ -7,6 +7,7 @@ A layer is nested values plus, for every path that it sets, the source to name w
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 
 from proxy.errors import SettingsProblem
 from proxy.settings.values import read_formats
-from proxy.settings.yaml_file import Path, read_yaml
+from proxy.settings.yaml_file import Path, read_value, read_yaml
 
 ENV_PREFIX = "OPS_SIDECAR_"
 CONFIG_VARIABLE = "OPS_SIDECAR_CONFIG"
@@ -72,7 +73,7 @@ def env_layer(environ: Mapping[str, str], below: Layer) -> Layer:
     """
     flags = [
         Flag(tuple(name.removeprefix(ENV_PREFIX).lower().split("__")), value, f"environment variable {name}")
-        for name, value in sorted(environ.items())
+        for name, value in sorted(environ.items(), key=lambda item: _natural(item[0]))
         if name.startswith(ENV_PREFIX) and name != CONFIG_VARIABLE and value != "" and not _SERVICE_LINK.match(name)
     ]
     return _layer(flags, below)
@@ -87,65 +88,101 @@ def flag_layer(flags: Iterable[Flag], *below: Layer) -> Layer:
 def _layer(flags: Iterable[Flag], below: Layer) -> Layer:
     layer = Layer()
     for flag in flags:
-        path = flag.path
-        if path[0] == "upstreams" and len(path) > 1:
-            path = _into_list(layer, path, below)
-        _put(layer, path, flag)
+        try:
+            path = _numbered(layer, flag.path, below) if flag.path[0] == "upstreams" and flag.path[1:] else flag.path
+            _put(layer, path, _value(path, flag.value), flag.label)
+        except _Misplaced as error:
+            layer.problems.append(SettingsProblem(".".join(error.path), error.value, flag.label, str(error)))
+        except ValueError as error:
+            layer.problems.append(SettingsProblem(".".join(flag.path), "(yaml)", flag.label, str(error)))
     return layer
 
 
-def _into_list(layer: Layer, path: Path, below: Layer) -> Path:
-    """The path with the upstream's number, after the upstreams of `below` were copied so that one of them can be
-    changed.
+class _Misplaced(Exception):
+    """A path that leads nowhere: up to where it is good, and the step that is not."""
+
+    def __init__(self, path: Path, value: str, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.value = value
+
+
+def _value(path: Path, text: str) -> object:
+    """A section (or the list of upstreams) that was written as YAML, so that it is merged key by key; else the text."""
+    start = text.strip()[:1]
+    return read_value(text) if start == "{" or (start == "[" and path == ("upstreams",)) else text
+
+
+def _numbered(layer: Layer, path: Path, below: Layer) -> Path:
+    """The path with the upstream's number for its name.
+
+    The upstreams of `below` are copied first, so that one of them can be changed, or one be added.
     """
-    if not isinstance(layer.data.get("upstreams"), list):
+    if "upstreams" not in layer.data:
         known = below.data.get("upstreams")
-        layer.data["upstreams"] = (
-            [dict(item) if isinstance(item, dict) else item for item in known or []] if isinstance(known, list) else []
-        )
+        layer.data["upstreams"] = copy.deepcopy(known) if isinstance(known, list) else []
         layer.sources.update((where, source) for where, source in below.sources.items() if where[0] == "upstreams")
-    upstreams: list[Any] = layer.data["upstreams"]
+    upstreams = layer.data["upstreams"]
+    if not isinstance(upstreams, list):
+        raise _Misplaced(path[:1], str(upstreams), "expected a list of upstreams")
+    names = [str(item.get("name")) if isinstance(item, dict) else "" for item in upstreams]
+    same = [_same_name(name) for name in names]
     if path[1].isdecimal():
         number = int(path[1])
     else:
-        names = [_same_name(item.get("name")) if isinstance(item, dict) else None for item in upstreams]
-        number = names.index(_same_name(path[1])) if _same_name(path[1]) in names else -1
-    if 0 <= number < len(upstreams):
-        return ("upstreams", str(number), *path[2:])
+        number = same.index(_same_name(path[1])) if _same_name(path[1]) in same else len(upstreams) + 1
+    if number > len(upstreams):
+        there = ", ".join(names) or "none so far"
+        message = f"no such upstream: expected its name or number ({there}; the next number is {len(upstreams)})"
+        raise _Misplaced(path[:1], path[1], message)
     if number == len(upstreams):
         upstreams.append({})
-        return ("upstreams", str(number), *path[2:])
-    return path
+    return ("upstreams", str(number), *path[2:])
 
 
-def _same_name(name: object) -> str:
+def _same_name(name: str) -> str:
     """Names as the environment can write them: case, `-` and `.` do not count."""
-    return re.sub(r"[-.]", "_", str(name).lower())
+    return re.sub(r"[-.]", "_", name.lower())
 
 
-def _put(layer: Layer, path: Path, flag: Flag) -> None:
+def _put(layer: Layer, path: Path, value: object, source: str) -> None:
+    """Set one key, or merge one section, and note where it came from."""
     here: Any = layer.data
-    for depth, step in enumerate(path[:-1], 1):
-        if isinstance(here, list):
-            if not step.isdecimal() or int(step) >= len(here):
-                names = ", ".join(str(item.get("name")) for item in here if isinstance(item, dict)) or "none so far"
-                message = f"no such upstream: expected its name or number ({names}; the next number is {len(here)})"
-                layer.problems.append(SettingsProblem(".".join(path[: depth - 1]), step, flag.label, message))
-                return
-            here[int(step)] = below = dict(here[int(step)]) if isinstance(here[int(step)], dict) else {}
-        else:
-            below = here.get(step)
-            if not isinstance(below, (dict, list)):
-                below = {}
-            elif isinstance(below, dict):
-                below = dict(below)
-            here[step] = below
-        here = below
-    if isinstance(here, list):
-        message = "expected upstreams.NAME.key or upstreams.0.key"
-        layer.problems.append(SettingsProblem(".".join(path), flag.value, flag.label, message))
+    for depth, step in enumerate(path[:-1]):
+        inner = _step(here, step, path[:depth])
+        if not isinstance(inner, dict | list):
+            if inner is not None:
+                layer.sources[path[: depth + 1]] = source  # a value becomes a section
+            inner = {}
+            here[int(step) if isinstance(here, list) else step] = inner
+        here = inner
+    old = _step(here, path[-1], path[:-1])
+    if isinstance(value, dict) and isinstance(old, dict):
+        for key, inner in value.items():
+            _put(layer, (*path, str(key)), inner, source)
         return
-    here[path[-1]] = flag.value
+    here[int(path[-1]) if isinstance(here, list) else path[-1]] = value
     for known in [known for known in layer.sources if known[: len(path)] == path]:
         del layer.sources[known]
-    layer.sources[path] = flag.label
+    _note(layer, path, value, source)
+
+
+def _step(here: Any, step: str, path: Path) -> object:
+    """What stands at `step`, None where nothing does."""
+    if not isinstance(here, list):
+        return here.get(step)
+    if not step.isdecimal() or int(step) >= len(here):
+        raise _Misplaced(path, step, "expected the whole list, or the number of one of its items")
+    return here[int(step)]
+
+
+def _note(layer: Layer, path: Path, value: object, source: str) -> None:
+    layer.sources[path] = source
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inner:
+        _note(layer, (*path, str(key)), item, source)
+
+
+def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """The order of variables: a section before its keys, upstream 2 before upstream 10."""
+    return tuple((0, int(step), "") if step.isdecimal() else (1, 0, step) for step in name.split("__"))

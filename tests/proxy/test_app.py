@@ -297,3 +297,13 @@ def test_the_log_can_be_json(app: App) -> None:
     with running(*ANYWHERE, *NO_LINGER, "--admin", "off", "--app", app.url, "--set", "log.format=json") as sidecar:
         assert sidecar.end() == 0
         assert json.loads(sidecar.lines[-1])["message"] == "stopped"
+
+
+def test_a_term_before_the_start_is_heeded(tmp_path: Path) -> None:
+    """The settings come from a pipe that nobody writes to, so the start is still under way."""
+    fifo = tmp_path / "fifo.yaml"
+    os.mkfifo(fifo)
+    sidecar = Sidecar("--config", str(fifo))
+    with fifo.open("w", encoding="utf-8"):  # opens when the sidecar has begun to read
+        assert sidecar.end() == 0
+    sidecar.close()

@@ -218,7 +218,62 @@ def test_a_section_that_is_no_yaml_is_an_error(tmp_path: Path) -> None:
         OPS_SIDECAR_UPSTREAMS="[{name: a]",
         OPS_SIDECAR_INBOUND="{a",
         OPS_SIDECAR_LOG="{level: info, level: x}",
+        OPS_SIDECAR_PROPAGATION__INJECT="[a, b: ]]",
     )
     assert "no valid YAML" in found["upstreams"].message
-    assert "expected a section" in found["inbound"].message or "no valid YAML" in found["inbound"].message
+    assert "no valid YAML" in found["inbound"].message
     assert "twice" in found["log"].message
+    assert "no valid YAML" in found["propagation.inject"].message
+
+
+def test_a_section_as_text_is_merged_key_by_key(tmp_path: Path) -> None:
+    found = loaded(
+        tmp_path,
+        "timeouts: {connect_s: 1, idle_s: 1}\nupstreams: [{name: a, match: a}]\n",
+        OPS_SIDECAR_TIMEOUTS="{connect_s: 2, queue_s: 2}",
+        OPS_SIDECAR_TIMEOUTS__QUEUE_S="3",
+        OPS_SIDECAR_UPSTREAMS__A="{propagation: {inject: [b3]}}",
+        flags={"timeouts": "{queue_s: 4}", "upstreams.0.propagation": "{mode: participate}"},
+    )
+    timeouts = found.settings.timeouts
+    assert (timeouts.connect_s, timeouts.idle_s, timeouts.queue_s) == (2, 1, 4)
+    assert found.sources["timeouts", "connect_s"] == "environment variable OPS_SIDECAR_TIMEOUTS"
+    assert found.sources["timeouts", "idle_s"].endswith("sidecar.yaml:1")
+    assert found.sources["timeouts", "queue_s"] == "flag --set timeouts"
+    upstream = found.settings.upstreams[0]
+    assert (str(upstream.match[0]), upstream.propagation.inject) == ("a", (Format.B3,))
+    assert upstream.propagation.mode == "participate"
+    assert found.sources["upstreams", "0", "name"].endswith("sidecar.yaml:2")
+    assert found.sources["upstreams", "0", "propagation", "inject"].endswith("OPS_SIDECAR_UPSTREAMS__A")
+
+
+def test_upstreams_as_text_can_be_changed_one_by_one(tmp_path: Path) -> None:
+    found = loaded(
+        tmp_path,
+        OPS_SIDECAR_UPSTREAMS="[{name: a, match: a}]",
+        OPS_SIDECAR_UPSTREAMS__A__TARGET="http://a",
+        flags={"upstreams.a.host": "target"},
+    )
+    assert (str(found.settings.upstreams[0].target), found.settings.upstreams[0].host) == ("http://a:80", "target")
+
+
+def test_many_upstreams_from_the_environment_come_in_their_order(tmp_path: Path) -> None:
+    environ = {f"OPS_SIDECAR_UPSTREAMS__{n}__{key}": f"u{n}" for n in range(12) for key in ("NAME", "MATCH")}
+    found = loaded(tmp_path, **environ)
+    assert [upstream.name for upstream in found.settings.upstreams] == [f"u{n}" for n in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("upstreams.5.name", "x"),
+        ("upstreams.a.match.x", "y"),
+        ("upstreams.a.match.9", "y"),
+        ("upstreams.a.name.b", "y"),
+        ("timeouts.connect_s.x", "1"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_an_error(tmp_path: Path, key: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        loaded(tmp_path, "upstreams: [{name: a, match: [a]}]", flags={key: value})
+    assert all(problem.source == f"flag --set {key}" for problem in caught.value.problems)

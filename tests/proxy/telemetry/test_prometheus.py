@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
@@ -205,6 +206,15 @@ def test_no_field_of_the_metrics_is_left_out() -> None:
                 getattr(part, name)[key] = 1000 + counters
     shown = {number for key, number in page(metrics).items() if key not in empty}
     assert shown >= set(map(float, range(1001, 1001 + counters)))
+
+
+def test_the_reference_names_every_metric() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    usage = ProcessUsage(0.0, 0, 0)
+    page_text = render(Metrics(), State(), version="1", process=usage, dropped_lines={})
+    names = re.findall(r"(?m)^# TYPE (\S+)", page_text)
+    assert len(names) > 30
+    assert set(names) == set(re.findall(r"`((?:ops_sidecar_|process_)\w{4,})`", text))
 
 
 def test_labels_are_escaped() -> None:
