@@ -2,7 +2,7 @@
 
 Shared by httpx, requests, aiohttp and urllib3, which know their library's one method through which every single request
 passes, below redirects and below the official OpenTelemetry instrumentation (docs/decisions/003). This knows headers
-and hosts, and no client library. A patch keeps its state on the patched method itself: there is no registry.
+and hosts, and no client library. A patch keeps its state beside the patched method, in its class: there is no registry.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Pairs = list[tuple[str, str]] | list[tuple[bytes, bytes]]
 
 # Both spellings that the official packages honour; exporters set the first while they send.
 _SUPPRESS = (otel_context._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
-_SLOT = "_ops_slot"
+_SLOT = "_ops_slot_"
 
 
 class Outgoing:
@@ -79,24 +79,23 @@ class Slot:
 
 def install(owner: type, method: str, wrap: Callable[[Any, Slot], Any]) -> Slot:
     """Patch `owner.method` with `wrap(original, slot)`, once; gives the slot, of the earlier patch if there is one."""
-    original = getattr(owner, method)
-    slot = getattr(original, _SLOT, None)
+    slot = vars(owner).get(_SLOT + method)
     if isinstance(slot, Slot):
         return slot
-    slot = Slot()
+    slot, original = Slot(), getattr(owner, method)
     slot.wrapper = functools.wraps(original)(wrap(original, slot))
-    setattr(slot.wrapper, _SLOT, slot)
+    setattr(owner, _SLOT + method, slot)
     setattr(owner, method, slot.wrapper)
     return slot
 
 
 def remove(owner: type, method: str) -> Slot | None:
     """Take the patch away; where another tool has patched over it since, switch it off and leave the chain whole."""
-    current = getattr(owner, method)
-    slot = getattr(current, _SLOT, None)
+    slot = vars(owner).get(_SLOT + method)
     if not isinstance(slot, Slot):
         return None
     slot.policy = None
-    if current is slot.wrapper:
-        setattr(owner, method, current.__wrapped__)
+    if getattr(owner, method) is slot.wrapper:
+        setattr(owner, method, slot.wrapper.__wrapped__)
+        delattr(owner, _SLOT + method)
     return slot

@@ -155,7 +155,9 @@ def body(piece: bytes, *, more: bool) -> dict[str, Any]:
 START = {"type": "http.response.start", "status": 200, "headers": []}
 
 
-async def test_span_ends_with_the_last_piece_and_context_with_the_app(spans: Any) -> None:
+async def test_span_ends_with_the_last_piece_and_context_with_the_app(
+    spans: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     ended: list[int] = []
     current: list[bool] = []
 
@@ -172,6 +174,7 @@ async def test_span_ends_with_the_last_piece_and_context_with_the_app(spans: Any
     assert current == [True]
     assert wire.sent == [START, body(b"a", more=True), body(b"", more=False)], "messages pass as they are"
     assert not trace.get_current_span().get_span_context().is_valid, "detached"
+    assert caplog.records == [], "ended once"
 
 
 async def test_trailers_are_part_of_the_response(spans: Any) -> None:

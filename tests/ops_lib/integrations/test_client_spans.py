@@ -84,6 +84,9 @@ def test_options_reach_the_official_package(server: Recorder, spans: Any) -> Non
     with urllib3.PoolManager() as pool:
         pool.request("GET", server.url)
     assert [span.attributes["hooked"] for span in spans.client] == ["GET", "GET"]
+    ops_requests.instrument(request_hook=lambda span, request: span.set_attribute("hooked", "again"))
+    requests.get(server.url)
+    assert [span.attributes["hooked"] for span in spans.client[2:]] == ["again"]
 
 
 def test_the_global_state_of_opentelemetry_is_untouched(client: Client) -> None:
@@ -95,6 +98,20 @@ def test_the_global_state_of_opentelemetry_is_untouched(client: Client) -> None:
     stability = _semconv._OpenTelemetrySemanticConventionStability
     http = _semconv._OpenTelemetryStabilitySignalType.HTTP
     assert stability._OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING[http] is _semconv._StabilityMode.DEFAULT
+
+
+def test_conventions_that_the_user_has_chosen_stay(
+    server: Recorder, spans: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from opentelemetry.instrumentation import _semconv
+
+    stability = _semconv._OpenTelemetrySemanticConventionStability
+    monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", "http/dup")
+    monkeypatch.setattr(stability, "_initialized", False)  # it reads the variable once for the process
+    monkeypatch.setattr(stability, "_OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING", {})
+    ops_requests.instrument()
+    requests.get(server.url)
+    assert {"http.method", "http.request.method"} <= set(spans.client[0].attributes)
 
 
 def test_our_own_exporter_is_not_traced(server: Recorder) -> None:

@@ -34,8 +34,11 @@ def test_importable_without_any_framework() -> None:
 def test_what_is_missing_is_named_with_its_command(name: str, missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     package = {"aiohttp": "aiohttp_client"}.get(name, name)
     blocked = name if missing == "library" else f"opentelemetry.instrumentation.{package}"
-    monkeypatch.setitem(sys.modules, blocked, None)
-    with pytest.raises(ImportError, match=rf"{blocked}.*is not installed; pip install 'ops-sidecar\[{name}\]'"):
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(ImportError, match=rf"{blocked}.*is not installed; pip install 'ops-sidecar\[{name}\]'"),
+    ):
+        patch.setitem(sys.modules, blocked, None)
         ops.instrument(name)
 
 

@@ -14,12 +14,14 @@ import urllib3
 from opentelemetry import baggage as otel_baggage
 from opentelemetry import context as otel_context
 from opentelemetry.instrumentation.utils import suppress_instrumentation
+from urllib3.connection import HTTPConnection
 
 import ops_lib as ops
 from ops_lib.integrations import aiohttp as ops_aiohttp
 from ops_lib.integrations import httpx as ops_httpx
 from ops_lib.integrations import requests as ops_requests
 from ops_lib.integrations import urllib3 as ops_urllib3
+from ops_lib.propagation import Propagator
 from tests.ops_lib.integrations.clients import Client, carried
 from tests.ops_lib.integrations.servers import Recorder
 
@@ -81,6 +83,22 @@ def test_hosts_outside_the_allow_list_get_nothing(
     assert elsewhere.headers()["x-other"] == "kept"
     assert carried(server.headers()).keys() == {"traceparent", "x-mirascope-session-id", "baggage"}
     assert len(spans.client) == 2
+
+
+def test_baggage_stays_here_whatever_becomes_of_it_elsewhere(server: Recorder) -> None:
+    """Also where a propagator passes baggage untouched, and so does not own it."""
+    ops.set_propagator(ops.ContextPropagator(propagator=Propagator(baggage="pass")))
+    ops_requests.instrument(allow_hosts=[])
+    requests.get(server.url, headers={"baggage": "tenant=acme", "uberctx-tenant": "acme"})
+    assert not {"baggage", "uberctx-tenant"} & set(server.headers())
+
+
+def test_a_wrong_environment_shows_at_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not at each call."""
+    monkeypatch.setenv("MIRASCOPE_PROPAGATOR", "zipkin")
+    ops.reset_propagator()
+    with pytest.raises(ValueError, match=r"MIRASCOPE_PROPAGATOR.*zipkin"):
+        client.integration.instrument()
 
 
 def test_a_redirect_does_not_carry_the_context_out(
@@ -170,9 +188,15 @@ def test_a_patch_over_ours_survives_uninstrument(server: Recorder, monkeypatch: 
     ops_requests.uninstrument()
     with ops.span("app"):
         requests.get(server.url)
-    assert len(calls) == 1
-    monkeypatch.undo()
+        assert len(calls) == 1
+        assert carried(server.headers()) == {}
+        ops_requests.instrument()
+        requests.get(server.url)
+        assert len(calls) == 2
+        assert carried(server.headers()).keys() == {"traceparent"}
+    monkeypatch.setattr(HTTPAdapter, "send", ours)  # they leave
     ops_requests.uninstrument()
+    assert not hasattr(HTTPAdapter.send, "__wrapped__")
 
 
 def test_a_wrong_pattern_is_an_error_and_changes_nothing(client: Client, server: Recorder) -> None:
@@ -193,6 +217,13 @@ def test_a_request_that_is_sent_twice(server: Recorder, spans: Any) -> None:
         session.send(prepared)
     assert server.headers(-2)["x-mirascope-session-id"] == "s-1"
     assert "x-mirascope-session-id" not in server.headers(-1)
+
+
+def test_the_end_of_a_tunnel_is_the_host() -> None:
+    connection = HTTPConnection("proxy.example", 3128)
+    assert ops_urllib3._target(connection, "/path") == ("proxy.example", 3128)
+    connection.set_tunnel("meant.example", 8443)
+    assert ops_urllib3._target(connection, "/path") == ("meant.example", 8443)
 
 
 def test_proxies_are_not_the_host(server: Recorder, spans: Any) -> None:
