@@ -1,8 +1,7 @@
 """The life of a sidecar: start, reload, drain, stop, and the signals that ask for them.
 
 May know the data plane, the admin listener, the plan. Must not build any of them, nor read settings: the composition
-root
-hands in what does.
+root hands in what does.
 """
 
 from __future__ import annotations

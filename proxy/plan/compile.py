@@ -1,8 +1,7 @@
 """Settings -> Plan. What is said once for all, for a listener and for an upstream comes together here, key by key.
 
 May know the settings and the plan's values. Must not know sockets, clocks or the event loop. Compiling opens no
-connection;
-it reads the certificates that a tls section names.
+connection; it reads the certificates that a tls section names.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from proxy.plan.listener import DrainPlan, Limits, ListenerPlan, Plan
 from proxy.plan.router import Router
 from proxy.plan.tls import TlsContexts
 from proxy.plan.upstream import Address, PoolPlan, PropagationPlan, Target, Timeouts, UpstreamPlan
+from proxy.settings.addresses import Endpoint, TargetUrl
 from proxy.settings.models import (
     ForwardingSettings,
     LimitSettings,
@@ -25,7 +25,6 @@ from proxy.settings.models import (
     TlsSettings,
     UpstreamSettings,
 )
-from proxy.settings.values import Endpoint, TargetUrl
 
 
 class Sections(NamedTuple):

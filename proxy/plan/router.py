@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from proxy.plan.upstream import UpstreamPlan
 
 if TYPE_CHECKING:
-    from proxy.settings.values import HostPattern
+    from proxy.settings.addresses import HostPattern
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -19,8 +19,7 @@ class Router:
     """Chooses the upstream for an authority. Pure, immutable.
 
     The host decides first: exact, then the longest wildcard suffix, then the longest CIDR prefix; among equal hosts a
-    pattern
-    with the port wins over one without. What nothing matches goes to `default`.
+    pattern with the port wins over one without. What nothing matches goes to `default`.
     """
 
     __slots__ = ("_default", "_exact", "_networks", "_wildcards", "_with_ports")

@@ -2,8 +2,7 @@
 can be read.
 
 May know the models, and reads the certificate files that they name. Each finding says which keys it is about, so that
-the
-caller can leave out those whose values were wrong by themselves.
+the caller can leave out those whose values were wrong by themselves.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import NamedTuple
 
+from proxy.settings.addresses import Endpoint, TargetUrl
 from proxy.settings.models import Settings, TlsSettings, UpstreamSettings
-from proxy.settings.values import Endpoint, TargetUrl
 from proxy.settings.yaml_file import Path
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?\Z")

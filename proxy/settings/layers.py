@@ -1,8 +1,7 @@
 """Where settings come from: one layer each for flags, environment, file and MIRASCOPE_PROPAGATOR.
 
 May know how names map to keys. Must not know which keys exist, nor read anything: texts and mappings come in as
-arguments.
-A layer is nested values plus, for every path that it sets, the source to name when the value is wrong.
+arguments. A layer is nested values plus, for every path that it sets, the source to name when the value is wrong.
 """
 
 from __future__ import annotations

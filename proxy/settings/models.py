@@ -1,93 +1,40 @@
 """The shape of the settings: every key, its type and its default. The reference for people is docs/settings.md.
 
-May know pydantic and the parsers of `values`. Must not read files or the environment (that is `load`), and must not
+May know pydantic and the `kinds` of values. Must not read files or the environment (that is `load`), and must not
 look from one key to another (that is `checks`).
 
 A section inside a listener or an upstream (`inbound.propagation`, ...) has the same class as the global one: what
-counts
-there is `model_fields_set`, the keys that somebody wrote; `merge` lays them over the wider section.
+counts there is `model_fields_set`, the keys that somebody wrote; `merge` lays them over the wider section.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ops_lib.propagation import FORMATS, Format
-from proxy.settings.values import (
-    Endpoint,
-    HostPattern,
-    TargetUrl,
-    parse_bytes,
-    parse_count,
-    parse_listen,
-    parse_pattern,
-    parse_seconds,
-    parse_session_header,
-    parse_target,
-    read_formats,
+from proxy.settings.addresses import Endpoint, TargetUrl
+from proxy.settings.kinds import (
+    Bytes,
+    BytesOrZero,
+    Count,
+    CountOrZero,
+    Formats,
+    HeaderName,
+    HeaderNames,
+    Listen,
+    Patterns,
+    Seconds,
+    SecondsOrZero,
+    Target,
+    read_sections,
 )
 from proxy.settings.yaml_file import read_value
 
 SectionT = TypeVar("SectionT", bound="Section")
-
-
-def _split(value: object) -> object:
-    """A list written as text (environment, flag): `a,b` or `[a, b]`; a single item that is no text stays alone."""
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
-    if text.startswith("[") and text.endswith("]"):
-        return read_value(text)
-    return [item.strip() for item in text.split(",") if item.strip()]
-
-
-def _read_list(value: object) -> object:
-    """A list of sections written as text (environment, flag) is YAML in brackets; nothing after the key is an empty
-    one.
-    """
-    if isinstance(value, str) and value.strip().startswith("["):
-        return read_value(value)
-    return () if value is None else value
-
-
-def _formats(value: object) -> tuple[Format, ...]:
-    items = _split(value)
-    if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
-        raise ValueError("expected a list of formats: tracecontext, b3, b3multi, jaeger, or composite for all four")
-    if not items:
-        raise ValueError("expected at least one format: tracecontext, b3, b3multi, jaeger, or composite for all four")
-    return read_formats(items)
-
-
-def _within(parse: Callable[[object], float], low: float, high: float, unit: str) -> Callable[[object], Any]:
-    """`parse`, and the number must lie from `low` to `high`."""
-
-    def check(value: object) -> float:
-        number = parse(value)
-        if not low <= number <= high:
-            raise ValueError(f"expected {low:g} to {high:g}{unit}")
-        return number
-
-    return check
-
-
-Listen = Annotated[Endpoint | None, PlainValidator(parse_listen)]
-Target = Annotated[TargetUrl, PlainValidator(parse_target)]
-Pattern = Annotated[HostPattern, PlainValidator(parse_pattern)]
-Formats = Annotated[tuple[Format, ...], PlainValidator(_formats)]
-HeaderName = Annotated[str, PlainValidator(parse_session_header)]
-HeaderNames = Annotated[tuple[HeaderName, ...], BeforeValidator(_split)]
-Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_split)]
-Seconds = Annotated[float, PlainValidator(_within(parse_seconds, 0.001, 86400 * 7, " s"))]
-SecondsOrZero = Annotated[float, PlainValidator(_within(parse_seconds, 0, 86400 * 7, " s"))]
-Bytes = Annotated[int, PlainValidator(_within(parse_bytes, 256, 2**30, " bytes"))]
-BytesOrZero = Annotated[int, PlainValidator(_within(parse_bytes, 0, 2**60, " bytes"))]
-Count = Annotated[int, PlainValidator(_within(parse_count, 1, 1_000_000, ""))]
-CountOrZero = Annotated[int, PlainValidator(_within(parse_count, 0, 1_000_000, ""))]
 
 
 class Section(BaseModel):
@@ -263,7 +210,7 @@ class Settings(BaseSettings):
     propagation: PropagationSettings = PropagationSettings()
     inbound: InboundSettings = InboundSettings()
     outbound: OutboundSettings = OutboundSettings()
-    upstreams: Annotated[tuple[UpstreamSettings, ...], BeforeValidator(_read_list)] = ()
+    upstreams: Annotated[tuple[UpstreamSettings, ...], BeforeValidator(read_sections)] = ()
     admin: AdminSettings = AdminSettings()
     limits: LimitSettings = LimitSettings()
     timeouts: TimeoutSettings = TimeoutSettings()

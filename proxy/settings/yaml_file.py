@@ -1,8 +1,7 @@
 """A YAML text as plain values, with the line of every key. Pure: the text comes in as an argument.
 
 Reads the core schema of YAML 1.2, not 1.1: `off`, `no` and `on` are text, `12:30` is no number, `2026-01-01` is no
-date.
-A key given twice is an error, where PyYAML would keep the last in silence.
+date. A key given twice is an error, where PyYAML would keep the last in silence.
 """
 
 from __future__ import annotations

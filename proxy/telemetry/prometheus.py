@@ -7,34 +7,16 @@ settings, formats and fixed reasons; never a path, an id or anything else that c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple
 
+from proxy.telemetry.exposition import CONTENT_TYPE, Family, Labels, Sample, family_text
 from proxy.telemetry.metrics import DURATION_BUCKETS_S, ExchangeMetrics, Metrics
 from proxy.telemetry.process import ProcessUsage
 from proxy.telemetry.state import Phase, State
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+__all__ = ["CONTENT_TYPE", "render"]
+
 PREFIX = "ops_sidecar_"
 _STATUS_CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
-
-Labels = tuple[tuple[str, str], ...]
-
-
-class Sample(NamedTuple):
-    """One line."""
-
-    labels: Labels
-    value: float
-    suffix: str = ""  # of a histogram's parts
-
-
-class Family(NamedTuple):
-    """One metric with all of its lines."""
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    text: str
-    samples: list[Sample]
 
 
 def render(
@@ -49,31 +31,7 @@ def render(
         *_sidecar(state, version, dropped_lines),
         *_process(process),
     ]
-    return "".join(_family(family) for family in families)
-
-
-def _family(family: Family) -> str:
-    lines = [f"# HELP {family.name} {_escape(family.text)}\n", f"# TYPE {family.name} {family.kind}\n"]
-    for sample in family.samples:
-        labels = ",".join(f'{name}="{_escape_label(value)}"' for name, value in sample.labels)
-        lines.append(
-            f"{family.name}{sample.suffix}{{{labels}}} {_number(sample.value)}\n"
-            if labels
-            else f"{family.name}{sample.suffix} {_number(sample.value)}\n"
-        )
-    return "".join(lines)
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("\n", "\\n")
-
-
-def _escape_label(text: str) -> str:
-    return _escape(text).replace('"', '\\"')
-
-
-def _number(value: float) -> str:
-    return str(value) if isinstance(value, int) else repr(float(value))
+    return "".join(family_text(family) for family in families)
 
 
 def _counter(name: str, text: str, samples: Iterable[tuple[Labels, float]]) -> Family:

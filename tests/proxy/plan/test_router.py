@@ -8,7 +8,7 @@ import pytest
 
 from ops_lib.propagation import FORMATS
 from proxy.plan import PropagationPlan, Router, UpstreamPlan
-from proxy.settings.values import parse_pattern
+from proxy.settings.addresses import parse_pattern
 
 _PROPAGATION = PropagationPlan(extract=FORMATS, inject=FORMATS)
 

@@ -1,0 +1,71 @@
+"""Kinds of values, as pydantic wants to see them: each a parser of ours, so that every message is ours too.
+
+May know pydantic and the parsers. Must not know any key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainValidator
+
+from ops_lib.propagation import Format
+from proxy.settings.addresses import Endpoint, HostPattern, TargetUrl, parse_listen, parse_pattern, parse_target
+from proxy.settings.values import parse_bytes, parse_count, parse_seconds, parse_session_header, read_formats
+from proxy.settings.yaml_file import read_value
+
+
+def split_items(value: object) -> object:
+    """A list written as text (environment, flag): `a,b` or `[a, b]`; a single item that is no text stays alone."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text.startswith("[") and text.endswith("]"):
+        return read_value(text)
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def read_sections(value: object) -> object:
+    """A list of sections written as text (environment, flag) is YAML in brackets; nothing after the key is an empty
+    one.
+    """
+    if isinstance(value, str) and value.strip().startswith("["):
+        return read_value(value)
+    return () if value is None else value
+
+
+def _formats(value: object) -> tuple[Format, ...]:
+    items = split_items(value)
+    if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
+        raise ValueError("expected a list of formats: tracecontext, b3, b3multi, jaeger, or composite for all four")
+    if not items:
+        raise ValueError("expected at least one format: tracecontext, b3, b3multi, jaeger, or composite for all four")
+    return read_formats(items)
+
+
+def _within(parse: Callable[[object], float], low: float, high: float, unit: str) -> Callable[[object], Any]:
+    """`parse`, and the number must lie from `low` to `high`."""
+
+    def check(value: object) -> float:
+        number = parse(value)
+        if not low <= number <= high:
+            raise ValueError(f"expected {low:g} to {high:g}{unit}")
+        return number
+
+    return check
+
+
+Listen = Annotated[Endpoint | None, PlainValidator(parse_listen)]
+Target = Annotated[TargetUrl, PlainValidator(parse_target)]
+Pattern = Annotated[HostPattern, PlainValidator(parse_pattern)]
+Formats = Annotated[tuple[Format, ...], PlainValidator(_formats)]
+HeaderName = Annotated[str, PlainValidator(parse_session_header)]
+HeaderNames = Annotated[tuple[HeaderName, ...], BeforeValidator(split_items)]
+Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(split_items)]
+Seconds = Annotated[float, PlainValidator(_within(parse_seconds, 0.001, 86400 * 7, " s"))]
+SecondsOrZero = Annotated[float, PlainValidator(_within(parse_seconds, 0, 86400 * 7, " s"))]
+Bytes = Annotated[int, PlainValidator(_within(parse_bytes, 256, 2**30, " bytes"))]
+BytesOrZero = Annotated[int, PlainValidator(_within(parse_bytes, 0, 2**60, " bytes"))]
+Count = Annotated[int, PlainValidator(_within(parse_count, 1, 1_000_000, ""))]
+CountOrZero = Annotated[int, PlainValidator(_within(parse_count, 0, 1_000_000, ""))]
