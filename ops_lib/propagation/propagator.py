@@ -59,13 +59,18 @@ class _Shape(NamedTuple):
     has_baggage: bool
 
 
-# Header names that came in so many different orders are no longer remembered: the table stays small whoever sends.
+# What is remembered of header names stays small whoever sends them. Past that, nothing changes but the time it takes.
 _MAX_SHAPES = 256
+_MAX_SHAPE_LENGTH = 1024  # characters of all its names
 _MAX_STRANGERS = 1024
+_MAX_STRANGER_LENGTH = 64
 
 
 class Propagator:
-    """Reads and writes by one set of settings. Immutable, cheap to call, safe to share between threads."""
+    """Reads and writes by one set of settings. Immutable but for what it remembers of header names, to be fast.
+
+    Cheap to call, dear to make (make one and keep it), safe to share between threads.
+    """
 
     __slots__ = (
         "_baggage",
@@ -153,7 +158,9 @@ class Propagator:
     def _fields_of_dict(self, headers: dict[Any, Any]) -> Fields:
         """The same where a name or value is out of the ordinary; learns the names that are not ours."""
         for name in headers:
-            if len(self._strangers) < _MAX_STRANGERS and isinstance(name, str) and not self._reads(name):
+            if len(self._strangers) == _MAX_STRANGERS:
+                break
+            if isinstance(name, str) and len(name) <= _MAX_STRANGER_LENGTH and not self._reads(name):
                 self._strangers.add(name)
         return carrier.fields(headers, self._names)
 
@@ -208,7 +215,7 @@ class Propagator:
             self._reads_baggage
             and any(name in carrier.BAGGAGE_NAMES or name.startswith(baggage.UBERCTX) for name in names),
         )
-        if len(self._shapes) < _MAX_SHAPES:
+        if len(self._shapes) < _MAX_SHAPES and sum(map(len, names)) < _MAX_SHAPE_LENGTH:
             self._shapes[names] = shape
         return shape
 

@@ -158,3 +158,9 @@ def test_without_owns_other_formats_stay() -> None:
     carrier = {"b3": "0"}
     inject_into(carrier, [("traceparent", "new")])
     assert carrier == {"b3": "0", "traceparent": "new"}
+
+
+def test_an_empty_dict_takes_all_headers() -> None:
+    carrier: dict[str, str] = {}
+    inject_into(carrier, iter(HEADERS), owns=Propagator().owns)
+    assert list(carrier.items()) == list(HEADERS)

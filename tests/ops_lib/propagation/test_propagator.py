@@ -188,3 +188,27 @@ def test_may_be_shared_between_threads() -> None:
         thread.join()
     assert len(results) == 800
     assert len(set(results)) == 1
+
+
+def test_a_dict_is_read_the_same_again_and_again() -> None:
+    """Names that are not ours are remembered; nothing else may change by that."""
+    propagator = Propagator()
+    headers = {"Accept": "*/*", "X-B3-TraceId": TRACE_ID, "X-B3-SpanId": SPAN_ID, "uberctx-User": "a", "Cookie": "b3"}
+    first = propagator.fields(headers)
+    assert first == {"x-b3-traceid": [TRACE_ID], "x-b3-spanid": [SPAN_ID], "uberctx-user": ["a"]}
+    assert all(propagator.fields(headers) == first for _ in range(3))
+    assert propagator.fields({"Accept": "*/*", "B3": "0", "b3": "1"}) == {"b3": ["0", "1"]}
+    assert propagator.fields({"Accept": "*/*", "b3": [b"0", "1"], 7: "x", b"B3": b"d"}) == {"b3": ["0", "1", "d"]}
+    assert propagator.fields({"Accept": "*/*"}) == {}
+
+
+def test_what_is_remembered_of_strangers_is_bounded() -> None:
+    """A peer that sends ever new names fills no memory, and is read all the same."""
+    propagator = Propagator()
+    for n in range(5000):
+        headers = {f"x-new-{n}": "1", f"uberctx-{n}": "2"}
+        assert propagator.extract(propagator.fields(headers)).baggage == Baggage((Member(str(n), "2"),))
+    propagator.extract(propagator.fields({"x-" + "n" * 9000: "1", "uberctx-" + "n" * 9000: "2"}))
+    assert len("".join(propagator._strangers)) <= 1024 * 64
+    assert len("".join("".join(names) for names in propagator._shapes)) <= 256 * 1024
+    assert propagator.fields({"b3": "0", "x-newer": "1"}) == {"b3": ["0"]}
