@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops_lib.propagation import FORMATS, Format
@@ -124,6 +124,7 @@ values = st.one_of(
 )
 
 
+@settings(deadline=None, derandomize=True)
 @given(
     st.lists(st.tuples(names, values), max_size=5),
     st.lists(st.sampled_from(FORMATS), min_size=1, max_size=4, unique=True),
@@ -132,6 +133,7 @@ def test_any_headers_are_translated_alike(headers: list[tuple[bytes, bytes]], in
     assert_same(translator(tuple(inject)), headers)
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.sampled_from(FORMATS), ids, ids, flags, st.permutations(range(4)), st.binary(max_size=3))
 def test_nearly_straight_headers_are_translated_alike(
     sender: Format, trace_id: bytes, span_id: bytes, flag: bytes, order: list[int], session: bytes
