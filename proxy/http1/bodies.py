@@ -12,7 +12,7 @@ from typing import Protocol
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.fields import FieldKinds, allowed_in_trailers
 from proxy.http1.grammar import CHUNK_LINE, ILLEGAL_IN_HEAD
-from proxy.http1.heads import sort_fields
+from proxy.http1.heads import check_fields
 
 _MAX_CHUNK_LINE = 1024  # chunk size and extensions, which nobody uses
 _MAX_TRAILERS = 16 * 1024
@@ -141,7 +141,7 @@ class ChunkedBody:
             return None
         if end > _MAX_TRAILERS:
             raise Refusal(self._fault, "the trailer section is too long")
-        trailers = sort_fields(b"\r\n" + data[: end + 4], self._kinds, self._fault)
+        trailers = check_fields(data[:end], self._kinds, self._fault)
         self.trailers = [line for line in trailers.lines if allowed_in_trailers(line)]
         return data[end + 4 :]
 

@@ -58,18 +58,28 @@ _FORBIDDEN_IN_TRAILERS = frozenset(
     b"user-agent vary via warning www-authenticate x-forwarded-for x-forwarded-host x-forwarded-proto".split()
 )
 _MAX_NAMES = 2048
+_MAX_LINES = 256
+_MAX_LINE_BYTES = 256
+
+Special = tuple[int, bytes, bytes]  # kind, name as it came, value
 
 
 class FieldKinds:
-    """Field name as it came -> kind. Look into `known` first, a plain dictionary; `classify` what is not there."""
+    """Field name as it came -> kind. Look into `known` first, a plain dictionary; `classify` what is not there.
 
-    __slots__ = ("_names", "_owns", "known")
+    A name is only known once llhttp has taken it for one. Whole lines that keep coming (most of a client's or a server's
+    lines are the same in each of its messages) are known too: they need no second look.
+    """
+
+    __slots__ = ("_last", "_names", "_owns", "known", "known_lines")
 
     def __init__(self, names: dict[bytes, int], owns: Callable[[bytes], bool]) -> None:
         """`names`: lower-case; `owns` says which of the others are the translator's."""
         self._names = names
         self._owns = owns
         self.known: dict[bytes, int] = {}
+        self.known_lines: dict[bytes, Special | None] = {}  # None: of a plain field
+        self._last: dict[bytes, bytes] = {}  # by name: the line that came last
 
     def classify(self, name: bytes) -> int:
         """The kind of `name`, in any letter case; remembered."""
@@ -78,8 +88,21 @@ class FieldKinds:
             kind = TRACE if self._owns(name) else PLAIN
         if len(self.known) >= _MAX_NAMES:
             self.known.clear()
+            self._last.clear()
         self.known[name] = kind
         return kind
+
+    def notice(self, line: bytes, name: bytes, special: Special | None) -> None:
+        """A well-formed line came: know it from now on if its name came with the very same value before.
+
+        So ids, which differ each time, push nothing out.
+        """
+        if self._last.get(name) != line:
+            self._last[name] = line
+        elif len(line) <= _MAX_LINE_BYTES:
+            if len(self.known_lines) >= _MAX_LINES:
+                self.known_lines.clear()
+            self.known_lines[line] = special
 
 
 def request_kinds(owns: Callable[[bytes], bool], *, via: bool, x_forwarded: bool) -> FieldKinds:

@@ -3,22 +3,28 @@
 The start line is matched by `grammar`; field lines are llhttp's work, in its strict mode (no obs-fold, no space before the
 colon, no bare CR or LF, no CTL, no broken or doubled framing field). llhttp is given exactly one field section at a
 time, behind a start line of ours, so it never sees a body, a second message or a method that it does not know.
-Measured (httptools 0.9, nine fields): a new parser and the check of a section 0.7 µs, sorting its lines 1.2 µs; with a
-callback per field it was 3.4 µs in all.
+
+It need not be asked where there is nothing to find: of lines that it has passed before, and of those whose name it has
+passed and whose value is printable ASCII. What is ambiguous between fields (two Content-Length, ...) is for who reads them.
+Measured (httptools 0.9, Python 3.11): a request of nine fields, three of them new each time, 3.0 µs with a check of each
+section and 2.2 µs so; a response of five fields 2.4 and 0.9 µs.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import httptools
 
 from proxy.http1.errors import Fault, Refusal
-from proxy.http1.fields import FieldKinds
+from proxy.http1.fields import PLAIN, TRACE, TRANSFER_ENCODING, FieldKinds, Special
 from proxy.http1.grammar import ILLEGAL_IN_HEAD
 
-Special = tuple[int, bytes, bytes]  # kind (see `fields`), name as it came, value
+_UNKNOWN: Final[Special] = (-1, b"", b"")
+_is_text = re.compile(rb"[\t -~]*").fullmatch
+_new = tuple.__new__
 
 _START_LINE = b"GET / HTTP/1.1"
 _MAX_EMPTY_LINES = 4  # before a request line (RFC 9112, 2.2 asks for at least one); more is a flood
@@ -55,10 +61,40 @@ class _Validator:
 
 
 def sort_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
-    """The fields of `section`, which begins with CRLF and ends with CRLF CRLF. Raises Refusal with `fault`."""
+    """The fields of `section`: lines with CRLF between them, none at the end. Raises Refusal with `fault`."""
+    lines: list[bytes] = []
+    special: list[Special] = []
+    if not section:
+        return Sorted(lines, special)
+    known, find = kinds.known, kinds.known_lines.get
+    for line in section.split(b"\r\n"):
+        field = find(line, _UNKNOWN)
+        if field is None:
+            lines.append(line)
+        elif field is not _UNKNOWN:
+            special.append(field)
+        else:
+            name, _, value = line.partition(b":")
+            kind = known.get(name, TRANSFER_ENCODING)
+            value = value.strip(b" \t")
+            if kind == TRANSFER_ENCODING or _is_text(value) is None:  # or a name that nobody knows
+                return check_fields(section, kinds, fault)
+            if kind == PLAIN:
+                lines.append(line)
+                kinds.notice(line, name, None)
+            else:
+                field = (kind, name, value)
+                special.append(field)
+                if kind != TRACE:  # new each time
+                    kinds.notice(line, name, field)
+    return _new(Sorted, (lines, special))  # as Sorted(...), 0.2 µs cheaper
+
+
+def check_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
+    """The same, by llhttp's judgement of the section as a whole, also of its framing."""
     validator = _Validator()
     try:
-        httptools.HttpRequestParser(validator).feed_data(_START_LINE + section)
+        httptools.HttpRequestParser(validator).feed_data(b"%b\r\n%b\r\n\r\n" % (_START_LINE, section))
     except httptools.HttpParserUpgrade:
         pass  # said after the section was read whole; whether it is an upgrade is not llhttp's to say
     except httptools.HttpParserError as error:
@@ -68,18 +104,15 @@ def sort_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
     # llhttp has found every line well-formed: a name, a colon, a value without CR or LF.
     lines: list[bytes] = []
     special: list[Special] = []
-    known = kinds.known
-    if len(section) > 4:
-        for line in section[2:-4].split(b"\r\n"):
-            name, _, value = line.partition(b":")
-            try:
-                kind = known[name]
-            except KeyError:
-                kind = kinds.classify(name)
-            if kind:
-                special.append((kind, name, value.strip(b" \t")))
-            else:
-                lines.append(line)
+    for line in section.split(b"\r\n") if section else ():
+        name, _, value = line.partition(b":")
+        kind = kinds.known.get(name, -1)
+        if kind < 0:
+            kind = kinds.classify(name)
+        if kind == PLAIN:
+            lines.append(line)
+        else:
+            special.append((kind, name, value.strip(b" \t")))
     return Sorted(lines, special)
 
 
@@ -111,7 +144,7 @@ class HeadReader:
                 return None
             data = bytes(self._buffer)
             self._buffer.clear()
-        while data.startswith(b"\r\n"):
+        while data[:1] == b"\r" and data.startswith(b"\r\n"):
             self._empty_lines += 1
             if self._empty_lines > _MAX_EMPTY_LINES:
                 raise Refusal(self._limits.bad_fault, "too many empty lines before the message")
@@ -127,12 +160,11 @@ class HeadReader:
             raise Refusal(limits.line_fault, f"the start line is longer than {limits.line_bytes} bytes")
         if end - line_end > limits.field_bytes:
             raise Refusal(limits.field_fault, f"the header section is longer than {limits.field_bytes} bytes")
-        end += 4
-        fields = sort_fields(data[line_end:end], kinds, limits.bad_fault)
-        if len(fields.lines) + len(fields.special) > limits.field_count:
+        fields = sort_fields(data[line_end + 2 : end], kinds, limits.bad_fault)
+        if len(fields[0]) + len(fields[1]) > limits.field_count:
             raise Refusal(limits.field_fault, f"more than {limits.field_count} header fields")
         self._empty_lines = 0
-        return data[:line_end], fields, data[end:]
+        return data[:line_end], fields, data[end + 4 :]
 
     def _check_incomplete(self, start: int) -> None:
         """Refuse at once what can no longer become a head, so that nobody waits for the rest of it."""

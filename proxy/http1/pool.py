@@ -14,6 +14,7 @@ from typing import Protocol
 from proxy.http1.connector import Connector
 from proxy.http1.deadlines import Ticker
 from proxy.http1.errors import Fault, Refusal
+from proxy.http1.fields import response_kinds
 from proxy.http1.upstream import UpstreamConnection
 from proxy.plan import PoolPlan
 from proxy.telemetry.metrics import UpstreamMetrics, count
@@ -45,6 +46,7 @@ class Pool:
         self._metrics = metrics
         self._ticker = ticker
         self._buffer_bytes = buffer_bytes
+        self._kinds = response_kinds()  # learnt from all of the target's responses
         self._idle: deque[UpstreamConnection] = deque()  # right: used last
         self._all: set[UpstreamConnection] = set()
         self._waiters: deque[Waiter] = deque()
@@ -218,7 +220,7 @@ class Pool:
         self.release(connection)
 
     def _new_protocol(self) -> UpstreamConnection:
-        return UpstreamConnection(self._ticker, on_lost=self.lost, buffer_bytes=self._buffer_bytes)
+        return UpstreamConnection(self._ticker, on_lost=self.lost, buffer_bytes=self._buffer_bytes, kinds=self._kinds)
 
     async def _follow_dns(self) -> None:
         """After a look-up, connections to addresses that the name no longer has serve no new request."""

@@ -25,9 +25,10 @@ from proxy.http1.fields import (
     TRANSFER_ENCODING,
     UPGRADE,
     VIA,
+    Special,
 )
 from proxy.http1.grammar import OTHER_VERSION, REQUEST_LINE
-from proxy.http1.heads import Sorted, Special
+from proxy.http1.heads import Sorted
 from proxy.http1.target import Authority, parse_target
 
 # Never upgraded to (they would take the next hop's parser away from under us), whatever the version behind the slash.
@@ -181,7 +182,7 @@ def _read_special(request: Request, special: list[Special]) -> None:
             raise Refusal(Fault.EXPECTATION_FAILED, "the only expectation known is 100-continue")
         if request.has_body:
             request.expects_continue = True
-            request.lines.append(b"Expect: 100-continue")
+            request.lines.append(b"Expect: " + expect)
 
 
 def _drop_nominated(request: Request, nominated: frozenset[bytes]) -> None:
