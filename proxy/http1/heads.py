@@ -74,10 +74,10 @@ def sort_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
         elif field is not _UNKNOWN:
             special.append(field)
         else:
-            name, _, value = line.partition(b":")
+            name, colon, value = line.partition(b":")
             kind = known.get(name, TRANSFER_ENCODING)
             value = value.strip(b" \t")
-            if kind == TRANSFER_ENCODING or _is_text(value) is None:  # or a name that nobody knows
+            if kind == TRANSFER_ENCODING or not colon or _is_text(value) is None:  # or a name that nobody knows
                 return check_fields(section, kinds, fault)
             if kind == PLAIN:
                 lines.append(line)

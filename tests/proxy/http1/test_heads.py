@@ -119,6 +119,13 @@ def test_framing_reaches_its_reader_or_is_refused(line: bytes) -> None:
         assert isinstance(got, Fault) or (got.lines == [] and got.special[0][2] == line.split(b": ")[1])
 
 
+@pytest.mark.parametrize("line", [b"Host", b"Host\r\nAccept: a", b"Accept", b"Host :a", b" Host: a"])
+def test_a_known_name_alone_is_no_field(line: bytes) -> None:
+    known = kinds()
+    sort_fields(b"Host: a\r\nAccept: a", known, Fault.BAD_REQUEST)
+    assert outcome(sort_fields, line, known) is Fault.BAD_REQUEST
+
+
 @given(st.lists(st.integers(1, 40), max_size=12))
 def test_a_head_in_pieces_is_the_same_head(sizes: list[int]) -> None:
     data = b"\r\nGET / HTTP/1.1\r\n" + FIELDS + b"\r\n\r\nrest"
