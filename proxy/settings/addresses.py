@@ -118,8 +118,6 @@ def parse_listen(value: object) -> Endpoint | None:
     """As `parse_endpoint`; `off`, `null` or `false` is None: no such listener."""
     if value is None or value is False or (isinstance(value, str) and value.strip().lower() in OFF_WORDS):
         return None
-    if isinstance(value, Endpoint):
-        return value
     if not isinstance(value, str):
         raise ValueError("expected host:port, [ipv6]:port, unix:/path or off")
     try:
@@ -140,8 +138,6 @@ def _unix_path(path: str) -> str:
 def parse_target(value: object) -> TargetUrl:
     """`http://host[:port]`, `https://host[:port]` or `unix:/path` as a TargetUrl."""
     form = "expected http://host[:port], https://host[:port] or unix:/path"
-    if isinstance(value, TargetUrl):
-        return value
     if not isinstance(value, str):
         raise ValueError(form)
     text = value.strip()
@@ -170,8 +166,6 @@ def parse_target(value: object) -> TargetUrl:
 def parse_pattern(value: object) -> HostPattern:
     """`host`, `*.suffix`, `*`, an IP address or a CIDR, each with `:port` if wanted (IPv6 then in brackets)."""
     form = "expected a host, *.suffix, *, an address or a CIDR such as 10.0.0.0/8, each with or without :port"
-    if isinstance(value, HostPattern):
-        return value
     if not isinstance(value, str) or not value.strip():
         raise ValueError(form)
     text = value.strip()

@@ -27,11 +27,7 @@ def split_items(value: object) -> object:
 
 
 def read_sections(value: object) -> object:
-    """A list of sections written as text (environment, flag) is YAML in brackets; nothing after the key is an empty
-    one.
-    """
-    if isinstance(value, str) and value.strip().startswith("["):
-        return read_value(value)
+    """A list of sections: nothing after the key is an empty one."""
     return () if value is None else value
 
 

@@ -32,7 +32,6 @@ from proxy.settings.kinds import (
     Target,
     read_sections,
 )
-from proxy.settings.yaml_file import read_value
 
 SectionT = TypeVar("SectionT", bound="Section")
 
@@ -44,13 +43,9 @@ class Section(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_text(cls, value: object) -> object:
-        """A section as text (environment, flag) is YAML in braces; nothing after the key means no keys."""
-        if value is None:
-            return {}
-        if isinstance(value, str) and value.strip().startswith("{"):
-            return read_value(value)
-        return value
+    def _read_nothing(cls, value: object) -> object:
+        """Nothing after the key means no keys."""
+        return {} if value is None else value
 
     def merge(self: SectionT, over: SectionT) -> SectionT:
         """This section with the keys that `over` sets laid over it, section by section."""

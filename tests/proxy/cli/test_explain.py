@@ -61,6 +61,14 @@ def test_a_bare_decision(capsys: pytest.CaptureFixture[str]) -> None:
     assert "a bare decision gives way to ids" in text
 
 
+def test_made_up_ids_give_way_and_baggage_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    made_up = (f"traceparent: 00-{'a' * 32}-{'a' * 16}-01", "tracestate: ops=b:1")
+    text = table(capsys, *made_up, f"b3: {TRACE}-{SPAN}-1", "baggage: k=v,l=w")
+    assert "made-up ids: gives way" in text
+    assert f"result:\n trace {TRACE}" in text
+    assert "baggage k, l" in text
+
+
 def test_nothing_at_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no trace context\n\nwritten:\n nothing" in table(capsys, "Accept: */*")
 

@@ -44,6 +44,7 @@ def test_a_listen_address_is_read(text: object, endpoint: Endpoint | None) -> No
         ("127.0.0.256:80", "no IPv4 address"),
         ("[::g]:80", "no IPv6 address"),
         ("a b:80", "no host name"),
+        ("[::1]80", "expected [address]:port"),
         ("bücher.de:80", "xn--"),
         ("unix:app.sock", "absolute"),
         ("unix:/" + "x" * 120, "107"),
@@ -85,6 +86,7 @@ def test_a_target_is_read(text: str, target: TargetUrl) -> None:
         ("http://a:0", "1 to 65535"),
         ("http://a:x", "no port"),
         ("http://[::1", "expected http://"),
+        ("http://:80", "expected http://"),
         (5, "expected http://"),
     ],
 )

@@ -78,6 +78,17 @@ def test_an_unreadable_file_is_an_error(tmp_path: Path) -> None:
         load(binary, environ={})
 
 
+def test_nothing_after_a_key_means_no_keys(tmp_path: Path) -> None:
+    text = "inbound:\n  propagation:\ntimeouts:\nupstreams:\n"
+    assert loaded(tmp_path, text).settings == Settings.from_layers([])
+    assert loaded(tmp_path, text, OPS_SIDECAR_TIMEOUTS__IDLE_S="1").settings.timeouts.idle_s == 1
+
+
+def test_a_huge_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="larger than"):
+        loaded(tmp_path, "# " + "x" * 2**22)
+
+
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     text = """\
 propagation:
