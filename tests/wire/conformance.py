@@ -74,7 +74,7 @@ def attacks(folder: Path, excuses: dict[str, str]) -> tuple[list[str], set[str]]
 
 def vectors(folder: Path, name: str, excuses: dict[str, str]) -> tuple[list[str], set[str]]:
     """The propagation vectors of one format, behind a sidecar that makes a span of its own."""
-    command = f"{SIDECAR} --inbound 127.0.0.1:{{port}} --app {{upstream}} --mode participate --inject tracecontext --extract {extracts(name)}"
+    command = f"{SIDECAR} --inbound 127.0.0.1:{{port}} --app {{upstream}} --mode participate --extract {extracts(name)}"
     results = run([str(folder / "run_vectors.py"), "--format", name, "--proxy-cmd", command])
     failures, used = [], set()
     for result in results:

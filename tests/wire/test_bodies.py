@@ -1,6 +1,8 @@
 """Bodies by length, by chunks and until close, both ways, streamed; messages without a body (RFC 9112 6, 7; RFC 9110
 6.4.1, 9.3.2, 15.3.5, 15.4.5)."""
 
+# ruff: noqa: E501 - a raw message or a row of a table is one line
+
 from __future__ import annotations
 
 import threading
@@ -14,7 +16,10 @@ CHUNKED_POST = (
     b"POST /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
     b'5\r\nhello\r\n6;a=b;c="d"\r\n world\r\n0\r\nX-Sum: 11\r\n\r\n'
 )
-CHUNKED_ANSWER = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n5;x="y"\r\nhello\r\n6\r\n world\r\n0\r\nX-Sum: 11\r\n\r\n'
+CHUNKED_ANSWER = (
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
+    b'5;x="y"\r\nhello\r\n6\r\n world\r\n0\r\nX-Sum: 11\r\n\r\n'
+)
 
 
 @pytest.mark.parametrize("piece", [0, 1, 7])
@@ -196,7 +201,10 @@ def test_response_is_streamed(wire: Wire, framing: bytes) -> None:
 def test_request_trailers_pass(wire: Wire) -> None:
     """RFC 9110 6.5: trailer fields pass as trailer fields, never merged into the head; framing and routing fields
     never (6.5.1)."""
-    raw = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-A: 1\r\nHost: evil\r\nContent-Length: 9\r\nAuthorization: x\r\nTransfer-Encoding: chunked\r\nConnection: x\r\nX-B: 2\r\n\r\n"
+    raw = (
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-A: 1\r\nHost: evil\r\nContent-Length: 9\r\n"
+        b"Authorization: x\r\nTransfer-Encoding: chunked\r\nConnection: x\r\nX-B: 2\r\n\r\n"
+    )
     client = wire.client()
     client.send(raw)
     wire.settle()

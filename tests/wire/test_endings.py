@@ -1,6 +1,8 @@
 """Connections that end when they should not: truncation is always seen, and nothing half-used is ever used again (RFC
 9112 6.3, 8, 9.3, 9.6)."""
 
+# ruff: noqa: E501 - a raw message or a row of a table is one line
+
 from __future__ import annotations
 
 import pytest

@@ -1,6 +1,8 @@
 """Fields that belong to one connection stay on it, everything else passes untouched (RFC 9110 7.6.1, 7.8, 10.1.4,
 11.7)."""
 
+# ruff: noqa: E501 - a raw message or a row of a table is one line
+
 from __future__ import annotations
 
 import pytest

@@ -1,5 +1,7 @@
 """Interim responses: 100-continue and 103 are relayed, an unasked 101 is not (RFC 9110 10.1.1, 15.2; RFC 8297)."""
 
+# ruff: noqa: E501 - a raw message or a row of a table is one line
+
 from __future__ import annotations
 
 import contextlib

@@ -1,5 +1,7 @@
 """Limits, each with its status, a problem document (RFC 9457) and Proxy-Status (RFC 9209); nothing is unbounded."""
 
+# ruff: noqa: E501 - a raw message or a row of a table is one line
+
 from __future__ import annotations
 
 from collections.abc import Callable

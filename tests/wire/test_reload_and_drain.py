@@ -268,9 +268,15 @@ def test_hup_under_load(app: str, tmp_path: Path) -> None:
     config = tmp_path / "sidecar.yaml"
 
     def write(turn: int) -> None:
-        text = f"inbound: {{listen: '127.0.0.1:0', app: '{app}'}}\noutbound: {{listen: off}}\nadmin: {{listen: off}}\nreload: {{watch: false}}\ntimeouts: {{idle_s: {60 + turn}}}\n"
+        lines = [
+            f"inbound: {{listen: '127.0.0.1:0', app: '{app}'}}",
+            "outbound: {listen: off}",
+            "admin: {listen: off}",
+            "reload: {watch: false}",
+            f"timeouts: {{idle_s: {60 + turn}}}",
+        ]
         replacement = tmp_path / "next.yaml"
-        replacement.write_text(text)
+        replacement.write_text("\n".join(lines))
         replacement.replace(config)
 
     write(0)

@@ -1,6 +1,8 @@
 """A reused connection that dies before a byte of the answer came is replaced once, for requests that may be repeated
 (RFC 9110 9.2.2, RFC 9112 9.3.1)."""
 
+# ruff: noqa: E501 - a raw message or a row of a table is one line
+
 from __future__ import annotations
 
 import pytest

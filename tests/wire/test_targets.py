@@ -1,6 +1,8 @@
 """Where a request goes: request targets (RFC 9112 3.2), Host routing, dedicated listeners (DESIGN: Topology, ways 1
 to 3)."""
 
+# ruff: noqa: E501 - a raw message or a row of a table is one line
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

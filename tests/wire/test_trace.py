@@ -5,6 +5,8 @@ The rules are those of docs/formats.md; the codecs have vectors of their own. He
 parser, translation, clearing, socket.
 """
 
+# ruff: noqa: E501 - a raw message or a row of a table is one line
+
 from __future__ import annotations
 
 import re

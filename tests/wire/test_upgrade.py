@@ -1,6 +1,8 @@
 """101 turns the pair of connections into a tunnel (RFC 9110 7.8, RFC 6455); the real `websockets` library speaks
 through it."""
 
+# ruff: noqa: E501 - a raw message or a row of a table is one line
+
 from __future__ import annotations
 
 import asyncio

@@ -82,7 +82,7 @@ class Sidecar:
         return plan_of(settings, self._generation)
 
     def settle(self, turns: int = 8) -> None:
-        """Return once the sidecar's loop has gone round a few times: what was in its sockets before is handled after."""
+        """Return once the sidecar's loop has gone round a few times: what was in its sockets has been handled."""
 
         async def go_round() -> None:
             for _ in range(turns):
@@ -157,6 +157,7 @@ class SidecarProcess:
         )
         self.log: list[str] = []
         self.addresses: dict[str, Address] = {}
+        self._clients: list[Client] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -186,7 +187,10 @@ class SidecarProcess:
         return line
 
     def client(self, listener: str = "inbound") -> Client:
-        return Client(connect(self.addresses[listener]))
+        """A new connection to `listener`, closed at the latest with the sidecar."""
+        client = Client(connect(self.addresses[listener]))
+        self._clients.append(client)
+        return client
 
     def url(self, listener: str = "inbound") -> str:
         return f"http://127.0.0.1:{self.addresses[listener].port}"
@@ -210,6 +214,8 @@ class SidecarProcess:
         return code
 
     def kill(self) -> None:
+        for client in self._clients:
+            client.close()
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(WAIT_S)
