@@ -23,6 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         commands.add_parser(name, help=command.summary, add_help=False)
+    if arguments[:1] == ["--version"]:
+        arguments[0] = "version"
     chosen = parser.parse_args(arguments[:1]).command
     try:
         run = import_module(f"proxy.cli.{chosen}").run

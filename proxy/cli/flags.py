@@ -22,7 +22,11 @@ QUICK_FLAGS = {
         "LIST",
         "formats to read, the first valid one wins: tracecontext,b3,b3multi,jaeger",
     ),
-    "inject": ("propagation.inject", "LIST", "formats to write on every listener (default tracecontext)"),
+    "inject": (
+        "propagation.inject",
+        "LIST",
+        "formats to write, where no listener or upstream says its own (default tracecontext)",
+    ),
     "mode": ("propagation.mode", "MODE", "translate (ids stay) or participate (the sidecar is a span of its own)"),
     "log-level": ("log.level", "LEVEL", "debug, info, warning or error"),
     "access-log": ("log.access", "off|text|json", "one line per request on standard output (default off)"),

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -69,7 +70,7 @@ class Sidecar:
             name: value for name, value in os.environ.items() if not name.startswith(("OPS_SIDECAR_", "MIRASCOPE_"))
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "proxy", "run", *arguments],
+            ["/bin/sh", "-c", 'ulimit -Sn 64; exec "$@"', "sh", sys.executable, "-m", "proxy", "run", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -173,6 +174,8 @@ def test_it_says_where_it_listens_translates_counts_logs_and_ends(app: App) -> N
         assert metric(sidecar, 'ops_sidecar_requests_total{listener="inbound",upstream="app",status_class="2xx"}') == 1
         assert metric(sidecar, "ops_sidecar_contexts_extracted_total") == 1
         assert metric(sidecar, "process_resident_memory_bytes") < 64 * 2**20  # Envoy's is 67 MB
+        soft, hard = resource.prlimit(sidecar.process.pid, resource.RLIMIT_NOFILE)
+        assert soft == hard > 64  # it began with 64
         assert sidecar.end() == 0
         assert sidecar.process.stdout is not None
         entry = json.loads(sidecar.process.stdout.read())
@@ -245,8 +248,12 @@ def test_a_changed_file_counts_for_new_requests_and_a_bad_one_for_none(app: App,
         assert f"{file}:1" in line
         assert "did you mean b3?" in line
         assert "b3" in json.loads(sidecar.get("/", traceparent=traceparent)[1])
-        assert metric(sidecar, "ops_sidecar_generation") == 2
-        assert metric(sidecar, 'ops_sidecar_reloads_total{result="success"}') == 1
+        _settings(file, template % "jaeger" + "log: {access: json, level: warning}\n")
+        sidecar.wait_line("log.access and log.queue_lines take effect at the next start")
+        _settings(file, template % "b3")
+        sidecar.wait_line("settings reloaded generation=4")  # generation 3 had no line: its level was `warning`
+        assert metric(sidecar, "ops_sidecar_generation") == 4
+        assert metric(sidecar, 'ops_sidecar_reloads_total{result="success"}') == 3
         assert metric(sidecar, 'ops_sidecar_reloads_total{result="failure"}') == 1
         assert sidecar.end() == 0
 

@@ -18,6 +18,11 @@ def test_text_begins_with_our_own(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"  python {platform.python_version()}" in lines
 
 
+def test_the_flag_does_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("ops-sidecar ")
+
+
 def test_json_names_what_it_runs_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["version", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
