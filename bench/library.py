@@ -2,9 +2,9 @@
 
     python -m bench.library [--json] [--rounds N]
 
-Runs are interleaved (ours, theirs, ours, ...) and the median of the rounds counts. Spans are recorded by one SDK provider
-without exporters, the same for both, and carry the same attributes. A row's ratio is ours / theirs, and its target the
-most that it may be. Imports are timed in fresh processes, as CPU time, with the public names all touched.
+Runs are interleaved (ours, theirs, ours, ...) and the median of the rounds counts. Spans are recorded by one SDK
+provider without exporters, the same for both, and carry the same attributes. A row's ratio is ours / theirs, and its
+target the most that it may be. Imports are timed in fresh processes, as CPU time, with the public names all touched.
 """
 
 from __future__ import annotations

@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     )
     from .sessions import SESSION_HEADER_NAME, SessionContext, current_session, session
     from .spans import Span, current_span, span
+    from .traced import AsyncTracedFunction, TracedFunction
     from .tracers import get_tracer_provider, tracer_context
     from .traces import AsyncTrace, Trace
-    from .tracing import AsyncTracedFunction, TracedFunction, trace
+    from .tracing import trace
 else:
     ops = sys.modules[__name__]
 
@@ -97,9 +98,10 @@ _MADE_IN = {
     ),
     "sessions": ("SESSION_HEADER_NAME", "SessionContext", "current_session", "session"),
     "spans": ("Span", "current_span", "span"),
+    "traced": ("AsyncTracedFunction", "TracedFunction"),
     "traces": ("AsyncTrace", "Trace"),
     "tracers": ("get_tracer_provider", "tracer_context"),
-    "tracing": ("AsyncTracedFunction", "TracedFunction", "trace"),
+    "tracing": ("trace",),
 }
 _MODULE_OF = {name: module for module, names in _MADE_IN.items() for name in names}
 

@@ -31,7 +31,8 @@ def underlying(fn: Callable[..., Any]) -> Callable[..., Any]:
     fn = inspect.unwrap(fn)
     if inspect.ismethod(fn):
         return fn.__func__
-    if not hasattr(fn, "__code__") and inspect.ismethod(call := getattr(fn, "__call__", None)):  # noqa: B004  # its code is wanted
+    call = getattr(fn, "__call__", None)  # noqa: B004  # the method itself is wanted, not whether there is one
+    if not hasattr(fn, "__code__") and inspect.ismethod(call):
         return call.__func__
     return fn
 
@@ -118,7 +119,7 @@ class Subject:
         return args if index is None else (*args[:index], span, *args[index:])
 
     def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any], settings: CaptureSettings) -> str | None:
-        """The JSON text of a call's arguments, or None where nothing is to be recorded. Raises nothing of their making."""
+        """The JSON text of a call's arguments, or None where none are recorded. Raises nothing of their making."""
         wanted = self.capture_arguments
         if not (settings.arguments if wanted is None else wanted):
             return None

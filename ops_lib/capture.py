@@ -1,7 +1,7 @@
 """What is recorded of arguments and results: bounded in size and depth, with secrets scrubbed by name.
 
-Pure: values in, text out. Must not know spans. Nothing here raises to its caller, whatever a `__repr__`, a property or an
-iterator of the recorded value does; KeyboardInterrupt and SystemExit alone pass, because they are not the value's.
+Pure: values in, text out. Must not know spans. Nothing here raises to its caller, whatever a `__repr__`, a property or
+an iterator of the recorded value does; KeyboardInterrupt and SystemExit alone pass, because they are not the value's.
 The text is JSON (RFC 8259) as long as nothing had to be cut.
 """
 
@@ -20,6 +20,7 @@ from typing import Any, Final
 SCRUBBED: Final = "[scrubbed]"
 UNREADABLE: Final = "[unreadable]"
 _CUT: Final = "…"
+_NAME: Final = 256  # characters of a name that are looked at
 
 # Found anywhere in a name once case and separators are gone: nothing harmless holds these.
 _SECRET_PARTS: Final = (
@@ -155,9 +156,10 @@ class _Writer:
                 written[_CUT] = _CUT
                 break
             decoded = _decoded(key)
-            name = str(self.plain(key, self._limits.depth)) if decoded is None else decoded[: self._limits.text]
-            self._left -= len(name)
-            written[name] = SCRUBBED if is_secret(name, self._extra) else self.plain(value, depth + 1)
+            name = str(self.plain(key, self._limits.depth)) if decoded is None else decoded
+            shown = name[: self._limits.text]
+            self._left -= len(shown)
+            written[shown] = SCRUBBED if is_secret(name[:_NAME], self._extra) else self.plain(value, depth + 1)
         return written
 
     def _items(self, values: Collection[Any], depth: int) -> object:
@@ -213,7 +215,7 @@ def _decoded(key: object) -> str | None:
 
 def _is_secret_key(key: object, extra: frozenset[str]) -> bool:
     name = _decoded(key)
-    return name is not None and len(name) <= 128 and is_secret(name, extra)
+    return name is not None and is_secret(name[:_NAME], extra)
 
 
 def _assignments_scrubbed(text: str, extra: frozenset[str]) -> str:

@@ -26,9 +26,9 @@ _ACROSS = ContextPropagator(propagator=Propagator(extract=FORMATS[:1], inject=FO
 def context_carry(fn: Callable[P, R]) -> Callable[P, R]:
     """A function that runs in the Context of now, wherever and whenever it is called.
 
-    Takes: `fn`, any callable, for a thread, a pool, a callback. Gives: a callable with the same signature; trace, session,
-    baggage and `tracer_context` of the place of `context_carry` are in force while it runs. It may be called often, and
-    on several threads at once. Raises: what `fn` raises.
+    Takes: `fn`, any callable, for a thread, a pool, a callback. Gives: a callable with the same signature; trace,
+    session, baggage and `tracer_context` of the place of `context_carry` are in force while it runs. It may be called
+    often, and on several threads at once. Raises: what `fn` raises.
     Specification: OpenTelemetry Context API, attach and detach.
     """
     context = current()
@@ -54,9 +54,9 @@ def _run_across(headers: dict[str, str], fn: Callable[..., R], args: tuple[Any, 
 class ContextExecutor(Executor):
     """An executor whose jobs run in the Context of the place that submitted them.
 
-    Takes: `executor`, any concurrent.futures executor; it stays the caller's own to shut down, or is shut down with this
-    one. Into a ProcessPoolExecutor goes what can cross: trace, sampling decision, session id and baggage, as headers.
-    Gives: an Executor. Raises: what `executor` raises.
+    Takes: `executor`, any concurrent.futures executor; it stays the caller's own to shut down, or is shut down with
+    this one. Into a ProcessPoolExecutor goes what can cross: trace, sampling decision, session id and baggage, as
+    headers. Gives: an Executor. Raises: what `executor` raises.
     Specification: OpenTelemetry Context API; FORMATS.md for what crosses between processes.
     """
 

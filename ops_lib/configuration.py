@@ -6,8 +6,10 @@ force before. May know: the runtime, the SDK (imported when it is wanted).
 
 from __future__ import annotations
 
+import atexit
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace as otel_trace
@@ -58,7 +60,7 @@ def configure(
     `capture_limits` and `scrub`, further names of secrets, for what `trace` records; `tracer_name` and
     `tracer_version`, the instrumentation scope; `set_global`, whether OpenTelemetry's global provider and propagator
     become ours too, for other people's instrumentation (default: no global state is touched).
-    Gives: nothing. What was in force before is flushed and shut down, if it was made here; at exit that is done by itself.
+    Gives: nothing. What was in force before is flushed and shut down, if it was made here; at exit that happens too.
     Raises: ValueError for settings that are wrong or contradict each other, ImportError with the pip command where OTLP
     is not installed; then nothing has changed. Exporters that fail later are logged by the SDK and never raise.
     Specification: OpenTelemetry SDK environment variables; OTLP 1.x over HTTP; semantic conventions, `service.name`.
@@ -75,8 +77,14 @@ def configure(
     if tracer_provider is None:
         tracer_provider, stop = _provider(service_name, exporter, endpoint, headers, sampler, resource, batch)
     else:
-        own = dict(service_name=service_name, exporter=exporter, endpoint=endpoint, headers=headers, sampler=sampler)
-        given = [name for name, value in {**own, "resource": resource}.items() if value is not None]
+        own: dict[str, object] = {
+            "service_name": service_name,
+            "exporter": exporter,
+            "endpoint": endpoint,
+            "headers": headers,
+        }
+        own |= {"sampler": sampler, "resource": resource}
+        given = [name for name, value in own.items() if value is not None]
         if given:
             raise ValueError(
                 f"configure takes tracer_provider or {', '.join(given)}, not both: set them on the provider"
@@ -115,11 +123,18 @@ def _provider(
     attributes = dict(resource or {})
     if service_name is not None:
         attributes[SERVICE_NAME] = service_name
-    provider = SdkTracerProvider(resource=Resource.create(attributes))
+    provider = SdkTracerProvider(resource=Resource.create(attributes), shutdown_on_exit=False)
+    _shut_down_at_exit()
     provider.sampler = Obedient(sampler_of(sampler, provider.sampler))
     for processor in made:
         provider.add_span_processor(processor)
     return provider, provider.shutdown
+
+
+@cache
+def _shut_down_at_exit() -> None:
+    """Once: the SDK's own way lets what an exporter raises get out."""
+    atexit.register(shutdown)
 
 
 def _set_global() -> None:

@@ -44,7 +44,7 @@ def node_of(span: ReadableSpan) -> Node:
 
 
 def wants_colour(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """Whether `stream` gets colours: NO_COLOR forbids, FORCE_COLOR demands (no-color.org), else a terminal gets them."""
+    """Whether `stream` gets colours: NO_COLOR forbids, FORCE_COLOR demands (no-color.org), else terminals do."""
     if environ.get("NO_COLOR"):
         return False
     if environ.get("FORCE_COLOR"):

@@ -47,7 +47,7 @@ class WhenThere(SpanExporter):
     def __init__(
         self,
         exporter: SpanExporter,
-        address: tuple[str, int] = RECEIVER,
+        address: tuple[str, int],
         *,
         is_there: Callable[[tuple[str, int]], bool] = answers,
         clock_s: Callable[[], float] = time.monotonic,
@@ -86,7 +86,7 @@ class WhenThere(SpanExporter):
 
 
 def _otlp(endpoint: str | None, headers: Mapping[str, str] | None, environ: Mapping[str, str]) -> SpanExporter:
-    """An OTLP/HTTP exporter to `endpoint`, or where the environment says, or to the local receiver while it is there."""
+    """An OTLP/HTTP exporter to `endpoint`, else where the environment says, else to the local receiver."""
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     except ModuleNotFoundError as error:
@@ -101,7 +101,7 @@ def _otlp(endpoint: str | None, headers: Mapping[str, str] | None, environ: Mapp
     if any(environ.get(name) for name in _ENDPOINTS):
         return OTLPSpanExporter(headers=given)
     host, port = RECEIVER
-    return WhenThere(OTLPSpanExporter(endpoint=f"http://{host}:{port}/v1/traces", headers=given))
+    return WhenThere(OTLPSpanExporter(endpoint=f"http://{host}:{port}/v1/traces", headers=given), (host, port))
 
 
 def processors(

@@ -1,7 +1,7 @@
 """The light span: real ids that nobody records.
 
-Made where nothing is configured, and where a span is known beforehand to be unsampled. It is a NonRecordingSpan, so that
-other instrumentation sees an ordinary parent; it costs about a tenth of a recorded span. May know: OpenTelemetry's
+Made where nothing is configured, and where a span is known beforehand to be unsampled. It is a NonRecordingSpan, so
+that other instrumentation sees an ordinary parent; it costs about a tenth of a recorded span. May know: OpenTelemetry's
 span API and the Context. Must not know tracers, SDK or exporters.
 """
 
@@ -72,8 +72,8 @@ def light_span(context: Context, *, drop: bool = False) -> LightSpan:
     """A light span whose parent is the current span of `context`: its trace, its decision, its tracestate.
 
     Without a parent it starts a trace of its own with random ids, sampled unless a bare decision came in (B3 `0`): this
-    is what an SDK with default settings would say (OTEL_TRACES_SAMPLER: parentbased_always_on), and it leaves the choice
-    to those who record. `drop` makes it unsampled: a sampler has said so.
+    is what an SDK with default settings would say (OTEL_TRACES_SAMPLER: parentbased_always_on), and it leaves the
+    choice to those who record. `drop` makes it unsampled: a sampler has said so.
     """
     parent = context.get(SPAN_KEY)
     if parent.__class__ is LightSpan:

@@ -1,7 +1,7 @@
 """Log correlation: `trace_id`, `span_id` and `session_id` on every record of the standard `logging`.
 
-May know: the Context, sessions. Done where a Logger makes a record, because a record factory cannot know what the caller
-passes as `extra` and would turn `extra={"session_id": ...}` into a KeyError in the application.
+May know: the Context, sessions. Done where a Logger makes a record, because a record factory cannot know what the
+caller passes as `extra` and would turn `extra={"session_id": ...}` into a KeyError in the application.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _MARK = "_ops_lib_missing"
 def correlate_logs(*, missing: str = "-") -> None:
     """Put the ids of the current trace, span and session on every log record from now on.
 
-    Takes: `missing`, what stands where there is none. Gives: nothing; records made by any Logger have `trace_id` (32 hex
-    digits), `span_id` (16) and `session_id`, for formats such as `%(trace_id)s`. What the caller passes in `extra` under
-    these names wins. A second call changes `missing`. Raises: nothing.
+    Takes: `missing`, what stands where there is none. Gives: nothing; records made by any Logger have `trace_id` (32
+    hex digits), `span_id` (16) and `session_id`, for formats such as `%(trace_id)s`. What the caller passes in `extra`
+    under these names wins. A second call changes `missing`. Raises: nothing.
     Specification: OpenTelemetry Logs Data Model, TraceId and SpanId (hex, as its text formats have them).
     """
     uncorrelate_logs()

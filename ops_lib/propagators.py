@@ -128,7 +128,9 @@ def _baggage_of(context: Context, came: Baggage | None) -> Baggage | None:
         name, text = str(key), str(value)
         if (member := raw.get(name)) is not None and came is not None and came.get(name) == text:
             baggage = Baggage((*baggage.members, Member(name, member.value)))
-        elif name and name.isascii() and all(character.isalnum() or character in "!#$%&'*+-.^_`|~" for character in name):
+        elif (
+            name and name.isascii() and all(character.isalnum() or character in "!#$%&'*+-.^_`|~" for character in name)
+        ):
             baggage = baggage.with_member(name, text)
     return baggage if baggage.members else None
 
@@ -202,7 +204,8 @@ class ContextPropagator:
 
         Takes: `carrier`, a mutable mapping or a list of pairs; `context` (default: the current one). Headers of other
         formats that it holds already are removed where a trace is written. Gives: nothing; `carrier` is changed.
-        Raises: nothing; a carrier that cannot be written is logged. Specification: FORMATS.md "Order, conflict, clearing".
+        Raises: nothing; a carrier that cannot be written is logged. Specification: FORMATS.md "Order, conflict,
+        clearing".
         """
         headers, has_trace = self.headers(current() if context is None else context)
         if headers:

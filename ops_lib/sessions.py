@@ -79,8 +79,8 @@ class _Session:
 def session(*, id: str | None = None, attributes: Mapping[str, object] | None = None) -> _Session:
     """Put a session in force for a `with` or `async with` block.
 
-    Takes: `id`, 1 to 256 visible ASCII characters (default: a fresh UUID); `attributes`, a mapping of names to JSON-like
-    values that stay in this process. Blocks nest; the inner session stands until its block ends.
+    Takes: `id`, 1 to 256 visible ASCII characters (default: a fresh UUID); `attributes`, a mapping of names to
+    JSON-like values that stay in this process. Blocks nest; the inner session stands until its block ends.
     Gives: a context manager whose value is the SessionContext. Spans made within carry `session.id`, and
     `inject_context` writes SESSION_HEADER_NAME.
     Raises: ValueError when the id is empty, longer than 256 characters, or holds anything but visible ASCII.

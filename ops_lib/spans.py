@@ -35,7 +35,8 @@ _PLAIN: Final = frozenset({str, bool, int, float})
 
 
 def attribute(value: object) -> str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[float]:
-    """`value` as OpenTelemetry takes it for an attribute: scalars and lists of one kind stay, all else becomes JSON text.
+    """`value` as OpenTelemetry takes it for an attribute: scalars and lists of one kind stay, all else becomes JSON
+    text.
 
     Bounded, scrubbed and harmless as all that `capture` writes. OpenTelemetry specification, "Attribute".
     """
@@ -102,7 +103,8 @@ def record_exception(span: OtelSpan, error: BaseException) -> None:
     """Write down on `span` that `error` has left it. Raises nothing, whatever the exception's `__str__` does.
 
     A generator's close (GeneratorExit) is no error and leaves no mark. A cancelled task and an exit without a fault are
-    recorded, but do not make the span a failed one. OpenTelemetry semantic conventions: exceptions on spans, error.type.
+    recorded, but do not make the span a failed one. OpenTelemetry semantic conventions: exceptions on spans,
+    error.type.
     """
     if not span.is_recording() or isinstance(error, GeneratorExit):
         return
@@ -129,8 +131,8 @@ def _is_cancellation(error: BaseException) -> bool:
 class Span:
     """A span, for `with` and `async with`; made by `span`.
 
-    Takes: `name`, what is done, of few different values; `attributes`; `kind`, SpanKind; `links`, spans that caused this
-    one without being its parent, in any form that `link` takes.
+    Takes: `name`, what is done, of few different values; `attributes`; `kind`, SpanKind; `links`, spans that caused
+    this one without being its parent, in any form that `link` takes.
     Gives: the span itself from the block. It starts when the block is entered, as a child of the current span, and ends
     with the block or by `finish`. An exception that leaves the block is recorded and goes on.
     Raises: RuntimeError where one span is entered a second time; nothing else, whatever exporters and processors do.
@@ -295,7 +297,7 @@ class Span:
 
     @property
     def is_noop(self) -> bool:
-        """Whether nothing of it is recorded: not started, unsampled, or nothing is configured. Its ids travel all the same."""
+        """Whether nothing of it is recorded: not started, unsampled, nothing configured. Its ids travel nevertheless."""
         return self._span is None or isinstance(self._span, NonRecordingSpan)
 
 

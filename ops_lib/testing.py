@@ -1,8 +1,8 @@
 """Tests of code that uses this library: finished spans at hand, the same ids and times in every run, a tree to compare.
 
 The pytest fixture `ops_spans` (plugin `ops_lib`, found by itself) gives a SpanCapture; `capture_spans()` does the same
-without pytest. May know: the SDK, the runtime, `tree`. Replaces what `configure` has set, for its length, and nothing of
-OpenTelemetry's global state.
+without pytest. May know: the SDK, the runtime, `tree`. Replaces what `configure` has set, for its length, and nothing
+of OpenTelemetry's global state.
 """
 
 from __future__ import annotations
@@ -96,9 +96,10 @@ class SpanCapture(SpanProcessor):
         return [span for span in self.spans if span.name == name]
 
     def one(self, name: str) -> ReadableSpan:
-        """The only finished span of this name. Raises AssertionError, showing the tree, where there is none or several."""
+        """The only finished span of this name. Raises AssertionError, showing the tree, where that is not so."""
         found = self.named(name)
-        assert len(found) == 1, f"{len(found)} finished spans are named {name!r}; the tree is\n{self.tree()}"
+        if len(found) != 1:
+            raise AssertionError(f"{len(found)} finished spans are named {name!r}; the tree is\n{self.tree()}")
         return found[0]
 
     def tree(self, *, attributes: Collection[str] = (), events: bool = False, times: bool = False) -> str:
@@ -129,8 +130,8 @@ def capture_spans(
 ) -> Iterator[SpanCapture]:
     """Record every span of this library in memory for a `with` block; then put back what was configured.
 
-    Takes: `sampler` (default: all, and what a caller decided), `ids` (default: CountedIds), `clock` (default: SteppedClock;
-    it times the spans made through this library), `capture`, what is recorded of arguments and results.
+    Takes: `sampler` (default: all, and what a caller decided), `ids` (default: CountedIds), `clock` (default:
+    SteppedClock; it times the spans made through this library), `capture`, what is recorded of arguments and results.
     Gives: a SpanCapture. It is for the whole process: not for tests that run at the same time on threads.
     Raises: nothing. Specification: OpenTelemetry Trace SDK, TracerProvider.
     """

@@ -1,8 +1,8 @@
 """Which tracer makes a span, and the start of every span of this library.
 
-Order: the tracer of `tracer_context`; what `configure` has set; the application's global TracerProvider; and where there
-is none of these, light spans (see `light`). May know: OpenTelemetry's trace API, the runtime. The SDK is recognised by
-what its objects say, and never imported. Nothing here raises to a caller: tracing fails open.
+Order: the tracer of `tracer_context`; what `configure` has set; the application's global TracerProvider; and where
+there is none of these, light spans (see `light`). May know: OpenTelemetry's trace API, the runtime. The SDK is
+recognised by what its objects say, and never imported. Nothing here raises to a caller: tracing fails open.
 """
 
 from __future__ import annotations

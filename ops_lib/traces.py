@@ -1,7 +1,7 @@
 """What `.wrapped(...)` gives: a call's result together with its span, to be tagged and annotated later.
 
-May know: spans. The span has ended by then, and an ended span cannot be changed (OpenTelemetry Trace API, End). So a tag
-or an annotation is recorded as a span of its own, without length: a child of the call's span, and linked to it.
+May know: spans. The span has ended by then, and an ended span cannot be changed (OpenTelemetry Trace API, End). So a
+tag or an annotation is recorded as a span of its own, without length: a child of the call's span, and linked to it.
 """
 
 from __future__ import annotations

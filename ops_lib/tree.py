@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Node(NamedTuple):
-    """One finished span. Ids as in the SDK; times in nanoseconds; `error` is the status description of a failed span."""
+    """One finished span. Ids as in the SDK; times in nanoseconds; `error` is what a failed span says of itself."""
 
     name: str
     trace_id: int

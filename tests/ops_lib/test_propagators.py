@@ -251,7 +251,14 @@ class TestFormats:
 class TestWhatSurvives:
     @pytest.mark.parametrize(
         "value",
-        [f"{TRACE_ID}-{SPAN_ID}-d", f"{TRACE_ID}-{SPAN_ID}", f"{SPAN_ID}-{SPAN_ID}-1", f"{TRACE_ID}-{SPAN_ID}-0", "0", "d"],
+        [
+            f"{TRACE_ID}-{SPAN_ID}-d",
+            f"{TRACE_ID}-{SPAN_ID}",
+            f"{SPAN_ID}-{SPAN_ID}-1",
+            f"{TRACE_ID}-{SPAN_ID}-0",
+            "0",
+            "d",
+        ],
     )
     def test_b3_through_the_process_and_w3c_and_back(self, value: str) -> None:
         """Untouched in this process: what came in goes out, whatever the format in between."""

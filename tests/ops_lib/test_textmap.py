@@ -136,7 +136,7 @@ def test_named_in_otel_propagators() -> None:
 
 @pytest.mark.slow
 def test_with_opentelemetry_instrument(tmp_path: Path) -> None:
-    """The stock launcher: its provider is the application's, so our spans are made by it; our propagator is in force."""
+    """The stock launcher: its provider is the application's, so it makes our spans; our propagator is in force."""
     script = tmp_path / "app.py"
     script.write_text(
         "import json, ops_lib as ops\n"

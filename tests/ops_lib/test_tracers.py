@@ -126,7 +126,12 @@ class Counting(Sampler):
         (DEFAULT_OFF, False, True, False),
         (TraceIdRatioBased(1.0), True, True, True),
         (ParentBased(TraceIdRatioBased(0.0)), False, True, False),
-        (ParentBased(ALWAYS_ON, remote_parent_not_sampled=ALWAYS_ON, local_parent_not_sampled=ALWAYS_ON), True, True, True),
+        (
+            ParentBased(ALWAYS_ON, remote_parent_not_sampled=ALWAYS_ON, local_parent_not_sampled=ALWAYS_ON),
+            True,
+            True,
+            True,
+        ),
         (Counting(), True, True, True),
     ],
 )
@@ -159,7 +164,7 @@ def test_a_foreign_unsampled_parent(ops_spans: SpanCapture) -> None:
 
 @pytest.mark.parametrize("decision", [Decision.DROP, Decision.RECORD_AND_SAMPLE])
 def test_where_the_caller_left_it_open_the_sampler_decides(decision: Decision) -> None:
-    """B3 without a decision: asked as if it were a new trace, with its id, whatever ParentBased says of remote parents."""
+    """B3 without a decision: asked as if it were a new trace, whatever ParentBased says of remote parents."""
     sampler = Counting(decision)
     with capture_spans(sampler=ParentBased(sampler)) as captured:
         with ops.propagated_context(extract_from={"b3": f"{TRACE_ID}-{SPAN_ID}"}), ops.span("s") as span:

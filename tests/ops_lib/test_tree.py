@@ -44,7 +44,14 @@ def test_every_span_stands_once(parents: dict[int, int]) -> None:
 
 @pytest.mark.parametrize(
     ("ns", "said"),
-    [(0, "0 ns"), (999, "999 ns"), (1500, "1.5 µs"), (12_345_678, "12.3 ms"), (250_000_000, "250 ms"), (2 * 10**9, "2 s")],
+    [
+        (0, "0 ns"),
+        (999, "999 ns"),
+        (1500, "1.5 µs"),
+        (12_345_678, "12.3 ms"),
+        (250_000_000, "250 ms"),
+        (2 * 10**9, "2 s"),
+    ],
 )
 def test_duration(ns: int, said: str) -> None:
     assert duration(ns) == said

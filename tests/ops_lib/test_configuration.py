@@ -1,0 +1,441 @@
+"""configure, flush, shutdown: what is set is in force, wrong settings change nothing, failing exporters hurt nobody."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from opentelemetry import trace as otel_trace
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+import ops_lib as ops
+from ops_lib import export
+from ops_lib.runtime import RUNTIME
+from ops_lib.testing import SpanCapture
+
+VARIABLES = (
+    "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER", "OTEL_SERVICE_NAME",
+    "OTEL_TRACES_SAMPLER", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_SDK_DISABLED",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+class Memory(SpanExporter):
+    """Keeps what it gets, or fails as it is told to."""
+
+    def __init__(self, fails: str = "") -> None:
+        self.fails = fails
+        self.spans: list[ReadableSpan] = []
+        self.shut_down = 0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        if "export" in self.fails:
+            raise RuntimeError("no export")
+        self.spans += spans
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        self.shut_down += 1
+        if "shutdown" in self.fails:
+            raise RuntimeError("no shutdown")
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        return True
+
+
+class Collector:
+    """An OTLP/HTTP collector on a port of its own."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, dict[str, str], ExportTraceServiceRequest]] = []
+        collector = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    import gzip
+
+                    body = gzip.decompress(body)
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                collector.requests.append((self.path, headers, ExportTraceServiceRequest.FromString(body)))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = False
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return "127.0.0.1", self.server.server_address[1]
+
+    @property
+    def url(self) -> str:
+        return "http://{}:{}".format(*self.address)
+
+    @property
+    def names(self) -> list[str]:
+        return [
+            span.name
+            for _, _, request in self.requests
+            for resource in request.resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+        ]
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    made = Collector()
+    yield made
+    ops.shutdown()  # first, so that its connections are closed
+    made.close()
+
+
+def resource_of(span: ReadableSpan) -> dict[str, Any]:
+    return dict(span.resource.attributes)
+
+
+def test_an_exporter_of_ones_own() -> None:
+    memory = Memory()
+    ops.configure("shop", exporter=memory, resource={"deployment.environment.name": "test"}, tracer_version="1.2")
+    with ops.span("s"):
+        pass
+    assert ops.flush()
+    (span,) = memory.spans
+    assert resource_of(span)["service.name"] == "shop"
+    assert resource_of(span)["deployment.environment.name"] == "test"
+    assert span.instrumentation_scope is not None
+    assert (span.instrumentation_scope.name, span.instrumentation_scope.version) == ("ops_lib", "1.2")
+    ops.shutdown()
+    assert memory.shut_down == 1
+
+
+def test_without_batch_each_span_goes_at_once() -> None:
+    memory = Memory()
+    ops.configure(exporter=memory, batch=False)
+    with ops.span("s"):
+        pass
+    assert [span.name for span in memory.spans] == ["s"]
+
+
+def test_a_span_processor_of_ones_own() -> None:
+    captured = SpanCapture()
+    ops.configure(exporter=captured)
+    with ops.span("s"):
+        pass
+    assert captured.tree() == "s"
+
+
+def test_a_provider_of_ones_own_is_left_running() -> None:
+    captured, provider = SpanCapture(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(captured)
+    ops.configure(tracer_provider=provider)
+    with ops.span("s"):
+        pass
+    ops.shutdown()
+    with ops.span("t") as span:
+        assert span.is_noop
+    provider.get_tracer("x").start_span("still").end()
+    assert captured.tree() == "s\nstill"
+
+
+def test_a_second_call_takes_effect() -> None:
+    first, second = Memory(), Memory()
+    ops.configure(exporter=first)
+    with ops.span("one"):
+        pass
+    ops.configure(exporter=second, capture_args=False)
+    with ops.span("two"):
+        pass
+    ops.flush()
+    assert [span.name for span in first.spans] == ["one"]  # flushed by the second call
+    assert first.shut_down == 1
+    assert [span.name for span in second.spans] == ["two"]
+    assert not RUNTIME.capture.arguments
+    ops.configure(exporter="none")
+    assert RUNTIME.capture.arguments  # each call is whole
+
+
+def test_a_span_open_over_a_second_call_does_no_harm() -> None:
+    ops.configure(exporter=Memory(), batch=False)
+    second = Memory()
+    with ops.span("across") as span:
+        ops.configure(exporter=second, batch=False)
+        with ops.span("child") as child:
+            assert child.trace_id == span.trace_id
+    assert [made.name for made in second.spans] == ["child"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"exporter": "zipkin"}, "unknown exporter 'zipkin'; known are: otlp, console, none"),
+        ({"sampler": 1.5}, "ratio from 0 to 1, not 1.5"),
+        ({"sampler": "sometimes"}, "unknown sampler 'sometimes'; known are: always_on"),
+        ({"inject": "zipkin"}, "inject: unknown propagation format 'zipkin'"),
+        (
+            {"tracer_provider": TracerProvider(shutdown_on_exit=False), "exporter": "none", "sampler": 1},
+            "exporter, sampler",
+        ),
+    ],
+)
+def test_wrong_settings_change_nothing(settings: dict[str, Any], message: str) -> None:
+    captured = SpanCapture()
+    ops.configure(exporter=captured, capture_args=False)
+    before, propagator = RUNTIME.snapshot(), ops.get_propagator()
+    with pytest.raises(ValueError, match=message):
+        ops.configure(**settings)
+    assert RUNTIME.snapshot() == before
+    assert ops.get_propagator() is propagator
+    with ops.span("s"):
+        pass
+    assert captured.tree() == "s"
+
+
+def test_no_global_state_is_touched() -> None:
+    from opentelemetry import propagate
+
+    provider, textmap = otel_trace.get_tracer_provider(), propagate.get_global_textmap()
+    with ops.span("s"):
+        pass
+    ops.configure(exporter="none", inject="b3")
+    assert otel_trace.get_tracer_provider() is provider
+    assert propagate.get_global_textmap() is textmap
+
+
+def test_set_global_is_for_others_and_follows_later_calls() -> None:
+    script = """
+import ops_lib as ops
+from opentelemetry import propagate, trace
+from ops_lib.testing import SpanCapture
+tracer = trace.get_tracer("theirs")
+for _ in range(2):
+    captured = SpanCapture()
+    ops.configure(exporter=captured, set_global=True)
+    with tracer.start_as_current_span("theirs"), ops.span("ours"):
+        carrier = {}
+        propagate.inject(carrier)
+        assert "traceparent" in carrier
+    assert captured.tree() == "theirs\\n└─ ours", captured.tree()
+ops.shutdown()
+with tracer.start_as_current_span("light"), ops.span("s") as span:
+    assert span.is_noop
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", script], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "kept"),
+    [
+        (1, True),
+        (0.0, False),
+        ("always_on", True),
+        ("Always_Off", False),
+        ("parentbased_always_off", False),
+        (None, True),
+    ],
+)
+def test_samplers(sampler: float | str | None, kept: bool) -> None:
+    captured = SpanCapture()
+    ops.configure(exporter=captured, sampler=sampler)
+    with ops.span("s"):
+        pass
+    assert bool(captured.spans) == kept
+
+
+def test_the_samplers_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "from-env")
+    captured = SpanCapture()
+    ops.configure(exporter=captured)
+    with ops.span("s"):
+        pass
+    ops.configure(exporter=captured, sampler=1.0)
+    with ops.span("t"):
+        pass
+    assert captured.tree() == "t"
+    assert resource_of(captured.one("t"))["service.name"] == "from-env"
+
+
+def test_formats_and_scrubbing() -> None:
+    captured = SpanCapture()
+    ops.configure(
+        exporter=captured, inject="b3", extract=["jaeger"], scrub=["IBAN"], capture_limits=ops.CaptureLimits(text=3)
+    )
+
+    @ops.trace(name="f")
+    def f(my_iban: str, note: str) -> str:
+        return note
+
+    f("DE00", "abcdef")
+    assert captured.one("f").attributes is not None
+    assert dict(captured.one("f").attributes or {})["ops.arguments"] == '{"my_": "[scrubbed]", "not": "abc…"}'
+    with ops.span("s"):
+        headers: dict[str, str] = {}
+        ops.inject_context(headers)
+    assert set(headers) == {"b3"}
+
+
+class TestOtlp:
+    def test_to_an_endpoint(self, collector: Collector) -> None:
+        ops.configure("shop", endpoint=collector.url, headers={"x-key": "k"})
+        with ops.session(id="s-1"), ops.span("outer"), ops.span("inner"):
+            pass
+        assert ops.flush()
+        assert sorted(collector.names) == ["inner", "outer"]
+        path, headers, request = collector.requests[0]
+        assert (path, headers["x-key"]) == ("/v1/traces", "k")
+        attributes = {pair.key: pair.value.string_value for pair in request.resource_spans[0].resource.attributes}
+        assert attributes["service.name"] == "shop"
+
+    @pytest.mark.parametrize("path", ["/v1/traces", "/custom/v1/traces", ""])
+    def test_paths(self, collector: Collector, path: str) -> None:
+        ops.configure(exporter="otlp", endpoint=collector.url + path)
+        with ops.span("s"):
+            pass
+        ops.flush()
+        assert collector.requests[0][0] == (path or "/v1/traces")
+
+    def test_to_where_the_environment_says(self, collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=7")
+        ops.configure()
+        with ops.span("s"):
+            pass
+        ops.flush()
+        assert collector.names == ["s"]
+        assert collector.requests[0][1]["x-tenant"] == "7"
+
+    def test_to_the_local_receiver_when_it_is_there(
+        self, collector: Collector, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(export, "RECEIVER", collector.address)
+        ops.configure("shop")
+        with ops.span("s"):
+            pass
+        ops.flush()
+        assert collector.names == ["s"]
+
+    def test_in_silence_when_it_is_not(self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+        gone = Collector()
+        gone.close()
+        monkeypatch.setattr(export, "RECEIVER", gone.address)
+        ops.configure("shop")
+        with ops.span("s"):
+            pass
+        ops.flush()
+        ops.shutdown()
+        assert caplog.text == ""
+
+    def test_at_exit_by_itself(self, collector: Collector) -> None:
+        script = "import ops_lib as ops; ops.configure()\nwith ops.span('last words'): pass"
+        environ = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+        subprocess.run([sys.executable, "-c", script], check=True, timeout=60, env=environ)
+        assert collector.names == ["last words"]
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+    def test_in_a_forked_child(self, collector: Collector) -> None:
+        script = """
+import os, json, warnings
+warnings.simplefilter("ignore")  # Python 3.12 warns of any fork beside threads
+import ops_lib as ops
+ops.configure()
+with ops.span("parent"):
+    pid = os.fork()
+    if pid == 0:
+        with ops.span("child"):
+            pass
+        ops.flush()
+        os._exit(0)
+    os.waitpid(pid, 0)
+"""
+        environ = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+        subprocess.run([sys.executable, "-c", script], check=True, timeout=60, env=environ)
+        assert sorted(collector.names) == ["child", "parent"]
+
+    def test_without_the_package_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
+        before = RUNTIME.snapshot()
+        with pytest.raises(ImportError, match=r"pip install 'ops-sidecar\[otlp\]'"):
+            ops.configure()
+        assert RUNTIME.snapshot() == before
+
+
+class TestFailing:
+    @pytest.mark.parametrize("batch", [True, False])
+    @pytest.mark.parametrize("fails", ["export", "shutdown", "export shutdown"])
+    def test_exporters_never_raise(self, batch: bool, fails: str, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.CRITICAL, "opentelemetry")
+        ops.configure(exporter=Memory(fails), batch=batch)
+        with ops.span("s") as span:
+            assert not span.is_noop
+        ops.flush()
+        ops.shutdown()
+
+    def test_flush_that_fails_or_takes_too_long_says_so(self, caplog: pytest.LogCaptureFixture) -> None:
+        class Slow(SpanProcessor):
+            def force_flush(self, timeout_millis: int = 30000) -> bool:
+                if timeout_millis == 1500:
+                    return False
+                raise RuntimeError("broken")
+
+        ops.configure(exporter=Slow())
+        assert ops.flush(1.5) is False
+        assert ops.flush() is False
+        assert "failed to flush" in caplog.text
+
+    def test_flush_and_shutdown_unconfigured(self) -> None:
+        assert ops.flush()
+        ops.shutdown()
+        ops.shutdown()
+
+    def test_provider_without_flush(self) -> None:
+        ops.configure(tracer_provider=otel_trace.NoOpTracerProvider())
+        assert ops.flush()
+
+
+def test_console(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console,none")
+    ops.configure()
+    with ops.span("outer"), ops.span("inner"):
+        pass
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("trace ")
+    assert lines[1].startswith("outer ")
+    assert lines[2].startswith("└─ inner ")
+
+
+def test_json_is_what_goes_out() -> None:
+    """Captured values are JSON, so that whoever stores them can read them again."""
+    captured = SpanCapture()
+    ops.configure(exporter=captured)
+    ops.trace(name="f")(lambda a: {"b": [a]})(1)
+    attributes = captured.one("f").attributes or {}
+    assert json.loads(str(attributes["ops.result"])) == {"b": [1]}
