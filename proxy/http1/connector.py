@@ -80,7 +80,7 @@ def refusal_of(error: OSError, where: str) -> Refusal:
     if isinstance(error, ssl.SSLCertVerificationError):
         return Refusal(Fault.TLS_CERTIFICATE, f"the certificate of {where} is not trusted: {error.verify_message}")
     if isinstance(error, ssl.SSLError):
-        return Refusal(Fault.TLS_ERROR, f"TLS with {where} failed: {error.reason or error}")
+        return Refusal(Fault.TLS_ERROR, f"TLS with {where} failed: {getattr(error, 'reason', None) or error}")
     if isinstance(error, ConnectionRefusedError | FileNotFoundError):
         return Refusal(Fault.CONNECTION_REFUSED, f"{where} refuses connections")
     if error.errno == errno.ETIMEDOUT:

@@ -69,7 +69,7 @@ class DataPlane:
         return found
 
     async def replace_plan(self, plan: Plan) -> None:
-        """Serve new requests by `plan`. Raises StartError where a new listener cannot be bound; then nothing changes."""
+        """Serve new requests by `plan`. Raises StartError where a listener cannot be bound; then nothing changes."""
         rules = {listener.name: self._rules(listener) for listener in plan.listeners}
         opened: dict[str, asyncio.Server] = {}
         fresh: dict[str, Listener] = {}
@@ -148,6 +148,7 @@ class DataPlane:
         if hasattr(self, "_pools"):
             await self._pools.stop()
             self._ticker.stop()
+            await asyncio.sleep(0)  # transports that were aborted close in the next turn of the loop
         for listener in listeners:
             if listener.rules.plan.bind.unix_path:
                 _unlink(listener.rules.plan.bind.unix_path)

@@ -37,8 +37,8 @@ _TUNNEL: Final = 4
 _UPSTREAM_FULL: Final = 1
 _PIPELINED: Final = 2
 
-# A close with unread bytes makes the kernel send RST, which can destroy our last response on its way (RFC 9112, 9.6). So
-# we stop writing, and read on for a while.
+# A close with unread bytes makes the kernel send RST, which can destroy our last response on its way (RFC 9112, 9.6).
+# So we stop writing, and read on for a while.
 _LINGER_S: Final = 3.0
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST
 
@@ -201,6 +201,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _begin_body(self, exchange: Exchange, head: bytes, rest: bytes) -> None:
         request = exchange.request
+        self._exchange = exchange  # from here on it is open, also where its body is refused at once
         limit = self._listener.rules.plan.limits.body_bytes
         if limit and request.length > limit:
             raise Refusal(Fault.BODY_TOO_LARGE, f"the request body is longer than {limit} bytes")
@@ -212,7 +213,6 @@ class ClientConnection(asyncio.Protocol):
             else LengthBody(request.length)
         )
         content, done, trailers = self._take(body, rest)
-        self._exchange = exchange
         exchange.begin(head, content, done, trailers)
 
     def _read_body(self, data: bytes) -> None:
@@ -446,7 +446,7 @@ class ClientConnection(asyncio.Protocol):
             self._end()
 
     def _has_unread(self) -> bool:
-        """Whether the kernel holds bytes that we have not read: a request that was sent before we could say good-bye."""
+        """Whether the kernel holds bytes that we have not read: a request sent before we could say good-bye."""
         endpoint = self.transport.get_extra_info("socket")
         if endpoint is None or endpoint.fileno() < 0:
             return False

@@ -1,7 +1,7 @@
 """One request and its response, as they pass through: pairs a client's connection with an upstream's.
 
-May know both connections by what they can do, and the pool. Decides about retries, framing towards each side, and who is told
-when either side fails. The common path is: `begin`, `on_connected`, `on_response`, over; callbacks only.
+May know both connections by what they can do, and the pool. Decides about retries, framing towards each side, and who
+is told when either side fails. The common path is: `begin`, `on_connected`, `on_response`, over; callbacks only.
 """
 
 from __future__ import annotations

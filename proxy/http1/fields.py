@@ -49,13 +49,14 @@ _FORWARDED = {
     b"x-forwarded-proto": FORWARDED_PROTO,
 }
 
-# RFC 9110, 6.5.1: fields of framing, routing, authentication, request control and content description have no business in a
-# trailer section, where they would be believed by nobody or, worse, by somebody.
+# RFC 9110, 6.5.1: fields of framing, routing, authentication, request control and content description have no business
+# in a trailer section, where they would be believed by nobody or, worse, by somebody.
 _FORBIDDEN_IN_TRAILERS = frozenset(
-    b"age authorization cache-control content-encoding content-language content-location content-range content-type cookie "
-    b"date expect expires forwarded from host if-match if-modified-since if-none-match if-range if-unmodified-since location "
-    b"max-forwards origin pragma proxy-authenticate proxy-authentication-info proxy-authorization range retry-after set-cookie "
-    b"user-agent vary via warning www-authenticate x-forwarded-for x-forwarded-host x-forwarded-proto".split()
+    b"age authorization cache-control content-encoding content-language content-location content-range "
+    b"content-type cookie date expect expires forwarded from host if-match if-modified-since if-none-match "
+    b"if-range if-unmodified-since location max-forwards origin pragma proxy-authenticate "
+    b"proxy-authentication-info proxy-authorization range retry-after set-cookie user-agent vary via warning "
+    b"www-authenticate x-forwarded-for x-forwarded-host x-forwarded-proto".split()
 )
 _MAX_NAMES = 2048
 _MAX_LINES = 256
@@ -67,8 +68,8 @@ Special = tuple[int, bytes, bytes]  # kind, name as it came, value
 class FieldKinds:
     """Field name as it came -> kind. Look into `known` first, a plain dictionary; `classify` what is not there.
 
-    A name is only known once llhttp has taken it for one. Whole lines that keep coming (most of a client's or a server's
-    lines are the same in each of its messages) are known too: they need no second look.
+    A name is only known once llhttp has taken it for one. Whole lines that keep coming (most of a client's or a
+    server's lines are the same in each of its messages) are known too: they need no second look.
     """
 
     __slots__ = ("_last", "_names", "_owns", "known", "known_lines")

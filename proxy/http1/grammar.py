@@ -17,7 +17,8 @@ REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/1\.([01])")
 # A request line that is well-formed but of a version we do not speak: answered 505 and not 400.
 OTHER_VERSION = re.compile(TOKEN + rb" [\x21-\x7e]+ HTTP/[0-9]\.[0-9]")
 
-# RFC 9112, 4: status-line = HTTP-version SP status-code SP [ reason-phrase ]. The last SP may be missing, as many servers do.
+# RFC 9112, 4: status-line = HTTP-version SP status-code SP [ reason-phrase ]. The last SP may be missing, as many
+# servers do.
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: ([\t \x21-\x7e\x80-\xff]*))?")
 
 # RFC 9112, 7.1: chunk-size [ chunk-ext ]; 16 hex digits are all that a length of 64 bits can need.
@@ -31,8 +32,8 @@ CHUNK_LINE = re.compile(
 # A CR at the very end may still get its LF.
 ILLEGAL_IN_HEAD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?![\n]|\Z)")
 
-# RFC 3986, 3.2: host [ ":" port ], without userinfo, which RFC 9110, 4.2.4 forbids. Narrower: no percent-encoding (nobody can
-# say what it decodes to), no comma (two hosts merged into one field), no IPvFuture.
+# RFC 3986, 3.2: host [ ":" port ], without userinfo, which RFC 9110, 4.2.4 forbids. Narrower: no percent-encoding
+# (nobody can say what it decodes to), no comma (two hosts merged into one field), no IPvFuture.
 AUTHORITY = re.compile(rb"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._~!$&'()*+;=-]+))(?::([0-9]{0,5}))?")
 
 # RFC 9112, 3.2.2 absolute-form, of the schemes that a proxy can serve.

@@ -71,7 +71,7 @@ class PoolTable:
         return self.pool(name, target, plan)
 
     def keep_only(self, wanted: set[tuple[str, Target, PoolPlan]], names: set[str]) -> None:
-        """Let go of the pools of targets that a new plan no longer has. `names`: upstreams whose targets requests name."""
+        """Let go of the pools of other targets than `wanted`. `names`: upstreams whose targets requests name."""
         for key in [key for key in self._pools if key not in wanted and key[0] not in names]:
             pool = self._pools.pop(key)
             pool.close()

@@ -1,7 +1,7 @@
 """One listener at work: its socket, its connections, and the rules by which it serves requests.
 
-May know the plan, links, exchanges, metrics. `ListenerRules` is made once per plan; a request uses the rules that hold when
-its head is read.
+May know the plan, links, exchanges, metrics. `ListenerRules` is made once per plan; a request uses the rules that hold
+when its head is read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from proxy.http1.downstream import ClientConnection
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.exchange import Exchange
 from proxy.http1.fields import request_kinds
-from proxy.http1.forward import request_head
+from proxy.http1.forward import Hop, request_head
 from proxy.http1.heads import HeadLimits, Sorted
 from proxy.http1.links import Link, PoolTable
 from proxy.http1.request import Request, read_request
@@ -32,6 +32,7 @@ from proxy.telemetry.metrics import Metrics, count
 from proxy.translate import Translation, Translator
 
 _REMEMBERED_AUTHORITIES: Final = 1024
+_REMEMBERED_CLIENTS: Final = 1024
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -55,13 +56,15 @@ class ListenerRules:
         upstreams = plan.router.upstreams()
         translators = {upstream.propagation: Translator(upstream.propagation) for upstream in upstreams}
         owners = tuple(translators.values())
-        # One pass reads a head before it is known where the request goes. So a field is set aside as soon as it may be any
-        # translator's, and where the one chosen does not own it after all (`translate`), it is forwarded as it came.
+        # One pass reads a head before it is known where the request goes. So a field is set aside as soon as it may be
+        # any translator's, and where the one chosen does not own it after all (`translate`), it is forwarded as it
+        # came.
         self.kinds = request_kinds(
             lambda name: any(owner.owns(name) for owner in owners), via=plan.via, x_forwarded=plan.x_forwarded
         )
         self._shared = len(owners) > 1
-        # A response passes a gateway without Via, as RFC 9110 allows; an outbound listener is a proxy, which has to add it.
+        # A response passes a gateway without Via, as RFC 9110 allows; an outbound listener is a proxy, which has to add
+        # it.
         response_via = self.via[1] if plan.direction == "outbound" else b""
         self._links = {
             id(upstream): Link(
@@ -77,9 +80,13 @@ class ListenerRules:
         self._only = self._links[id(upstreams[-1])] if plan.fixed_upstream else None
         self.parse_authority = lru_cache(_REMEMBERED_AUTHORITIES)(parse_authority)
         self._route = lru_cache(_REMEMBERED_AUTHORITIES)(self._find)
+        self.hop = lru_cache(_REMEMBERED_CLIENTS)(self._hop)
 
     def _find(self, host: str, port: int) -> Link:
         return self._links[id(self.plan.router.route(host, port))]
+
+    def _hop(self, client: bytes) -> Hop:
+        return Hop(via=self.via, client=client, forwarded=self.plan.x_forwarded)
 
     def link(self, request: Request) -> Link:
         """Where `request` goes."""
@@ -173,7 +180,6 @@ class Listener:
     def open(self, connection: ClientConnection, request: Request) -> tuple[Exchange, bytes]:
         """An exchange for `request`, and the head to send. Raises Refusal."""
         rules = self.rules
-        plan = rules.plan
         link = rules.link(request)
         pool = link.pool(request)
         translation = rules.translate(link, request)
@@ -182,9 +188,7 @@ class Listener:
             request,
             trace=translation.headers,
             host=link.host(request),
-            via=rules.via[request.minor],
-            client=connection.address,
-            forwarded=plan.x_forwarded,
+            hop=rules.hop(connection.address),
         )
         exchange = Exchange(connection, link, pool, request, self.ticker)
         if self._access_log is not None:

@@ -1,7 +1,7 @@
 """Keep-alive connections to one target: bounded in number, the idle ones closed, the waiting ones in a bounded queue.
 
-Who asks gets a connection by callback: at once where one is idle, else when one is free or made. A connection that is being
-made belongs to nobody: whoever has waited longest gets whichever comes first.
+Who asks gets a connection by callback: at once where one is idle, else when one is free or made. A connection that is
+being made belongs to nobody: whoever has waited longest gets whichever comes first.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A request head: what it means to a proxy, and what is sent on. PURE.
 
-The fields come sorted by kind (`heads`); those that mean something to a proxy are read here. The framing rules are those of
-RFC 9112, section 6, without any of the recoveries that it allows: what is ambiguous is refused.
+The fields come sorted by kind (`heads`); those that mean something to a proxy are read here. The framing rules are
+those of RFC 9112, section 6, without any of the recoveries that it allows: what is ambiguous is refused.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _KNOWN_LISTS = {value: frozenset((value.lower(),)) for value in (b"keep-alive", 
 
 
 class Request:
-    """One request head. What most requests do not have is a default of the class: to set it on each would cost 0.5 µs."""
+    """One request head. What most requests do not have is a default of the class: to set it each time costs 0.5 µs."""
 
     scheme = "http"
     host = b""  # the authority as it came: of the target, or else of Host; empty: none came

@@ -19,7 +19,9 @@ def literal_address(host: str) -> str | None:
 
 
 class Resolver:
-    """The addresses of one host. A failed refresh keeps the old ones: a DNS that is down does not take upstreams with it."""
+    """The addresses of one host. A failed refresh keeps the old ones: a DNS that is down does not take upstreams with
+    it.
+    """
 
     def __init__(self, host: str, port: int, refresh_s: float) -> None:
         self.host = host

@@ -76,7 +76,7 @@ def read_response(line: bytes, fields: Sorted) -> Response:
         elif kind == UPGRADE:
             response.upgrade = list_of(response.upgrade, value)
         # every other kind is dropped
-    if connection and connection != b"keep-alive":
+    if connection and (connection != b"keep-alive" or minor == 0):
         _read_connection(response, members(connection), minor)
     if coding is not None:
         if response.length is not None:

@@ -8,15 +8,16 @@ from proxy.translate import StraightTranslation, Translation
 
 def tally(metrics: TranslationMetrics, translation: Translation) -> None:
     """Add one request's translation."""
+    counts = metrics.injected
     for injected in translation.injected:
-        count(metrics.injected, injected)
+        counts[injected] = counts.get(injected, 0) + 1
+    for lossy, what in translation.losses:
+        count(metrics.losses, (lossy, what))
     if isinstance(translation, StraightTranslation):
         count(metrics.extracted, translation.winner)
         if translation.has_session:
             metrics.sessions_carried += 1
         return
-    for lossy, what in translation.losses:
-        count(metrics.losses, (lossy, what))
     extraction = translation.extraction
     if extraction is None:
         metrics.untraced += 1

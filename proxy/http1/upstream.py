@@ -61,6 +61,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_body",
         "_interim",
         "_is_clean",
+        "_is_paused",
         "_kinds",
         "_on_lost",
         "_reader",
@@ -98,6 +99,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._body: Body | None = None
         self._interim = 0
         self._is_clean = False  # the response ended where its message did, and both sides keep the connection
+        self._is_paused = False
         self._saw_eof = False
         self._was_answered = False
         self.deadline = NEVER
@@ -128,6 +130,9 @@ class UpstreamConnection(asyncio.Protocol):
         self._body = None
         self.deadline = NEVER
         if self._is_clean and not self.is_retired:
+            if self._is_paused:  # by the last bytes of the response, for a client that was slow to take them
+                self._is_paused = False
+                self.transport.resume_reading()
             return True
         self.close()
         return False
@@ -151,12 +156,14 @@ class UpstreamConnection(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Take no more of the response for now; meanwhile its silence is not the upstream's fault."""
+        self._is_paused = True
         self.transport.pause_reading()
         self.deadline = NEVER
 
     def resume_reading(self) -> None:
         """Take more of the response."""
         if self._receiver is not None and not self.is_lost:
+            self._is_paused = False
             self.transport.resume_reading()
             self.deadline = self._ticker.now + self._receiver.response_body_s
 
