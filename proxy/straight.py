@@ -76,13 +76,10 @@ def _shapes(formats: Iterable[Format], session_names: Iterable[str]) -> dict[tup
     return found
 
 
-class Straight(NamedTuple):
-    """What goes out, and of what it was made."""
-
-    headers: RawHeaders
-    winner: Format
-    has_session: bool
-    losses: tuple[tuple[Format, Loss], ...] = ()
+Losses = tuple[tuple[Format, Loss], ...]
+Straight = tuple[RawHeaders, Format, bool, Losses]
+"""What goes out, the format that it was read from, whether a session was with it, and what is lost. (A NamedTuple would
+cost 0.3 µs.)"""
 
 
 class StraightWay:
@@ -116,7 +113,7 @@ class StraightWay:
             ids = found.groups()
         elif match(b"\n".join(ids)) is None:
             return None
-        losses: tuple[tuple[Format, Loss], ...] = ()
+        losses: Losses = ()
         state = b""
         if tracestate >= 0:
             state, losses = values[tracestate], self._losses
@@ -138,13 +135,13 @@ class StraightWay:
                     trace_id, span_id, flag = ids
                     out += ((b"X-B3-TraceId", trace_id), (b"X-B3-SpanId", span_id), (b"X-B3-Sampled", flag))
         if session < 0:
-            return Straight(out, format, False, losses)
+            return out, format, False, losses
         value = values[session]
         if _is_session(value) is None:
             return None
         if self._session_name:
             out.append((self._session_name, value))
-        return Straight(out, format, True, losses)
+        return out, format, True, losses
 
 
 def _is_straight_state(value: bytes) -> bool:
