@@ -108,10 +108,14 @@ class Sidecar:
 
     def stop(self) -> None:
         for client in self._clients:
-            client.close()
+            if client.sock.fileno() >= 0:
+                client.reset()
+        self.settle(30)
+        left = self.plane.in_flight()
         self.thread.run(self.plane.stop())
         errors, self.thread.errors = self.thread.errors, []
         assert not errors, f"the sidecar's loop reported: {errors}"
+        assert not left, f"{left} exchanges in flight, although every client has gone"
 
 
 def plan_of(settings: Settings, generation: int) -> Plan:
