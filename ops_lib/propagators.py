@@ -81,18 +81,14 @@ def _formats(names: str | Iterable[str], source: str) -> tuple[Format, ...]:
     return formats
 
 
-def _speaker(context: Context, extraction: Extraction) -> TraceContext | None:
-    """The span that speaks for `context`: one of ours, or the caller's own where none of ours came after it."""
-    span = context.get(SPAN_KEY)
-    came = extraction.context
+def _speaker(span: object, came: TraceContext | None) -> TraceContext | None:
+    """The current span as what goes out; `came`: what the caller said, which holds for spans of the same trace."""
     if span.__class__ is LightSpan:
         trace_id = f"{span.trace_id:032x}"
         span_id = f"{span.span_id:016x}"
         flags: int = span.flags
         state: TraceState = span.state
         decided: bool = span.decided
-    elif span.__class__ is RemoteSpan:
-        return span.told
     elif isinstance(span, Span) and (ids := span.get_span_context()).is_valid:
         trace_id = f"{ids.trace_id:032x}"
         span_id = f"{ids.span_id:016x}"
@@ -118,7 +114,7 @@ def _speaker(context: Context, extraction: Extraction) -> TraceContext | None:
 def _baggage_of(context: Context, came: Baggage | None) -> Baggage | None:
     """The baggage of `context`; members that are still what came in go out as they came, properties included."""
     # Who has put baggage into a Context has imported OpenTelemetry's module for it; nobody else needs it.
-    key = _baggage_key or (_find_baggage_key() if "opentelemetry.baggage" in sys.modules else "")
+    key = _baggage_key or _find_baggage_key()
     entries = context.get(key)
     if not isinstance(entries, Mapping) or not entries:
         return None
@@ -153,7 +149,7 @@ class ContextPropagator:
     Specification: FORMATS.md; OpenTelemetry "Propagators API".
     """
 
-    __slots__ = ("propagator",)
+    __slots__ = ("_extract", "_fields", "_inject", "propagator")
 
     def __init__(
         self,
@@ -177,6 +173,7 @@ class ContextPropagator:
                 extracted = tuple(dict.fromkeys((*injected, *FORMATS)))
             propagator = Propagator(extract=extracted, inject=injected)
         self.propagator = propagator
+        self._fields, self._extract, self._inject = propagator.fields, propagator.extract, propagator.inject
         if set_global:
             from opentelemetry.propagate import set_global_textmap
 
@@ -193,7 +190,7 @@ class ContextPropagator:
         """
         base = EMPTY if context is None else context
         try:
-            extraction = self.propagator.extract(self.propagator.fields(carrier))
+            extraction = self._extract(self._fields(carrier))
         except Exception:  # the outermost edge: a carrier may be anything
             _log.warning("could not read headers from %s", type(carrier), exc_info=True)
             return base
@@ -228,16 +225,19 @@ class ContextPropagator:
     def headers(self, context: Context) -> tuple[tuple[tuple[str, str], ...], bool]:
         """The headers for `context`, and whether a trace is among them. Raises nothing."""
         extraction = context.get(EXTRACTION_KEY)
-        came = extraction if isinstance(extraction, Extraction) else NOTHING
-        speaker = _speaker(context, came)
-        session = session_of(context)
-        baggage = _baggage_of(context, came.baggage)
+        came = extraction if extraction.__class__ is Extraction else NOTHING
+        span = context.get(SPAN_KEY)
+        # Two short cuts for the common case, a fifth of the time of the whole: the caller's own span, and no baggage.
+        speaker = span.told if span.__class__ is RemoteSpan else _speaker(span, came.context)
+        session = context.get(SESSION_KEY)
+        session_id = session.id if session.__class__ is SessionContext else None
+        has_baggage = _baggage_key in context if _baggage_key else "opentelemetry.baggage" in sys.modules
+        baggage = _baggage_of(context, came.baggage) if has_baggage else None
         if speaker is None and came.context is not None:
             came = came._replace(context=None)  # somebody has cleared the span: nothing of the caller's trace is left
-        session_id = None if session is None else session.id
-        if session_id is not came.session or baggage is not None or came.baggage is not None:
+        if session_id is not came.session or baggage is not came.baggage:
             came = came._replace(session=session_id, baggage=baggage)
-        injection = self.propagator.inject(came, context=speaker)
+        injection = self._inject(came, context=speaker)
         return injection.headers, injection.context is not None or came.decision is not None
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from . import baggage, carrier, session
 from .baggage import Baggage
@@ -115,9 +115,12 @@ class Propagator:
         self.inject_formats = tuple(dict.fromkeys(inject))
         self._writer = Writer(self.inject_formats, Policy(on_defer, lossless), random_bits)
         self._shapes: dict[tuple[str, ...], _Shape] = {}
-        self._strangers: set[str] = set()
+        self._strangers: set[str | bytes] = set()
         spelled = [*carrier.HEADER_NAMES, *session_extract]
-        self._spellings = {spelling: name.lower() for name in spelled for spelling in (name, name.lower())}
+        self._spellings: dict[str | bytes, str] = {
+            spelling: name.lower() for name in spelled for spelling in (name, name.lower())
+        }
+        self._spellings |= {name.encode("latin-1"): lower for name, lower in self._spellings.items()}  # type: ignore[union-attr]  # str so far
         self._session_inject = session_inject
         self._session_names = tuple(dict.fromkeys(name.lower() for name in session_extract))
         self._bridge = session_bridge
@@ -142,27 +145,41 @@ class Propagator:
 
     def fields(self, headers: carrier.Carrier) -> Fields:
         """The headers of `headers` (any carrier) that this propagator reads."""
-        if type(headers) is not dict:
-            return carrier.fields(headers, self._names)
-        # The carrier that programs use most, and again and again with much the same names. Those that are not ours
-        # are remembered as they are spelled, and passed over next time (3.4 to 1.2 µs for 20 headers).
+        # The carriers that programs use most, and again and again with much the same names. Those that are not ours are
+        # remembered as they are spelled, and passed over next time (20 headers in a dict: 3.4 to 1.2 µs; in a list of
+        # pairs of bytes: 4.1 to 0.9 µs).
         strangers, spellings = self._strangers, self._spellings
         found: Fields = {}
-        for spelled in [name for name in headers if name not in strangers]:
-            name, value = spellings.get(spelled), headers[spelled]
-            if name is None or name in found or type(value) is not str:
-                return self._fields_of_dict(headers)
-            found[name] = [value]
-        return found
+        if type(headers) is dict:
+            for spelled in [name for name in headers if name not in strangers]:
+                name, value = spellings.get(spelled), headers[spelled]
+                if name is None or name in found or type(value) is not str:
+                    self._learn(headers)
+                    return carrier.fields(headers, self._names)
+                found[name] = [value]
+            return found
+        if type(headers) is list:
+            try:
+                for spelled, value in [pair for pair in headers if pair[0] not in strangers]:
+                    name = spellings[spelled]
+                    text = value.decode("latin-1") if type(value) is bytes else value
+                    if type(text) is not str:
+                        return carrier.fields(headers, self._names)
+                    found.setdefault(name, []).append(text)
+                return found
+            except (LookupError, TypeError, ValueError):  # an unknown name, or no pair of name and value at all
+                self._learn(pair[0] for pair in headers if isinstance(pair, tuple) and pair)
+        return carrier.fields(headers, self._names)
 
-    def _fields_of_dict(self, headers: dict[Any, Any]) -> Fields:
-        """The same where a name or value is out of the ordinary; learns the names that are not ours."""
-        for name in headers:
+    def _learn(self, names: Iterable[object]) -> None:
+        """Remembers those of `names` that are not ours, as long as there is room."""
+        for name in names:
             if len(self._strangers) == _MAX_STRANGERS:
                 break
-            if isinstance(name, str) and len(name) <= _MAX_STRANGER_LENGTH and not self._reads(name):
+            if not isinstance(name, str | bytes) or len(name) > _MAX_STRANGER_LENGTH:
+                continue
+            if not self._reads(name if isinstance(name, str) else name.decode("latin-1")):
                 self._strangers.add(name)
-        return carrier.fields(headers, self._names)
 
     def _reads(self, name: str) -> bool:
         name = name.lower()

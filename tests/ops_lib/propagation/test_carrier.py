@@ -164,3 +164,20 @@ def test_an_empty_dict_takes_all_headers() -> None:
     carrier: dict[str, str] = {}
     inject_into(carrier, iter(HEADERS), owns=Propagator().owns)
     assert list(carrier.items()) == list(HEADERS)
+
+
+def test_pairs_are_read_the_same_when_names_are_remembered() -> None:
+    """A list of pairs goes a shorter way once its names are known; what it finds does not change."""
+    raw = [
+        (b"Host", b"x"),
+        (b"X-B3-TraceId", b"a"),
+        (b"x-b3-traceid", b"b"),
+        ("baggage", "k=v"),
+        (b"uberctx-k", b"v"),
+        (b"TRACEPARENT", b"t"),
+    ]
+    odd: list[object] = [*raw, (b"traceparent", None), ("a", "b", "c"), None, ([], "x"), "ab"]
+    propagator = Propagator()
+    for pairs in (raw, odd, raw[:4]):
+        for _ in range(2):
+            assert propagator.fields(pairs) == fields(pairs)  # type: ignore[arg-type]  # odd ones too
