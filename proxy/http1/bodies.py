@@ -25,7 +25,9 @@ _PARTIAL_CHUNK_LINE = re.compile(rb"[0-9A-Fa-f]{1,16}(?:[ \t;][^\r\n]*)?\r?")
 class Body(Protocol):
     """One body being read."""
 
-    trailers: list[bytes]  # at its end: the trailer fields that may be forwarded, as lines without CRLF
+    @property
+    def trailers(self) -> list[bytes]:
+        """At its end: the trailer fields that may be forwarded, as lines without CRLF."""
 
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
         """Content, and the bytes after the body, None while it goes on. Raises Refusal."""
@@ -59,6 +61,29 @@ class CloseBody:
 
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
         return data, None
+
+
+class LimitedBody:
+    """A request body of which no more than `limit_bytes` of content are taken."""
+
+    __slots__ = ("_body", "_limit_bytes", "_received_bytes")
+
+    def __init__(self, body: Body, limit_bytes: int) -> None:
+        self._body = body
+        self._limit_bytes = limit_bytes
+        self._received_bytes = 0
+
+    @property
+    def trailers(self) -> list[bytes]:
+        """Those of the body."""
+        return self._body.trailers
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
+        content, rest = self._body.feed(data)
+        self._received_bytes += len(content)
+        if self._received_bytes > self._limit_bytes:
+            raise body_too_large(self._limit_bytes)
+        return content, rest
 
 
 class ChunkedBody:
@@ -144,6 +169,21 @@ class ChunkedBody:
         trailers = check_fields(data[:end], self._kinds, self._fault)
         self.trailers = [line for line in trailers.lines if allowed_in_trailers(line)]
         return data[end + 4 :]
+
+
+def request_body(length: int, chunked: bool, kinds: FieldKinds, limit_bytes: int) -> Body:
+    """A request's body; `limit_bytes` 0: no limit. Raises Refusal where its length alone is too much."""
+    if not chunked:
+        if limit_bytes and length > limit_bytes:
+            raise body_too_large(limit_bytes)
+        return LengthBody(length)
+    body = ChunkedBody(Fault.BAD_FRAMING, kinds)
+    return LimitedBody(body, limit_bytes) if limit_bytes else body
+
+
+def body_too_large(limit_bytes: int) -> Refusal:
+    """What a client is told."""
+    return Refusal(Fault.BODY_TOO_LARGE, f"the request body is longer than {limit_bytes} bytes")
 
 
 def _join(pieces: list[bytes]) -> bytes:

@@ -7,19 +7,16 @@ Requests that come while one is being answered stay unread, or, if they came in 
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import socket
-import struct
-import termios
 from typing import TYPE_CHECKING, Final, cast
 
-from proxy.http1.bodies import Body, ChunkedBody, LengthBody
+from proxy.http1.bodies import Body, request_body
 from proxy.http1.deadlines import NEVER
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.heads import HeadReader
-from proxy.http1.problem import problem_response
+from proxy.http1.problem import options_response, problem_response
 from proxy.http1.request import Request, check_request_line
-from proxy.http1.tunnel import TunnelSide, join
+from proxy.http1.sockets import has_unread, reset
+from proxy.http1.tunnel import End, open_tunnel
 from proxy.http1.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
@@ -40,7 +37,6 @@ _PIPELINED: Final = 2
 # A close with unread bytes makes the kernel send RST, which can destroy our last response on its way (RFC 9112, 9.6).
 # So we stop writing, and read on for a while.
 _LINGER_S: Final = 3.0
-_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST
 
 
 class ClientConnection(asyncio.Protocol):
@@ -50,18 +46,15 @@ class ClientConnection(asyncio.Protocol):
         "_body",
         "_exchange",
         "_head_begun",
-        "_limit_bytes",
         "_listener",
         "_paused",
         "_pending",
         "_reader",
-        "_received_bytes",
         "_request",
         "_saw_eof",
         "_stalled_bytes",
         "_state",
         "address",
-        "address_text",
         "deadline",
         "transport",
     )
@@ -79,12 +72,9 @@ class ClientConnection(asyncio.Protocol):
         self._pending = b""  # received, not yet looked at
         self._paused = 0
         self._saw_eof = False
-        self._stalled_bytes = -1  # in the write buffer when the client was last seen not to read; -1: it reads
-        self._received_bytes = 0  # of the present body
-        self._limit_bytes = 0
+        self._stalled_bytes = -1  # in the write buffer when the client last did not read; -1: it does
         self.deadline = NEVER
-        self.address = b""
-        self.address_text = ""
+        self.address = b""  # of the client; empty on a Unix socket
 
     # --- asyncio.Protocol
 
@@ -92,8 +82,7 @@ class ClientConnection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
-            self.address_text = str(peer[0])
-            self.address = self.address_text.encode("ascii")
+            self.address = str(peer[0]).encode("ascii")
         if not self._listener.admit(self):
             self._state = _ENDING
             self.transport.abort()
@@ -118,7 +107,7 @@ class ClientConnection(asyncio.Protocol):
             self._give_up(Refusal(Fault.INCOMPLETE_REQUEST, "the request ended before its body did"))
             return True
         if self._state == _HEAD and self._reader.is_started:
-            self._refuse(Refusal(Fault.INCOMPLETE_REQUEST, "the request ended before its head did"))
+            self.refuse(Refusal(Fault.INCOMPLETE_REQUEST, "the request ended before its head did"))
             return True
         # A request that is whole is answered although the client will send no other.
         return self._state == _BUSY or bool(self._pending)
@@ -153,7 +142,7 @@ class ClientConnection(asyncio.Protocol):
         if self._state == _HEAD:
             if self._head_begun:
                 text = f"the request head was not complete within {timeouts.header_read_s:g} s"
-                self._refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
+                self.refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
             else:
                 self._close()
         elif self._state == _BODY:
@@ -186,32 +175,22 @@ class ClientConnection(asyncio.Protocol):
                 rest = b""
             if request.method == b"CONNECT":
                 self._listener.connect(self, request)
-                return
-            if request.max_forwards == 0:
+            elif request.max_forwards == 0:
                 self._answer_as_last(request)
-                return
-            exchange, head = self._listener.open(self, request)
-            if not request.has_body:
-                self._exchange = exchange
-                exchange.begin(head, b"", True, [])
+            elif request.has_body:
+                self._begin_body(*self._listener.open(self, request), rest)
             else:
-                self._begin_body(exchange, head, rest)
+                self._exchange, head = self._listener.open(self, request)
+                self._exchange.begin(head, b"", True, [])
         except Refusal as refusal:
             self._give_up(refusal)
 
     def _begin_body(self, exchange: Exchange, head: bytes, rest: bytes) -> None:
         request = exchange.request
         self._exchange = exchange  # from here on it is open, also where its body is refused at once
-        limit = self._listener.rules.plan.limits.body_bytes
-        if limit and request.length > limit:
-            raise Refusal(Fault.BODY_TOO_LARGE, f"the request body is longer than {limit} bytes")
-        self._limit_bytes = limit
-        self._received_bytes = 0
-        self._body = body = (
-            ChunkedBody(Fault.BAD_FRAMING, self._listener.rules.kinds)
-            if request.chunked
-            else LengthBody(request.length)
-        )
+        rules = self._listener.rules
+        body = request_body(request.length, request.chunked, rules.kinds, rules.plan.limits.body_bytes)
+        self._body = body
         content, done, trailers = self._take(body, rest)
         exchange.begin(head, content, done, trailers)
 
@@ -230,9 +209,6 @@ class ClientConnection(asyncio.Protocol):
     def _take(self, body: Body, data: bytes) -> tuple[bytes, bool, list[bytes]]:
         """Content from the wire; the state afterwards is _BODY or _BUSY."""
         content, rest = body.feed(data)
-        self._received_bytes += len(content)
-        if self._limit_bytes and self._received_bytes > self._limit_bytes:
-            raise Refusal(Fault.BODY_TOO_LARGE, f"the request body is longer than {self._limit_bytes} bytes")
         if rest is None:
             self._state = _BODY
             self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.body_read_s
@@ -246,12 +222,8 @@ class ClientConnection(asyncio.Protocol):
         return content, True, body.trailers
 
     def _answer_as_last(self, request: Request) -> None:
-        """Max-Forwards: 0 (RFC 9110, 7.6.2): the request goes no further. There is nothing to trace in a proxy."""
-        if request.method == b"TRACE":
-            raise Refusal(Fault.METHOD_NOT_ALLOWED, "TRACE ends here, and the sidecar does not answer it")
-        self.transport.write(
-            b"HTTP/1.1 200 OK\r\nAllow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\nContent-Length: 0\r\n\r\n"
-        )
+        """OPTIONS with Max-Forwards: 0 (RFC 9110, 7.6.2) goes no further."""
+        self.transport.write(options_response(self.date))
         self.exchange_over(keep_alive=request.keep_alive and not request.has_body)
 
     def _pause(self, reason: int, on: bool) -> None:
@@ -345,25 +317,10 @@ class ClientConnection(asyncio.Protocol):
         listener.tunnel_opened("connect" if request.method == b"CONNECT" else "upgrade")
         self._state = _TUNNEL
         self.deadline = NEVER
-        far_transport = upstream.detach()
-        near = TunnelSide(
-            self.transport, listener.ticker, idle_s=idle_s, count=listener.count_tunnel_in, on_lost=self._tunnel_lost
-        )
-        far = TunnelSide(
-            far_transport,
-            listener.ticker,
-            idle_s=idle_s,
-            count=listener.count_tunnel_out,
-            on_lost=upstream.connection_lost,
-        )
-        pending, self._pending = self._pending, b""
-        join(near, far)
-        if rest:
-            far.data_received(rest)
-        if pending:
-            near.data_received(pending)
-        if self._saw_eof:
-            near.eof_received()
+        near = End(self.transport, listener.count_tunnel_in, self._tunnel_lost, self._pending, self._saw_eof)
+        far = End(upstream.detach(), listener.count_tunnel_out, upstream.connection_lost, rest, False)
+        self._pending = b""
+        open_tunnel(near, far, listener.ticker, idle_s)
 
     def connected(self, upstream: UpstreamConnection, idle_s: float) -> None:
         """A CONNECT that came to a connection."""
@@ -379,16 +336,11 @@ class ClientConnection(asyncio.Protocol):
 
     # --- ending
 
-    def refuse_connect(self, refusal: Refusal) -> None:
-        """A CONNECT that came to nothing."""
-        if self._state == _BUSY:
-            self._refuse(refusal)
-
     def _give_up(self, refusal: Refusal) -> None:
         """The request is broken: want nothing more of it, and say so where there is still room to."""
         exchange = self._exchange
         if exchange is None:
-            self._refuse(refusal)
+            self.refuse(refusal)
             return
         self._exchange = None
         exchange.abandon()
@@ -398,7 +350,10 @@ class ClientConnection(asyncio.Protocol):
         else:
             self._answer_and_end(refusal)
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def refuse(self, refusal: Refusal) -> None:
+        """A request, or a CONNECT, that came to nothing before there was an exchange."""
+        if self._state == _ENDING:
+            return
         self._listener.record(self, self._request, None, refusal)
         self._answer_and_end(refusal)
 
@@ -415,10 +370,7 @@ class ClientConnection(asyncio.Protocol):
         if response.length is None and exchange.request.minor == 0:
             # Its body ends at close: only a reset says that this is not its end.
             self._state = _ENDING
-            reset = self.transport.get_extra_info("socket")
-            if reset is not None:
-                reset.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            self.transport.abort()
+            reset(self.transport)
         else:
             self._close()
 
@@ -442,16 +394,8 @@ class ClientConnection(asyncio.Protocol):
 
     def shut(self) -> None:
         """Take no further request: close now if idle, else after the response."""
-        if self._state == _HEAD and not (self._reader.is_started or self._pending or self._has_unread()):
+        if self._state == _HEAD and not (self._reader.is_started or self._pending or has_unread(self.transport)):
             self._end()
-
-    def _has_unread(self) -> bool:
-        """Whether the kernel holds bytes that we have not read: a request sent before we could say good-bye."""
-        endpoint = self.transport.get_extra_info("socket")
-        if endpoint is None or endpoint.fileno() < 0:
-            return False
-        waiting = fcntl.ioctl(endpoint.fileno(), termios.FIONREAD, b"\0" * 4)
-        return bool(struct.unpack("i", waiting)[0])
 
     def abort(self) -> None:
         """Close at once."""

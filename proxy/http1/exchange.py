@@ -52,55 +52,43 @@ class Client(Protocol):
 class Exchange:
     """See the module. Also the pool's `Waiter` and the upstream connection's `Receiver`."""
 
-    __slots__ = (
-        "_chunks",
-        "_client",
-        "_held",
-        "_pool",
-        "_replay",
-        "_ticker",
-        "_upstream",
-        "_waits",
-        "bytes_in",
-        "bytes_out",
-        "connect_s",
-        "deadline",
-        "link",
-        "method",
-        "over",
-        "queue_s",
-        "request",
-        "request_done",
-        "response",
-        "response_body_s",
-        "started",
-        "translation",
-    )
+    # What most exchanges never change is a default of the class: to set it on each would cost 0.5 µs.
+    _upstream: UpstreamConnection | None = None
+    _held = b""  # of the request, until there is a connection
+    _replay = b""  # the whole request, where it may be sent again
+    _waits = False
+    _chunks = False  # the response's body is chunked towards the client
+    request_done = False
+    response: Response | None = None
+    over = False
+    deadline = NEVER
+    bytes_in = 0
+    bytes_out = 0
+    translation: Translation | None = None  # remembered for the access log alone
 
     def __init__(self, client: Client, link: Link, pool: Pool, request: Request, ticker: Ticker) -> None:
-        timeouts = link.timeouts
         self._client = client
         self._pool = pool
         self._ticker = ticker
-        self._upstream: UpstreamConnection | None = None
-        self._held = b""  # of the request, until there is a connection
-        self._replay = b""  # the whole request, where it may be sent again
-        self._waits = False
-        self._chunks = False  # the response's body is chunked towards the client
         self.link = link
         self.request = request
         self.method = request.method
-        self.request_done = False
-        self.response: Response | None = None
-        self.over = False
-        self.deadline = NEVER
-        self.connect_s = timeouts.connect_s
-        self.queue_s = timeouts.queue_s
-        self.response_body_s = timeouts.response_body_s
-        self.bytes_in = 0
-        self.bytes_out = 0
         self.started = perf_counter()
-        self.translation: Translation | None = None  # remembered for the access log alone
+
+    @property
+    def connect_s(self) -> float:
+        """How long the pool may take for a connection of its own."""
+        return self.link.timeouts.connect_s
+
+    @property
+    def queue_s(self) -> float:
+        """How long the pool may let us wait for somebody else's."""
+        return self.link.timeouts.queue_s
+
+    @property
+    def response_body_s(self) -> float:
+        """The longest silence in the response's body."""
+        return self.link.timeouts.response_body_s
 
     # --- the request
 
@@ -214,18 +202,16 @@ class Exchange:
         request.keep_alive = keep_alive
         if not response.has_date():
             response.lines.append(b"Date: " + client.date)  # RFC 9110, 6.6.1
-        head = response_head(
-            response,
-            method=self.method,
-            minor=minor,
-            keep_alive=keep_alive,
-            chunked=self._chunks,
-            via=self.link.response_via,
+        client.write(
+            response_head(
+                response,
+                self._chunked(content, done, trailers) if self._chunks else content,
+                minor=minor,
+                keep_alive=keep_alive,
+                chunked=self._chunks,
+                via=self.link.response_via,
+            )
         )
-        if self._chunks:
-            client.write(head + self._chunked(content, done, trailers))
-        else:
-            client.write(head + content)
         self.bytes_out = len(content)
         if done:
             self._finish()

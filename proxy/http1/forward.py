@@ -12,8 +12,10 @@ class Hop:
     __slots__ = ("_first", "_forwarded", "_via", "client")
 
     def __init__(self, *, via: tuple[bytes, bytes], client: bytes, forwarded: bool) -> None:
-        """`via`: our entry for a request of HTTP/1.0 and of HTTP/1.1, empty for none; `client`: its address, empty where it
-        has none; `forwarded`: whether X-Forwarded-* are written."""
+        """`via`: our entry for a request of HTTP/1.0 and of HTTP/1.1, empty for none.
+
+        `client`: its address, empty where it has none; `forwarded`: whether X-Forwarded-* are written.
+        """
         self.client = client
         self._via = via
         self._forwarded = forwarded
@@ -74,9 +76,9 @@ def request_head(request: Request, *, trace: list[tuple[bytes, bytes]], host: by
 
 
 def response_head(
-    response: Response, *, method: bytes, minor: int, keep_alive: bool, chunked: bool, via: bytes
+    response: Response, content: bytes, *, minor: int, keep_alive: bool, chunked: bool, via: bytes
 ) -> bytes:
-    """The head for a client of HTTP/1.`minor`. `chunked`: the body will be."""
+    """The head for a client of HTTP/1.`minor`, and `content` behind it. `chunked`: the body will be."""
     lines = response.lines
     if via:
         lines.append(b"Via: " + via)
@@ -90,12 +92,12 @@ def response_head(
         lines.append(b"Connection: close")
     elif minor == 0:
         lines.append(b"Connection: keep-alive")
-    return b"HTTP/1.1 %d %b\r\n%b\r\n\r\n" % (response.status, response.reason, b"\r\n".join(lines))
+    return b"%b\r\n%b\r\n\r\n%b" % (response.line, b"\r\n".join(lines), content)
 
 
 def interim_head(response: Response) -> bytes:
     """A 1xx, as it came."""
-    return b"\r\n".join([b"HTTP/1.1 %d %b" % (response.status, response.reason), *response.lines, b"", b""])
+    return b"\r\n".join([response.line, *response.lines, b"", b""])
 
 
 def switching_head(response: Response) -> bytes:

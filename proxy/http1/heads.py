@@ -149,12 +149,13 @@ class HeadReader:
                 return None
             data = bytes(self._buffer)
             self._buffer.clear()
-        while data[:1] == b"\r" and data.startswith(b"\r\n"):
+        line_end = data.find(b"\r\n")
+        while line_end == 0:
             self._empty_lines += 1
             if self._empty_lines > _MAX_EMPTY_LINES:
                 raise Refusal(self._limits.bad_fault, "too many empty lines before the message")
             data = data[2:]
-        line_end = data.find(b"\r\n")
+            line_end = data.find(b"\r\n")
         end = data.find(b"\r\n\r\n", line_end) if line_end >= 0 else -1
         if end < 0:
             self._buffer += data

@@ -175,6 +175,8 @@ class Listener:
         request = read_request(line, fields, rules.parse_authority)
         if request.via and any(rules.pseudonym in entry for entry in request.via):
             raise Refusal(Fault.LOOP, "the request has been here before, as its Via says")
+        if request.max_forwards == 0 and request.method == b"TRACE":
+            raise Refusal(Fault.METHOD_NOT_ALLOWED, "TRACE ends here, and the sidecar does not answer it")
         return request
 
     def open(self, connection: ClientConnection, request: Request) -> tuple[Exchange, bytes]:
@@ -223,7 +225,7 @@ class Listener:
                 tls=False,  # the client speaks TLS itself, through the tunnel
             )
         except Refusal as refusal:
-            connection.refuse_connect(refusal)
+            connection.refuse(refusal)
             return
         finally:
             self.exchanges -= 1
@@ -266,7 +268,7 @@ class Listener:
                 AccessRecord(
                     self.name,
                     exchange.link.name,
-                    connection.address_text,
+                    connection.address.decode("ascii"),
                     exchange.method.decode("ascii"),
                     shown_path(exchange.request.path),
                     status,
@@ -286,7 +288,7 @@ class Listener:
         return AccessRecord(
             self.name,
             "",
-            connection.address_text,
+            connection.address.decode("ascii"),
             request.method.decode("ascii") if request is not None else "",
             shown_path(request.path) if request is not None else "",
             status,

@@ -25,8 +25,14 @@ class Waiter(Protocol):
 
     over: bool  # it no longer wants one
     deadline: float
-    connect_s: float
-    queue_s: float
+
+    @property
+    def connect_s(self) -> float:
+        """How long a connection of its own may take."""
+
+    @property
+    def queue_s(self) -> float:
+        """How long it may wait for somebody else's."""
 
     def on_connected(self, connection: UpstreamConnection) -> None:
         """It is yours. Give it back with `release`, or close it."""
@@ -115,7 +121,7 @@ class Pool:
         if self._closing or connection not in self._all:
             connection.close()
             return
-        waiter = self._next_waiter()
+        waiter = self._next_waiter() if self._waiters else None
         if waiter is not None:
             self._metrics.reused += 1
             waiter.on_connected(connection)

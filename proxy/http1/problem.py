@@ -10,6 +10,8 @@ from proxy.http1.errors import Fault
 PROXY_NAME = "ops-sidecar"
 TYPE_PREFIX = "urn:ops-sidecar:problem:"
 
+_ALLOW = "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
 # RFC 8941 sf-string: visible ASCII and space; quote and backslash are escaped.
 _NOT_SF_STRING = re.compile(r"[^\x20-\x7e]")
 
@@ -40,8 +42,13 @@ def problem_response(fault: Fault, detail: str, *, date: bytes, head_only: bool 
     if fault.retry_after_s:
         lines.append(f"Retry-After: {fault.retry_after_s}")
     if fault is Fault.METHOD_NOT_ALLOWED:
-        lines.append("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+        lines.append(_ALLOW)
     if close:
         lines.append("Connection: close")
     head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
     return head if head_only else head + body
+
+
+def options_response(date: bytes) -> bytes:
+    """The answer to an OPTIONS that may go no further (RFC 9110, 7.6.2)."""
+    return b"HTTP/1.1 200 OK\r\nDate: %b\r\n%b\r\nContent-Length: 0\r\n\r\n" % (date, _ALLOW.encode())

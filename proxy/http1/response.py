@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Final, NamedTuple
+
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.fields import CONNECTION, CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING, UPGRADE
 from proxy.http1.grammar import STATUS_LINE
@@ -9,7 +12,17 @@ from proxy.http1.heads import Sorted
 from proxy.http1.request import field_name, list_of, members
 
 _DATE = (b"Date:", b"date:")  # as nearly everybody writes it
+_REMEMBERED_STARTS: Final = 256
 _NEVER_NOMINATED = frozenset((b"close", b"keep-alive", b"upgrade", b""))
+
+
+class Start(NamedTuple):
+    """A status line, read."""
+
+    status: int
+    reason: bytes
+    minor: int  # HTTP/1.minor
+    line: bytes  # as it is sent on
 
 
 class Response:
@@ -20,10 +33,9 @@ class Response:
     trailer = b""
     upgrade = b""
 
-    def __init__(self, status: int, reason: bytes, minor: int, lines: list[bytes]) -> None:
+    def __init__(self, start: Start, lines: list[bytes]) -> None:
         """`lines`: the field lines to forward as they came."""
-        self.status = status
-        self.reason = reason
+        self.status, self.reason, minor, self.line = start
         self.keep_alive = minor == 1  # of the connection to the upstream
         self.lines = lines  # without CRLF; framing is not among them
 
@@ -41,21 +53,25 @@ class Response:
 
     def has_body(self, method: bytes) -> bool:
         """Whether a body follows (it may still be empty): RFC 9112, 6.3 rules 1 and 2."""
-        return not (method == b"HEAD" or self.status in (204, 304) or self.status < 200)
+        status = self.status
+        return status >= 200 and status != 204 and status != 304 and method != b"HEAD"
 
 
-def check_status_line(line: bytes) -> tuple[int, bytes, int]:
-    """Status, reason and minor version. Raises Refusal."""
+@lru_cache(_REMEMBERED_STARTS)
+def read_start(line: bytes) -> Start:
+    """A status line. Raises Refusal. Pure, and remembered, since there are so few of them (0.4 µs)."""
     match = STATUS_LINE.fullmatch(line)
     if match is None:
         raise Refusal(Fault.BAD_RESPONSE, "the upstream's answer does not begin with an HTTP/1.x status line")
-    return int(match[2]), match[3] or b"", 1 if match[1] == b"1" else 0
+    status, reason = match[2], match[3] or b""
+    return Start(int(status), reason, 1 if match[1] == b"1" else 0, b"HTTP/1.1 %b %b" % (status, reason))
 
 
 def read_response(line: bytes, fields: Sorted) -> Response:
     """The response. Raises Refusal."""
-    status, reason, minor = check_status_line(line)
-    response = Response(status, reason, minor, fields.lines)
+    start = read_start(line)
+    minor = start.minor
+    response = Response(start, fields.lines)
     connection = b""
     coding: bytes | None = None
     for kind, _name, value in fields.special:
@@ -66,7 +82,7 @@ def read_response(line: bytes, fields: Sorted) -> Response:
                 raise Refusal(Fault.BAD_RESPONSE, "malformed Content-Length in the upstream's response")
             response.length = int(value)
         elif kind == CONNECTION:
-            connection = list_of(connection, value)
+            connection = list_of(connection, value) if connection else value
         elif kind == TRANSFER_ENCODING:
             if coding is not None:
                 raise Refusal(Fault.BAD_RESPONSE, "more than one Transfer-Encoding in the upstream's response")

@@ -7,32 +7,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 from proxy.http1.deadlines import NEVER, Ticker
+
+
+class End(NamedTuple):
+    """One end of a tunnel to be."""
+
+    transport: asyncio.Transport
+    tell: Callable[[int], None]  # is told of bytes read here
+    on_lost: Callable[[Exception | None], None]  # what the transport's former protocol does at its end
+    received: bytes  # read already, and the tunnel's
+    saw_eof: bool
 
 
 class TunnelSide(asyncio.Protocol):
     """One end of a tunnel; what it reads, its peer writes."""
 
-    __slots__ = ("_count", "_idle_s", "_lost", "_on_lost", "_saw_eof", "_ticker", "deadline", "peer", "transport")
+    __slots__ = ("_idle_s", "_lost", "_on_lost", "_saw_eof", "_tell", "_ticker", "deadline", "peer", "transport")
 
     peer: TunnelSide
 
-    def __init__(
-        self,
-        transport: asyncio.Transport,
-        ticker: Ticker,
-        *,
-        idle_s: float,
-        count: Callable[[int], None],
-        on_lost: Callable[[Exception | None], None],
-    ) -> None:
-        """`count` is told of bytes read here; `on_lost` is what the transport's former protocol does at its end."""
-        self.transport = transport
+    def __init__(self, end: End, ticker: Ticker, idle_s: float) -> None:
+        self.transport = end.transport
+        self._tell = end.tell
+        self._on_lost = end.on_lost
         self._ticker = ticker
         self._idle_s = idle_s
-        self._count = count
-        self._on_lost = on_lost
         self._saw_eof = False
         self._lost = False
         self.deadline = NEVER
@@ -45,7 +47,7 @@ class TunnelSide(asyncio.Protocol):
         self.transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
-        self._count(len(data))
+        self._tell(len(data))
         self.deadline = self.peer.deadline = self._ticker.now + self._idle_s
         if not self.peer._lost:
             self.peer.transport.write(data)
@@ -80,9 +82,15 @@ class TunnelSide(asyncio.Protocol):
         self.transport.abort()
 
 
-def join(client: TunnelSide, upstream: TunnelSide) -> None:
-    """Make a tunnel of two sides and start it."""
-    client.peer = upstream
-    upstream.peer = client
-    client.start()
-    upstream.start()
+def open_tunnel(client: End, upstream: End, ticker: Ticker, idle_s: float) -> None:
+    """Make a tunnel; what was read before is passed on first."""
+    near, far = TunnelSide(client, ticker, idle_s), TunnelSide(upstream, ticker, idle_s)
+    near.peer = far
+    far.peer = near
+    near.start()
+    far.start()
+    for end, side in ((upstream, far), (client, near)):
+        if end.received:
+            side.data_received(end.received)
+        if end.saw_eof:
+            side.eof_received()

@@ -14,7 +14,7 @@ from proxy.http1.deadlines import NEVER, Ticker
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.fields import FieldKinds, response_kinds
 from proxy.http1.heads import HeadLimits, HeadReader
-from proxy.http1.response import Response, check_status_line, read_response
+from proxy.http1.response import Response, read_response, read_start
 
 # Of responses; there is no setting for them, since an upstream is trusted further than a client.
 RESPONSE_LIMITS: Final = HeadLimits(
@@ -33,7 +33,10 @@ class Receiver(Protocol):
     """Who sent the request on this connection and wants its response."""
 
     method: bytes
-    response_body_s: float
+
+    @property
+    def response_body_s(self) -> float:
+        """The longest silence in the response's body."""
 
     def on_interim(self, response: Response) -> None:
         """A 1xx other than 101."""
@@ -95,7 +98,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._kinds = kinds if kinds is not None else response_kinds()
         self.buffer_bytes = buffer_bytes
         self._receiver: Receiver | None = None
-        self._reader = HeadReader(RESPONSE_LIMITS, check_status_line)
+        self._reader = HeadReader(RESPONSE_LIMITS, read_start)
         self._body: Body | None = None
         self._interim = 0
         self._is_clean = False  # the response ended where its message did, and both sides keep the connection
@@ -206,7 +209,7 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             line, fields, data = parsed
             response = read_response(line, fields)
-            if response.is_final:
+            if response.status >= 200:
                 break
             if response.status == 101:
                 receiver.on_switch(response, data)
