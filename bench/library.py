@@ -16,6 +16,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -110,8 +111,8 @@ def _spans() -> list[tuple[str, Callable[[int], float], Callable[[int], float], 
 def _propagation() -> list[tuple[str, Callable[[int], float], Callable[[int], float], float]]:
     """Extract and inject, all four formats each way, from what a server hands over: pairs of bytes, any letter case.
 
-    OpenTelemetry's getters want a dict by lower-case name, so theirs makes one, in the cheapest way. From a dict that is
-    ready OpenTelemetry finds names in one letter case only; those rows stand beside, with a lesser target.
+    OpenTelemetry's getters want a dict by lower-case name, so theirs makes one, in the cheapest way. From a dict that
+    is ready OpenTelemetry finds names in one letter case only; those rows stand beside, with a lesser target.
     """
     stock = CompositePropagator(
         [TraceContextTextMapPropagator(), B3SingleFormat(), B3MultiFormat(), JaegerPropagator()]
@@ -140,12 +141,12 @@ def _propagation() -> list[tuple[str, Callable[[int], float], Callable[[int], fl
     return found
 
 
-def _import_ms(statement: str) -> float:
+def _import_ms(statement: str, environ: dict[str, str]) -> float:
     """Milliseconds of CPU that a fresh interpreter spends on `statement`, beyond its own start."""
 
     def spent(code: str) -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONHASHSEED": "0"})
+        subprocess.run([sys.executable, "-c", code], check=True, env=environ)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -157,9 +158,12 @@ IMPORT_THEIRS = "import opentelemetry.sdk.trace"
 
 
 def import_row(rounds: int = IMPORTS) -> Row:
-    """`import ops_lib`, all its names touched, against `import opentelemetry.sdk.trace`."""
-    _import_ms(IMPORT_OURS), _import_ms(IMPORT_THEIRS)  # warm the disk cache and the bytecode
-    pairs = [(_import_ms(IMPORT_OURS), _import_ms(IMPORT_THEIRS)) for _ in range(rounds)]
+    """`import ops_lib`, all its names touched, against `import opentelemetry.sdk.trace`; both from bytecode."""
+    with tempfile.TemporaryDirectory() as cache:
+        environ = {**os.environ, "PYTHONPYCACHEPREFIX": cache}
+        environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else what is run from its sources would be compiled each time
+        _import_ms(IMPORT_OURS, environ), _import_ms(IMPORT_THEIRS, environ)
+        pairs = [(_import_ms(IMPORT_OURS, environ), _import_ms(IMPORT_THEIRS, environ)) for _ in range(rounds)]
     ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
     return Row("import, all names touched", ours, theirs, ours / theirs, 1.3, "ms")
 

@@ -8,7 +8,6 @@ The text is JSON (RFC 8259) as long as nothing had to be cut.
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -229,6 +228,8 @@ def _assignments_scrubbed(text: str, extra: frozenset[str]) -> str:
 
 def _as_json(build: Callable[[], object], total: int) -> str:
     """The JSON text of what `build` gives, cut at `total` characters; UNREADABLE when anything at all goes wrong."""
+    import json  # not before something is recorded
+
     try:
         text = json.dumps(build(), ensure_ascii=False, default=str)
         text.encode()  # a lone surrogate cannot be exported

@@ -297,7 +297,7 @@ class Span:
 
     @property
     def is_noop(self) -> bool:
-        """Whether nothing of it is recorded: not started, unsampled, nothing configured. Its ids travel nevertheless."""
+        """Whether nothing of it is recorded: not started, unsampled, nothing configured. Its ids travel even so."""
         return self._span is None or isinstance(self._span, NonRecordingSpan)
 
 

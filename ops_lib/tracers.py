@@ -41,7 +41,7 @@ SESSION_ID = "session.id"  # OpenTelemetry semantic conventions, "Session"
 # Samplers tell what they do in a text that the specification fixes (SDK, GetDescription). These two drop without a look
 # at anything but the parent, so a span that they would drop need not be started to learn it.
 _DROPS_ALL = "AlwaysOffSampler"
-_DROPS_CHILDREN = re.compile(
+_DROPS_CHILDREN = (
     r"ParentBased\{root:(?P<root>.*),remoteParentSampled:.*,remoteParentNotSampled:AlwaysOffSampler,"
     r"localParentSampled:.*,localParentNotSampled:AlwaysOffSampler\}"
 )
@@ -59,7 +59,7 @@ class _Drops:
                 description = sampler.get_description()
             except Exception:  # the outermost edge: a sampler may be anyone's
                 _log.warning("the sampler %r cannot describe itself", type(sampler), exc_info=True)
-        match = _DROPS_CHILDREN.fullmatch(description) if isinstance(description, str) else None
+        match = re.fullmatch(_DROPS_CHILDREN, description) if isinstance(description, str) else None
         self.always = description == _DROPS_ALL
         self.children = self.always or match is not None
         self.roots = self.always or (match is not None and match["root"] == _DROPS_ALL)
@@ -71,8 +71,11 @@ _last: tuple[Tracer, _Drops] | None = None  # of the tracer used last, which nea
 
 def _known_of(tracer: Tracer) -> _Drops:
     global _last
-    if (known := _drops.get(tracer)) is None:
-        known = _drops[tracer] = _Drops(tracer)
+    try:
+        if (known := _drops.get(tracer)) is None:
+            known = _drops[tracer] = _Drops(tracer)
+    except TypeError:  # somebody's tracer that cannot be hashed, or not be referred to weakly
+        known = _Drops(tracer)
     _last = (tracer, known)
     return known
 

@@ -262,3 +262,19 @@ def test_the_public_way_to_the_global_provider(monkeypatch: pytest.MonkeyPatch, 
         pass
     spans: Sequence[ReadableSpan] = global_provider.spans
     assert len(spans) == 1
+
+
+def test_a_tracer_that_cannot_be_remembered() -> None:
+    class Odd(otel_trace.NoOpTracer):
+        __hash__ = None  # type: ignore[assignment]  # this is the test
+
+    class Proxy(otel_trace.Tracer):
+        __hash__ = None  # type: ignore[assignment]  # this is the test
+
+        def start_span(self, name: str, *args: Any, **kwargs: Any) -> otel_trace.Span:
+            return otel_trace.NonRecordingSpan(otel_trace.SpanContext(5, 6, False))
+
+        start_as_current_span = Odd.start_as_current_span
+
+    with ops.tracer_context(Proxy()), ops.span("s") as span:
+        assert span.span_id == f"{6:016x}"
