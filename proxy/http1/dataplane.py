@@ -161,10 +161,13 @@ class DataPlane:
 
     def _is_own(self, ip: str, port: int) -> bool:
         """Whether connecting there would lead back here."""
-        if (ip, port) in self._own:
+        address = ipaddress.ip_address(ip.split("%")[0])
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        if (str(address), port) in self._own:
             return True
         wildcards = {("0.0.0.0", port), ("::", port)} & self._own
-        return bool(wildcards) and ipaddress.ip_address(ip.split("%")[0]).is_loopback
+        return bool(wildcards) and (address.is_loopback or address.is_unspecified)
 
     async def _shut(self, direction: str) -> None:
         # What the kernel has accepted for us is ours to serve: two turns of the loop empty its queue.

@@ -25,11 +25,11 @@ FORWARDED_FOR: Final = 12
 FORWARDED_HOST: Final = 13
 FORWARDED_PROTO: Final = 14
 MAX_FORWARDS: Final = 15
+KEEP_ALIVE: Final = 16  # of a response: a hint for us, and nobody behind us
 
 # RFC 9110, 7.6.1 and 11.7; RFC 9113, 3.2.1 (HTTP2-Settings). Proxy-Connection was never a field, but is sent.
 _DROPPED = (b"keep-alive", b"proxy-connection", b"http2-settings", b"proxy-authorization")
 _DROPPED_IN_RESPONSE = (
-    b"keep-alive",
     b"proxy-connection",
     b"http2-settings",
     b"proxy-authenticate",
@@ -124,7 +124,9 @@ def request_kinds(owns: Callable[[bytes], bool], *, via: bool, x_forwarded: bool
 
 def response_kinds() -> FieldKinds:
     """Kinds for responses."""
-    return FieldKinds({**dict.fromkeys(_DROPPED_IN_RESPONSE, DROP), **_FRAMING}, lambda _name: False)
+    return FieldKinds(
+        {**dict.fromkeys(_DROPPED_IN_RESPONSE, DROP), **_FRAMING, b"keep-alive": KEEP_ALIVE}, lambda _name: False
+    )
 
 
 def allowed_in_trailers(line: bytes) -> bool:

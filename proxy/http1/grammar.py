@@ -21,6 +21,9 @@ OTHER_VERSION = re.compile(TOKEN + rb" [\x21-\x7e]+ HTTP/[0-9]\.[0-9]")
 # servers do.
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: ([\t \x21-\x7e\x80-\xff]*))?")
 
+# RFC 2068, 19.7.1: Keep-Alive, with the parameter that servers send (Node.js: `timeout=5`).
+KEEP_ALIVE_TIMEOUT = re.compile(rb"(?i)(?:^|[,; \t])timeout=([0-9]{1,6})(?:$|[,; \t])")
+
 # RFC 9112, 7.1: chunk-size [ chunk-ext ]; 16 hex digits are all that a length of 64 bits can need.
 # BWS around ";" and "=" is read, as section 7.1.1 asks, and thrown away with the extension.
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'

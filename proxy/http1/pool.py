@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from proxy.http1.connector import Connector
 from proxy.http1.deadlines import Ticker
@@ -18,6 +18,8 @@ from proxy.http1.fields import response_kinds
 from proxy.http1.upstream import UpstreamConnection
 from proxy.plan import PoolPlan
 from proxy.telemetry.metrics import UpstreamMetrics, count
+
+_KEEP_ALIVE_MARGIN_S: Final = 1.0
 
 
 class Waiter(Protocol):
@@ -72,8 +74,13 @@ class Pool:
         idle = self._idle
         while idle:
             connection = idle.pop()
-            if not connection.is_retired:
-                self._metrics.connections_idle -= 1
+            self._metrics.connections_idle -= 1
+            if connection.is_retired:
+                count(self._metrics.idle_closed, "peer")  # it is, though its loss has not been told yet
+            elif connection.idle_until <= self.last_used:
+                count(self._metrics.idle_closed, "timeout")
+                connection.close()
+            else:
                 self._metrics.reused += 1
                 waiter.on_connected(connection)
                 return
@@ -129,7 +136,9 @@ class Pool:
             count(self._metrics.idle_closed, "surplus")
             connection.close()
         else:
-            connection.idle_since = self._ticker.now
+            # An upstream that says how long it keeps an idle connection will close it then: not with our request on it.
+            kept_s = min(self.plan.idle_s, connection.keep_alive_s - _KEEP_ALIVE_MARGIN_S)
+            connection.idle_until = self._ticker.now + kept_s
             self._idle.append(connection)
             self._metrics.connections_idle += 1
 
@@ -151,7 +160,7 @@ class Pool:
     def on_tick(self) -> None:
         """Close what has been idle for too long; ask the DNS again where it is due."""
         now = self._ticker.now
-        while self._idle and (self._idle[0].idle_since + self.plan.idle_s <= now or not self._idle[0].is_usable):
+        while self._idle and (self._idle[0].idle_until <= now or not self._idle[0].is_usable):
             self._drop_idle(self._idle[0], "timeout")
         resolver = self._connector.resolver
         if self._all and self._refresh is None and resolver.is_stale(now):

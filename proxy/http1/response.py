@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from proxy.http1.errors import Fault, Refusal
-from proxy.http1.fields import CONNECTION, CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING, UPGRADE
-from proxy.http1.grammar import STATUS_LINE
+from proxy.http1.fields import CONNECTION, CONTENT_LENGTH, KEEP_ALIVE, TRAILER, TRANSFER_ENCODING, UPGRADE
+from proxy.http1.grammar import KEEP_ALIVE_TIMEOUT, STATUS_LINE
 from proxy.http1.heads import Sorted
 from proxy.http1.request import field_name, list_of, members
 
@@ -30,6 +30,7 @@ class Response:
 
     length: int | None = None  # as announced, whether or not a body follows; None: not announced
     chunked = False
+    keep_alive_s: int | None = None  # how long the upstream says it keeps an idle connection
     trailer = b""
     upgrade = b""
 
@@ -91,6 +92,9 @@ def read_response(line: bytes, fields: Sorted) -> Response:
             response.trailer = list_of(response.trailer, value)
         elif kind == UPGRADE:
             response.upgrade = list_of(response.upgrade, value)
+        elif kind == KEEP_ALIVE:
+            hint = KEEP_ALIVE_TIMEOUT.search(value)
+            response.keep_alive_s = int(hint[1]) if hint is not None else None
         # every other kind is dropped
     if connection and (connection != b"keep-alive" or minor == 0):
         _read_connection(response, members(connection), minor)

@@ -74,9 +74,10 @@ class UpstreamConnection(asyncio.Protocol):
         "_was_answered",
         "buffer_bytes",
         "deadline",
-        "idle_since",
+        "idle_until",
         "is_lost",
         "is_retired",
+        "keep_alive_s",
         "peer",
         "served",
         "timeout",
@@ -107,7 +108,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._was_answered = False
         self.deadline = NEVER
         self.timeout = RESPONSE_TIMEOUT  # what a deadline that passes means
-        self.idle_since = 0.0
+        self.idle_until = NEVER  # set by the pool
+        self.keep_alive_s = NEVER  # how long the upstream keeps an idle connection, as far as it said
         self.is_lost = False
         self.is_retired = False  # serves its exchange, and no other
         self.peer = ""  # IP address, empty for a Unix socket
@@ -221,6 +223,8 @@ class UpstreamConnection(asyncio.Protocol):
             if not data or self._receiver is not receiver:
                 return
         self._is_clean = response.keep_alive
+        if response.keep_alive_s is not None:
+            self.keep_alive_s = response.keep_alive_s
         body: Body
         if not response.has_body(receiver.method):
             self._is_clean = self._is_clean and not data

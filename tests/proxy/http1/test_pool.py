@@ -42,6 +42,20 @@ async def test_idle_connections_are_closed(lab: Any, eventually: Any) -> None:
     assert metrics.connections_idle == 0
 
 
+@pytest.mark.parametrize(("hint", "opened"), [(b"timeout=1", 2), (b"timeout=60, max=9", 1)])
+async def test_an_upstream_says_how_long_it_keeps_a_connection(lab: Any, hint: bytes, opened: int) -> None:
+    """A second before that the connection serves no other request: it might be closing already."""
+    sidecar, origin = await lab.pair()
+    response = b"HTTP/1.1 200 OK\r\nKeep-Alive: %b\r\nContent-Length: 0\r\n\r\n" % hint
+    origin.answering(response, response)
+    wire = await sidecar.connect()
+    for _ in range(2):
+        await wire.send(GET)
+        head, _ = await wire.message()
+        assert b"Keep-Alive" not in head
+    assert origin.opened == opened
+
+
 async def test_surplus_connections_are_closed(lab: Any, eventually: Any) -> None:
     sidecar, origin = await lab.pair(pool=PoolPlan(max_idle=1))
     origin.by_hand()
