@@ -226,27 +226,33 @@ def _assignments_scrubbed(text: str, extra: frozenset[str]) -> str:
     return _pattern("assignment").sub(scrub, text)
 
 
-def _as_json(build: Callable[[], object], total: int) -> str:
-    """The JSON text of what `build` gives, cut at `total` characters; UNREADABLE when anything at all goes wrong."""
-    import json  # not before something is recorded
+@cache
+def _encoder() -> Callable[[object], str]:
+    """Plain values to JSON text. Made when something is recorded first; `json` is not needed before."""
+    import json
 
-    try:
-        text = json.dumps(build(), ensure_ascii=False, default=str)
-        text.encode()  # a lone surrogate cannot be exported
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except UnicodeEncodeError:
-        text = text.encode("ascii", "backslashreplace").decode()
-    except BaseException:  # the outermost edge: recording never raises into the caller
-        return UNREADABLE
+    return json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
+def _as_json(plain: object, total: int) -> str:
+    """The JSON text of a plain value, cut at `total` characters. No lone surrogates, which no exporter could encode."""
+    text = _encoder()(plain)
+    if not text.isascii():
+        text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= total + 64 else text[:total] + _CUT
 
 
 def render(value: object, settings: CaptureSettings) -> str:
     """One value as JSON text within the limits of `settings`. Raises nothing of the value's making."""
-    return _as_json(lambda: _Writer(settings).plain(value, 0), settings.limits.total)
+    try:
+        return _as_json(_Writer(settings).plain(value, 0), settings.limits.total)
+    except Exception:  # the outermost edge: recording never raises into the caller
+        return f'"{UNREADABLE}"'
 
 
 def render_arguments(names: Iterable[tuple[str, object]], settings: CaptureSettings) -> str:
     """Named values as one JSON object, secret names scrubbed. Raises nothing of the values' making."""
-    return _as_json(lambda: _Writer(settings).pairs(names, 0), settings.limits.total)
+    try:
+        return _as_json(_Writer(settings).pairs(names, 0), settings.limits.total)
+    except Exception:  # the outermost edge: recording never raises into the caller
+        return f'"{UNREADABLE}"'

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import ops_lib as ops
+from ops_lib import carrying
 from ops_lib.context import current
 from ops_lib.testing import SpanCapture
 
@@ -88,6 +89,15 @@ async def test_executor_under_asyncio() -> None:
     with ops.ContextExecutor(ThreadPoolExecutor(1)) as pool, ops.session(id="s"):
         result = await asyncio.get_running_loop().run_in_executor(pool, seen)
     assert result[1] == "s"
+
+
+def test_what_runs_in_another_process() -> None:
+    """The same in this one, where it can be watched."""
+    with ops.session(id="s"), ops.span("submit") as span:
+        headers: dict[str, str] = {}
+        carrying._ACROSS.inject_context(headers)
+    assert carrying._run_packed(headers, seen, (2, 5)) == (span.trace_id, "s", 10)
+    assert current() == {}
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace as otel_trace
 from opentelemetry.context import Context
 
+from ops_lib import context as context_module
 from ops_lib.context import EMPTY, SPAN_KEY, Attached, attach, current, detach, with_value
 
 pytestmark = pytest.mark.usefixtures("no_detach_errors")
@@ -90,3 +91,12 @@ def test_detach_twice_and_on_another_thread_is_quiet() -> None:
     thread.start()
     thread.join()
     assert current() == {}
+
+
+def test_a_context_that_is_kept_elsewhere_goes_opentelemetrys_way() -> None:
+    """Where OTEL_PYTHON_CONTEXT names an implementation without a ContextVar."""
+    context = Context({"a": 1})
+    token = context_module._attach_slowly(context)
+    assert otel_context.get_current() is context
+    context_module._detach_slowly(token, context)
+    assert otel_context.get_current() == {}

@@ -37,3 +37,12 @@ def test_an_unknown_name_lists_the_known_ones(call: object, fake: list[tuple[str
 def test_an_internal_module_is_no_client() -> None:
     with pytest.raises(ValueError, match="known are"):
         ops.instrument("allow_list")
+
+
+def test_a_missing_framework_tells_its_own_story(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> ModuleType:
+        raise ModuleNotFoundError("No module named 'httpx'", name="httpx")
+
+    monkeypatch.setattr("importlib.import_module", missing)
+    with pytest.raises(ModuleNotFoundError, match="httpx"):
+        ops.instrument("httpx")

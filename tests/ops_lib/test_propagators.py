@@ -247,6 +247,16 @@ class TestFormats:
         ops.reset_propagator()
         assert [*ops.get_propagator().propagator.inject_formats] == ["jaeger"]
 
+    def test_as_the_global_propagator_when_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from opentelemetry import propagate
+
+        monkeypatch.setattr(propagate, "_HTTP_TEXT_FORMAT", propagate.get_global_textmap())
+        ops.ContextPropagator(inject="b3", set_global=True)
+        carrier: dict[str, str] = {}
+        with ops.span("s") as span:
+            propagate.inject(carrier)
+        assert carrier == {"b3": f"{span.trace_id}-{span.span_id}-1"}
+
 
 class TestWhatSurvives:
     @pytest.mark.parametrize(

@@ -245,6 +245,18 @@ def test_finished_on_another_thread(ops_spans: SpanCapture) -> None:
     assert len(ops_spans.spans) == 1
 
 
+def test_adopt_passes_on_what_was_set_before(ops_spans: SpanCapture) -> None:
+    with ops.span("cause") as cause:
+        pass
+    made = TracerProvider(shutdown_on_exit=False).get_tracer("t").start_span("made")
+    wrapper = ops.span("wrapper", a=1).link(cause).adopt(made)
+    wrapper.set(b=2)
+    assert isinstance(made, ReadableSpan)
+    assert made.attributes == {"a": 1, "b": 2}
+    assert len(made.links) == 1
+    assert wrapper.otel_span is made
+
+
 class Broken(SpanProcessor):
     def on_start(self, span: Span, parent_context: object = None) -> None:
         if span.name == "start":
@@ -258,6 +270,17 @@ class TestBrokenParts:
     @pytest.fixture(autouse=True)
     def no_detach_errors(self) -> None:
         """These log, and shall."""
+
+    def test_a_foreign_span_that_raises_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
+        class Odd(otel_trace.NonRecordingSpan):
+            def is_recording(self) -> bool:
+                return True
+
+            def set_attributes(self, attributes: object) -> None:
+                raise RuntimeError("no")
+
+        ops.span("s").adopt(Odd(otel_trace.SpanContext(1, 2, False))).set(a=1)
+        assert "could not write to span 's'" in caplog.text
 
     @pytest.mark.parametrize("name", ["start", "end"])
     def test_a_failing_processor_never_raises(self, name: str, caplog: pytest.LogCaptureFixture) -> None:
