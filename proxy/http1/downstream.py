@@ -124,17 +124,19 @@ class ClientConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._stalled_bytes = self.transport.get_write_buffer_size()
-        if self._state == _BUSY:
+        if self._state == _BUSY or self._is_held():
             self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.idle_s
         if self._exchange is not None:
             self._exchange.on_client_full(True)
 
     def resume_writing(self) -> None:
         self._stalled_bytes = -1
-        if self._state == _BUSY:
+        if self._state == _BUSY or self._is_held():
             self.deadline = NEVER
         if self._exchange is not None:
             self._exchange.on_client_full(False)
+        elif self._state == _BUSY:
+            self.exchange_over(keep_alive=True)  # only this was waited for
 
     def on_deadline(self) -> None:
         """What was waited for did not come in time."""
@@ -145,13 +147,23 @@ class ClientConnection(asyncio.Protocol):
                 self.refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
             else:
                 self._close()
-        elif self._state == _BODY:
+        elif self._state == _BODY and not (self._is_held() and self._stalled_bytes >= 0):
             text = f"no byte of the request body came for {timeouts.body_read_s:g} s"
             self._give_up(Refusal(Fault.REQUEST_TIMEOUT, text))
-        elif self._state == _BUSY and self.transport.get_write_buffer_size() < self._stalled_bytes:
-            self.pause_writing()  # slow, but it does read
+        elif self._has_read_some():
+            self.deadline = self._listener.now() + timeouts.idle_s  # slow, but it does read
         else:
             self.transport.abort()
+
+    def _has_read_some(self) -> bool:
+        """Whether there is something to read for the client, and less of it than when this was asked last."""
+        before = self._stalled_bytes
+        self._stalled_bytes = left = self.transport.get_write_buffer_size()
+        return left > 0 and (before < 0 or left < before)
+
+    def _is_held(self) -> bool:
+        """Whether we read no more of a body. Then only the deadlines of both writing ends are at work."""
+        return self._state == _BODY and bool(self._paused)
 
     # --- reading
 
@@ -214,7 +226,8 @@ class ClientConnection(asyncio.Protocol):
             self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.body_read_s
             return content, False, body.trailers
         self._state = _BUSY
-        self.deadline = NEVER
+        reads = self._stalled_bytes < 0  # an early answer
+        self.deadline = NEVER if reads else self._listener.now() + self._listener.rules.plan.timeouts.idle_s
         self._body = None
         if rest:
             self._pending = rest
@@ -254,7 +267,7 @@ class ClientConnection(asyncio.Protocol):
             self._pause(_UPSTREAM_FULL, False)
 
     def is_keeping(self) -> bool:
-        return not (self._listener.is_draining or self._saw_eof)
+        return bool(self._pending) or not (self._listener.is_draining or self._saw_eof)
 
     def exchange_over(self, *, keep_alive: bool) -> None:
         exchange = self._exchange
@@ -266,8 +279,10 @@ class ClientConnection(asyncio.Protocol):
         if self._state != _BUSY or not keep_alive or is_last:
             self._end()
             return
-        self._state = _HEAD
         self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.idle_s
+        if self._stalled_bytes >= 0:
+            return  # the next request waits until the client has read this answer: see `resume_writing`
+        self._state = _HEAD
         if self._pending:
             # Not from here: the answer to the next request may come at once, and the one after that...
             asyncio.get_running_loop().call_soon(self._read_pending)
@@ -377,6 +392,7 @@ class ClientConnection(asyncio.Protocol):
     def _close(self) -> None:
         """Close once what is written has been sent."""
         self._state = _ENDING
+        self._stalled_bytes = -1  # time for the last answer, however it stands
         self.deadline = self._listener.now() + _LINGER_S
         self.transport.close()
 
@@ -386,6 +402,7 @@ class ClientConnection(asyncio.Protocol):
             self._close()
             return
         self._state = _ENDING
+        self._stalled_bytes = -1
         self._pending = b""
         self.deadline = self._listener.now() + _LINGER_S
         self.transport.write_eof()

@@ -152,9 +152,9 @@ class Exchange:
             # Only a connection that served another request can have died of old age.
             if connection.served > 1 and self.method in IDEMPOTENT and len(data) <= _MAX_REPLAY_BYTES:
                 self._replay = data
-        connection.transport.write(data)
         if self._waits:
-            self._stop_waiting()
+            self._stop_waiting()  # before the write, which may say at once that it was too much
+        connection.transport.write(data)
 
     def on_unconnected(self, refusal: Refusal) -> None:
         """There is no connection to be had."""
@@ -163,6 +163,8 @@ class Exchange:
 
     def on_deadline(self) -> None:
         """Waited for a connection for too long."""
+        if not self._waits:
+            return  # abandoned in this very tick
         self._pool.give_up(self)
         self._pool.count_queue_timeout()
         self.on_unconnected(Refusal(Fault.QUEUE_TIMEOUT, "no connection to the upstream became free in time"))

@@ -154,8 +154,7 @@ class Pool:
         else:
             self._metrics.connections_idle -= 1
             count(self._metrics.idle_closed, "peer")
-        if len(self._waiters) > len(self._tasks) and len(self._all) + len(self._tasks) < self.plan.max_connections:
-            self._connect(self._waiters[0].connect_s)
+        self._connect_for_waiters()
 
     def on_tick(self) -> None:
         """Close what has been idle for too long; ask the DNS again where it is due."""
@@ -193,6 +192,12 @@ class Pool:
         count(self._metrics.idle_closed, reason)
         connection.close()
 
+    def _connect_for_waiters(self) -> None:
+        """There may be room again for those who wait."""
+        connecting = len(self._tasks)
+        if len(self._waiters) > connecting and len(self._all) + connecting < self.plan.max_connections:
+            self._connect(self._waiters[0].connect_s)
+
     def _next_waiter(self) -> Waiter | None:
         if not self._waiters:
             return None
@@ -208,22 +213,18 @@ class Pool:
         assert task is not None
         try:
             connection = await self._connector.connect(self._new_protocol, connect_s)
+            if connection.is_lost:  # made and lost before we came to know of it
+                raise Refusal(Fault.CONNECTION_LOST, "the upstream closed the connection at once")
         except Refusal as refusal:
             self._tasks.discard(task)
             count(self._metrics.connect_failures, refusal.fault.label)
             waiter = self._next_waiter()
             if waiter is not None:
                 waiter.on_unconnected(refusal)
+            self._connect_for_waiters()
             return
         finally:
             self._tasks.discard(task)
-        if connection.is_lost:
-            # Made and lost before we came to know of it: whoever waits for it learns so from the next try.
-            count(self._metrics.connect_failures, Fault.CONNECTION_LOST.label)
-            waiter = self._next_waiter()
-            if waiter is not None:
-                waiter.on_unconnected(Refusal(Fault.CONNECTION_LOST, "the upstream closed the connection at once"))
-            return
         self._metrics.connects += 1
         self._metrics.connections_open += 1
         self._all.add(connection)
