@@ -62,14 +62,12 @@ class _Validator:
         self.complete = True
 
 
-def sort_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
-    """The fields of `section`: lines with CRLF between them, none at the end. Raises Refusal with `fault`."""
+def sort_fields(section: list[bytes], kinds: FieldKinds, fault: Fault) -> Sorted:
+    """The fields of `section`, its lines without CRLF. Raises Refusal with `fault`."""
     lines: list[bytes] = []
     special: list[Special] = []
-    if not section:
-        return Sorted(lines, special)
     known, find = kinds.known, kinds.known_lines.get
-    for line in section.split(b"\r\n"):
+    for line in section:
         field = find(line, _UNKNOWN)
         if field is None:
             lines.append(line)
@@ -79,11 +77,11 @@ def sort_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
             name, colon, value = line.partition(b": ")
             kind = known.get(name, TRANSFER_ENCODING)
             if kind == TRANSFER_ENCODING or not colon:  # or a name that nobody knows
-                return check_fields(section, kinds, fault)
+                return check_fields(b"\r\n".join(section), kinds, fault)
             if not value.isalnum():  # as ids and numbers are: nothing to strip, nothing to refuse
                 value = value.strip(b" \t")
                 if _is_text(value) is None:
-                    return check_fields(section, kinds, fault)
+                    return check_fields(b"\r\n".join(section), kinds, fault)
             if kind == PLAIN:
                 lines.append(line)
                 kinds.notice(line, name, None)
@@ -96,7 +94,7 @@ def sort_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
 
 
 def check_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
-    """The same, by llhttp's judgement of the section as a whole, also of its framing."""
+    """The same of lines with CRLF between them, by llhttp's judgement of them as a whole, also of their framing."""
     validator = _Validator()
     try:
         httptools.HttpRequestParser(validator).feed_data(b"%b\r\n%b\r\n\r\n" % (_START_LINE, section))
@@ -124,11 +122,12 @@ def check_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
 class HeadReader:
     """Reads one head after another. `feed` takes bytes as they come, in pieces of any size."""
 
-    __slots__ = ("_buffer", "_check_line", "_empty_lines", "_limits")
+    __slots__ = ("_buffer", "_check_line", "_empty_lines", "_limits", "_usual_bytes")
 
     def __init__(self, limits: HeadLimits, check_line: Callable[[bytes], object]) -> None:
         """`check_line` raises Refusal on a bad start line; it is asked as soon as an incomplete head has one."""
         self._limits = limits
+        self._usual_bytes = min(limits.line_bytes, limits.field_bytes)
         self._check_line = check_line
         self._buffer = bytearray()
         self._empty_lines = 0
@@ -149,6 +148,23 @@ class HeadReader:
                 return None
             data = bytes(self._buffer)
             self._buffer.clear()
+        # The common case: a head of usual size in one piece.
+        head, blank, rest = data.partition(b"\r\n\r\n")
+        if blank and 0 < len(head) <= self._usual_bytes and head[0] != 0x0D:
+            section = head.split(b"\r\n")
+            line = section.pop(0)
+            return line, self._sort(section, kinds), rest
+        return self._feed_unusual(data, kinds)
+
+    def _sort(self, section: list[bytes], kinds: FieldKinds) -> Sorted:
+        limits = self._limits
+        if len(section) > limits.field_count:
+            raise Refusal(limits.field_fault, f"more than {limits.field_count} header fields")
+        self._empty_lines = 0
+        return sort_fields(section, kinds, limits.bad_fault)
+
+    def _feed_unusual(self, data: bytes, kinds: FieldKinds) -> tuple[bytes, Sorted, bytes] | None:
+        """A head that is incomplete, or comes after empty lines, or may be over a limit."""
         line_end = data.find(b"\r\n")
         while line_end == 0:
             self._empty_lines += 1
@@ -166,11 +182,8 @@ class HeadReader:
             raise Refusal(limits.line_fault, f"the start line is longer than {limits.line_bytes} bytes")
         if end - line_end > limits.field_bytes:
             raise Refusal(limits.field_fault, f"the header section is longer than {limits.field_bytes} bytes")
-        fields = sort_fields(data[line_end + 2 : end], kinds, limits.bad_fault)
-        if len(fields[0]) + len(fields[1]) > limits.field_count:
-            raise Refusal(limits.field_fault, f"more than {limits.field_count} header fields")
-        self._empty_lines = 0
-        return data[:line_end], fields, data[end + 4 :]
+        line, *section = data[:end].split(b"\r\n")
+        return line, self._sort(section, kinds), data[end + 4 :]
 
     def _check_incomplete(self, start: int) -> None:
         """Refuse at once what can no longer become a head, so that nobody waits for the rest of it."""

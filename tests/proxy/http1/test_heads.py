@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.fields import CONTENT_LENGTH, HOST, TRACE, FieldKinds, request_kinds
-from proxy.http1.heads import HeadLimits, HeadReader, Sorted, check_fields, sort_fields
+from proxy.http1.heads import HeadLimits, HeadReader, Sorted, check_fields
+from proxy.http1.heads import sort_fields as sort_lines
 
 LIMITS = HeadLimits(64, 256, 8, Fault.TARGET_TOO_LONG, Fault.HEADERS_TOO_LARGE, Fault.BAD_REQUEST)
 FIELDS = b"Host: a\r\nX-B3-TraceId: 463ac35c9f6413ad48485a3953bb6124\r\nAccept: */*\r\nContent-Length: 2"
@@ -24,6 +25,10 @@ SORTED = (
 
 def kinds() -> FieldKinds:
     return request_kinds(lambda name: name.lower().startswith(b"x-b3-"), via=True, x_forwarded=True)
+
+
+def sort_fields(section: bytes, known: FieldKinds, fault: Fault) -> Sorted:
+    return sort_lines(section.split(b"\r\n") if section else [], known, fault)
 
 
 def reader() -> HeadReader:
