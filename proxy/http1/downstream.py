@@ -15,7 +15,7 @@ from proxy.http1.errors import Fault, Refusal
 from proxy.http1.heads import HeadReader
 from proxy.http1.problem import options_response, problem_response
 from proxy.http1.request import Request, check_request_line
-from proxy.http1.sockets import has_unread, reset
+from proxy.http1.sockets import descriptor, has_unread, reset
 from proxy.http1.tunnel import End, open_tunnel
 from proxy.http1.upstream import UpstreamConnection
 
@@ -411,7 +411,8 @@ class ClientConnection(asyncio.Protocol):
 
     def shut(self) -> None:
         """Take no further request: close now if idle, else after the response."""
-        if self._state == _HEAD and not (self._reader.is_started or self._pending or has_unread(self.transport)):
+        is_idle = self._state == _HEAD and not (self._reader.is_started or self._pending)
+        if is_idle and not has_unread(descriptor(self.transport)):
             self._end()
 
     def abort(self) -> None:

@@ -96,9 +96,9 @@ class Link:
     """One upstream as served from one listener."""
 
     __slots__ = (
-        "_fixed_pool",
         "_host",
         "_preserves_host",
+        "fixed_pool",
         "kinds",
         "metrics",
         "name",
@@ -129,7 +129,7 @@ class Link:
         self.response_via = response_via
         target = plan.target
         # Found once: to hash a target for each request would cost 1 µs.
-        self._fixed_pool = pools.pool(plan.name, target, plan.pool) if target is not None else None
+        self.fixed_pool = pools.pool(plan.name, target, plan.pool) if target is not None else None
         self._host = target.authority.encode("ascii") if target is not None else b""
         self._preserves_host = plan.preserve_host or target is None
 
@@ -139,8 +139,8 @@ class Link:
 
     def pool(self, request: Request) -> Pool:
         """Where connections for `request` come from. Raises Refusal."""
-        if self._fixed_pool is not None:
-            return self._fixed_pool
+        if self.fixed_pool is not None:
+            return self.fixed_pool
         plan = self.plan
         host, port = request.authority
         if not host:

@@ -29,7 +29,7 @@ from proxy.http1.target import parse_authority
 from proxy.http1.upstream import UpstreamConnection
 from proxy.plan import Address, ListenerPlan, Target, UpstreamPlan
 from proxy.telemetry.metrics import Metrics, count
-from proxy.translate import Translation, Translator
+from proxy.translate import Translator
 
 _REMEMBERED_AUTHORITIES: Final = 1024
 _REMEMBERED_CLIENTS: Final = 1024
@@ -62,7 +62,7 @@ class ListenerRules:
         self.kinds = request_kinds(
             lambda name: any(owner.owns(name) for owner in owners), via=plan.via, x_forwarded=plan.x_forwarded
         )
-        self._shared = len(owners) > 1
+        self.is_shared = len(owners) > 1
         # A response passes a gateway without Via, as RFC 9110 allows; an outbound listener is a proxy, which has to add
         # it.
         response_via = self.via[1] if plan.direction == "outbound" else b""
@@ -77,7 +77,7 @@ class ListenerRules:
             )
             for upstream in upstreams
         }
-        self._only = self._links[id(upstreams[-1])] if plan.fixed_upstream else None
+        self.only = self._links[id(upstreams[-1])] if plan.fixed_upstream else None
         self.parse_authority = lru_cache(_REMEMBERED_AUTHORITIES)(parse_authority)
         self._route = lru_cache(_REMEMBERED_AUTHORITIES)(self._find)
         self.hop = lru_cache(_REMEMBERED_CLIENTS)(self._hop)
@@ -90,8 +90,6 @@ class ListenerRules:
 
     def link(self, request: Request) -> Link:
         """Where `request` goes."""
-        if self._only is not None:
-            return self._only
         authority = request.authority
         if not authority.host:
             raise Refusal(Fault.BAD_HOST, "the request names no host to send it to")
@@ -101,14 +99,11 @@ class ListenerRules:
         """Where a tunnel goes."""
         return self.plan.router.route(host, port)
 
-    def translate(self, link: Link, request: Request) -> Translation:
-        """The trace fields for the next hop."""
-        trace = request.trace
-        if self._shared and trace:
-            owns = link.translator.owns
-            request.lines.extend(name + b": " + value for name, value in trace if not owns(name))
-            trace = [field for field in trace if owns(field[0])]
-        return link.translator.translate(trace)
+    def trace(self, link: Link, request: Request) -> list[tuple[bytes, bytes]]:
+        """The fields of `request` that the link's translator owns; where it is not the only one, the others are plain."""
+        owns = link.translator.owns
+        request.lines.extend(name + b": " + value for name, value in request.trace if not owns(name))
+        return [field for field in request.trace if owns(field[0])]
 
 
 class Listener:
@@ -182,9 +177,9 @@ class Listener:
     def open(self, connection: ClientConnection, request: Request) -> tuple[Exchange, bytes]:
         """An exchange for `request`, and the head to send. Raises Refusal."""
         rules = self.rules
-        link = rules.link(request)
-        pool = link.pool(request)
-        translation = rules.translate(link, request)
+        link = rules.only or rules.link(request)
+        pool = link.fixed_pool or link.pool(request)
+        translation = link.translator.translate(rules.trace(link, request) if rules.is_shared else request.trace)
         tally(link.metrics.translation, translation)
         head = request_head(
             request,

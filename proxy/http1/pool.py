@@ -80,6 +80,9 @@ class Pool:
             elif connection.idle_until <= self.last_used:
                 count(self._metrics.idle_closed, "timeout")
                 connection.close()
+            elif connection.has_surplus():
+                count(self._metrics.idle_closed, "surplus-bytes")
+                connection.abort()
             else:
                 self._metrics.reused += 1
                 waiter.on_connected(connection)
@@ -127,6 +130,9 @@ class Pool:
         """`connection` has served its exchange and can serve another."""
         if self._closing or connection not in self._all:
             connection.close()
+            return
+        if self._waiters and connection.has_surplus():
+            connection.abort()
             return
         waiter = self._next_waiter() if self._waiters else None
         if waiter is not None:

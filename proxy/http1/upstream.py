@@ -15,6 +15,7 @@ from proxy.http1.errors import Fault, Refusal
 from proxy.http1.fields import FieldKinds, response_kinds
 from proxy.http1.heads import HeadLimits, HeadReader
 from proxy.http1.response import Response, read_response, read_start
+from proxy.http1.sockets import descriptor, has_unread
 
 # Of responses; there is no setting for them, since an upstream is trusted further than a client.
 RESPONSE_LIMITS: Final = HeadLimits(
@@ -62,6 +63,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "_body",
+        "_fd",
         "_interim",
         "_is_clean",
         "_is_paused",
@@ -99,6 +101,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._kinds = kinds if kinds is not None else response_kinds()
         self.buffer_bytes = buffer_bytes
         self._receiver: Receiver | None = None
+        self._fd = -1
         self._reader = HeadReader(RESPONSE_LIMITS, read_start)
         self._body: Body | None = None
         self._interim = 0
@@ -121,6 +124,10 @@ class UpstreamConnection(asyncio.Protocol):
     def is_usable(self) -> bool:
         """Whether a request may be sent on it."""
         return not (self.is_retired or self.transport.is_closing())
+
+    def has_surplus(self) -> bool:
+        """Whether bytes wait that no request has asked for yet: they must not be taken for the next response."""
+        return has_unread(self._fd)
 
     def begin(self, receiver: Receiver) -> None:
         """The next response is `receiver`'s."""
@@ -179,6 +186,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=self.buffer_bytes)
         peer = transport.get_extra_info("peername")
         self.peer = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._fd = descriptor(transport)
         self._ticker.add(self)
 
     def data_received(self, data: bytes) -> None:

@@ -1,7 +1,8 @@
-"""What is counted: plain integers in slotted objects, reachable from one `Metrics`. No locks: the event loop's thread alone writes.
+"""What is counted: plain integers in slotted objects, reachable from one `Metrics`. No locks: the event loop's thread
+alone writes.
 
-May know the heart's names. Must not know how a metric is shown (`prometheus`) nor what sockets are. Labels are names from
-the plan, formats and fixed reasons; never a path, an id or anything else that comes from outside.
+May know the heart's names. Must not know how a metric is shown (`prometheus`) nor what sockets are. Labels are names
+from the plan, formats and fixed reasons; never a path, an id or anything else that comes from outside.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ DURATION_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 
 
 class Histogram:
-    """Durations. `counts[i]` are those within `DURATION_BUCKETS_S[i]` and above the bound before it; the last is the rest."""
+    """Durations. `counts[i]` are those within `DURATION_BUCKETS_S[i]` and above the bound before it; the last is the
+    rest.
+    """
 
     __slots__ = ("counts", "sum_s")
 
@@ -134,7 +137,7 @@ class UpstreamMetrics:
         self.retries = 0
         self.idle_closed: dict[
             str, int
-        ] = {}  # by reason: "timeout", "peer", "surplus", "moved" (its address left the DNS)
+        ] = {}  # by reason: "timeout", "peer", "surplus", "surplus-bytes", "moved" (its address left the DNS)
         self.queued = 0  # requests waiting for a connection now
         self.queue_refused: dict[str, int] = {}  # by reason: "full", "timeout"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from typing import Any
 
@@ -143,3 +144,19 @@ async def test_the_dns_is_followed(lab: Any, eventually: Any, monkeypatch: pytes
     await eventually(lambda: asked > before)
     await wire.send(GET)
     assert (await wire.message())[0].startswith(b"HTTP/1.1 200 ")
+
+
+async def test_surplus_bytes_are_seen_before_a_connection_is_used_again(lab: Any) -> None:
+    """They lie in the kernel when the next request comes, and would be taken for its answer."""
+    sidecar, origin = await lab.pair()
+    origin.answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    wire = await sidecar.connect()
+    await wire.send(GET)
+    await wire.message()
+    upstream = await origin.accept()
+    origin.serve = origin.answer_ok
+    (connection,) = sidecar.plane._listeners["inbound"].connections
+    os.write(upstream.writer.get_extra_info("socket").fileno(), b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
+    connection.data_received(GET)  # in this very turn of the loop
+    assert (await wire.message())[1] == b"ok"
+    assert sidecar.metrics.upstream("app").idle_closed == {"surplus-bytes": 1}
