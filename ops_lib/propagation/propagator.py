@@ -160,7 +160,7 @@ class Propagator:
             return found
         if type(headers) is list:
             try:
-                for spelled, value in [pair for pair in headers if pair[0] not in strangers]:
+                for spelled, value in [(name, value) for name, value in headers if name not in strangers]:
                     name = spellings[spelled]
                     text = value.decode("latin-1") if type(value) is bytes else value
                     if type(text) is not str:
