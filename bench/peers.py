@@ -79,11 +79,10 @@ def find(program: str) -> str | None:
 
 
 def _sidecar(binary: str, place: Place) -> Command:
+    """As anyone runs it, with its admin and outbound listeners, which are part of its memory."""
     inbound, app = f"127.0.0.1:{place.port}", f"http://127.0.0.1:{place.upstream}"
-    off = ("--outbound", "off", "--admin", "off")
-    return Command(
-        (binary, "run", "--inbound", inbound, "--app", app, *off, "--extract", "b3multi", "--inject", "tracecontext")
-    )
+    others = ("--outbound", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+    return Command((binary, "run", "--inbound", inbound, "--app", app, *others, "--inject", "tracecontext"))
 
 
 def _module(name: str) -> Callable[[str, Place], Command]:

@@ -5,7 +5,7 @@ short plain tracestate. Such fields are read and written as bytes, by one patter
 that (another format too, a duplicate, upper-case digits, debug, a parent id, the stash, baggage, anything malformed) is
 not for this module, which then says None; what it does say is, by test, what the propagator says. May know the heart's
 names and its pattern for tracestate, and nothing else.
-docs/decisions/004-cost-per-request.md has what this saves.
+docs/decisions/006-cost-per-request.md has what this saves.
 """
 
 from __future__ import annotations
