@@ -113,6 +113,34 @@ def test_head_keeps_content_length(wire: Wire) -> None:
     assert client.response().body == b"next"
 
 
+@pytest.mark.parametrize("coding", [b"Chunked", b"CHUNKED", b"  chunked"])
+def test_codings_have_no_case(wire: Wire, coding: bytes) -> None:
+    """RFC 9112 7: names of transfer codings have no case; white space around them is no part of them."""
+    raw = (
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:"
+        + coding
+        + b"\r\n\r\n0005\r\nhello\r\nA\r\n0123456789\r\n000\r\n\r\n"
+    )
+    seen = wire.passes(raw)
+    assert (seen.body, seen.head.value("transfer-encoding")) == (b"hello0123456789", b"chunked")
+
+
+@pytest.mark.parametrize(
+    "expected", [b"", b"Expect: 100-continue\r\n"], ids=["unasked", "asked"]
+)  # fmt: skip
+def test_body_of_an_unmeasured_answer_to_head(wire: Wire, expected: bytes) -> None:
+    """RFC 9110 9.3.2: HEAD whose answer has no length at all: nothing to wait for."""
+    client = wire.client()
+    client.send(b"HEAD / HTTP/1.1\r\nHost: a\r\n" + expected + b"\r\n")
+    app = wire.accept()
+    app.request()
+    app.send(b"HTTP/1.1 200 OK\r\n\r\n")
+    assert client.response("HEAD").status == 200
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    wire.upstream.answer(b"next")
+    assert client.response().body == b"next"
+
+
 def test_until_close_is_reframed(wire: Wire) -> None:
     """RFC 9112 6.3 rule 8: a response that ends at close goes out in chunks, and the client's connection lives on."""
     client = wire.client()

@@ -3,6 +3,7 @@ and as a process under load."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socketserver
 import threading
@@ -243,6 +244,51 @@ class Load:
     def join(self) -> None:
         for thread in self._threads:
             thread.join(20)
+
+
+def ready(sidecar: SidecarProcess) -> int:
+    """The status of /readyz."""
+    with contextlib.closing(HTTPConnection("127.0.0.1", sidecar.addresses["admin"].port, timeout=5)) as admin:
+        admin.request("GET", "/readyz")
+        response = admin.getresponse()
+        response.read()
+        return response.status
+
+
+def test_term_with_grace(upstream: Upstream) -> None:
+    """During `grace_s` readiness is red and inbound still accepts; then it ends when the last exchange has."""
+    arguments = ("--inbound", LISTEN, "--outbound", "off", "--admin", LISTEN, "--app", upstream.url)
+    with SidecarProcess(*arguments, "--set", "drain.grace_s=1", "--set", "log.level=info") as sidecar:
+        assert ready(sidecar) == 200
+        early = sidecar.client()
+        early.send(GET)
+        app = upstream.accept()
+        app.request()
+        sidecar.terminate()
+        sidecar.await_line("drain")
+        assert ready(sidecar) == 503
+        late = sidecar.client()
+        late.send(GET)
+        upstream.answer(b"late")
+        assert late.response().body == b"late"
+        app.reply(b"early")
+        assert early.response().body == b"early"
+        assert sidecar.wait() == 0
+
+
+def test_term_that_must_cut(upstream: Upstream) -> None:
+    """What does not finish within `timeout_s` is cut, and the exit code says so."""
+    arguments = ("--inbound", LISTEN, "--outbound", "off", "--admin", "off", "--app", upstream.url)
+    with SidecarProcess(*arguments, "--set", "drain.timeout_s=0.3") as sidecar:
+        client = sidecar.client()
+        client.send(GET)
+        app = upstream.accept()
+        app.request()
+        sidecar.terminate()
+        assert sidecar.wait() == 1
+        with pytest.raises(Truncated):
+            client.response()
+        assert app.is_ended()
 
 
 @pytest.mark.slow

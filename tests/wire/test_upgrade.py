@@ -108,6 +108,36 @@ def test_426_says_what_is_needed(wire: Wire) -> None:
         assert b"upgrade" in (answer.head.value("connection") or b"").lower()
 
 
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        UPGRADE.replace(b"HTTP/1.1", b"HTTP/1.0"),  # RFC 9110 7.8: a server ignores Upgrade in HTTP/1.0
+        UPGRADE.replace(b"keep-alive, Upgrade", b"keep-alive"),  # not nominated: it was not meant for us
+        UPGRADE.replace(b"Upgrade: websocket", b"Upgrade: h2c"),
+    ],
+    ids=["http10", "not-nominated", "h2c"],
+)
+def test_no_upgrade(wire: Wire, request_bytes: bytes) -> None:
+    """RFC 9110 7.8: the app is not asked, and a 101 all the same is no answer."""
+    client = wire.client()
+    client.send(request_bytes)
+    app = wire.accept()
+    assert "upgrade" not in app.request().head.names()
+    app.send(SWITCH + b"tunnelled")
+    assert client.response().status == 502
+    assert b"tunnelled" not in client.received
+
+
+def test_switch_to_something_else(wire: Wire) -> None:
+    """RFC 9110 15.2.2: a 101 to a protocol that was not offered is refused, or relayed as it is; it never ends in a hang."""
+    client = wire.client()
+    client.send(UPGRADE)
+    app = wire.accept()
+    app.request()
+    app.send(SWITCH.replace(b"Upgrade: websocket", b"Upgrade: other"))
+    assert client.stream.response_head().start[0] in (b"101", b"502")
+
+
 def test_app_gone_ends_the_tunnel(tunnel: tuple[Client, UpstreamConnection]) -> None:
     """A reset on one side ends the other."""
     client, app = tunnel
