@@ -26,6 +26,7 @@ from proxy.http1.links import Link, PoolTable
 from proxy.http1.request import Request, read_request
 from proxy.http1.tally import tally
 from proxy.http1.target import parse_authority
+from proxy.http1.tracing import trace_and_session, untranslated
 from proxy.http1.upstream import UpstreamConnection
 from proxy.plan import Address, ListenerPlan, Target, UpstreamPlan
 from proxy.telemetry.metrics import Metrics, count
@@ -179,8 +180,11 @@ class Listener:
         rules = self.rules
         link = rules.only or rules.link(request)
         pool = link.fixed_pool or link.pool(request)
-        translation = link.translator.translate(rules.trace(link, request) if rules.is_shared else request.trace)
-        tally(link.metrics.translation, translation)
+        try:
+            translation = link.translator.translate(rules.trace(link, request) if rules.is_shared else request.trace)
+            tally(link.metrics.translation, translation)
+        except Exception as error:  # a bug of ours: the outermost edge
+            translation = untranslated(link.metrics.translation, error)
         head = request_head(
             request,
             trace=translation.headers,
@@ -249,7 +253,7 @@ class Listener:
         else:
             status = 0
         duration_s = perf_counter() - exchange.started
-        metrics.requests[status // 100] += 1
+        metrics.requests[min(status // 100, 5)] += 1  # RFC 9110, 15: whatever is beyond 599 is a 5xx
         metrics.durations.observe(duration_s)
         metrics.bytes_in += exchange.bytes_in
         metrics.bytes_out += exchange.bytes_out
@@ -257,8 +261,7 @@ class Listener:
             count(metrics.faults, refusal.fault.label)
         if self._access_log is not None:
             translation = exchange.translation
-            context = translation.context if translation is not None else None
-            extraction = translation.extraction if translation is not None else None
+            trace_id, session = trace_and_session(metrics.translation, translation) if translation else ("", "")
             self._access_log(
                 AccessRecord(
                     self.name,
@@ -270,8 +273,8 @@ class Listener:
                     exchange.bytes_in,
                     exchange.bytes_out,
                     duration_s,
-                    context.trace_id if context is not None else "",
-                    (extraction.session or "") if extraction is not None else "",
+                    trace_id,
+                    session,
                     refusal.fault.label if refusal is not None else "",
                     refusal.detail if refusal is not None else "",
                 )

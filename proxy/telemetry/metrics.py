@@ -49,6 +49,7 @@ class TranslationMetrics:
     __slots__ = (
         "bare_decisions",
         "conflicts",
+        "errors",
         "extracted",
         "injected",
         "losses",
@@ -68,6 +69,7 @@ class TranslationMetrics:
         self.untraced = 0  # requests without any context or decision
         self.sessions_carried = 0
         self.sessions_malformed: dict[str, int] = {}  # by reason
+        self.errors: dict[str, int] = {}  # by exception: bugs of ours, which the request survived
 
 
 class ExchangeMetrics:

@@ -130,6 +130,7 @@ def _translations(metrics: Metrics) -> list[Family]:
         plain("requests_untraced", "Requests without any context or decision.", "untraced"),
         plain("sessions_carried", "Session ids passed on.", "sessions_carried"),
         singles("sessions_malformed", "Session ids that were dropped.", "sessions_malformed", "reason"),
+        singles("translation_errors", "Bugs: requests that went on untraced.", "errors", "error"),
     ]
 
 

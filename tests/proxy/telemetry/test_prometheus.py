@@ -117,6 +117,7 @@ def test_every_counter_of_an_exchange_is_there() -> None:
     translation.untraced = 7
     translation.sessions_carried = 8
     translation.sessions_malformed["too-long"] = 9
+    translation.errors["KeyError"] = 10
     series = page(metrics)
     both = {"listener": "inbound", "upstream": "app"}
     prefix = "ops_sidecar_"
@@ -138,6 +139,7 @@ def test_every_counter_of_an_exchange_is_there() -> None:
     assert value(series, f"{prefix}requests_untraced_total", **both) == 7
     assert value(series, f"{prefix}sessions_carried_total", **both) == 8
     assert value(series, f"{prefix}sessions_malformed_total", **both, reason="too-long") == 9
+    assert value(series, f"{prefix}translation_errors_total", **both, error="KeyError") == 10
 
 
 def test_every_counter_of_listeners_and_upstreams_is_there() -> None:

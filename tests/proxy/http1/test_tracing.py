@@ -1,0 +1,65 @@
+"""Tracing fails open: with a translator that raises, every request still gets through, without any trace header."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from proxy.translate import StraightTranslation, Translator
+
+REQUEST = (
+    b"GET / HTTP/1.1\r\nHost: app\r\nAccept: a\r\nX-B3-TraceId: 80f198ee56343ba864fe8b2a57d3eff7\r\n"
+    b"X-B3-SpanId: e457b5a2e4d86bd1\r\nX-B3-Sampled: 1\r\nbaggage: k=v\r\n\r\n"
+)
+
+
+def broken(*_: Any) -> Any:
+    raise ZeroDivisionError("ours")
+
+
+async def test_a_translator_that_raises(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sidecar, origin = await lab.pair()
+    monkeypatch.setattr(Translator, "translate", broken)
+    wire = await sidecar.connect()
+    with caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            await wire.send(REQUEST)
+            head, body = await wire.message()
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert body == b"ok"
+    for request in origin.requests:
+        assert b"Accept: a\r\n" in request
+        assert b"trace" not in request.lower()
+        assert b"b3" not in request.lower()
+        assert b"baggage" not in request.lower()
+    assert sidecar.metrics.exchange("inbound", "app").translation.errors == {"ZeroDivisionError": 3}
+    assert [record.message for record in caplog.records] == ["tracing failed, the request did not"]
+    assert caplog.records[0].exc_info
+    assert sidecar.plane.in_flight() == 0
+
+
+async def test_a_translation_that_raises_when_it_is_logged(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The access log has the exchange, without a trace id."""
+    sidecar, _ = await lab.pair()
+    monkeypatch.setattr(StraightTranslation, "context", property(broken))
+    wire = await sidecar.connect()
+    for _ in range(2):
+        await wire.send(REQUEST.replace(b"baggage: k=v\r\n", b""))
+        assert (await wire.message())[0].startswith(b"HTTP/1.1 200 ")
+    assert [record.trace_id for record in sidecar.records] == ["", ""]
+    assert sidecar.metrics.exchange("inbound", "app").translation.errors == {"ZeroDivisionError": 2}
+
+
+async def test_a_status_of_no_class(lab: Any) -> None:
+    """RFC 9110, 15: a status beyond 599 is to be taken for a 5xx. It is passed on, and counted as one."""
+    sidecar, origin = await lab.pair()
+    origin.answering(*[b"HTTP/1.1 999 No\r\nContent-Length: 2\r\n\r\nno"] * 2)
+    wire = await sidecar.connect()
+    for _ in range(2):
+        await wire.send(REQUEST)
+        assert (await wire.message())[0].startswith(b"HTTP/1.1 999 No\r\n")
+    assert sidecar.metrics.exchange("inbound", "app").requests[5] == 2
