@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONNECTIONS = 32
-TRACE_ID = "463ac35c9f6413ad48485a3953bb6124"  # this and the span id below: replaced request by request in wrk.lua
+TRACE_ID = "463ac35c9f6413ad48485a3953bb6124"  # both are replaced request by request, see wrk.lua
+SPAN_ID = "a2fb4a1d1a96d312"
 
 # With Host, which every client adds, these are eight.
 _PLAIN = {
@@ -21,8 +22,8 @@ _PLAIN = {
     "Accept-Language": "en-GB,en;q=0.7",
     "Authorization": "Bearer 0f8b9b1e5c1d4c5f9a2b7d3e6f1a8c4b",
 }
-_B3 = {"X-B3-TraceId": TRACE_ID, "X-B3-SpanId": "a2fb4a1d1a96d312", "X-B3-Sampled": "1"}
-_OTHER = {"X-Tenant-Id": TRACE_ID, "X-Shard-No": "a2fb4a1d1a96d312", "X-Canary-It": "1"}  # as many bytes, no trace
+_B3 = {"X-B3-TraceId": TRACE_ID, "X-B3-SpanId": SPAN_ID, "X-B3-Sampled": "1"}
+_OTHER = {"X-Tenant-Id": TRACE_ID, "X-Shard-No": SPAN_ID, "X-Canary-It": "1"}  # as many bytes, no trace
 
 _SCRIPT = str(Path(__file__).with_name("wrk.lua"))
 

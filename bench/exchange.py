@@ -1,0 +1,125 @@
+"""What one exchange costs in Python alone: the data plane's own objects, with transports that lead nowhere.
+
+    python -m bench.exchange [--untraced] [--runs N]
+
+No sockets, no system calls, one connection on either side; every request has ids and a path of its own. The minimum
+over many short runs is hardly moved by what else the machine does, so a change to the hot path can be judged in seconds.
+In the running sidecar the same work costs about a quarter more (cold caches), and the kernel and uvloop come on top.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import random
+import sys
+from collections.abc import Callable
+from time import perf_counter
+from typing import cast
+
+from bench import load
+from bench.peer_files import ANSWER
+from ops_lib.propagation import FORMATS, Format
+from proxy.http1.deadlines import Ticker
+from proxy.http1.downstream import ClientConnection
+from proxy.http1.links import PoolTable
+from proxy.http1.listener import Listener, ListenerRules
+from proxy.http1.upstream import UpstreamConnection
+from proxy.plan import Address, ListenerPlan, PoolPlan, PropagationPlan, Router, Target, UpstreamPlan
+from proxy.telemetry.metrics import Metrics
+
+_CALLS = 100  # in one run
+
+RESPONSE = (
+    b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Sun, 22 Nov 2026 10:00:00 GMT\r\n"
+    b"Content-Type: application/json\r\nContent-Length: 280\r\nConnection: keep-alive\r\n\r\n" + ANSWER.encode()
+)
+
+
+class Nowhere(asyncio.Transport):
+    """Remembers what was written last."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 50000)})
+        self.written = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written = cast(bytes, data)
+
+    def is_closing(self) -> bool:
+        return False
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """There is no buffer."""
+
+
+def requests(*, traced: bool) -> Callable[[], bytes]:
+    """The next request, each time another: 4096 of them in turn."""
+    randomly = random.Random(7)
+    made = []
+    for number in range(4096):
+        trace_id, span_id = b"%032x" % randomly.getrandbits(128), b"%016x" % randomly.getrandbits(64)
+        head = b"GET /items?page=%d HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n" % number
+        for name, value in load.request_headers(traced=traced).items():
+            value = value.replace(load.TRACE_ID, trace_id.decode()).replace(load.SPAN_ID, span_id.decode())
+            head += f"{name}: {value}\r\n".encode()
+        made.append(head + b"\r\n")
+    return itertools.cycle(made).__next__
+
+
+def connect(ticker: Ticker) -> tuple[ClientConnection, Nowhere, UpstreamConnection, Nowhere]:
+    """A client's and an upstream's connection of one inbound listener, b3multi → tracecontext."""
+    propagation = PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,))
+    target = Target("http", Address("127.0.0.1", 8080))
+    upstream_plan = UpstreamPlan("app", target, propagation)
+    plan = ListenerPlan("inbound", "inbound", Address("127.0.0.1", 0), Router(upstream_plan), fixed_upstream=True)
+    metrics = Metrics()
+    pools = PoolTable(ticker, metrics, lambda _host, _port: False)
+    rules = ListenerRules(plan, pools, metrics, "bench")
+    listener = Listener(rules, ticker=ticker, metrics=metrics, pools=pools, access_log=None)
+    client, near = ClientConnection(listener), Nowhere()
+    client.connection_made(near)
+    # A pool opens sockets; this one gets an idle connection without one.
+    pool = pools.pool("app", target, PoolPlan())
+    upstream, far = pool._new_protocol(), Nowhere()
+    upstream.connection_made(far)
+    upstream.served = 1
+    pool._all.add(upstream)
+    pool._idle.append(upstream)
+    return client, near, upstream, far
+
+
+def measure(*, traced: bool, runs: int) -> tuple[float, float]:
+    """Microseconds from the request's bytes to the upstream's, and from the response's to the client's."""
+    client, near, upstream, far = connect(Ticker(asyncio.get_running_loop()))
+    following = requests(traced=traced)
+    best_request = best_response = float("inf")
+    for _ in range(runs):
+        request_s = response_s = 0.0
+        for _ in range(_CALLS):
+            request = following()
+            start = perf_counter()
+            client.data_received(request)
+            middle = perf_counter()
+            upstream.data_received(RESPONSE)
+            request_s += middle - start
+            response_s += perf_counter() - middle
+        best_request, best_response = min(best_request, request_s), min(best_response, response_s)
+    if (b"\r\ntraceparent: 00-" in far.written) is not traced or not near.written.endswith(ANSWER.encode()):
+        raise RuntimeError(f"not what was to be measured: {far.written!r}, {near.written!r}")
+    return best_request / _CALLS * 1e6, best_response / _CALLS * 1e6
+
+
+async def _main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--untraced", action="store_true", help="requests without trace headers")
+    parser.add_argument("--runs", type=int, default=500, help="short runs, of which the fastest counts (default 500)")
+    options = parser.parse_args()
+    request_us, response_us = measure(traced=not options.untraced, runs=options.runs)
+    print(f"Python per exchange: {request_us + response_us:.2f} µs ({request_us:.2f} + {response_us:.2f})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(_main()))
