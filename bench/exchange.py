@@ -3,7 +3,7 @@
     python -m bench.exchange [--untraced] [--runs N]
 
 No sockets, no system calls, one connection on either side; every request has ids and a path of its own. The minimum
-over many short runs is hardly moved by what else the machine does, so a change to the hot path can be judged in seconds.
+over many short runs is hardly moved by what else runs, so a change to the hot path can be judged in seconds.
 In the running sidecar the same work costs about a quarter more (cold caches), and the kernel and uvloop come on top.
 """
 
