@@ -10,7 +10,7 @@ import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from .context import Attached, attach, current, detach
 from .propagation import FORMATS, Propagator
@@ -23,25 +23,39 @@ R = TypeVar("R")
 _ACROSS = ContextPropagator(propagator=Propagator(extract=FORMATS[:1], inject=FORMATS[:1]))
 
 
-def context_carry(fn: Callable[P, R]) -> Callable[P, R]:
+class _Carry(Protocol):
+    """What `context_carry()` gives: it takes functions to the Context of then."""
+
+    def __call__(self, fn: Callable[P, R], /) -> Callable[P, R]: ...
+
+
+@overload
+def context_carry(fn: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def context_carry(fn: None = None, /) -> _Carry: ...
+def context_carry(fn: Callable[P, R] | None = None, /) -> Callable[P, R] | _Carry:
     """A function that runs in the Context of now, wherever and whenever it is called.
 
-    Takes: `fn`, any callable, for a thread, a pool, a callback. Gives: a callable with the same signature; trace,
-    session, baggage and `tracer_context` of the place of `context_carry` are in force while it runs. It may be called
-    often, and on several threads at once. Raises: what `fn` raises.
+    Takes: `fn`, any callable, for a thread, a pool, a callback; or nothing. Gives: a callable with the same signature;
+    trace, session, baggage and `tracer_context` of the place of `context_carry` are in force while it runs. It may be
+    called often, and on several threads at once. Without `fn`: what does this to any function later, with the Context
+    of now. Raises: what `fn` raises.
     Specification: OpenTelemetry Context API, attach and detach.
     """
     context = current()
 
-    @functools.wraps(fn)
-    def carried(*args: P.args, **kwargs: P.kwargs) -> R:
-        token = attach(context)
-        try:
-            return fn(*args, **kwargs)
-        finally:
-            detach(token, context)
+    def carry(fn: Callable[P, R], /) -> Callable[P, R]:
+        @functools.wraps(fn)
+        def carried(*args: P.args, **kwargs: P.kwargs) -> R:
+            token = attach(context)
+            try:
+                return fn(*args, **kwargs)
+            finally:
+                detach(token, context)
 
-    return carried
+        return carried
+
+    return cast("_Carry", carry) if fn is None else carry(fn)
 
 
 def _run_across(headers: dict[str, str], fn: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:

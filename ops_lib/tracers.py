@@ -110,7 +110,8 @@ def tracer_for(context: Context) -> Tracer | None:
     """The tracer for spans in `context`; None where light spans are made."""
     if TRACER_KEY in context:
         return context[TRACER_KEY]  # type: ignore[return-value]  # only tracer_context writes it
-    return RUNTIME.tracer or _global_tracer()
+    tracer = RUNTIME.tracer
+    return tracer if tracer is not None else _global_tracer()
 
 
 def start_span(

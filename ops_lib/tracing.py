@@ -91,7 +91,8 @@ def trace(
     `capture_result`, whether the result is. The last two default to what `configure` has set, which is to record them,
     bounded and with secrets scrubbed. A first parameter `trace_ctx: Span` receives the span and is not the caller's to
     give.
-    Gives: a TracedFunction or AsyncTracedFunction of the same signature, with `.wrapped(...)`.
+    Gives: a TracedFunction or AsyncTracedFunction of the same signature, with `.wrapped(...)`. For `.wrapped` of a
+    class method, put `@trace` above `@classmethod`: from Python 3.13 on, the other order binds the call only.
     Raises: TypeError where `fn` is a class, a property or not callable. Calls raise what the function raises.
     Specification: OpenTelemetry semantic conventions, `code.function.name`, `exception.*`, `error.type`, `session.id`.
     """

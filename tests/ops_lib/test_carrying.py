@@ -52,6 +52,15 @@ def test_context_carry_keeps_the_function_and_passes_exceptions() -> None:
         assert ops.current_session() == ops.SessionContext("other")
 
 
+def test_context_carry_now_for_functions_of_later() -> None:
+    with ops.session(id="then"):
+        carry = ops.context_carry()
+    with ops.session(id="now"):
+        assert carry(seen)(1)[1] == "then"
+        assert carry(lambda: ops.current_session())() == ops.SessionContext("then")
+        assert ops.current_session() == ops.SessionContext("now")
+
+
 def test_context_carry_at_once_on_many_threads() -> None:
     with ops.session(id="s"):
         carried = ops.context_carry(seen)

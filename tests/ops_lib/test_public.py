@@ -266,6 +266,7 @@ async def main() -> None:
     other.inject_context(headers, context=ops.extract_context([(b"a", b"b")]))
     reveal_type(ops.current_session())
     reveal_type(ops.context_carry(plain)(1))
+    reveal_type(ops.context_carry()(plain)(1))
     format: ops.PropagatorFormat = "b3"
     ops.configure("shop", sampler=0.1, exporter="console", inject=format)
 
@@ -301,6 +302,7 @@ REVEALED = [
     "str",
     "str|None",
     "SessionContext|None",
+    "float",
     "float",
 ]
 

@@ -35,6 +35,15 @@ def test_nests_and_ends_on_exceptions() -> None:
         assert ops.current_session() == ops.SessionContext("1")
 
 
+def test_the_same_block_within_itself() -> None:
+    block = ops.session(id="a")
+    with block, ops.session(id="b"), block as session:
+        assert ops.current_session() is session
+    with block:
+        assert ops.current_session() is session
+    assert ops.current_session() is None
+
+
 async def test_async_with() -> None:
     async with ops.session(id="a"):
         await asyncio.sleep(0)
