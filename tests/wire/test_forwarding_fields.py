@@ -128,7 +128,12 @@ def test_date_is_added_where_it_is_missing(wire: Wire) -> None:
     ]
 
 
-def test_via_on_the_response(wire: Wire) -> None:
-    """RFC 9110 7.6.3: an intermediary notes itself on responses as well."""
-    answer = wire.answers(b"HTTP/1.1 200 OK\r\nVia: 1.1 inner\r\nContent-Length: 0\r\n\r\n")
-    assert joined(answer.head.values("via")).startswith(b"1.1 inner")
+def test_via_on_the_response(start: Callable[..., Sidecar], upstream: Upstream) -> None:
+    """RFC 9110 7.6.3: a proxy notes itself on responses too; a gateway (inbound) need not, and keeps what is there."""
+    sidecar = start({"inbound": {"app": upstream.url}, "outbound": {"listen": LISTEN}})
+    for listener, count in (("inbound", 1), ("outbound", 2)):
+        client = sidecar.client(listener)
+        client.send(b"GET / HTTP/1.1\r\nHost: " + upstream.authority + b"\r\n\r\n")
+        upstream.answer(b"", b"200 OK", b"Via: 1.1 inner")
+        via = joined(client.response().head.values("via")).split(b", ")
+        assert (via[0], len(via)) == (b"1.1 inner", count)
