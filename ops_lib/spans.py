@@ -52,7 +52,10 @@ def attribute(value: object) -> str | bool | int | float | Sequence[str] | Seque
 
 def attributes_of(values: Mapping[str, object]) -> dict[str, object]:
     """`values` with each as `attribute` gives it."""
-    return {name: attribute(value) for name, value in values.items()}
+    return {
+        name: value if value.__class__ in _PLAIN else attribute(value)  # spares the call in the common case
+        for name, value in values.items()
+    }
 
 
 def session_attributes(session: SessionContext) -> dict[str, object]:
@@ -152,7 +155,7 @@ class Span:
         self._name = name
         self._attributes = attributes
         self._kind = kind
-        self._links = [Link(ids) for target in links if (ids := _ids_of(target)) is not None]
+        self._links = [Link(ids) for target in links if (ids := _ids_of(target)) is not None] if links else []
         self._span: OtelSpan | None = None
         self._token: Token[Context] | None = None
         self._attached: Context | None = None
@@ -175,11 +178,10 @@ class Span:
         if self._span is not None:
             raise RuntimeError(f"span {self._name!r} was entered before; make a new one with span(...)")
         context = current()
-        span = self._span = start_in(
-            context, self._name, attributes_of(self._attributes) if self._attributes else {}, self._kind, self._links
-        )
-        self._attached = with_value(context, SPAN_KEY, span)
-        self._token = attach(self._attached)
+        attributes = attributes_of(self._attributes) if self._attributes else {}
+        span = self._span = start_in(context, self._name, attributes, self._kind, self._links)
+        attached = self._attached = with_value(context, SPAN_KEY, span)
+        self._token = attach(attached)
         return self
 
     def __exit__(
