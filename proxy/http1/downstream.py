@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 from proxy.http1.bodies import Body, request_body
 from proxy.http1.deadlines import NEVER
 from proxy.http1.errors import Fault, Refusal
+from proxy.http1.flow import PIPELINED, UPSTREAM_FULL, Flow
 from proxy.http1.heads import HeadReader
 from proxy.http1.problem import options_response, problem_response
 from proxy.http1.request import Request, check_request_line
@@ -30,10 +31,6 @@ _BUSY: Final = 2  # the request is whole; its response is not
 _ENDING: Final = 3  # all is said; what still comes is thrown away, until the client has read our last words
 _TUNNEL: Final = 4
 
-# Why reading is paused, as bits.
-_UPSTREAM_FULL: Final = 1
-_PIPELINED: Final = 2
-
 # A close with unread bytes makes the kernel send RST, which can destroy our last response on its way (RFC 9112, 9.6).
 # So we stop writing, and read on for a while.
 _LINGER_S: Final = 3.0
@@ -45,14 +42,13 @@ class ClientConnection(asyncio.Protocol):
     __slots__ = (
         "_body",
         "_exchange",
+        "_flow",
         "_head_begun",
         "_listener",
-        "_paused",
         "_pending",
         "_reader",
         "_request",
         "_saw_eof",
-        "_stalled_bytes",
         "_state",
         "address",
         "deadline",
@@ -60,6 +56,7 @@ class ClientConnection(asyncio.Protocol):
     )
 
     transport: asyncio.Transport
+    _flow: Flow
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
@@ -70,9 +67,7 @@ class ClientConnection(asyncio.Protocol):
         self._request: Request | None = None
         self._exchange: Exchange | None = None
         self._pending = b""  # received, not yet looked at
-        self._paused = 0
         self._saw_eof = False
-        self._stalled_bytes = -1  # in the write buffer when the client last did not read; -1: it does
         self.deadline = NEVER
         self.address = b""  # of the client; empty on a Unix socket
 
@@ -80,6 +75,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self._flow = Flow(self.transport)
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             self.address = str(peer[0]).encode("ascii")
@@ -98,7 +94,7 @@ class ClientConnection(asyncio.Protocol):
             self._read_body(data)
         elif state == _BUSY:
             self._pending += data
-            self._pause(_PIPELINED, True)
+            self._flow.pause(PIPELINED, True)
         # else _ENDING: thrown away
 
     def eof_received(self) -> bool:
@@ -123,14 +119,14 @@ class ClientConnection(asyncio.Protocol):
         self._listener.forget(self)
 
     def pause_writing(self) -> None:
-        self._stalled_bytes = self.transport.get_write_buffer_size()
+        self._flow.stall()
         if self._state == _BUSY or self._is_held():
             self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.idle_s
         if self._exchange is not None:
             self._exchange.on_client_full(True)
 
     def resume_writing(self) -> None:
-        self._stalled_bytes = -1
+        self._flow.unstall()
         if self._state == _BUSY or self._is_held():
             self.deadline = NEVER
         if self._exchange is not None:
@@ -147,23 +143,17 @@ class ClientConnection(asyncio.Protocol):
                 self.refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
             else:
                 self._close()
-        elif self._state == _BODY and not (self._is_held() and self._stalled_bytes >= 0):
+        elif self._state == _BODY and not (self._is_held() and self._flow.is_stalled):
             text = f"no byte of the request body came for {timeouts.body_read_s:g} s"
             self._give_up(Refusal(Fault.REQUEST_TIMEOUT, text))
-        elif self._has_read_some():
+        elif self._flow.has_moved():
             self.deadline = self._listener.now() + timeouts.idle_s  # slow, but it does read
         else:
             self.transport.abort()
 
-    def _has_read_some(self) -> bool:
-        """Whether there is something to read for the client, and less of it than when this was asked last."""
-        before = self._stalled_bytes
-        self._stalled_bytes = left = self.transport.get_write_buffer_size()
-        return left > 0 and (before < 0 or left < before)
-
     def _is_held(self) -> bool:
         """Whether we read no more of a body. Then only the deadlines of both writing ends are at work."""
-        return self._state == _BODY and bool(self._paused)
+        return self._state == _BODY and self._flow.is_paused
 
     # --- reading
 
@@ -183,7 +173,7 @@ class ClientConnection(asyncio.Protocol):
             self._request = request = self._listener.read(line, fields)
             if rest and not request.has_body:
                 self._pending = rest
-                self._pause(_PIPELINED, True)
+                self._flow.pause(PIPELINED, True)
                 rest = b""
             if request.method == b"CONNECT":
                 self._listener.connect(self, request)
@@ -226,27 +216,18 @@ class ClientConnection(asyncio.Protocol):
             self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.body_read_s
             return content, False, body.trailers
         self._state = _BUSY
-        reads = self._stalled_bytes < 0  # an early answer
-        self.deadline = NEVER if reads else self._listener.now() + self._listener.rules.plan.timeouts.idle_s
+        stalled = self._flow.is_stalled  # by an early answer
+        self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.idle_s if stalled else NEVER
         self._body = None
         if rest:
             self._pending = rest
-            self._pause(_PIPELINED, True)
+            self._flow.pause(PIPELINED, True)
         return content, True, body.trailers
 
     def _answer_as_last(self, request: Request) -> None:
         """OPTIONS with Max-Forwards: 0 (RFC 9110, 7.6.2) goes no further."""
         self.transport.write(options_response(self.date))
         self.exchange_over(keep_alive=request.keep_alive and not request.has_body)
-
-    def _pause(self, reason: int, on: bool) -> None:
-        before = self._paused
-        self._paused = before | reason if on else before & ~reason
-        if bool(before) != bool(self._paused) and not self.transport.is_closing():
-            if self._paused:
-                self.transport.pause_reading()
-            else:
-                self.transport.resume_reading()
 
     # --- what an exchange asks (see exchange.Client)
 
@@ -262,9 +243,9 @@ class ClientConnection(asyncio.Protocol):
         if self._state == _BODY:
             # While we do not read, silence is not the client's fault.
             self.deadline = NEVER if held else self._listener.now() + self._listener.rules.plan.timeouts.body_read_s
-            self._pause(_UPSTREAM_FULL, held)
+            self._flow.pause(UPSTREAM_FULL, held)
         elif not held:
-            self._pause(_UPSTREAM_FULL, False)
+            self._flow.pause(UPSTREAM_FULL, False)
 
     def is_keeping(self) -> bool:
         return bool(self._pending) or not (self._listener.is_draining or self._saw_eof)
@@ -280,20 +261,20 @@ class ClientConnection(asyncio.Protocol):
             self._end()
             return
         self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.idle_s
-        if self._stalled_bytes >= 0:
+        if self._flow.is_stalled:
             return  # the next request waits until the client has read this answer: see `resume_writing`
         self._state = _HEAD
         if self._pending:
             # Not from here: the answer to the next request may come at once, and the one after that...
             asyncio.get_running_loop().call_soon(self._read_pending)
-        elif self._paused:
-            self._pause(self._paused, False)
+        else:
+            self._flow.resume()
 
     def _read_pending(self) -> None:
         if self._state != _HEAD or not self._pending:
             return
         data, self._pending = self._pending, b""
-        self._pause(_PIPELINED, False)
+        self._flow.pause(PIPELINED, False)
         self._read_head(data)
         if self._saw_eof and self._state == _HEAD:
             self._end()
@@ -307,15 +288,7 @@ class ClientConnection(asyncio.Protocol):
             self._cut(exchange)
             return
         keep_alive = self._state == _BUSY and exchange.request.keep_alive and self.is_keeping()
-        self.transport.write(
-            problem_response(
-                refusal.fault,
-                refusal.detail,
-                date=self.date,
-                head_only=exchange.method == b"HEAD",
-                close=not keep_alive,
-            )
-        )
+        self._answer(refusal, close=not keep_alive)
         if keep_alive:
             self.exchange_over(keep_alive=exchange.request.minor == 1)
         else:
@@ -363,20 +336,20 @@ class ClientConnection(asyncio.Protocol):
         if exchange.response is not None:
             self._cut(exchange)
         else:
-            self._answer_and_end(refusal)
+            self._answer(refusal)
+            self._end()
 
     def refuse(self, refusal: Refusal) -> None:
         """A request, or a CONNECT, that came to nothing before there was an exchange."""
         if self._state == _ENDING:
             return
         self._listener.record(self, self._request, None, refusal)
-        self._answer_and_end(refusal)
-
-    def _answer_and_end(self, refusal: Refusal) -> None:
-        request = self._request
-        head_only = request is not None and request.method == b"HEAD"
-        self.transport.write(problem_response(refusal.fault, refusal.detail, date=self.date, head_only=head_only))
+        self._answer(refusal)
         self._end()
+
+    def _answer(self, refusal: Refusal, *, close: bool = True) -> None:
+        head_only = self._request is not None and self._request.method == b"HEAD"
+        self.write(problem_response(refusal.fault, refusal.detail, date=self.date, head_only=head_only, close=close))
 
     def _cut(self, exchange: Exchange) -> None:
         """The response cannot be finished: the client must see that it is not whole."""
@@ -392,7 +365,7 @@ class ClientConnection(asyncio.Protocol):
     def _close(self) -> None:
         """Close once what is written has been sent."""
         self._state = _ENDING
-        self._stalled_bytes = -1  # time for the last answer, however it stands
+        self._flow.unstall()  # time for the last answer, however it stands
         self.deadline = self._listener.now() + _LINGER_S
         self.transport.close()
 
@@ -402,12 +375,11 @@ class ClientConnection(asyncio.Protocol):
             self._close()
             return
         self._state = _ENDING
-        self._stalled_bytes = -1
+        self._flow.unstall()
         self._pending = b""
         self.deadline = self._listener.now() + _LINGER_S
         self.transport.write_eof()
-        if self._paused:
-            self._pause(self._paused, False)
+        self._flow.resume()
 
     def shut(self) -> None:
         """Take no further request: close now if idle, else after the response."""

@@ -101,7 +101,7 @@ class ListenerRules:
         return self.plan.router.route(host, port)
 
     def trace(self, link: Link, request: Request) -> list[tuple[bytes, bytes]]:
-        """The fields of `request` that the link's translator owns; where it is not the only one, the others are plain."""
+        """The fields of `request` that the link's translator owns; where there are others, the rest is plain."""
         owns = link.translator.owns
         request.lines.extend(name + b": " + value for name, value in request.trace if not owns(name))
         return [field for field in request.trace if owns(field[0])]

@@ -98,6 +98,8 @@ def read_response(line: bytes, fields: Sorted) -> Response:
         # every other kind is dropped
     if connection and (connection != b"keep-alive" or minor == 0):
         _read_connection(response, members(connection), minor)
+    elif response.upgrade:
+        response.upgrade = b""  # a mere offer, without its connection option
     if coding is not None:
         if response.length is not None:
             raise Refusal(Fault.BAD_RESPONSE, "both Transfer-Encoding and Content-Length in the upstream's response")
