@@ -124,7 +124,7 @@ def processors(
         return [_processor(exporter, batch)]
     made: list[SpanProcessor] = []
     for name in dict.fromkeys(part.strip().lower() for part in exporter.split(",")):
-        if name == "otlp":
+        if name in ("otlp", "otlp_proto_http"):  # the second is what opentelemetry-instrument calls it
             made.append(_processor(_otlp(endpoint, headers, environ), batch))
         elif name == "console":
             made.append(ConsoleProcessor())

@@ -81,3 +81,5 @@ def test_looks_again_at_once_when_it_is_gone() -> None:
 def test_names() -> None:
     assert processors("none") == []
     assert len(processors("console, none, console")) == 1
+    for made in processors(None, environ={"OTEL_TRACES_EXPORTER": "otlp_proto_http"}):
+        made.shutdown()
