@@ -26,8 +26,6 @@ REGISTERED = {
     "http_response_timeout",
     "http_upgrade_failed",
     "http_protocol_error",
-    "proxy_internal_response",
-    "proxy_internal_error",
     "proxy_loop_detected",
 }
 
