@@ -25,6 +25,7 @@ from proxy.http1.deadlines import Ticker
 from proxy.http1.downstream import ClientConnection
 from proxy.http1.links import PoolTable
 from proxy.http1.listener import Listener, ListenerRules
+from proxy.http1.outbox import Outbox
 from proxy.http1.upstream import UpstreamConnection
 from proxy.plan import Address, ListenerPlan, PoolPlan, PropagationPlan, Router, Target, UpstreamPlan
 from proxy.telemetry.metrics import Metrics
@@ -68,7 +69,7 @@ def requests(*, traced: bool) -> Callable[[], bytes]:
     return itertools.cycle(made).__next__
 
 
-def connect(ticker: Ticker) -> tuple[ClientConnection, Nowhere, UpstreamConnection, Nowhere]:
+def connect(ticker: Ticker, outbox: Outbox) -> tuple[ClientConnection, Nowhere, UpstreamConnection, Nowhere]:
     """A client's and an upstream's connection of one inbound listener, b3multi → tracecontext."""
     propagation = PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,))
     target = Target("http", Address("127.0.0.1", 8080))
@@ -77,7 +78,7 @@ def connect(ticker: Ticker) -> tuple[ClientConnection, Nowhere, UpstreamConnecti
     metrics = Metrics()
     pools = PoolTable(ticker, metrics, lambda _host, _port: False)
     rules = ListenerRules(plan, pools, metrics, "bench")
-    listener = Listener(rules, ticker=ticker, metrics=metrics, pools=pools, access_log=None)
+    listener = Listener(rules, ticker=ticker, outbox=outbox, metrics=metrics, pools=pools, access_log=None)
     client, near = ClientConnection(listener), Nowhere()
     client.connection_made(near)
     # A pool opens sockets; this one gets an idle connection without one.
@@ -92,7 +93,9 @@ def connect(ticker: Ticker) -> tuple[ClientConnection, Nowhere, UpstreamConnecti
 
 def measure(*, traced: bool, runs: int) -> tuple[float, float]:
     """Microseconds from the request's bytes to the upstream's, and from the response's to the client's."""
-    client, near, upstream, far = connect(Ticker(asyncio.get_running_loop()))
+    loop = asyncio.get_running_loop()
+    outbox = Outbox(loop)
+    client, near, upstream, far = connect(Ticker(loop), outbox)
     following = requests(traced=traced)
     best_request = best_response = float("inf")
     for _ in range(runs):
@@ -101,8 +104,10 @@ def measure(*, traced: bool, runs: int) -> tuple[float, float]:
             request = following()
             start = perf_counter()
             client.data_received(request)
+            outbox.flush()
             middle = perf_counter()
             upstream.data_received(RESPONSE)
+            outbox.flush()
             request_s += middle - start
             response_s += perf_counter() - middle
         best_request, best_response = min(best_request, request_s), min(best_response, response_s)

@@ -23,6 +23,7 @@ from proxy.http1.deadlines import TICK_S, Ticker
 from proxy.http1.downstream import ClientConnection
 from proxy.http1.links import PoolTable
 from proxy.http1.listener import Listener, ListenerRules
+from proxy.http1.outbox import Outbox
 from proxy.plan import Address, ListenerPlan, Plan
 from proxy.telemetry.metrics import Metrics
 
@@ -44,6 +45,7 @@ class DataPlane:
         self._retired: list[Listener] = []  # of former plans, with connections still open
         self._own: set[tuple[str, int]] = set()
         self._ticker: Ticker
+        self._outbox: Outbox
         self._pools: PoolTable
 
     # --- life
@@ -51,6 +53,7 @@ class DataPlane:
     async def start(self) -> None:
         """Bind every listener and serve. Raises StartError naming the listener that cannot be bound; then none is."""
         self._ticker = Ticker(asyncio.get_running_loop())
+        self._outbox = Outbox(asyncio.get_running_loop())
         self._pools = PoolTable(self._ticker, self._metrics, self._is_own)
         self._ticker.every_tick(self._pools.on_tick)
         self._ticker.start()
@@ -81,6 +84,7 @@ class DataPlane:
                 fresh[listener.name] = made = Listener(
                     rules[listener.name],
                     ticker=self._ticker,
+                    outbox=self._outbox,
                     metrics=self._metrics,
                     pools=self._pools,
                     access_log=self._access_log,

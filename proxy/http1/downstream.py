@@ -226,7 +226,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _answer_as_last(self, request: Request) -> None:
         """OPTIONS with Max-Forwards: 0 (RFC 9110, 7.6.2) goes no further."""
-        self.transport.write(options_response(self.date))
+        self.write(options_response(self.date))
         self.exchange_over(keep_alive=request.keep_alive and not request.has_body)
 
     # --- what an exchange asks (see exchange.Client)
@@ -237,7 +237,11 @@ class ClientConnection(asyncio.Protocol):
         return self._listener.date()
 
     def write(self, data: bytes) -> None:
+        self._listener.outbox.flush()
         self.transport.write(data)
+
+    def send(self, message: bytes) -> None:
+        self._listener.outbox.send(self.transport, message)
 
     def hold(self, held: bool) -> None:
         if self._state == _BODY:
@@ -305,6 +309,7 @@ class ClientConnection(asyncio.Protocol):
         listener.tunnel_opened("connect" if request.method == b"CONNECT" else "upgrade")
         self._state = _TUNNEL
         self.deadline = NEVER
+        listener.outbox.flush()
         near = End(self.transport, listener.count_tunnel_in, self._tunnel_lost, self._pending, self._saw_eof)
         far = End(upstream.detach(), listener.count_tunnel_out, upstream.connection_lost, rest, False)
         self._pending = b""
@@ -315,7 +320,7 @@ class ClientConnection(asyncio.Protocol):
         if self._state != _BUSY:
             upstream.abort()
             return
-        self.transport.write(b"HTTP/1.1 200 Connection Established\r\n\r\n")
+        self.write(b"HTTP/1.1 200 Connection Established\r\n\r\n")
         self.switch(upstream, b"", idle_s)
 
     def _tunnel_lost(self, exc: Exception | None) -> None:
@@ -367,6 +372,7 @@ class ClientConnection(asyncio.Protocol):
         self._state = _ENDING
         self._flow.unstall()  # time for the last answer, however it stands
         self.deadline = self._listener.now() + _LINGER_S
+        self._listener.outbox.flush()
         self.transport.close()
 
     def _end(self) -> None:
@@ -378,6 +384,7 @@ class ClientConnection(asyncio.Protocol):
         self._flow.unstall()
         self._pending = b""
         self.deadline = self._listener.now() + _LINGER_S
+        self._listener.outbox.flush()
         self.transport.write_eof()
         self._flow.resume()
 

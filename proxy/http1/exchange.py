@@ -14,6 +14,7 @@ from proxy.http1.deadlines import NEVER, Ticker
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.forward import interim_head, response_head, switching_head
 from proxy.http1.links import Link
+from proxy.http1.outbox import Outbox
 from proxy.http1.pool import Pool
 from proxy.http1.request import IDEMPOTENT, Request
 from proxy.http1.response import Response
@@ -32,6 +33,9 @@ class Client(Protocol):
 
     def write(self, data: bytes) -> None:
         """Send to the client."""
+
+    def send(self, message: bytes) -> None:
+        """Send a whole response to the client, when this turn of the event loop ends."""
 
     def hold(self, held: bool) -> None:
         """Read no more of the request for now, or read on."""
@@ -66,10 +70,13 @@ class Exchange:
     bytes_out = 0
     translation: Translation | None = None  # remembered for the access log alone
 
-    def __init__(self, client: Client, link: Link, pool: Pool, request: Request, ticker: Ticker) -> None:
+    def __init__(
+        self, client: Client, link: Link, pool: Pool, request: Request, ticker: Ticker, outbox: Outbox
+    ) -> None:
         self._client = client
         self._pool = pool
         self._ticker = ticker
+        self._outbox = outbox
         self.link = link
         self.request = request
         self.method = request.method
@@ -154,7 +161,10 @@ class Exchange:
                 self._replay = data
         if self._waits:
             self._stop_waiting()  # before the write, which may say at once that it was too much
-        connection.transport.write(data)
+        if self.request_done:
+            self._outbox.send(connection.transport, data)
+        else:
+            connection.transport.write(data)  # more will follow, and must not overtake it
 
     def on_unconnected(self, refusal: Refusal) -> None:
         """There is no connection to be had."""
@@ -204,19 +214,20 @@ class Exchange:
         request.keep_alive = keep_alive
         if not response.has_date():
             response.lines.append(b"Date: " + client.date)  # RFC 9110, 6.6.1
-        client.write(
-            response_head(
-                response,
-                self._chunked(content, done, trailers) if self._chunks else content,
-                minor=minor,
-                keep_alive=keep_alive,
-                chunked=self._chunks,
-                via=self.link.response_via,
-            )
+        data = response_head(
+            response,
+            self._chunked(content, done, trailers) if self._chunks else content,
+            minor=minor,
+            keep_alive=keep_alive,
+            chunked=self._chunks,
+            via=self.link.response_via,
         )
         self.bytes_out = len(content)
         if done:
+            client.send(data)
             self._finish()
+        else:
+            client.write(data)
 
     def on_response_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
         """Pass on content as it comes."""

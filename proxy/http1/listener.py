@@ -23,6 +23,7 @@ from proxy.http1.fields import request_kinds
 from proxy.http1.forward import Hop, request_head
 from proxy.http1.heads import HeadLimits, Sorted
 from proxy.http1.links import Link, PoolTable
+from proxy.http1.outbox import Outbox
 from proxy.http1.request import Request, read_request
 from proxy.http1.tally import tally
 from proxy.http1.target import parse_authority
@@ -115,12 +116,14 @@ class Listener:
         rules: ListenerRules,
         *,
         ticker: Ticker,
+        outbox: Outbox,
         metrics: Metrics,
         pools: PoolTable,
         access_log: Callable[[AccessRecord], None] | None,
     ) -> None:
         self.rules = rules
         self.ticker = ticker
+        self.outbox = outbox
         self.name = rules.plan.name
         self.is_draining = False
         self.connections: set[ClientConnection] = set()
@@ -191,7 +194,7 @@ class Listener:
             host=link.host(request),
             hop=rules.hop(connection.address),
         )
-        exchange = Exchange(connection, link, pool, request, self.ticker)
+        exchange = Exchange(connection, link, pool, request, self.ticker, self.outbox)
         if self._access_log is not None:
             exchange.translation = translation
         self.exchanges += 1
