@@ -7,7 +7,7 @@ CONFORMANCE ?= ../shared/conformance
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types layers coverage bench conformance w3c compose-test soak lock clean
+.PHONY: help demo test lint format types layers coverage bench conformance w3c compose-test soak fuzz lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ compose-test: ## the image and docker-compose.yml, in containers (ENGINE=script 
 
 soak: $(VENV)/dev.stamp ## mixed load with faults (SOAK_S=60 seconds), 1 GiB bodies in every framing
 	$(BIN)/python -m pytest tests/wire/soak.py $(ARGS)
+
+SECONDS ?= 60
+fuzz: $(VENV)/dev.stamp ## broken messages, peers that do anything (SECONDS=60; SEED=n: one case, as a failure names it)
+	FUZZ_SECONDS=$(SECONDS) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/fuzz $(ARGS)
 
 lock: ## rewrite requirements/*.lock (needs uv)
 	$(LOCK) --extra sidecar --extra otlp --extra dev pyproject.toml requirements/build.in -o requirements/dev.lock
