@@ -24,6 +24,7 @@ from proxy.http1.downstream import ClientConnection
 from proxy.http1.links import PoolTable
 from proxy.http1.listener import Listener, ListenerRules
 from proxy.http1.outbox import Outbox
+from proxy.http1.presence import app_addresses, is_anyone_there
 from proxy.plan import Address, ListenerPlan, Plan
 from proxy.telemetry.metrics import Metrics
 
@@ -131,10 +132,8 @@ class DataPlane:
         await self._shut("inbound")
         await self._until_idle("inbound", deadline)
         # The app may still call out while it ends its work.
-        linger_until = min(deadline, loop.time() + plan.outbound_linger_s)
-        has_outbound = any(listener.rules.plan.direction == "outbound" for listener in self._listeners.values())
-        if has_outbound:
-            await asyncio.sleep(max(0.0, linger_until - loop.time()))
+        if any(listener.rules.plan.direction == "outbound" for listener in self._listeners.values()):
+            await self._until_app_is_gone(min(deadline, loop.time() + plan.outbound_linger_s))
         await self._shut("outbound")
         await self._until_idle(None, deadline)
         return self.in_flight() == 0
@@ -183,6 +182,14 @@ class DataPlane:
                 if server is not None:
                     server.close()
                 listener.shut()
+
+    async def _until_app_is_gone(self, until: float) -> None:
+        loop = asyncio.get_running_loop()
+        addresses = app_addresses(self._plan)
+        while loop.time() < until and (  # noqa: ASYNC110 - no event tells when another process ends
+            self.in_flight("outbound") or await is_anyone_there(addresses)
+        ):
+            await asyncio.sleep(min(TICK_S, max(0.0, until - loop.time())))
 
     async def _until_idle(self, direction: str | None, deadline: float) -> None:
         loop = asyncio.get_running_loop()
