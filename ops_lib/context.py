@@ -70,6 +70,16 @@ detach = _detach if _VARIABLE is not None else _detach_slowly
 """(Token, Context that was attached) -> None: takes it away again; never raises, never logs."""
 
 
+def leave(token: Token[Context], attached: Context, kind: type[BaseException] | None) -> None:
+    """The end of a block that has attached: takes `attached` away again. `kind`: of the exception that ends the block.
+
+    Except where a generator with the block in it is closed from elsewhere (by the garbage collector, by whoever holds
+    it): what is in force there is not of the block's making, and the place to which the block would go back is gone.
+    """
+    if kind is not GeneratorExit or current() is attached:
+        detach(token, attached)
+
+
 def with_value(context: Context, key: str, value: object) -> Context:
     """A copy of `context` in which `key` has `value`."""
     copied = Context(context)
@@ -81,7 +91,8 @@ class Attached:
     """A Context in force for the length of a `with` or `async with` block; taken away on exceptions too.
 
     `make` is asked for the Context when the block is entered, and the block's value is that Context. One such object
-    may be entered again, also within itself, but not on two threads at once.
+    may be entered again, also within itself, but not on two threads at once. Leaving it once too often, as a framework
+    does that calls its teardown twice, does nothing.
     """
 
     __slots__ = ("_make", "_tokens")
@@ -95,11 +106,12 @@ class Attached:
         self._tokens.append((attach(context), context))
         return context
 
-    def __exit__(self, *exc_info: object) -> None:
-        detach(*self._tokens.pop())
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if self._tokens:
+            leave(*self._tokens.pop(), kind)
 
     async def __aenter__(self) -> Context:
         return self.__enter__()
 
-    async def __aexit__(self, *exc_info: object) -> None:
-        self.__exit__()
+    async def __aexit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self.__exit__(kind, *error)

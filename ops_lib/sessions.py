@@ -16,7 +16,7 @@ from typing import Final
 
 from opentelemetry.context import Context
 
-from .context import SESSION_KEY, attach, current, detach, with_value
+from .context import SESSION_KEY, attach, current, leave, with_value
 from .propagation import check_session_id
 
 SESSION_HEADER_NAME: Final = "X-Mirascope-Session-Id"
@@ -40,7 +40,7 @@ class SessionContext:
     """
 
     id: str = field(default_factory=_new_id)
-    attributes: Mapping[str, object] | None = None
+    attributes: Mapping[str, object] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         check_session_id(self.id)
@@ -66,14 +66,15 @@ class _Session:
         self._tokens.append((attach(context), context))
         return self._session
 
-    def __exit__(self, *exc_info: object) -> None:
-        detach(*self._tokens.pop())
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if self._tokens:
+            leave(*self._tokens.pop(), kind)
 
     async def __aenter__(self) -> SessionContext:
         return self.__enter__()
 
-    async def __aexit__(self, *exc_info: object) -> None:
-        self.__exit__()
+    async def __aexit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self.__exit__(kind, *error)
 
 
 def session(*, id: str | None = None, attributes: Mapping[str, object] | None = None) -> _Session:

@@ -19,7 +19,7 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, S
 from opentelemetry.trace import Span as OtelSpan
 
 from .capture import render
-from .context import EXTRACTION_KEY, SESSION_KEY, SPAN_KEY, attach, current, detach, with_value
+from .context import EXTRACTION_KEY, SESSION_KEY, SPAN_KEY, attach, current, detach, leave, with_value
 from .propagation import Extraction
 from .runtime import RUNTIME
 from .sessions import SessionContext
@@ -190,6 +190,9 @@ class Span:
         if error is not None and not self._finished and self._span is not None:
             record_exception(self._span, error)
         self.finish()
+        if self._token is not None and self._attached is not None:  # finished within, while another was in force
+            leave(self._token, self._attached, kind)
+            self._token = self._attached = None
 
     async def __aenter__(self) -> Span:
         return self.__enter__()
@@ -250,12 +253,15 @@ class Span:
         return self
 
     def finish(self) -> None:
-        """Ends the span and takes it out of force. Further calls do nothing."""
+        """Ends the span and takes it out of force; where a block within is still open, when its own block ends.
+
+        Further calls do nothing.
+        """
         if self._finished or self._span is None:
             return
         self._finished = True
         end_span(self._span)
-        if self._token is not None and self._attached is not None:
+        if self._token is not None and self._attached is not None and current() is self._attached:
             detach(self._token, self._attached)
             self._token = self._attached = None
 

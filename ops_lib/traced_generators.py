@@ -5,7 +5,8 @@ Each step runs in the span's context; the consumer never does. May know: traced 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import Any, cast
 
 from opentelemetry.context import Context
@@ -71,6 +72,20 @@ class TracedGenerator(TracedFunction[P, R]):
             own.finish()
 
 
+def _first_step(body: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
+    """The first step of an asynchronous generator of which the event loop shall not know (PEP 525, "Finalization").
+
+    The loop closes all that it knows at its end, each in a task of its own. That of the driver closes the body; two at
+    once would be an error.
+    """
+    firstiter, finalizer = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return body.asend(None)
+    finally:
+        sys.set_asyncgen_hooks(firstiter, finalizer)
+
+
 class TracedAsyncGenerator(TracedGenerator[P, R]):
     """The same for asynchronous generator functions."""
 
@@ -80,20 +95,18 @@ class TracedAsyncGenerator(TracedGenerator[P, R]):
         span = self._start(context, args, kwargs)
         own.adopt(span)
         inside = with_value(context, SPAN_KEY, span)
-        step: Callable[[Any], Any] = body.asend
-        value: Any = None
+        pending = _first_step(body)
         try:
             while True:
                 attached = inside
                 token = attach(attached)
                 try:
-                    out = await step(value)
+                    out = await pending
                 finally:
                     inside = current()
                     detach(token, attached)
                 try:
-                    value = yield out
-                    step = body.asend
+                    pending = body.asend((yield out))
                 except GeneratorExit:
                     token = attach(inside)
                     try:
@@ -102,7 +115,7 @@ class TracedAsyncGenerator(TracedGenerator[P, R]):
                         detach(token, inside)
                     raise
                 except BaseException as error:  # thrown in by the consumer: it is the body's to handle
-                    step, value = body.athrow, error
+                    pending = body.athrow(error)
         except StopAsyncIteration:
             return
         except BaseException as error:

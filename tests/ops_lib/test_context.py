@@ -10,6 +10,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace as otel_trace
 from opentelemetry.context import Context
 
+import ops_lib as ops
 from ops_lib import context as context_module
 from ops_lib.context import EMPTY, SPAN_KEY, Attached, attach, current, detach, with_value
 
@@ -45,6 +46,15 @@ def test_attached_nests_and_detaches_on_exceptions() -> None:
             raise KeyError
         assert current() is outer
     assert current() == {}
+
+
+def test_left_once_too_often_does_nothing() -> None:
+    """Flask calls teardown functions twice where a response streams with its context."""
+    for block in (Attached(lambda: with_value(EMPTY, "k", 1)), ops.session(id="s")):
+        with block:
+            pass
+        block.__exit__(None, None, None)
+        assert current() == {}
 
 
 async def test_attached_in_async_with() -> None:

@@ -78,6 +78,10 @@ def test_attributes_are_a_copy_that_cannot_be_changed() -> None:
         session.id = "t"  # type: ignore[misc]  # this is the test
 
 
+def test_is_hashable_with_attributes() -> None:
+    assert len({ops.SessionContext("s", {"a": [1]}), ops.SessionContext("s", {"a": [1]})}) == 1
+
+
 def test_pickles() -> None:
     session = ops.SessionContext("s", {"a": 1})
     assert pickle.loads(pickle.dumps(session)) == session

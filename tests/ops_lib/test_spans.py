@@ -176,6 +176,29 @@ def test_finish_ends_it_at_once(ops_spans: SpanCapture) -> None:
     assert current() == {}
 
 
+def test_finished_within_another_block_leaves_that_in_force(ops_spans: SpanCapture) -> None:
+    with ops.span("outer") as outer:
+        with ops.session(id="s"), ops.span("inner") as inner:
+            outer.finish()
+            assert ops.current_span().span_id == inner.span_id
+        assert ops.current_session() is None
+    assert current() == {}
+    assert [span.name for span in ops_spans.spans] == ["outer", "inner"]
+
+
+def test_a_generator_closed_within_another_span_leaves_that_in_force(ops_spans: SpanCapture) -> None:
+    def numbers() -> Iterator[int]:
+        with ops.session(id="s"), ops.span("inside"):
+            yield 1
+
+    generator = numbers()
+    next(generator)
+    with ops.span("elsewhere") as span:
+        generator.close()
+        assert ops.current_span().span_id == span.span_id
+    assert len(ops_spans.spans) == 2
+
+
 def test_a_span_is_entered_once(ops_spans: SpanCapture) -> None:
     with ops.span("s") as span, pytest.raises(RuntimeError, match="was entered before"), span:
         pass

@@ -133,6 +133,24 @@ def test_collected_ends_the_span(ops_spans: SpanCapture) -> None:
     assert len(ops_spans.spans) == 1
 
 
+def test_collected_in_a_cycle_leaves_no_context_behind(ops_spans: SpanCapture) -> None:
+    """The collector may close the body before the generator that drives it."""
+
+    @ops.trace
+    def pieces() -> Iterator[int]:
+        with ops.span("inside"), ops.session(id="s"):
+            yield 1
+
+    generator = pieces()
+    next(generator)
+    cycle: list[object] = [generator]
+    cycle.append(cycle)
+    del generator, cycle
+    gc.collect()
+    assert current() == {}
+    assert ops_spans.tree() == "pieces\n└─ inside"
+
+
 def test_never_begun_makes_no_span(ops_spans: SpanCapture) -> None:
     numbers(3).close()
     assert ops_spans.spans == []
@@ -334,3 +352,26 @@ def test_in_a_copied_contextvars_context(ops_spans: SpanCapture) -> None:
     contextvars.Context().run(next, generator)
     generator.close()
     assert len(ops_spans.spans) == 1
+
+
+def test_asynchronous_left_open_at_the_end_of_the_loop(
+    ops_spans: SpanCapture, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The loop closes every asynchronous generator that it knows, all at once; it must not know the body."""
+
+    @ops.trace
+    async def pieces() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            await asyncio.sleep(0)
+
+    async def main() -> object:
+        generator = pieces()
+        await anext(generator)
+        return generator
+
+    kept = asyncio.run(main())
+    assert kept is not None
+    assert len(ops_spans.spans) == 1
+    assert caplog.records == []
