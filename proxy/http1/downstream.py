@@ -241,7 +241,11 @@ class ClientConnection(asyncio.Protocol):
         self.transport.write(data)
 
     def send(self, message: bytes) -> None:
-        self._listener.outbox.send(self.transport, message)
+        # Only what cannot fill the transport may wait: that a client is full must be known before its next request.
+        if self.transport.get_write_buffer_size() or len(message) > self._listener.rules.plan.limits.buffer_bytes:
+            self.write(message)
+        else:
+            self._listener.outbox.send(self.transport, message)
 
     def hold(self, held: bool) -> None:
         if self._state == _BODY:

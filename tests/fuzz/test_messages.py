@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 from fuzzing import cases, grammar
@@ -130,13 +131,17 @@ class Answers(Judge):
     def __init__(self) -> None:
         super().__init__()
         self.script: tuple[bytes, bool] | None = None
+        self.dice = random.Random()
+        self.sending: asyncio.Task[None] | None = None
 
     def answer(self, peer: Peer, message: Message) -> None:
         if self.script is None:
             super().answer(peer, message)
             return
-        data, close = self.script
-        peer.write(data)
+        self.sending = asyncio.get_running_loop().create_task(self.send(peer, *self.script))
+
+    async def send(self, peer: Peer, data: bytes, close: bool) -> None:
+        await peer.send(data, self.dice)
         if close:
             peer.close()
 
@@ -150,6 +155,7 @@ async def test_responses() -> None:
         number += 1
         method = grammar.pick(dice, (b"GET", b"GET", b"HEAD", b"POST"))
         name = b"n%d" % number
+        upstream.dice = dice
         good, close = grammar.response(name, method, dice)
         data = grammar.mutated(good, grammar.OF_RESPONSES, dice)
         # Whatever does not end by itself ends with the connection, so that no case has to wait for a timeout.
@@ -160,6 +166,9 @@ async def test_responses() -> None:
         assert await client.until(lambda: client.is_over), f"neither answered nor closed: {data!r}"
         received = bytes(client.received)
         client.close()
+        if upstream.sending is not None:
+            await upstream.sending  # else what it still sends might meet the next request
+            upstream.sending = None
         assert not upstream.problems, upstream.problems
         answers = check_responses(received, [method] * 2)
         assert len(answers) <= 1, (received, data)

@@ -43,12 +43,11 @@ _HOSTS = (
 _EXTRAS = (
     b"Connection: close", b"Connection: keep-alive", b"Connection: Host, Content-Length, Transfer-Encoding, X-Id",
     b"Connection: X-Id", b"Connection: upgrade\r\nUpgrade: websocket",
-    b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c",
-    b"Expect: 100-continue", b"Expect: x", b"TE: trailers\r\nConnection: TE", b"Trailer: X-Sum", b"Max-Forwards: 0",
-    b"Keep-Alive: 5", b"Via: 1.1 other", b"X-Forwarded-For: 1.2.3.4", b"X-B3-TraceId: 1\r\nX-B3-SpanId: 1",
-    b"X: \xe9\xff", b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", b"b3: 0", b"X:",
-    b"X: " + b"v" * 70_000, b"Proxy-Connection: close", b"X:   spaced   out  ", b"x_under_score: 1",
-    b'Content-Type: a/b; c="d\r\n\te"',
+    b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c", b"Expect: 100-continue", b"Expect: x",
+    b"TE: trailers\r\nConnection: TE", b"Trailer: X-Sum", b"Max-Forwards: 0", b"Keep-Alive: 5", b"Via: 1.1 other",
+    b"X-Forwarded-For: 1.2.3.4", b"X-B3-TraceId: 1\r\nX-B3-SpanId: 1", b"X: \xe9\xff",
+    b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", b"b3: 0", b"X:", b"X: " + b"v" * 70_000,
+    b"Proxy-Connection: close", b"X:   spaced   out  ", b"x_under_score: 1", b'Content-Type: a/b; c="d\r\n\te"',
 )  # fmt: skip
 _CHUNK_SIZES = (
     b"5", b"05", b"0x5", b"+5", b"-5", b" 5", b"5 ", b"5;a", b"5;a=b", b'5;a="b\\"c"', b"5;", b"5;\n", b"5;a\r", b"g",
@@ -136,6 +135,20 @@ def _extra_field(message: bytes, dice: random.Random) -> bytes:
     return b"\r\n".join(lines) + rest
 
 
+def _reframe(message: bytes, dice: random.Random) -> bytes:
+    """The framing field that is there, said otherwise."""
+    lines, rest = _head_lines(message)
+    for index, line in enumerate(lines):
+        name, _, value = line.partition(b": ")
+        if name in (b"Content-Length", b"Transfer-Encoding"):
+            same = b"0" * dice.randrange(3) + value if name == b"Content-Length" else value.upper()
+            others = (same, *(_LENGTHS if name == b"Content-Length" else _CODINGS))
+            lines[index] = pick(dice, (name, name, name, *_FRAMING_NAMES)) + b": " + pick(dice, others)
+            if dice.random() < 0.3:
+                lines.append(line)
+    return b"\r\n".join(lines) + rest
+
+
 def _double_field(message: bytes, dice: random.Random) -> bytes:
     lines, rest = _head_lines(message)
     lines.insert(dice.randrange(1, len(lines) + 1), pick(dice, lines))
@@ -210,8 +223,8 @@ def _around(message: bytes, dice: random.Random) -> bytes:
 
 
 _BOTH: tuple[Mutation, ...] = (
-    _extra_field, _extra_field, _extra_field, _double_field, _drop_field, _line_end, _line_end, _odd_byte, _odd_byte,
-    _cut, _chunk_size, _chunk_size, _many, _around,
+    _extra_field, _extra_field, _reframe, _reframe, _double_field, _drop_field, _line_end, _line_end, _odd_byte,
+    _odd_byte, _cut, _chunk_size, _chunk_size, _many, _around,
 )  # fmt: skip
 OF_REQUESTS: tuple[Mutation, ...] = (*_BOTH, _request_line, _request_line, _host)
 OF_RESPONSES: tuple[Mutation, ...] = (*_BOTH, _status_line, _status_line)

@@ -242,6 +242,11 @@ class Actor:
             data = grammar.mutated(data, grammar.OF_REQUESTS, dice)
             self._asked.clear()  # nobody can say any more which answer belongs to what
             self._asked.append((b"?", name))
+        if do == b"early":  # the rest after the answer, or never
+            await peer.send(data[: len(data) - len(body) // 2], dice)
+            answered = len(peer.received)
+            await peer.until(lambda: len(peer.received) > answered or peer.is_over, 0.1)
+            data = data[len(data) - len(body) // 2 :] if whim > 0.5 else b""
         await peer.send(data, dice)
         if whim < 0.03:
             peer.half_close()

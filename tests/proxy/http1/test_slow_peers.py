@@ -73,6 +73,28 @@ async def test_pipelining_client_that_does_not_read(lab: Any) -> None:
         await wire.exactly(len(body))
 
 
+async def test_no_request_goes_out_for_a_client_that_is_full(lab: Any) -> None:
+    """Its response, which may be endless, could not be held back any more."""
+    sidecar, origin = await lab.pair()
+    body = bytes(200_000)
+    full = []
+
+    async def serve(upstream: Any) -> None:
+        while True:
+            await upstream.message()
+            full.append(connection_of(sidecar).transport.get_write_buffer_size() > BUFFER)
+            await upstream.send(BIG % len(body) + body)
+
+    origin.serve = serve
+    wire = await sidecar.connect()
+    await wire.send(b"GET / HTTP/1.1\r\nHost: app\r\n\r\n" * 400)
+    for _ in range(100):
+        await asyncio.sleep(0.005)
+    assert len(full) < 400
+    assert not any(full)
+    wire.reset()
+
+
 async def test_pipelining_client_that_never_reads_is_cut(lab: Any, eventually: Any) -> None:
     sidecar, origin = await lab.pair(timeouts=Timeouts(idle_s=0.3))
     body = bytes(200_000)
