@@ -50,9 +50,13 @@ def _quantity(value: object, units: dict[str, int] | dict[str, float], form: str
     if isinstance(value, bool):
         raise ValueError(form)
     if isinstance(value, (int, float)):
-        if not math.isfinite(value) or value < 0:
+        if value < 0:
+            raise ValueError(f"{form}; it cannot be negative")
+        if not math.isfinite(value):
             raise ValueError(form)
         return value
+    if isinstance(value, str) and value.strip().startswith("-"):
+        raise ValueError(f"{form}; it cannot be negative")
     match = _QUANTITY.match(value.strip()) if isinstance(value, str) else None
     unit = units.get(match[2].lower()) if match else None
     if match is None or unit is None:

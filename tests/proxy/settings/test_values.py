@@ -51,3 +51,9 @@ def test_a_parser_raises_nothing_but_value_error(value: object) -> None:
             parse(value)
         except ValueError as error:
             assert str(error)
+
+
+@pytest.mark.parametrize("value", ["-1", -1, -0.5, float("-inf")])
+def test_what_is_below_zero_is_called_that(value: object) -> None:
+    with pytest.raises(ValueError, match="it cannot be negative"):
+        parse_seconds(value)
