@@ -25,11 +25,11 @@ _NAME: Final = 256  # characters of a name that are looked at
 _SECRET_PARTS: Final = (
     "password", "passwd", "passphrase", "secret", "apikey", "authorization", "credential", "privatekey", "accesskey",
     "accesstoken", "refreshtoken", "authtoken", "bearertoken", "idtoken", "sessiontoken", "csrftoken", "xsrftoken",
-    "cookie", "signingkey", "encryptionkey", "creditcard", "cardnumber", "connectionstring",
+    "cookie", "passcode", "signingkey", "encryptionkey", "creditcard", "cardnumber", "connectionstring",
 )  # fmt: skip
 # Only as whole words of a name: `max_tokens` and `author` are no secrets.
 _SECRET_WORDS: Final = frozenset(
-    {"token", "pwd", "auth", "jwt", "otp", "pin", "cvv", "cvc", "ssn", "bearer", "csrf", "xsrf", "dsn"}
+    {"token", "pwd", "pass", "auth", "jwt", "otp", "pin", "cvv", "cvc", "ssn", "bearer", "csrf", "xsrf", "dsn"}
 )
 
 
@@ -41,10 +41,15 @@ def _pattern(name: str) -> re.Pattern[str]:
 
 _PATTERNS: Final = {
     "word": r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+",
-    # `password='x'` and `"token": "x"` within a repr.
-    "assignment": r"""([A-Za-z_][\w.-]*)(["']?\s*[=:]\s*)("[^"]*"?|'[^']*'?|[^\s,;&)}\]]+)""",
-    # Secrets known by their shape, wherever they stand: credentials of HTTP (RFC 9110 11.4), and of a URL.
-    "shape": r"\b((?:Bearer|Basic) +)[\w.~+/-]{6,}=*|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)",
+    # `password=`, `"token": `, `?token=` within a text, and what follows. Possessive: a long name is read once.
+    "name": r"""(?<![\w.-])(\w[\w.-]*+)\\*+["']?+\s*+[=:]\s*+""",
+    "value": r"""\\++"[^"]*+"?|\\++'[^']*+'?|"(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.)*+'?|[^\s,;&)}\]]+""",
+    # Secrets known by their shape, wherever they stand: credentials of HTTP (RFC 9110 11.4), header lines, of a URL.
+    "shape": (
+        r"""\b((?:Bearer|Basic) +)[\w.~+/-]{6,}=*"""
+        r"""|\b((?:authorization|cookie): *)[^\s"'{}][^\r\n"'{}]*"""
+        r"""|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)"""
+    ),
 }
 
 
@@ -106,7 +111,7 @@ class _Writer:
         self._left = settings.limits.total
 
     def plain(self, value: object, depth: int) -> object:
-        kind = value.__class__
+        kind = type(value)  # not `__class__`, which may be a property and raise
         if value is None or kind is bool or kind is int or kind is float:
             self._left -= 8
             if isinstance(value, int) and value.bit_length() > 256:
@@ -114,9 +119,9 @@ class _Writer:
             if isinstance(value, float) and not isfinite(value):
                 return repr(value)  # JSON has no such numbers
             return value
-        if isinstance(value, str) and kind is str:
-            return self._text(value)
         try:
+            if kind is str:
+                return self._text(str(value))
             return self._other(value, kind, depth)
         except (KeyboardInterrupt, SystemExit):
             raise
@@ -140,8 +145,7 @@ class _Writer:
             return self.plain(float(value), depth)
         if getattr(kind, "__repr__", None) is object.__repr__:
             return f"<{kind.__module__}.{kind.__qualname__}>"
-        text = repr(value)
-        return self._text(_assignments_scrubbed(text[: self._limits.total], self._extra), len(text))
+        return self._text(repr(value))
 
     def _fitting(self, depth: int, value: Any, write: Callable[[], object]) -> object:
         """What `write` gives, or what `value` is where it lies too deep."""
@@ -162,27 +166,27 @@ class _Writer:
         return written
 
     def _items(self, values: Collection[Any], depth: int) -> object:
+        # A pair whose first half is a secret's name, as in a list of headers (ASGI: pairs of bytes).
+        if len(values) == 2 and isinstance(values, (list, tuple)) and _is_secret_key(values[0], self._extra):
+            return [self.plain(_decoded(values[0]), depth + 1), SCRUBBED]
         written: list[object] = []
         for value in islice(values, self._limits.items):
             if self._left <= 0:
                 break
-            # A pair whose first half is a secret's name, as in a list of headers (ASGI: pairs of bytes).
-            if isinstance(value, tuple) and len(value) == 2 and _is_secret_key(value[0], self._extra):
-                written.append([self.plain(_decoded(value[0]), depth + 1), SCRUBBED])
-            else:
-                written.append(self.plain(value, depth + 1))
+            written.append(self.plain(value, depth + 1))
         if len(written) < len(values):
             written.append(f"{_CUT} {len(values) - len(written)} more")
         return written
 
-    def _text(self, text: str, length: int | None = None) -> str:
-        """`text` without secrets of known shape, cut; `length` is what it had before it came here."""
-        length = len(text) if length is None else length
+    def _text(self, text: str) -> str:
+        """`text` cut, without secrets of known shape, and without the values of secret names."""
         limit = max(0, min(self._limits.text, self._left))
         kept = text[: 2 * self._limits.text]
         if " " in kept or "://" in kept:
-            kept = _pattern("shape").sub(lambda match: (match[1] or "") + SCRUBBED, kept)
-        cut = len(kept) > limit or length > len(text) or len(text) > 2 * self._limits.text
+            kept = _pattern("shape").sub(lambda match: (match[1] or match[2] or "") + SCRUBBED, kept)
+        if "=" in kept or ":" in kept:
+            kept = _assignments_scrubbed(kept, self._extra)
+        cut = len(kept) > limit or len(text) > 2 * self._limits.text
         self._left -= min(len(kept), limit) + 2
         return kept[:limit] + _CUT if cut else kept
 
@@ -190,7 +194,8 @@ class _Writer:
 def _fields(value: object, kind: type) -> Iterable[tuple[object, object]] | None:
     """Name and value of what a class declares as its fields: dataclasses, named tuples, pydantic and attrs; else None.
 
-    Read through the declaration and not through `repr`, so that each field is scrubbed by its name.
+    Read through the declaration and not through `repr`, so that each field is scrubbed by its name. A field that its
+    declaration keeps out of `repr` is left out here as well.
     """
     names: Iterable[str] | None = None
     if dataclasses.is_dataclass(value):
@@ -198,9 +203,9 @@ def _fields(value: object, kind: type) -> Iterable[tuple[object, object]] | None
     elif isinstance(value, tuple):
         names = getattr(kind, "_fields", None)
     elif isinstance(declared := getattr(kind, "model_fields", None), dict):
-        names = declared
+        names = [name for name, field in declared.items() if getattr(field, "repr", True)]
     elif isinstance(attributes := getattr(kind, "__attrs_attrs__", None), tuple):
-        names = (attribute.name for attribute in attributes)
+        names = (attribute.name for attribute in attributes if getattr(attribute, "repr", True))
     elif kind.__name__ == "SimpleNamespace":
         names = vars(value)
     return None if names is None else ((name, getattr(value, name, None)) for name in names)
@@ -218,12 +223,18 @@ def _is_secret_key(key: object, extra: frozenset[str]) -> bool:
 
 
 def _assignments_scrubbed(text: str, extra: frozenset[str]) -> str:
-    """`password='x'` and `"token": "x"` within a `repr`, without their values."""
-
-    def scrub(match: re.Match[str]) -> str:
-        return f"{match[1]}{match[2]}{SCRUBBED}" if is_secret(match[1], extra) else match[0]
-
-    return _pattern("assignment").sub(scrub, text)
+    """`password='x'`, `"token": "x"` and `?token=x&` within `text`, without their values."""
+    kept: list[str] = []
+    end = 0
+    for name in _pattern("name").finditer(text):
+        # What is in a value that was scrubbed is gone; what is in another one is looked at.
+        if name.start() < end or not is_secret(name[1][:_NAME], extra):
+            continue
+        value = _pattern("value").match(text, name.end())
+        if value is not None and not value[0].startswith(SCRUBBED[:-1]):
+            kept += text[end : name.end()], SCRUBBED
+            end = value.end()
+    return "".join(kept) + text[end:] if kept else text
 
 
 @cache
