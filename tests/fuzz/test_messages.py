@@ -120,7 +120,7 @@ async def test_requests() -> None:
             rig.forget_closed()
 
     async with Rig.started(judge, timeouts=TIMEOUTS) as rig:
-        await cases.run("test_requests", 1500, 0.3, case)
+        await cases.run("test_requests", 1200, 0.3, case)
         assert not judge.problems
         await rig.settle()
 

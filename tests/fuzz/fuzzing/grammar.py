@@ -143,8 +143,8 @@ def _reframe(message: bytes, dice: random.Random) -> bytes:
         if name in (b"Content-Length", b"Transfer-Encoding"):
             same = b"0" * dice.randrange(3) + value if name == b"Content-Length" else value.upper()
             others = (same, *(_LENGTHS if name == b"Content-Length" else _CODINGS))
-            lines[index] = pick(dice, (name, name, name, *_FRAMING_NAMES)) + b": " + pick(dice, others)
-            if dice.random() < 0.3:
+            lines[index] = (name if dice.random() < 0.8 else pick(dice, _FRAMING_NAMES)) + b": " + pick(dice, others)
+            if dice.random() < 0.2:
                 lines.append(line)
     return b"\r\n".join(lines) + rest
 
@@ -223,8 +223,8 @@ def _around(message: bytes, dice: random.Random) -> bytes:
 
 
 _BOTH: tuple[Mutation, ...] = (
-    _extra_field, _extra_field, _reframe, _reframe, _double_field, _drop_field, _line_end, _line_end, _odd_byte,
-    _odd_byte, _cut, _chunk_size, _chunk_size, _many, _around,
+    _extra_field, _extra_field, _reframe, _reframe, _reframe, _double_field, _drop_field, _line_end, _line_end,
+    _odd_byte, _odd_byte, _cut, _chunk_size, _chunk_size, _many, _around,
 )  # fmt: skip
 OF_REQUESTS: tuple[Mutation, ...] = (*_BOTH, _request_line, _request_line, _host)
 OF_RESPONSES: tuple[Mutation, ...] = (*_BOTH, _status_line, _status_line)
@@ -232,6 +232,6 @@ OF_RESPONSES: tuple[Mutation, ...] = (*_BOTH, _status_line, _status_line)
 
 def mutated(message: bytes, mutations: Sequence[Mutation], dice: random.Random) -> bytes:
     """`message` after none to three mutations."""
-    for _ in range(pick(dice, (0, 1, 1, 1, 2, 3))):
+    for _ in range(pick(dice, (0, 1, 1, 1, 1, 1, 2, 3))):
         message = pick(dice, mutations)(message, dice)
     return message

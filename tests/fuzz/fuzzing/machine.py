@@ -14,8 +14,8 @@ from fuzzing.rig import Rig
 _PROMPT = (b"length", b"length", b"length", b"chunked", b"close", b"big", b"interim", b"http10")
 _ROUGH = (
     b"reset", b"reset-in-head", b"close-in-head", b"close-in-body", b"reset-in-body", b"surplus", b"surplus-later",
-    b"stall", b"silent", b"flood", b"switch", b"bad", b"idle-close", b"half-close", b"early", b"no-read", b"slow-body",
-    b"endless",
+    b"stall", b"silent", b"flood", b"switch", b"bad", b"idle-close", b"half-close", b"early", b"early", b"early",
+    b"no-read", b"slow-body", b"endless",
 )  # fmt: skip
 BIG = 300_000
 
@@ -173,6 +173,7 @@ class Actor:
         self.name = name
         self.dice = dice
         self.answered = 0
+        self._is_stuck = False  # what was sent last is not whole: whatever followed would be a part of it
         self._asked: list[tuple[bytes, bytes]] = []  # method, id
         self._garbled: set[bytes] = set()  # ids of answers that the upstream garbles
 
@@ -196,7 +197,7 @@ class Actor:
                 peer.resume()
             if dice.random() < 0.85:
                 await peer.until(lambda: self._check(peer) or peer.is_over, dice.choice((0.02, 0.3, 2.0)))
-            if peer.is_over:
+            if peer.is_over or self._is_stuck:
                 break
         self._check(peer)
         end = dice.randrange(4)
@@ -213,6 +214,8 @@ class Actor:
         dice = self.dice
         do = grammar.pick(dice, _PROMPT) if dice.random() < 0.6 else grammar.pick(dice, _ROUGH)
         method = grammar.pick(dice, (b"GET", b"GET", b"POST", b"PUT", b"HEAD"))
+        if do == b"early":
+            method = b"POST"
         host = b"127.0.0.1:%d" % self.rig.port if listener == "outbound" else b"app"
         lines = [b"%b /%b HTTP/1.1" % (method, name), b"Host: " + host, b"X-Id: " + name, b"X-Do: " + do]
         body = b""
@@ -252,7 +255,8 @@ class Actor:
             peer.half_close()
         elif whim > 0.97:
             peer.reset()
-        return whim >= 0.08 and not peer.is_over
+        self._is_stuck = self._is_stuck or whim < 0.08 or (do == b"early" and not data)
+        return not (self._is_stuck or peer.is_over)
 
     def _check(self, peer: Peer) -> bool:
         """Whether all answers are there; each must be to its own request."""
