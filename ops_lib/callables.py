@@ -48,6 +48,7 @@ class Subject:
         "capture_result",
         "code",
         "fn",
+        "function",
         "has_receiver",
         "name",
         "only",
@@ -65,7 +66,7 @@ class Subject:
         capture_args: bool | Collection[str] | None,
         capture_result: bool | None,
     ) -> None:
-        function = underlying(fn)
+        function = self.function = underlying(fn)
         named = fn
         while isinstance(named, functools.partial):
             named = named.func
@@ -76,7 +77,7 @@ class Subject:
         self.code: CodeType | None = getattr(function, "__code__", None)
         attributes: dict[str, object] = {FUNCTION: f"{module}.{qualified}" if module else qualified}
         if tags:
-            attributes[TAGS] = tuple(dict.fromkeys(tags))
+            attributes[TAGS] = (tags,) if isinstance(tags, str) else tuple(dict.fromkeys(tags))
         for key, value in (metadata or {}).items():
             attributes[f"ops.metadata.{key}"] = attribute(value)
         self.attributes = attributes

@@ -7,8 +7,9 @@ signature is the function's, methods bind, pickling goes by name. May know: span
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Coroutine
-from types import CodeType
+from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from opentelemetry.context import Context
@@ -50,7 +51,20 @@ class Traced(Generic[P, R]):
     def __reduce__(self) -> str:
         return self.__qualname__  # pickled by name, as functions are
 
-    # These four make the object a function to `inspect` (PEP 362, "functionlike"), which so tells its kind.
+    # All the rest makes the object a function to whoever asks: `isinstance` and `inspect` (PEP 362, "functionlike"), and
+    # by them frameworks, which take an object that is none for something else (Starlette: for an ASGI app).
+    @property  # type: ignore[misc]  # to be assigned to is not what it is for
+    def __class__(self) -> type:
+        return FunctionType if self._subject.code is not None else type(self)
+
+    @property
+    def __globals__(self) -> dict[str, Any]:
+        return getattr(self._subject.function, "__globals__", {})
+
+    @property
+    def __closure__(self) -> tuple[CellType, ...] | None:
+        return getattr(self._subject.function, "__closure__", None)
+
     @property
     def __code__(self) -> CodeType | None:
         return self._subject.code
@@ -95,6 +109,13 @@ class _Bound(functools.partial):  # type: ignore[type-arg]  # stands for a Trace
     def wrapped(self, *args: Any, **kwargs: Any) -> Any:
         """See TracedFunction.wrapped."""
         return self.func.wrapped(self.args[0], *args, **kwargs)  # type: ignore[attr-defined]  # a Traced
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(MethodType(self.func, self.args[0]))
+
+    def __get__(self, receiver: object, owner: type | None = None) -> Any:
+        return self  # bound already; a partial in a class binds once more from Python 3.14 on
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in ("__name__", "__qualname__"):

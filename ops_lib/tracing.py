@@ -86,11 +86,11 @@ def trace(
     """Put a span around every call, as `@trace` or `@trace(...)`.
 
     Takes: `fn`, a function, method, static or class method, coroutine function, generator function of either kind, or
-    a callable object; `name` of the span (default: the function's); `tags` (attribute `ops.tags`); `metadata`
-    (attributes `ops.metadata.*`); `capture_args`, whether arguments are recorded, or the names of those that are;
-    `capture_result`, whether the result is. The last two default to what `configure` has set, which is to record them,
-    bounded and with secrets scrubbed. A first parameter `trace_ctx: Span` receives the span and is not the caller's to
-    give.
+    a callable object; `name` of the span (default: the function's); `tags`, one or several (attribute `ops.tags`);
+    `metadata` (attributes `ops.metadata.*`); `capture_args`, whether arguments are recorded, or the names of those that
+    are; `capture_result`, whether the result is. The last two default to what `configure` has set, which is to record
+    them, bounded and with secrets scrubbed. A first parameter `trace_ctx: Span` receives the span and is not the
+    caller's to give.
     Gives: a TracedFunction or AsyncTracedFunction of the same signature, with `.wrapped(...)`. For `.wrapped` of a
     class method, put `@trace` above `@classmethod`: from Python 3.13 on, the other order binds the call only.
     Raises: TypeError where `fn` is a class, a property or not callable. Calls raise what the function raises.

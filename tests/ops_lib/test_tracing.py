@@ -206,6 +206,51 @@ def test_bound_methods_behave() -> None:
         assert pool.submit(shop.price, "x").result() == "s:x"
 
 
+async def test_is_a_function_to_frameworks() -> None:
+    """Starlette takes an endpoint that is no function for an ASGI app, and calls it as one."""
+    from starlette.requests import Request
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Route
+
+    class View:
+        @ops.trace
+        async def method(self, request: Request) -> PlainTextResponse:
+            return PlainTextResponse("method")
+
+    @ops.trace
+    def function(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("function")
+
+    assert inspect.isfunction(add)
+    assert isinstance(add, ops.TracedFunction)
+    assert add.__globals__ is globals()  # by which frameworks resolve annotations
+    assert add.__closure__ is None
+    for endpoint, answer in ((View().method, b"method"), (function, b"function")):
+        sent: list[Any] = []
+
+        async def send(message: Any, sent: list[Any] = sent) -> None:
+            sent.append(message)
+
+        async def receive() -> Any:
+            return {"type": "http.request"}
+
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
+        await Route("/", endpoint).handle(scope, receive, send)
+        assert sent[-1]["body"] == answer
+
+
+def test_a_bound_method_in_a_class_is_not_bound_again() -> None:
+    class Other:
+        price = Shop("s").price
+
+    assert Other().price("tea") == "s:tea"
+
+
+def test_one_tag(ops_spans: SpanCapture) -> None:
+    ops.trace(tags="prod")(add)(1)
+    assert dict(ops_spans.spans[-1].attributes or {})["ops.tags"] == ("prod",)
+
+
 def test_abstract_methods_stay_abstract() -> None:
     class Base(abc.ABC):
         @ops.trace
