@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from pathlib import Path
+import socket
 from typing import Any
 
 import pytest
 
 from proxy.http1 import downstream, links
-from proxy.plan import Address, Limits, PoolPlan, Router, Target, Timeouts
+from proxy.http1.upstream import UpstreamConnection
+from proxy.plan import Limits, PoolPlan, Router, Timeouts
 
 BUFFER = 64 * 1024
 MOST = BUFFER + 2 * 256 * 1024  # the mark, and what one read on either side may bring beyond it
@@ -34,15 +35,18 @@ async def stuff(wire: Any, block: bytes, times: int) -> int:
     return times
 
 
-async def test_upload_to_an_upstream_that_does_not_read(lab: Any, tmp_path: Path, monkeypatch: Any) -> None:
+async def test_upload_to_an_upstream_that_does_not_read(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the first packet alone is more than the connection takes at once."""
+    made = UpstreamConnection.connection_made
+
+    def made_small(self: UpstreamConnection, transport: asyncio.BaseTransport) -> None:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        made(self, transport)
+
+    monkeypatch.setattr(UpstreamConnection, "connection_made", made_small)
     monkeypatch.setattr(links, "_BUFFER_BYTES", 1024)
-    path = str(tmp_path / "s")
-    origin = await lab.origin(path=path)
+    sidecar, origin = await lab.pair()
     origin.by_hand()
-    sidecar = await lab.sidecar(
-        lab.inbound(lab.upstream(origin, target=Target("http", Address(unix_path=path)))),
-    )
     wire = await sidecar.connect()
     wire.writer.transport.set_write_buffer_limits(high=0)
     block = bytes(1 << 20)
