@@ -7,6 +7,7 @@ May know: the Context, propagation (headers are what crosses into another proces
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
@@ -36,15 +37,27 @@ def context_carry(fn: None = None, /) -> _Carry: ...
 def context_carry(fn: Callable[P, R] | None = None, /) -> Callable[P, R] | _Carry:
     """A function that runs in the Context of now, wherever and whenever it is called.
 
-    Takes: `fn`, any callable, for a thread, a pool, a callback; or nothing. Gives: a callable with the same signature;
-    trace, session, baggage and `tracer_context` of the place of `context_carry` are in force while it runs. It may be
-    called often, and on several threads at once. Without `fn`: what does this to any function later, with the Context
-    of now. Raises: what `fn` raises.
+    Takes: `fn`, any callable, for a thread, a pool, a callback; a coroutine function, for another task; or nothing.
+    Gives: a callable with the same signature; trace, session, baggage and `tracer_context` of the place of
+    `context_carry` are in force while it runs. It may be called often, and on several threads at once. Without `fn`:
+    what does this to any function later, with the Context of now. Raises: what `fn` raises.
     Specification: OpenTelemetry Context API, attach and detach.
     """
     context = current()
 
     def carry(fn: Callable[P, R], /) -> Callable[P, R]:
+        if inspect.iscoroutinefunction(fn):
+
+            @functools.wraps(fn)
+            async def carried_over(*args: P.args, **kwargs: P.kwargs) -> Any:
+                token = attach(context)
+                try:
+                    return await fn(*args, **kwargs)
+                finally:
+                    detach(token, context)
+
+            return cast("Callable[P, R]", carried_over)
+
         @functools.wraps(fn)
         def carried(*args: P.args, **kwargs: P.kwargs) -> R:
             token = attach(context)

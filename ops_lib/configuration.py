@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
@@ -165,11 +166,24 @@ def flush(timeout_s: float = 30.0) -> bool:
     force_flush = getattr(provider, "force_flush", None)
     if force_flush is None:
         return True
+    done = False
+
+    def run() -> None:
+        nonlocal done
+        try:
+            done = force_flush(int(timeout_s * 1000)) is not False
+        except Exception:  # the outermost edge: an exporter may be anyone's
+            _log.exception("a span processor failed to flush")
+
+    # On a thread, because the SDK's BatchSpanProcessor waits for its exporter however long that takes (1.45).
+    thread = threading.Thread(target=run, name="ops-flush", daemon=True)
     try:
-        return force_flush(int(timeout_s * 1000)) is not False
-    except Exception:  # the outermost edge: an exporter may be anyone's
-        _log.exception("a span processor failed to flush")
-        return False
+        thread.start()
+    except RuntimeError:  # the interpreter is about to end, and starts no more threads
+        run()
+    else:
+        thread.join(timeout_s)
+    return done
 
 
 def shutdown() -> None:

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from typing import Final, TextIO
+from weakref import WeakMethod
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
@@ -104,7 +105,8 @@ class ConsoleProcessor(SpanProcessor):
         self._traces: dict[int, _Unfinished] = {}
         self.traces_dropped = 0
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forget)
+            forget = WeakMethod(self._forget)  # what is registered there is never taken away again
+            os.register_at_fork(after_in_child=lambda: (found := forget()) and found())
 
     def _forget(self) -> None:
         """In a forked child: the spans that are open there are the parent's to finish."""

@@ -51,7 +51,7 @@ class Traced(Generic[P, R]):
     def __reduce__(self) -> str:
         return self.__qualname__  # pickled by name, as functions are
 
-    # All the rest makes the object a function to whoever asks: `isinstance` and `inspect` (PEP 362, "functionlike"), and
+    # All the rest makes the object a function to whoever asks: `isinstance`, `inspect` (PEP 362, "functionlike"), and
     # by them frameworks, which take an object that is none for something else (Starlette: for an ASGI app).
     @property  # type: ignore[misc]  # to be assigned to is not what it is for
     def __class__(self) -> type:

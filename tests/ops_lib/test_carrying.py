@@ -61,6 +61,20 @@ def test_context_carry_now_for_functions_of_later() -> None:
         assert ops.current_session() == ops.SessionContext("now")
 
 
+async def test_context_carry_of_a_coroutine_function() -> None:
+    """It runs in the Context when it is awaited, not only while it is called."""
+
+    async def work(value: int) -> tuple[str | None, str | None, int]:
+        await asyncio.sleep(0)
+        return seen(value)
+
+    with ops.session(id="s"), ops.span("parent") as span:
+        carried = ops.context_carry(work)
+    assert inspect.iscoroutinefunction(carried)
+    assert await asyncio.create_task(carried(3)) == (span.trace_id, "s", 3 * 1)
+    assert current() == {}
+
+
 def test_context_carry_at_once_on_many_threads() -> None:
     with ops.session(id="s"):
         carried = ops.context_carry(seen)

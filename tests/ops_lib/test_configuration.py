@@ -411,6 +411,24 @@ class TestFailing:
         assert ops.flush() is False
         assert "failed to flush" in caplog.text
 
+    def test_flush_waits_no_longer_than_it_may(self) -> None:
+        """The SDK's batch processor knows no timeout: it waits for the exporter."""
+        begun, go_on = threading.Event(), threading.Event()
+
+        class Stuck(Memory):
+            def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+                begun.set()
+                go_on.wait(10)
+                return super().export(spans)
+
+        ops.configure(exporter=Stuck())
+        with ops.span("s"):
+            pass
+        assert ops.flush(0.05) is False
+        assert begun.wait(10)
+        go_on.set()
+        assert ops.flush()
+
     def test_flush_and_shutdown_unconfigured(self) -> None:
         assert ops.flush()
         ops.shutdown()

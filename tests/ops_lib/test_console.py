@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import re
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -144,3 +146,10 @@ def test_a_forked_child_forgets_the_parents_open_spans(out: io.StringIO) -> None
     os.close(writer)
     assert "child" in printed
     assert "parent" not in printed
+
+
+def test_is_collected_when_it_is_replaced() -> None:
+    """Each `configure(exporter="console")` makes one; fork's hooks must not keep them all."""
+    gone = weakref.ref(ConsoleProcessor(io.StringIO()))
+    gc.collect()
+    assert gone() is None

@@ -221,8 +221,8 @@ async def test_is_a_function_to_frameworks() -> None:
     def function(request: Request) -> PlainTextResponse:
         return PlainTextResponse("function")
 
-    assert inspect.isfunction(add)
     assert isinstance(add, ops.TracedFunction)
+    assert inspect.isfunction(add)
     assert add.__globals__ is globals()  # by which frameworks resolve annotations
     assert add.__closure__ is None
     for endpoint, answer in ((View().method, b"method"), (function, b"function")):
