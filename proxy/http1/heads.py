@@ -27,7 +27,6 @@ _is_text = re.compile(rb"[\t -~]*").fullmatch
 _new = tuple.__new__
 
 _START_LINE = b"GET / HTTP/1.1"
-_MAX_EMPTY_LINES = 4  # before a request line (RFC 9112, 2.2 asks for at least one); more is a flood
 
 
 class HeadLimits(NamedTuple):
@@ -39,6 +38,7 @@ class HeadLimits(NamedTuple):
     line_fault: Fault
     field_fault: Fault
     bad_fault: Fault
+    empty_lines: int = 4  # before a request line (RFC 9112, 2.2 asks for at least one); more is a flood
 
 
 class Sorted(NamedTuple):
@@ -168,7 +168,7 @@ class HeadReader:
         line_end = data.find(b"\r\n")
         while line_end == 0:
             self._empty_lines += 1
-            if self._empty_lines > _MAX_EMPTY_LINES:
+            if self._empty_lines > self._limits.empty_lines:
                 raise Refusal(self._limits.bad_fault, "too many empty lines before the message")
             data = data[2:]
             line_end = data.find(b"\r\n")

@@ -25,6 +25,7 @@ RESPONSE_LIMITS: Final = HeadLimits(
     line_fault=Fault.RESPONSE_HEAD_TOO_LARGE,
     field_fault=Fault.RESPONSE_HEAD_TOO_LARGE,
     bad_fault=Fault.BAD_RESPONSE,
+    empty_lines=0,  # what stands before a status line is no part of this response
 )
 RESPONSE_TIMEOUT: Final = Fault.RESPONSE_TIMEOUT  # bound once: to find an enum member costs 0.1 µs
 _MAX_INTERIM = 32  # 1xx responses to one request; more is a flood

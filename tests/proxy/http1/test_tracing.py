@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.translate import StraightTranslation, Translator
+from ops_lib.propagation import Propagator
 
 REQUEST = (
     b"GET / HTTP/1.1\r\nHost: app\r\nAccept: a\r\nX-B3-TraceId: 80f198ee56343ba864fe8b2a57d3eff7\r\n"
@@ -23,7 +23,7 @@ async def test_a_translator_that_raises(
     lab: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     sidecar, origin = await lab.pair()
-    monkeypatch.setattr(Translator, "translate", broken)
+    monkeypatch.setattr(Propagator, "extract", broken)
     wire = await sidecar.connect()
     with caplog.at_level(logging.ERROR):
         for _ in range(3):
@@ -45,13 +45,22 @@ async def test_a_translator_that_raises(
 async def test_a_translation_that_raises_when_it_is_logged(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The access log has the exchange, without a trace id."""
     sidecar, _ = await lab.pair()
-    monkeypatch.setattr(StraightTranslation, "context", property(broken))
+    monkeypatch.setattr(Propagator, "extract", broken)  # which the straight way does without
     wire = await sidecar.connect()
     for _ in range(2):
         await wire.send(REQUEST.replace(b"baggage: k=v\r\n", b""))
         assert (await wire.message())[0].startswith(b"HTTP/1.1 200 ")
     assert [record.trace_id for record in sidecar.records] == ["", ""]
     assert sidecar.metrics.exchange("inbound", "app").translation.errors == {"ZeroDivisionError": 2}
+
+
+async def test_nothing_stands_before_a_status_line(lab: Any) -> None:
+    """Empty lines are the rest of something else, and so may be what follows them."""
+    sidecar, origin = await lab.pair()
+    origin.answering(b"\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+    wire = await sidecar.connect()
+    await wire.send(REQUEST)
+    assert (await wire.message())[0].startswith(b"HTTP/1.1 502 ")
 
 
 async def test_a_status_of_no_class(lab: Any) -> None:
