@@ -23,8 +23,15 @@ SESSION_HEADER_NAME: Final = "X-Mirascope-Session-Id"
 """The header that carries the session id; `Mirascope-Session-Id` is read as well (FORMATS.md, "Session")."""
 
 
+_NO_ATTRIBUTES: Final[Mapping[str, object]] = MappingProxyType({})
+
+
 def _new_id() -> str:
     return str(uuid.uuid4())
+
+
+def _no_attributes() -> Mapping[str, object]:
+    return _NO_ATTRIBUTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,8 @@ class SessionContext:
     """A session: its id, and what else is known of it in this process.
 
     Takes: `id`, 1 to 256 visible ASCII characters (default: a fresh UUID version 4, RFC 9562); `attributes`, a mapping
-    of names to JSON-like values or None; it is copied and cannot be changed afterwards.
+    of names to JSON-like values (default: none, as in a session that came over the wire); it is copied and cannot be
+    changed afterwards.
     Gives: an immutable value, fit to be handed to threads.
     Raises: ValueError (InvalidSessionError) when the id may not travel in a header: empty, too long, or holding spaces,
     control characters (CR, LF) or anything beyond ASCII.
@@ -40,16 +48,16 @@ class SessionContext:
     """
 
     id: str = field(default_factory=_new_id)
-    attributes: Mapping[str, object] | None = field(default=None, hash=False)
+    attributes: Mapping[str, object] = field(default_factory=_no_attributes, hash=False)
 
     def __post_init__(self) -> None:
         check_session_id(self.id)
-        if self.attributes is not None:
-            object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
+        if self.attributes is not _NO_ATTRIBUTES:
+            object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes or {})))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickled by value: a mapping proxy cannot be."""
-        return SessionContext, (self.id, None if self.attributes is None else dict(self.attributes))
+        return SessionContext, (self.id, dict(self.attributes))
 
 
 class _Session:
@@ -87,7 +95,8 @@ def session(*, id: str | None = None, attributes: Mapping[str, object] | None = 
     Raises: ValueError when the id is empty, longer than 256 characters, or holds anything but visible ASCII.
     Specification: FORMATS.md "Session"; OpenTelemetry semantic conventions, `session.id`.
     """
-    return _Session(SessionContext(attributes=attributes) if id is None else SessionContext(id, attributes))
+    given = _NO_ATTRIBUTES if attributes is None else attributes
+    return _Session(SessionContext(attributes=given) if id is None else SessionContext(id, given))
 
 
 def session_of(context: Context) -> SessionContext | None:

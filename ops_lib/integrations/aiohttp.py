@@ -64,7 +64,10 @@ def middleware() -> Middleware:
     The handler runs in the caller's trace and session, in a server span named by its route; exceptions are recorded and
     raised again. Raises ImportError where aiohttp is missing.
     """
-    from aiohttp import web
+    try:
+        from aiohttp import web
+    except ImportError as error:
+        raise ImportError("aiohttp is not installed; pip install 'ops-sidecar[aiohttp]'", name=error.name) from error
 
     @web.middleware
     async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:

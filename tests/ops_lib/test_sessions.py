@@ -78,6 +78,19 @@ def test_attributes_are_a_copy_that_cannot_be_changed() -> None:
         session.id = "t"  # type: ignore[misc]  # this is the test
 
 
+def test_attributes_can_be_asked_for_also_where_there_are_none() -> None:
+    """A session from the wire has none: code that looks for one must not fail for it."""
+    headers: dict[str, str] = {}
+    with ops.session(id="s", attributes={"tier": "pro"}):
+        ops.inject_context(headers)
+    with ops.propagated_context(extract_from=headers):
+        session = ops.current_session()
+        assert session is not None
+        assert session.attributes.get("tier") is None
+    with ops.session() as fresh:
+        assert dict(fresh.attributes) == {}
+
+
 def test_is_hashable_with_attributes() -> None:
     assert len({ops.SessionContext("s", {"a": [1]}), ops.SessionContext("s", {"a": [1]})}) == 1
 

@@ -42,6 +42,14 @@ def test_what_is_missing_is_named_with_its_command(name: str, missing: str, monk
         ops.instrument(name)
 
 
+def test_a_middleware_without_its_framework(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ops_lib.integrations import aiohttp
+
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    with pytest.raises(ImportError, match=r"aiohttp is not installed; pip install 'ops-sidecar\[aiohttp\]'"):
+        aiohttp.middleware()
+
+
 def test_several_at_once_and_unknown_names() -> None:
     from requests.adapters import HTTPAdapter
     from urllib3.connection import HTTPConnection
