@@ -45,8 +45,9 @@ def test_what_is_missing_is_named_with_its_command(name: str, missing: str, monk
 def test_a_middleware_without_its_framework(monkeypatch: pytest.MonkeyPatch) -> None:
     from ops_lib.integrations import aiohttp
 
-    monkeypatch.setitem(sys.modules, "aiohttp", None)
-    with pytest.raises(ImportError, match=r"aiohttp is not installed; pip install 'ops-sidecar\[aiohttp\]'"):
+    wanted = r"aiohttp is not installed; pip install 'ops-sidecar\[aiohttp\]'"
+    with monkeypatch.context() as patch, pytest.raises(ImportError, match=wanted):
+        patch.setitem(sys.modules, "aiohttp", None)
         aiohttp.middleware()
 
 
