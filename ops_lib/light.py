@@ -13,7 +13,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags, TraceState
 
 from .context import EXTRACTION_KEY, SPAN_KEY
-from .propagation import Extraction, Sampling, TraceContext
+from .propagation import Extraction, Sampling, Straight, TraceContext, context_of
 from .tracestate import NO_STATE, RawTraceState
 
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
@@ -48,10 +48,22 @@ class LightSpan(NonRecordingSpan):
 
 
 class RemoteSpan(NonRecordingSpan):
-    """The caller's span, as headers told of it. What OpenTelemetry wants to know of it is made when someone asks."""
+    """The caller's span, as headers told of it: `told`, or `straight` where they told it in the plainest way.
 
-    def __init__(self, told: TraceContext) -> None:
-        self.told = told
+    What OpenTelemetry and others want to know of it is made when someone asks.
+    """
+
+    def __init__(self, told: TraceContext | None, straight: Straight[str] | None = None) -> None:
+        self._told = told
+        self.straight = straight
+
+    @property
+    def told(self) -> TraceContext:
+        """The caller's place in the trace; made at the first call."""
+        if self._told is None:
+            assert self.straight is not None  # one of the two is given
+            self._told = context_of(self.straight)
+        return self._told
 
     def get_span_context(self) -> SpanContext:
         """The ids as OpenTelemetry wants them; made at the first call."""

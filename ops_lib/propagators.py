@@ -29,6 +29,7 @@ from .propagation import (
     MutableCarrier,
     Propagator,
     Sampling,
+    Straight,
     TraceContext,
     UnknownFormatError,
     inject_into,
@@ -59,6 +60,7 @@ _WRITTEN = {
 
 _baggage_key = ""  # where OpenTelemetry keeps baggage in the Context; see _find_baggage_key
 _put = dict.__setitem__  # Context forbids item assignment to everyone but its maker
+_pop = dict.pop
 
 
 def _find_baggage_key() -> str:
@@ -111,11 +113,19 @@ def _speaker(span: object, came: TraceContext | None) -> TraceContext | None:
     )
 
 
+def _has_baggage(context: Context) -> bool:
+    """Whether `context` may have baggage."""
+    # Who has put baggage into a Context has imported OpenTelemetry's module for it; nobody else needs it.
+    if not _baggage_key:
+        if "opentelemetry.baggage" not in sys.modules:
+            return False
+        _find_baggage_key()
+    return _baggage_key in context
+
+
 def _baggage_of(context: Context, came: Baggage | None) -> Baggage | None:
     """The baggage of `context`; members that are still what came in go out as they came, properties included."""
-    # Who has put baggage into a Context has imported OpenTelemetry's module for it; nobody else needs it.
-    key = _baggage_key or _find_baggage_key()
-    entries = context.get(key)
+    entries = context.get(_baggage_key)
     if not isinstance(entries, Mapping) or not entries:
         return None
     raw = {member.key: member for member in came.members} if came is not None else {}
@@ -149,7 +159,7 @@ class ContextPropagator:
     Specification: FORMATS.md; OpenTelemetry "Propagators API".
     """
 
-    __slots__ = ("_extract", "_fields", "_inject", "propagator")
+    __slots__ = ("_inject", "_read", "_write_into", "propagator")
 
     def __init__(
         self,
@@ -173,7 +183,7 @@ class ContextPropagator:
                 extracted = tuple(dict.fromkeys((*injected, *FORMATS)))
             propagator = Propagator(extract=extracted, inject=injected)
         self.propagator = propagator
-        self._fields, self._extract, self._inject = propagator.fields, propagator.extract, propagator.inject
+        self._read, self._inject, self._write_into = propagator.read, propagator.inject, propagator.write_into
         if set_global:
             from opentelemetry.propagate import set_global_textmap
 
@@ -190,11 +200,13 @@ class ContextPropagator:
         """
         base = EMPTY if context is None else context
         try:
-            extraction = self._extract(self._fields(carrier))
+            said = self._read(carrier)
         except Exception:  # the outermost edge: a carrier may be anything
             _log.warning("could not read headers from %s", type(carrier), exc_info=True)
             return base
-        return base if extraction is NOTHING else into_context(extraction, base)
+        if said is NOTHING:
+            return base
+        return into_context(said, base) if isinstance(said, Extraction) else _straight_into_context(said, base)
 
     def inject_context(self, carrier: MutableCarrier, context: Context | None = None) -> None:
         """Write `context` into `carrier`.
@@ -204,12 +216,26 @@ class ContextPropagator:
         Raises: nothing; a carrier that cannot be written is logged. Specification: FORMATS.md "Order, conflict,
         clearing".
         """
-        headers, has_trace = self.headers(current() if context is None else context)
+        if context is None:
+            context = current()
+        if not context:
+            return
+        span = context.get(SPAN_KEY)
+        # The caller's own span, plain as it came and nothing beside it, into a dict: straight.
+        if (
+            span.__class__ is RemoteSpan
+            and span.straight is not None
+            and carrier.__class__ is dict
+            and EXTRACTION_KEY not in context
+            and not _has_baggage(context)
+        ):
+            session = context.get(SESSION_KEY)
+            session_id = session.id if session.__class__ is SessionContext else None
+            if self._write_into(carrier, span.straight, session_id):
+                return
+        headers, has_trace = self.headers(context)
         if headers:
             try:
-                if carrier.__class__ is dict and not carrier:  # nothing to replace: the common case
-                    carrier.update(headers)
-                    return
                 inject_into(carrier, headers, owns=_owns_trace if has_trace else None)
             except Exception:  # the outermost edge: a carrier may be anything
                 _log.warning("could not write headers into %s", type(carrier), exc_info=True)
@@ -231,14 +257,27 @@ class ContextPropagator:
         speaker = span.told if span.__class__ is RemoteSpan else _speaker(span, came.context)
         session = context.get(SESSION_KEY)
         session_id = session.id if session.__class__ is SessionContext else None
-        has_baggage = _baggage_key in context if _baggage_key else "opentelemetry.baggage" in sys.modules
-        baggage = _baggage_of(context, came.baggage) if has_baggage else None
+        baggage = _baggage_of(context, came.baggage) if _has_baggage(context) else None
         if speaker is None and came.context is not None:
             came = came._replace(context=None)  # somebody has cleared the span: nothing of the caller's trace is left
         if session_id is not came.session or baggage is not came.baggage:
             came = came._replace(session=session_id, baggage=baggage)
         injection = self._inject(came, context=speaker)
         return injection.headers, injection.context is not None or came.decision is not None
+
+
+def _straight_into_context(said: Straight[str], base: Context) -> Context:
+    """`base` with what `said` tells; of what another carrier has said before, nothing is left to be weighed with it."""
+    if not base and said[2] is None:
+        return Context({SPAN_KEY: RemoteSpan(None, said)})
+    context = Context(base)
+    _put(context, SPAN_KEY, RemoteSpan(None, said))
+    session_id = said[2]
+    if session_id is not None:
+        _put(context, SESSION_KEY, SessionContext(session_id))
+    if EXTRACTION_KEY in context:
+        _pop(context, EXTRACTION_KEY)
+    return context
 
 
 def into_context(extraction: Extraction, base: Context) -> Context:

@@ -24,6 +24,7 @@ from .propagator import NOTHING, SESSION_KEY, BaggageMode, Extraction, Injection
 from .session import EXTRACT_NAMES as SESSION_EXTRACT_NAMES
 from .session import INJECT_NAME as SESSION_INJECT_NAME
 from .session import check_session_id
+from .straight import Straight, StraightWay, context_of
 
 __all__ = [
     "COMPOSITE",
@@ -49,10 +50,13 @@ __all__ = [
     "RandomBits",
     "Said",
     "Sampling",
+    "Straight",
+    "StraightWay",
     "TraceContext",
     "UnknownFormatError",
     "check_session_id",
     "child",
+    "context_of",
     "fields",
     "inject_into",
     "new_context",

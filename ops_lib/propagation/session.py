@@ -18,7 +18,8 @@ EXTRACT_NAMES = ("X-Mirascope-Session-Id", "Mirascope-Session-Id")
 
 MAX_LENGTH = 256
 
-_match = re.compile(rf"[\x21-\x7e]{{1,{MAX_LENGTH}}}").fullmatch
+SESSION_ID = rf"[\x21-\x7e]{{1,{MAX_LENGTH}}}"
+_match = re.compile(SESSION_ID).fullmatch
 _find_stranger = re.compile(r"[^\x21-\x7e]").search
 
 

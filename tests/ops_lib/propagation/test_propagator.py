@@ -209,6 +209,6 @@ def test_what_is_remembered_of_strangers_is_bounded() -> None:
         headers = {f"x-new-{n}": "1", f"uberctx-{n}": "2"}
         assert propagator.extract(propagator.fields(headers)).baggage == Baggage((Member(str(n), "2"),))
     propagator.extract(propagator.fields({"x-" + "n" * 9000: "1", "uberctx-" + "n" * 9000: "2"}))
-    assert len("".join(propagator._strangers)) <= 1024 * 64
+    assert len("".join(propagator._reader.strangers)) <= 1024 * 64
     assert len("".join("".join(names) for names in propagator._shapes)) <= 256 * 1024
     assert propagator.fields({"b3": "0", "x-newer": "1"}) == {"b3": ["0"]}

@@ -1,4 +1,4 @@
-"""The straight way says what the propagator says, or nothing."""
+"""The sidecar's straight way says what the propagator says, or nothing."""
 
 from __future__ import annotations
 

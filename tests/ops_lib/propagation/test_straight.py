@@ -1,0 +1,170 @@
+"""The straight way says what the propagator says, or nothing. (As bytes: tests/proxy/test_translate_straight.py.)"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ops_lib.propagation import FORMATS, Extraction, Format, Propagator, context_of
+
+TRACE_ID = "463ac35c9f6413ad48485a3953bb6124"
+SPAN_ID = "a2fb4a1d1a96d312"
+B3MULTI = {"X-B3-TraceId": TRACE_ID, "X-B3-SpanId": SPAN_ID, "X-B3-Sampled": "1"}
+SESSION = {"X-Mirascope-Session-Id": "s-1"}
+STATE = {"tracestate": "congo=t61rcWkgMzE,1a@b=a value"}
+OTHERS = {"Accept": "*/*", "cookie": "b3=1"}
+
+IN = {
+    Format.TRACECONTEXT: {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-01"},
+    Format.B3: {"b3": f"{TRACE_ID}-{SPAN_ID}-0"},
+    Format.B3MULTI: B3MULTI,
+    Format.JAEGER: {"uber-trace-id": f"{TRACE_ID}:{SPAN_ID}:0:1"},
+}
+
+CARRIERS: dict[str, Any] = {
+    "dict": dict,
+    "lower": lambda headers: {name.lower(): value for name, value in headers.items()},
+    "pairs": lambda headers: list(headers.items()),
+    "asgi": lambda headers: [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
+}
+
+
+def assert_same(propagator: Propagator, carrier: Any) -> bool:
+    """However it went, what is read and written is that of the full way. Returns whether it went straight."""
+    read, full = propagator.read(carrier), propagator.extract(propagator.fields(carrier))
+    if isinstance(read, Extraction):
+        assert read == full
+        return False
+    assert context_of(read) == full.context
+    assert (read[2], read[3]) == (full.session, full.winner)
+    assert not (full.decision or full.malformed or full.conflicts or full.session_malformed or full.baggage)
+    written: dict[str, str] = {}
+    assert propagator.write_into(written, read, read[2])
+    assert written == dict(propagator.inject(full).headers)
+    return True
+
+
+@pytest.mark.parametrize("make", CARRIERS.values(), ids=CARRIERS)
+@pytest.mark.parametrize("sender", FORMATS)
+@pytest.mark.parametrize("beside", [{}, SESSION], ids=["alone", "session"])
+@pytest.mark.parametrize("state", [{}, STATE], ids=["no state", "state"])
+def test_the_common_case_is_straight(sender: Format, beside: dict[str, str], state: dict[str, str], make: Any) -> None:
+    """In any carrier, as soon as the other names are known; if this fails, every request pays twice."""
+    propagator = Propagator(inject=FORMATS)
+    carrier = make(OTHERS | IN[sender] | beside | (state if sender is Format.TRACECONTEXT else {}))
+    assert_same(propagator, carrier)
+    for _ in range(100):
+        assert assert_same(propagator, carrier)
+    assert_same(propagator, make(OTHERS))
+
+
+@pytest.mark.parametrize("make", CARRIERS.values(), ids=CARRIERS)
+def test_any_spelling_is_straight(make: Any) -> None:
+    propagator = Propagator()
+    for spell in (str.lower, str.upper, str.title, str.swapcase):
+        assert assert_same(propagator, make({spell(name): value for name, value in (B3MULTI | SESSION).items()}))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {**B3MULTI, "X-B3-Flags": "1"},
+        {**B3MULTI, "x_b3_traceid": "f" * 32},
+        {**B3MULTI, "x-b3-traceid": "f" * 32},
+        {**B3MULTI, "baggage": "a=1"},
+        {**B3MULTI, "uberctx-a": "1"},
+        {**B3MULTI, **IN[Format.JAEGER]},
+        {**B3MULTI, **SESSION, "Mirascope-Session-Id": "s-2"},
+        {**B3MULTI, **STATE},
+        {**B3MULTI, "X-Mirascope-Session-Id": "s 1"},
+        {"X-B3-TraceId": TRACE_ID, "X-B3-SpanId": SPAN_ID},
+        {"b3": f"{TRACE_ID[16:]}-{SPAN_ID}-1"},
+        {"b3": f"{TRACE_ID}-{SPAN_ID}-d"},
+        {"b3": f"{TRACE_ID.upper()}-{SPAN_ID}-1"},
+        {"b3": f"{TRACE_ID}-{SPAN_ID}-1\n"},
+        {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-03"},
+        {"traceparent": f"00-{TRACE_ID}-{'0' * 16}-01"},
+        {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-01", "tracestate": "ops=s:d"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("usual", [*IN.values(), {}], ids=str)
+def test_anything_else_is_not(headers: dict[str, str], usual: dict[str, str]) -> None:
+    """Whatever else comes most of the time."""
+    propagator = Propagator(inject=FORMATS)
+    for _ in range(100):
+        assert_same(propagator, OTHERS | usual)
+    assert not assert_same(propagator, OTHERS | headers)
+    assert not assert_same(propagator, list(headers.items()))
+
+
+@pytest.mark.parametrize("value", [b"bytes", ["list"], None, 5])
+@pytest.mark.parametrize("name", ["b3", "X-B3-SpanId", "tracestate", "Mirascope-Session-Id"])
+def test_values_that_are_no_text_are_not(name: str, value: object) -> None:
+    propagator = Propagator()
+    headers = {"b3": B3MULTI, "X-B3-SpanId": B3MULTI}.get(name, IN[Format.TRACECONTEXT])
+    if name == "b3":
+        headers = {}
+    carrier = {**headers, name: value}
+    assert not assert_same(propagator, carrier)
+    assert not assert_same(propagator, list(carrier.items()))
+
+
+def test_what_is_remembered_of_names_is_bounded() -> None:
+    """A peer that varies the letter case fills no memory, and keeps nobody else from the straight way."""
+    propagator = Propagator()
+    for n in range(1 << 11):
+        name = "".join(c.upper() if n >> i & 1 else c for i, c in enumerate("traceparent"))
+        assert assert_same(propagator, {name: IN[Format.TRACECONTEXT]["traceparent"]})
+    way = propagator._way
+    assert way is not None
+    assert len(way._shapes) <= 512
+    assert assert_same(propagator, B3MULTI)
+
+
+def test_a_session_bridge_is_never_straight() -> None:
+    propagator = Propagator(session_bridge=True)
+    assert isinstance(propagator.read(B3MULTI), Extraction)
+    assert not propagator.write_into({}, ((TRACE_ID, SPAN_ID, "1"), "", None, Format.B3), None)
+
+
+ids = st.sampled_from([TRACE_ID, SPAN_ID, "0" * 32, "0" * 16, TRACE_ID.upper(), "", TRACE_ID + "\n", "x" * 16])
+flags = st.sampled_from(["0", "1", "00", "01", "03", "d", "true", "", "1 "])
+names = st.sampled_from(
+    [name for headers in IN.values() for name in headers]
+    + ["x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "X-B3-Flags", "x-b3-parentspanid", "Traceparent", "tracestate"]
+    + ["mirascope-session-id", "X-Mirascope-Session-Id", "baggage", "uberctx-k", "jaeger-debug-id", "X_B3_TraceId"]
+    + ["Accept", "cookie", "İ", ""]
+)
+values = st.one_of(
+    ids,
+    flags,
+    st.builds(lambda t, s, f: f"00-{t}-{s}-{f}", ids, ids, flags),
+    st.builds(lambda t, s, f: f"{t}-{s}-{f}", ids, ids, flags),
+    st.builds(lambda t, s, f: f"{t}:{s}:0:{f}", ids, ids, flags),
+    st.text(max_size=20),
+)
+SHARED = [Propagator(inject=FORMATS), Propagator(baggage="drop", session_inject="")]  # what they remember must not show
+
+
+@settings(deadline=None, derandomize=True)
+@given(
+    st.one_of(
+        st.dictionaries(names, values, max_size=5),
+        st.lists(st.tuples(names, values), max_size=5),
+        st.sampled_from([*IN.values()]).flatmap(
+            lambda usual: st.dictionaries(names, values, max_size=2).map(lambda extra: extra | usual)
+        ),
+    )
+)
+def test_any_headers_are_read_alike(carrier: Any) -> None:
+    for propagator in SHARED:
+        assert_same(propagator, carrier)
+        pairs = list(carrier.items()) if isinstance(carrier, dict) else carrier
+        try:
+            assert_same(propagator, [(name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs])
+        except UnicodeEncodeError:
+            continue
