@@ -36,6 +36,8 @@ class TraceMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
+        if not isinstance(scope["headers"], (list, tuple)):  # any iterable will do (ASGI, "HTTP connection scope")
+            scope = {**scope, "headers": list(scope["headers"])}
         incoming = Incoming(scope["headers"], _request(scope))
         watch = _http_end if scope["type"] == "http" else _websocket_status
         trailers = False

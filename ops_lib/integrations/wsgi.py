@@ -38,7 +38,8 @@ class TraceMiddleware:
         incoming = environ[INCOMING_KEY] = Incoming(_headers(environ), _request(environ))
 
         def watched_start(status: str, headers: Any, exc_info: Any = None) -> Callable[[bytes], object]:
-            incoming.status(int(status[:3]))
+            if status[:3].isdecimal():  # else it is the server's to complain of
+                incoming.status(int(status[:3]))
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
         try:

@@ -222,6 +222,20 @@ async def test_a_refused_websocket_is_a_403(spans: Any) -> None:
     assert "client.address" not in span.attributes
 
 
+async def test_headers_that_can_be_read_once(spans: Any) -> None:
+    """ASGI asks for an iterable only; the app has to find them as well."""
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.extend(scope["headers"])
+
+    pairs = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+    scope: Any = {"type": "http", "method": "GET", "path": "/", "headers": iter(pairs)}
+    await TraceMiddleware(app)(scope, None, None)  # type: ignore[arg-type]  # the app asks for nothing
+    assert seen == pairs
+    assert parent_of(spans.spans[-1]) == f"{TRACE}-{SPAN}"
+
+
 async def test_lifespan_passes_untouched(spans: Any) -> None:
     seen: list[Any] = []
 

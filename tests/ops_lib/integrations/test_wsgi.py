@@ -132,6 +132,17 @@ def test_bodies_with_short_cuts_stay_what_they_are(spans: Any, make: Any) -> Non
     assert len(spans.server) == 1
 
 
+def test_a_status_that_is_none_passes(spans: Any) -> None:
+    """Against PEP 3333, but not ours to turn into an error."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("OK", [])
+        return [b""]
+
+    assert TraceMiddleware(app)(environ(), start) == [b""]
+    assert "http.response.status_code" not in spans.spans[-1].attributes
+
+
 def test_exceptions_are_recorded_and_raised(spans: Any) -> None:
     def app(environ: dict[str, Any], start_response: Any) -> Any:
         raise LookupError("out of books")
