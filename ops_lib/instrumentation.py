@@ -39,11 +39,19 @@ def instrument(*names: str, allow_hosts: Collection[str] | None = None, **option
 
     Takes: `names`, such as "httpx", "requests", "aiohttp", "urllib3"; `allow_hosts`, the only hosts that shall get
     headers (default: all); further options of the integrations named. Doing it twice is the same as once.
-    Gives: nothing. Raises: ValueError for an unknown name, listing the known ones; ImportError telling the pip command
-    where a package is missing. Specification: OpenTelemetry semantic conventions, HTTP client spans.
+    Gives: nothing. Raises: ValueError for an unknown name, listing the known ones, or a wrong host pattern; ImportError
+    telling the pip command where a package is missing; then none of `names` stays instrumented by this call.
+    Specification: OpenTelemetry semantic conventions, HTTP client spans.
     """
-    for integration in [_integration(name) for name in names]:
-        integration.instrument(allow_hosts=allow_hosts, **options)
+    done: list[ModuleType] = []
+    try:
+        for integration in [_integration(name) for name in names]:
+            integration.instrument(allow_hosts=allow_hosts, **options)
+            done.append(integration)
+    except Exception:
+        for integration in done:
+            integration.uninstrument()
+        raise
 
 
 def uninstrument(*names: str) -> None:

@@ -34,6 +34,18 @@ def test_an_unknown_name_lists_the_known_ones(call: object, fake: list[tuple[str
     assert fake == []  # none was touched
 
 
+def test_all_or_nothing(fake: list[tuple[str, object]], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**options: object) -> None:
+        raise ImportError("not installed")
+
+    module = ModuleType("ops_lib.integrations.broken")
+    module.instrument = fail  # type: ignore[attr-defined]  # made up
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    with pytest.raises(ImportError, match="not installed"):
+        ops.instrument("fake_client", "broken")
+    assert [name for name, _ in fake] == ["instrument", "uninstrument"]
+
+
 def test_an_internal_module_is_no_client() -> None:
     with pytest.raises(ValueError, match="known are"):
         ops.instrument("allow_list")

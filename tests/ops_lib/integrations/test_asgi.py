@@ -233,7 +233,7 @@ async def test_headers_that_can_be_read_once(spans: Any) -> None:
     scope: Any = {"type": "http", "method": "GET", "path": "/", "headers": iter(pairs)}
     await TraceMiddleware(app)(scope, None, None)  # type: ignore[arg-type]  # the app asks for nothing
     assert seen == pairs
-    assert parent_of(spans.spans[-1]) == f"{TRACE}-{SPAN}"
+    assert parent_of(spans.server[-1]) == f"{TRACE}-{SPAN}"
 
 
 async def test_lifespan_passes_untouched(spans: Any) -> None:
