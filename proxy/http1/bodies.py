@@ -166,8 +166,8 @@ class ChunkedBody:
             return None
         if end > _MAX_TRAILERS:
             raise Refusal(self._fault, "the trailer section is too long")
-        trailers = check_fields(data[:end], self._kinds, self._fault)
-        self.trailers = [line for line in trailers.lines if allowed_in_trailers(line)]
+        lines, _ = check_fields(data[:end], self._kinds, self._fault)
+        self.trailers = [line for line in lines if allowed_in_trailers(line)]
         return data[end + 4 :]
 
 

@@ -9,13 +9,14 @@ import asyncio
 import errno
 import ssl
 from collections.abc import Callable
-from typing import TypeVar
+from typing import cast
 
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.resolve import Resolver
+from proxy.http1.sockets import protocols
+from proxy.http1.upstream import UpstreamConnection
 from proxy.plan import Target
 
-_ProtocolT = TypeVar("_ProtocolT", bound=asyncio.Protocol)
 _UNREACHABLE = frozenset((errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN))
 
 
@@ -29,27 +30,32 @@ class Connector:
         self._is_own = is_own
         self._turn = 0
 
-    async def connect(self, factory: Callable[[], _ProtocolT], timeout_s: float, *, tls: bool = True) -> _ProtocolT:
-        """A connected protocol. Name look-up, every address and the TLS handshake share `timeout_s`. Raises Refusal."""
+    async def connect(
+        self, factory: Callable[[], UpstreamConnection], timeout_s: float, *, tls: bool = True
+    ) -> UpstreamConnection:
+        """A new connection. Name look-up, every address and the TLS handshake share `timeout_s`. Raises Refusal."""
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._connect(factory, timeout_s, tls)
         except TimeoutError:
             raise Refusal(Fault.CONNECT_TIMEOUT, f"no connection to the upstream within {timeout_s:g} s") from None
 
-    async def _connect(self, factory: Callable[[], _ProtocolT], timeout_s: float, tls: bool) -> _ProtocolT:
+    async def _connect(
+        self, factory: Callable[[], UpstreamConnection], timeout_s: float, tls: bool
+    ) -> UpstreamConnection:
         loop = asyncio.get_running_loop()
+        made = protocols(factory)
         address = self.target.address
         context = self.target.tls if tls and self.target.scheme == "https" else None
         name = self.target.server_name or address.host if context is not None else None
         if address.unix_path:
             try:
                 _, protocol = await loop.create_unix_connection(
-                    factory, address.unix_path, ssl=context, server_hostname=name or None
+                    made, address.unix_path, ssl=context, server_hostname=name or None
                 )
             except (OSError, ssl.SSLError) as error:
                 raise refusal_of(error, address.unix_path) from None
-            return protocol
+            return cast(UpstreamConnection, protocol)
         addresses = await self.resolver.addresses()
         # Each new connection begins with the next address, so that they share the load.
         self._turn = (self._turn + 1) % len(addresses)
@@ -64,9 +70,9 @@ class Connector:
             try:
                 async with asyncio.timeout(share_s):
                     _, protocol = await loop.create_connection(
-                        factory, ip, address.port, ssl=context, server_hostname=name
+                        made, ip, address.port, ssl=context, server_hostname=name
                     )
-                return protocol
+                return cast(UpstreamConnection, protocol)
             except TimeoutError:
                 failure = Refusal(Fault.CONNECT_TIMEOUT, f"{ip} port {address.port} did not answer")
             except (OSError, ssl.SSLError) as error:

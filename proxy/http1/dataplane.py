@@ -25,6 +25,7 @@ from proxy.http1.links import PoolTable
 from proxy.http1.listener import Listener, ListenerRules
 from proxy.http1.outbox import Outbox
 from proxy.http1.presence import app_addresses, is_anyone_there
+from proxy.http1.sockets import protocols
 from proxy.plan import Address, ListenerPlan, Plan
 from proxy.telemetry.metrics import Metrics
 
@@ -200,15 +201,12 @@ class DataPlane:
 async def _bind(plan: ListenerPlan, listener: Listener) -> asyncio.Server:
     loop = asyncio.get_running_loop()
     address = plan.bind
+    made = protocols(lambda: ClientConnection(listener))
     try:
         if address.unix_path:
             _remove_stale_socket(address.unix_path)
-            return await loop.create_unix_server(
-                lambda: ClientConnection(listener), address.unix_path, backlog=_BACKLOG
-            )
-        return await loop.create_server(
-            lambda: ClientConnection(listener), address.host or None, address.port, backlog=_BACKLOG
-        )
+            return await loop.create_unix_server(made, address.unix_path, backlog=_BACKLOG)
+        return await loop.create_server(made, address.host or None, address.port, backlog=_BACKLOG)
     except OSError as error:
         where = address.unix_path or f"{address.host}:{address.port}"
         reason = os.strerror(error.errno) if error.errno else str(error)

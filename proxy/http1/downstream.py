@@ -7,11 +7,12 @@ Requests that come while one is being answered stay unread, or, if they came in 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, cast, final
 
 from proxy.http1.bodies import Body, request_body
 from proxy.http1.deadlines import NEVER
 from proxy.http1.errors import Fault, Refusal
+from proxy.http1.exchange import Client, Exchange
 from proxy.http1.flow import PIPELINED, UPSTREAM_FULL, Flow
 from proxy.http1.heads import HeadReader
 from proxy.http1.problem import options_response, problem_response
@@ -21,7 +22,6 @@ from proxy.http1.tunnel import End, open_tunnel
 from proxy.http1.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
-    from proxy.http1.exchange import Exchange
     from proxy.http1.listener import Listener
 
 # What the connection is doing.
@@ -36,7 +36,8 @@ _TUNNEL: Final = 4
 _LINGER_S: Final = 3.0
 
 
-class ClientConnection(asyncio.Protocol):
+@final
+class ClientConnection(Client):
     """One connection from a client."""
 
     __slots__ = (

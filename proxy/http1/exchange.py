@@ -6,8 +6,9 @@ is told when either side fails. The common path is: `begin`, `on_connected`, `on
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from time import perf_counter
-from typing import Final, Protocol
+from typing import Final, final
 
 from proxy.http1.bodies import chunk, last_chunk
 from proxy.http1.deadlines import NEVER, Ticker
@@ -15,7 +16,7 @@ from proxy.http1.errors import Fault, Refusal
 from proxy.http1.forward import interim_head, response_head, switching_head
 from proxy.http1.links import Link
 from proxy.http1.outbox import Outbox
-from proxy.http1.pool import Pool
+from proxy.http1.pool import Pool, Waiter
 from proxy.http1.request import IDEMPOTENT, Request
 from proxy.http1.response import Response
 from proxy.http1.upstream import RESPONSE_TIMEOUT, UpstreamConnection
@@ -24,37 +25,48 @@ from proxy.translate import Translation
 _MAX_REPLAY_BYTES: Final = 64 * 1024  # a request that may be sent again is remembered up to this size
 
 
-class Client(Protocol):
-    """The client's side, as an exchange sees it."""
+class Client(ABC):
+    """The client's side, as an exchange sees it. A class for the reason that `Receiver` is one."""
+
+    __slots__ = ()
 
     @property
+    @abstractmethod
     def date(self) -> bytes:
         """The time, as a Date field has it."""
 
+    @abstractmethod
     def write(self, data: bytes) -> None:
         """Send to the client."""
 
+    @abstractmethod
     def send(self, message: bytes) -> None:
         """Send a whole response to the client, when this turn of the event loop ends."""
 
+    @abstractmethod
     def hold(self, held: bool) -> None:
         """Read no more of the request for now, or read on."""
 
+    @abstractmethod
     def is_keeping(self) -> bool:
         """Whether the connection may go on after this exchange, as far as the listener is concerned."""
 
+    @abstractmethod
     def switch(self, upstream: UpstreamConnection, rest: bytes, idle_s: float) -> None:
         """Make a tunnel of both connections."""
 
+    @abstractmethod
     def exchange_over(self, *, keep_alive: bool) -> None:
         """The response is written whole."""
 
+    @abstractmethod
     def exchange_failed(self, refusal: Refusal, *, begun: bool) -> None:
         """There is no (whole) response; `begun`: some of it is written."""
 
 
-class Exchange:
-    """See the module. Also the pool's `Waiter` and the upstream connection's `Receiver`."""
+@final
+class Exchange(Waiter):
+    """See the module. It waits for a connection, and receives the response."""
 
     # What most exchanges never change is a default of the class: to set it on each would cost 0.5 µs.
     _upstream: UpstreamConnection | None = None

@@ -7,7 +7,7 @@ remembered; the memory is bounded, since names come from outside.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final, final
 
 PLAIN: Final = 0  # forwarded as it came
 DROP: Final = 1  # hop-by-hop, or meant for this proxy: never forwarded
@@ -65,6 +65,7 @@ _MAX_LINE_BYTES = 256
 Special = tuple[int, bytes, bytes]  # kind, name as it came, value
 
 
+@final
 class FieldKinds:
     """Field name as it came -> kind. Look into `known` first, a plain dictionary; `classify` what is not there.
 
@@ -79,7 +80,7 @@ class FieldKinds:
         self._names = names
         self._owns = owns
         self.known: dict[bytes, int] = {}
-        self.known_lines: dict[bytes, Special | None] = {}  # None: of a plain field
+        self.known_lines: dict[bytes, Any] = {}  # Special, or None: of a plain field
         self._last: dict[bytes, bytes] = {}  # by name: the line that came last
 
     def classify(self, name: bytes) -> int:

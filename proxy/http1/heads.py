@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import httptools
 
@@ -22,9 +22,8 @@ from proxy.http1.errors import Fault, Refusal
 from proxy.http1.fields import PLAIN, TRACE, TRANSFER_ENCODING, FieldKinds, Special
 from proxy.http1.grammar import ILLEGAL_IN_HEAD
 
-_UNKNOWN: Final[Special] = (-1, b"", b"")
+_UNKNOWN: Final = object()
 _is_text = re.compile(rb"[\t -~]*").fullmatch
-_new = tuple.__new__
 
 _START_LINE = b"GET / HTTP/1.1"
 
@@ -41,11 +40,9 @@ class HeadLimits(NamedTuple):
     empty_lines: int = 4  # before a request line (RFC 9112, 2.2 asks for at least one); more is a flood
 
 
-class Sorted(NamedTuple):
-    """A field section, sorted: fields that are forwarded as they came, and those that mean something to a proxy."""
-
-    lines: list[bytes]  # as they came, without CRLF, in their order
-    special: list[Special]  # in their order
+Sorted = tuple[list[bytes], list[Special]]
+"""A field section, sorted: the lines that are forwarded as they came, without CRLF, and what means something to a
+proxy; both in their order. (A NamedTuple would cost 0.1 µs, and compiled 0.2.)"""
 
 
 class _Validator:
@@ -65,7 +62,7 @@ class _Validator:
 def sort_fields(section: list[bytes], kinds: FieldKinds, fault: Fault) -> Sorted:
     """The fields of `section`, its lines without CRLF. Raises Refusal with `fault`."""
     lines: list[bytes] = []
-    special: list[Special] = []
+    special: list[Any] = []  # of Special, which compiled code would take apart and put together again
     known, find = kinds.known, kinds.known_lines.get
     for line in section:
         field = find(line, _UNKNOWN)
@@ -90,7 +87,7 @@ def sort_fields(section: list[bytes], kinds: FieldKinds, fault: Fault) -> Sorted
                 special.append(field)
                 if kind != TRACE:  # new each time
                     kinds.notice(line, name, field)
-    return _new(Sorted, (lines, special))  # as Sorted(...), 0.2 µs cheaper
+    return lines, special
 
 
 def check_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
@@ -116,7 +113,7 @@ def check_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
             lines.append(line)
         else:
             special.append((kind, name, value.strip(b" \t")))
-    return Sorted(lines, special)
+    return lines, special
 
 
 class HeadReader:

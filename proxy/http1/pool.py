@@ -7,42 +7,48 @@ being made belongs to nobody: whoever has waited longest gets whichever comes fi
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, final
 
 from proxy.http1.connector import Connector
 from proxy.http1.deadlines import Ticker
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.fields import response_kinds
-from proxy.http1.upstream import UpstreamConnection
+from proxy.http1.upstream import Receiver, UpstreamConnection
 from proxy.plan import PoolPlan
 from proxy.telemetry.metrics import UpstreamMetrics, count
 
 _KEEP_ALIVE_MARGIN_S: Final = 1.0
 
 
-class Waiter(Protocol):
-    """Who asked for a connection."""
+class Waiter(Receiver):
+    """Who asked for a connection, to receive a response on it."""
 
     over: bool  # it no longer wants one
     deadline: float
 
     @property
+    @abstractmethod
     def connect_s(self) -> float:
         """How long a connection of its own may take."""
 
     @property
+    @abstractmethod
     def queue_s(self) -> float:
         """How long it may wait for somebody else's."""
 
+    @abstractmethod
     def on_connected(self, connection: UpstreamConnection) -> None:
         """It is yours. Give it back with `release`, or close it."""
 
+    @abstractmethod
     def on_unconnected(self, refusal: Refusal) -> None:
         """There will be none."""
 
 
+@final
 class Pool:
     """All connections to one target."""
 

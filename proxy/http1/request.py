@@ -7,6 +7,7 @@ those of RFC 9112, section 6, without any of the recoveries that it allows: what
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final, final
 
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.fields import (
@@ -42,12 +43,16 @@ _NEVER_NOMINATED = frozenset(
 _KNOWN_LISTS = {value: frozenset((value.lower(),)) for value in (b"keep-alive", b"Keep-Alive", b"close", b"Close")}
 
 
+_NOBODY: Final = Authority("", 0)
+
+
+@final
 class Request:
     """One request head. What most requests do not have is a default of the class: to set it each time costs 0.5 µs."""
 
     scheme = "http"
     host = b""  # the authority as it came: of the target, or else of Host; empty: none came
-    authority = Authority("", 0)  # the same, read
+    authority: Authority = _NOBODY  # the same, read
     length = 0
     chunked = False
     expects_continue = False
@@ -87,13 +92,14 @@ def check_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
 def read_request(line: bytes, fields: Sorted, parse_authority: Callable[[bytes], Authority | None]) -> Request:
     """The request. `parse_authority` is `target.parse_authority`, remembered or not. Raises Refusal."""
     method, target, minor = check_request_line(line)
-    request = Request(method, target, 1 if minor == b"1" else 0, fields.lines)
+    lines, special = fields
+    request = Request(method, target, 1 if minor == b"1" else 0, lines)
     absolute = None
     if method == b"CONNECT":
         absolute = target
     elif target[0] != 0x2F:  # "/"; the common form needs no more
         request.path, absolute, request.scheme = parse_target(method, target)
-    _read_special(request, fields.special)
+    _read_special(request, special)
     if absolute is not None:
         # RFC 9112, 3.2.2: the authority of the target replaces Host, which had to be well-formed all the same.
         if (request.host or request.minor == 1) and parse_authority(request.host) is None:

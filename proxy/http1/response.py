@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, final
 
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.fields import CONNECTION, CONTENT_LENGTH, KEEP_ALIVE, TRAILER, TRANSFER_ENCODING, UPGRADE
@@ -25,6 +25,7 @@ class Start(NamedTuple):
     line: bytes  # as it is sent on
 
 
+@final
 class Response:
     """One response head. What most responses do not have is a default of the class, as in `Request`."""
 
@@ -72,10 +73,11 @@ def read_response(line: bytes, fields: Sorted) -> Response:
     """The response. Raises Refusal."""
     start = read_start(line)
     minor = start.minor
-    response = Response(start, fields.lines)
+    lines, special = fields
+    response = Response(start, lines)
     connection = b""
     coding: bytes | None = None
-    for kind, _name, value in fields.special:
+    for kind, _name, value in special:
         if kind == CONTENT_LENGTH:
             if response.length is not None:
                 raise Refusal(Fault.BAD_RESPONSE, "more than one Content-Length in the upstream's response")

@@ -7,10 +7,20 @@ import fcntl
 import socket
 import struct
 import termios
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, cast
 
 _NONE: Final = bytes(4)
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s
+
+
+def protocols(make: Callable[[], Any]) -> Callable[[], asyncio.Protocol]:
+    """A factory as the event loop wants it, of what has the methods of an asyncio.Protocol.
+
+    The connections do not inherit from it: a class that is compiled cannot, and no event loop asks for more than the
+    methods.
+    """
+    return cast(Callable[[], asyncio.Protocol], make)
 
 
 def descriptor(transport: asyncio.BaseTransport) -> int:

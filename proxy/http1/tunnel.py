@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast, final
 
 from proxy.http1.deadlines import NEVER, Ticker
 
@@ -22,7 +22,8 @@ class End(NamedTuple):
     saw_eof: bool
 
 
-class TunnelSide(asyncio.Protocol):
+@final
+class TunnelSide:
     """One end of a tunnel; what it reads, its peer writes."""
 
     __slots__ = ("_idle_s", "_lost", "_on_lost", "_saw_eof", "_tell", "_ticker", "deadline", "peer", "transport")
@@ -41,7 +42,7 @@ class TunnelSide(asyncio.Protocol):
 
     def start(self) -> None:
         """Take over the transport."""
-        self.transport.set_protocol(self)
+        self.transport.set_protocol(cast(asyncio.Protocol, self))
         self.deadline = self._ticker.now + self._idle_s
         self._ticker.add(self)
         self.transport.resume_reading()
