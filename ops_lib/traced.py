@@ -27,6 +27,7 @@ P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R")
 S = TypeVar("S")
+T = TypeVar("T")
 S_contra = TypeVar("S_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
@@ -76,6 +77,11 @@ class Traced(Generic[P, R]):
     @property
     def __kwdefaults__(self) -> dict[str, Any] | None:
         return getattr(self._fn, "__kwdefaults__", None)
+
+    def _named(self, running: T) -> T:
+        """A coroutine or generator under the function's own name, for warnings, logs and debuggers."""
+        running.__name__, running.__qualname__ = self.__name__, self.__qualname__  # type: ignore[attr-defined]  # both have
+        return running
 
     def _bound_to(self, receiver: object) -> Any:
         return _Bound(cast("Callable[..., Any]", self), receiver)
@@ -220,7 +226,10 @@ class AsyncTracedFunction(Traced[P, Coroutine[Any, Any, R]]):
     Specification: OpenTelemetry semantic conventions, `code.function.name`, `exception.*`, `error.type`.
     """
 
-    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        return self._named(self._call(*args, **kwargs))
+
+    async def _call(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return (await self.wrapped(*args, **kwargs)).result
 
     async def wrapped(self, *args: P.args, **kwargs: P.kwargs) -> AsyncTrace[R]:

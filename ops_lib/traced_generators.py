@@ -27,7 +27,7 @@ class TracedGenerator(TracedFunction[P, R]):
         """See TracedFunction.wrapped. The span's ids are there once the generator has begun."""
         own = Span(self._subject.name)
         body = self._fn(*self._subject.with_span(args, own), **kwargs)
-        return Trace(cast("R", self._drive(body, own, current(), args, kwargs)), own)
+        return Trace(cast("R", self._named(self._drive(body, own, current(), args, kwargs))), own)
 
     def _drive(
         self, body: Any, own: Span, context: Context, args: tuple[Any, ...], kwargs: dict[str, Any]

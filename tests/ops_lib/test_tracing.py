@@ -6,10 +6,11 @@ import abc
 import asyncio
 import copy
 import functools
+import gc
 import inspect
 import json
 import pickle
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -237,6 +238,25 @@ async def test_is_a_function_to_frameworks() -> None:
         scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
         await Route("/", endpoint).handle(scope, receive, send)
         assert sent[-1]["body"] == answer
+
+
+def test_what_runs_has_the_functions_name() -> None:
+    """`coroutine 'later' was never awaited` says where to look."""
+
+    @ops.trace
+    def numbers() -> Iterator[int]:
+        yield 1
+
+    @ops.trace
+    async def pieces() -> AsyncIterator[int]:
+        yield 1
+
+    with pytest.warns(RuntimeWarning, match="coroutine 'later' was never awaited"):
+        later("x")
+        gc.collect()
+    for running in (numbers(), pieces()):
+        assert running.__name__ in ("numbers", "pieces")
+        assert running.__qualname__.endswith(f"<locals>.{running.__name__}")
 
 
 def test_a_bound_method_in_a_class_is_not_bound_again() -> None:

@@ -100,7 +100,7 @@ def serve_wsgi(app: Callable[..., Any]) -> Iterator[str]:
     """`app` on the standard library's WSGI server; gives its URL."""
 
     class Server(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
-        daemon_threads = True
+        daemon_threads = False  # server_close waits for them: a span ends after its answer has gone out
 
     class Quiet(wsgiref.simple_server.WSGIRequestHandler):
         def log_message(self, format: str, *args: object) -> None:
