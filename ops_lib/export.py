@@ -22,6 +22,7 @@ _log = logging.getLogger("ops_lib")
 
 RECEIVER: Final = ("127.0.0.1", 4318)  # the sidecar's OTLP receiver, and the default of every OTLP/HTTP collector
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _EXPORTER: Final = "OTEL_TRACES_EXPORTER"
 NAMES: Final = ("otlp", "console", "none")
 _CONNECT_TIMEOUT_S: Final = 0.25
@@ -94,6 +95,9 @@ def _otlp(endpoint: str | None, headers: Mapping[str, str] | None, environ: Mapp
             "OTLP export needs one more package: pip install 'ops-sidecar[otlp]'"
             " (or configure(exporter='console') or exporter='none')"
         ) from error
+    for name in _PROTOCOLS:
+        if (protocol := environ.get(name, "http/protobuf")) not in ("", "http/protobuf"):
+            _log.warning("%s=%s is not spoken here; spans go out by http/protobuf", name, protocol)
     given = dict(headers) if headers is not None else None
     if endpoint is not None:
         path = "" if "/v1/" in endpoint else "/v1/traces"  # OTLP specification, "Endpoint URLs for OTLP/HTTP"

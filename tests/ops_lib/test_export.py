@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 
+import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
@@ -83,3 +84,15 @@ def test_names() -> None:
     assert len(processors("console, none, console")) == 1
     for made in processors(None, environ={"OTEL_TRACES_EXPORTER": "otlp_proto_http"}):
         made.shutdown()
+
+
+def test_another_protocol_is_said_not_to_be_spoken(caplog: pytest.LogCaptureFixture) -> None:
+    """OTEL_EXPORTER_OTLP_PROTOCOL=grpc with port 4317 would otherwise lose every span without a word of why."""
+    for protocol, warnings in (("grpc", 1), ("http/protobuf", 0), ("", 0)):
+        caplog.clear()
+        environ = {"OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+        for processor in processors("otlp", environ=environ):
+            processor.shutdown()
+        assert [record.getMessage().startswith("OTEL_EXPORTER_OTLP_PROTOCOL=grpc") for record in caplog.records] == (
+            [True] * warnings
+        )
