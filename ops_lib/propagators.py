@@ -1,43 +1,36 @@
-"""Propagation in the process: between headers and the OpenTelemetry Context.
+"""Propagation in the process: carriers into the OpenTelemetry Context, and the Context into carriers.
 
-The wire rules are the heart's (`ops_lib.propagation`, FORMATS.md); here stands only what of an Extraction goes where in
-the Context, and which span of the Context speaks for it on the way out. May know: the heart, the Context, sessions,
-OpenTelemetry's span and baggage API, and the environment variables that choose the formats.
+The wire rules are the heart's (`ops_lib.propagation`, FORMATS.md), and what goes where in the Context is `wire`'s; here
+stands who does it by which settings, and the functions that users call. May know: the heart, the Context, sessions, and
+the environment variables that choose the formats.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, TraceState
 
 from .context import EMPTY, EXTRACTION_KEY, SESSION_KEY, SPAN_KEY, Attached, current
-from .light import RANDOM, LightSpan, RemoteSpan
+from .light import RemoteSpan
 from .propagation import (
     FORMATS,
     NOTHING,
-    Baggage,
     Carrier,
     Extraction,
     Format,
-    Member,
     MutableCarrier,
     Propagator,
-    Sampling,
-    Straight,
-    TraceContext,
     UnknownFormatError,
     inject_into,
     parse_formats,
 )
 from .propagation.carrier import TRACE_NAMES
 from .sessions import SESSION_HEADER_NAME, SessionContext, session_of
-from .tracestate import NO_STATE, state_text
+from .wire import baggage_of, has_baggage, into_context, plain, speaker, straight_into_context
 
 _log = logging.getLogger("ops_lib")
 
@@ -58,19 +51,6 @@ _WRITTEN = {
     Format.JAEGER: {"uber-trace-id"},
 }
 
-_baggage_key = ""  # where OpenTelemetry keeps baggage in the Context; see _find_baggage_key
-_put = dict.__setitem__  # Context forbids item assignment to everyone but its maker
-_pop = dict.pop
-
-
-def _find_baggage_key() -> str:
-    """OpenTelemetry's own key for baggage, learnt through its public function, and kept."""
-    global _baggage_key
-    from opentelemetry import baggage
-
-    _baggage_key = next(iter(baggage.set_baggage("k", "v", Context())))
-    return _baggage_key
-
 
 def _formats(names: str | Iterable[str], source: str) -> tuple[Format, ...]:
     """The formats that `names` names. Raises UnknownFormatError telling `source` and the right names."""
@@ -81,64 +61,6 @@ def _formats(names: str | Iterable[str], source: str) -> tuple[Format, ...]:
     if not formats:
         raise UnknownFormatError(f"{source}: no format named; known are: {', '.join(FORMATS)}, composite")
     return formats
-
-
-def _speaker(span: object, came: TraceContext | None) -> TraceContext | None:
-    """The current span as what goes out; `came`: what the caller said, which holds for spans of the same trace."""
-    if span.__class__ is LightSpan:
-        trace_id = f"{span.trace_id:032x}"
-        span_id = f"{span.span_id:016x}"
-        flags: int = span.flags
-        state: TraceState = span.state
-        decided: bool = span.decided
-    elif isinstance(span, Span) and (ids := span.get_span_context()).is_valid:
-        trace_id = f"{ids.trace_id:032x}"
-        span_id = f"{ids.span_id:016x}"
-        flags = ids.trace_flags
-        state = ids.trace_state
-        decided = True
-    else:
-        return None
-    sampling = Sampling.ACCEPT if flags & 1 else Sampling.DENY
-    short = False
-    if came is not None and came.trace_id == trace_id:
-        short = came.short
-        if flags & 1:
-            if came.sampling is Sampling.DEBUG:
-                sampling = Sampling.DEBUG
-        elif not decided:
-            sampling = Sampling.DEFER
-    return TraceContext(
-        trace_id, span_id, sampling, short, bool(flags & RANDOM), None, "" if state is NO_STATE else state_text(state)
-    )
-
-
-def _has_baggage(context: Context) -> bool:
-    """Whether `context` may have baggage."""
-    # Who has put baggage into a Context has imported OpenTelemetry's module for it; nobody else needs it.
-    if not _baggage_key:
-        if "opentelemetry.baggage" not in sys.modules:
-            return False
-        _find_baggage_key()
-    return _baggage_key in context
-
-
-def _baggage_of(context: Context, came: Baggage | None) -> Baggage | None:
-    """The baggage of `context`; members that are still what came in go out as they came, properties included."""
-    entries = context.get(_baggage_key)
-    if not isinstance(entries, Mapping) or not entries:
-        return None
-    raw = {member.key: member for member in came.members} if came is not None else {}
-    baggage = Baggage(())
-    for key, value in entries.items():
-        name, text = str(key), str(value)
-        if (member := raw.get(name)) is not None and came is not None and came.get(name) == text:
-            baggage = Baggage((*baggage.members, Member(name, member.value)))
-        elif (
-            name and name.isascii() and all(character.isalnum() or character in "!#$%&'*+-.^_`|~" for character in name)
-        ):
-            baggage = baggage.with_member(name, text)
-    return baggage if baggage.members else None
 
 
 def _owns_trace(name: str) -> bool:
@@ -206,7 +128,7 @@ class ContextPropagator:
             return base
         if said is NOTHING:
             return base
-        return into_context(said, base) if isinstance(said, Extraction) else _straight_into_context(said, base)
+        return into_context(said, base) if isinstance(said, Extraction) else straight_into_context(said, base)
 
     def inject_context(self, carrier: MutableCarrier, context: Context | None = None) -> None:
         """Write `context` into `carrier`.
@@ -220,19 +142,14 @@ class ContextPropagator:
             context = current()
         if not context:
             return
-        span = context.get(SPAN_KEY)
-        # The caller's own span, plain as it came and nothing beside it, into a dict: straight.
-        if (
-            span.__class__ is RemoteSpan
-            and span.straight is not None
-            and carrier.__class__ is dict
-            and EXTRACTION_KEY not in context
-            and not _has_baggage(context)
-        ):
-            session = context.get(SESSION_KEY)
-            session_id = session.id if session.__class__ is SessionContext else None
-            if self._write_into(carrier, span.straight, session_id):
-                return
+        # A plain span and nothing but a session beside it, into a dict: straight.
+        if carrier.__class__ is dict and EXTRACTION_KEY not in context and not has_baggage(context):
+            told = plain(context.get(SPAN_KEY))
+            if told is not None:
+                session = context.get(SESSION_KEY)
+                session_id = session.id if session.__class__ is SessionContext else None
+                if self._write_into(carrier, told[0], told[1], session_id, told[2]):
+                    return
         headers, has_trace = self.headers(context)
         if headers:
             try:
@@ -254,54 +171,16 @@ class ContextPropagator:
         came = extraction if extraction.__class__ is Extraction else NOTHING
         span = context.get(SPAN_KEY)
         # Two short cuts for the common case, a fifth of the time of the whole: the caller's own span, and no baggage.
-        speaker = span.told if span.__class__ is RemoteSpan else _speaker(span, came.context)
+        told = span.told if span.__class__ is RemoteSpan else speaker(span, came.context)
         session = context.get(SESSION_KEY)
         session_id = session.id if session.__class__ is SessionContext else None
-        baggage = _baggage_of(context, came.baggage) if _has_baggage(context) else None
-        if speaker is None and came.context is not None:
+        baggage = baggage_of(context, came.baggage) if has_baggage(context) else None
+        if told is None and came.context is not None:
             came = came._replace(context=None)  # somebody has cleared the span: nothing of the caller's trace is left
         if session_id is not came.session or baggage is not came.baggage:
             came = came._replace(session=session_id, baggage=baggage)
-        injection = self._inject(came, context=speaker)
+        injection = self._inject(came, context=told)
         return injection.headers, injection.context is not None or came.decision is not None
-
-
-def _straight_into_context(said: Straight[str], base: Context) -> Context:
-    """`base` with what `said` tells; of what another carrier has said before, nothing is left to be weighed with it."""
-    if not base and said[2] is None:
-        return Context({SPAN_KEY: RemoteSpan(None, said)})
-    context = Context(base)
-    _put(context, SPAN_KEY, RemoteSpan(None, said))
-    session_id = said[2]
-    if session_id is not None:
-        _put(context, SESSION_KEY, SessionContext(session_id))
-    if EXTRACTION_KEY in context:
-        _pop(context, EXTRACTION_KEY)
-    return context
-
-
-def into_context(extraction: Extraction, base: Context) -> Context:
-    """`base` with what `extraction` says put in its places."""
-    came = extraction.context
-    if came is None and extraction.decision is None and extraction.session is None and extraction.baggage is None:
-        return base
-    context = Context(base)
-    if came is None and extraction.decision is None and isinstance(before := base.get(EXTRACTION_KEY), Extraction):
-        extraction = before._replace(
-            session=extraction.session or before.session, baggage=extraction.baggage or before.baggage
-        )
-    _put(context, EXTRACTION_KEY, extraction)
-    if came is not None:
-        _put(context, SPAN_KEY, RemoteSpan(came))
-    if extraction.session is not None:
-        _put(context, SESSION_KEY, SessionContext(extraction.session))
-    if extraction.baggage is not None:
-        _put(
-            context,
-            _baggage_key or _find_baggage_key(),
-            {key: extraction.baggage.get(key) for key, _ in extraction.baggage.members},
-        )
-    return context
 
 
 _propagator: ContextPropagator | None = None  # made from the environment when first needed

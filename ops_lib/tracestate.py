@@ -6,6 +6,8 @@ from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 
 from opentelemetry.trace import TraceState
 
+from .propagation.tracestate import MAX_LENGTH, MAX_MEMBERS
+
 NO_STATE = TraceState.get_default()
 
 
@@ -75,3 +77,13 @@ def state_text(state: TraceState) -> str:
     if isinstance(state, RawTraceState):
         return state.raw
     return (state.delete("ops") if "ops" in state else state).to_header()
+
+
+def plain_text(state: TraceState) -> str | None:
+    """The header text where it may go out as it is; None where the heart has to look at it, or cut it."""
+    if state is NO_STATE:
+        return ""
+    if state.__class__ is RawTraceState:
+        raw = state.raw
+        return raw if len(raw) <= MAX_LENGTH and raw.count(",") < MAX_MEMBERS else None
+    return None if state else ""

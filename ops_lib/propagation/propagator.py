@@ -20,7 +20,7 @@ from .context import Fields, Headers, Losses, Malformed, Policy, RandomBits, Sam
 from .formats import FORMATS, Format, Loss
 from .judge import Said, judge
 from .reader import Reader
-from .straight import Straight, StraightWay, TextWay
+from .straight import StraightWay, TextWay
 from .writer import Writer
 
 BaggageMode = Literal["translate", "pass", "drop"]
@@ -159,14 +159,21 @@ class Propagator:
         """For a StraightWay like this propagator's."""
         return self.extract_formats, self.inject_formats, self._session_inject, self._session_names
 
-    def write_into(self, headers: dict[Any, Any], straight: Straight[str], session_id: str | None) -> bool:
-        """Put `straight` (of `read`), with `session_id` for its session, into `headers` if it has nothing of ours.
+    def write_into(
+        self,
+        headers: dict[Any, Any],
+        ids: tuple[str, str, str],
+        state: str,
+        session_id: str | None,
+        random: bool = False,
+    ) -> bool:
+        """Put (trace id, span id, "0" or "1"), a tracestate not to be cut, and the session's id into `headers`.
 
-        False, and nothing done, where it has.
+        False, and nothing done, where it has something of ours, that would have to be cleared.
         """
         if self._way is None or self._reader.has_ours(headers):
             return False
-        self._way.write_into(headers, straight, session_id)
+        self._way.write_into(headers, ids, state, session_id, random)
         return True
 
     def _reads(self, name: str) -> bool:

@@ -17,8 +17,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 import ops_lib as ops
 from ops_lib.context import EMPTY, current
-from ops_lib.propagation import FORMATS, Propagator, TraceContext, new_context
-from ops_lib.sessions import session_of
+from ops_lib.propagation import TraceContext, new_context
 from ops_lib.testing import SpanCapture, capture_spans
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -463,50 +462,3 @@ def test_extracted_by_opentelemetry_injected_by_us() -> None:
     context = TraceContextTextMapPropagator().extract({"traceparent": TRACEPARENT}, Context())
     assert injected(context) == {"traceparent": TRACEPARENT}
     assert injected(context, inject="b3") == {"b3": f"{TRACE_ID}-{SPAN_ID}-1"}
-
-
-PLAIN: list[dict[str, str]] = [
-    {"traceparent": TRACEPARENT},
-    {"traceparent": TRACEPARENT, "tracestate": "congo=t61rcWkgMzE"},
-    {"X-B3-TraceId": TRACE_ID, "X-B3-SpanId": SPAN_ID, "X-B3-Sampled": "0"},
-    {"uber-trace-id": f"{TRACE_ID}:{SPAN_ID}:0:1"},
-]
-BESIDE: list[dict[str, str]] = [{}, {"X-Mirascope-Session-Id": "s-1"}, {"baggage": "a=1;p"}, {"b3": "0"}]
-BEFORE: list[dict[str, str]] = [
-    {},
-    {"b3": f"{SPAN_ID}-{SPAN_ID}-d"},
-    {"b3": "0", "Mirascope-Session-Id": "before"},
-    {"baggage": "b=2;p=1"},
-    {"traceparent": TRACEPARENT.replace("4", "5")},
-]
-INTO: list[dict[str, str]] = [{}, {"accept": "*/*"}, {"B3": "x", "x-b3-sampled": "1", "X_B3_TraceId": "y", "a": "b"}]
-
-
-@pytest.mark.parametrize("headers", [*PLAIN, {}], ids=str)
-@pytest.mark.parametrize("beside", BESIDE, ids=str)
-@pytest.mark.parametrize("before", BEFORE, ids=str)
-def test_the_straight_way_says_what_the_full_way_says(
-    headers: dict[str, str], beside: dict[str, str], before: dict[str, str]
-) -> None:
-    """On any Context, into any carrier. (The full way is taken by whoever has seen no dict, but a mapping.)"""
-    heart = Propagator(inject=FORMATS, random_bits=lambda bits: (1 << bits) - 1)
-    propagator = ops.ContextPropagator(propagator=heart)
-    base = propagator.extract_context(types.MappingProxyType(before))
-    for _ in range(2):  # the second time the names are known
-        straight = propagator.extract_context({"accept": "*/*"} | headers | beside, base)
-        full = propagator.extract_context(types.MappingProxyType({"accept": "*/*"} | headers | beside), base)
-        spans = [otel_trace.get_current_span(context) for context in (straight, full)]
-        assert spans[0].get_span_context() == spans[1].get_span_context()
-        assert repr(spans[0]) == repr(spans[1])
-        assert session_of(straight) == session_of(full)
-        assert baggage.get_all(straight) == baggage.get_all(full)
-        for into in INTO:
-            carriers = [dict(into), dict(into)]
-            propagator.inject_context(carriers[0], straight)
-            propagator.inject_context(carriers[1], full)
-            assert carriers[0] == carriers[1]
-        for context in (straight, full):
-            with ops.propagated_context(parent=context), ops.span("own") as span:
-                carrier: dict[str, str] = {}
-                ops.inject_context(carrier)
-                assert span.span_id in carrier["traceparent"]

@@ -42,7 +42,7 @@ def assert_same(propagator: Propagator, carrier: Any) -> bool:
     assert (read[2], read[3]) == (full.session, full.winner)
     assert not (full.decision or full.malformed or full.conflicts or full.session_malformed or full.baggage)
     written: dict[str, str] = {}
-    assert propagator.write_into(written, read, read[2])
+    assert propagator.write_into(written, read[0], read[1], read[2])
     assert written == dict(propagator.inject(full).headers)
     return True
 
@@ -128,7 +128,7 @@ def test_what_is_remembered_of_names_is_bounded() -> None:
 def test_a_session_bridge_is_never_straight() -> None:
     propagator = Propagator(session_bridge=True)
     assert isinstance(propagator.read(B3MULTI), Extraction)
-    assert not propagator.write_into({}, ((TRACE_ID, SPAN_ID, "1"), "", None, Format.B3), None)
+    assert not propagator.write_into({}, (TRACE_ID, SPAN_ID, "1"), "", None)
 
 
 ids = st.sampled_from([TRACE_ID, SPAN_ID, "0" * 32, "0" * 16, TRACE_ID.upper(), "", TRACE_ID + "\n", "x" * 16])

@@ -1,0 +1,155 @@
+"""Between what headers say and the OpenTelemetry Context: what goes where, and which span speaks for it.
+
+The wire rules are the heart's (`ops_lib.propagation`, FORMATS.md). May know: the heart's values, the Context, sessions,
+OpenTelemetry's span and baggage API. Must not know carriers or settings.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanContext, TraceState
+
+from .context import EXTRACTION_KEY, SESSION_KEY, SPAN_KEY
+from .light import RANDOM, LightSpan, RemoteSpan
+from .propagation import Baggage, Extraction, Member, Sampling, Straight, TraceContext
+from .sessions import SessionContext
+from .tracestate import NO_STATE, plain_text, state_text
+
+_baggage_key = ""  # where OpenTelemetry keeps baggage in the Context; see _find_baggage_key
+_put = dict.__setitem__  # Context forbids item assignment to everyone but its maker
+_pop = dict.pop
+
+
+def _find_baggage_key() -> str:
+    """OpenTelemetry's own key for baggage, learnt through its public function, and kept."""
+    global _baggage_key
+    from opentelemetry import baggage
+
+    _baggage_key = next(iter(baggage.set_baggage("k", "v", Context())))
+    return _baggage_key
+
+
+def plain(span: object) -> tuple[tuple[str, str, str], str, bool] | None:
+    """The span as the straight way takes it: ids and decision, tracestate, random flag; None where it is not for that.
+
+    For where no Extraction is in force, so that nothing of the caller has to be weighed.
+    """
+    if span.__class__ is RemoteSpan:
+        straight = span.straight
+        return None if straight is None else (straight[0], straight[1], False)
+    if span.__class__ is LightSpan:
+        if not span.decided:
+            return None
+        trace_id, span_id, flags, state = span.trace_id, span.span_id, span.flags, span.state
+    elif isinstance(span, Span):
+        ids = span.get_span_context()
+        if ids.__class__ is not SpanContext:
+            return None
+        trace_id, span_id, _, flags, state, is_valid = ids  # by its type, a tuple; five properties cost 0.3 µs
+        if not is_valid:
+            return None
+    else:
+        return None
+    text = plain_text(state)
+    if text is None:
+        return None
+    return (f"{trace_id:032x}", f"{span_id:016x}", "1" if flags & 1 else "0"), text, flags & RANDOM != 0
+
+
+def speaker(span: object, came: TraceContext | None) -> TraceContext | None:
+    """The current span as what goes out; `came`: what the caller said, which holds for spans of the same trace."""
+    if span.__class__ is LightSpan:
+        trace_id = f"{span.trace_id:032x}"
+        span_id = f"{span.span_id:016x}"
+        flags: int = span.flags
+        state: TraceState = span.state
+        decided: bool = span.decided
+    elif isinstance(span, Span) and (ids := span.get_span_context()).is_valid:
+        trace_id = f"{ids.trace_id:032x}"
+        span_id = f"{ids.span_id:016x}"
+        flags = ids.trace_flags
+        state = ids.trace_state
+        decided = True
+    else:
+        return None
+    sampling = Sampling.ACCEPT if flags & 1 else Sampling.DENY
+    short = False
+    if came is not None and came.trace_id == trace_id:
+        short = came.short
+        if flags & 1:
+            if came.sampling is Sampling.DEBUG:
+                sampling = Sampling.DEBUG
+        elif not decided:
+            sampling = Sampling.DEFER
+    return TraceContext(
+        trace_id, span_id, sampling, short, bool(flags & RANDOM), None, "" if state is NO_STATE else state_text(state)
+    )
+
+
+def has_baggage(context: Context) -> bool:
+    """Whether `context` may have baggage."""
+    # Who has put baggage into a Context has imported OpenTelemetry's module for it; nobody else needs it.
+    if not _baggage_key:
+        if "opentelemetry.baggage" not in sys.modules:
+            return False
+        _find_baggage_key()
+    return _baggage_key in context
+
+
+def baggage_of(context: Context, came: Baggage | None) -> Baggage | None:
+    """The baggage of `context`; members that are still what came in go out as they came, properties included."""
+    entries = context.get(_baggage_key)
+    if not isinstance(entries, Mapping) or not entries:
+        return None
+    raw = {member.key: member for member in came.members} if came is not None else {}
+    baggage = Baggage(())
+    for key, value in entries.items():
+        name, text = str(key), str(value)
+        if (member := raw.get(name)) is not None and came is not None and came.get(name) == text:
+            baggage = Baggage((*baggage.members, Member(name, member.value)))
+        elif (
+            name and name.isascii() and all(character.isalnum() or character in "!#$%&'*+-.^_`|~" for character in name)
+        ):
+            baggage = baggage.with_member(name, text)
+    return baggage if baggage.members else None
+
+
+def straight_into_context(said: Straight[str], base: Context) -> Context:
+    """`base` with what `said` tells; of what another carrier has said before, nothing is left to be weighed with it."""
+    if not base and said[2] is None:
+        return Context({SPAN_KEY: RemoteSpan(None, said)})
+    context = Context(base)
+    _put(context, SPAN_KEY, RemoteSpan(None, said))
+    session_id = said[2]
+    if session_id is not None:
+        _put(context, SESSION_KEY, SessionContext(session_id))
+    if EXTRACTION_KEY in context:
+        _pop(context, EXTRACTION_KEY)
+    return context
+
+
+def into_context(extraction: Extraction, base: Context) -> Context:
+    """`base` with what `extraction` says put in its places."""
+    came = extraction.context
+    if came is None and extraction.decision is None and extraction.session is None and extraction.baggage is None:
+        return base
+    context = Context(base)
+    if came is None and extraction.decision is None and isinstance(before := base.get(EXTRACTION_KEY), Extraction):
+        extraction = before._replace(
+            session=extraction.session or before.session, baggage=extraction.baggage or before.baggage
+        )
+    _put(context, EXTRACTION_KEY, extraction)
+    if came is not None:
+        _put(context, SPAN_KEY, RemoteSpan(came))
+    if extraction.session is not None:
+        _put(context, SESSION_KEY, SessionContext(extraction.session))
+    if extraction.baggage is not None:
+        _put(
+            context,
+            _baggage_key or _find_baggage_key(),
+            {key: extraction.baggage.get(key) for key, _ in extraction.baggage.members},
+        )
+    return context
