@@ -2,14 +2,15 @@
 
     python -m bench.codecs [--json] [--rounds N]
 
-Both read tracecontext, b3 and Jaeger from the same 20 headers and write all three. Theirs in a composite propagator,
-the way `OTEL_PROPAGATORS=tracecontext,b3,jaeger` sets it up. Runs are interleaved, the median of the rounds counts.
+Both read all four formats (tracecontext, b3 in one header and in several, Jaeger) and baggage from the same 20 headers,
+and write them all. Theirs in a composite propagator, the way `OTEL_PROPAGATORS=tracecontext,b3,b3multi,jaeger,baggage`
+sets it up. Runs are interleaved, the median of the rounds counts. The target, in every column: at least 4 times faster.
 
 raw: pairs of bytes in, pairs of bytes out, as a proxy has them. Ours is the sidecar's translator. Theirs needs the
-headers as text in lower case, so that is made first, once. The target: at least 4 times faster.
+headers as text in lower case, so that is made first, once.
 
-dict: a dict of text in, another out, through the library's propagator. Their names are given in lower case, as theirs
-miss any other spelling in a dict; ours looks through all 20 for whatever spelling. No target: it is their best case.
+dict: a dict of text in, another out, through the library (`ContextPropagator`). Our names are in lower case, as theirs
+miss any other spelling in a dict; ours finds whatever spelling, by what it remembers of names, never of values.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
-from opentelemetry.propagators.b3 import B3SingleFormat
+from opentelemetry.propagators.b3 import B3MultiFormat, B3SingleFormat
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.jaeger import JaegerPropagator
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from ops_lib.propagation import Format, Propagator, inject_into
+from ops_lib import ContextPropagator
+from ops_lib.propagation import FORMATS
 from proxy.plan import PropagationPlan
 from proxy.translate import Translator
 
@@ -83,6 +86,11 @@ class Row(NamedTuple):
     dict_theirs_us: float
     dict_ratio: float
 
+    @property
+    def worst_ratio(self) -> float:
+        """That of the two which the target is for."""
+        return min(self.ratio, self.dict_ratio)
+
 
 def twenty_headers(sender: str) -> dict[str, str]:
     """20 headers, those of `sender` at the end, where a client library puts them."""
@@ -91,25 +99,30 @@ def twenty_headers(sender: str) -> dict[str, str]:
     return kept | trace
 
 
-FORMATS = (Format.TRACECONTEXT, Format.B3, Format.JAEGER)
+def stock() -> CompositePropagator:
+    """Theirs, for the same formats as ours."""
+    return CompositePropagator(
+        [
+            TraceContextTextMapPropagator(),
+            B3SingleFormat(),
+            B3MultiFormat(),
+            JaegerPropagator(),
+            W3CBaggagePropagator(),
+        ]
+    )
 
 
 def _ours_dict(headers: dict[str, str]) -> Callable[[], None]:
-    propagator = Propagator(extract=FORMATS, inject=FORMATS)
+    propagator = ContextPropagator(extract=FORMATS, inject=FORMATS)
 
     def run() -> None:
-        injection = propagator.inject(propagator.extract(propagator.fields(headers)))
-        inject_into({}, injection.headers)
+        propagator.inject_context({}, propagator.extract_context(headers))
 
     return run
 
 
-def _stock() -> CompositePropagator:
-    return CompositePropagator([TraceContextTextMapPropagator(), B3SingleFormat(), JaegerPropagator()])
-
-
 def _theirs_dict(headers: dict[str, str]) -> Callable[[], None]:
-    propagator = _stock()
+    propagator = stock()
 
     def run() -> None:
         propagator.inject({}, propagator.extract(headers, Context()))
@@ -129,7 +142,7 @@ def _ours_raw(headers: dict[str, str]) -> Callable[[], None]:
 
 
 def _theirs_raw(headers: dict[str, str]) -> Callable[[], None]:
-    propagator = _stock()
+    propagator = stock()
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     def run() -> None:
@@ -184,7 +197,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     found = rows(options.rounds)
     print(json.dumps([row._asdict() for row in found], indent=1) if options.json else table(found))
-    missed = [row.sender for row in found if row.ratio < TARGET_RATIO]
+    missed = [row.sender for row in found if row.worst_ratio < TARGET_RATIO]
     if missed:
         print(f"below {TARGET_RATIO}×: {', '.join(missed)}", file=sys.stderr)
     return 1 if missed else 0

@@ -15,9 +15,9 @@ def tables(announce: Callable[[str], None]) -> list[Table]:
     """Both tables; `announce` hears a name before its timing begins."""
     announce("codecs")
     coded = codecs.rows()
-    slowest = min(coded, key=lambda row: row.ratio)
+    slowest = min(coded, key=lambda row: row.worst_ratio)
     what = f"codecs faster than OpenTelemetry's, extract + inject on 20 headers, the worst sender ({slowest.sender})"
-    codec_target = Target(what, slowest.ratio, codecs.TARGET_RATIO, at_least=True)
+    codec_target = Target(what, slowest.worst_ratio, codecs.TARGET_RATIO, at_least=True)
     announce("library")
     called = library.rows()
     return [
