@@ -25,11 +25,12 @@ _NAME: Final = 256  # characters of a name that are looked at
 _SECRET_PARTS: Final = (
     "password", "passwd", "passphrase", "secret", "apikey", "authorization", "credential", "privatekey", "accesskey",
     "accesstoken", "refreshtoken", "authtoken", "bearertoken", "idtoken", "sessiontoken", "csrftoken", "xsrftoken",
-    "cookie", "passcode", "signingkey", "encryptionkey", "creditcard", "cardnumber", "connectionstring",
+    "cookie", "passcode", "dbpass", "userpass", "smtppass", "signingkey", "encryptionkey", "creditcard", "cardnumber",
+    "connectionstring",
 )  # fmt: skip
 # Only as whole words of a name: `max_tokens` and `author` are no secrets.
 _SECRET_WORDS: Final = frozenset(
-    {"token", "pwd", "pass", "auth", "jwt", "otp", "pin", "cvv", "cvc", "ssn", "bearer", "csrf", "xsrf", "dsn"}
+    {"token", "pwd", "auth", "jwt", "otp", "pin", "cvv", "cvc", "ssn", "bearer", "csrf", "xsrf", "dsn"}
 )
 
 

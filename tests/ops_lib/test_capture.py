@@ -149,7 +149,8 @@ def test_secret_names(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["max_tokens", "author", "monkey", "key", "spinner", "tokenizer", "user", "id", "passenger", "happiness"]
+    "name",
+    ["max_tokens", "author", "monkey", "key", "spinner", "tokenizer", "user", "id", "passenger", "happiness", "pass"],
 )
 def test_harmless_names(name: str) -> None:
     assert not is_secret(name)
