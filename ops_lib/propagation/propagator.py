@@ -20,7 +20,7 @@ from .context import Fields, Headers, Losses, Malformed, Policy, RandomBits, Sam
 from .formats import FORMATS, Format, Loss
 from .judge import Said, judge
 from .reader import Reader
-from .straight import StraightWay, TextWay
+from .straight import TextWay
 from .writer import Writer
 
 BaggageMode = Literal["translate", "pass", "drop"]
@@ -147,7 +147,7 @@ class Propagator:
             names=self._names,
             spelled=(*carrier.HEADER_NAMES, *session_extract),
             is_ours=lambda name: self._reads(name) or self.owns(name),
-            ways=None if self._way is None else (self._way, StraightWay(bytes, *self.straight_settings)),
+            way=self._way,
             in_full=self.extract,
             nothing=NOTHING,
         )

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from . import carrier
 from .context import Fields
-from .straight import Straight, StraightWay, TextWay
+from .straight import Straight, TextWay
 
 T = TypeVar("T")
 
@@ -25,15 +25,14 @@ class Reader(Generic[T]):
     """The names of one propagator. Safe to share between threads: each step leaves it whole."""
 
     __slots__ = (
-        "_bytes_way",
         "_in_full",
         "_is_ours",
         "_names",
         "_nothing",
         "_spellings",
-        "_text_way",
         "_unusual",
         "_usual",
+        "_way",
         "strangers",
         "strangers_in_bytes",
     )
@@ -44,22 +43,19 @@ class Reader(Generic[T]):
         names: frozenset[str],
         spelled: Iterable[str],
         is_ours: Callable[[str], bool],
-        ways: tuple[TextWay, StraightWay[bytes]] | None,
+        way: TextWay | None,
         in_full: Callable[[Fields], T],
         nothing: T,
     ) -> None:
         """`names`: from `known_names`. `spelled`: the same as they are usually spelled. `is_ours`: read, or cleared.
 
-        `ways`: the straight ones, where they may be taken. `in_full`: the other; `nothing`: what it says to no fields.
+        `way`: the straight one, where it may be taken. `in_full`: the other; `nothing`: what it says to no fields.
         """
         self._names = names
         self._is_ours = is_ours
         self._in_full = in_full
         self._nothing = nothing
-        self._text_way: TextWay | None = None
-        self._bytes_way: StraightWay[bytes] | None = None
-        if ways is not None:
-            self._text_way, self._bytes_way = ways
+        self._way = way
         self._spellings: dict[str | bytes, str] = {s: name.lower() for name in spelled for s in (name, name.lower())}
         self._spellings |= {s.encode("latin-1"): name for s, name in self._spellings.items() if isinstance(s, str)}
         # Apart, because text and bytes of the same letters have the same hash: each would be the other's collision.
@@ -75,7 +71,8 @@ class Reader(Generic[T]):
         Raises TypeError where `headers` is no carrier at all.
         """
         straight: Straight[str] | T | None = None
-        way = self._text_way
+        ours: list[Any] | None = None
+        way = self._way
         if way is not None:
             try:
                 if type(headers) is dict:
@@ -85,48 +82,38 @@ class Reader(Generic[T]):
                             return self._nothing
                         straight = way.read(names, headers)
                     else:
-                        straight = self._read_unusual(headers, way)
+                        strangers = self.strangers
+                        ours = [name for name in headers if name not in strangers]
+                        straight = self._read_unusual(frozenset(ours), headers, way)
                 elif type(headers) is list and headers:
                     straight = self._read_pairs(headers, way)
-            except (LookupError, TypeError, ValueError):  # no pair of name and value, or a value that is no text
+            except (AttributeError, LookupError, TypeError, ValueError):  # no pair, or a value that is no text
                 pass
-        return straight if straight is not None else self._in_full(self.fields(headers))
+        if straight is not None:
+            return straight
+        return self._in_full(self.fields(headers) if ours is None else self._fields_of(headers, ours))
 
-    def _read_unusual(self, headers: dict[str, str], way: TextWay) -> Straight[str] | T | None:
-        """By the names that are not strangers. Those become the usual ones when the usual ones often do not come."""
-        strangers = self.strangers
-        names = frozenset(headers) - strangers
+    def _read_unusual(self, names: frozenset[str], headers: dict[str, str], way: TextWay) -> Straight[str] | T | None:
+        """By `names`, our own, which become the usual ones when the usual ones often do not come."""
         straight = way.read(names, headers) if names else self._nothing
         if straight is not None:
             self._unusual += 1
             if self._unusual >= _ADOPT_AFTER:
                 self._unusual = 0
-                self._usual = names, next(iter(names), ""), len(names) <= 1, strangers | names
+                self._usual = names, next(iter(names), ""), len(names) <= 1, self.strangers | names
         return straight
 
     def _read_pairs(self, headers: list[tuple[Any, Any]], way: TextWay) -> Straight[str] | T | None:
-        if type(headers[0][0]) is not bytes:
+        if type(headers[0][0]) is bytes:
+            strangers_in_bytes = self.strangers_in_bytes
+            found = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in headers if n not in strangers_in_bytes]
+        else:
             strangers = self.strangers
             found = [(name, value) for name, value in headers if name not in strangers]
-            if not found:
-                return self._nothing
-            names, values = zip(*found)  # noqa: B905 - pairs; strict costs 0.1 µs
-            return way.read(names, values)
-        strangers_in_bytes = self.strangers_in_bytes
-        found = [(name, value) for name, value in headers if name not in strangers_in_bytes]
         if not found:
             return self._nothing
-        names, values = zip(*found)  # noqa: B905 - as above
-        straight = self._bytes_way.read(names, values) if self._bytes_way is not None else None
-        if straight is None:
-            return None
-        (trace_id, span_id, flag), state, session_id, format = straight
-        return (
-            (trace_id.decode(), span_id.decode(), flag.decode()),
-            state.decode() if state else "",
-            session_id.decode() if session_id is not None else None,
-            format,
-        )
+        names, values = zip(*found)  # noqa: B905 - pairs; strict costs 0.1 µs
+        return way.read(names, values)
 
     def has_ours(self, headers: dict[Any, Any]) -> bool:
         """Whether one of the names in `headers` is read or cleared."""
@@ -138,17 +125,11 @@ class Reader(Generic[T]):
     def fields(self, headers: carrier.Carrier) -> Fields:
         """The headers of `headers` that are read."""
         # The carriers that programs use most; any other, and any of these with something odd in it, goes the long way.
-        spellings = self._spellings
-        found: Fields = {}
         if type(headers) is dict:
             strangers = self.strangers
-            for spelled in [name for name in headers if name not in strangers]:
-                name, value = spellings.get(spelled), headers[spelled]
-                if name is None or name in found or type(value) is not str:
-                    self._learn(headers)
-                    return carrier.fields(headers, self._names)
-                found[name] = [value]
-            return found
+            return self._fields_of(headers, [name for name in headers if name not in strangers])
+        spellings = self._spellings
+        found: Fields = {}
         if type(headers) is list:
             try:
                 known: set[Any] = self.strangers
@@ -164,6 +145,18 @@ class Reader(Generic[T]):
             except (LookupError, TypeError, ValueError):  # an unknown name, or no pair of name and value at all
                 self._learn(pair[0] for pair in headers if isinstance(pair, tuple) and pair)
         return carrier.fields(headers, self._names)
+
+    def _fields_of(self, headers: Any, ours: list[Any]) -> Fields:
+        """Of a dict; `ours`: the names in it that are not known as strangers."""
+        spellings = self._spellings
+        found: Fields = {}
+        for spelled in ours:
+            name, value = spellings.get(spelled), headers[spelled]
+            if name is None or name in found or type(value) is not str:
+                self._learn(headers)
+                return carrier.fields(headers, self._names)
+            found[name] = [value]
+        return found
 
     def _learn(self, names: Iterable[object]) -> None:
         """Remembers those of `names` that are not ours; forgets all when there is no room."""

@@ -15,7 +15,7 @@ def reader() -> Reader[Fields]:
         names=names,
         spelled=carrier.HEADER_NAMES,
         is_ours=lambda name: name.lower() in names,
-        ways=None,
+        way=None,
         in_full=lambda fields: fields,
         nothing={},
     )
