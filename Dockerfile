@@ -17,15 +17,29 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python3 -m venv /opt/ops-sidecar
 WORKDIR /build
 
-# First what changes rarely: the dependencies, by hash, wheels only (nothing is compiled).
+# First what changes rarely: the dependencies, by hash, wheels only.
 COPY requirements/sidecar.lock requirements/
 RUN /opt/ops-sidecar/bin/pip install --require-hashes --only-binary :all: -r requirements/sidecar.lock
 
+# The data plane is compiled (docs/decisions/007-compiled.md), in an environment that stays behind in this stage as the compiler does.
+# `--build-arg COMPILE=0` leaves it out: the same sidecar, slower. The distribution's own Python has its headers in python3-dev;
+# the public image brings them along.
+ARG COMPILE=1
+COPY requirements/compile.lock requirements/
+RUN python3 -m venv /opt/compile \
+ && /opt/compile/bin/pip install --require-hashes --only-binary :all: -r requirements/compile.lock
+RUN if [ "$COMPILE" != 0 ]; then \
+      headers=$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h \
+      && { [ -e "$headers" ] && dev= || dev=python3-dev; } \
+      && apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev $dev; \
+    fi
+
 # Then the sidecar. What only the build needed goes, pip itself last; `pip check` says whether anything is missing now.
-COPY pyproject.toml README.md ./
+COPY pyproject.toml hatch_build.py README.md ./
 COPY ops_lib ops_lib
 COPY proxy proxy
-RUN /opt/ops-sidecar/bin/pip install --no-deps --no-build-isolation . \
+RUN OPS_SIDECAR_COMPILE=$COMPILE /opt/compile/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheel . \
+ && /opt/ops-sidecar/bin/pip install --no-deps wheel/*.whl \
  && /opt/ops-sidecar/bin/pip uninstall --yes hatchling pathspec pluggy tomlkit trove-classifiers \
  && /opt/ops-sidecar/bin/pip check \
  && /opt/ops-sidecar/bin/pip uninstall --yes pip

@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CONFORMANCE ?= ../shared/conformance
+COMPILED := build/compiled
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types layers coverage bench conformance w3c compose-test soak fuzz lock clean
+.PHONY: help demo test compiled test-compiled lint format types layers coverage bench conformance w3c compose-test soak fuzz lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +34,19 @@ demo: $(VENV)/sidecar.stamp ## three services, three formats, one trace (ARGS=--
 
 test: $(VENV)/dev.stamp ## all tests
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+# The hot modules as machine code. A tree of its own: in the checkout an extension left behind would shadow its source.
+$(COMPILED)/.stamp: $(VENV)/dev.stamp hatch_build.py pyproject.toml $(shell find proxy ops_lib -name '*.py')
+	@echo "compiling the data plane into $(COMPILED) (a minute)"
+	@$(BIN)/python hatch_build.py $(COMPILED)
+	@touch $@
+
+compiled: $(COMPILED)/.stamp ## the data plane as machine code, in build/compiled (needs a C compiler; nothing else does)
+
+# -P: the checkout's own sources must not come before the compiled ones. tests/compiled/tree.py fails where they do.
+test-compiled: $(COMPILED)/.stamp ## the tests of the sidecar and the conformance folder, on the compiled data plane
+	PYTHONPATH=$(abspath $(COMPILED)) $(BIN)/python -P -m pytest -n 2 tests/compiled/tree.py tests/wire tests/interop tests/demo tests/proxy tests/ops_lib/propagation $(ARGS)
+	PYTHONPATH=$(abspath $(COMPILED)) $(BIN)/python -P tests/wire/conformance.py $(CONFORMANCE)
 
 lint: $(VENV)/dev.stamp ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
@@ -78,7 +92,8 @@ fuzz: $(VENV)/dev.stamp ## broken messages, peers that do anything (SECONDS=60; 
 lock: ## rewrite requirements/*.lock (needs uv)
 	$(LOCK) --extra sidecar --extra otlp --extra dev pyproject.toml requirements/build.in -o requirements/dev.lock
 	$(LOCK) --extra sidecar --constraint requirements/dev.lock pyproject.toml requirements/build.in -o requirements/sidecar.lock
+	$(LOCK) --constraint requirements/dev.lock requirements/compile.in -o requirements/compile.lock
 	$(LOCK) bench/requirements.in -o bench/requirements.lock
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) $(VENV)-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build $(VENV) $(VENV)-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis

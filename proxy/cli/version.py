@@ -5,28 +5,39 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Sequence
+from importlib.machinery import ExtensionFileLoader
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
+from importlib.util import find_spec
 
 from proxy.cli.help import parser
 
+_COMPILED_WHERE_ANY_IS = "proxy.translate"  # of what pyproject.toml lists, found without importing anything
 _PACKAGES = ("httptools", "uvloop", "aiohttp", "pydantic-settings", "PyYAML", "opentelemetry-api")
 
 
 def run(argv: Sequence[str]) -> int:
-    """Print the version of ops-sidecar, of Python, and of what is installed with it."""
+    """Print the version of ops-sidecar, whether it is compiled, and what it runs on."""
     arguments_parser = parser("version")
     arguments_parser.add_argument("--json", action="store_true", help="as one JSON object")
     arguments = arguments_parser.parse_args(argv)
     found = {"ops-sidecar": _version("ops-sidecar"), "python": platform.python_version()}
     found |= {package: _version(package) for package in _PACKAGES}
+    compiled = _is_compiled()
     if arguments.json:
-        print(json.dumps(found))
+        print(json.dumps({**found, "compiled": compiled}))
     else:
         print(f"ops-sidecar {found['ops-sidecar']}")
+        print(f"  compiled: {'yes' if compiled else 'no'}")
         for name, version in list(found.items())[1:]:
             print(f"  {name} {version or '(not installed)'}")
     return 0
+
+
+def _is_compiled() -> bool:
+    """Whether the data plane runs as machine code (hatch_build.py)."""
+    spec = find_spec(_COMPILED_WHERE_ANY_IS)
+    return spec is not None and isinstance(spec.loader, ExtensionFileLoader)
 
 
 def _version(package: str) -> str | None:

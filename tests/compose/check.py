@@ -105,7 +105,7 @@ def the_image_holds_no_tools() -> None:
         import importlib.util, shutil, sys
         from pathlib import Path
         found = [tool for tool in ("cc", "gcc", "g++", "clang", "ld", "as", "make") if shutil.which(tool)]
-        specs = filter(None, map(importlib.util.find_spec, ("hatchling", "pip")))
+        specs = filter(None, map(importlib.util.find_spec, ("hatchling", "mypy", "pip", "setuptools")))
         found += [spec.name for spec in specs if spec.origin.startswith(sys.prefix)]
         found += [place for place in ("/root/.cache", "/build") if Path(place).exists()]
         print(found)"""
@@ -139,6 +139,12 @@ def sidecars_are_healthy() -> None:
     assert "healthy" not in wrong.split(), wrong
 
 
+def the_data_plane_is_compiled() -> None:
+    """As the image is built without arguments: the sidecar's hot modules are machine code."""
+    found = json.loads(output(DOCKER, "exec", container("shop-sidecar"), "ops-sidecar", "version", "--json"))
+    assert found["compiled"] is True, found
+
+
 def services_are_reached_through_their_sidecars_only() -> None:
     """Between containers a service's own port is closed: it listens on loopback."""
     code = """if True:
@@ -167,6 +173,7 @@ CHECKS = (
     nobody_is_root,
     the_root_file_system_is_read_only,
     the_image_holds_no_tools,
+    the_data_plane_is_compiled,
     services_are_reached_through_their_sidecars_only,
     sidecars_stop_in_time,
 )

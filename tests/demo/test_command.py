@@ -20,7 +20,7 @@ import pytest
 from proxy.demo import command
 
 LIMIT_S = 30
-COMMAND = (sys.executable, "-m", "proxy", "demo")
+COMMAND = (sys.executable, "-P", "-m", "proxy", "demo")
 OWN_HEADERS = {
     "/checkout": {"traceparent", "tracestate"},
     "/orders": {"x-b3-traceid", "x-b3-spanid", "x-b3-sampled"},

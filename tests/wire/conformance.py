@@ -28,7 +28,7 @@ from typing import Any
 HERE = Path(__file__).parent
 FORMATS = ("tracecontext", "b3", "jaeger")
 SIDECAR = shlex.join(
-    [sys.executable, "-m", "proxy", "run", "--outbound", "off", "--admin", "off", "--set", "reload.watch=false"]
+    [sys.executable, "-P", "-m", "proxy", "run", "--outbound", "off", "--admin", "off", "--set", "reload.watch=false"]
 )
 NEVER = {"UNSAFE", "VIOLATION", "HUNG"}
 

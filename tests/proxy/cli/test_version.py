@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import pytest
 
+import proxy.translate
 from proxy.cli.commands import main
 
 
@@ -16,6 +17,15 @@ def test_text_begins_with_our_own(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"ops-sidecar {version('ops-sidecar')}"
     assert f"  python {platform.python_version()}" in lines
+
+
+def test_it_says_whether_the_data_plane_is_compiled(capsys: pytest.CaptureFixture[str]) -> None:
+    origin = proxy.translate.__file__
+    compiled = origin.endswith(".so")
+    assert main(["version"]) == 0
+    assert f"  compiled: {'yes' if compiled else 'no'}" in capsys.readouterr().out.splitlines()
+    assert main(["version", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["compiled"] is compiled
 
 
 def test_the_flag_does_the_same(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 import uvloop
 
+import proxy
 from harness.peers import WAIT_S, Client
 from proxy.http1 import DataPlane
 from proxy.plan import Address, Plan
@@ -150,7 +151,7 @@ class SidecarProcess:
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("OPS_SIDECAR_", "MIRASCOPE_"))
         }
-        root = Path(__file__).parents[3]
+        root = Path(proxy.__file__ or "").parents[1]  # the sidecar that is tested here: maybe a compiled one
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "proxy", "run", *arguments],
             env={**inherited, "PYTHONPATH": str(root), **(environ or {})},

@@ -1,0 +1,27 @@
+"""That `make test-compiled` runs what is compiled, also in the processes that tests start. Not part of `make test`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
+MODULES: list[str] = tomllib.loads(PYPROJECT.read_text())["tool"]["ops-sidecar"]["compile"]["modules"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_listed_module_is_an_extension(name: str) -> None:
+    assert (import_module(name).__file__ or "").endswith(".so")
+
+
+def test_so_it_is_in_a_process_of_its_own() -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "proxy", "version", "--json"], capture_output=True, check=True, timeout=30
+    )
+    assert json.loads(done.stdout)["compiled"] is True
