@@ -117,12 +117,7 @@ class DataPlane:
 
     def in_flight(self, direction: str | None = None) -> int:
         """Exchanges and tunnels that are open, of one direction ("inbound", "outbound") or of both."""
-        listeners = [*self._listeners.values(), *self._retired]
-        return sum(
-            listener.exchanges
-            for listener in listeners
-            if direction is None or listener.rules.plan.direction == direction
-        )
+        return sum(listener.exchanges for listener in self._of(direction))
 
     async def drain(self) -> bool:
         """Let what is in flight finish, inbound first (DrainPlan). True when all did, False when some must be cut."""
@@ -159,6 +154,14 @@ class DataPlane:
 
     # --- parts
 
+    def _of(self, direction: str | None) -> list[Listener]:
+        listeners = [*self._listeners.values(), *self._retired]
+        return [one for one in listeners if direction is None or one.rules.plan.direction == direction]
+
+    def _is_busy(self, direction: str | None) -> bool:
+        """Whether an exchange is open, or the last bytes of one have not left yet."""
+        return any(listener.exchanges or listener.has_unsent() for listener in self._of(direction))
+
     def _rules(self, plan: ListenerPlan) -> ListenerRules:
         pseudonym = f"{re.sub(r'[^A-Za-z0-9-]', '-', plan.name)}.{self._name}.ops-sidecar"
         return ListenerRules(plan, self._pools, self._metrics, pseudonym)
@@ -194,7 +197,7 @@ class DataPlane:
 
     async def _until_idle(self, direction: str | None, deadline: float) -> None:
         loop = asyncio.get_running_loop()
-        while self.in_flight(direction) and loop.time() < deadline:  # noqa: ASYNC110 - the hot path pays for no event
+        while self._is_busy(direction) and loop.time() < deadline:  # noqa: ASYNC110 - the hot path pays for no event
             await asyncio.sleep(min(TICK_S, max(0.0, deadline - loop.time())))
 
 

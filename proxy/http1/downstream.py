@@ -249,14 +249,14 @@ class ClientConnection(Client):
             self._listener.outbox.send(self.transport, message)
 
     def hold(self, held: bool) -> None:
-        if self._state == _BODY:
-            # While we do not read, silence is not the client's fault.
+        is_reading = self._state == _BODY
+        if is_reading:  # while we do not read, silence is not the client's fault
             self.deadline = NEVER if held else self._listener.now() + self._listener.rules.plan.timeouts.body_read_s
+        if is_reading or not held:
             self._flow.pause(UPSTREAM_FULL, held)
-        elif not held:
-            self._flow.pause(UPSTREAM_FULL, False)
 
     def is_keeping(self) -> bool:
+        # Draining or half-closed: what was read already is still served, and nothing more.
         return bool(self._pending) or not (self._listener.is_draining or self._saw_eof)
 
     def exchange_over(self, *, keep_alive: bool) -> None:
@@ -264,9 +264,7 @@ class ClientConnection(Client):
         self._exchange = None
         if exchange is not None:
             self._listener.record(self, exchange.request, exchange, None)
-        # Draining or half-closed: what was read already is still served, and nothing more.
-        is_last = (self._listener.is_draining or self._saw_eof) and not self._pending
-        if self._state != _BUSY or not keep_alive or is_last:
+        if self._state != _BUSY or not (keep_alive and self.is_keeping()):
             self._end()
             return
         self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.idle_s
@@ -298,10 +296,7 @@ class ClientConnection(Client):
             return
         keep_alive = self._state == _BUSY and exchange.request.keep_alive and self.is_keeping()
         self._answer(refusal, close=not keep_alive)
-        if keep_alive:
-            self.exchange_over(keep_alive=exchange.request.minor == 1)
-        else:
-            self._end()
+        self.exchange_over(keep_alive=keep_alive and exchange.request.minor == 1)
 
     def switch(self, upstream: UpstreamConnection, rest: bytes, idle_s: float) -> None:
         """Make a tunnel. What the client sent after its request is of the new protocol too."""
@@ -395,8 +390,8 @@ class ClientConnection(Client):
 
     def shut(self) -> None:
         """Take no further request: close now if idle, else after the response."""
-        is_idle = self._state == _HEAD and not (self._reader.is_started or self._pending)
-        if is_idle and not has_unread(descriptor(self.transport)):
+        has_begun = self._reader.is_started or self._pending or has_unread(descriptor(self.transport))
+        if self._state == _HEAD and not has_begun:
             self._end()
 
     def abort(self) -> None:

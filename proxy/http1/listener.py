@@ -323,6 +323,10 @@ class Listener:
 
     # --- the end
 
+    def has_unsent(self) -> bool:
+        """Whether some client has not taken all of its answers yet."""
+        return any(connection.transport.get_write_buffer_size() for connection in self.connections)
+
     def shut(self) -> None:
         """Close idle connections, and the others after their response."""
         self.is_draining = True

@@ -80,6 +80,7 @@ class UpstreamConnection:
         "_interim",
         "_is_clean",
         "_is_paused",
+        "_is_tls",
         "_kinds",
         "_on_lost",
         "_reader",
@@ -115,6 +116,7 @@ class UpstreamConnection:
         self.buffer_bytes = buffer_bytes
         self._receiver: Receiver | None = None
         self._fd = -1
+        self._is_tls = False  # then only an orderly end of TLS is an end (see `connection_lost`)
         self._reader = HeadReader(RESPONSE_LIMITS, read_start)
         self._body: Body | None = None
         self._interim = 0
@@ -147,6 +149,7 @@ class UpstreamConnection:
         self._receiver = receiver
         self._is_clean = self._was_answered = False
         self._interim = 0
+        self.timeout = RESPONSE_TIMEOUT
         self.served += 1
 
     def end(self) -> bool:
@@ -200,6 +203,7 @@ class UpstreamConnection:
         peer = transport.get_extra_info("peername")
         self.peer = str(peer[0]) if isinstance(peer, tuple) else ""
         self._fd = descriptor(transport)
+        self._is_tls = transport.get_extra_info("sslcontext") is not None
         self._ticker.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -248,7 +252,9 @@ class UpstreamConnection:
             self.keep_alive_s = float(response.keep_alive_s)
         body: Body
         if not response.has_body(receiver.method):
-            self._is_clean = self._is_clean and not data
+            # A 204 that announces content (which RFC 9112, 6.3 forbids) may well send it, too.
+            is_odd = response.status == 204 and (response.chunked or bool(response.length))
+            self._is_clean = self._is_clean and not data and not is_odd
             receiver.on_response(response, b"", True, [])
             return
         if response.chunked:
@@ -273,6 +279,10 @@ class UpstreamConnection:
 
     def eof_received(self) -> None:
         self._saw_eof = self.is_retired = True
+        receiver = self._receiver
+        if receiver is not None and isinstance(self._body, CloseBody) and not self._is_tls:
+            # `connection_lost` would come only when the upstream has read all that we still have to send, if ever.
+            receiver.on_response_content(b"", True, [])
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = self.is_retired = True

@@ -181,6 +181,11 @@ class Sidecar:
         self.wires.append(wire)
         return wire
 
+    async def adopt(self, connected: socket.socket) -> Wire:
+        """A wire over a socket that the test has connected itself."""
+        self.wires.append(wire := Wire(*await asyncio.open_connection(sock=connected)))
+        return wire
+
     def port(self, listener: str = "inbound") -> int:
         return self.plane.addresses()[listener].port
 
