@@ -111,11 +111,12 @@ async def test_absolute_form_replaces_host(lab: Any) -> None:
     assert b"Host: app" not in origin.requests[0]
 
 
-async def test_a_loop_is_found_by_via(lab: Any) -> None:
-    """The app sends everything back to its own sidecar."""
+@pytest.mark.parametrize("options", [b"close", b"close, Via"])
+async def test_a_loop_is_found_by_via(lab: Any, options: bytes) -> None:
+    """The app sends everything back to its own sidecar. Connection cannot hide where it has been."""
     sidecar, origin = await lab.pair()
     await sidecar.ask(GET + b"Connection: close\r\n\r\n")
-    answer = await sidecar.ask(origin.requests[0].replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    answer = await sidecar.ask(origin.requests[0].replace(b"\r\n\r\n", b"\r\nConnection: " + options + b"\r\n\r\n"))
     assert answer.startswith(b"HTTP/1.1 508 Loop Detected")
     assert b"error=proxy_loop_detected" in answer
 
