@@ -36,12 +36,10 @@ from proxy.http1.target import Authority, parse_target
 _NOT_UPGRADED_TO = (b"h2c", b"h2", b"http", b"tls")
 # Safe to send twice: RFC 9110, 9.2.2.
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE", b"QUERY"))
-# Nominated by Connection or not, these are read by us and written anew. Via, so that nobody hides a loop (RFC 9110, 7.6.1:
-# a field that is meant for every recipient must not be nominated).
+# Nominated by Connection or not, these are read by us and written anew.
 _NEVER_NOMINATED = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"connection", b"te", b"upgrade", b"close", b"keep-alive", b"")
-    + (b"via",)
-)
+) | {b"via"}  # nobody hides a loop: a field for every recipient must not be nominated (RFC 9110, 7.6.1)
 _KNOWN_LISTS = {value: frozenset((value.lower(),)) for value in (b"keep-alive", b"Keep-Alive", b"close", b"Close")}
 
 
