@@ -71,6 +71,7 @@ $(VENV)-bench/bench.stamp: bench/requirements.lock
 		|| echo "not all of the benchmark's peers could be installed; those are skipped" >&2
 
 bench: $(VENV)/dev.stamp $(VENV)-bench/bench.stamp ## CPU, latency and memory beside other proxies (ARGS=--help tells more)
+	@$(MAKE) --no-print-directory compiled || echo "the data plane cannot be compiled here; its row is skipped" >&2
 	@$(BIN)/python -m bench $(ARGS)
 
 conformance: $(VENV)/dev.stamp ## the conformance folder against the sidecar (CONFORMANCE=folder; skipped where it is missing)

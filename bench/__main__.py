@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = (
         [] if options.no_proxies else [peer for peer in PEERS if options.only is None or options.only.search(peer.key)]
     )
-    missing = {peer.key: f"{peer.program} is not installed" for peer in chosen if find(peer.program) is None}
+    missing = {peer.key: f"{peer.program}: not there" for peer in chosen if find(peer.program) is None}
     if options.list:
         for peer in PEERS:
             print(f"{peer.key:18}{peer.work:12}{find(peer.program) or 'not installed'}")
@@ -133,7 +133,7 @@ def _conclude(
         )
         page.write(run)
         print(f"written: {page.PAGE}, {page.DATA}")
-    ours_failed = any(key.startswith("sidecar") for key in missing)
+    ours_failed = any(peer.key.startswith("sidecar") and peer.key in missing for peer in present)
     missed = any(not target.is_met for target in targets)
     return 1 if ours_failed or (options.check and missed) else 0
 

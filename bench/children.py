@@ -93,6 +93,10 @@ class Child:
         """Resident memory of the program and its children; pages that they share are counted in each."""
         return sum(int(stat[21]) for stat in self._stats()) * _PAGE_BYTES
 
+    def has_mapped(self, name: str) -> bool:
+        """Whether the program itself has a file in its memory whose path contains `name`."""
+        return name in Path(f"/proc/{self._process.pid}/maps").read_text()
+
     def stop(self) -> None:
         """Ends the session: TERM, then KILL after 3 s. Safe to call twice."""
         if self._process.poll() is None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from bench import load, machine, peer_files
 from bench.check import CheckError, check
 from bench.children import Child, ChildError, free_port
-from bench.peers import ROOT, Peer, Place, find
+from bench.peers import COMPILED_NAME, ROOT, Peer, Place, find
 
 _OUR_MODULES = {"PYTHONPATH": str(ROOT)}
 FAILURES = (
@@ -102,6 +102,8 @@ def run_once(bench: Bench, peer: Peer, round_: int, seconds: float, warm_up_s: f
     env = _OUR_MODULES | dict(command.env)
     with Child(peer.title, command.argv, core=bench.proxy_core, log=directory / "log", env=env) as proxy:
         proxy.wait_ready(place.port)
+        if peer.compiled is not None and proxy.has_mapped(COMPILED_NAME) is not peer.compiled:
+            raise ChildError(f"{peer.key} runs {'without' if peer.compiled else 'with'} the compiled modules")
         time.sleep(0.3)  # let its start-up work end, so that idle memory is what it keeps
         rss_idle_bytes = proxy.rss_bytes()
         check(peer, place.port)

@@ -19,6 +19,8 @@ Work = Literal["floor", "forwards", "traces", "translates"]
 
 ROOT = Path(__file__).resolve().parent.parent
 PEER_VENV = ROOT / ".venv-bench"
+COMPILED_TREE = ROOT / "build" / "compiled"  # `make compiled`
+COMPILED_NAME = "ops_sidecar__mypyc"  # of the extension that holds all compiled modules
 PROPAGATORS = "tracecontext,baggage,b3multi,jaeger"
 
 
@@ -57,6 +59,7 @@ class Peer:
     command: Callable[[str, Place], Command]
     exports: bool = False  # sends a span of every request to the sink
     traced: bool = True  # three of the eight request headers are X-B3-*
+    compiled: bool | None = None  # this sidecar: whether its process must have the compiled modules, or must not
     package: str = ""  # the installed Python package whose version the row names, where it is not the program's
 
 
@@ -67,6 +70,8 @@ def find(program: str) -> str | None:
     if program == "ops-sidecar":
         beside = Path(sys.executable).parent / program
         return str(beside) if beside.exists() else None
+    if program == "make compiled":
+        return sys.executable if (COMPILED_TREE / ".stamp").exists() else None
     if program == "envoy":  # the package's command is a Python script that starts this
         found = sorted(PEER_VENV.glob("lib/python*/site-packages/envoy/_bin/envoy"))
         return str(found[0]) if found else shutil.which(program)
@@ -78,11 +83,19 @@ def find(program: str) -> str | None:
     )
 
 
-def _sidecar(binary: str, place: Place) -> Command:
+def _sidecar_arguments(place: Place) -> tuple[str, ...]:
     """As anyone runs it, with its admin and outbound listeners, which are part of its memory."""
     inbound, app = f"127.0.0.1:{place.port}", f"http://127.0.0.1:{place.upstream}"
     others = ("--outbound", "127.0.0.1:0", "--admin", "127.0.0.1:0")
-    return Command((binary, "run", "--inbound", inbound, "--app", app, *others, "--inject", "tracecontext"))
+    return ("run", "--inbound", inbound, "--app", app, *others, "--inject", "tracecontext")
+
+
+def _sidecar(binary: str, place: Place) -> Command:
+    return Command((binary, *_sidecar_arguments(place)))
+
+
+def _compiled_sidecar(python: str, place: Place) -> Command:
+    return Command((python, "-P", "-m", "proxy", *_sidecar_arguments(place)), {"PYTHONPATH": str(COMPILED_TREE)})
 
 
 def _module(name: str) -> Callable[[str, Place], Command]:
@@ -139,19 +152,30 @@ PEERS: tuple[Peer, ...] = (
     Peer("nginx", "nginx, proxy_pass", "forwards", "nginx", _nginx),
     Peer(
         "sidecar",
-        "**this sidecar**, b3multi → tracecontext",
+        "**this sidecar**, compiled, b3multi → tracecontext",
+        "translates",
+        "make compiled",
+        _compiled_sidecar,
+        compiled=True,
+        package="ops-sidecar",
+    ),
+    Peer(
+        "sidecar-pure",
+        "this sidecar, pure Python, b3multi → tracecontext",
         "translates",
         "ops-sidecar",
         _sidecar,
+        compiled=False,
         package="ops-sidecar",
     ),
     Peer(
         "sidecar-untraced",
-        "this sidecar, requests without trace headers",
+        "this sidecar, compiled, requests without trace headers",
         "forwards",
-        "ops-sidecar",
-        _sidecar,
+        "make compiled",
+        _compiled_sidecar,
         traced=False,
+        compiled=True,
         package="ops-sidecar",
     ),
     Peer("envoy", "Envoy, plain", "forwards", "envoy", _envoy("none")),

@@ -96,22 +96,31 @@ def summarise(samples: Sequence[Sample]) -> list[Summary]:
 
 
 def proxy_targets(summaries: Sequence[Summary]) -> list[Target]:
-    """The promises of the data plane that can be judged from these rows."""
+    """The promises of the data plane that can be judged from these rows.
+
+    Judged is the compiled sidecar, and the pure one where there is no other; otherwise the pure one is named beside.
+    """
     rows = {summary.peer.key: summary for summary in summaries}
-    ours = rows.get("sidecar")
+    pure = rows.get("sidecar-pure")
+    ours = rows.get("sidecar", pure)
     if ours is None:
         return []
+    beside = pure if pure is not ours else None
+
+    def cpu_beside(other: Summary, what: str, limit: float) -> Target:
+        what = f"CPU per request beside {what}"
+        if beside is not None:
+            what += f"; in pure Python {beside.cpu_us / other.cpu_us:.2f}×"
+        return Target(what, ours.cpu_us / other.cpu_us, limit)
+
     targets = []
     for key, limit in (("nginx", 1.5), ("envoy", 0.5)):
         if key in rows:
-            targets.append(
-                Target(f"CPU per request beside {rows[key].peer.title}", ours.cpu_us / rows[key].cpu_us, limit)
-            )
-    others = [row for row in summaries if row.peer.work == "translates" and row is not ours]
+            targets.append(cpu_beside(rows[key], rows[key].peer.title, limit))
+    others = [row for row in summaries if row.peer.work == "translates" and row.peer.compiled is None]
     if others:
         best = min(others, key=lambda row: row.cpu_us)
-        what = f"CPU per request beside the cheapest other that translates ({best.peer.title})"
-        targets.append(Target(what, ours.cpu_us / best.cpu_us, 0.3))
+        targets.append(cpu_beside(best, f"the cheapest other that translates ({best.peer.title})", 0.3))
     if "envoy" in rows:
         ratio = ours.rss_idle_mb / rows["envoy"].rss_idle_mb
         targets.append(Target("memory (RSS) of an idle sidecar beside Envoy's", ratio, 1.0))

@@ -187,7 +187,7 @@ class StraightWay(Generic[AnyStr]):
         }
         if len(where) != len(names):
             return None  # one name twice
-        sessions = [where.pop(name) for name in self._session_names & where.keys()]
+        sessions = [where.pop(name) for name in self._session_names.intersection(where)]
         tracestate = where.pop(_TRACESTATE, None)
         format = self._formats.get(frozenset(where))
         if format is None or len(sessions) > 1 or (tracestate is not None and format is not Format.TRACECONTEXT):
