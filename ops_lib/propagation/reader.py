@@ -71,7 +71,6 @@ class Reader(Generic[T]):
         Raises TypeError where `headers` is no carrier at all.
         """
         straight: Straight[str] | T | None = None
-        ours: list[Any] | None = None
         way = self._way
         if way is not None:
             try:
@@ -83,15 +82,12 @@ class Reader(Generic[T]):
                         straight = way.read(names, headers)
                     else:
                         strangers = self.strangers
-                        ours = [name for name in headers if name not in strangers]
-                        straight = self._read_unusual(frozenset(ours), headers, way)
+                        straight = self._read_unusual(frozenset(headers) - strangers, headers, way)
                 elif type(headers) is list and headers:
                     straight = self._read_pairs(headers, way)
             except (AttributeError, LookupError, TypeError, ValueError):  # no pair, or a value that is no text
                 pass
-        if straight is not None:
-            return straight
-        return self._in_full(self.fields(headers) if ours is None else self._fields_of(headers, ours))
+        return straight if straight is not None else self._in_full(self.fields(headers))
 
     def _read_unusual(self, names: frozenset[str], headers: dict[str, str], way: TextWay) -> Straight[str] | T | None:
         """By `names`, our own, which become the usual ones when the usual ones often do not come."""
