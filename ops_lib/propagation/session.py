@@ -30,9 +30,11 @@ def is_session_id(value: str) -> bool:
 
 def check_session_id(value: str) -> str:
     """`value` itself. Raises InvalidSessionError, which names the limit and the value's problem."""
-    if _match(value):
+    if isinstance(value, str) and _match(value):
         return value
     limit = f"a session id is 1 to {MAX_LENGTH} visible ASCII characters"
+    if not isinstance(value, str):  # programs without a type checker
+        raise InvalidSessionError(f"{limit}; {value!r:.64} is {type(value).__name__}, not str")
     if not value:
         raise InvalidSessionError(f"{limit}; this one is empty")
     if stranger := _find_stranger(value):

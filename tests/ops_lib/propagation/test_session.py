@@ -1,5 +1,7 @@
 """Session ids."""
 
+from typing import Any
+
 import pytest
 
 from ops_lib.propagation import InvalidSessionError, check_session_id
@@ -37,3 +39,9 @@ def test_names_count_in_their_order() -> None:
     assert extract(found, ("a", "b")) == ("1", None)
     assert extract(found, ("b", "a")) == ("2", None)
     assert extract(found, ("c",)) == (None, None)
+
+
+@pytest.mark.parametrize("value", [3, None, b"demo", ["demo"]])
+def test_what_is_no_text_is_a_value_error(value: Any) -> None:
+    with pytest.raises(InvalidSessionError, match="not str"):
+        check_session_id(value)
