@@ -36,10 +36,12 @@ test: $(VENV)/dev.stamp ## all tests
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 # The hot modules as machine code. A tree of its own: in the checkout an extension left behind would shadow its source.
+# The stamp is of the beginning: what is changed meanwhile is compiled next time.
 $(COMPILED)/.stamp: $(VENV)/dev.stamp hatch_build.py pyproject.toml $(shell find proxy ops_lib -name '*.py')
 	@echo "compiling the data plane into $(COMPILED) (a minute)"
+	@mkdir -p $(COMPILED) && touch $@.begun
 	@$(BIN)/python hatch_build.py $(COMPILED)
-	@touch $@
+	@mv $@.begun $@
 
 compiled: $(COMPILED)/.stamp ## the data plane as machine code, in build/compiled (needs a C compiler; nothing else does)
 
