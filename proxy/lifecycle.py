@@ -106,7 +106,8 @@ class Lifecycle:
         if number == signal.SIGHUP:
             self._reload.set()
         elif not self._stop.is_set():
-            log.info("draining", extra=fields(signal=number.name, in_flight=self._data_plane.in_flight()))
+            hint = "; the same again stops at once" if number == signal.SIGINT else ""
+            log.info("draining%s", hint, extra=fields(signal=number.name, in_flight=self._data_plane.in_flight()))
             self._state.phase = Phase.DRAINING
             self._stop.set()
         elif number == signal.SIGINT:
