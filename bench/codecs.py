@@ -69,9 +69,16 @@ PLAIN = {
 
 SENDERS = {
     "tracecontext": {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-01"},
+    "tracecontext, random flag": {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-03"},  # as the OpenTelemetry SDK sends it
     "tracecontext with tracestate": {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-01", "tracestate": "congo=t61rcWkgMzE"},
     "b3": {"b3": f"{TRACE_ID}-{SPAN_ID}-1"},
     "b3multi": {"x-b3-traceid": TRACE_ID, "x-b3-spanid": SPAN_ID, "x-b3-sampled": "1"},
+    "b3multi with parent": {
+        "x-b3-traceid": TRACE_ID,
+        "x-b3-spanid": SPAN_ID,
+        "x-b3-parentspanid": "05e3ac9a4f6e3b90",
+        "x-b3-sampled": "1",
+    },
     "jaeger": {"uber-trace-id": f"{TRACE_ID}:{SPAN_ID}:0:1"},
     "none": {},
 }
