@@ -3,9 +3,9 @@
 Many requests are like that: ids of full width, a decision of yes or no, and at most a session beside them, and a
 short plain tracestate. Such fields are read by one pattern over all of them and written by one template each, as text
 for the library and as bytes for the sidecar. Whatever is not like that (another format too, a duplicate, upper-case
-digits, debug, a parent id, the random flag, the stash, baggage, anything malformed) is not for this module, which then says None; what
-it does say is, by test, what the propagator says. May know the names of the formats and the pattern of tracestate.
-docs/decisions/005-library-spans.md and 006-cost-per-request.md have what this saves.
+digits, debug, a parent id, the random flag, the stash, baggage, anything malformed) is not for this module, which then
+says None; what it does say is, by test, what the propagator says. May know the names of the formats and the pattern of
+tracestate. docs/decisions/005-library-spans.md and 006-cost-per-request.md have what this saves.
 """
 
 from __future__ import annotations
