@@ -148,7 +148,7 @@ class ContextPropagator:
             if told is not None:
                 session = context.get(SESSION_KEY)
                 session_id = session.id if session.__class__ is SessionContext else None
-                if self._write_into(carrier, told[0], told[1], session_id, told[2]):
+                if self._write_into(carrier, told, session_id):
                     return
         headers, has_trace = self.headers(context)
         if headers:

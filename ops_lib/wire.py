@@ -14,7 +14,7 @@ from opentelemetry.trace import Span, SpanContext, TraceState
 
 from .context import EXTRACTION_KEY, SESSION_KEY, SPAN_KEY
 from .light import RANDOM, LightSpan, RemoteSpan
-from .propagation import Baggage, Extraction, Member, Sampling, Straight, TraceContext
+from .propagation import IS_RANDOM, Baggage, Extraction, Format, Member, Sampling, Straight, TraceContext
 from .sessions import SessionContext
 from .tracestate import NO_STATE, plain_text, state_text
 
@@ -32,14 +32,13 @@ def _find_baggage_key() -> str:
     return _baggage_key
 
 
-def plain(span: object) -> tuple[tuple[str, str, str], str, bool] | None:
-    """The span as the straight way takes it: ids and decision, tracestate, random flag; None where it is not for that.
+def plain(span: object) -> Straight[str] | None:
+    """The span as the straight way takes it; None where it is not for that.
 
     For where no Extraction is in force, so that nothing of the caller has to be weighed.
     """
     if span.__class__ is RemoteSpan:
-        straight = span.straight
-        return None if straight is None else (straight[0], straight[1], False)
+        return span.straight
     if span.__class__ is LightSpan:
         if not span.decided:
             return None
@@ -56,7 +55,8 @@ def plain(span: object) -> tuple[tuple[str, str, str], str, bool] | None:
     text = plain_text(state)
     if text is None:
         return None
-    return (f"{trace_id:032x}", f"{span_id:016x}", "1" if flags & 1 else "0"), text, flags & RANDOM != 0
+    told = (f"{trace_id:032x}", f"{span_id:016x}", "1" if flags & 1 else "0")
+    return told, text, None, Format.TRACECONTEXT, IS_RANDOM if flags & RANDOM else 0, None
 
 
 def speaker(span: object, came: TraceContext | None) -> TraceContext | None:

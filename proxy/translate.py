@@ -10,6 +10,7 @@ import random
 from typing import NamedTuple
 
 from ops_lib.propagation import (
+    ALL_TRAITS,
     HEADER_NAMES,
     Extraction,
     Fields,
@@ -50,9 +51,9 @@ class StraightTranslation:
         self, headers: RawHeaders, straight: Straight[bytes], translator: Translator, came: RawHeaders
     ) -> None:
         self.headers = headers
-        _, state, session_id, self.winner = straight
+        _, _, session_id, self.winner, traits, _ = straight
         self.has_session = session_id is not None
-        self.losses = translator.state_losses if state else ()
+        self.losses = translator.losses_of_traits[traits] if traits else ()
         self._translator = translator
         self._came = came
 
@@ -86,7 +87,7 @@ class Translator:
         "_spellings",
         "_way",
         "injected",
-        "state_losses",
+        "losses_of_traits",
     )
 
     def __init__(self, plan: PropagationPlan, *, random_bits: RandomBits = random.getrandbits) -> None:
@@ -104,9 +105,7 @@ class Translator:
         self._participates = plan.mode == "participate"
         self._random_bits = random_bits
         self.injected = self._propagator.inject_formats
-        self.state_losses = tuple(  # of a straight translation with a tracestate
-            (format, Loss.TRACESTATE) for format in self.injected if format is not Format.TRACECONTEXT
-        )
+        self.losses_of_traits = tuple(map(self._propagator.losses_of, range(ALL_TRAITS + 1)))  # of straight ones
         self._way: StraightWay[bytes] | None = None
         if not (self._participates or plan.session_bridge):  # these make something new, which is not straight
             self._way = StraightWay(bytes, *self._propagator.straight_settings)

@@ -24,12 +24,14 @@ from .propagator import NOTHING, SESSION_KEY, BaggageMode, Extraction, Injection
 from .session import EXTRACT_NAMES as SESSION_EXTRACT_NAMES
 from .session import INJECT_NAME as SESSION_INJECT_NAME
 from .session import check_session_id
-from .straight import Straight, StraightWay, context_of
+from .straight import ALL_TRAITS, IS_RANDOM, Straight, StraightWay, context_of
 
 __all__ = [
+    "ALL_TRAITS",
     "COMPOSITE",
     "FORMATS",
     "HEADER_NAMES",
+    "IS_RANDOM",
     "NOTHING",
     "SESSION_EXTRACT_NAMES",
     "SESSION_INJECT_NAME",

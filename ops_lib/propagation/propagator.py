@@ -20,7 +20,7 @@ from .context import Fields, Headers, Losses, Malformed, Policy, RandomBits, Sam
 from .formats import FORMATS, Format, Loss
 from .judge import Said, judge
 from .reader import Reader
-from .straight import TextWay
+from .straight import Straight, TextWay, sample
 from .writer import Writer
 
 BaggageMode = Literal["translate", "pass", "drop"]
@@ -80,6 +80,7 @@ class Propagator:
         "_bridge",
         "_jaeger_baggage",
         "_jaeger_first",
+        "_lossless",
         "_names",
         "_owned",
         "_reader",
@@ -118,6 +119,7 @@ class Propagator:
         session_extract = tuple(session_extract)
         self.extract_formats = with_siblings(extract)
         self.inject_formats = tuple(dict.fromkeys(inject))
+        self._lossless = lossless
         self._writer = Writer(self.inject_formats, Policy(on_defer, lossless), random_bits)
         self._shapes: dict[tuple[str, ...], _Shape] = {}
         self._session_inject = session_inject
@@ -155,25 +157,22 @@ class Propagator:
         self.fields = self._reader.fields
 
     @property
-    def straight_settings(self) -> tuple[tuple[Format, ...], tuple[Format, ...], str, tuple[str, ...]]:
+    def straight_settings(self) -> tuple[tuple[Format, ...], tuple[Format, ...], str, tuple[str, ...], bool]:
         """For a StraightWay like this propagator's."""
-        return self.extract_formats, self.inject_formats, self._session_inject, self._session_names
+        return self.extract_formats, self.inject_formats, self._session_inject, self._session_names, self._lossless
 
-    def write_into(
-        self,
-        headers: dict[Any, Any],
-        ids: tuple[str, str, str],
-        state: str,
-        session_id: str | None,
-        random: bool = False,
-    ) -> bool:
-        """Put (trace id, span id, "0" or "1"), a tracestate not to be cut, and the session's id into `headers`.
+    def losses_of(self, traits: int) -> tuple[tuple[Format, Loss], ...]:
+        """What is lost of anything straight that has these traits."""
+        return tuple(self._writer.write(sample(traits))[1])
+
+    def write_into(self, headers: dict[Any, Any], straight: Straight[str], session_id: str | None) -> bool:
+        """Put `straight`, whose tracestate need not be cut, and the session's id into `headers`.
 
         False, and nothing done, where it has something of ours, that would have to be cleared.
         """
-        if self._way is None or self._reader.has_ours(headers):
+        if self._way is None or (headers and self._reader.has_ours(headers)):
             return False
-        self._way.write_into(headers, ids, state, session_id, random)
+        self._way.write_into(headers, straight, session_id)
         return True
 
     def _reads(self, name: str) -> bool:

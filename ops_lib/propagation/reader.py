@@ -1,37 +1,38 @@
 """Reads carriers quickly: remembers header names, as they are spelled, so that each is looked into once and not again.
 
 The names that come to one process are few and stay the same. Those that are not ours ("strangers") are remembered, and
-20 of them are told apart in one C call (0.2 µs). What is remembered stays small whoever sends it, and is forgotten when
-full, so that nobody can fill it up. Nothing is remembered of values. May know carriers and the straight way.
+so is, for dicts, which of ours stand among all the names in one. What is remembered stays small whoever sends it, and
+is forgotten when full, so that nobody can fill it up. Nothing is remembered of values. May know carriers and the
+straight way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from . import carrier
 from .context import Fields
-from .straight import Straight, TextWay
+from .straight import Shape, Straight, TextWay
 
 T = TypeVar("T")
 
 MAX_STRANGERS = 1024
 MAX_STRANGER_LENGTH = 64
-_ADOPT_AFTER = 32  # so seldom is the usual set of our names worked out anew
+MAX_DICTS = 512
+MAX_DICT_LENGTH = 2048  # characters of all the names in one
 
 
 class Reader(Generic[T]):
     """The names of one propagator. Safe to share between threads: each step leaves it whole."""
 
     __slots__ = (
+        "_dicts",
         "_in_full",
         "_is_ours",
         "_names",
         "_nothing",
         "_spellings",
-        "_unusual",
-        "_usual",
         "_way",
         "strangers",
         "strangers_in_bytes",
@@ -61,9 +62,8 @@ class Reader(Generic[T]):
         # Apart, because text and bytes of the same letters have the same hash: each would be the other's collision.
         self.strangers: set[str] = set()
         self.strangers_in_bytes: set[bytes] = set()
-        # Our names as they came last in a dict, one of them, whether it is the only one, and all that may stand beside.
-        self._usual: tuple[frozenset[str], str, bool, set[str]] = (frozenset(), "", True, set())
-        self._unusual = 0
+        # By all the names in a dict, in their order: its shape, None where it is not straight; False: nothing is ours.
+        self._dicts: dict[tuple[Any, ...], Shape | Literal[False] | None] = {}
 
     def read(self, headers: carrier.Carrier) -> Straight[str] | T:
         """What `headers` say: straight where that is the way.
@@ -75,29 +75,30 @@ class Reader(Generic[T]):
         if way is not None:
             try:
                 if type(headers) is dict:
-                    names, first, is_single, expected = self._usual
-                    if expected.issuperset(headers) and (is_single or first in headers):
-                        if first not in headers:
-                            return self._nothing
-                        straight = way.read(names, headers)
-                    else:
-                        strangers = self.strangers
-                        straight = self._read_unusual(frozenset(headers) - strangers, headers, way)
+                    names = tuple(headers)
+                    try:
+                        shape = self._dicts[names]
+                    except KeyError:
+                        shape = self._learn_dict(names, way)
+                    if shape is False:
+                        return self._nothing
+                    if shape is not None:
+                        straight = way.read_shape(shape, headers)
                 elif type(headers) is list and headers:
                     straight = self._read_pairs(headers, way)
             except (AttributeError, LookupError, TypeError, ValueError):  # no pair, or a value that is no text
                 pass
         return straight if straight is not None else self._in_full(self.fields(headers))
 
-    def _read_unusual(self, names: frozenset[str], headers: dict[str, str], way: TextWay) -> Straight[str] | T | None:
-        """By `names`, our own, which become the usual ones when the usual ones often do not come."""
-        straight = way.read(names, headers) if names else self._nothing
-        if straight is not None:
-            self._unusual += 1
-            if self._unusual >= _ADOPT_AFTER:
-                self._unusual = 0
-                self._usual = names, next(iter(names), ""), len(names) <= 1, self.strangers | names
-        return straight
+    def _learn_dict(self, names: tuple[Any, ...], way: TextWay) -> Shape | Literal[False] | None:
+        self._learn(names)
+        ours = frozenset(names) - self.strangers
+        shape: Shape | Literal[False] | None = way.shape(ours) if ours else False
+        if sum(map(len, names)) <= MAX_DICT_LENGTH:
+            if len(self._dicts) >= MAX_DICTS:
+                self._dicts.clear()
+            self._dicts[names] = shape
+        return shape
 
     def _read_pairs(self, headers: list[tuple[Any, Any]], way: TextWay) -> Straight[str] | T | None:
         if type(headers[0][0]) is bytes:
@@ -113,7 +114,7 @@ class Reader(Generic[T]):
 
     def has_ours(self, headers: dict[Any, Any]) -> bool:
         """Whether one of the names in `headers` is read or cleared."""
-        if not headers or self.strangers.issuperset(headers):
+        if self.strangers.issuperset(headers):
             return False
         self._learn(headers)
         return not self.strangers.issuperset(headers)

@@ -13,6 +13,7 @@ from proxy.translate import FullTranslation, StraightTranslation, Translator
 TRACE_ID = b"463ac35c9f6413ad48485a3953bb6124"
 SPAN_ID = b"a2fb4a1d1a96d312"
 B3MULTI = [(b"X-B3-TraceId", TRACE_ID), (b"X-B3-SpanId", SPAN_ID), (b"X-B3-Sampled", b"1")]
+PARENT = (b"X-B3-ParentSpanId", b"05e3ac9a4f6e3b90")
 SESSION = (b"X-Mirascope-Session-Id", b"s-1")
 
 IN = {
@@ -21,6 +22,16 @@ IN = {
     Format.B3MULTI: B3MULTI,
     Format.JAEGER: [(b"uber-trace-id", b"%b:%b:0:1" % (TRACE_ID, SPAN_ID))],
 }
+# What is as common: a parent, the random flag, trace ids of 64 bits.
+MORE = [
+    [(b"traceparent", b"00-%b-%b-03" % (TRACE_ID, SPAN_ID))],
+    [(b"traceparent", b"00-%b-%b-02" % (TRACE_ID, SPAN_ID)), (b"tracestate", b"congo=t61rcWkgMzE")],
+    [(b"b3", b"%b-%b-1-%b" % (TRACE_ID, SPAN_ID, PARENT[1]))],
+    [(b"b3", b"%b-%b-0" % (TRACE_ID[16:], SPAN_ID))],
+    [*B3MULTI[:2], PARENT, *B3MULTI[2:]],
+    [PARENT, (b"X-B3-TraceId", TRACE_ID[16:]), *B3MULTI[1:]],
+    [(b"uber-trace-id", b"%b:%b:0:1" % (TRACE_ID[16:], SPAN_ID))],
+]
 
 
 def _ones(bits: int) -> int:
@@ -54,6 +65,19 @@ def test_the_common_case_is_straight(sender: Format, to: Format, beside: list[tu
     headers = [*IN[sender], *beside]
     assert isinstance(translates.translate(headers), StraightTranslation)
     assert_same(translates, headers)
+
+
+@pytest.mark.parametrize("inject", [*((to,) for to in FORMATS), FORMATS], ids=str)
+@pytest.mark.parametrize("headers", MORE, ids=str)
+@pytest.mark.parametrize("lossless", [True, False], ids=["lossless", "lossy"])
+def test_what_comes_beside_plain_ids_is_straight(
+    headers: list[tuple[bytes, bytes]], inject: tuple[Format, ...], lossless: bool
+) -> None:
+    """Losses included: assert_same compares them."""
+    translates = translator(inject, lossless=lossless)
+    for came in (headers, [*headers, SESSION]):
+        assert isinstance(translates.translate(came), StraightTranslation)
+        assert_same(translates, came)
 
 
 @pytest.mark.parametrize("spell", [bytes.lower, bytes.title, bytes], ids=["lower", "go", "specified"])
@@ -100,7 +124,7 @@ def test_no_session_name_drops_the_session() -> None:
 
 
 ids = st.sampled_from([TRACE_ID, SPAN_ID, b"0" * 32, b"0" * 16, TRACE_ID.upper(), b"", TRACE_ID + b"\n", b"x" * 16])
-flags = st.sampled_from([b"0", b"1", b"00", b"01", b"03", b"d", b"true", b"", b"1 "])
+flags = st.sampled_from([b"0", b"1", b"00", b"01", b"02", b"03", b"04", b"d", b"true", b"", b"1 "])
 names = st.sampled_from(
     [name for headers in IN.values() for name, _ in headers]
     + [
@@ -119,6 +143,7 @@ values = st.one_of(
     flags,
     st.builds(lambda t, s, f: b"00-%b-%b-%b" % (t, s, f), ids, ids, flags),
     st.builds(lambda t, s, f: b"%b-%b-%b" % (t, s, f), ids, ids, flags),
+    st.builds(lambda t, s, f, p: b"%b-%b-%b-%b" % (t, s, f, p), ids, ids, flags, ids),
     st.builds(lambda t, s, f: b"%b:%b:0:%b" % (t, s, f), ids, ids, flags),
     st.binary(max_size=300),
 )
@@ -134,15 +159,22 @@ def test_any_headers_are_translated_alike(headers: list[tuple[bytes, bytes]], in
 
 
 @settings(deadline=None, derandomize=True)
-@given(st.sampled_from(FORMATS), ids, ids, flags, st.permutations(range(4)), st.binary(max_size=3))
+@given(st.sampled_from([*IN.values(), *MORE]), ids, ids, flags, st.permutations(range(5)), st.binary(max_size=3))
 def test_nearly_straight_headers_are_translated_alike(
-    sender: Format, trace_id: bytes, span_id: bytes, flag: bytes, order: list[int], session: bytes
+    came: list[tuple[bytes, bytes]],
+    trace_id: bytes,
+    span_id: bytes,
+    flag: bytes,
+    order: list[int],
+    session: bytes,
 ) -> None:
-    swap = {TRACE_ID: trace_id, SPAN_ID: span_id}
-    headers = [*IN[sender], (SESSION[0], session)]
-    if sender is Format.B3MULTI:
+    swap = {TRACE_ID: trace_id, TRACE_ID[16:]: trace_id, SPAN_ID: span_id, PARENT[1]: span_id}
+    headers = [*came, (SESSION[0], session)]
+    if len(came) > 2:
         headers = [(name, swap.get(value, flag if value == b"1" else value)) for name, value in headers]
     else:
         name, value = headers[0]
         headers[0] = (name, value.replace(TRACE_ID, trace_id).replace(SPAN_ID, span_id)[:-1] + flag)
-    assert_same(translator(), [headers[place] for place in order if place < len(headers)])
+    sent = [headers[place] for place in order if place < len(headers)]
+    for inject in ((Format.TRACECONTEXT,), FORMATS):
+        assert_same(translator(inject), sent)

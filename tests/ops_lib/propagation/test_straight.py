@@ -9,10 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops_lib.propagation import FORMATS, Extraction, Format, Propagator, context_of
+from ops_lib.propagation.reader import MAX_DICT_LENGTH, MAX_DICTS
 
 TRACE_ID = "463ac35c9f6413ad48485a3953bb6124"
 SPAN_ID = "a2fb4a1d1a96d312"
 B3MULTI = {"X-B3-TraceId": TRACE_ID, "X-B3-SpanId": SPAN_ID, "X-B3-Sampled": "1"}
+PARENT = {"x-b3-parentspanid": "05e3ac9a4f6e3b90"}
+SHORT = TRACE_ID[16:]
 SESSION = {"X-Mirascope-Session-Id": "s-1"}
 STATE = {"tracestate": "congo=t61rcWkgMzE,1a@b=a value"}
 OTHERS = {"Accept": "*/*", "cookie": "b3=1"}
@@ -23,6 +26,19 @@ IN = {
     Format.B3MULTI: B3MULTI,
     Format.JAEGER: {"uber-trace-id": f"{TRACE_ID}:{SPAN_ID}:0:1"},
 }
+
+# What is as common: a parent, the random flag, trace ids of 64 bits.
+MORE: list[dict[str, str]] = [
+    {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-03"},
+    {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-02", **STATE},
+    {"b3": f"{TRACE_ID}-{SPAN_ID}-1-05e3ac9a4f6e3b90"},
+    {"b3": f"{SHORT}-{SPAN_ID}-0"},
+    {"b3": f"{SHORT}-{SPAN_ID}-1-05e3ac9a4f6e3b90"},
+    {**B3MULTI, **PARENT},
+    {**PARENT, **B3MULTI, "X-B3-TraceId": SHORT},
+    {**B3MULTI, "X-B3-TraceId": SHORT},
+    {"uber-trace-id": f"{SHORT}:{SPAN_ID}:05e3ac9a4f6e3b90:0"},
+]
 
 CARRIERS: dict[str, Any] = {
     "dict": dict,
@@ -42,8 +58,10 @@ def assert_same(propagator: Propagator, carrier: Any) -> bool:
     assert (read[2], read[3]) == (full.session, full.winner)
     assert not (full.decision or full.malformed or full.conflicts or full.session_malformed or full.baggage)
     written: dict[str, str] = {}
-    assert propagator.write_into(written, read[0], read[1], read[2])
-    assert written == dict(propagator.inject(full).headers)
+    assert propagator.write_into(written, read, read[2])
+    injection = propagator.inject(full)
+    assert written == dict(injection.headers)
+    assert propagator.losses_of(read[4]) == injection.losses
     return True
 
 
@@ -59,6 +77,20 @@ def test_the_common_case_is_straight(sender: Format, beside: dict[str, str], sta
     for _ in range(100):
         assert assert_same(propagator, carrier)
     assert_same(propagator, make(OTHERS))
+
+
+@pytest.mark.parametrize("make", CARRIERS.values(), ids=CARRIERS)
+@pytest.mark.parametrize("headers", MORE, ids=str)
+@pytest.mark.parametrize("beside", [{}, SESSION], ids=["alone", "session"])
+@pytest.mark.parametrize("lossless", [True, False], ids=["lossless", "lossy"])
+def test_what_comes_beside_plain_ids_is_straight(
+    headers: dict[str, str], beside: dict[str, str], lossless: bool, make: Any
+) -> None:
+    for inject in (*((format,) for format in FORMATS), FORMATS):
+        propagator = Propagator(inject=inject, lossless=lossless)
+        carrier = make(OTHERS | headers | beside)
+        assert_same(propagator, carrier)
+        assert assert_same(propagator, carrier)
 
 
 @pytest.mark.parametrize("make", CARRIERS.values(), ids=CARRIERS)
@@ -81,11 +113,22 @@ def test_any_spelling_is_straight(make: Any) -> None:
         {**B3MULTI, **STATE},
         {**B3MULTI, "X-Mirascope-Session-Id": "s 1"},
         {"X-B3-TraceId": TRACE_ID, "X-B3-SpanId": SPAN_ID},
-        {"b3": f"{TRACE_ID[16:]}-{SPAN_ID}-1"},
+        {"b3": f"{SHORT}-{SPAN_ID}"},
+        {"b3": f"{TRACE_ID}-{SPAN_ID}-1-{'0' * 16}"},
+        {"b3": f"{'0' * 16}-{SPAN_ID}-1"},
+        {"b3": f"{TRACE_ID[:31]}-{SPAN_ID}-1"},
+        {**B3MULTI, "x-b3-parentspanid": ""},
+        {**B3MULTI, "x-b3-parentspanid": "0" * 16},
+        {**B3MULTI, "x-b3-parentspanid": TRACE_ID},
+        {**B3MULTI, **PARENT, "X_B3_ParentSpanId": SPAN_ID},
+        {"X-B3-TraceId": TRACE_ID, "X-B3-SpanId": SPAN_ID, **PARENT},
+        {"b3": f"{TRACE_ID}-{SPAN_ID}-1", **PARENT},
+        {"traceparent": f"00-{SHORT}-{SPAN_ID}-01"},
+        {"traceparent": f"00-{'0' * 16}{SHORT}-{SPAN_ID}-01", "tracestate": "ops=w:16"},
+        {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-04"},
         {"b3": f"{TRACE_ID}-{SPAN_ID}-d"},
         {"b3": f"{TRACE_ID.upper()}-{SPAN_ID}-1"},
         {"b3": f"{TRACE_ID}-{SPAN_ID}-1\n"},
-        {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-03"},
         {"traceparent": f"00-{TRACE_ID}-{'0' * 16}-01"},
         {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-01", "tracestate": "ops=s:d"},
     ],
@@ -125,14 +168,27 @@ def test_what_is_remembered_of_names_is_bounded() -> None:
     assert assert_same(propagator, B3MULTI)
 
 
+def test_what_is_remembered_of_dicts_is_bounded() -> None:
+    """Nor does a peer that sends other names each time, few or many."""
+    propagator = Propagator()
+    reader = propagator._reader
+    for n in range(3 * MAX_DICTS):
+        assert assert_same(propagator, {f"x-{n}": "1", **B3MULTI})
+        assert len(reader._dicts) <= MAX_DICTS
+    known = len(reader._dicts)
+    long = {f"x-{n:058}": "1" for n in range(MAX_DICT_LENGTH // 60 + 1)}
+    assert assert_same(propagator, long | B3MULTI)
+    assert len(reader._dicts) == known
+
+
 def test_a_session_bridge_is_never_straight() -> None:
     propagator = Propagator(session_bridge=True)
     assert isinstance(propagator.read(B3MULTI), Extraction)
-    assert not propagator.write_into({}, (TRACE_ID, SPAN_ID, "1"), "", None)
+    assert not propagator.write_into({}, ((TRACE_ID, SPAN_ID, "1"), "", None, Format.B3, 0, None), None)
 
 
 ids = st.sampled_from([TRACE_ID, SPAN_ID, "0" * 32, "0" * 16, TRACE_ID.upper(), "", TRACE_ID + "\n", "x" * 16])
-flags = st.sampled_from(["0", "1", "00", "01", "03", "d", "true", "", "1 "])
+flags = st.sampled_from(["0", "1", "00", "01", "02", "03", "04", "d", "true", "", "1 "])
 names = st.sampled_from(
     [name for headers in IN.values() for name in headers]
     + ["x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "X-B3-Flags", "x-b3-parentspanid", "Traceparent", "tracestate"]
@@ -144,10 +200,14 @@ values = st.one_of(
     flags,
     st.builds(lambda t, s, f: f"00-{t}-{s}-{f}", ids, ids, flags),
     st.builds(lambda t, s, f: f"{t}-{s}-{f}", ids, ids, flags),
+    st.builds(lambda t, s, f, p: f"{t}-{s}-{f}-{p}", ids, ids, flags, ids),
     st.builds(lambda t, s, f: f"{t}:{s}:0:{f}", ids, ids, flags),
     st.text(max_size=20),
 )
-SHARED = [Propagator(inject=FORMATS), Propagator(baggage="drop", session_inject="")]  # what they remember must not show
+SHARED = [
+    Propagator(inject=FORMATS),
+    Propagator(baggage="drop", session_inject="", lossless=False),
+]  # what they remember must not show
 
 
 @settings(deadline=None, derandomize=True)
@@ -155,7 +215,7 @@ SHARED = [Propagator(inject=FORMATS), Propagator(baggage="drop", session_inject=
     st.one_of(
         st.dictionaries(names, values, max_size=5),
         st.lists(st.tuples(names, values), max_size=5),
-        st.sampled_from([*IN.values()]).flatmap(
+        st.sampled_from([*IN.values(), *MORE]).flatmap(
             lambda usual: st.dictionaries(names, values, max_size=2).map(lambda extra: extra | usual)
         ),
     )
