@@ -53,9 +53,9 @@ class RemoteSpan(NonRecordingSpan):
     What OpenTelemetry and others want to know of it is made when someone asks.
     """
 
-    def __init__(self, told: TraceContext | None, straight: Straight[str] | None = None) -> None:
-        self._told = told
-        self.straight = straight
+    # Class defaults instead of an __init__, which would cost 0.1 µs: see `told_span` and `straight_span`.
+    _told: TraceContext | None = None
+    straight: Straight[str] | None = None
 
     @property
     def told(self) -> TraceContext:
@@ -78,6 +78,23 @@ class RemoteSpan(NonRecordingSpan):
 
     def __repr__(self) -> str:
         return f"RemoteSpan({self.get_span_context()!r})"
+
+
+_new = object.__new__
+
+
+def told_span(told: TraceContext) -> RemoteSpan:
+    """The caller's span."""
+    span = _new(RemoteSpan)
+    span._told = told
+    return span
+
+
+def straight_span(straight: Straight[str]) -> RemoteSpan:
+    """The caller's span, told in the plainest way."""
+    span = _new(RemoteSpan)
+    span.straight = straight
+    return span
 
 
 def light_span(context: Context, *, drop: bool = False) -> LightSpan:

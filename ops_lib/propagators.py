@@ -30,7 +30,7 @@ from .propagation import (
 )
 from .propagation.carrier import TRACE_NAMES
 from .sessions import SESSION_HEADER_NAME, SessionContext, session_of
-from .wire import baggage_of, has_baggage, into_context, plain, speaker, straight_into_context
+from .wire import PlainEntries, baggage_in, baggage_of, into_context, plain, speaker, straight_into_context
 
 _log = logging.getLogger("ops_lib")
 
@@ -142,13 +142,14 @@ class ContextPropagator:
             context = current()
         if not context:
             return
-        # A plain span and nothing but a session beside it, into a dict: straight.
-        if carrier.__class__ is dict and EXTRACTION_KEY not in context and not has_baggage(context):
+        # A plain span, a session and baggage as it came, into a dict: straight.
+        if carrier.__class__ is dict and EXTRACTION_KEY not in context:
+            entries = baggage_in(context)
             told = plain(context.get(SPAN_KEY))
-            if told is not None:
+            if told is not None and (entries is None or entries.__class__ is PlainEntries):
                 session = context.get(SESSION_KEY)
                 session_id = session.id if session.__class__ is SessionContext else None
-                if self._write_into(carrier, told, session_id):
+                if self._write_into(carrier, told, session_id, None if entries is None else entries.plain):
                     return
         headers, has_trace = self.headers(context)
         if headers:
@@ -174,7 +175,8 @@ class ContextPropagator:
         told = span.told if span.__class__ is RemoteSpan else speaker(span, came.context)
         session = context.get(SESSION_KEY)
         session_id = session.id if session.__class__ is SessionContext else None
-        baggage = baggage_of(context, came.baggage) if has_baggage(context) else None
+        entries = baggage_in(context)
+        baggage = None if entries is None else baggage_of(entries, came.baggage)
         if told is None and came.context is not None:
             came = came._replace(context=None)  # somebody has cleared the span: nothing of the caller's trace is left
         if session_id is not came.session or baggage is not came.baggage:

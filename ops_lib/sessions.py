@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextvars import Token
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry.context import Context
 
@@ -58,6 +58,18 @@ class SessionContext:
     def __reduce__(self) -> tuple[object, ...]:
         """Pickled by value: a mapping proxy cannot be."""
         return SessionContext, (self.id, dict(self.attributes))
+
+
+_slots: Any = SessionContext  # its slots, which mypy takes for class variables
+_set_id, _set_attributes = _slots.id.__set__, _slots.attributes.__set__
+
+
+def carried(session_id: str) -> SessionContext:
+    """The session of an id that has been checked already, as one that came in headers has: a fifth of the time."""
+    made = object.__new__(SessionContext)
+    _set_id(made, session_id)
+    _set_attributes(made, _NO_ATTRIBUTES)
+    return made
 
 
 class _Session:

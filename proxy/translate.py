@@ -51,7 +51,7 @@ class StraightTranslation:
         self, headers: RawHeaders, straight: Straight[bytes], translator: Translator, came: RawHeaders
     ) -> None:
         self.headers = headers
-        _, _, session_id, self.winner, traits, _ = straight
+        _, _, session_id, self.winner, traits, _, _ = straight
         self.has_session = session_id is not None
         self.losses = translator.losses_of_traits[traits] if traits else ()
         self._translator = translator
@@ -108,7 +108,7 @@ class Translator:
         self.losses_of_traits = tuple(map(self._propagator.losses_of, range(ALL_TRAITS + 1)))  # of straight ones
         self._way: StraightWay[bytes] | None = None
         if not (self._participates or plan.session_bridge):  # these make something new, which is not straight
-            self._way = StraightWay(bytes, *self._propagator.straight_settings)
+            self._way = StraightWay(bytes, self._propagator.straight_settings)
         # The spellings seen on nearly every wire: saves decoding, lowering and encoding names (1 of 5.5 µs a call).
         names = [*HEADER_NAMES, plan.session_inject, *plan.session_extract]
         self._spellings = {s.encode("latin-1"): name.lower() for name in names for s in (name, name.lower())}

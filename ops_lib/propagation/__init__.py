@@ -24,7 +24,7 @@ from .propagator import NOTHING, SESSION_KEY, BaggageMode, Extraction, Injection
 from .session import EXTRACT_NAMES as SESSION_EXTRACT_NAMES
 from .session import INJECT_NAME as SESSION_INJECT_NAME
 from .session import check_session_id
-from .straight import ALL_TRAITS, IS_RANDOM, Straight, StraightWay, context_of
+from .straight import ALL_TRAITS, IS_RANDOM, PlainBaggage, Straight, StraightWay, context_of
 
 __all__ = [
     "ALL_TRAITS",
@@ -48,6 +48,7 @@ __all__ = [
     "Malformed",
     "Member",
     "MutableCarrier",
+    "PlainBaggage",
     "Propagator",
     "RandomBits",
     "Said",

@@ -35,6 +35,9 @@ MAX_MEMBERS = 180  # level 1 of the same
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _match_member = re.compile(rf"({_TOKEN})[ \t]*=[ \t]*([^\x00-\x08\x0a-\x1f\x7f,]*)").fullmatch
 _match_token = re.compile(_TOKEN).fullmatch
+_PLAIN_VALUE = r"[!#$&'()*+\-./0-9:<=>?@A-Z\[\]^_`a-z{|}~]*"
+PLAIN_BAGGAGE = rf"{_TOKEN}={_PLAIN_VALUE}(?:,{_TOKEN}={_PLAIN_VALUE}){{0,63}}"
+"""A whole header without white space, percent-encoding or properties, far from any limit: it means what it says."""
 # What an uberctx value may hold as it is to stand in a W3C member: baggage-octet, and ";" "=" for properties.
 _find_stranger = re.compile(r"[^\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]")
 _find_non_ascii = re.compile(r"[^\x00-\x7f]")

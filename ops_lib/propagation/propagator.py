@@ -20,7 +20,8 @@ from .context import Fields, Headers, Losses, Malformed, Policy, RandomBits, Sam
 from .formats import FORMATS, Format, Loss
 from .judge import Said, judge
 from .reader import Reader
-from .straight import Straight, TextWay, sample
+from .shapes import StraightSettings
+from .straight import PlainBaggage, Straight, TextWay, sample
 from .writer import Writer
 
 BaggageMode = Literal["translate", "pass", "drop"]
@@ -144,7 +145,7 @@ class Propagator:
                 owned.add("baggage")
         self._owned = frozenset(name.replace("_", "-") for name in owned)
         # With the bridge, the session may go into or come out of baggage: nothing is straight.
-        self._way = None if session_bridge else TextWay(*self.straight_settings)
+        self._way = None if session_bridge else TextWay(self.straight_settings)
         self._reader: Reader[Extraction] = Reader(
             names=self._names,
             spelled=(*carrier.HEADER_NAMES, *session_extract),
@@ -157,22 +158,37 @@ class Propagator:
         self.fields = self._reader.fields
 
     @property
-    def straight_settings(self) -> tuple[tuple[Format, ...], tuple[Format, ...], str, tuple[str, ...], bool]:
+    def straight_settings(self) -> StraightSettings:
         """For a StraightWay like this propagator's."""
-        return self.extract_formats, self.inject_formats, self._session_inject, self._session_names, self._lossless
+        return StraightSettings(
+            self.extract_formats,
+            self.inject_formats,
+            self._session_inject,
+            self._session_names,
+            self._lossless,
+            self._write_w3c,
+            self._write_jaeger,
+            self._baggage == "translate",
+        )
 
     def losses_of(self, traits: int) -> tuple[tuple[Format, Loss], ...]:
         """What is lost of anything straight that has these traits."""
         return tuple(self._writer.write(sample(traits))[1])
 
-    def write_into(self, headers: dict[Any, Any], straight: Straight[str], session_id: str | None) -> bool:
-        """Put `straight`, whose tracestate need not be cut, and the session's id into `headers`.
+    def write_into(
+        self,
+        headers: dict[Any, Any],
+        straight: Straight[str],
+        session_id: str | None,
+        baggage: PlainBaggage[str] | None,
+    ) -> bool:
+        """Put `straight`, whose tracestate need not be cut, the session's id and the baggage into `headers`.
 
         False, and nothing done, where it has something of ours, that would have to be cleared.
         """
         if self._way is None or (headers and self._reader.has_ours(headers)):
             return False
-        self._way.write_into(headers, straight, session_id)
+        self._way.write_into(headers, straight, session_id, baggage)
         return True
 
     def _reads(self, name: str) -> bool:

@@ -13,7 +13,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 from . import carrier
 from .context import Fields
-from .straight import Shape, Straight, TextWay
+from .shapes import Shape
+from .straight import Straight, TextWay
 
 T = TypeVar("T")
 

@@ -25,10 +25,13 @@ TRACEPARENT = f"00-{TRACE_ID}-{SPAN_ID}-01"
 PLAIN: list[dict[str, str]] = [
     {"traceparent": TRACEPARENT},
     {"traceparent": TRACEPARENT, "tracestate": "congo=t61rcWkgMzE"},
+    {"traceparent": TRACEPARENT[:-1] + "3"},
+    {"X-B3-TraceId": TRACE_ID[16:], "X-B3-SpanId": SPAN_ID, "X-B3-Sampled": "1", "X-B3-ParentSpanId": TRACE_ID[:16]},
     {"X-B3-TraceId": TRACE_ID, "X-B3-SpanId": SPAN_ID, "X-B3-Sampled": "0"},
     {"uber-trace-id": f"{TRACE_ID}:{SPAN_ID}:0:1"},
 ]
 BESIDE: list[dict[str, str]] = [{}, {"X-Mirascope-Session-Id": "s-1"}, {"baggage": "a=1;p"}, {"b3": "0"}]
+BESIDE += [{"baggage": "a=1,b=x"}, {"baggage": "a=1", "Mirascope-Session-Id": "s-2"}, {"b3": f"{TRACE_ID}-{SPAN_ID}-1"}]
 BEFORE: list[dict[str, str]] = [
     {},
     {"b3": f"{SPAN_ID}-{SPAN_ID}-d"},
@@ -67,6 +70,26 @@ def test_the_straight_way_says_what_the_full_way_says(
                 carrier: dict[str, str] = {}
                 ops.inject_context(carrier)
                 assert span.span_id in carrier["traceparent"]
+
+
+@pytest.mark.parametrize("came", ["a=1,b=x", "a=1;p,b=x"], ids=["straight", "in full"])
+def test_baggage_that_came_can_be_added_to(came: str) -> None:
+    """By OpenTelemetry's own functions; what is added, changed or removed shows in what goes out."""
+    propagator = ops.ContextPropagator(inject="composite")
+    context = propagator.extract_context({"traceparent": TRACEPARENT, "baggage": came})
+    for change, out in (
+        (lambda known: baggage.set_baggage("c", "3 4", known), f"{came},c=3%204"),
+        (lambda known: baggage.set_baggage("b", "y", known), f"{came.partition(',')[0]},b=y"),
+        (lambda known: baggage.remove_baggage("a", known), "b=x"),
+        (baggage.clear, None),
+    ):
+        carrier: dict[str, str] = {}
+        propagator.inject_context(carrier, change(context))
+        assert carrier.get("baggage") == out
+        assert carrier["traceparent"] == TRACEPARENT
+    carrier = {}
+    propagator.inject_context(carrier, context)
+    assert (carrier["baggage"], carrier["uberctx-b"]) == (came, "x")
 
 
 STATES = ["", "a=1,b=2", ",".join(["abc=" + "v" * 100] * 6), ",".join(f"k{n}=1" for n in range(33))]

@@ -22,7 +22,7 @@ IN = {
     Format.B3MULTI: B3MULTI,
     Format.JAEGER: [(b"uber-trace-id", b"%b:%b:0:1" % (TRACE_ID, SPAN_ID))],
 }
-# What is as common: a parent, the random flag, trace ids of 64 bits.
+# What is as common: a parent, the random flag, trace ids of 64 bits, baggage, several formats.
 MORE = [
     [(b"traceparent", b"00-%b-%b-03" % (TRACE_ID, SPAN_ID))],
     [(b"traceparent", b"00-%b-%b-02" % (TRACE_ID, SPAN_ID)), (b"tracestate", b"congo=t61rcWkgMzE")],
@@ -31,6 +31,9 @@ MORE = [
     [*B3MULTI[:2], PARENT, *B3MULTI[2:]],
     [PARENT, (b"X-B3-TraceId", TRACE_ID[16:]), *B3MULTI[1:]],
     [(b"uber-trace-id", b"%b:%b:0:1" % (TRACE_ID[16:], SPAN_ID))],
+    [*B3MULTI, (b"Baggage", b"userId=alice,is=a=b")],
+    [*IN[Format.TRACECONTEXT], *IN[Format.B3], *B3MULTI, *IN[Format.JAEGER]],
+    [(b"traceparent", b"00-%b-%b-03" % (TRACE_ID, SPAN_ID)), *B3MULTI, PARENT, (b"baggage", b"k=v")],
 ]
 
 
@@ -53,7 +56,8 @@ def assert_same(translates: Translator, headers: list[tuple[bytes, bytes]]) -> N
         extraction = full.extraction
         assert extraction is not None
         assert (got.winner, got.has_session) == (extraction.winner, extraction.session is not None)
-        assert not (extraction.malformed or extraction.conflicts or extraction.session_malformed or extraction.baggage)
+        assert not (extraction.malformed or extraction.conflicts or extraction.session_malformed)
+        assert extraction.baggage_malformed is None
 
 
 @pytest.mark.parametrize("to", FORMATS)
@@ -145,6 +149,7 @@ values = st.one_of(
     st.builds(lambda t, s, f: b"%b-%b-%b" % (t, s, f), ids, ids, flags),
     st.builds(lambda t, s, f, p: b"%b-%b-%b-%b" % (t, s, f, p), ids, ids, flags, ids),
     st.builds(lambda t, s, f: b"%b:%b:0:%b" % (t, s, f), ids, ids, flags),
+    st.sampled_from([b"a=1", b"a=1,b=2", b"a=1,a=2", b"a=%31", b"a=1;p=2", b"a = 1", b"=", b"k=v,"]),
     st.binary(max_size=300),
 )
 

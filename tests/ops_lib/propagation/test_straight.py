@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from ops_lib.propagation import FORMATS, Extraction, Format, Propagator, context_of
 from ops_lib.propagation.reader import MAX_DICT_LENGTH, MAX_DICTS
+from ops_lib.propagation.shapes import MAX_SHAPES
+from ops_lib.propagation.straight import MAX_BAGGAGE_LENGTH
 
 TRACE_ID = "463ac35c9f6413ad48485a3953bb6124"
 SPAN_ID = "a2fb4a1d1a96d312"
@@ -27,8 +29,18 @@ IN = {
     Format.JAEGER: {"uber-trace-id": f"{TRACE_ID}:{SPAN_ID}:0:1"},
 }
 
-# What is as common: a parent, the random flag, trace ids of 64 bits.
+# What is as common: a parent, the random flag, trace ids of 64 bits, baggage, several formats.
 MORE: list[dict[str, str]] = [
+    {**B3MULTI, "baggage": "a=1"},
+    {**IN[Format.TRACECONTEXT], "baggage": "userId=alice,serverNode=DF:28,empty=,is=a=b"},
+    # The same in several formats, as our own `composite` writes it.
+    {**B3MULTI, **IN[Format.JAEGER]},
+    {**IN[Format.TRACECONTEXT], **B3MULTI, **IN[Format.JAEGER], **STATE, "b3": f"{TRACE_ID}-{SPAN_ID}-1"},
+    {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-03", **B3MULTI, **PARENT},
+    {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-02", "b3": f"{TRACE_ID}-{SPAN_ID}-0-05e3ac9a4f6e3b90"},
+    {"b3": f"{TRACE_ID}-{SPAN_ID}-1-05e3ac9a4f6e3b90", **B3MULTI, **PARENT},
+    {"b3": f"{TRACE_ID}-{SPAN_ID}-1-05e3ac9a4f6e3b90", **B3MULTI},
+    {"b3": f"{SHORT}-{SPAN_ID}-1", **B3MULTI, "X-B3-TraceId": SHORT},
     {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-03"},
     {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-02", **STATE},
     {"b3": f"{TRACE_ID}-{SPAN_ID}-1-05e3ac9a4f6e3b90"},
@@ -56,9 +68,11 @@ def assert_same(propagator: Propagator, carrier: Any) -> bool:
         return False
     assert context_of(read) == full.context
     assert (read[2], read[3]) == (full.session, full.winner)
-    assert not (full.decision or full.malformed or full.conflicts or full.session_malformed or full.baggage)
+    assert not (full.decision or full.malformed or full.conflicts or full.session_malformed or full.baggage_malformed)
+    baggage = {} if full.baggage is None else {key: full.baggage.get(key) for key, _ in full.baggage.members}
+    assert (read[6][1] if read[6] is not None else {}) == baggage
     written: dict[str, str] = {}
-    assert propagator.write_into(written, read, read[2])
+    assert propagator.write_into(written, read, read[2], read[6])
     injection = propagator.inject(full)
     assert written == dict(injection.headers)
     assert propagator.losses_of(read[4]) == injection.losses
@@ -87,7 +101,7 @@ def test_what_comes_beside_plain_ids_is_straight(
     headers: dict[str, str], beside: dict[str, str], lossless: bool, make: Any
 ) -> None:
     for inject in (*((format,) for format in FORMATS), FORMATS):
-        propagator = Propagator(inject=inject, lossless=lossless)
+        propagator = Propagator(inject=inject, lossless=lossless, extract=reversed(FORMATS) if lossless else FORMATS)
         carrier = make(OTHERS | headers | beside)
         assert_same(propagator, carrier)
         assert assert_same(propagator, carrier)
@@ -106,9 +120,25 @@ def test_any_spelling_is_straight(make: Any) -> None:
         {**B3MULTI, "X-B3-Flags": "1"},
         {**B3MULTI, "x_b3_traceid": "f" * 32},
         {**B3MULTI, "x-b3-traceid": "f" * 32},
-        {**B3MULTI, "baggage": "a=1"},
+        {**B3MULTI, "baggage": "a=%31"},
+        {**B3MULTI, "baggage": "a=1;p"},
+        {**B3MULTI, "baggage": "a=1, b=2"},
+        {**B3MULTI, "baggage": "a=1,a=2"},
+        {**B3MULTI, "baggage": "a=1,b"},
+        {**B3MULTI, "baggage": ""},
+        {**B3MULTI, "baggage": f"a={'v' * MAX_BAGGAGE_LENGTH}"},
+        {**B3MULTI, "baggage": "a=1", "uberctx-b": "2"},
+        {**B3MULTI, "baggage": "a=1", "jaeger-baggage": "b=2"},
         {**B3MULTI, "uberctx-a": "1"},
-        {**B3MULTI, **IN[Format.JAEGER]},
+        {**B3MULTI, "uber-trace-id": f"{TRACE_ID}:{SPAN_ID}:0:0"},
+        {**B3MULTI, "uber-trace-id": f"{TRACE_ID}:{TRACE_ID[:16]}:0:1"},
+        {**B3MULTI, "uber-trace-id": f"{SPAN_ID * 2}:{SPAN_ID}:0:1"},
+        {**B3MULTI, "b3": f"{TRACE_ID}-{SPAN_ID}-d"},
+        {**B3MULTI, "b3": f"{TRACE_ID}-{SPAN_ID}-1-{'0' * 16}"},
+        {**B3MULTI, **PARENT, "b3": f"{TRACE_ID}-{SPAN_ID}-1-{SPAN_ID}"},
+        {**B3MULTI, "X-B3-TraceId": SHORT, "traceparent": f"00-{'0' * 16}{SHORT}-{SPAN_ID}-01"},
+        {**B3MULTI, "jaeger-debug-id": "x"},
+        {**IN[Format.TRACECONTEXT], "tracestate": "ops=w:16", "b3": f"{TRACE_ID}-{SPAN_ID}-1"},
         {**B3MULTI, **SESSION, "Mirascope-Session-Id": "s-2"},
         {**B3MULTI, **STATE},
         {**B3MULTI, "X-Mirascope-Session-Id": "s 1"},
@@ -164,7 +194,7 @@ def test_what_is_remembered_of_names_is_bounded() -> None:
         assert assert_same(propagator, {name: IN[Format.TRACECONTEXT]["traceparent"]})
     way = propagator._way
     assert way is not None
-    assert len(way._shapes) <= 512
+    assert len(way._shapes.known) <= MAX_SHAPES
     assert assert_same(propagator, B3MULTI)
 
 
@@ -184,7 +214,7 @@ def test_what_is_remembered_of_dicts_is_bounded() -> None:
 def test_a_session_bridge_is_never_straight() -> None:
     propagator = Propagator(session_bridge=True)
     assert isinstance(propagator.read(B3MULTI), Extraction)
-    assert not propagator.write_into({}, ((TRACE_ID, SPAN_ID, "1"), "", None, Format.B3, 0, None), None)
+    assert not propagator.write_into({}, ((TRACE_ID, SPAN_ID, "1"), "", None, Format.B3, 0, None, None), None, None)
 
 
 ids = st.sampled_from([TRACE_ID, SPAN_ID, "0" * 32, "0" * 16, TRACE_ID.upper(), "", TRACE_ID + "\n", "x" * 16])
@@ -202,6 +232,7 @@ values = st.one_of(
     st.builds(lambda t, s, f: f"{t}-{s}-{f}", ids, ids, flags),
     st.builds(lambda t, s, f, p: f"{t}-{s}-{f}-{p}", ids, ids, flags, ids),
     st.builds(lambda t, s, f: f"{t}:{s}:0:{f}", ids, ids, flags),
+    st.sampled_from(["a=1", "a=1,b=2", "a=1,a=2", "a=%31", "a=1;p=2", "a = 1", "=", "k=v,"]),
     st.text(max_size=20),
 )
 SHARED = [
@@ -218,6 +249,7 @@ SHARED = [
         st.sampled_from([*IN.values(), *MORE]).flatmap(
             lambda usual: st.dictionaries(names, values, max_size=2).map(lambda extra: extra | usual)
         ),
+        st.tuples(*[st.sampled_from([{}, *IN.values(), *MORE])] * 3).map(lambda three: three[0] | three[1] | three[2]),
     )
 )
 def test_any_headers_are_read_alike(carrier: Any) -> None:

@@ -1,0 +1,147 @@
+"""What headers ask for by their names alone, worked out once per set of names, for the straight way. Pure.
+
+May know the names of the formats, the patterns of session ids, tracestate and plain baggage. Of values it only holds
+the patterns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from operator import itemgetter
+from typing import Any, Final, NamedTuple, TypeVar, cast
+
+from .baggage import BAGGAGE, PLAIN_BAGGAGE
+from .formats import Format
+from .session import SESSION_ID
+from .tracestate import PLAIN_LIST
+
+# str or bytes. Not typing.AnyStr: mypyc, which may compile the straight way, does not check a body once for each.
+AnyStr = TypeVar("AnyStr", bound=Any)
+
+Names = tuple[AnyStr, ...] | frozenset[AnyStr]
+Match = Callable[[Any], "re.Match[Any] | None"]
+Pick = Callable[[Any], Any]
+
+_TRACE = "((?!0{32})[0-9a-f]{32})"
+_TRACE_OF_ANY_WIDTH = "((?!0+(?![0-9a-f]))[0-9a-f]{16}(?:[0-9a-f]{16})?)"
+_SPAN = "((?!0{16})[0-9a-f]{16})"
+_MULTI = ("x-b3-traceid", "x-b3-spanid", "x-b3-sampled")
+_PARENT = "x-b3-parentspanid"
+_TRACESTATE = "tracestate"
+
+# Of each format: the headers it needs, and the pattern of their values, joined by a line feed, which no value can hold.
+_READ: tuple[tuple[Format, tuple[str, ...], str], ...] = (
+    (Format.TRACECONTEXT, ("traceparent",), f"00-{_TRACE}-{_SPAN}-0([0-3])"),
+    (Format.B3, ("b3",), f"{_TRACE_OF_ANY_WIDTH}-{_SPAN}-([01])(?:-{_SPAN})?"),
+    (Format.B3MULTI, (*_MULTI, _PARENT), f"{_TRACE_OF_ANY_WIDTH}\n{_SPAN}\n([01])\n{_SPAN}"),
+    (Format.B3MULTI, _MULTI, f"{_TRACE_OF_ANY_WIDTH}\n{_SPAN}\n([01])"),
+    (Format.JAEGER, ("uber-trace-id",), f"{_TRACE_OF_ANY_WIDTH}:{_SPAN}:[0-9a-f]{{1,16}}:0?([01])"),
+)
+
+
+class StraightSettings(NamedTuple):
+    """Those of a Propagator, as far as they matter here."""
+
+    extract: tuple[Format, ...]  # every format that is read, in order
+    inject: tuple[Format, ...]
+    session_inject: str
+    session_extract: tuple[str, ...]  # in lower case
+    lossless: bool
+    writes_w3c_baggage: bool
+    writes_jaeger_baggage: bool
+    reads_baggage: bool
+
+
+class Beside(NamedTuple):
+    """Where in the values, by name or by place, stands what is seldom there; None: it did not come."""
+
+    tracestate: Any
+    baggage: Any
+    others: tuple[tuple[Format, Pick], ...]  # formats that tell the same story
+
+
+Shape = tuple[Format, Match, Pick, bool, Any, Beside | None]
+"""What is known of headers by their names alone: the format that is believed; the pattern of its values, joined; what
+picks these out of all values: one, or a tuple; whether it is one; where the session stands (a name or a place; None:
+nowhere); what else there is. (Unpacked for each request: a NamedTuple would cost more.)"""
+
+
+def of_kind(kind: type[AnyStr], text: str) -> AnyStr:
+    """`text` as text or as bytes."""
+    made: Any = text if kind is str else text.encode("latin-1")
+    return cast("AnyStr", made)
+
+
+# What is remembered of names stays small whoever sends them. It is forgotten when full, so that nobody can fill it up.
+MAX_SHAPES: Final = 512
+_MAX_LENGTH: Final = 256  # characters of all its names
+
+
+class Shapes:
+    """The shapes of one set of settings, for values that are text or bytes. `known` remembers them by the names."""
+
+    def __init__(self, kind: type[AnyStr], settings: StraightSettings) -> None:
+        self._kind = kind
+        self._formats = [
+            read for format in settings.extract for read in _READ if read[0] is format
+        ]  # in the order in which they are believed
+        self._sessions = frozenset(settings.session_extract)
+        self._reads_baggage = settings.reads_baggage
+        self.known: dict[object, Shape | None] = {}
+        # Compiled with the first shape that needs them: 3 ms that an import shall not pay for.
+        self.is_session: Callable[[Any], object] = self._unset
+        self.is_tracestate: Callable[[Any], object] = self._unset
+        self.is_baggage: Callable[[Any], object] = self._unset
+        self.is_span_id: Callable[[Any], object] = self._unset
+
+    def _unset(self, value: object) -> None:
+        raise AssertionError("no shape has needed this pattern yet")
+
+    def _compile(self, pattern: str) -> Match:
+        return re.compile(of_kind(self._kind, pattern)).fullmatch
+
+    def learn(self, names: Names[AnyStr]) -> Shape | None:
+        """The shape of `names`, remembered; None where they are not straight."""
+        shape = self._shape(names) if all(type(name) is self._kind for name in names) else None
+        if sum(map(len, names)) <= _MAX_LENGTH:
+            if len(self.known) >= MAX_SHAPES:
+                self.known.clear()
+            self.known[names] = shape
+        return shape
+
+    def _shape(self, names: Names[AnyStr]) -> Shape | None:
+        places: Iterable[Any] = names if isinstance(names, frozenset) else range(len(names))
+        where = {
+            (name if isinstance(name, str) else name.decode("latin-1")).lower(): place
+            for name, place in zip(names, places, strict=True)
+        }
+        if len(where) != len(names):
+            return None  # one name twice
+        sessions = [where.pop(name) for name in self._sessions.intersection(where)]
+        tracestate = where.pop(_TRACESTATE, None)
+        baggage = where.pop(BAGGAGE, None) if self._reads_baggage else None
+        told: dict[Format, tuple[tuple[str, ...], str]] = {}
+        for format, needed, pattern in self._formats:
+            if format not in told and where.keys() >= set(needed):
+                told[format] = needed, pattern
+        used = {name for needed, _ in told.values() for name in needed}
+        if not told or used != where.keys() or len(sessions) > 1:
+            return None
+        if tracestate is not None and Format.TRACECONTEXT not in told:
+            return None
+        picks = {format: itemgetter(*(where[name] for name in needed)) for format, (needed, _) in told.items()}
+        (winner, (needed, pattern)), *_ = told.items()
+        others = tuple((format, pick) for format, pick in picks.items() if format is not winner)
+        if sessions:
+            self.is_session = self._compile(SESSION_ID)
+        if tracestate is not None:
+            self.is_tracestate = self._compile(PLAIN_LIST)
+        if baggage is not None:
+            self.is_baggage = self._compile(PLAIN_BAGGAGE)
+        if others:
+            self.is_span_id = self._compile(_SPAN)
+        is_alone = tracestate is None and baggage is None and not others
+        beside = None if is_alone else Beside(tracestate, baggage, others)
+        session = sessions[0] if sessions else None
+        return winner, self._compile(pattern), picks[winner], len(needed) == 1, session, beside
