@@ -42,6 +42,7 @@ ROUNDS = 35
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 SPAN_ID = "00f067aa0ba902b7"
+PARENT_ID = "05e3ac9a4f6e3b90"
 
 # What a browser behind a CDN sends, without any header of tracing.
 PLAIN = {
@@ -67,19 +68,31 @@ PLAIN = {
     "Via": "1.1 edge",
 }
 
+_B3MULTI = {"x-b3-traceid": TRACE_ID, "x-b3-spanid": SPAN_ID, "x-b3-sampled": "1"}
+
 SENDERS = {
     "tracecontext": {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-01"},
     "tracecontext, random flag": {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-03"},  # as the OpenTelemetry SDK sends it
     "tracecontext with tracestate": {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-01", "tracestate": "congo=t61rcWkgMzE"},
-    "b3": {"b3": f"{TRACE_ID}-{SPAN_ID}-1"},
-    "b3multi": {"x-b3-traceid": TRACE_ID, "x-b3-spanid": SPAN_ID, "x-b3-sampled": "1"},
-    "b3multi with parent": {
-        "x-b3-traceid": TRACE_ID,
-        "x-b3-spanid": SPAN_ID,
-        "x-b3-parentspanid": "05e3ac9a4f6e3b90",
-        "x-b3-sampled": "1",
+    "tracecontext with baggage": {
+        "traceparent": f"00-{TRACE_ID}-{SPAN_ID}-03",
+        "baggage": "userId=alice,serverNode=DF-28,isProduction=false",
     },
+    "tracecontext with session": {
+        "traceparent": f"00-{TRACE_ID}-{SPAN_ID}-03",
+        "x-mirascope-session-id": "demo-session",  # nothing to OpenTelemetry
+    },
+    "b3": {"b3": f"{TRACE_ID}-{SPAN_ID}-1"},
+    "b3multi": _B3MULTI,
+    "b3multi with parent": {**_B3MULTI, "x-b3-parentspanid": PARENT_ID},
+    "b3multi with parent, 64 bits": {**_B3MULTI, "x-b3-traceid": TRACE_ID[16:], "x-b3-parentspanid": PARENT_ID},
     "jaeger": {"uber-trace-id": f"{TRACE_ID}:{SPAN_ID}:0:1"},
+    "composite": {  # all at once
+        "traceparent": f"00-{TRACE_ID}-{SPAN_ID}-03",
+        "b3": f"{TRACE_ID}-{SPAN_ID}-1",
+        **_B3MULTI,
+        "uber-trace-id": f"{TRACE_ID}:{SPAN_ID}:0:1",
+    },
     "none": {},
 }
 

@@ -19,6 +19,7 @@ SPAN_KEY: Final = next(iter(otel_trace.set_span_in_context(otel_trace.INVALID_SP
 """OpenTelemetry's own key for the current span, learnt through its public function."""
 
 SESSION_KEY: Final = otel_context.create_key("ops-session")
+"""Here lies a SessionContext, or for a session that came in headers its id alone: see `ops_lib.sessions`."""
 EXTRACTION_KEY: Final = otel_context.create_key("ops-extraction")
 TRACER_KEY: Final = otel_context.create_key("ops-tracer")
 

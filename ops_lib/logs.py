@@ -12,7 +12,7 @@ from typing import Any
 from opentelemetry.trace import Span
 
 from .context import SPAN_KEY, current
-from .sessions import session_of
+from .sessions import session_id_of
 
 _MARK = "_ops_lib_missing"
 
@@ -33,7 +33,7 @@ def correlate_logs(*, missing: str = "-") -> None:
         context = current()
         span = context.get(SPAN_KEY)
         ids = span.get_span_context() if isinstance(span, Span) else None
-        session = session_of(context)
+        session_id = session_id_of(context)
         values = record.__dict__
         if ids is not None and ids.is_valid:
             values.setdefault("trace_id", f"{ids.trace_id:032x}")
@@ -41,7 +41,7 @@ def correlate_logs(*, missing: str = "-") -> None:
         else:
             values.setdefault("trace_id", missing)
             values.setdefault("span_id", missing)
-        values.setdefault("session_id", missing if session is None else session.id)
+        values.setdefault("session_id", missing if session_id is None else session_id)
         return record
 
     setattr(makeRecord, _MARK, before)

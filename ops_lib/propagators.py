@@ -29,7 +29,7 @@ from .propagation import (
     parse_formats,
 )
 from .propagation.carrier import TRACE_NAMES
-from .sessions import SESSION_HEADER_NAME, SessionContext, session_of
+from .sessions import SESSION_HEADER_NAME, session_id_of
 from .wire import PlainEntries, baggage_in, baggage_of, into_context, plain, speaker, straight_into_context
 
 _log = logging.getLogger("ops_lib")
@@ -81,7 +81,7 @@ class ContextPropagator:
     Specification: FORMATS.md; OpenTelemetry "Propagators API".
     """
 
-    __slots__ = ("_inject", "_read", "_write_into", "propagator")
+    __slots__ = ("_has_ours", "_inject", "_read", "_way", "propagator")
 
     def __init__(
         self,
@@ -105,7 +105,8 @@ class ContextPropagator:
                 extracted = tuple(dict.fromkeys((*injected, *FORMATS)))
             propagator = Propagator(extract=extracted, inject=injected)
         self.propagator = propagator
-        self._read, self._inject, self._write_into = propagator.read, propagator.inject, propagator.write_into
+        self._read, self._inject = propagator.read, propagator.inject
+        self._way, self._has_ours = propagator.way, propagator.has_ours
         if set_global:
             from opentelemetry.propagate import set_global_textmap
 
@@ -126,9 +127,9 @@ class ContextPropagator:
         except Exception:  # the outermost edge: a carrier may be anything
             _log.warning("could not read headers from %s", type(carrier), exc_info=True)
             return base
-        if said is NOTHING:
-            return base
-        return into_context(said, base) if isinstance(said, Extraction) else straight_into_context(said, base)
+        if isinstance(said, Extraction):
+            return into_context(said, base) if said is not NOTHING else base
+        return straight_into_context(said, base)
 
     def inject_context(self, carrier: MutableCarrier, context: Context | None = None) -> None:
         """Write `context` into `carrier`.
@@ -143,14 +144,18 @@ class ContextPropagator:
         if not context:
             return
         # A plain span, a session and baggage as it came, into a dict: straight.
-        if carrier.__class__ is dict and EXTRACTION_KEY not in context:
+        way = self._way
+        if carrier.__class__ is dict and way is not None and EXTRACTION_KEY not in context:
             entries = baggage_in(context)
             told = plain(context.get(SPAN_KEY))
-            if told is not None and (entries is None or entries.__class__ is PlainEntries):
-                session = context.get(SESSION_KEY)
-                session_id = session.id if session.__class__ is SessionContext else None
-                if self._write_into(carrier, told, session_id, None if entries is None else entries.plain):
-                    return
+            if (
+                told is not None
+                and (entries is None or entries.__class__ is PlainEntries)
+                and not (carrier and self._has_ours(carrier))  # which would have to be cleared
+            ):
+                session_id = session_id_of(context) if SESSION_KEY in context else None
+                way.write_into(carrier, told, session_id, None if entries is None else entries.plain)
+                return
         headers, has_trace = self.headers(context)
         if headers:
             try:
@@ -173,8 +178,7 @@ class ContextPropagator:
         span = context.get(SPAN_KEY)
         # Two short cuts for the common case, a fifth of the time of the whole: the caller's own span, and no baggage.
         told = span.told if span.__class__ is RemoteSpan else speaker(span, came.context)
-        session = context.get(SESSION_KEY)
-        session_id = session.id if session.__class__ is SessionContext else None
+        session_id = session_id_of(context)
         entries = baggage_in(context)
         baggage = None if entries is None else baggage_of(entries, came.baggage)
         if told is None and came.context is not None:
@@ -250,8 +254,7 @@ def extract_session_id(headers: Carrier) -> str | None:
     one. Raises: ValueError when the environment names an unknown format; never for what the headers hold.
     Specification: FORMATS.md "Session".
     """
-    found = session_of(get_propagator().extract_context(headers))
-    return None if found is None else found.id
+    return session_id_of(get_propagator().extract_context(headers))
 
 
 def propagated_context(*, parent: Context | None = None, extract_from: Carrier | None = None) -> Attached:

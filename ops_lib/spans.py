@@ -22,7 +22,7 @@ from .capture import render
 from .context import EXTRACTION_KEY, SESSION_KEY, SPAN_KEY, attach, current, detach, leave, with_value
 from .propagation import Extraction
 from .runtime import RUNTIME
-from .sessions import SessionContext
+from .sessions import SessionContext, session_id_of
 from .tracers import SESSION_ID, end_span, start_span, tracer_for
 
 _log = logging.getLogger("ops_lib")
@@ -58,11 +58,13 @@ def attributes_of(values: Mapping[str, object]) -> dict[str, object]:
     }
 
 
-def session_attributes(session: SessionContext) -> dict[str, object]:
+def session_attributes(context: Context) -> dict[str, object]:
     """What a span says of the session that it belongs to."""
-    if not session.attributes:
-        return {SESSION_ID: session.id}
-    return {SESSION_ID: session.id, SESSION_ATTRIBUTES: render(session.attributes, RUNTIME.capture)}
+    session = context.get(SESSION_KEY)
+    if isinstance(session, SessionContext) and session.attributes:
+        return {SESSION_ID: session.id, SESSION_ATTRIBUTES: render(session.attributes, RUNTIME.capture)}
+    session_id = session_id_of(context)
+    return {} if session_id is None else {SESSION_ID: session_id}
 
 
 def start_in(
@@ -78,8 +80,8 @@ def start_in(
     """
     tracer = tracer_for(context)
     if tracer is not None:
-        if isinstance(session := context.get(SESSION_KEY), SessionContext):
-            attributes = {**session_attributes(session), **attributes}
+        if SESSION_KEY in context:
+            attributes = {**session_attributes(context), **attributes}
         if isinstance(extraction := context.get(EXTRACTION_KEY), Extraction) and extraction.conflicts:
             parent = context.get(SPAN_KEY)
             if isinstance(parent, OtelSpan) and parent.get_span_context().is_remote:

@@ -32,7 +32,7 @@ from .context import EXTRACTION_KEY, SPAN_KEY, TRACER_KEY, Attached, current, wi
 from .light import SAMPLED, LightSpan, RemoteSpan, light_span
 from .propagation import Extraction, Sampling
 from .runtime import INSTRUMENTATION_NAME, RUNTIME
-from .sessions import session_of
+from .sessions import session_id_of
 
 _log = logging.getLogger("ops_lib")
 
@@ -244,8 +244,8 @@ class OpsTracer(Tracer):
         if context is None:
             context = current()
         tracer = self._tracer(context)
-        if tracer is not None and (session := session_of(context)) is not None:
-            attributes = {**(attributes or {}), SESSION_ID: session.id}
+        if tracer is not None and (session_id := session_id_of(context)) is not None:
+            attributes = {**(attributes or {}), SESSION_ID: session_id}
         return start_span(context, tracer, name, attributes, kind, links, start_time)
 
     @_agnosticcontextmanager

@@ -15,7 +15,6 @@ from opentelemetry.trace import Span, SpanContext, TraceState
 from .context import EXTRACTION_KEY, SESSION_KEY, SPAN_KEY
 from .light import RANDOM, LightSpan, RemoteSpan, straight_span, told_span
 from .propagation import IS_RANDOM, Baggage, Extraction, Format, Member, PlainBaggage, Sampling, Straight, TraceContext
-from .sessions import carried
 from .tracestate import NO_STATE, plain_text, state_text
 
 _baggage_key = ""  # where OpenTelemetry keeps baggage in the Context; see _find_baggage_key
@@ -125,20 +124,15 @@ def baggage_of(entries: object, came: Baggage | None) -> Baggage | None:
 def straight_into_context(said: Straight[str], base: Context) -> Context:
     """`base` with what `said` tells; of what another carrier has said before, nothing is left to be weighed with it."""
     session_id, baggage = said[2], said[6]
-    span = straight_span(said)
-    if not base and baggage is None:  # nearly always; a fifth of the whole
-        if session_id is None:
-            return Context({SPAN_KEY: span})
-        return Context({SPAN_KEY: span, SESSION_KEY: carried(session_id)})
-    context = Context(base)
-    _put(context, SPAN_KEY, span)
+    context = Context(base) if base else Context()
+    _put(context, SPAN_KEY, straight_span(said))
     if session_id is not None:
-        _put(context, SESSION_KEY, carried(session_id))
+        _put(context, SESSION_KEY, session_id)
     if baggage is not None:
         entries = PlainEntries(baggage[1])
         entries.plain = baggage
         _put(context, _baggage_key or _find_baggage_key(), entries)
-    if EXTRACTION_KEY in context:
+    if base and EXTRACTION_KEY in context:
         _pop(context, EXTRACTION_KEY)
     return context
 
@@ -157,7 +151,7 @@ def into_context(extraction: Extraction, base: Context) -> Context:
     if came is not None:
         _put(context, SPAN_KEY, told_span(came))
     if extraction.session is not None:
-        _put(context, SESSION_KEY, carried(extraction.session))
+        _put(context, SESSION_KEY, extraction.session)
     if extraction.baggage is not None:
         _put(
             context,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from . import baggage, carrier, session
 from .baggage import Baggage
@@ -21,7 +21,7 @@ from .formats import FORMATS, Format, Loss
 from .judge import Said, judge
 from .reader import Reader
 from .shapes import StraightSettings
-from .straight import PlainBaggage, Straight, TextWay, sample
+from .straight import TextWay, sample
 from .writer import Writer
 
 BaggageMode = Literal["translate", "pass", "drop"]
@@ -74,6 +74,8 @@ class Propagator:
     `read(carrier)` gives what any carrier says: Straight where nothing has to be weighed, or else an Extraction.
     `fields(carrier)` gives the headers of any carrier that this propagator reads, for `extract`.
     Both raise TypeError where `carrier` is no carrier at all.
+    `way` is the straight one, None where it may not be taken; it writes into dicts in which, by `has_ours(dict)`,
+    nothing has to be cleared before.
     """
 
     __slots__ = (
@@ -89,14 +91,15 @@ class Propagator:
         "_session_inject",
         "_session_names",
         "_shapes",
-        "_way",
         "_write_jaeger",
         "_write_w3c",
         "_writer",
         "extract_formats",
         "fields",
+        "has_ours",
         "inject_formats",
         "read",
+        "way",
     )
 
     def __init__(
@@ -145,17 +148,18 @@ class Propagator:
                 owned.add("baggage")
         self._owned = frozenset(name.replace("_", "-") for name in owned)
         # With the bridge, the session may go into or come out of baggage: nothing is straight.
-        self._way = None if session_bridge else TextWay(self.straight_settings)
+        self.way = None if session_bridge else TextWay(self.straight_settings)
         self._reader: Reader[Extraction] = Reader(
             names=self._names,
             spelled=(*carrier.HEADER_NAMES, *session_extract),
             is_ours=lambda name: self._reads(name) or self.owns(name),
-            way=self._way,
+            way=self.way,
             in_full=self.extract,
             nothing=NOTHING,
         )
         self.read = self._reader.read
         self.fields = self._reader.fields
+        self.has_ours = self._reader.has_ours
 
     @property
     def straight_settings(self) -> StraightSettings:
@@ -174,22 +178,6 @@ class Propagator:
     def losses_of(self, traits: int) -> tuple[tuple[Format, Loss], ...]:
         """What is lost of anything straight that has these traits."""
         return tuple(self._writer.write(sample(traits))[1])
-
-    def write_into(
-        self,
-        headers: dict[Any, Any],
-        straight: Straight[str],
-        session_id: str | None,
-        baggage: PlainBaggage[str] | None,
-    ) -> bool:
-        """Put `straight`, whose tracestate need not be cut, the session's id and the baggage into `headers`.
-
-        False, and nothing done, where it has something of ours, that would have to be cleared.
-        """
-        if self._way is None or (headers and self._reader.has_ours(headers)):
-            return False
-        self._way.write_into(headers, straight, session_id, baggage)
-        return True
 
     def _reads(self, name: str) -> bool:
         name = name.lower()

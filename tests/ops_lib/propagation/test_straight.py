@@ -72,7 +72,8 @@ def assert_same(propagator: Propagator, carrier: Any) -> bool:
     baggage = {} if full.baggage is None else {key: full.baggage.get(key) for key, _ in full.baggage.members}
     assert (read[6][1] if read[6] is not None else {}) == baggage
     written: dict[str, str] = {}
-    assert propagator.write_into(written, read, read[2], read[6])
+    assert propagator.way is not None
+    propagator.way.write_into(written, read, read[2], read[6])
     injection = propagator.inject(full)
     assert written == dict(injection.headers)
     assert propagator.losses_of(read[4]) == injection.losses
@@ -192,7 +193,7 @@ def test_what_is_remembered_of_names_is_bounded() -> None:
     for n in range(1 << 11):
         name = "".join(c.upper() if n >> i & 1 else c for i, c in enumerate("traceparent"))
         assert assert_same(propagator, {name: IN[Format.TRACECONTEXT]["traceparent"]})
-    way = propagator._way
+    way = propagator.way
     assert way is not None
     assert len(way._shapes.known) <= MAX_SHAPES
     assert assert_same(propagator, B3MULTI)
@@ -214,7 +215,7 @@ def test_what_is_remembered_of_dicts_is_bounded() -> None:
 def test_a_session_bridge_is_never_straight() -> None:
     propagator = Propagator(session_bridge=True)
     assert isinstance(propagator.read(B3MULTI), Extraction)
-    assert not propagator.write_into({}, ((TRACE_ID, SPAN_ID, "1"), "", None, Format.B3, 0, None, None), None, None)
+    assert propagator.way is None
 
 
 ids = st.sampled_from([TRACE_ID, SPAN_ID, "0" * 32, "0" * 16, TRACE_ID.upper(), "", TRACE_ID + "\n", "x" * 16])
