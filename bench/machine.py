@@ -9,6 +9,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -21,6 +22,24 @@ _VERSION_FLAGS = {
     "wrk": "-v",
 }
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def distribution_python() -> str | None:
+    """The distribution's own CPython, where it is of our minor version and is not what we run on.
+
+    Distributions build it with profile-guided optimisation, as they do not everywhere else; extensions made for one
+    build run on the other.
+    """
+    path = Path("/usr/bin") / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    if not path.exists() or path.resolve() == Path(sys.executable).resolve():
+        return None
+    return str(path)
+
+
+def python_version(binary: str) -> str:
+    """Of an interpreter."""
+    result = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=20, check=True)
+    return result.stdout.strip().removeprefix("Python ")
 
 
 def cores() -> tuple[int, int]:
@@ -39,6 +58,7 @@ def describe() -> dict[str, str]:
         "memory": f"{int(memory[1]) // 1024**2} GiB" if memory else "unknown",
         "kernel": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
+        "sidecar_python": python_version(distribution_python() or sys.executable),
     }
 
 

@@ -55,6 +55,7 @@ def page(run: Run) -> str:
         others=others,
         rounds=run.rounds,
         seconds=f"{run.seconds:g}",
+        sidecar_python=machine["sidecar_python"],
     )
 
 

@@ -5,14 +5,16 @@ May know the peers' command lines. Must not measure.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from bench import peer_files
+from bench import machine, peer_files
 
 # floor: moves bytes; forwards: an HTTP proxy; traces: makes spans; translates: b3multi in, traceparent out
 Work = Literal["floor", "forwards", "traces", "translates"]
@@ -67,11 +69,12 @@ def find(program: str) -> str | None:
     """The path of a peer's program, from the benchmark's virtual environment or the system; None when absent."""
     if program == "python":
         return sys.executable
-    if program == "ops-sidecar":
-        beside = Path(sys.executable).parent / program
-        return str(beside) if beside.exists() else None
+    if program == "sidecar":
+        return machine.distribution_python() or sys.executable
     if program == "make compiled":
-        return sys.executable if (COMPILED_TREE / ".stamp").exists() else None
+        return (machine.distribution_python() or sys.executable) if _is_compiled() else None
+    if program == "make compiled, another Python":
+        return sys.executable if _is_compiled() and machine.distribution_python() else None
     if program == "envoy":  # the package's command is a Python script that starts this
         found = sorted(PEER_VENV.glob("lib/python*/site-packages/envoy/_bin/envoy"))
         return str(found[0]) if found else shutil.which(program)
@@ -83,6 +86,10 @@ def find(program: str) -> str | None:
     )
 
 
+def _is_compiled() -> bool:
+    return (COMPILED_TREE / ".stamp").exists()
+
+
 def _sidecar_arguments(place: Place) -> tuple[str, ...]:
     """As anyone runs it, with its admin and outbound listeners, which are part of its memory."""
     inbound, app = f"127.0.0.1:{place.port}", f"http://127.0.0.1:{place.upstream}"
@@ -90,12 +97,14 @@ def _sidecar_arguments(place: Place) -> tuple[str, ...]:
     return ("run", "--inbound", inbound, "--app", app, *others, "--inject", "tracecontext")
 
 
-def _sidecar(binary: str, place: Place) -> Command:
-    return Command((binary, *_sidecar_arguments(place)))
+def _sidecar(tree: Path) -> Callable[[str, Place], Command]:
+    """From the sources in `tree`, and with what is installed beside us, whichever Python runs it."""
+    path = os.pathsep.join((str(tree), sysconfig.get_path("purelib")))
 
+    def command(python: str, place: Place) -> Command:
+        return Command((python, "-P", "-m", "proxy", *_sidecar_arguments(place)), {"PYTHONPATH": path})
 
-def _compiled_sidecar(python: str, place: Place) -> Command:
-    return Command((python, "-P", "-m", "proxy", *_sidecar_arguments(place)), {"PYTHONPATH": str(COMPILED_TREE)})
+    return command
 
 
 def _module(name: str) -> Callable[[str, Place], Command]:
@@ -155,7 +164,7 @@ PEERS: tuple[Peer, ...] = (
         "**this sidecar**, compiled, b3multi → tracecontext",
         "translates",
         "make compiled",
-        _compiled_sidecar,
+        _sidecar(COMPILED_TREE),
         compiled=True,
         package="ops-sidecar",
     ),
@@ -163,9 +172,18 @@ PEERS: tuple[Peer, ...] = (
         "sidecar-pure",
         "this sidecar, pure Python, b3multi → tracecontext",
         "translates",
-        "ops-sidecar",
-        _sidecar,
+        "sidecar",
+        _sidecar(ROOT),
         compiled=False,
+        package="ops-sidecar",
+    ),
+    Peer(
+        "sidecar-venv",
+        "this sidecar, compiled, b3multi → tracecontext, on the virtual environment's Python",
+        "translates",
+        "make compiled, another Python",
+        _sidecar(COMPILED_TREE),
+        compiled=True,
         package="ops-sidecar",
     ),
     Peer(
@@ -173,7 +191,7 @@ PEERS: tuple[Peer, ...] = (
         "this sidecar, compiled, requests without trace headers",
         "forwards",
         "make compiled",
-        _compiled_sidecar,
+        _sidecar(COMPILED_TREE),
         traced=False,
         compiled=True,
         package="ops-sidecar",

@@ -7,7 +7,7 @@ remembered; the memory is bounded, since names come from outside.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, final
+from typing import Final, final
 
 PLAIN: Final = 0  # forwarded as it came
 DROP: Final = 1  # hop-by-hop, or meant for this proxy: never forwarded
@@ -59,8 +59,6 @@ _FORBIDDEN_IN_TRAILERS = frozenset(
     b"www-authenticate x-forwarded-for x-forwarded-host x-forwarded-proto".split()
 )
 _MAX_NAMES = 2048
-_MAX_LINES = 256
-_MAX_LINE_BYTES = 256
 
 Special = tuple[int, bytes, bytes]  # kind, name as it came, value
 
@@ -69,19 +67,16 @@ Special = tuple[int, bytes, bytes]  # kind, name as it came, value
 class FieldKinds:
     """Field name as it came -> kind. Look into `known` first, a plain dictionary; `classify` what is not there.
 
-    A name is only known once llhttp has taken it for one. Whole lines that keep coming (most of a client's or a
-    server's lines are the same in each of its messages) are known too: they need no second look.
+    A name is only known once llhttp has taken it for one.
     """
 
-    __slots__ = ("_last", "_names", "_owns", "known", "known_lines")
+    __slots__ = ("_names", "_owns", "known")
 
     def __init__(self, names: dict[bytes, int], owns: Callable[[bytes], bool]) -> None:
         """`names`: lower-case; `owns` says which of the others are the translator's."""
         self._names = names
         self._owns = owns
         self.known: dict[bytes, int] = {}
-        self.known_lines: dict[bytes, Any] = {}  # Special, or None: of a plain field
-        self._last: dict[bytes, bytes] = {}  # by name: the line that came last
 
     def classify(self, name: bytes) -> int:
         """The kind of `name`, in any letter case; remembered."""
@@ -90,21 +85,8 @@ class FieldKinds:
             kind = TRACE if self._owns(name) else PLAIN
         if len(self.known) >= _MAX_NAMES:
             self.known.clear()
-            self._last.clear()
         self.known[name] = kind
         return kind
-
-    def notice(self, line: bytes, name: bytes, special: Special | None) -> None:
-        """A well-formed line came: know it from now on if its name came with the very same value before.
-
-        So ids, which differ each time, push nothing out.
-        """
-        if self._last.get(name) != line:
-            self._last[name] = line
-        elif len(line) <= _MAX_LINE_BYTES:
-            if len(self.known_lines) >= _MAX_LINES:
-                self.known_lines.clear()
-            self.known_lines[line] = special
 
 
 def request_kinds(owns: Callable[[bytes], bool], *, via: bool, x_forwarded: bool) -> FieldKinds:

@@ -6,38 +6,41 @@ Each rule stands under the section it comes from, with the places where it is na
 from __future__ import annotations
 
 import re
+from typing import Final
 
 # RFC 9110, 5.6.2: token = 1*tchar
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 
 # RFC 9112, 3: request-line = method SP request-target SP HTTP-version. Exactly one space (llhttp takes several).
 # The target is visible ASCII. Wider than RFC 3986: `"<>\^`{|}` and `#` are sent by many clients, and pass as they came.
-REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/1\.([01])")
+REQUEST_LINE: Final = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/1\.([01])")
+# A table for bytes.translate, which leaves visible ASCII as it is, and nothing else.
+ONLY_VISIBLE: Final = bytes(byte if 0x21 <= byte <= 0x7E else byte ^ 1 for byte in range(256))
 
 # A request line that is well-formed but of a version we do not speak: answered 505 and not 400.
-OTHER_VERSION = re.compile(TOKEN + rb" [\x21-\x7e]+ HTTP/[0-9]\.[0-9]")
+OTHER_VERSION: Final = re.compile(TOKEN + rb" [\x21-\x7e]+ HTTP/[0-9]\.[0-9]")
 
 # RFC 9112, 4: status-line = HTTP-version SP status-code SP [ reason-phrase ]. The last SP may be missing, as many
 # servers do.
-STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: ([\t \x21-\x7e\x80-\xff]*))?")
+STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: ([\t \x21-\x7e\x80-\xff]*))?")
 
 # RFC 2068, 19.7.1: Keep-Alive, with the parameter that servers send (Node.js: `timeout=5`).
-KEEP_ALIVE_TIMEOUT = re.compile(rb"(?i)(?:^|[,; \t])timeout=([0-9]{1,6})(?:$|[,; \t])")
+KEEP_ALIVE_TIMEOUT: Final = re.compile(rb"(?i)(?:^|[,; \t])timeout=([0-9]{1,6})(?:$|[,; \t])")
 
 # RFC 9112, 7.1: chunk-size [ chunk-ext ]; 16 hex digits are all that a length of 64 bits can need.
 # BWS around ";" and "=" is read, as section 7.1.1 asks, and thrown away with the extension.
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
-CHUNK_LINE = re.compile(
+CHUNK_LINE: Final = re.compile(
     rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[ \t]*" + TOKEN + rb"(?:[ \t]*=[ \t]*(?:" + TOKEN + rb"|" + _QUOTED + rb"))?)*",
 )
 
 # Bytes that can stand nowhere in a head: CTL but HTAB, DEL, a CR without its LF, an LF without its CR (RFC 9112, 2.2).
 # A CR at the very end may still get its LF.
-ILLEGAL_IN_HEAD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?![\n]|\Z)")
+ILLEGAL_IN_HEAD: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?![\n]|\Z)")
 
 # RFC 3986, 3.2: host [ ":" port ], without userinfo, which RFC 9110, 4.2.4 forbids. Narrower: no percent-encoding
 # (nobody can say what it decodes to), no comma (two hosts merged into one field), no IPvFuture.
-AUTHORITY = re.compile(rb"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._~!$&'()*+;=-]+))(?::([0-9]{0,5}))?")
+AUTHORITY: Final = re.compile(rb"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._~!$&'()*+;=-]+))(?::([0-9]{0,5}))?")
 
 # RFC 9112, 3.2.2 absolute-form, of the schemes that a proxy can serve.
-ABSOLUTE_FORM = re.compile(rb"([Hh][Tt][Tt][Pp][Ss]?)://([^/?]*)(.*)")
+ABSOLUTE_FORM: Final = re.compile(rb"([Hh][Tt][Tt][Pp][Ss]?)://([^/?]*)(.*)")

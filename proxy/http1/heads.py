@@ -4,26 +4,22 @@ The start line is matched by `grammar`; field lines are llhttp's work, in its st
 the colon, no bare CR or LF, no CTL, no broken or doubled framing field). llhttp is given exactly one field section at
 a time, behind a start line of ours, so it never sees a body, a second message or a method that it does not know.
 
-It need not be asked where there is nothing to find: of lines that it has passed before, and of those whose name it has
-passed and whose value is printable ASCII. What is ambiguous between fields (two Content-Length, ...) is for who reads
-them. Measured (httptools 0.9, Python 3.11): a request of nine fields, three of them new each time, 3.0 µs with a check
-of each section and 2.2 µs so; a response of five fields 2.4 and 0.9 µs.
+It need not be asked where there is nothing to find: of lines whose name it has passed and whose value is printable
+ASCII, and of those that a template knows. What is ambiguous between fields (two Content-Length, ...) is for who reads
+them. docs/decisions/006-cost-per-request.md has what this saves.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import httptools
 
 from proxy.http1.errors import Fault, Refusal
-from proxy.http1.fields import PLAIN, TRACE, TRANSFER_ENCODING, FieldKinds, Special
+from proxy.http1.fields import PLAIN, TRANSFER_ENCODING, FieldKinds, Special
 from proxy.http1.grammar import ILLEGAL_IN_HEAD
-
-_UNKNOWN: Final = object()
-_is_text = re.compile(rb"[\t -~]*").fullmatch
+from proxy.http1.template import Sorted, Template, is_text
 
 _START_LINE = b"GET / HTTP/1.1"
 
@@ -38,11 +34,6 @@ class HeadLimits(NamedTuple):
     field_fault: Fault
     bad_fault: Fault
     empty_lines: int = 4  # before a request line (RFC 9112, 2.2 asks for at least one); more is a flood
-
-
-Sorted = tuple[list[bytes], list[Special]]
-"""A field section, sorted: the lines that are forwarded as they came, without CRLF, and what means something to a
-proxy; both in their order. (A NamedTuple would cost 0.1 µs, and compiled 0.2.)"""
 
 
 class _Validator:
@@ -63,30 +54,20 @@ def sort_fields(section: list[bytes], kinds: FieldKinds, fault: Fault) -> Sorted
     """The fields of `section`, its lines without CRLF. Raises Refusal with `fault`."""
     lines: list[bytes] = []
     special: list[Any] = []  # of Special, which compiled code would take apart and put together again
-    known, find = kinds.known, kinds.known_lines.get
+    known = kinds.known
     for line in section:
-        field = find(line, _UNKNOWN)
-        if field is None:
-            lines.append(line)
-        elif field is not _UNKNOWN:
-            special.append(field)
-        else:
-            name, colon, value = line.partition(b": ")
-            kind = known.get(name, TRANSFER_ENCODING)
-            if kind == TRANSFER_ENCODING or not colon:  # or a name that nobody knows
+        name, colon, value = line.partition(b": ")
+        kind = known.get(name, TRANSFER_ENCODING)
+        if kind == TRANSFER_ENCODING or not colon:  # or a name that nobody knows
+            return check_fields(b"\r\n".join(section), kinds, fault)
+        if not value.isalnum():  # as ids and numbers are: nothing to strip, nothing to refuse
+            value = value.strip(b" \t")
+            if is_text(value) is None:
                 return check_fields(b"\r\n".join(section), kinds, fault)
-            if not value.isalnum():  # as ids and numbers are: nothing to strip, nothing to refuse
-                value = value.strip(b" \t")
-                if _is_text(value) is None:
-                    return check_fields(b"\r\n".join(section), kinds, fault)
-            if kind == PLAIN:
-                lines.append(line)
-                kinds.notice(line, name, None)
-            else:
-                field = (kind, name, value)
-                special.append(field)
-                if kind != TRACE:  # new each time
-                    kinds.notice(line, name, field)
+        if kind == PLAIN:
+            lines.append(line)
+        else:
+            special.append((kind, name, value))
     return lines, special
 
 
@@ -119,7 +100,7 @@ def check_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
 class HeadReader:
     """Reads one head after another. `feed` takes bytes as they come, in pieces of any size."""
 
-    __slots__ = ("_buffer", "_check_line", "_empty_lines", "_limits", "_usual_bytes")
+    __slots__ = ("_buffer", "_check_line", "_empty_lines", "_limits", "_template", "_unlike", "_usual_bytes")
 
     def __init__(self, limits: HeadLimits, check_line: Callable[[bytes], object]) -> None:
         """`check_line` raises Refusal on a bad start line; it is asked as soon as an incomplete head has one."""
@@ -128,6 +109,8 @@ class HeadReader:
         self._check_line = check_line
         self._buffer = bytearray()
         self._empty_lines = 0
+        self._template: Template | None = None
+        self._unlike = 0  # heads in a row that the template did not know
 
     @property
     def is_started(self) -> bool:
@@ -158,7 +141,20 @@ class HeadReader:
         if len(section) > limits.field_count:
             raise Refusal(limits.field_fault, f"more than {limits.field_count} header fields")
         self._empty_lines = 0
-        return sort_fields(section, kinds, limits.bad_fault)
+        template = self._template
+        if template is not None and template.count == len(section) and template.kinds is kinds:
+            fields = template.sort(section)
+            if fields is not None:
+                self._unlike = 0
+                return fields
+        fields = sort_fields(section, kinds, limits.bad_fault)
+        # At the second head that is unlike those before, the fourth, the eighth...: who never sends two alike is not
+        # looked at twice each time.
+        self._unlike += 1
+        if self._unlike > 1 and not self._unlike & (self._unlike - 1):
+            template = Template(kinds)
+            self._template = template if template.learn(section) else None
+        return fields
 
     def _feed_unusual(self, data: bytes, kinds: FieldKinds) -> tuple[bytes, Sorted, bytes] | None:
         """A head that is incomplete, or comes after empty lines, or may be over a limit."""

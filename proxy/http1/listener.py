@@ -21,12 +21,13 @@ from proxy.http1.errors import Fault, Refusal
 from proxy.http1.exchange import Exchange
 from proxy.http1.fields import request_kinds
 from proxy.http1.forward import Hop, request_head
-from proxy.http1.heads import HeadLimits, Sorted
+from proxy.http1.heads import HeadLimits
 from proxy.http1.links import Link, PoolTable
 from proxy.http1.outbox import Outbox
 from proxy.http1.request import Request, read_request
 from proxy.http1.tally import tally
 from proxy.http1.target import parse_authority
+from proxy.http1.template import Sorted
 from proxy.http1.tracing import trace_and_session, untranslated
 from proxy.http1.upstream import UpstreamConnection
 from proxy.plan import Address, ListenerPlan, Target, UpstreamPlan

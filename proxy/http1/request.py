@@ -28,19 +28,22 @@ from proxy.http1.fields import (
     VIA,
     Special,
 )
-from proxy.http1.grammar import OTHER_VERSION, REQUEST_LINE
-from proxy.http1.heads import Sorted
+from proxy.http1.grammar import ONLY_VISIBLE, OTHER_VERSION, REQUEST_LINE
 from proxy.http1.target import Authority, parse_target
+from proxy.http1.template import Sorted
 
 # Never upgraded to (they would take the next hop's parser away from under us), whatever the version behind the slash.
-_NOT_UPGRADED_TO = (b"h2c", b"h2", b"http", b"tls")
+_NOT_UPGRADED_TO: Final = (b"h2c", b"h2", b"http", b"tls")
 # Safe to send twice: RFC 9110, 9.2.2.
-IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE", b"QUERY"))
+IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE", b"QUERY"))
+_COMMON_METHODS: Final = IDEMPOTENT | {b"POST", b"PATCH", b"CONNECT"}
 # Nominated by Connection or not, these are read by us and written anew.
-_NEVER_NOMINATED = frozenset(
+_NEVER_NOMINATED: Final = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"connection", b"te", b"upgrade", b"close", b"keep-alive", b"")
 ) | {b"via"}  # nobody hides a loop: a field for every recipient must not be nominated (RFC 9110, 7.6.1)
-_KNOWN_LISTS = {value: frozenset((value.lower(),)) for value in (b"keep-alive", b"Keep-Alive", b"close", b"Close")}
+_KNOWN_LISTS: Final = {
+    value: frozenset((value.lower(),)) for value in (b"keep-alive", b"Keep-Alive", b"close", b"Close")
+}
 
 
 _NOBODY: Final = Authority("", 0)
@@ -81,6 +84,11 @@ class Request:
 
 def check_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     """Method, target and minor version. Raises Refusal."""
+    parts = line.split(b" ")
+    if len(parts) == 3:  # nearly always; in a third of the pattern's time
+        method, target, version = parts
+        if version == b"HTTP/1.1" and method in _COMMON_METHODS and target and target.translate(ONLY_VISIBLE) == target:
+            return method, target, b"1"
     match = REQUEST_LINE.fullmatch(line)
     if match is None:
         if OTHER_VERSION.fullmatch(line) and line[-3:-1] != b"1.":

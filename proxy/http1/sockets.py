@@ -31,6 +31,8 @@ def descriptor(transport: asyncio.BaseTransport) -> int:
 
 def has_unread(fd: int) -> bool:
     """Whether the kernel holds bytes that have not been read from the socket `fd` yet. Costs 0.4 µs."""
+    if fd < 0:
+        return False
     waiting = bytearray(4)
     try:
         fcntl.ioctl(fd, termios.FIONREAD, waiting)
