@@ -166,9 +166,15 @@ class Translator:
         return fields
 
     def _span(self, extraction: Extraction) -> TraceContext:
-        """A span of our own: the caller's child, or the start of a trace, by the caller's bare decision if one came."""
-        if extraction.context is not None:
-            return child(extraction.context, new_span_id(self._random_bits))
+        """A span of our own: the caller's child, or the start of a trace, by the caller's bare decision if one came.
+
+        Where nobody has decided yet, it is sampled, as a trace is that begins here.
+        """
+        came = extraction.context
+        if came is not None:
+            if came.sampling is Sampling.DEFER:
+                came = came._replace(sampling=Sampling.ACCEPT)
+            return child(came, new_span_id(self._random_bits))
         return new_context(extraction.decision or Sampling.ACCEPT, random_bits=self._random_bits)
 
 

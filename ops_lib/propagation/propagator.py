@@ -142,6 +142,8 @@ class Propagator:
         owned = set(self._names)
         if session_inject:
             owned.add(session_inject.lower())
+        if session_inject or session_extract:  # then a session under another of the usual names would be a second story
+            owned.update(name.lower() for name in session.EXTRACT_NAMES)
         if baggage == "pass":
             owned -= carrier.BAGGAGE_NAMES
             if session_bridge:

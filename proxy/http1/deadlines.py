@@ -24,7 +24,7 @@ class Timed(Protocol):
 
 
 class Ticker:
-    """Sweeps its members ten times a second. A deadline may come due `TICK_S` early or late."""
+    """Sweeps its members ten times a second. A deadline set by `now` never comes due early, and at most 0.2 s late."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -58,7 +58,8 @@ class Ticker:
     def _tick(self) -> None:
         self.now = now = self._loop.time()
         self._handle = self._loop.call_later(TICK_S, self._tick)
-        for member in [member for member in self._members if member.deadline <= now]:
+        passed = now - TICK_S  # whoever set a deadline by `now` took a time up to a tick old for the present
+        for member in [member for member in self._members if member.deadline <= passed]:
             member.on_deadline()
         for action in self._periodic:
             action()

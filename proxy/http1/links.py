@@ -17,10 +17,10 @@ from proxy.http1.pool import Pool
 from proxy.http1.request import Request
 from proxy.http1.resolve import Resolver
 from proxy.plan import Address, PoolPlan, Target, UpstreamPlan
-from proxy.telemetry.metrics import ExchangeMetrics, Metrics
+from proxy.telemetry.metrics import ExchangeMetrics, Metrics, count
 from proxy.translate import Translator
 
-_MAX_POOLS = 1024  # of targets that requests name; the longest unused one without connections makes room
+MAX_POOLS = 1024  # of targets that requests name; the longest idle one makes room
 _BUFFER_BYTES = 64 * 1024
 
 
@@ -32,6 +32,7 @@ class PoolTable:
         self._metrics = metrics
         self._is_own = is_own
         self._pools: dict[tuple[str, Target, PoolPlan], Pool] = {}
+        self._named: dict[tuple[str, Target, PoolPlan], None] = {}  # of these, what requests named; used last: last
         self._closing: set[Pool] = set()
         self._default_tls: ssl.SSLContext | None = None
 
@@ -55,7 +56,7 @@ class PoolTable:
         return pool
 
     def named_by_request(self, name: str, scheme: str, host: str, port: int, plan: PoolPlan) -> Pool:
-        """The pool of a target that a request names. Raises Refusal where the table is full."""
+        """The pool of a target that a request names. Raises Refusal where every one of MAX_POOLS serves somebody."""
         if scheme == "https":
             if self._default_tls is None:
                 self._default_tls = ssl.create_default_context()
@@ -63,19 +64,31 @@ class PoolTable:
         else:
             target = Target("http", Address(host, port or 80))
         key = (name, target, plan)
-        if key not in self._pools and len(self._pools) >= _MAX_POOLS:
-            unused = [(pool.last_used, other) for other, pool in self._pools.items() if pool.is_unused]
-            if not unused:
-                raise Refusal(Fault.QUEUE_FULL, "connections to too many hosts are open")
-            del self._pools[min(unused, key=lambda entry: entry[0])[1]]
+        if key in self._named:
+            del self._named[key]
+        elif len(self._named) >= MAX_POOLS:
+            self._make_room(name)
+        self._named[key] = None
         return self.pool(name, target, plan)
+
+    def _make_room(self, name: str) -> None:
+        longest = next((key for key in self._named if self._pools[key].is_idle), None)
+        if longest is None:
+            count(self._metrics.upstream(name).queue_refused, "hosts")
+            raise Refusal(Fault.QUEUE_FULL, f"connections to {MAX_POOLS} hosts are in use")
+        self._let_go(longest)
+
+    def _let_go(self, key: tuple[str, Target, PoolPlan]) -> None:
+        """Its idle connections are closed now, the others when their exchange is over."""
+        self._named.pop(key, None)
+        pool = self._pools.pop(key)
+        pool.close()
+        self._closing.add(pool)
 
     def keep_only(self, wanted: set[tuple[str, Target, PoolPlan]], names: set[str]) -> None:
         """Let go of the pools of other targets than `wanted`. `names`: upstreams whose targets requests name."""
         for key in [key for key in self._pools if key not in wanted and key[0] not in names]:
-            pool = self._pools.pop(key)
-            pool.close()
-            self._closing.add(pool)
+            self._let_go(key)
 
     def on_tick(self) -> None:
         """Sweep idle connections."""

@@ -67,23 +67,26 @@ class Pool:
         self._tasks: set[asyncio.Task[None]] = set()  # one per connection being made
         self._refresh: asyncio.Task[None] | None = None
         self._closing = False
-        self.last_used = ticker.now
 
     @property
     def is_unused(self) -> bool:
         """No connection, open or being made, and nobody waiting."""
         return not (self._all or self._tasks or self._waiters)
 
+    @property
+    def is_idle(self) -> bool:
+        """Nobody is served, and nobody waits."""
+        return not (self._tasks or self._waiters) and len(self._idle) == len(self._all)
+
     def acquire(self, waiter: Waiter) -> None:
         """Give `waiter` a connection, now or later."""
-        self.last_used = self._ticker.now
         idle = self._idle
         while idle:
             connection = idle.pop()
             self._metrics.connections_idle -= 1
             if connection.is_retired:
                 count(self._metrics.idle_closed, "peer")  # it is, though its loss has not been told yet
-            elif connection.idle_until <= self.last_used:
+            elif connection.idle_until <= self._ticker.now:
                 count(self._metrics.idle_closed, "timeout")
                 connection.close()
             elif connection.has_surplus():

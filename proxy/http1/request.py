@@ -181,7 +181,7 @@ def _read_special(request: Request, special: list[Special]) -> None:
         elif b"keep-alive" in options:
             request.keep_alive = True
         if upgrade and b"upgrade" in options and request.minor == 1:
-            request.upgrade = _real_upgrade(upgrade)
+            request.upgrade = real_upgrade(upgrade)
         nominated = options - _NEVER_NOMINATED
         if nominated:
             _drop_nominated(request, nominated)
@@ -231,7 +231,7 @@ def _read_framing(request: Request, length: bytes | None, coding: bytes | None) 
             request.lines.append(b"Content-Length: 0")
 
 
-def _real_upgrade(value: bytes) -> bytes:
+def real_upgrade(value: bytes) -> bytes:
     """The protocols of an Upgrade field that may be switched to, b"" if there are none."""
     wanted = [part.strip(b" \t") for part in value.split(b",")]
     return b", ".join(part for part in wanted if part and part.lower().split(b"/")[0] not in _NOT_UPGRADED_TO)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, final
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.fields import CONNECTION, CONTENT_LENGTH, KEEP_ALIVE, TRAILER, TRANSFER_ENCODING, UPGRADE
 from proxy.http1.grammar import KEEP_ALIVE_TIMEOUT, STATUS_LINE
-from proxy.http1.request import field_name, list_of, members
+from proxy.http1.request import field_name, list_of, members, real_upgrade
 from proxy.http1.template import Sorted
 
 _REMEMBERED_STARTS: Final = 256
@@ -101,6 +101,8 @@ def read_response(line: bytes, fields: Sorted) -> Response:
         _read_connection(response, members(connection), minor)
     elif response.upgrade:
         response.upgrade = b""  # a mere offer, without its connection option
+    if response.upgrade and response.status == 426:
+        _pass_on_demand(response)
     if coding is not None:
         if response.length is not None:
             raise Refusal(Fault.BAD_RESPONSE, "both Transfer-Encoding and Content-Length in the upstream's response")
@@ -108,6 +110,13 @@ def read_response(line: bytes, fields: Sorted) -> Response:
             raise Refusal(Fault.BAD_RESPONSE, "a transfer coding other than chunked in the upstream's response")
         response.chunked = True
     return response
+
+
+def _pass_on_demand(response: Response) -> None:
+    """426 has to name the protocols that it asks for (RFC 9110, 15.5.22): those that can be switched to through us."""
+    wanted = real_upgrade(response.upgrade)
+    if wanted:
+        response.lines += [b"Connection: Upgrade", b"Upgrade: " + wanted]
 
 
 def _read_connection(response: Response, options: frozenset[bytes], minor: int) -> None:

@@ -144,7 +144,7 @@ class UpstreamMetrics:
             str, int
         ] = {}  # by reason: "timeout", "peer", "surplus", "surplus-bytes", "moved" (its address left the DNS)
         self.queued = 0  # requests waiting for a connection now
-        self.queue_refused: dict[str, int] = {}  # by reason: "full", "timeout"
+        self.queue_refused: dict[str, int] = {}  # by reason: "full", "timeout", "hosts"
 
 
 class Metrics:

@@ -132,3 +132,25 @@ def test_new_span_ids_differ() -> None:
     sent = {through(mine, [(b"traceparent", PARENT)]).headers[0][1] for _ in range(50)}
     assert len(sent) == 50
     assert all(value.split(b"-")[1] == TRACE_ID.encode() for value in sent)
+
+
+def test_no_decision_is_taken_where_a_span_is_made() -> None:
+    """As for a trace that begins here: who asks us to decide is not worse off than who says nothing at all."""
+    for sender in (b"b3", b"X-B3-TraceId"):
+        value = f"{TRACE_ID}-{SPAN_ID}" if sender == b"b3" else TRACE_ID
+        headers = [(sender, value.encode())] + [(b"X-B3-SpanId", SPAN_ID.encode())] * (sender != b"b3")
+        participant = translator(mode="participate", inject=(Format.TRACECONTEXT, Format.B3), on_defer=Sampling.DENY)
+        out = dict(through(participant, headers).headers)
+        assert out[b"traceparent"].endswith(b"-01")
+        assert out[b"b3"].endswith(b"-1")
+        assert b"tracestate" not in out
+
+
+def test_a_session_under_other_names_leaves_no_second_one() -> None:
+    """Whatever the names are, those that everybody else uses are cleared; where there is no session at all, none is."""
+    sent = [(b"X-S", b"1"), (b"X-Mirascope-Session-Id", b"2"), (b"mirascope-session-id", b"3")]
+    sent.append((b"X_Mirascope_Session_Id", b"4"))
+    renamed = translator(session_extract=("X-S",), session_inject="X-Out")
+    assert all(renamed.owns(name) for name, _ in sent)
+    assert through(renamed, sent).headers == [(b"X-Out", b"1")]
+    assert not any(translator(session_extract=(), session_inject="").owns(name) for name, _ in sent)

@@ -99,13 +99,22 @@ def test_declined(wire: Wire) -> None:
 
 
 def test_426_says_what_is_needed(wire: Wire) -> None:
-    """RFC 9110 15.5.22: the Upgrade field of a 426 is what it is about; it may stay."""
+    """RFC 9110 15.5.22: the Upgrade field of a 426 is what it is about; but none to what we cannot be switched to."""
     answer = wire.answers(
         b"HTTP/1.1 426 Upgrade Required\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n"
     )
     assert answer.status == 426
-    if answer.head.value("upgrade"):
-        assert b"upgrade" in (answer.head.value("connection") or b"").lower()
+    assert answer.head.value("upgrade") == b"websocket"
+    assert b"upgrade" in (answer.head.value("connection") or b"").lower()
+
+
+def test_426_for_http2_is_not_ours_to_ask(wire: Wire) -> None:
+    """RFC 9110 7.8: Upgrade is between two neighbours, and ours speak HTTP/1.1 with us."""
+    answer = wire.answers(
+        b"HTTP/1.1 426 Upgrade Required\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 0\r\n\r\n"
+    )
+    assert answer.status == 426
+    assert answer.head.value("upgrade") is None
 
 
 @pytest.mark.parametrize(

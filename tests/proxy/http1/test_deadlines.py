@@ -52,3 +52,17 @@ async def test_a_member_may_leave_from_its_deadline() -> None:
     ticker.start()
     ticker.stop()
     assert sum(member.times for member in members) >= 1
+
+
+async def test_a_deadline_never_comes_due_early() -> None:
+    """Whenever between two ticks it was set by `now`."""
+    loop = asyncio.get_running_loop()
+    ticker = Ticker(loop)
+    ticker.start()
+    for _ in range(3):
+        await asyncio.sleep(0.07)
+        start, member = loop.time(), Timed(ticker.now + 0.05)
+        ticker.add(member)
+        await asyncio.wait_for(member.passed.wait(), 5)
+        assert loop.time() - start >= 0.05
+    ticker.stop()
