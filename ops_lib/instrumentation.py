@@ -1,13 +1,14 @@
 """`instrument("httpx", ...)`: outgoing calls of client libraries carry the context with no more code.
 
-Knows nothing of any framework: each has a module in `ops_lib.integrations` with `instrument(*, allow_hosts, **options)`
-and `uninstrument()`, imported here when it is asked for.
+Knows nothing of any framework: each has a module in `ops_lib.integrations` with `uninstrument()` and
+`instrument(*, allow_hosts, **options)`, which gives what puts back the state before; imported here when asked for.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Collection
+from contextlib import ExitStack
 from types import ModuleType
 
 _PACKAGE = "ops_lib.integrations"
@@ -40,18 +41,15 @@ def instrument(*names: str, allow_hosts: Collection[str] | None = None, **option
     Takes: `names`, such as "httpx", "requests", "aiohttp", "urllib3"; `allow_hosts`, the only hosts that shall get
     headers (default: all); further options of the integrations named. Doing it twice is the same as once.
     Gives: nothing. Raises: ValueError for an unknown name, listing the known ones, or a wrong host pattern; ImportError
-    telling the pip command where a package is missing; then none of `names` stays instrumented by this call.
+    telling the pip command where a package is missing. Then nothing has changed: what this call switched on is off
+    again, and what an earlier call switched on is as it was.
     Specification: OpenTelemetry semantic conventions, HTTP client spans.
     """
-    done: list[ModuleType] = []
-    try:
-        for integration in [_integration(name) for name in names]:
-            integration.instrument(allow_hosts=allow_hosts, **options)
-            done.append(integration)
-    except Exception:
-        for integration in done:
-            integration.uninstrument()
-        raise
+    integrations = [_integration(name) for name in names]
+    with ExitStack() as undo:
+        for integration in integrations:
+            undo.callback(integration.instrument(allow_hosts=allow_hosts, **options))
+        undo.pop_all()  # all of them are on: nothing is to be undone
 
 
 def uninstrument(*names: str) -> None:

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 
-def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -> None:
+def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -> Callable[[], None]:
     """Instrument aiohttp's client. Headers for every session; client spans, which aiohttp fixes early, for sessions
     made from now on.
 
     `allow_hosts`: the only hosts that may receive trace, session and baggage headers (AllowList.parse); None: all.
     `options` go to the official AioHttpClientInstrumentor (request_hook, response_hook, url_filter, trace_configs).
-    A second call takes effect. Raises ImportError with the pip command, and ValueError for a wrong pattern.
+    A second call takes effect. Gives what puts back the state before. Raises ImportError with the pip command, and
+    ValueError for a wrong pattern.
     """
     policy = Outgoing(allow_hosts)
     instrumentor = client_spans.load(
@@ -35,8 +36,7 @@ def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -
     from aiohttp import ClientRequest
 
     slot = install(ClientRequest, "send", _wrap)
-    client_spans.start(slot, instrumentor, options)
-    slot.policy = policy
+    return client_spans.switch_on(slot, policy=policy, instrumentor=instrumentor, options=options, off=uninstrument)
 
 
 def uninstrument() -> None:

@@ -8,12 +8,12 @@ official packages put theirs in by the global propagator; ours are written below
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from ops_lib.integrations.outgoing import Slot
+from ops_lib.integrations.outgoing import Outgoing, Slot
 from ops_lib.tracers import get_tracer_provider
 
 
@@ -30,15 +30,47 @@ def load(library: str, module: str, name: str) -> Any:
         ) from error
 
 
-def start(slot: Slot, instrumentor: Any, options: dict[str, Any]) -> None:
-    """Let `instrumentor` make client spans by our tracer; where someone else has it at work already, theirs stay.
+def switch_on(
+    slot: Slot,
+    *others: Slot,
+    policy: Outgoing,
+    instrumentor: Any,
+    options: dict[str, Any],
+    off: Callable[[], None],
+) -> Callable[[], None]:
+    """Put `policy` in force, and let `instrumentor` make client spans by our tracer, with `options`.
 
-    Raises ImportError where it does not fit the library's version.
+    `slot` keeps what is in force; `others`: further patched methods of the same library. `off` is what undoes all of it
+    where nothing was in force before. Gives what puts back the state before. Raises ImportError where `instrumentor`
+    does not fit the library's version; the state is then what it was.
     """
+    before, made_before, options_before = slot.policy, slot.instrumentor, slot.options
+
+    def undo() -> None:
+        if before is None:
+            off()
+            return
+        stop(slot)
+        if made_before is not None:
+            _start(slot, made_before, options_before)
+        for patched in (slot, *others):
+            patched.policy = before
+
+    try:
+        stop(slot)
+        _start(slot, instrumentor, options)
+    except BaseException:
+        undo()
+        raise
+    for patched in (slot, *others):
+        patched.policy = policy
+    return undo
+
+
+def _start(slot: Slot, instrumentor: Any, options: dict[str, Any]) -> None:
+    """Where someone else has `instrumentor` at work already, theirs stay."""
     from opentelemetry.instrumentation.dependencies import DependencyConflictError
 
-    if slot.instrumentor is not None:
-        stop(slot)
     if not instrumentor.is_instrumented_by_opentelemetry:
         given = {"tracer_provider": get_tracer_provider(), "raise_exception_on_conflict": True, **options}
         try:
@@ -46,11 +78,11 @@ def start(slot: Slot, instrumentor: Any, options: dict[str, Any]) -> None:
                 instrumentor.instrument(**given)
         except DependencyConflictError as conflict:
             raise ImportError(f"{type(instrumentor).__name__}: {conflict}") from conflict
-        slot.instrumentor = instrumentor
+        slot.instrumentor, slot.options = instrumentor, options
 
 
 def stop(slot: Slot | None) -> None:
-    """Undo `start`, if it was ours."""
+    """End the client spans that are made for us; those of others stay."""
     if slot is not None and slot.instrumentor is not None:
         slot.instrumentor.uninstrument()
         slot.instrumentor = None

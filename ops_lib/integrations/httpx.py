@@ -7,19 +7,20 @@ are left alone, by both. Importable without httpx; both are imported by `instrum
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ops_lib.integrations import client_spans
 from ops_lib.integrations.outgoing import Outgoing, Slot, install, remove
 
 
-def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -> None:
+def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -> Callable[[], None]:
     """Instrument httpx, for clients that exist already too.
 
     `allow_hosts`: the only hosts that may receive trace, session and baggage headers (AllowList.parse); None: all.
     `options` go to the official HTTPXClientInstrumentor (request_hook, async_request_hook, response_hook, ...).
-    A second call takes effect. Raises ImportError with the pip command, and ValueError for a wrong pattern.
+    A second call takes effect. Gives what puts back the state before. Raises ImportError with the pip command, and
+    ValueError for a wrong pattern.
     """
     policy = Outgoing(allow_hosts)
     instrumentor = client_spans.load("httpx", "opentelemetry.instrumentation.httpx", "HTTPXClientInstrumentor")
@@ -27,8 +28,9 @@ def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -
 
     async_slot = install(httpcore.AsyncConnectionPool, "handle_async_request", _wrap_async)
     slot = install(httpcore.ConnectionPool, "handle_request", _wrap)
-    client_spans.start(slot, instrumentor, options)
-    slot.policy = async_slot.policy = policy
+    return client_spans.switch_on(
+        slot, async_slot, policy=policy, instrumentor=instrumentor, options=options, off=uninstrument
+    )
 
 
 def uninstrument() -> None:

@@ -67,13 +67,15 @@ def _clear(pairs: Any, goes: Callable[[str], bool]) -> None:
 
 
 class Slot:
-    """The state of one patched method: the policy in force (None: switched off) and who makes the client spans."""
+    """The state of one patched method: the policy in force (None: switched off), who makes the client spans, and by
+    which options."""
 
-    __slots__ = ("instrumentor", "policy", "wrapper")
+    __slots__ = ("instrumentor", "options", "policy", "wrapper")
 
     def __init__(self) -> None:
         self.policy: Outgoing | None = None
         self.instrumentor: Any = None
+        self.options: dict[str, Any] = {}
         self.wrapper: Any = None
 
 

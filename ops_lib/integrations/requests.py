@@ -6,7 +6,7 @@ Client spans are the official `opentelemetry-instrumentation-requests`' own; the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,20 +14,20 @@ from ops_lib.integrations import client_spans
 from ops_lib.integrations.outgoing import Outgoing, Slot, install, remove
 
 
-def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -> None:
+def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -> Callable[[], None]:
     """Instrument requests, for sessions that exist already too.
 
     `allow_hosts`: the only hosts that may receive trace, session and baggage headers (AllowList.parse); None: all.
     `options` go to the official RequestsInstrumentor (request_hook, response_hook, excluded_urls, ...).
-    A second call takes effect. Raises ImportError with the pip command, and ValueError for a wrong pattern.
+    A second call takes effect. Gives what puts back the state before. Raises ImportError with the pip command, and
+    ValueError for a wrong pattern.
     """
     policy = Outgoing(allow_hosts)
     instrumentor = client_spans.load("requests", "opentelemetry.instrumentation.requests", "RequestsInstrumentor")
     from requests.adapters import HTTPAdapter
 
     slot = install(HTTPAdapter, "send", _wrap)
-    client_spans.start(slot, instrumentor, options)
-    slot.policy = policy
+    return client_spans.switch_on(slot, policy=policy, instrumentor=instrumentor, options=options, off=uninstrument)
 
 
 def uninstrument() -> None:

@@ -6,7 +6,7 @@ Client spans are the official `opentelemetry-instrumentation-urllib3`'s own; the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,12 +14,13 @@ from ops_lib.integrations import client_spans
 from ops_lib.integrations.outgoing import Outgoing, Slot, install, remove
 
 
-def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -> None:
+def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -> Callable[[], None]:
     """Instrument urllib3 (2.x), for pools that exist already too.
 
     `allow_hosts`: the only hosts that may receive trace, session and baggage headers (AllowList.parse); None: all.
     `options` go to the official URLLib3Instrumentor (request_hook, response_hook, url_filter, excluded_urls, ...).
-    A second call takes effect. Raises ImportError with the pip command, and ValueError for a wrong pattern.
+    A second call takes effect. Gives what puts back the state before. Raises ImportError with the pip command, and
+    ValueError for a wrong pattern.
     Together with requests, which calls urllib3: one span a call (requests'), and each header once.
     """
     policy = Outgoing(allow_hosts)
@@ -35,8 +36,8 @@ def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -
         if theirs is not None:
             theirs(span, pool, request)
 
-    client_spans.start(slot, instrumentor, {**options, "request_hook": request_hook})
-    slot.policy = policy
+    options = {**options, "request_hook": request_hook}
+    return client_spans.switch_on(slot, policy=policy, instrumentor=instrumentor, options=options, off=uninstrument)
 
 
 def uninstrument() -> None:

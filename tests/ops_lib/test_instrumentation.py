@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
@@ -14,7 +15,12 @@ import ops_lib as ops
 def fake(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
     calls: list[tuple[str, object]] = []
     module = ModuleType("ops_lib.integrations.fake_client")
-    module.instrument = lambda **options: calls.append(("instrument", options))  # type: ignore[attr-defined]  # made up
+
+    def instrument(**options: object) -> Callable[[], None]:
+        calls.append(("instrument", options))
+        return lambda: calls.append(("undo", options))
+
+    module.instrument = instrument  # type: ignore[attr-defined]  # made up
     module.uninstrument = lambda: calls.append(("uninstrument", None))  # type: ignore[attr-defined]  # made up
     monkeypatch.setitem(sys.modules, module.__name__, module)
     return calls
@@ -43,7 +49,7 @@ def test_all_or_nothing(fake: list[tuple[str, object]], monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, module.__name__, module)
     with pytest.raises(ImportError, match="not installed"):
         ops.instrument("fake_client", "broken")
-    assert [name for name, _ in fake] == ["instrument", "uninstrument"]
+    assert [name for name, _ in fake] == ["instrument", "undo"]
 
 
 def test_an_internal_module_is_no_client() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.trace import StatusCode
 
 import ops_lib as ops
+from ops_lib.integrations import client_spans
 from ops_lib.integrations import httpx as ops_httpx
 from ops_lib.integrations import requests as ops_requests
 from ops_lib.integrations import urllib3 as ops_urllib3
@@ -146,3 +148,85 @@ def test_a_version_that_they_do_not_know_is_an_import_error(monkeypatch: pytest.
     monkeypatch.setattr(RequestsInstrumentor, "instrumentation_dependencies", lambda self: ("requests < 1",))
     with pytest.raises(ImportError, match="requests < 1"):
         ops_requests.instrument()
+
+
+OTHERS = {
+    "httpx": "requests",
+    "httpx-async": "requests",
+    "requests": "aiohttp",
+    "aiohttp": "urllib3",
+    "urllib3": "httpx",
+}
+
+
+def break_official(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """From now on the official package takes no version of the client for the right one."""
+    module, instrumentor = {
+        "httpx": ("httpx", "HTTPXClientInstrumentor"),
+        "requests": ("requests", "RequestsInstrumentor"),
+        "aiohttp": ("aiohttp_client", "AioHttpClientInstrumentor"),
+        "urllib3": ("urllib3", "URLLib3Instrumentor"),
+    }[name]
+    official = getattr(importlib.import_module(f"opentelemetry.instrumentation.{module}"), instrumentor)
+    monkeypatch.setattr(official, "instrumentation_dependencies", lambda self: (f"{name} < 0",))
+
+
+def test_a_call_that_fails_leaves_what_an_earlier_one_switched_on(
+    client: Client, server: Recorder, spans: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Client spans with the options, and the allow-list, of the earlier call; and nothing of the failing one."""
+    name = client.name.removesuffix("-async")
+    broken = OTHERS[name]
+    ops.instrument(name, allow_hosts=["127.0.0.1"])
+    break_official(monkeypatch, broken)
+    with pytest.raises(ImportError, match="< 0"):
+        ops.instrument(name, broken, allow_hosts=["elsewhere.internal"])
+    with ops.span("app"):
+        client.get(server.url)
+    (span,) = spans.client
+    assert server.headers()["traceparent"].split("-")[2] == f"{span.context.span_id:016x}"
+
+
+def test_a_call_that_fails_leaves_nothing_of_its_own(
+    client: Client, server: Recorder, spans: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = client.name.removesuffix("-async")
+    broken = OTHERS[name]
+    break_official(monkeypatch, broken)
+    with pytest.raises(ImportError, match="< 0"):
+        ops.instrument(name, broken)
+    with ops.span("app"):
+        client.get(server.url)
+    assert spans.client == []
+    assert carried(server.headers()) == {}
+
+
+def test_a_second_call_that_fails_within_leaves_the_first_in_force(
+    client: Client, server: Recorder, spans: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same library, whose official package refuses the second time, when its spans are off already."""
+    name = client.name.removesuffix("-async")
+    ops.instrument(name, allow_hosts=["127.0.0.1"])
+    start, failures = client_spans._start, iter([ImportError("not now")])
+
+    def fails_once(*args: Any) -> None:
+        for failure in failures:
+            raise failure
+        start(*args)
+
+    monkeypatch.setattr(client_spans, "_start", fails_once)
+    with pytest.raises(ImportError, match="not now"):
+        ops.instrument(name, allow_hosts=["elsewhere.internal"])
+    with ops.span("app"):
+        client.get(server.url)
+    assert len(spans.client) == 1
+    assert "traceparent" in server.headers()
+
+
+def test_a_failing_call_restores_the_options(server: Recorder, spans: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ops.instrument("requests", request_hook=lambda span, request: span.set_attribute("hooked", "first"))
+    break_official(monkeypatch, "aiohttp")
+    with pytest.raises(ImportError):
+        ops.instrument("requests", "aiohttp", request_hook=lambda span, request: span.set_attribute("hooked", "second"))
+    requests.get(server.url)
+    assert [span.attributes["hooked"] for span in spans.client] == ["first"]
