@@ -1,57 +1,29 @@
 """What is recorded of arguments and results: bounded in size and depth, with secrets scrubbed by name.
 
-Pure: values in, text out. Must not know spans. Nothing here raises to its caller, whatever a `__repr__`, a property or
-an iterator of the recorded value does; KeyboardInterrupt and SystemExit alone pass, because they are not the value's.
+Pure: values in, text out. Which values are secrets is for `scrubbing` to say. Must not know spans. Nothing here raises
+to its caller, whatever a `__repr__`, a property or an iterator of the recorded value does; KeyboardInterrupt and
+SystemExit alone pass, because they are not the value's.
 The text is JSON (RFC 8259) as long as nothing had to be cut.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, ItemsView, Iterable, KeysView, Mapping, ValuesView
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from itertools import islice
+from functools import cache
+from itertools import chain, islice
 from math import isfinite
 from typing import Any, Final
 
-SCRUBBED: Final = "[scrubbed]"
+from .scrubbing import LONGEST_NAME, SCRUBBED, decoded, names_a_secret, role, scrubbed, tell_of_a_secret
+
 UNREADABLE: Final = "[unreadable]"
 _CUT: Final = "…"
-_NAME: Final = 256  # characters of a name that are looked at
+_LOOKED_AT: Final = 64  # entries of a mapping beyond those recorded in which a name is looked for
 
-# Found anywhere in a name once case and separators are gone: nothing harmless holds these.
-_SECRET_PARTS: Final = (
-    "password", "passwd", "passphrase", "secret", "apikey", "authorization", "credential", "privatekey", "accesskey",
-    "accesstoken", "refreshtoken", "authtoken", "bearertoken", "idtoken", "sessiontoken", "csrftoken", "xsrftoken",
-    "cookie", "passcode", "dbpass", "userpass", "smtppass", "signingkey", "encryptionkey", "creditcard", "cardnumber",
-    "connectionstring",
-)  # fmt: skip
-# Only as whole words of a name: `max_tokens` and `author` are no secrets.
-_SECRET_WORDS: Final = frozenset(
-    {"token", "pwd", "auth", "jwt", "otp", "pin", "cvv", "cvc", "ssn", "bearer", "csrf", "xsrf", "dsn"}
-)
-
-
-@cache
-def _pattern(name: str) -> re.Pattern[str]:
-    """A pattern of _PATTERNS, compiled when first wanted: most processes that import this never record a value."""
-    return re.compile(_PATTERNS[name], re.IGNORECASE if name == "shape" else 0)
-
-
-_PATTERNS: Final = {
-    "word": r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+",
-    # `password=`, `"token": `, `?token=` within a text, and what follows. Possessive: a long name is read once.
-    "name": r"""(?<![\w.-])(\w[\w.-]*+)\\*+["']?+\s*+[=:]\s*+""",
-    "value": r"""\\++"[^"]*+"?|\\++'[^']*+'?|"(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.)*+'?|[^\s,;&)}\]]+""",
-    # Secrets known by their shape, wherever they stand: credentials of HTTP (RFC 9110 11.4), header lines, of a URL.
-    "shape": (
-        r"""\b((?:Bearer|Basic) +)[\w.~+/-]{6,}=*"""
-        r"""|\b((?:authorization|cookie): *)[^\s"'{}][^\r\n"'{}]*"""
-        r"""|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)"""
-    ),
-}
+_LISTS: Final = (list, tuple, set, frozenset, deque, KeysView, ValuesView, ItemsView)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +55,6 @@ class CaptureSettings:
     result: bool = True
     scrub: frozenset[str] = frozenset()
     limits: CaptureLimits = CaptureLimits()
-
-
-def normalised(name: str) -> str:
-    """A name without case and separators: `X-Api-Key` and `xApiKey` give `xapikey`."""
-    return "".join(filter(str.isalnum, name.lower()))
-
-
-@lru_cache(maxsize=2048)
-def is_secret(name: str, extra: frozenset[str] = frozenset()) -> bool:
-    """Whether a value of this name is a secret. `extra`: further names, normalised, found anywhere in the name."""
-    flat = normalised(name)
-    return (
-        any(part in flat for part in _SECRET_PARTS)
-        or any(part in flat for part in extra)
-        or any(word.lower() in _SECRET_WORDS for word in _pattern("word").findall(name))
-    )
 
 
 class _Writer:
@@ -136,7 +92,7 @@ class _Writer:
             return self._fitting(depth, value, lambda: self.pairs(value.items(), depth))
         if (fields := _fields(value, kind)) is not None:
             return self._fitting(depth, value, lambda: self.pairs(fields, depth))
-        if isinstance(value, (list, tuple, set, frozenset)):
+        if isinstance(value, _LISTS):
             return self._fitting(depth, value, lambda: self._items(value, depth))
         if isinstance(value, str):
             return self._text(str.__str__(value))
@@ -155,21 +111,38 @@ class _Writer:
 
     def pairs(self, pairs: Iterable[tuple[object, object]], depth: int) -> object:
         written: dict[str, object] = {}
-        for count, (key, value) in enumerate(pairs):
+        holding: list[str] = []  # entries such as `value`, which are secret by what another entry, such as `name`, says
+        is_told = False
+        entries = iter(pairs)
+        for count, entry in enumerate(entries):
             if self._left <= 0 or count >= self._limits.items:
                 written[_CUT] = _CUT
+                if holding and not is_told:
+                    is_told = tell_of_a_secret(chain([entry], islice(entries, _LOOKED_AT)), self._extra)
                 break
-            decoded = _decoded(key)
-            name = str(self.plain(key, self._limits.depth)) if decoded is None else decoded
+            key, value = entry
+            text = decoded(key)
+            name = str(self.plain(key, self._limits.depth)) if text is None else text
             shown = name[: self._limits.text]
             self._left -= len(shown)
-            written[shown] = SCRUBBED if is_secret(name[:_NAME], self._extra) else self.plain(value, depth + 1)
+            what = role(name[:LONGEST_NAME], self._extra)
+            if what == "secret":
+                written[shown] = SCRUBBED
+                continue
+            written[shown] = self.plain(value, depth + 1)
+            if what == "holds":
+                holding.append(shown)
+            elif what == "names" and not is_told:
+                is_told = names_a_secret(value, self._extra)
+        if is_told:
+            written.update(dict.fromkeys(holding, SCRUBBED))
         return written
 
     def _items(self, values: Collection[Any], depth: int) -> object:
-        # A pair whose first half is a secret's name, as in a list of headers (ASGI: pairs of bytes).
-        if len(values) == 2 and isinstance(values, (list, tuple)) and _is_secret_key(values[0], self._extra):
-            return [self.plain(_decoded(values[0]), depth + 1), SCRUBBED]
+        # A pair whose first half is a secret's name, as in a list of headers (ASGI: pairs of bytes; HPACK: a third).
+        is_pair = len(values) == 2 if isinstance(values, list) else isinstance(values, tuple) and 2 <= len(values) <= 3
+        if is_pair and names_a_secret(values[0], self._extra):  # type: ignore[index]  # a list or a tuple
+            return [self.plain(decoded(values[0]), depth + 1), *[SCRUBBED] * (len(values) - 1)]  # type: ignore[index]  # the same
         written: list[object] = []
         for value in islice(values, self._limits.items):
             if self._left <= 0:
@@ -180,13 +153,9 @@ class _Writer:
         return written
 
     def _text(self, text: str) -> str:
-        """`text` cut, without secrets of known shape, and without the values of secret names."""
+        """`text` cut, without the secrets that are found in it."""
         limit = max(0, min(self._limits.text, self._left))
-        kept = text[: 2 * self._limits.text]
-        if " " in kept or "://" in kept:
-            kept = _pattern("shape").sub(lambda match: (match[1] or match[2] or "") + SCRUBBED, kept)
-        if "=" in kept or ":" in kept:
-            kept = _assignments_scrubbed(kept, self._extra)
+        kept = scrubbed(text[: 2 * self._limits.text], self._extra)
         cut = len(kept) > limit or len(text) > 2 * self._limits.text
         self._left -= min(len(kept), limit) + 2
         return kept[:limit] + _CUT if cut else kept
@@ -209,33 +178,16 @@ def _fields(value: object, kind: type) -> Iterable[tuple[object, object]] | None
         names = (attribute.name for attribute in attributes if getattr(attribute, "repr", True))
     elif kind.__name__ == "SimpleNamespace":
         names = vars(value)
-    return None if names is None else ((name, getattr(value, name, None)) for name in names)
+    return None if names is None else ((name, _field(value, name)) for name in names)
 
 
-def _decoded(key: object) -> str | None:
-    if isinstance(key, str):
-        return key
-    return key.decode("latin-1") if isinstance(key, bytes) else None
-
-
-def _is_secret_key(key: object, extra: frozenset[str]) -> bool:
-    name = _decoded(key)
-    return name is not None and is_secret(name[:_NAME], extra)
-
-
-def _assignments_scrubbed(text: str, extra: frozenset[str]) -> str:
-    """`password='x'`, `"token": "x"` and `?token=x&` within `text`, without their values."""
-    kept: list[str] = []
-    end = 0
-    for name in _pattern("name").finditer(text):
-        # What is in a value that was scrubbed is gone; what is in another one is looked at.
-        if name.start() < end or not is_secret(name[1][:_NAME], extra):
-            continue
-        value = _pattern("value").match(text, name.end())
-        if value is not None and not value[0].startswith(SCRUBBED[:-1]):
-            kept += text[end : name.end()], SCRUBBED
-            end = value.end()
-    return "".join(kept) + text[end:] if kept else text
+def _field(value: object, name: str) -> object:
+    try:
+        return getattr(value, name, None)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # the outermost edge: a field may be a descriptor that raises anything
+        return UNREADABLE
 
 
 @cache

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from opentelemetry import trace as otel_trace
 from opentelemetry.trace import NoOpTracer, Tracer, TracerProvider
 
-from .capture import CaptureLimits, CaptureSettings, normalised
+from .capture import CaptureLimits, CaptureSettings
 from .propagators import ContextPropagator, get_propagator, set_propagator
 from .runtime import INSTRUMENTATION_NAME, RUNTIME
+from .scrubbing import normalised
 from .tracers import OpsTracerProvider, get_tracer_provider
 
 if TYPE_CHECKING:
