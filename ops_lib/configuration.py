@@ -18,8 +18,9 @@ from opentelemetry.trace import NoOpTracer, Tracer, TracerProvider
 
 from .capture import CaptureLimits, CaptureSettings
 from .propagators import ContextPropagator, get_propagator, set_propagator
-from .runtime import INSTRUMENTATION_NAME, RUNTIME
+from .runtime import INSTRUMENTATION_NAME, RUNTIME, SHUTDOWN_TIMEOUT_S
 from .scrubbing import normalised
+from .stopping import Stop
 from .tracers import OpsTracerProvider, get_tracer_provider
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def configure(
     sampler: Sampler | float | str | None = None,
     resource: Mapping[str, str | bool | int | float] | None = None,
     batch: bool = True,
+    shutdown_timeout_s: float = SHUTDOWN_TIMEOUT_S,
     extract: str | Iterable[str] | None = None,
     inject: str | Iterable[str] | None = None,
     capture_args: bool = True,
@@ -58,11 +60,13 @@ def configure(
     OTLP over HTTP (default: OTEL_EXPORTER_OTLP_*, or else the receiver at 127.0.0.1:4318 whenever one is there);
     `sampler`, the ratio of new traces to record, a name as in OTEL_TRACES_SAMPLER, or a Sampler (default:
     OTEL_TRACES_SAMPLER, or else all); `resource`, further attributes; `batch`, False to export each span as it ends.
-    Besides: `extract` and `inject`, the formats (see ContextPropagator); `capture_args`, `capture_result`,
-    `capture_limits` and `scrub`, further names of secrets, for what `trace` records; `tracer_name` and
-    `tracer_version`, the instrumentation scope; `set_global`, whether OpenTelemetry's global provider and propagator
-    become ours too, for other people's instrumentation (default: no global state is touched).
-    Gives: nothing. What was in force before is flushed and shut down, if it was made here; at exit that happens too.
+    Besides: `shutdown_timeout_s`, seconds to wait for the exporter at the end, at most (what a collector that never
+    answers has not taken by then is lost); `extract` and `inject`, the formats (see ContextPropagator);
+    `capture_args`, `capture_result`, `capture_limits` and `scrub`, further names of secrets, for what `trace` records;
+    `tracer_name` and `tracer_version`, the instrumentation scope; `set_global`, whether OpenTelemetry's global provider
+    and propagator become ours too, for other people's instrumentation (default: no global state is touched).
+    Gives: nothing. What was in force before is flushed and shut down, if it was made here, within its own
+    `shutdown_timeout_s`; at exit that happens too.
     Raises: ValueError for settings that are wrong or contradict each other, ImportError with the pip command where OTLP
     is not installed; then nothing has changed. Exporters that fail later are logged by the SDK and never raise.
     Specification: OpenTelemetry SDK environment variables; OTLP 1.x over HTTP; semantic conventions, `service.name`.
@@ -70,6 +74,8 @@ def configure(
     capture = CaptureSettings(
         capture_args, capture_result, frozenset(map(normalised, scrub)) - {""}, capture_limits or CaptureLimits()
     )
+    if not shutdown_timeout_s >= 0:  # nor nan
+        raise ValueError(f"shutdown_timeout_s must be 0 or more seconds, not {shutdown_timeout_s!r}")
     if extract is not None or inject is not None:
         propagator: ContextPropagator | None = ContextPropagator(extract=extract, inject=inject)
     else:
@@ -77,7 +83,9 @@ def configure(
         get_propagator()  # a wrong environment shows here, and not in the middle of a request
     stop: Callable[[], None] | None = None
     if tracer_provider is None:
-        tracer_provider, stop = _provider(service_name, exporter, endpoint, headers, sampler, resource, batch)
+        tracer_provider, stop = _provider(
+            service_name, exporter, endpoint, headers, sampler, resource, batch, shutdown_timeout_s
+        )
     else:
         own: dict[str, object] = {
             "service_name": service_name,
@@ -98,11 +106,13 @@ def configure(
         tracer = None
     before = RUNTIME.stop
     RUNTIME.provider, RUNTIME.tracer, RUNTIME.stop, RUNTIME.capture = tracer_provider, tracer, stop, capture
+    RUNTIME.shutdown_timeout_s = shutdown_timeout_s
     if propagator is not None:
         set_propagator(propagator)
     if set_global:
         _set_global()
-    _stop(before)
+    if before is not None:
+        before()
 
 
 def _provider(
@@ -113,24 +123,28 @@ def _provider(
     sampler: Sampler | float | str | None,
     resource: Mapping[str, str | bool | int | float] | None,
     batch: bool,
+    shutdown_timeout_s: float,
 ) -> tuple[TracerProvider, Callable[[], None]]:
-    """A provider of our own making, and what shuts it down."""
+    """A provider of our own making, and what shuts it down. The exporter, which runs threads, is made last."""
     from opentelemetry.sdk.resources import SERVICE_NAME, Resource
     from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
 
+    from .console import ConsoleProcessor
     from .export import processors
     from .sampling import Obedient, sampler_of
 
-    made = processors(exporter, endpoint=endpoint, headers=headers, batch=batch)
     attributes = dict(resource or {})
     if service_name is not None:
         attributes[SERVICE_NAME] = service_name
     provider = SdkTracerProvider(resource=Resource.create(attributes), shutdown_on_exit=False)
-    _shut_down_at_exit()
     provider.sampler = Obedient(sampler_of(sampler, provider.sampler))
+    made = processors(exporter, endpoint=endpoint, headers=headers, batch=batch)
     for processor in made:
         provider.add_span_processor(processor)
-    return provider, provider.shutdown
+    _shut_down_at_exit()
+    if all(isinstance(processor, ConsoleProcessor) for processor in made):
+        return provider, provider.shutdown  # nothing to wait for
+    return provider, Stop(provider.shutdown, shutdown_timeout_s)
 
 
 @cache
@@ -147,14 +161,6 @@ def _set_global() -> None:
     if not isinstance(otel_trace.get_tracer_provider(), OpsTracerProvider):
         otel_trace.set_tracer_provider(get_tracer_provider())
     set_global_textmap(OpsPropagator())
-
-
-def _stop(stop: Callable[[], None] | None) -> None:
-    if stop is not None:
-        try:
-            stop()
-        except Exception:  # the outermost edge: an exporter may be anyone's
-            _log.exception("a span processor failed at shutdown")
 
 
 def flush(timeout_s: float = 30.0) -> bool:
@@ -190,12 +196,14 @@ def flush(timeout_s: float = 30.0) -> bool:
 def shutdown() -> None:
     """Undo `configure`: export what is left, and record nothing any more.
 
-    Takes: nothing. Gives: nothing. A provider that was handed in is flushed and left running. Ids go on being made and
-    carried; `configure` may be called again. Raises: nothing. Specification: OpenTelemetry Trace SDK, Shutdown.
+    Takes: nothing. Gives: nothing. A provider that was handed in is flushed and left running. Waits for the exporter no
+    longer than the `shutdown_timeout_s` of `configure`. Ids go on being made and carried; `configure` may be called
+    again. Raises: nothing. Specification: OpenTelemetry Trace SDK, Shutdown.
     """
-    if RUNTIME.provider is not None and RUNTIME.stop is None:
-        flush()
     before = RUNTIME.stop
+    if RUNTIME.provider is not None and before is None:
+        flush(RUNTIME.shutdown_timeout_s)
     RUNTIME.provider = RUNTIME.tracer = RUNTIME.stop = None
     RUNTIME.capture = CaptureSettings()
-    _stop(before)
+    if before is not None:
+        before()

@@ -25,6 +25,7 @@ _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_E
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _EXPORTER: Final = "OTEL_TRACES_EXPORTER"
 NAMES: Final = ("otlp", "console", "none")
+_ALIASES: Final = {"otlp_proto_http": "otlp"}  # what opentelemetry-instrument calls it
 _CONNECT_TIMEOUT_S: Final = 0.25
 _LONGEST_PAUSE_S: Final = 30.0
 
@@ -126,14 +127,15 @@ def processors(
         exporter = environ.get(_EXPORTER) or "otlp"
     if not isinstance(exporter, str):
         return [_processor(exporter, batch)]
-    made: list[SpanProcessor] = []
-    for name in dict.fromkeys(part.strip().lower() for part in exporter.split(",")):
-        if name in ("otlp", "otlp_proto_http"):  # the second is what opentelemetry-instrument calls it
-            made.append(_processor(_otlp(endpoint, headers, environ), batch))
-        elif name == "console":
-            made.append(ConsoleProcessor())
-        elif name != "none":
+    names = [_ALIASES.get(name, name) for name in (part.strip().lower() for part in exporter.split(","))]
+    for name in names:
+        if name not in NAMES:
             raise ValueError(f"unknown exporter {name!r}; known are: {', '.join(NAMES)}, or a SpanExporter")
+    made: list[SpanProcessor] = []
+    if "otlp" in names:
+        made.append(_processor(_otlp(endpoint, headers, environ), batch))
+    if "console" in names:
+        made.append(ConsoleProcessor())
     return made
 
 

@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer, TracerProvider
 
 INSTRUMENTATION_NAME = "ops_lib"
+SHUTDOWN_TIMEOUT_S = 5.0  # how long a process waits at its end for the exporter, where nothing else was said
 
 
 class Runtime:
     """The settings in force. One instance, `RUNTIME`; hot paths read its attributes directly."""
 
-    __slots__ = ("capture", "clock", "provider", "stop", "tracer")
+    __slots__ = ("capture", "clock", "provider", "shutdown_timeout_s", "stop", "tracer")
 
     def __init__(self) -> None:
         self.provider: TracerProvider | None = None  # given to, or made by, configure()
         self.tracer: Tracer | None = None  # its tracer; None where nothing is configured
         self.stop: Callable[[], None] | None = None  # shuts down a provider of our own making; None for anyone else's
+        self.shutdown_timeout_s = SHUTDOWN_TIMEOUT_S
         self.clock: Callable[[], int] | None = None  # ns since the epoch; None leaves time to the SDK
         self.capture = CaptureSettings()
 
