@@ -163,12 +163,13 @@ class Span:
         self._attached: Context | None = None
         self._finished = False
 
-    def adopt(self, span: OtelSpan) -> Span:
-        """Makes this, not entered, the wrapper of an OpenTelemetry span that somebody else attaches and ends.
+    def adopt(self, span: OtelSpan, token: Token[Context] | None = None, attached: Context | None = None) -> Span:
+        """Makes this, not entered, the wrapper of an OpenTelemetry span that somebody else has started and ends.
 
-        What was set and linked on it before goes to that span. Gives this Span.
+        `attached` is the Context with that span, where it is in force, and `token` what `attach` gave for it. What was
+        set and linked on this before goes to that span. Gives this Span.
         """
-        self._span = span
+        self._span, self._token, self._attached = span, token, attached
         if span.is_recording():
             if self._attributes:
                 self._guarded(span.set_attributes, attributes_of(self._attributes))

@@ -88,16 +88,21 @@ class Traced(Generic[P, R]):
 
     def _start(self, context: Context, args: tuple[Any, ...], kwargs: dict[str, Any]) -> OtelSpan:
         """A started span for a call with these arguments, which are recorded on it."""
-        subject = self._subject
-        span = start_in(context, subject.name, subject.attributes)
-        if (args or kwargs) and span.is_recording():
-            text = subject.arguments(args, kwargs, RUNTIME.capture)
-            if text is not None:
-                span.set_attribute(ARGUMENTS, text)
+        span = start_in(context, self._subject.name, self._subject.attributes)
+        if args or kwargs:
+            self._record_arguments(span, args, kwargs)
         return span
 
-    def _record_result(self, span: OtelSpan, value: object) -> None:
-        if span.is_recording() and (text := self._subject.result(value, RUNTIME.capture)) is not None:
+    def _record_arguments(self, span: OtelSpan | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if span is not None and span.is_recording():
+            text = self._subject.arguments(args, kwargs, RUNTIME.capture)
+            if text is not None:
+                span.set_attribute(ARGUMENTS, text)
+
+    def _record_result(self, span: OtelSpan | None, value: object) -> None:
+        if span is None or not span.is_recording():
+            return
+        if (text := self._subject.result(value, RUNTIME.capture)) is not None:
             span.set_attribute(RESULT, text)
 
 
@@ -189,9 +194,8 @@ class TracedFunction(Traced[P, R]):
         """Calls the function and gives its result together with the span. Raises what the function raises."""
         context = current()
         span = self._start(context, args, kwargs)
-        own = Span(self._subject.name).adopt(span)
         attached = with_value(context, SPAN_KEY, span)
-        token = attach(attached)
+        own = Span(self._subject.name).adopt(span, attach(attached), attached)
         try:
             result: R = self._fn(*self._subject.with_span(args, own), **kwargs)
             self._record_result(span, result)
@@ -200,8 +204,7 @@ class TracedFunction(Traced[P, R]):
             record_exception(span, error)
             raise
         finally:
-            own.finish()
-            detach(token, attached)
+            own.__exit__(None, None, None)
 
     # Type checkers see a classmethod as a function of the class, looked up on the class.
     @overload
@@ -230,25 +233,21 @@ class AsyncTracedFunction(Traced[P, Coroutine[Any, Any, R]]):
         return self._named(self._call(*args, **kwargs))
 
     async def _call(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return (await self.wrapped(*args, **kwargs)).result
+        with Span(self._subject.name, self._subject.attributes) as own:  # as `wrapped`, without a coroutine in between
+            if args or kwargs:
+                self._record_arguments(own.otel_span, args, kwargs)
+            result: R = await self._fn(*self._subject.with_span(args, own), **kwargs)
+            self._record_result(own.otel_span, result)
+            return result
 
     async def wrapped(self, *args: P.args, **kwargs: P.kwargs) -> AsyncTrace[R]:
         """Awaits the function and gives its result together with the span. Raises what the function raises."""
-        context = current()
-        span = self._start(context, args, kwargs)
-        own = Span(self._subject.name).adopt(span)
-        attached = with_value(context, SPAN_KEY, span)
-        token = attach(attached)
-        try:
+        with Span(self._subject.name, self._subject.attributes) as own:
+            if args or kwargs:
+                self._record_arguments(own.otel_span, args, kwargs)
             result: R = await self._fn(*self._subject.with_span(args, own), **kwargs)
-            self._record_result(span, result)
+            self._record_result(own.otel_span, result)
             return AsyncTrace(result, own)
-        except BaseException as error:
-            record_exception(span, error)
-            raise
-        finally:
-            own.finish()
-            detach(token, attached)
 
     # Type checkers see a classmethod as a function of the class, looked up on the class.
     @overload

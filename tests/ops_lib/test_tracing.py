@@ -365,6 +365,25 @@ def test_receives_its_span(ops_spans: SpanCapture) -> None:
     assert first.events[0].name == "info"
 
 
+async def test_a_span_finished_within_is_out_of_force(ops_spans: SpanCapture) -> None:
+    """As Span.finish promises; the rest of the call is not its child, and it is ended once."""
+
+    def rest(trace_ctx: ops.Span, outer: ops.Span) -> None:
+        trace_ctx.finish()
+        assert ops.current_span().span_id == outer.span_id
+        with ops.span("after"):
+            pass
+
+    async def rest_async(trace_ctx: ops.Span, outer: ops.Span) -> None:
+        rest(trace_ctx, outer)
+
+    with ops.span("outer") as outer:
+        ops.trace(name="sync")(rest)(outer)
+        await ops.trace(name="async")(rest_async)(outer)
+        assert ops.current_span().span_id == outer.span_id
+    assert ops_spans.tree() == "outer\n├─ sync\n├─ after\n├─ async\n└─ after"
+
+
 def test_receives_its_span_only_when_asked_for_by_name_and_type(ops_spans: SpanCapture) -> None:
     @ops.trace
     def untyped(trace_ctx):  # type: ignore[no-untyped-def]  # this is the test
