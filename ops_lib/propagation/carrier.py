@@ -99,7 +99,8 @@ def inject_into(
         else:
             carrier.extend(headers)
         return
-    names = list(carrier)
+    keys = getattr(carrier, "keys", None)  # werkzeug's and wsgiref's headers give pairs, or nothing, when iterated
+    names = list(carrier if keys is None else keys())
     as_bytes = bool(names) and isinstance(names[0], bytes)
     for name in names:
         if goes(name) and name in carrier:

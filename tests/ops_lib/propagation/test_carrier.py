@@ -3,9 +3,11 @@
 from collections.abc import Iterator, MutableMapping
 from email.message import Message
 from typing import Any
+from wsgiref.headers import Headers as WsgiHeaders
 
 import pytest
 from multidict import CIMultiDict
+from werkzeug.datastructures import Headers as WerkzeugHeaders
 
 from ops_lib.propagation import FORMATS, NOTHING, Propagator, Sampling, TraceContext, fields, inject_into
 
@@ -134,6 +136,14 @@ class OneCase(MutableMapping[str, str]):
 
     def __len__(self) -> int:
         return len(self.store)
+
+
+@pytest.mark.parametrize("kind", [WerkzeugHeaders, WsgiHeaders])
+def test_headers_that_give_no_names_when_iterated(kind: Any) -> None:
+    """werkzeug's (Flask) give pairs; those of wsgiref are read by number."""
+    carrier = kind([("TRACEPARENT", "a"), ("traceparent", "b"), ("B3", "0"), ("Accept", "*/*")])
+    inject_into(carrier, [("traceparent", "new"), ("x", "y")], owns=Propagator().owns)
+    assert sorted(carrier.items()) == [("Accept", "*/*"), ("traceparent", "new"), ("x", "y")]
 
 
 def test_mappings_that_ignore_case() -> None:
