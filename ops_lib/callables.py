@@ -77,7 +77,7 @@ class Subject:
         self.code: CodeType | None = getattr(function, "__code__", None)
         attributes: dict[str, object] = {FUNCTION: f"{module}.{qualified}" if module else qualified}
         if tags:
-            attributes[TAGS] = (tags,) if isinstance(tags, str) else tuple(dict.fromkeys(tags))
+            attributes[TAGS] = attribute((tags,) if isinstance(tags, str) else tuple(dict.fromkeys(tags)))
         for key, value in (metadata or {}).items():
             attributes[f"ops.metadata.{key}"] = attribute(value)
         self.attributes = attributes

@@ -198,11 +198,14 @@ def _encoder() -> Callable[[object], str]:
     return json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
+def encodable(text: str) -> str:
+    """`text` as UTF-8 can say it. For a lone surrogate, the OTLP exporter drops the attribute, or the whole batch."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def _as_json(plain: object, total: int) -> str:
-    """The JSON text of a plain value, cut at `total` characters. No lone surrogates, which no exporter could encode."""
-    text = _encoder()(plain)
-    if not text.isascii():
-        text = text.encode("utf-8", "backslashreplace").decode()
+    """The JSON text of a plain value, cut at `total` characters, and encodable."""
+    text = encodable(_encoder()(plain))
     return text if len(text) <= total + 64 else text[:total] + _CUT
 
 

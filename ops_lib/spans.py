@@ -18,7 +18,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, StatusCode
 from opentelemetry.trace import Span as OtelSpan
 
-from .capture import render
+from .capture import UNREADABLE, encodable, render
 from .context import EXTRACTION_KEY, SESSION_KEY, SPAN_KEY, attach, current, detach, leave, with_value
 from .propagation import Extraction
 from .runtime import RUNTIME
@@ -32,6 +32,7 @@ TAGS: Final = "ops.tags"
 SESSION_ATTRIBUTES: Final = "ops.session.attributes"
 
 _PLAIN: Final = frozenset({str, bool, int, float})
+_INT: Final = 1 << 63  # OpenTelemetry specification, "Attribute": integers are signed and have 64 bits
 
 
 def attribute(value: object) -> str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[float]:
@@ -40,20 +41,43 @@ def attribute(value: object) -> str | bool | int | float | Sequence[str] | Seque
 
     Bounded, scrubbed and harmless as all that `capture` writes. OpenTelemetry specification, "Attribute".
     """
-    kind = value.__class__
-    if kind in _PLAIN:
+    if _is_plain(value):
         return value  # type: ignore[return-value]  # a scalar
+    kind = value.__class__
+    if kind is str:
+        return encodable(value)  # type: ignore[arg-type]  # a string
     if (kind is list or kind is tuple) and value:
         first = value[0].__class__  # type: ignore[index]  # a list or tuple
         if first in _PLAIN and all(item.__class__ is first for item in value):  # type: ignore[attr-defined]
-            return value  # type: ignore[return-value]  # of one kind
+            if all(map(_is_plain, value)):  # type: ignore[call-overload]  # the same
+                return value  # type: ignore[return-value]  # of one kind
+            if first is str:
+                return [encodable(item) for item in value]  # type: ignore[attr-defined]  # the same
     return render(value, RUNTIME.capture)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether `value` is a scalar that goes out as it is. In the order of how often they come."""
+    kind = value.__class__
+    if kind is str:
+        return str.isascii(value)  # type: ignore[arg-type]  # a string
+    if kind is int:
+        return -_INT <= value < _INT  # type: ignore[operator]  # a number
+    return kind is bool or kind is float
+
+
+def _text(value: object) -> str:
+    """`value`, which should be a text, as one that goes out; whatever its `__str__` does."""
+    try:
+        return encodable(str(value))
+    except Exception:  # the outermost edge: callers pass exceptions, and more
+        return UNREADABLE
 
 
 def attributes_of(values: Mapping[str, object]) -> dict[str, object]:
     """`values` with each as `attribute` gives it."""
     return {
-        name: value if value.__class__ in _PLAIN else attribute(value)  # spares the call in the common case
+        name: value if _is_plain(value) else attribute(value)  # spares a call in the common case
         for name, value in values.items()
     }
 
@@ -116,8 +140,9 @@ def record_exception(span: OtelSpan, error: BaseException) -> None:
     name = exception_name(type(error))
     timestamp = RUNTIME.clock() if RUNTIME.clock is not None else None
     try:
-        span.record_exception(error, timestamp=timestamp)
-        description = f"{name}: {error}"
+        said = f"{name}: {error}"
+        description = encodable(said)
+        span.record_exception(error, None if description == said else _encodable_parts(error), timestamp)
     except Exception:  # the outermost edge: an exception's own __str__ may raise
         span.add_event("exception", {"exception.type": name}, timestamp)
         description = name
@@ -125,6 +150,16 @@ def record_exception(span: OtelSpan, error: BaseException) -> None:
         return
     span.set_attribute("error.type", name)
     span.set_status(StatusCode.ERROR, description[:1024])
+
+
+def _encodable_parts(error: BaseException) -> dict[str, str]:
+    """What OpenTelemetry would say of `error` in words that cannot be exported."""
+    import traceback
+
+    return {
+        "exception.message": encodable(str(error)),
+        "exception.stacktrace": encodable("".join(traceback.format_exception(error))),
+    }
 
 
 def _is_cancellation(error: BaseException) -> bool:
@@ -220,7 +255,7 @@ class Span:
         """Adds an event with a name and attributes, as `set` takes them, at this moment. Gives the span."""
         if self._span is not None and self._span.is_recording():
             timestamp = RUNTIME.clock() if RUNTIME.clock is not None else None
-            self._guarded(self._span.add_event, name, attributes_of(attributes), timestamp)
+            self._guarded(self._span.add_event, _text(name), attributes_of(attributes), timestamp)
         return self
 
     def debug(self, message: str, /, **attributes: object) -> Span:
@@ -270,7 +305,7 @@ class Span:
 
     def _failed(self, message: str) -> Span:
         if self._span is not None and self._span.is_recording():
-            self._guarded(self._span.set_status, StatusCode.ERROR, message)
+            self._guarded(self._span.set_status, StatusCode.ERROR, _text(message))
         return self
 
     def _guarded(self, call: Callable[..., object], *values: object) -> None:

@@ -28,6 +28,7 @@ from opentelemetry.trace import (
 from opentelemetry.util._decorator import _agnosticcontextmanager
 from opentelemetry.util.types import Attributes, AttributeValue
 
+from .capture import encodable
 from .context import EXTRACTION_KEY, SPAN_KEY, TRACER_KEY, Attached, current, with_value
 from .light import SAMPLED, LightSpan, RemoteSpan, light_span
 from .propagation import Extraction, Sampling
@@ -139,6 +140,8 @@ def start_span(
             if settled is None:
                 return light_span(context)
             context = settled
+        if name.__class__ is not str or not name.isascii():
+            name = encodable(str(name))
         if start_time is None and RUNTIME.clock is not None:
             start_time = RUNTIME.clock()
         return tracer.start_span(name, context, kind, attributes, links, start_time)

@@ -19,7 +19,7 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from ops_lib.propagators import extract_context
-from ops_lib.spans import record_exception, start_in
+from ops_lib.spans import attributes_of, record_exception, start_in
 from ops_lib.tracers import end_span
 
 _logger = logging.getLogger("ops_lib")
@@ -103,7 +103,7 @@ def _fails_open() -> Iterator[None]:
         _logger.exception("tracing of a request failed; the request goes on")
 
 
-def _attributes(request: Request) -> dict[str, AttributeValue]:
+def _attributes(request: Request) -> dict[str, object]:
     address, port = _authority(request.host)
     attributes: dict[str, AttributeValue | None] = {
         "http.request.method": request.method if request.method in METHODS else "_OTHER",
@@ -116,7 +116,7 @@ def _attributes(request: Request) -> dict[str, AttributeValue]:
         "client.address": request.client,
         "user_agent.original": request.user_agent,
     }
-    return {name: value for name, value in attributes.items() if value is not None}
+    return attributes_of({name: value for name, value in attributes.items() if value is not None})
 
 
 def _authority(text: str | None) -> tuple[str | None, int | None]:
