@@ -71,7 +71,7 @@ def middleware() -> Middleware:
 
     @web.middleware
     async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
-        incoming = Incoming(request.headers, _request(request))
+        incoming = Incoming(request.headers, lambda: _request(request))
         with incoming.attached():
             try:
                 response = await handler(request)

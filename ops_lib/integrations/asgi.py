@@ -7,7 +7,7 @@ by itself.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 from ops_lib.integrations.incoming import Incoming, Request
@@ -36,9 +36,11 @@ class TraceMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        if not isinstance(scope["headers"], (list, tuple)):  # any iterable will do (ASGI, "HTTP connection scope")
-            scope = {**scope, "headers": list(scope["headers"])}
-        incoming = Incoming(scope["headers"], _request(scope))
+        headers = scope.get("headers", ())
+        if not isinstance(headers, (list, tuple)):  # any iterable will do (ASGI, "HTTP connection scope")
+            headers = list(headers)
+            scope = {**scope, "headers": headers}
+        incoming = Incoming(headers, lambda: _request(scope, headers))
         watch = _http_end if scope["type"] == "http" else _websocket_status
         trailers = False
 
@@ -85,9 +87,9 @@ def _websocket_status(incoming: Incoming, message: Message, trailers: bool) -> b
     return False
 
 
-def _request(scope: Scope) -> Request:
+def _request(scope: Scope, headers: Iterable[tuple[bytes, bytes]]) -> Request:
     client, host, user_agent = scope.get("client"), None, None
-    for name, value in scope["headers"]:
+    for name, value in headers:
         if name == b"host":
             host = value.decode("latin-1")
         elif name == b"user-agent":

@@ -10,7 +10,7 @@ carry secrets.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -45,16 +45,18 @@ class Incoming:
 
     __slots__ = ("_context", "_ended", "_method", "_span", "answered", "route")
 
-    def __init__(self, headers: Any, request: Request) -> None:
-        """`headers`: any carrier of `ops.extract_context`."""
+    def __init__(self, headers: Any, describe: Callable[[], Request]) -> None:
+        """`headers`: any carrier of `ops.extract_context`. `describe` may raise: not everyone keeps to a protocol."""
         self.route: str | None = None  # its template, "/books/{genre}", once known
         self.answered = False  # a status has been seen
         self._ended = False
-        self._method = request.method if request.method in METHODS else "HTTP"
+        self._method = "HTTP"
         self._span: Span = INVALID_SPAN
         self._context = otel_context.get_current()
         with _fails_open():
             self._context = extract_context(headers, context=self._context)
+            request = describe()
+            self._method = request.method if request.method in METHODS else "HTTP"
             self._span = start_in(self._context, self._method, _attributes(request), SpanKind.SERVER)
             self._context = set_span_in_context(self._span, self._context)
 

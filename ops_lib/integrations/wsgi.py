@@ -35,10 +35,10 @@ class TraceMiddleware:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Run the app on one request. Raises what the app raises."""
-        incoming = environ[INCOMING_KEY] = Incoming(_headers(environ), _request(environ))
+        incoming = environ[INCOMING_KEY] = Incoming(_headers(environ), lambda: _request(environ))
 
         def watched_start(status: str, headers: Any, exc_info: Any = None) -> Callable[[bytes], object]:
-            if status[:3].isdecimal():  # else it is the server's to complain of
+            if isinstance(status, str) and status[:3].isdecimal():  # else it is the server's to complain of
                 incoming.status(int(status[:3]))
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
@@ -116,13 +116,18 @@ def _request(environ: Environ) -> Request:
     protocol = environ.get("SERVER_PROTOCOL", "")
     return Request(
         method=environ["REQUEST_METHOD"],
-        path=(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
-        .encode("latin-1")
-        .decode("utf-8", "replace")
-        or "/",
+        path=_path(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")) or "/",
         scheme=environ.get("wsgi.url_scheme", "http"),
         host=environ.get("HTTP_HOST") or environ.get("SERVER_NAME"),
         protocol_version=protocol[5:] if protocol.startswith("HTTP/") else None,
         client=environ.get("REMOTE_ADDR"),
         user_agent=environ.get("HTTP_USER_AGENT"),
     )
+
+
+def _path(text: str) -> str:
+    """The path out of its WSGI disguise, bytes as latin-1; as it is where a server has decoded it by itself."""
+    try:
+        return text.encode("latin-1").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        return text

@@ -25,6 +25,9 @@ TRACE, SPAN = "5af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 HEADERS = {"Traceparent": f"00-{TRACE}-{SPAN}-01", "X-Mirascope-Session-Id": "s-1"}
 
 
+CALLER = b"00-5af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
 def parent_of(span: Any) -> str:
     return f"{span.context.trace_id:032x}-{span.parent.span_id:016x}"
 
@@ -280,6 +283,25 @@ async def test_malformed_headers_are_nobodys_error(spans: Any) -> None:
     assert span.attributes["http.request.method"] == "_OTHER"
     assert span.attributes["http.request.method_original"] == "BREW"
     assert "session.id" not in span.attributes
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{}, {"method": "GET"}, {"method": "GET", "path": "/", "headers": [(b"traceparent", CALLER), None]}],
+)
+async def test_a_scope_against_the_letter_is_nobodys_error(broken: dict[str, Any], spans: Any) -> None:
+    """Tracing fails open, whatever adapters and test clients leave out: the app runs."""
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        assert "headers" not in scope or ops.current_span().trace_id == CALLER[3:35].decode()
+        await send(START)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await TraceMiddleware(app)({"type": "http", **broken}, send, send)
+    assert sent == [START]
 
 
 @pytest.mark.parametrize(

@@ -190,6 +190,28 @@ def test_attributes(spans: Any) -> None:
     }
 
 
+def test_a_path_that_the_server_has_decoded_itself(spans: Any) -> None:
+    """PEP 3333 forbids it; adapters and test clients do it."""
+    for path in ("/\u20ac", "/\udcff"):
+        assert TraceMiddleware(lambda environ, start_response: [b"x"])(environ(PATH_INFO=path), start) == [b"x"]
+    assert [span.attributes["url.path"] for span in spans.server] == ["/\u20ac", r"/\udcff"]
+
+
+@pytest.mark.parametrize("broken", [{"PATH_INFO": b"/"}, {"REQUEST_METHOD": None}, {"SERVER_PROTOCOL": 1}])
+def test_an_environ_against_the_letter_is_nobodys_error(broken: dict[str, Any], caplog: Any) -> None:
+    """Tracing fails open: the app runs, in its caller's trace."""
+    seen = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen.append(here())
+        start_response(200, [])
+        return [b"x"]
+
+    assert TraceMiddleware(app)(environ(**CALLER, **broken), start) == [b"x"]
+    assert seen == [f"{TRACE} s-1"]
+    assert "the request goes on" in caplog.text
+
+
 def test_by_the_letter_on_a_server(spans: Any) -> None:
     """PEP 3333's validator on both sides of the middleware finds nothing; every thread is clean afterwards."""
     ended = threading.Event()
