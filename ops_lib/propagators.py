@@ -205,6 +205,12 @@ def get_propagator() -> ContextPropagator:
     return _propagator
 
 
+def check_propagator() -> None:
+    """Raises ValueError where `get_propagator` would; makes nothing that stays."""
+    if _propagator is None:
+        ContextPropagator()
+
+
 def set_propagator(propagator: ContextPropagator | None) -> None:
     """Put a propagator in force for this process.
 

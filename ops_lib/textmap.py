@@ -22,14 +22,16 @@ from opentelemetry.propagators.textmap import (
 
 from .context import current
 from .propagation.carrier import known_names
-from .propagators import ContextPropagator, PropagatorFormat, get_propagator
+from .propagators import ContextPropagator, PropagatorFormat, check_propagator, get_propagator
 
 
 class OpsPropagator(TextMapPropagator):
     """Trace, session and baggage as OpenTelemetry's propagator API has it.
 
     Takes: `propagator`, or None for the one in force at each call (`get_propagator`). Session and baggage are carried
-    too; naming `baggage` beside it in OTEL_PROPAGATORS does no harm. Raises: nothing when used.
+    too; naming `baggage` beside it in OTEL_PROPAGATORS does no harm, but what stands after it writes the header:
+    OpenTelemetry's makes the properties of members a part of their values.
+    Raises: ValueError where the environment names an unknown format: here, and not in the middle of a request.
     Specification: OpenTelemetry "Propagators API", TextMapPropagator; FORMATS.md.
     """
 
@@ -38,6 +40,8 @@ class OpsPropagator(TextMapPropagator):
     def __init__(self, propagator: ContextPropagator | None = None) -> None:
         if propagator is None and self.formats is not None:
             propagator = ContextPropagator(extract=self.formats, inject=self.formats)
+        elif propagator is None:
+            check_propagator()
         self._propagator = propagator
 
     def extract(

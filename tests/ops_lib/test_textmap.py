@@ -137,6 +137,23 @@ def test_named_in_otel_propagators() -> None:
     assert carrier["b3"] == f"{TRACE_ID}-{SPAN_ID}-1"
 
 
+def test_a_wrong_environment_shows_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where OpenTelemetry loads the entry point, and not at the first request, in whoever injects."""
+    monkeypatch.setenv("MIRASCOPE_PROPAGATOR", "zipkin")
+    with pytest.raises(ValueError, match=r"MIRASCOPE_PROPAGATOR: .*zipkin.* known are: tracecontext"):
+        OpsPropagator()
+    ops.set_propagator(ops.ContextPropagator(inject="b3"))  # the environment is not asked
+    assert OpsPropagator().fields == {"b3", "baggage", "X-Mirascope-Session-Id"}
+
+
+def test_baggage_keeps_its_properties() -> None:
+    """Where ours is written last; OpenTelemetry's own makes them a part of the value."""
+    for others in ([], [W3CBaggagePropagator()]):
+        both, carrier = CompositePropagator([*others, OpsPropagator()]), dict[str, str]()
+        both.inject(carrier, both.extract({"baggage": "a=b%20c;p=1,k=v"}))
+        assert carrier == {"baggage": "a=b%20c;p=1,k=v"}
+
+
 @pytest.mark.slow
 def test_with_opentelemetry_instrument(tmp_path: Path) -> None:
     """The stock launcher: its provider is the application's, so it makes our spans; our propagator is in force."""
