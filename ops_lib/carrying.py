@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
@@ -37,7 +37,8 @@ def context_carry(fn: None = None, /) -> _Carry: ...
 def context_carry(fn: Callable[P, R] | None = None, /) -> Callable[P, R] | _Carry:
     """A function that runs in the Context of now, wherever and whenever it is called.
 
-    Takes: `fn`, any callable, for a thread, a pool, a callback; a coroutine function, for another task; or nothing.
+    Takes: `fn`, any callable, for a thread, a pool, a callback; a coroutine function, for another task; or nothing. Not
+    a generator function: its body would run where it is consumed.
     Gives: a callable with the same signature; trace, session, baggage and `tracer_context` of the place of
     `context_carry` are in force while it runs. It may be called often, and on several threads at once. Without `fn`:
     what does this to any function later, with the Context of now. Raises: what `fn` raises.
@@ -46,13 +47,15 @@ def context_carry(fn: Callable[P, R] | None = None, /) -> Callable[P, R] | _Carr
     context = current()
 
     def carry(fn: Callable[P, R], /) -> Callable[P, R]:
-        if inspect.iscoroutinefunction(fn):
+        call = getattr(fn, "__call__", None)  # noqa: B004  # of a callable object, which is what its __call__ is
+        if inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(call):
+            coroutine_function = cast("Callable[P, Coroutine[Any, Any, Any]]", fn)
 
             @functools.wraps(fn)
             async def carried_over(*args: P.args, **kwargs: P.kwargs) -> Any:
                 token = attach(context)
                 try:
-                    return await fn(*args, **kwargs)
+                    return await coroutine_function(*args, **kwargs)
                 finally:
                     detach(token, context)
 

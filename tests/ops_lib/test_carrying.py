@@ -133,3 +133,15 @@ def test_executor_of_processes() -> None:
         assert job.result(60) == (span.trace_id, "s", 10)
         assert list(mapped) == [(span.trace_id, "s", 10), (span.trace_id, "s", 20)]
         assert processes.submit(seen).result(60)[1] is None
+
+
+def test_a_callable_object_is_what_its_call_is() -> None:
+    class Job:
+        async def __call__(self) -> str | None:
+            await asyncio.sleep(0)
+            session = ops.current_session()
+            return None if session is None else session.id
+
+    with ops.session(id="s-1"):
+        carried = ops.context_carry(Job())
+    assert asyncio.run(carried()) == "s-1"
