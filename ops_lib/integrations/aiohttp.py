@@ -75,7 +75,8 @@ def middleware() -> Middleware:
         with incoming.attached():
             try:
                 response = await handler(request)
-                incoming.status(response.status)
+                # What is no response is aiohttp's to complain of, with a 500.
+                incoming.status(response.status if isinstance(response, web.StreamResponse) else 500)
                 return response
             except web.HTTPException as answer:  # aiohttp's way to answer; not an error by itself
                 incoming.status(answer.status)

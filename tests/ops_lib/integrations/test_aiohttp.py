@@ -46,11 +46,16 @@ async def unavailable(request: web.Request) -> web.Response:
     raise web.HTTPServiceUnavailable
 
 
+async def forgetful(request: web.Request) -> None:
+    """Of its return statement."""
+
+
 @pytest.fixture
 async def url() -> Any:
     app = web.Application(middlewares=[ops_aiohttp.middleware()])
     app.router.add_get("/books/{genre}", read_book)
-    for handler in (stream, broken, moved, unavailable):
+    handlers: list[Any] = [stream, broken, moved, unavailable, forgetful]
+    for handler in handlers:
         app.router.add_get(f"/{handler.__name__}", handler)
     async with TestServer(app, host="127.0.0.1") as server:
         yield str(server.make_url(""))
@@ -96,6 +101,15 @@ async def test_failures(url: str, spans: Any, path: str, status: int, error: str
     assert span.attributes.get("error.type") == error
     assert (span.status.status_code is StatusCode.ERROR) is (error is not None)
     assert [event.name for event in span.events] == (["exception"] if path == "broken" else [])
+
+
+async def test_no_response_is_for_aiohttp_to_complain_of(url: str, spans: Any, caplog: Any) -> None:
+    async with aiohttp.ClientSession(url) as session, session.get("forgetful") as response:
+        assert response.status == 500
+    assert "Missing return statement" in caplog.text
+    (span,) = spans.server
+    assert span.status.status_code is StatusCode.ERROR
+    assert span.attributes["http.response.status_code"] == 500
 
 
 async def test_handshake_of_a_websocket_carries_the_context(spans: Any) -> None:
