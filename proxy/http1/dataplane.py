@@ -6,30 +6,20 @@ May know everything in this package. Must not know settings, signals or the admi
 from __future__ import annotations
 
 import asyncio
-import errno
 import ipaddress
-import os
 import re
-import socket
-import stat
 from collections.abc import Callable
-from pathlib import Path
 from secrets import token_hex
-from typing import Final
 
-from proxy.errors import StartError
 from proxy.http1.access import AccessRecord
 from proxy.http1.deadlines import TICK_S, Ticker
-from proxy.http1.downstream import ClientConnection
 from proxy.http1.links import PoolTable
 from proxy.http1.listener import Listener, ListenerRules
+from proxy.http1.listening import ListeningSocket, Waiting, drop, serve
 from proxy.http1.outbox import Outbox
 from proxy.http1.presence import app_addresses, is_anyone_there
-from proxy.http1.sockets import protocols
 from proxy.plan import Address, ListenerPlan, Plan
 from proxy.telemetry.metrics import Metrics
-
-_BACKLOG: Final = 1024
 
 
 class DataPlane:
@@ -43,7 +33,7 @@ class DataPlane:
         self._access_log = access_log
         self._name = token_hex(6)  # ours in Via, this process's alone
         self._listeners: dict[str, Listener] = {}
-        self._servers: dict[str, asyncio.Server] = {}
+        self._sockets: dict[str, ListeningSocket] = {}  # by the name of the listener; those that accept
         self._retired: list[Listener] = []  # of former plans, with connections still open
         self._own: set[tuple[str, int]] = set()
         self._ticker: Ticker
@@ -63,49 +53,38 @@ class DataPlane:
 
     def addresses(self) -> dict[str, Address]:
         """Listener name -> bound address, with the real port where 0 was asked."""
-        found = {}
-        for name, server in self._servers.items():
-            bind = self._listeners[name].rules.plan.bind
-            if bind.unix_path:
-                found[name] = bind
-            else:
-                host, port = server.sockets[0].getsockname()[:2]
-                found[name] = Address(host, port)
-        return found
+        return {name: socket.address for name, socket in self._sockets.items()}
 
     async def replace_plan(self, plan: Plan) -> None:
-        """Serve new requests by `plan`. Raises StartError where a listener cannot be bound; then nothing changes."""
+        """Serve new requests by `plan`. Raises StartError where a listener cannot be bound; then nothing changes.
+
+        A listener whose address stays keeps its socket and its connections, under whatever name.
+        """
         rules = {listener.name: self._rules(listener) for listener in plan.listeners}
-        opened: dict[str, asyncio.Server] = {}
-        fresh: dict[str, Listener] = {}
+        kept = self._kept(plan)
+        opened: dict[str, ListeningSocket] = {}
         try:
-            for listener in plan.listeners:
-                old = self._listeners.get(listener.name)
-                if old is not None and old.rules.plan.bind == listener.bind:
-                    continue
-                fresh[listener.name] = made = Listener(
-                    rules[listener.name],
-                    ticker=self._ticker,
-                    outbox=self._outbox,
-                    metrics=self._metrics,
-                    pools=self._pools,
-                    access_log=self._access_log,
-                )
-                opened[listener.name] = await _bind(listener, made)
+            for name in [name for name in rules if name not in kept]:
+                socket = ListeningSocket(self._listener(rules[name]))
+                await socket.open()
+                opened[name] = socket
         except BaseException:
-            for server in opened.values():
-                server.close()
+            for socket in opened.values():
+                drop(socket.close())
+                socket.listener.abort()
             raise
         # Nothing can fail from here on.
-        for name in [name for name in self._listeners if name in fresh or name not in rules]:
-            self._servers.pop(name).close()
-            old = self._listeners.pop(name)
-            old.shut()
-            self._retired.append(old)
-        self._listeners.update(fresh)
-        self._servers.update(opened)
-        for name, listener_rules in rules.items():
-            self._listeners[name].rules = listener_rules
+        self._retired = [listener for listener in self._retired if listener.connections]
+        waiting: Waiting = []
+        for socket in self._sockets.values():
+            if socket not in kept.values():
+                waiting += socket.close()
+                socket.listener.shut()
+                self._retired.append(socket.listener)
+        self._sockets = {name: kept.get(name) or opened[name] for name in rules}
+        self._listeners = {name: socket.listener for name, socket in self._sockets.items()}
+        for name, socket in kept.items():
+            socket.listener.use(rules[name])
         self._plan = plan
         self._own = {(address.host, address.port) for address in self.addresses().values() if address.port}
         upstreams = [upstream for listener in plan.listeners for upstream in listener.router.upstreams()]
@@ -113,7 +92,7 @@ class DataPlane:
             {(upstream.name, upstream.target, upstream.pool) for upstream in upstreams if upstream.target is not None},
             {upstream.name for upstream in upstreams if upstream.target is None},
         )
-        self._retired = [listener for listener in self._retired if listener.connections]
+        await serve(waiting)
 
     def in_flight(self, direction: str | None = None) -> int:
         """Exchanges and tunnels that are open, of one direction ("inbound", "outbound") or of both."""
@@ -136,9 +115,9 @@ class DataPlane:
 
     async def stop(self) -> None:
         """Close everything at once."""
-        for server in self._servers.values():
-            server.close()
-        self._servers.clear()
+        for socket in self._sockets.values():
+            drop(socket.close())
+        self._sockets.clear()
         listeners = [*self._listeners.values(), *self._retired]
         for listener in listeners:
             listener.abort()
@@ -148,9 +127,6 @@ class DataPlane:
             await self._pools.stop()
             self._ticker.stop()
             await asyncio.sleep(0)  # transports that were aborted close in the next turn of the loop
-        for listener in listeners:
-            if listener.rules.plan.bind.unix_path:
-                _unlink(listener.rules.plan.bind.unix_path)
 
     # --- parts
 
@@ -158,9 +134,28 @@ class DataPlane:
         listeners = [*self._listeners.values(), *self._retired]
         return [one for one in listeners if direction is None or one.rules.plan.direction == direction]
 
-    def _is_busy(self, direction: str | None) -> bool:
-        """Whether an exchange is open, or the last bytes of one have not left yet."""
-        return any(listener.exchanges or listener.has_unsent() for listener in self._of(direction))
+    def _kept(self, plan: Plan) -> dict[str, ListeningSocket]:
+        """Name of a listener of `plan` -> the open socket that it goes on with."""
+        kept: dict[str, ListeningSocket] = {}
+        for listener in plan.listeners:
+            for socket in self._sockets.values():
+                if socket.is_at(listener.bind):
+                    kept[listener.name] = socket
+        for listener in plan.listeners:  # those that take any port: the one that they have, unless it was asked for
+            own = self._sockets.get(listener.name)
+            if own is not None and own.listener.rules.plan.bind == listener.bind and own not in kept.values():
+                kept[listener.name] = own
+        return kept
+
+    def _listener(self, rules: ListenerRules) -> Listener:
+        return Listener(
+            rules,
+            ticker=self._ticker,
+            outbox=self._outbox,
+            metrics=self._metrics,
+            pools=self._pools,
+            access_log=self._access_log,
+        )
 
     def _rules(self, plan: ListenerPlan) -> ListenerRules:
         pseudonym = f"{re.sub(r'[^A-Za-z0-9-]', '-', plan.name)}.{self._name}.ops-sidecar"
@@ -177,15 +172,14 @@ class DataPlane:
         return bool(wildcards) and (address.is_loopback or address.is_unspecified)
 
     async def _shut(self, direction: str) -> None:
-        # What the kernel has accepted for us is ours to serve: two turns of the loop empty its queue.
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        for name, listener in self._listeners.items():
-            if listener.rules.plan.direction == direction:
-                server = self._servers.pop(name, None)
-                if server is not None:
-                    server.close()
-                listener.shut()
+        """Accept nobody further at `direction`. Whom the kernel has accepted for us is ours to serve."""
+        waiting: Waiting = []
+        for listener in [one for one in self._listeners.values() if one.rules.plan.direction == direction]:
+            socket = self._sockets.pop(listener.name, None)
+            if socket is not None:
+                waiting += socket.close()
+            listener.shut()
+        await serve(waiting)
 
     async def _until_app_is_gone(self, until: float) -> None:
         loop = asyncio.get_running_loop()
@@ -197,40 +191,5 @@ class DataPlane:
 
     async def _until_idle(self, direction: str | None, deadline: float) -> None:
         loop = asyncio.get_running_loop()
-        while self._is_busy(direction) and loop.time() < deadline:  # noqa: ASYNC110 - the hot path pays for no event
+        while any(one.is_busy() for one in self._of(direction)) and loop.time() < deadline:  # noqa: ASYNC110 - the hot path pays for no event
             await asyncio.sleep(min(TICK_S, max(0.0, deadline - loop.time())))
-
-
-async def _bind(plan: ListenerPlan, listener: Listener) -> asyncio.Server:
-    loop = asyncio.get_running_loop()
-    address = plan.bind
-    made = protocols(lambda: ClientConnection(listener))
-    try:
-        if address.unix_path:
-            _remove_stale_socket(address.unix_path)
-            return await loop.create_unix_server(made, address.unix_path, backlog=_BACKLOG)
-        return await loop.create_server(made, address.host or None, address.port, backlog=_BACKLOG)
-    except OSError as error:
-        where = address.unix_path or f"{address.host}:{address.port}"
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise StartError(f"listener {plan.name} cannot listen on {where}: {reason}") from None
-
-
-def _remove_stale_socket(path: str) -> None:
-    """A socket file that nobody listens on, left by a process that died."""
-    try:
-        if not stat.S_ISSOCK(Path(path).stat().st_mode):
-            return
-    except OSError:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            _unlink(path)
-        else:
-            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
-
-
-def _unlink(path: str) -> None:
-    Path(path).unlink(missing_ok=True)

@@ -113,6 +113,7 @@ class Link:
         "_preserves_host",
         "fixed_pool",
         "kinds",
+        "listener",
         "metrics",
         "name",
         "plan",
@@ -129,11 +130,13 @@ class Link:
         pools: PoolTable,
         metrics: ExchangeMetrics,
         *,
+        listener: str,
         kinds: FieldKinds,
         response_via: bytes,
     ) -> None:
         self.plan = plan
         self.name = plan.name
+        self.listener = listener  # its name
         self.timeouts = plan.timeouts
         self.translator = translator
         self.pools = pools

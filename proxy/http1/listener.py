@@ -1,4 +1,4 @@
-"""One listener at work: its socket, its connections, and the rules by which it serves requests.
+"""One listener at work: its connections, and the rules by which it serves requests.
 
 May know the plan, links, exchanges, metrics. `ListenerRules` is made once per plan; a request uses the rules that hold
 when its head is read.
@@ -45,6 +45,7 @@ class ListenerRules:
     def __init__(self, plan: ListenerPlan, pools: PoolTable, metrics: Metrics, pseudonym: str) -> None:
         """`pseudonym`: our name in Via, unique to this process and listener (RFC 9110, 7.6.3)."""
         self.plan = plan
+        self.metrics = metrics.listener(plan.name)
         self.pseudonym = pseudonym.encode("ascii")
         self.via = (b"1.0 " + self.pseudonym, b"1.1 " + self.pseudonym) if plan.via else (b"", b"")
         limits = plan.limits
@@ -75,6 +76,7 @@ class ListenerRules:
                 translators[upstream.propagation],
                 pools,
                 metrics.exchange(plan.name, upstream.name),
+                listener=plan.name,
                 kinds=self.kinds,
                 response_via=response_via,
             )
@@ -110,7 +112,7 @@ class ListenerRules:
 
 
 class Listener:
-    """One listening socket and the connections that came in by it."""
+    """The connections that came in at one address, and the rules by which they are served."""
 
     def __init__(
         self,
@@ -129,12 +131,24 @@ class Listener:
         self.is_draining = False
         self.connections: set[ClientConnection] = set()
         self.exchanges = 0  # open: a request head was read, and its response is not over
-        self._metrics = metrics.listener(self.name)
+        self._metrics = rules.metrics
+        self._tunnels = 0
         self._pools = pools
         self._access_log = access_log
         self._tasks: set[asyncio.Task[None]] = set()  # one per CONNECT that waits for its upstream
         self._date = b""
         self._date_second = 0
+
+    def use(self, rules: ListenerRules) -> None:
+        """Serve requests by `rules` from now on. Exchanges that are open go on as they began."""
+        before, self._metrics = self._metrics, rules.metrics
+        if before is not self._metrics:  # another name: what is open counts there
+            before.connections_open -= len(self.connections)
+            before.tunnels_open -= self._tunnels
+            self._metrics.connections_open += len(self.connections)
+            self._metrics.tunnels_open += self._tunnels
+        self.rules = rules
+        self.name = rules.plan.name
 
     # --- what a connection asks
 
@@ -268,7 +282,7 @@ class Listener:
             trace_id, session = trace_and_session(metrics.translation, translation) if translation else ("", "")
             self._access_log(
                 AccessRecord(
-                    self.name,
+                    exchange.link.listener,
                     exchange.link.name,
                     connection.address.decode("ascii"),
                     exchange.method.decode("ascii"),
@@ -307,11 +321,13 @@ class Listener:
         """`kind`: "connect" or "upgrade"."""
         count(self._metrics.tunnels_total, kind)
         self._metrics.tunnels_open += 1
+        self._tunnels += 1
         self.exchanges += 1
 
     def tunnel_closed(self) -> None:
         """One of them has ended."""
         self._metrics.tunnels_open -= 1
+        self._tunnels -= 1
         self.exchanges -= 1
 
     def count_tunnel_in(self, size: int) -> None:
@@ -324,9 +340,11 @@ class Listener:
 
     # --- the end
 
-    def has_unsent(self) -> bool:
-        """Whether some client has not taken all of its answers yet."""
-        return any(connection.transport.get_write_buffer_size() for connection in self.connections)
+    def is_busy(self) -> bool:
+        """Whether an exchange is open, or a client has not taken all of its answers yet."""
+        return self.exchanges > 0 or any(
+            connection.transport.get_write_buffer_size() for connection in self.connections
+        )
 
     def shut(self) -> None:
         """Close idle connections, and the others after their response."""

@@ -1,0 +1,144 @@
+"""One listening socket: bound once, kept over reloads, closed without losing those who wait at it.
+
+May know sockets, the event loop, and the listener whose connections it makes. Which listener stays at which address is
+the data plane's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from proxy.errors import StartError
+from proxy.http1.downstream import ClientConnection
+from proxy.http1.listener import Listener
+from proxy.http1.sockets import protocols
+from proxy.plan import Address
+
+_BACKLOG: Final = 1024
+
+Waiting = list[tuple[Listener, socket.socket]]  # accepted, and not served yet
+
+
+class ListeningSocket:
+    """Where the clients of one listener come in. The listener may change its name and rules; it stays the same."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self._made = protocols(partial(ClientConnection, listener))
+        self._server: asyncio.Server
+        self._file: tuple[int, int] | None = None  # device and inode of a Unix socket's path
+
+    async def open(self) -> None:
+        """Bind and accept. Raises StartError naming the listener and the address."""
+        loop = asyncio.get_running_loop()
+        plan = self.listener.rules.plan
+        path, host, port = plan.bind.unix_path, plan.bind.host, plan.bind.port
+        try:
+            if path:
+                _remove_stale_socket(path)
+                self._server = await loop.create_unix_server(self._made, path, backlog=_BACKLOG)
+                self._file = _identity(path)
+            else:
+                self._server = await loop.create_server(self._made, host or None, port, backlog=_BACKLOG)
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise StartError(f"listener {plan.name} cannot listen on {path or f'{host}:{port}'}: {reason}") from None
+
+    @property
+    def address(self) -> Address:
+        """As bound, with the real port where 0 was asked."""
+        bind = self.listener.rules.plan.bind
+        return bind if bind.unix_path else Address(*self._server.sockets[0].getsockname()[:2])
+
+    def is_at(self, bind: Address) -> bool:
+        """Whether `bind` names this very socket. Port 0 names none."""
+        if not (bind.port or bind.unix_path):
+            return False
+        return bind == self.listener.rules.plan.bind or (len(self._server.sockets) == 1 and bind == self.address)
+
+    def close(self) -> Waiting:
+        """Accept nobody further. Those whom the kernel had accepted by then are given back, for `serve`."""
+        path = self.listener.rules.plan.bind.unix_path
+        # Its copies keep the socket and those who wait at it alive while the event loop lets go of it.
+        copies = []
+        with contextlib.suppress(OSError):  # no file descriptor is left; then nobody could be accepted either
+            copies += [socket.socket(fileno=os.dup(each.fileno())) for each in self._server.sockets]
+        self._server.close()
+        if path and self._file is not None and _identity(path) == self._file:  # nobody else's, put there meanwhile
+            Path(path).unlink(missing_ok=True)
+        waiting: Waiting = []
+        for copy in copies:
+            with copy:
+                waiting += ((self.listener, client) for client in _accept_all(copy))
+        return waiting
+
+
+async def serve(waiting: Waiting) -> None:
+    """Make connections of those who waited at a socket that is closed. Where this is cancelled, they are ended."""
+    loop = asyncio.get_running_loop()
+    waiting.reverse()
+    try:
+        while waiting:
+            listener, client = waiting[-1]
+            try:
+                await loop.connect_accepted_socket(protocols(partial(ClientConnection, listener)), client)
+            except OSError:  # gone already
+                client.close()
+            waiting.pop()
+    finally:
+        drop(waiting)
+
+
+def drop(waiting: Waiting) -> None:
+    """End those who waited."""
+    for _, client in waiting:
+        client.close()
+
+
+def _accept_all(listening: socket.socket) -> Iterable[socket.socket]:
+    """Whoever waits now. The kernel queues no more than `_BACKLOG` and one; who comes after those came too late."""
+    listening.setblocking(False)
+    for _ in range(_BACKLOG + 1):
+        try:
+            client, _ = listening.accept()
+        except BlockingIOError:
+            return
+        except ConnectionAbortedError:  # gone while it waited
+            continue
+        except OSError:  # no file descriptor is left, and the next would fail as well
+            return
+        client.setblocking(False)
+        yield client
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _remove_stale_socket(path: str) -> None:
+    """A socket file that nobody listens on, left by a process that died."""
+    try:
+        if not stat.S_ISSOCK(Path(path).stat().st_mode):
+            return
+    except OSError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            Path(path).unlink(missing_ok=True)
+        else:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
