@@ -35,6 +35,9 @@ _TUNNEL: Final = 4
 # So we stop writing, and read on for a while.
 _LINGER_S: Final = 3.0
 
+# A client that has connected is about to send a request. It is waited for so long after the listener was shut.
+_FIRST_REQUEST_S: Final = 1.0
+
 
 @final
 class ClientConnection(Client):
@@ -86,6 +89,8 @@ class ClientConnection(Client):
             return
         self.transport.set_write_buffer_limits(high=self._listener.rules.plan.limits.buffer_bytes)
         self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.idle_s
+        if self._listener.is_draining:
+            self.shut()
 
     def data_received(self, data: bytes) -> None:
         state = self._state
@@ -100,11 +105,9 @@ class ClientConnection(Client):
 
     def eof_received(self) -> bool:
         self._saw_eof = True
-        if self._state == _BODY:
-            self._give_up(Refusal(Fault.INCOMPLETE_REQUEST, "the request ended before its body did"))
-            return True
-        if self._state == _HEAD and self._reader.is_started:
-            self.refuse(Refusal(Fault.INCOMPLETE_REQUEST, "the request ended before its head did"))
+        if self._state == _BODY or (self._state == _HEAD and self._reader.is_started):
+            part = "body" if self._state == _BODY else "head"
+            self.refuse(Refusal(Fault.INCOMPLETE_REQUEST, f"the request ended before its {part} did"))
             return True
         # A request that is whole is answered although the client will send no other.
         return self._state == _BUSY or bool(self._pending)
@@ -142,11 +145,11 @@ class ClientConnection(Client):
             if self._head_begun:
                 text = f"the request head was not complete within {timeouts.header_read_s:g} s"
                 self.refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
-            else:
+            elif not has_unread(descriptor(self.transport)):
                 self._close()
         elif self._state == _BODY and not (self._is_held() and self._flow.is_stalled):
             text = f"no byte of the request body came for {timeouts.body_read_s:g} s"
-            self._give_up(Refusal(Fault.REQUEST_TIMEOUT, text))
+            self.refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
         elif self._flow.has_moved():
             self.deadline = self._listener.now() + timeouts.idle_s  # slow, but it does read
         else:
@@ -178,39 +181,37 @@ class ClientConnection(Client):
                 rest = b""
             if request.method == b"CONNECT":
                 self._listener.connect(self, request)
-            elif request.max_forwards == 0:
-                self._answer_as_last(request)
+            elif request.max_forwards == 0:  # OPTIONS, which goes no further (RFC 9110, 7.6.2)
+                self.write(options_response(self.date))
+                self.exchange_over(keep_alive=request.keep_alive and not request.has_body)
             elif request.has_body:
                 self._begin_body(*self._listener.open(self, request), rest)
             else:
                 self._exchange, head = self._listener.open(self, request)
                 self._exchange.begin(head, b"", True, [])
         except Refusal as refusal:
-            self._give_up(refusal)
+            self.refuse(refusal)
 
     def _begin_body(self, exchange: Exchange, head: bytes, rest: bytes) -> None:
         request = exchange.request
         self._exchange = exchange  # from here on it is open, also where its body is refused at once
         rules = self._listener.rules
-        body = request_body(request.length, request.chunked, rules.kinds, rules.plan.limits.body_bytes)
-        self._body = body
-        content, done, trailers = self._take(body, rest)
-        exchange.begin(head, content, done, trailers)
+        self._body = request_body(request.length, request.chunked, rules.kinds, rules.plan.limits.body_bytes)
+        exchange.begin(head, *self._take(rest))
 
     def _read_body(self, data: bytes) -> None:
+        try:
+            content, done, trailers = self._take(data)
+        except Refusal as refusal:
+            self.refuse(refusal)
+            return
+        if self._exchange is not None and (content or done):
+            self._exchange.send_content(content, done, trailers)
+
+    def _take(self, data: bytes) -> tuple[bytes, bool, list[bytes]]:
+        """Content from the wire; the state afterwards is _BODY or _BUSY."""
         body = self._body
         assert body is not None
-        try:
-            content, done, trailers = self._take(body, data)
-        except Refusal as refusal:
-            self._give_up(refusal)
-            return
-        exchange = self._exchange
-        if exchange is not None and (content or done):
-            exchange.send_content(content, done, trailers)
-
-    def _take(self, body: Body, data: bytes) -> tuple[bytes, bool, list[bytes]]:
-        """Content from the wire; the state afterwards is _BODY or _BUSY."""
         content, rest = body.feed(data)
         if rest is None:
             self._state = _BODY
@@ -224,11 +225,6 @@ class ClientConnection(Client):
             self._pending = rest
             self._flow.pause(PIPELINED, True)
         return content, True, body.trailers
-
-    def _answer_as_last(self, request: Request) -> None:
-        """OPTIONS with Max-Forwards: 0 (RFC 9110, 7.6.2) goes no further."""
-        self.write(options_response(self.date))
-        self.exchange_over(keep_alive=request.keep_alive and not request.has_body)
 
     # --- what an exchange asks (see exchange.Client)
 
@@ -303,10 +299,8 @@ class ClientConnection(Client):
         listener = self._listener
         exchange = self._exchange
         self._exchange = None
-        request = self._request
-        assert request is not None
-        listener.record(self, request, exchange, None)
-        listener.tunnel_opened("connect" if request.method == b"CONNECT" else "upgrade")
+        listener.record(self, self._request, exchange, None)
+        listener.tunnel_opened("connect" if exchange is None else "upgrade")
         self._state = _TUNNEL
         self.deadline = NEVER
         listener.outbox.flush()
@@ -329,28 +323,20 @@ class ClientConnection(Client):
 
     # --- ending
 
-    def _give_up(self, refusal: Refusal) -> None:
-        """The request is broken: want nothing more of it, and say so where there is still room to."""
-        exchange = self._exchange
-        if exchange is None:
-            self.refuse(refusal)
+    def refuse(self, refusal: Refusal) -> None:
+        """The request is broken, or came to nothing: want no more of it, and say so where there is still room to."""
+        if self._state == _ENDING:
             return
+        exchange = self._exchange
         self._exchange = None
-        exchange.abandon()
-        self._listener.record(self, exchange.request, exchange, refusal)
-        if exchange.response is not None:
+        if exchange is not None:
+            exchange.abandon()
+        self._listener.record(self, self._request, exchange, refusal)
+        if exchange is not None and exchange.response is not None:
             self._cut(exchange)
         else:
             self._answer(refusal)
             self._end()
-
-    def refuse(self, refusal: Refusal) -> None:
-        """A request, or a CONNECT, that came to nothing before there was an exchange."""
-        if self._state == _ENDING:
-            return
-        self._listener.record(self, self._request, None, refusal)
-        self._answer(refusal)
-        self._end()
 
     def _answer(self, refusal: Refusal, *, close: bool = True) -> None:
         head_only = self._request is not None and self._request.method == b"HEAD"
@@ -358,10 +344,7 @@ class ClientConnection(Client):
 
     def _cut(self, exchange: Exchange) -> None:
         """The response cannot be finished: the client must see that it is not whole."""
-        response = exchange.response
-        assert response is not None
-        if response.length is None and exchange.request.minor == 0:
-            # Its body ends at close: only a reset says that this is not its end.
+        if exchange.ends_at_close:  # only a reset says that this is not its end
             self._state = _ENDING
             reset(self.transport)
         else:
@@ -388,10 +371,18 @@ class ClientConnection(Client):
         self.transport.write_eof()
         self._flow.resume()
 
+    @property
+    def is_expecting(self) -> bool:
+        """Whether it is there for a request that has not come, or not whole."""
+        return self._state == _HEAD
+
     def shut(self) -> None:
-        """Take no further request: close now if idle, else after the response."""
-        has_begun = self._reader.is_started or self._pending or has_unread(descriptor(self.transport))
-        if self._state == _HEAD and not has_begun:
+        """Take no further request: close now if idle, else after the response. A first request may be on its way."""
+        if self._state != _HEAD or self._reader.is_started or self._pending or has_unread(descriptor(self.transport)):
+            return
+        if self._request is None:
+            self.deadline = min(self.deadline, self._listener.now() + _FIRST_REQUEST_S)
+        else:
             self._end()
 
     def abort(self) -> None:

@@ -109,6 +109,11 @@ class Exchange(Waiter):
         """The longest silence in the response's body."""
         return self.link.timeouts.response_body_s
 
+    @property
+    def ends_at_close(self) -> bool:
+        """Whether the client tells the end of the response by that of the connection."""
+        return self.response is not None and self.response.length is None and self.request.minor == 0
+
     # --- the request
 
     def begin(self, head: bytes, content: bytes, done: bool, trailers: list[bytes]) -> None:

@@ -341,13 +341,13 @@ class Listener:
     # --- the end
 
     def is_busy(self) -> bool:
-        """Whether an exchange is open, or a client has not taken all of its answers yet."""
+        """Once shut: whether a request is open or may still come, or a client has not taken all of its answers yet."""
         return self.exchanges > 0 or any(
-            connection.transport.get_write_buffer_size() for connection in self.connections
+            connection.is_expecting or connection.transport.get_write_buffer_size() for connection in self.connections
         )
 
     def shut(self) -> None:
-        """Close idle connections, and the others after their response."""
+        """Close idle connections, and the others after their response; see `ClientConnection.shut`."""
         self.is_draining = True
         for connection in tuple(self.connections):
             connection.shut()

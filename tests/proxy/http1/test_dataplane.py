@@ -122,6 +122,8 @@ async def test_a_listener_that_a_plan_drops_is_closed(lab: Any) -> None:
     sidecar = await lab.sidecar(lab.inbound(upstream), lab.outbound(Router(upstream)))
     port = sidecar.port("outbound")
     idle = await sidecar.connect("outbound")
+    await idle.send(GET)
+    await idle.message()
     await sidecar.plane.replace_plan(Plan(2, (lab.inbound(upstream),), None))
     assert await idle.rest() == b""
     with pytest.raises(ConnectionRefusedError):
@@ -140,8 +142,12 @@ async def test_drain(lab: Any) -> None:
     )
     port = sidecar.port()
     idle, busy = await sidecar.connect(), await sidecar.connect()
-    await busy.send(GET)
+    await idle.send(GET)
     first = await origin.accept()
+    await first.head()
+    await first.send(OK)
+    await idle.message()
+    await busy.send(GET)
     await first.head()
     assert sidecar.plane.in_flight("inbound") == 1
     draining = asyncio.create_task(sidecar.plane.drain())
