@@ -22,7 +22,7 @@ from proxy.http1.tunnel import End, open_tunnel
 from proxy.http1.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
-    from proxy.http1.listener import Listener
+    from proxy.http1.listener import Listener, ListenerRules
 
 # What the connection is doing.
 _HEAD: Final = 0  # waiting for a request head, or reading one
@@ -169,7 +169,9 @@ class ClientConnection(Client):
                     self._head_begun = True
                     self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.header_read_s
                 return
-            self._head_begun = False
+            if self._head_begun:
+                self._head_begun = False
+                self._reader = HeadReader(self._listener.rules.head_limits, check_request_line)  # new ones, maybe
             self.deadline = NEVER
             line, fields, rest = parsed
             self._state = _BUSY
@@ -370,6 +372,13 @@ class ClientConnection(Client):
         self._listener.outbox.flush()
         self.transport.write_eof()
         self._flow.resume()
+
+    def use(self, rules: ListenerRules) -> None:
+        """Keep to the limits of `rules` from now on; a head that has begun is read to its end by the old ones."""
+        if self._state != _TUNNEL and not self.transport.is_closing():
+            self.transport.set_write_buffer_limits(high=rules.plan.limits.buffer_bytes)
+        if not self._reader.is_started:
+            self._reader = HeadReader(rules.head_limits, check_request_line)
 
     @property
     def is_expecting(self) -> bool:

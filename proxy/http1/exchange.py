@@ -178,6 +178,8 @@ class Exchange(Waiter):
                 self._replay = data
         if self._waits:
             self._stop_waiting()  # before the write, which may say at once that it was too much
+        if connection.buffer_bytes != self.link.buffer_bytes:
+            connection.hold_at_most(self.link.buffer_bytes)  # it last served another listener, or another plan
         if self.request_done:
             self._outbox.send(connection.transport, data)
         else:

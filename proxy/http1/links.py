@@ -21,7 +21,6 @@ from proxy.telemetry.metrics import ExchangeMetrics, Metrics, count
 from proxy.translate import Translator
 
 MAX_POOLS = 1024  # of targets that requests name; the longest idle one makes room
-_BUFFER_BYTES = 64 * 1024
 
 
 class PoolTable:
@@ -51,7 +50,6 @@ class PoolTable:
                 plan,
                 self._metrics.upstream(name),
                 self._ticker,
-                buffer_bytes=_BUFFER_BYTES,
             )
         return pool
 
@@ -111,6 +109,7 @@ class Link:
     __slots__ = (
         "_host",
         "_preserves_host",
+        "buffer_bytes",
         "fixed_pool",
         "kinds",
         "listener",
@@ -131,12 +130,14 @@ class Link:
         metrics: ExchangeMetrics,
         *,
         listener: str,
+        buffer_bytes: int,
         kinds: FieldKinds,
         response_via: bytes,
     ) -> None:
         self.plan = plan
         self.name = plan.name
         self.listener = listener  # its name
+        self.buffer_bytes = buffer_bytes  # of a request, held towards the upstream
         self.timeouts = plan.timeouts
         self.translator = translator
         self.pools = pools

@@ -77,6 +77,7 @@ class ListenerRules:
                 pools,
                 metrics.exchange(plan.name, upstream.name),
                 listener=plan.name,
+                buffer_bytes=limits.buffer_bytes,
                 kinds=self.kinds,
                 response_via=response_via,
             )
@@ -140,7 +141,7 @@ class Listener:
         self._date_second = 0
 
     def use(self, rules: ListenerRules) -> None:
-        """Serve requests by `rules` from now on. Exchanges that are open go on as they began."""
+        """Serve by `rules` from now on, open connections too. Exchanges that are open go on as they began."""
         before, self._metrics = self._metrics, rules.metrics
         if before is not self._metrics:  # another name: what is open counts there
             before.connections_open -= len(self.connections)
@@ -149,6 +150,8 @@ class Listener:
             self._metrics.tunnels_open += self._tunnels
         self.rules = rules
         self.name = rules.plan.name
+        for connection in tuple(self.connections):
+            connection.use(rules)
 
     # --- what a connection asks
 

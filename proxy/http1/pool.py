@@ -52,14 +52,11 @@ class Waiter(Receiver):
 class Pool:
     """All connections to one target."""
 
-    def __init__(
-        self, connector: Connector, plan: PoolPlan, metrics: UpstreamMetrics, ticker: Ticker, *, buffer_bytes: int
-    ) -> None:
+    def __init__(self, connector: Connector, plan: PoolPlan, metrics: UpstreamMetrics, ticker: Ticker) -> None:
         self.plan = plan
         self._connector = connector
         self._metrics = metrics
         self._ticker = ticker
-        self._buffer_bytes = buffer_bytes
         self._kinds = response_kinds()  # learnt from all of the target's responses
         self._idle: deque[UpstreamConnection] = deque()  # right: used last
         self._all: set[UpstreamConnection] = set()
@@ -253,7 +250,7 @@ class Pool:
         self.release(connection)
 
     def _new_protocol(self) -> UpstreamConnection:
-        return UpstreamConnection(self._ticker, on_lost=self.lost, buffer_bytes=self._buffer_bytes, kinds=self._kinds)
+        return UpstreamConnection(self._ticker, on_lost=self.lost, kinds=self._kinds)
 
     async def _follow_dns(self) -> None:
         """After a look-up, connections to addresses that the name no longer has serve no new request."""

@@ -29,6 +29,7 @@ RESPONSE_LIMITS: Final = HeadLimits(
     empty_lines=0,  # what stands before a status line is no part of this response
 )
 RESPONSE_TIMEOUT: Final = Fault.RESPONSE_TIMEOUT  # bound once: to find an enum member costs 0.1 µs
+_BUFFER_BYTES: Final = 64 * 1024  # until somebody says otherwise
 _MAX_INTERIM = 32  # 1xx responses to one request; more is a flood
 
 
@@ -107,7 +108,7 @@ class UpstreamConnection:
         ticker: Ticker,
         *,
         on_lost: Callable[[UpstreamConnection], None],
-        buffer_bytes: int,
+        buffer_bytes: int = _BUFFER_BYTES,
         kinds: FieldKinds | None = None,
     ) -> None:
         self._ticker = ticker
@@ -151,6 +152,11 @@ class UpstreamConnection:
         self._interim = 0
         self.timeout = RESPONSE_TIMEOUT
         self.served += 1
+
+    def hold_at_most(self, buffer_bytes: int) -> None:
+        """Say `pause_writing` where more than `buffer_bytes` wait to be sent."""
+        self.buffer_bytes = buffer_bytes
+        self.transport.set_write_buffer_limits(high=buffer_bytes)
 
     def end(self) -> bool:
         """The exchange is over. True where the connection may serve another; otherwise it is closed."""

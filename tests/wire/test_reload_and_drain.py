@@ -16,11 +16,12 @@ import pytest
 from harness.messages import Truncated
 from harness.peers import Upstream
 from harness.sidecar import LISTEN, Sidecar, SidecarProcess
-from harness.wire import Wire
+from harness.wire import Wire, check_problem
 
 from proxy.errors import StartError
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+LONG = b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n" % (b"a" * 300)
 
 
 def test_reload_takes_effect_for_the_next_request(wired: Callable[..., Wire]) -> None:
@@ -43,6 +44,28 @@ def test_reload_takes_effect_for_the_next_request(wired: Callable[..., Wire]) ->
     other.answer(b"new")
     assert client.response().body == b"new"
     other.close()
+
+
+@pytest.mark.parametrize("begun", [b"", LONG[:9]], ids=["between", "amid a head"])
+def test_reload_changes_the_limits_of_open_connections(wire: Wire, begun: bytes) -> None:
+    """A head that has begun is read by the old ones, the next by the new."""
+    client = wire.client()
+    client.send(begun)
+    wire.settle()
+    wire.sidecar.replace(
+        {
+            "inbound": {"listen": LISTEN, "app": wire.upstream.url},
+            "outbound": {"listen": "off"},
+            "admin": {"listen": "off"},
+            "limits": {"request_line_bytes": 256},
+        }
+    )
+    if begun:
+        client.send(LONG[len(begun) :])
+        wire.upstream.answer()
+        assert client.response().status == 200
+    client.send(LONG)
+    check_problem(client.response(), 414, b"http_request_error")
 
 
 def test_reload_opens_and_closes_listeners(wired: Callable[..., Wire]) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from proxy.http1 import downstream, links
+from proxy.http1 import downstream
 from proxy.http1.upstream import UpstreamConnection
-from proxy.plan import Limits, PoolPlan, Router, Timeouts
+from proxy.plan import Limits, Plan, PoolPlan, Router, Timeouts
 
 BUFFER = 64 * 1024
 MOST = BUFFER + 2 * 256 * 1024  # the mark, and what one read on either side may bring beyond it
@@ -44,8 +44,7 @@ async def test_upload_to_an_upstream_that_does_not_read(lab: Any, monkeypatch: p
         made(self, transport)
 
     monkeypatch.setattr(UpstreamConnection, "connection_made", made_small)
-    monkeypatch.setattr(links, "_BUFFER_BYTES", 1024)
-    sidecar, origin = await lab.pair()
+    sidecar, origin = await lab.pair(limits=Limits(buffer_bytes=1024))
     origin.by_hand()
     wire = await sidecar.connect()
     wire.writer.transport.set_write_buffer_limits(high=0)
@@ -159,6 +158,62 @@ async def test_last_answer_reaches_a_client_that_reads_late(lab: Any, monkeypatc
     await asyncio.sleep(0.5)
     wire.writer.transport.resume_reading()
     assert got + len(await wire.rest()) == size
+
+
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+async def test_a_reload_changes_how_much_is_held_for_a_client(lab: Any, eventually: Any, busy: bool) -> None:
+    """Of a connection that is open, be it between two exchanges or in the middle of one."""
+    sidecar, origin = await lab.pair(limits=Limits(buffer_bytes=16 << 20))
+    origin.by_hand()
+    upstream = lab.upstream(origin)
+    wire = await sidecar.connect()
+    await wire.send(b"GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+    app = await origin.accept()
+    await app.head()
+    if not busy:
+        await app.send(BIG % 0)
+        await wire.head()
+    await sidecar.plane.replace_plan(Plan(2, (lab.inbound(upstream, limits=Limits(buffer_bytes=1024)),), None))
+    if not busy:
+        await wire.send(b"GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+        await app.head()
+    wire.writer.transport.pause_reading()
+    app.writer.transport.set_write_buffer_limits(high=0)
+    await app.send(BIG % (1 << 30))
+    held = connection_of(sidecar).transport.get_write_buffer_size
+    app.writer.write(bytes(64 << 20))
+    await eventually(held)
+    await stuff(app, b"x", 1)
+    assert held() <= MOST
+    wire.reset()
+
+
+@pytest.mark.parametrize(("before", "after"), [(1024, 16 << 20), (16 << 20, 1024)], ids=["more", "less"])
+async def test_a_reload_changes_how_much_is_held_for_a_pooled_connection(
+    lab: Any, eventually: Any, before: int, after: int
+) -> None:
+    """From its next exchange on."""
+    sidecar, origin = await lab.pair(limits=Limits(buffer_bytes=before))
+    origin.by_hand()
+    wire = await sidecar.connect()
+    await wire.send(b"GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+    app = await origin.accept()
+    await app.head()
+    await app.send(BIG % 0)
+    await wire.head()
+    listener = lab.inbound(lab.upstream(origin), limits=Limits(buffer_bytes=after))
+    await sidecar.plane.replace_plan(Plan(2, (listener,), None))
+    wire.writer.transport.set_write_buffer_limits(high=0)
+    await wire.send(b"POST / HTTP/1.1\r\nHost: app\r\nContent-Length: 1000000000\r\n\r\n")
+    await app.head()
+    app.writer.transport.pause_reading()
+    held = connection_of(sidecar)._exchange._upstream.transport.get_write_buffer_size
+    wire.writer.write(bytes(64 << 20))
+    await eventually(lambda: held() >= after)
+    await stuff(wire, b"x", 1)
+    assert held() <= after + MOST - BUFFER
+    assert origin.opened == 1
+    wire.reset()
 
 
 async def test_waiting_requests_do_not_wait_for_a_connection_that_failed(lab: Any) -> None:
