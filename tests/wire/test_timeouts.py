@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from harness.messages import Truncated
+from harness.peers import Upstream
 from harness.sidecar import LISTEN, Sidecar
 from harness.wire import Wire, check_problem
 
@@ -184,3 +187,43 @@ def test_slow_reader_is_not_timed_as_a_slow_app(wired: Callable[..., Wire]) -> N
     rest.start()
     assert len(client.response().body) == size
     rest.join(5)
+
+
+@pytest.mark.parametrize("answer", [b"", b"\x16\x03\x03\x00"], ids=["silent", "stuck in a record"])
+@pytest.mark.parametrize("listener", ["inbound", "billing"])
+def test_stalled_tls_handshake(start: Callable[..., Sidecar], upstream: Upstream, listener: str, answer: bytes) -> None:
+    """504 where the connection is made and its TLS is not; socket and task are gone with it."""
+    target = f"https://127.0.0.1:{upstream.port}"
+    sidecar = start(
+        {
+            "inbound": {"app": target},
+            "outbound": {"listen": LISTEN},
+            "upstreams": [{"name": "billing", "listen": LISTEN, "target": target}],
+            "timeouts": {"connect_s": SHORT},
+        }
+    )
+    client = sidecar.client(listener)
+    sidecar.settle()
+    before = held(sidecar)
+    client.send(GET)
+    far = upstream.accept()
+    far.send(answer)
+    check_problem(client.response(), 504, b"connection_timeout")
+    assert far.stream.more()
+    assert far.received[:2] == b"\x16\x03"  # it did want to speak TLS: a handshake record
+    far.to_end()
+    far.close()
+    sidecar.settle(30)
+    assert held(sidecar) == before
+    name = "app" if listener == "inbound" else "billing"
+    metrics = sidecar.metrics.upstream(name)
+    assert (metrics.connect_failures, metrics.connections_open, metrics.queued) == ({"connect-timeout": 1}, 0, 0)
+
+
+def held(sidecar: Sidecar) -> tuple[int, int]:
+    """Tasks of the sidecar's loop, and sockets of this process."""
+
+    async def count_tasks() -> int:
+        return len(asyncio.all_tasks())
+
+    return sidecar.thread.run(count_tasks()), sum(entry.is_socket() for entry in Path("/proc/self/fd").iterdir())

@@ -131,6 +131,7 @@ class Upstream:
         self,
         host: str = "127.0.0.1",
         *,
+        port: int = 0,
         unix_path: Path | None = None,
         tls: ssl.SSLContext | None = None,
         backlog: int = 128,
@@ -144,7 +145,7 @@ class Upstream:
             self.port = 0
         else:
             self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-            self.sock.bind((host, 0))
+            self.sock.bind((host, port))
             self.port = self.sock.getsockname()[1]
             self.url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
         self.sock.listen(backlog)

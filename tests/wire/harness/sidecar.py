@@ -147,13 +147,14 @@ def merged(base: Settings, over: Settings) -> Settings:
 class SidecarProcess:
     """`python -m proxy run`, as a user starts it. `addresses` are read from its start lines."""
 
-    def __init__(self, *arguments: str, environ: dict[str, str] | None = None) -> None:
+    def __init__(self, *arguments: str, environ: dict[str, str] | None = None, prefix: tuple[str, ...] = ()) -> None:
+        """`prefix`: a command that becomes the sidecar (`exec`)."""
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("OPS_SIDECAR_", "MIRASCOPE_"))
         }
         root = Path(proxy.__file__ or "").parents[1]  # the sidecar that is tested here: maybe a compiled one
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "proxy", "run", *arguments],
+            [*prefix, sys.executable, "-P", "-m", "proxy", "run", *arguments],
             env={**inherited, "PYTHONPATH": str(root), **(environ or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
