@@ -23,11 +23,11 @@ _UNREACHABLE = frozenset((errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTA
 class Connector:
     """Connects to one target."""
 
-    def __init__(self, target: Target, resolver: Resolver, is_own: Callable[[str, int], bool]) -> None:
-        """`is_own`: whether an address and port are one of the sidecar's own listeners."""
+    def __init__(self, target: Target, resolver: Resolver, leads_back: Callable[[str, int], bool]) -> None:
+        """`leads_back`: whether what is sent to an address and port would come here again."""
         self.target = target
         self.resolver = resolver
-        self._is_own = is_own
+        self._leads_back = leads_back
         self._turn = 0
 
     async def connect(
@@ -63,7 +63,7 @@ class Connector:
         deadline = loop.time() + timeout_s
         failure: Refusal | None = None
         for position, ip in enumerate(ordered):
-            if self._is_own(ip, address.port):
+            if self._leads_back(ip, address.port):
                 raise Refusal(Fault.LOOP, "the request would be sent to the sidecar itself")
             # The time that is left is shared out evenly, so that one dead address does not use up the others' share.
             share_s = (deadline - loop.time()) / (len(ordered) - position)

@@ -35,7 +35,7 @@ class DataPlane:
         self._listeners: dict[str, Listener] = {}
         self._sockets: dict[str, ListeningSocket] = {}  # by the name of the listener; those that accept
         self._retired: list[Listener] = []  # of former plans, with connections still open
-        self._own: set[tuple[str, int]] = set()
+        self._own: dict[tuple[str, int], str] = {}  # address -> direction
         self._ticker: Ticker
         self._outbox: Outbox
         self._pools: PoolTable
@@ -46,7 +46,7 @@ class DataPlane:
         """Bind every listener and serve. Raises StartError naming the listener that cannot be bound; then none is."""
         self._ticker = Ticker(asyncio.get_running_loop())
         self._outbox = Outbox(asyncio.get_running_loop())
-        self._pools = PoolTable(self._ticker, self._metrics, self._is_own)
+        self._pools = PoolTable(self._ticker, self._metrics, self._leads_back)
         self._ticker.every_tick(self._pools.on_tick)
         self._ticker.start()
         await self.replace_plan(self._plan)
@@ -86,7 +86,11 @@ class DataPlane:
         for name, socket in kept.items():
             socket.listener.use(rules[name])
         self._plan = plan
-        self._own = {(address.host, address.port) for address in self.addresses().values() if address.port}
+        self._own = {
+            (address.host, address.port): self._listeners[name].rules.plan.direction
+            for name, address in self.addresses().items()
+            if address.port
+        }
         upstreams = [upstream for listener in plan.listeners for upstream in listener.router.upstreams()]
         self._pools.keep_only(
             {(upstream.name, upstream.target, upstream.pool) for upstream in upstreams if upstream.target is not None},
@@ -161,15 +165,19 @@ class DataPlane:
         pseudonym = f"{re.sub(r'[^A-Za-z0-9-]', '-', plan.name)}.{self._name}.ops-sidecar"
         return ListenerRules(plan, self._pools, self._metrics, pseudonym)
 
-    def _is_own(self, ip: str, port: int) -> bool:
-        """Whether connecting there would lead back here."""
+    def _leads_back(self, ip: str, port: int, inbound: bool) -> bool:
+        """Whether a request that is sent there, by an `inbound` listener or another, would go round.
+
+        An outbound listener may send to an inbound one: so the app calls itself.
+        """
         address = ipaddress.ip_address(ip.split("%")[0])
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
-        if (str(address), port) in self._own:
-            return True
-        wildcards = {("0.0.0.0", port), ("::", port)} & self._own
-        return bool(wildcards) and (address.is_loopback or address.is_unspecified)
+        hosts = [str(address)]
+        if address.is_loopback or address.is_unspecified:
+            hosts += ["0.0.0.0", "::"]
+        directions = [self._own.get((host, port)) for host in hosts]
+        return "outbound" in directions or (inbound and "inbound" in directions)
 
     async def _shut(self, direction: str) -> None:
         """Accept nobody further at `direction`. Whom the kernel has accepted for us is ours to serve."""

@@ -26,27 +26,29 @@ MAX_POOLS = 1024  # of targets that requests name; the longest idle one makes ro
 class PoolTable:
     """All pools, by target: listeners share them, and they outlive a plan that names their target again."""
 
-    def __init__(self, ticker: Ticker, metrics: Metrics, is_own: Callable[[str, int], bool]) -> None:
+    def __init__(self, ticker: Ticker, metrics: Metrics, leads_back: Callable[[str, int, bool], bool]) -> None:
+        """`leads_back`: whether what is sent to an address and port would go round; by an inbound listener or not."""
         self._ticker = ticker
         self._metrics = metrics
-        self._is_own = is_own
+        self._leads_back = leads_back
         self._pools: dict[tuple[str, Target, PoolPlan], Pool] = {}
         self._named: dict[tuple[str, Target, PoolPlan], None] = {}  # of these, what requests named; used last: last
         self._closing: set[Pool] = set()
         self._default_tls: ssl.SSLContext | None = None
 
-    def connector(self, target: Target, plan: PoolPlan) -> Connector:
+    def connector(self, target: Target, plan: PoolPlan, *, inbound: bool = False) -> Connector:
         """A connector that is nobody's pool's: for CONNECT."""
         address = target.address
-        return Connector(target, Resolver(address.host, address.port, plan.dns_refresh_s), self._is_own)
+        resolver = Resolver(address.host, address.port, plan.dns_refresh_s)
+        return Connector(target, resolver, lambda ip, port: self._leads_back(ip, port, inbound))
 
-    def pool(self, name: str, target: Target, plan: PoolPlan) -> Pool:
+    def pool(self, name: str, target: Target, plan: PoolPlan, *, inbound: bool = False) -> Pool:
         """The pool of a target that the plan names."""
         key = (name, target, plan)
         pool = self._pools.get(key)
         if pool is None:
             pool = self._pools[key] = Pool(
-                self.connector(target, plan),
+                self.connector(target, plan, inbound=inbound),
                 plan,
                 self._metrics.upstream(name),
                 self._ticker,
@@ -130,6 +132,7 @@ class Link:
         metrics: ExchangeMetrics,
         *,
         listener: str,
+        inbound: bool,
         buffer_bytes: int,
         kinds: FieldKinds,
         response_via: bytes,
@@ -146,7 +149,7 @@ class Link:
         self.response_via = response_via
         target = plan.target
         # Found once: to hash a target for each request would cost 1 µs.
-        self.fixed_pool = pools.pool(plan.name, target, plan.pool) if target is not None else None
+        self.fixed_pool = pools.pool(plan.name, target, plan.pool, inbound=inbound) if target is not None else None
         self._host = target.authority.encode("ascii") if target is not None else b""
         self._preserves_host = plan.preserve_host or target is None
 

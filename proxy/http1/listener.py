@@ -77,6 +77,7 @@ class ListenerRules:
                 pools,
                 metrics.exchange(plan.name, upstream.name),
                 listener=plan.name,
+                inbound=plan.direction == "inbound",
                 buffer_bytes=limits.buffer_bytes,
                 kinds=self.kinds,
                 response_via=response_via,

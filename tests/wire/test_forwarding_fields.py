@@ -91,6 +91,20 @@ def test_outbound_to_itself_ends(start: Callable[..., Sidecar]) -> None:
     assert answer.status == 508
 
 
+def test_an_app_may_call_itself(start: Callable[..., Sidecar]) -> None:
+    """Out by its sidecar and in again by its sidecar is no loop."""
+    app = Upstream()
+    try:
+        sidecar = start({"inbound": {"app": app.url}, "outbound": {"listen": LISTEN}})
+        client = sidecar.client("outbound")
+        client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % sidecar.addresses["inbound"].port)
+        via = joined(app.answer().head.values("via"))
+        assert via.index(b" outbound.") < via.index(b" inbound.")
+        assert client.response().status == 200
+    finally:
+        app.close()
+
+
 def test_x_forwarded(wire: Wire) -> None:
     """X-Forwarded-For grows by the client's address, -Proto and -Host say how the client asked."""
     head = wire.passes(GET + b"\r\n").head

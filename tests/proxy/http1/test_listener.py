@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
@@ -253,3 +254,13 @@ async def test_connection_refused(lab: Any) -> None:
     assert answer.startswith(b"HTTP/1.1 502 Bad Gateway")
     assert b"error=connection_refused" in answer
     assert sidecar.metrics.upstream("app").connect_failures == {"connection-refused": 1}
+
+
+async def test_an_app_that_is_the_listener_itself(lab: Any) -> None:
+    """Told by its address, where Via is off and cannot tell."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        bind = Address("127.0.0.1", free.getsockname()[1])
+    target = Target("http", bind)
+    sidecar = await lab.sidecar(lab.inbound(lab.upstream(None, target=target), bind=bind, via=False))
+    answer = await sidecar.ask(GET + b"Connection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 508 ")
