@@ -71,8 +71,9 @@ def configure(
     is not installed; then nothing has changed. Exporters that fail later are logged by the SDK and never raise.
     Specification: OpenTelemetry SDK environment variables; OTLP 1.x over HTTP; semantic conventions, `service.name`.
     """
+    names = (scrub,) if isinstance(scrub, str) else scrub
     capture = CaptureSettings(
-        capture_args, capture_result, frozenset(map(normalised, scrub)) - {""}, capture_limits or CaptureLimits()
+        capture_args, capture_result, frozenset(map(normalised, names)) - {""}, capture_limits or CaptureLimits()
     )
     if not shutdown_timeout_s >= 0:  # nor nan
         raise ValueError(f"shutdown_timeout_s must be 0 or more seconds, not {shutdown_timeout_s!r}")
@@ -182,6 +183,7 @@ def flush(timeout_s: float = 30.0) -> bool:
         except Exception:  # the outermost edge: an exporter may be anyone's
             _log.exception("a span processor failed to flush")
 
+    timeout_s = min(timeout_s, threading.TIMEOUT_MAX)
     # On a thread, because the SDK's BatchSpanProcessor waits for its exporter however long that takes (1.45).
     thread = threading.Thread(target=run, name="ops-flush", daemon=True)
     try:

@@ -101,6 +101,8 @@ def _otlp(endpoint: str | None, headers: Mapping[str, str] | None, environ: Mapp
             _log.warning("%s=%s is not spoken here; spans go out by http/protobuf", name, protocol)
     given = dict(headers) if headers is not None else None
     if endpoint is not None:
+        if not endpoint.lower().startswith(("http://", "https://")):
+            raise ValueError(f"endpoint must be a URL, http://host:port or https://..., not {endpoint!r}")
         path = "" if "/v1/" in endpoint else "/v1/traces"  # OTLP specification, "Endpoint URLs for OTLP/HTTP"
         return OTLPSpanExporter(endpoint=endpoint.rstrip("/") + path, headers=given)
     if any(environ.get(name) for name in _ENDPOINTS):

@@ -24,7 +24,7 @@ class Stop:
 
     def __init__(self, shut_down: Callable[[], None], timeout_s: float) -> None:
         self._shut_down = shut_down
-        self._timeout_s = timeout_s
+        self._timeout_s = min(timeout_s, threading.TIMEOUT_MAX)
         self._start()
         if hasattr(os, "register_at_fork"):
             start = WeakMethod(self._start)  # what is registered there is never taken away again

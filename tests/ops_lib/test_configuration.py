@@ -201,6 +201,11 @@ def test_a_span_open_over_a_second_call_does_no_harm() -> None:
         ({"sampler": "sometimes"}, "unknown sampler 'sometimes'; known are: always_on"),
         ({"inject": "zipkin"}, "inject: unknown propagation format 'zipkin'"),
         (
+            {"endpoint": "localhost:4318"},
+            "endpoint must be a URL, http://host:port or https://..., not 'localhost:4318'",
+        ),
+        ({"endpoint": ""}, "endpoint must be a URL"),
+        (
             {"tracer_provider": TracerProvider(shutdown_on_exit=False), "exporter": "none", "sampler": 1},
             "exporter, sampler",
         ),
@@ -217,6 +222,20 @@ def test_wrong_settings_change_nothing(settings: dict[str, Any], message: str) -
     with ops.span("s"):
         pass
     assert captured.tree() == "s"
+
+
+def test_one_further_name_may_stand_alone() -> None:
+    """And is not taken for its letters, which would scrub nearly everything."""
+    ops.configure(exporter="none", scrub="IBAN")
+    assert RUNTIME.capture.scrub == {"iban"}
+
+
+def test_for_ever_is_a_time_to_wait() -> None:
+    ops.configure(exporter=Memory(), shutdown_timeout_s=float("inf"))
+    with ops.span("s"):
+        pass
+    assert ops.flush(float("inf"))
+    ops.shutdown()
 
 
 def test_no_global_state_is_touched() -> None:
