@@ -22,6 +22,7 @@ from bench import load
 from bench.peer_files import ANSWER
 from ops_lib.propagation import FORMATS, Format
 from proxy.http1.deadlines import Ticker
+from proxy.http1.descriptors import Descriptors
 from proxy.http1.downstream import ClientConnection
 from proxy.http1.links import PoolTable
 from proxy.http1.listener import Listener, ListenerRules
@@ -86,7 +87,7 @@ def connect(ticker: Ticker, outbox: Outbox) -> tuple[ClientConnection, Nowhere, 
     upstream_plan = UpstreamPlan("app", target, propagation)
     plan = ListenerPlan("inbound", "inbound", Address("127.0.0.1", 0), Router(upstream_plan), fixed_upstream=True)
     metrics = Metrics()
-    pools = PoolTable(ticker, metrics, lambda _host, _port: False)
+    pools = PoolTable(ticker, metrics, lambda _host, _port, _inbound: False, Descriptors())
     rules = ListenerRules(plan, pools, metrics, "bench")
     listener = Listener(rules, ticker=ticker, outbox=outbox, metrics=metrics, pools=pools, access_log=None)
     client, near = ClientConnection(listener), Nowhere()

@@ -78,10 +78,11 @@ def run_sidecar(first: Loaded, read_settings: Callable[[], Loaded]) -> bool:
     async def main() -> bool:
         start = generation(first, 1)
         start.apply()
-        _raise_file_limit()
+        data_plane = DataPlane(start.plan, metrics=metrics, access_log=access_log, file_limit=_raise_file_limit())
+        _warn_of_few_files(start.plan, data_plane.most_clients)
         lifecycle = Lifecycle(
             start,
-            data_plane=DataPlane(start.plan, metrics=metrics, access_log=access_log),
+            data_plane=data_plane,
             make_admin=make_admin,
             read=lambda number: generation(read_settings(), number),
             state=state,
@@ -104,11 +105,23 @@ def _set_aside_garbage_collection() -> None:
     gc.freeze()
 
 
-def _raise_file_limit() -> None:
+def _raise_file_limit() -> int:
     """As many open files as the system allows: each exchange holds two, and the usual soft limit is 1024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else sys.maxsize
+
+
+def _warn_of_few_files(plan: Plan, most_clients: int) -> None:
+    """Where the limit of connections is far from what can be. (A little below is usual: hard limits are round figures.)"""
+    wanted = max((listener.limits.connections for listener in plan.listeners), default=0)
+    if wanted > 2 * most_clients:
+        logger.warning(
+            "limits.connections is %d, but the limit of open files (ulimit -n) leaves room for %d clients",
+            wanted,
+            most_clients,
+        )
 
 
 def _listener_lines(plan: Plan, addresses: dict[str, Address], admin: Address | None) -> Iterator[str]:

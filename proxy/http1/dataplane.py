@@ -13,6 +13,7 @@ from secrets import token_hex
 
 from proxy.http1.access import AccessRecord
 from proxy.http1.deadlines import TICK_S, Ticker
+from proxy.http1.descriptors import NO_LIMIT, Descriptors
 from proxy.http1.links import PoolTable
 from proxy.http1.listener import Listener, ListenerRules
 from proxy.http1.listening import ListeningSocket, Waiting, drop, serve
@@ -26,14 +27,21 @@ class DataPlane:
     """All listeners of one sidecar."""
 
     def __init__(
-        self, plan: Plan, *, metrics: Metrics, access_log: Callable[[AccessRecord], None] | None = None
+        self,
+        plan: Plan,
+        *,
+        metrics: Metrics,
+        access_log: Callable[[AccessRecord], None] | None = None,
+        file_limit: int = NO_LIMIT,
     ) -> None:
+        """`file_limit`: how many file descriptors the process may have open."""
         self._plan = plan
         self._metrics = metrics
         self._access_log = access_log
         self._name = token_hex(6)  # ours in Via, this process's alone
         self._listeners: dict[str, Listener] = {}
         self._sockets: dict[str, ListeningSocket] = {}  # by the name of the listener; those that accept
+        self._descriptors = Descriptors(file_limit)
         self._retired: list[Listener] = []  # of former plans, with connections still open
         self._own: dict[tuple[str, int], str] = {}  # address -> direction
         self._ticker: Ticker
@@ -46,7 +54,7 @@ class DataPlane:
         """Bind every listener and serve. Raises StartError naming the listener that cannot be bound; then none is."""
         self._ticker = Ticker(asyncio.get_running_loop())
         self._outbox = Outbox(asyncio.get_running_loop())
-        self._pools = PoolTable(self._ticker, self._metrics, self._leads_back)
+        self._pools = PoolTable(self._ticker, self._metrics, self._leads_back, self._descriptors)
         self._ticker.every_tick(self._pools.on_tick)
         self._ticker.start()
         await self.replace_plan(self._plan)
@@ -54,6 +62,11 @@ class DataPlane:
     def addresses(self) -> dict[str, Address]:
         """Listener name -> bound address, with the real port where 0 was asked."""
         return {name: socket.address for name, socket in self._sockets.items()}
+
+    @property
+    def most_clients(self) -> int:
+        """How many clients can be served at a time, for want of file descriptors, whatever the plan's limits are."""
+        return self._descriptors.most
 
     async def replace_plan(self, plan: Plan) -> None:
         """Serve new requests by `plan`. Raises StartError where a listener cannot be bound; then nothing changes.

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from proxy.http1.connector import Connector
 from proxy.http1.deadlines import Ticker
+from proxy.http1.descriptors import Descriptors
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.fields import FieldKinds
 from proxy.http1.pool import Pool
@@ -26,11 +27,18 @@ MAX_POOLS = 1024  # of targets that requests name; the longest idle one makes ro
 class PoolTable:
     """All pools, by target: listeners share them, and they outlive a plan that names their target again."""
 
-    def __init__(self, ticker: Ticker, metrics: Metrics, leads_back: Callable[[str, int, bool], bool]) -> None:
+    def __init__(
+        self,
+        ticker: Ticker,
+        metrics: Metrics,
+        leads_back: Callable[[str, int, bool], bool],
+        descriptors: Descriptors,
+    ) -> None:
         """`leads_back`: whether what is sent to an address and port would go round; by an inbound listener or not."""
         self._ticker = ticker
         self._metrics = metrics
         self._leads_back = leads_back
+        self.descriptors = descriptors
         self._pools: dict[tuple[str, Target, PoolPlan], Pool] = {}
         self._named: dict[tuple[str, Target, PoolPlan], None] = {}  # of these, what requests named; used last: last
         self._closing: set[Pool] = set()
@@ -52,6 +60,8 @@ class PoolTable:
                 plan,
                 self._metrics.upstream(name),
                 self._ticker,
+                self.descriptors,
+                self._shed,
             )
         return pool
 
@@ -84,6 +94,12 @@ class PoolTable:
         pool = self._pools.pop(key)
         pool.close()
         self._closing.add(pool)
+
+    def _shed(self) -> None:
+        """Close one idle connection, whosever it is: another target needs its file descriptor."""
+        for pool in self._pools.values():
+            if pool.shed():
+                return
 
     def keep_only(self, wanted: set[tuple[str, Target, PoolPlan]], names: set[str]) -> None:
         """Let go of the pools of other targets than `wanted`. `names`: upstreams whose targets requests name."""

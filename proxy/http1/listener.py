@@ -175,6 +175,11 @@ class Listener:
         if len(self.connections) >= self.rules.plan.limits.connections:
             count(metrics.connections_refused, "limit")
             return False
+        descriptors = self._pools.descriptors
+        if descriptors.clients >= descriptors.most:
+            count(metrics.connections_refused, "file-descriptors")
+            return False
+        descriptors.clients += 1
         metrics.connections_open += 1
         self.connections.add(connection)
         self.ticker.add(connection)
@@ -185,6 +190,7 @@ class Listener:
         if connection in self.connections:
             self.connections.discard(connection)
             self.ticker.discard(connection)
+            self._pools.descriptors.clients -= 1
             self._metrics.connections_open -= 1
 
     def read(self, line: bytes, fields: Sorted) -> Request:

@@ -14,6 +14,7 @@ from typing import Final, final
 
 from proxy.http1.connector import Connector
 from proxy.http1.deadlines import Ticker
+from proxy.http1.descriptors import Descriptors
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.fields import response_kinds
 from proxy.http1.upstream import Receiver, UpstreamConnection
@@ -52,8 +53,19 @@ class Waiter(Receiver):
 class Pool:
     """All connections to one target."""
 
-    def __init__(self, connector: Connector, plan: PoolPlan, metrics: UpstreamMetrics, ticker: Ticker) -> None:
+    def __init__(
+        self,
+        connector: Connector,
+        plan: PoolPlan,
+        metrics: UpstreamMetrics,
+        ticker: Ticker,
+        descriptors: Descriptors,
+        shed: Callable[[], None],
+    ) -> None:
+        """`shed`: closes an idle connection of any pool, where there is one."""
         self.plan = plan
+        self._descriptors = descriptors
+        self._shed = shed
         self._connector = connector
         self._metrics = metrics
         self._ticker = ticker
@@ -160,6 +172,7 @@ class Pool:
         """`connection` is closed, by whomever."""
         if connection in self._all:
             self._all.discard(connection)
+            self._descriptors.upstreams -= 1
             self._metrics.connections_open -= 1
         try:
             self._idle.remove(connection)
@@ -218,17 +231,29 @@ class Pool:
         self._metrics.queued -= 1
         return self._waiters.popleft()
 
+    def shed(self) -> bool:
+        """Close the connection that was idle for longest; False where none is."""
+        if not self._idle:
+            return False
+        self._drop_idle(self._idle[0], "file-descriptors")
+        return True
+
     def _connect(self, connect_s: float) -> None:
+        if self._descriptors.upstreams >= self._descriptors.most:
+            self._shed()
+        self._descriptors.upstreams += 1
         task = asyncio.get_running_loop().create_task(self._make_connection(connect_s))
         self._tasks.add(task)
 
     async def _make_connection(self, connect_s: float) -> None:
         task = asyncio.current_task()
         assert task is not None
+        is_made = False
         try:
             connection = await self._connector.connect(self._new_protocol, connect_s)
             if connection.is_lost:  # made and lost before we came to know of it
                 raise Refusal(Fault.CONNECTION_LOST, "the upstream closed the connection at once")
+            is_made = True
         except Refusal as refusal:
             self._tasks.discard(task)
             count(self._metrics.connect_failures, refusal.fault.label)
@@ -239,6 +264,8 @@ class Pool:
             return
         finally:
             self._tasks.discard(task)
+            if not is_made:
+                self._descriptors.upstreams -= 1
         self._metrics.connects += 1
         self._metrics.connections_open += 1
         self._all.add(connection)

@@ -110,7 +110,7 @@ class ListenerMetrics:
     def __init__(self) -> None:
         self.connections_open = 0
         self.connections_total = 0
-        self.connections_refused: dict[str, int] = {}  # by reason: "limit", "draining"
+        self.connections_refused: dict[str, int] = {}  # by reason: "limit", "file-descriptors"
         self.protocol_errors: dict[str, int] = {}  # requests refused before they had an upstream, by label of the fault
         self.tunnels_open = 0
         self.tunnels_total: dict[str, int] = {}  # by kind: "connect" (untraced), "upgrade"

@@ -15,6 +15,7 @@ import uvloop
 
 from ops_lib.propagation import FORMATS, Format
 from proxy.http1 import AccessRecord, DataPlane
+from proxy.http1.descriptors import NO_LIMIT
 from proxy.plan import (
     Address,
     Limits,
@@ -236,7 +237,9 @@ class Lab:
     async def sidecar(self, *listeners: ListenerPlan, **changes: Any) -> Sidecar:
         metrics = Metrics()
         records: list[AccessRecord] = []
-        plane = DataPlane(Plan(1, listeners, None, **changes), metrics=metrics, access_log=records.append)
+        file_limit = changes.pop("file_limit", NO_LIMIT)
+        plan = Plan(1, listeners, None, **changes)
+        plane = DataPlane(plan, metrics=metrics, access_log=records.append, file_limit=file_limit)
         await plane.start()
         sidecar = Sidecar(plane, metrics, records)
         self._sidecars.append(sidecar)
