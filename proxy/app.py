@@ -114,7 +114,7 @@ def _raise_file_limit() -> int:
 
 
 def _warn_of_few_files(plan: Plan, most_clients: int) -> None:
-    """Where the limit of connections is far from what can be. (A little below is usual: hard limits are round figures.)"""
+    """Where the limit of connections is far from what can be. (A little less is usual: 20000, 4096.)"""
     wanted = max((listener.limits.connections for listener in plan.listeners), default=0)
     if wanted > 2 * most_clients:
         logger.warning(

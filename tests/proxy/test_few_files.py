@@ -10,7 +10,8 @@ RUN = (*RUN, "--admin", "off", "--outbound", "off")
 
 
 def first_line(limit: int) -> str:
-    program = f"import os, resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit})); os.execv({RUN[0]!r}, {list(RUN)!r})"
+    program = f"import os, resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit})); "
+    program += f"os.execv({RUN[0]!r}, {list(RUN)!r})"
     with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         line = process.stderr.readline()

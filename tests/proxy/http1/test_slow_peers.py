@@ -163,7 +163,7 @@ async def test_last_answer_reaches_a_client_that_reads_late(lab: Any, monkeypatc
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
 async def test_a_reload_changes_how_much_is_held_for_a_client(lab: Any, eventually: Any, busy: bool) -> None:
     """Of a connection that is open, be it between two exchanges or in the middle of one."""
-    sidecar, origin = await lab.pair(limits=Limits(buffer_bytes=16 << 20))
+    sidecar, origin = await lab.pair(limits=Limits(buffer_bytes=4 << 20))
     origin.by_hand()
     upstream = lab.upstream(origin)
     wire = await sidecar.connect()
@@ -181,14 +181,14 @@ async def test_a_reload_changes_how_much_is_held_for_a_client(lab: Any, eventual
     app.writer.transport.set_write_buffer_limits(high=0)
     await app.send(BIG % (1 << 30))
     held = connection_of(sidecar).transport.get_write_buffer_size
-    app.writer.write(bytes(64 << 20))
+    app.writer.write(bytes(40 << 20))
     await eventually(held)
     await stuff(app, b"x", 1)
     assert held() <= MOST
     wire.reset()
 
 
-@pytest.mark.parametrize(("before", "after"), [(1024, 16 << 20), (16 << 20, 1024)], ids=["more", "less"])
+@pytest.mark.parametrize(("before", "after"), [(1024, 4 << 20), (4 << 20, 1024)], ids=["more", "less"])
 async def test_a_reload_changes_how_much_is_held_for_a_pooled_connection(
     lab: Any, eventually: Any, before: int, after: int
 ) -> None:
@@ -208,7 +208,7 @@ async def test_a_reload_changes_how_much_is_held_for_a_pooled_connection(
     await app.head()
     app.writer.transport.pause_reading()
     held = connection_of(sidecar)._exchange._upstream.transport.get_write_buffer_size
-    wire.writer.write(bytes(64 << 20))
+    wire.writer.write(bytes(40 << 20))
     await eventually(lambda: held() >= after)
     await stuff(wire, b"x", 1)
     assert held() <= after + MOST - BUFFER
