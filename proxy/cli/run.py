@@ -25,17 +25,19 @@ def run(argv: Sequence[str]) -> int:
     try:
         flags = collect_flags(arguments)
 
-        def read_settings() -> Loaded:
-            return load(arguments.config, environ=os.environ, flags=flags)
-
-        first = read_settings()
+        first = last = load(arguments.config, environ=os.environ, flags=flags)
     except SettingsError as error:
         print_problems(error)
         return 2
     from proxy.app import run_sidecar  # only now: wrong settings are told at once
 
+    def read_again() -> Loaded:
+        nonlocal last
+        last = load(arguments.config, environ=os.environ, flags=flags, before=last)
+        return last
+
     try:
-        return 0 if run_sidecar(first, read_settings) else 1
+        return 0 if run_sidecar(first, read_again) else 1
     except StartError as error:
         print(f"ops-sidecar: cannot start: {error}", file=sys.stderr)
         return 1

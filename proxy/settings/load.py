@@ -6,6 +6,7 @@ May know the layers, the models and the checks. Must not know what the settings 
 from __future__ import annotations
 
 import copy
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -19,9 +20,10 @@ from proxy.settings.layers import CONFIG_VARIABLE, Flag, Layer, env_layer, file_
 from proxy.settings.models import Settings
 from proxy.settings.problems import describe, shown, source_of, without_item
 from proxy.settings.watch import Signature, signature
-from proxy.settings.yaml_file import Path
+from proxy.settings.yaml_file import Path, cut_off
 
 _FILE_LIMIT_BYTES = 4 * 2**20
+_READS = 3  # of a file that changes while it is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,39 +34,61 @@ class Loaded:
     file: FilePath | None
     sources: Mapping[Path, str]
     read: Mapping[FilePath, Signature | None]  # every file that counts, as it looked before it was read
+    text: str = ""  # of the file
 
 
-def load(file: FilePath | None = None, *, environ: Mapping[str, str], flags: Sequence[Flag] = ()) -> Loaded:
+def load(
+    file: FilePath | None = None,
+    *,
+    environ: Mapping[str, str],
+    flags: Sequence[Flag] = (),
+    before: Loaded | None = None,
+) -> Loaded:
     """The settings from `file` (else from where OPS_SIDECAR_CONFIG points, else no file), `environ` and `flags`.
 
+    `before`: what is in force, where this is a reload; a file that looks half written beside it is then a problem.
     Raises SettingsError with every problem found.
     """
     named_by = "--config"
     if file is None and environ.get(CONFIG_VARIABLE):
         file, named_by = FilePath(environ[CONFIG_VARIABLE]), f"environment variable {CONFIG_VARIABLE}"
-    read = {file: signature(file)} if file is not None else {}
-    text = _read(file, named_by) if file is not None else ""
+    read: dict[FilePath, Signature | None] = {}
+    text = ""
+    if file is not None:
+        text, read[file] = _read(file, named_by)
     from_file = file_layer(text, str(file))
+    if before is not None and (half := cut_off(text, before.text)):
+        from_file.problems.append(SettingsProblem("config", str(file), named_by, half))
     from_env = env_layer(environ, from_file)
     layers = [flag_layer(flags, from_env, from_file), from_env, from_file, propagator_layer(environ)]
     settings = _validate(layers)
     sections = [settings.inbound.tls, *(upstream.tls for upstream in settings.upstreams)]
     certificates = sorted({FilePath(section.ca_file) for section in sections if section.ca_file is not None})
-    return Loaded(settings, file, _sources(layers), {**read, **{path: signature(path) for path in certificates}})
+    read |= {path: signature(path) for path in certificates}
+    return Loaded(settings, file, _sources(layers), read, text)
 
 
-def _read(file: FilePath, named_by: str) -> str:
+def _read(file: FilePath, named_by: str) -> tuple[str, Signature | None]:
+    """The file's text, and how it looked before and (a pipe apart) after it was read."""
+
     def failed(message: str) -> SettingsError:
         return SettingsError((SettingsProblem("config", str(file), named_by, message),))
 
-    try:
-        raw = file.read_bytes() if file.stat().st_size <= _FILE_LIMIT_BYTES else None
-    except OSError as error:
-        raise failed(f"cannot read the file: {error.strerror}") from None
+    for _ in range(_READS):
+        looked = signature(file)
+        try:
+            status = file.stat()
+            raw = file.read_bytes() if status.st_size <= _FILE_LIMIT_BYTES else None
+        except OSError as error:
+            raise failed(f"cannot read the file: {error.strerror}") from None
+        if not stat.S_ISREG(status.st_mode) or looked == signature(file):
+            break
+    else:
+        raise failed("the file changed while it was read")
     if raw is None:
         raise failed(f"the file is larger than {_FILE_LIMIT_BYTES} bytes")
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig"), looked
     except UnicodeDecodeError as error:
         raise failed(f"the file is no UTF-8 text (byte {error.start})") from None
 

@@ -69,6 +69,30 @@ def read_yaml(text: str, name: str) -> YamlText:
     return result
 
 
+def cut_off(text: str, before: str) -> str | None:
+    """Why `text` cannot be what follows `before` in the same file, whole; None where nothing speaks against it.
+
+    An empty text is what a file holds that is just being written; `...` (YAML 1.2, section 9.1.2) is the one mark by
+    which an author can say where a file ends.
+    """
+    if _content(before) and not _content(text):
+        return "the file says nothing any more; for the defaults of every key write {}"
+    if _is_ended(before) and not _is_ended(text):
+        return "the file ended with `...` when it was last read and does not now, so it is not whole"
+    return None
+
+
+def _content(text: str) -> list[str]:
+    """The lines that are more than white space, a comment or a document's mark."""
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#") and line not in ("---", "...")]
+
+
+def _is_ended(text: str) -> bool:
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    return bool(lines) and lines[-1].split("#")[0].rstrip() == "..."
+
+
 def read_value(text: str) -> Any:
     """One value written as YAML, such as `[a, b]` or `{a: 1}`. Raises ValueError where it is none."""
     result = YamlText()

@@ -258,6 +258,33 @@ def test_a_changed_file_counts_for_new_requests_and_a_bad_one_for_none(app: App,
         assert sidecar.end() == 0
 
 
+@pytest.mark.parametrize("watched", [True, False])
+def test_an_emptied_file_is_no_reload(app: App, tmp_path: Path, watched: bool) -> None:
+    """All keys at their defaults is what nobody asked for: the listener would close, and one on 0.0.0.0 open."""
+    file = tmp_path / "sidecar.yaml"
+    text = f"""\
+inbound: {{listen: '127.0.0.1:0', app: '{app.url}'}}
+outbound: {{listen: off}}
+admin: {{listen: off}}
+reload: {{watch: {str(watched).lower()}, interval_s: 20ms}}
+"""
+    _settings(file, text)
+    with running("--config", str(file), *NO_LINGER) as sidecar:
+        for emptied in ("", "# " + text.replace("\n", "\n# ")):
+            file.write_text(emptied, encoding="utf-8")
+            if not watched:
+                sidecar.process.send_signal(signal.SIGHUP)
+            line = sidecar.wait_line("settings (not )?reloaded")
+            assert "settings not reloaded" in line
+            assert "says nothing any more" in line
+            assert sidecar.get("/")[0] == 200
+        _settings(file, text)
+        if not watched:
+            sidecar.process.send_signal(signal.SIGHUP)
+        sidecar.wait_line("settings reloaded generation=2")
+        assert sidecar.end() == 0
+
+
 def test_sighup_opens_and_closes_listeners_and_one_that_is_taken_changes_nothing(app: App, tmp_path: Path) -> None:
     file = tmp_path / "sidecar.yaml"
     path, other = tmp_path / "own.sock", tmp_path / "other.sock"

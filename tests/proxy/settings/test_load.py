@@ -78,6 +78,48 @@ def test_an_unreadable_file_is_an_error(tmp_path: Path) -> None:
         load(binary, environ={})
 
 
+@pytest.mark.parametrize(("text", "word"), [("", "write {}"), ("# later\n", "write {}"), ("log: {}\n", "`...`")])
+def test_a_half_written_file_is_no_reload(tmp_path: Path, text: str, word: str) -> None:
+    """What may be said at the start may not follow settings that are in force."""
+    first = loaded(tmp_path, "inbound: {listen: '127.0.0.1:1'}\n...\n")
+    file = tmp_path / "sidecar.yaml"
+    file.write_text(text, encoding="utf-8")
+    assert load(file, environ={}).settings == Settings.from_layers([])
+    with pytest.raises(SettingsError, match=r"config = .*sidecar.yaml \(from --config\)") as caught:
+        load(file, environ={}, before=first)
+    (problem,) = caught.value.problems
+    assert word in problem.message
+
+
+def test_a_file_that_says_nothing_may_stay_so(tmp_path: Path) -> None:
+    first = loaded(tmp_path, "")
+    assert load(first.file, environ={}, before=first).settings == first.settings
+
+
+@pytest.mark.parametrize("writes", [1, 99])
+def test_a_file_that_changes_while_it_is_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    """Never a mixture of two texts; where it does not come to rest, a problem."""
+    file = tmp_path / "sidecar.yaml"
+    file.write_text("log: {level: debug}\n", encoding="utf-8")
+    read_bytes, left = Path.read_bytes, [writes]
+
+    def read_and_write(path: Path) -> bytes:
+        raw = read_bytes(path)
+        if left[0] > 0:
+            left[0] -= 1
+            path.write_text(f"log: {{level: error}}\n{'#' * left[0]}\n", encoding="utf-8")
+        return raw
+
+    monkeypatch.setattr(Path, "read_bytes", read_and_write)
+    if writes == 1:
+        assert load(file, environ={}).settings.log.level == "error"
+    else:
+        with pytest.raises(SettingsError, match="changed while it was read"):
+            load(file, environ={})
+
+
 def test_nothing_after_a_key_means_no_keys(tmp_path: Path) -> None:
     text = "inbound:\n  propagation:\ntimeouts:\nupstreams:\n"
     assert loaded(tmp_path, text).settings == Settings.from_layers([])

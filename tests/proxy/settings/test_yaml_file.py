@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.settings.yaml_file import read_value, read_yaml
+from proxy.settings.yaml_file import cut_off, read_value, read_yaml
 
 
 def test_words_of_yaml_1_1_stay_words() -> None:
@@ -64,6 +64,26 @@ def test_a_problem_names_its_line(text: str, source: str, word: str) -> None:
 def test_nothing_is_nothing() -> None:
     assert read_yaml("", "f").data == {}
     assert read_yaml("# only words\n", "f").data == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "why"),
+    [
+        ("", "a: 1\n", "says nothing any more"),
+        ("\n# a: 1\n---\n", "a: 1\n", "says nothing any more"),
+        ("{}\n", "a: 1\n", None),
+        ("", "# nothing before\n", None),
+        ("a: 1\n", "", None),
+        ("a: 1\n", "a: 1\nb: 2\n...\n", "ended with `...`"),
+        ("a: 1\n..", "a: 1\nb: 2\n...\n", "ended with `...`"),
+        ("a: 1\n...  # end\n\n# and words\n", "a: 1\n...", None),
+        ("a: 1\n", "a: 1\n#...\n", None),
+        ("a: 1\n", "a: '\n  ...'\n", None),
+    ],
+)
+def test_what_a_half_written_file_looks_like(text: str, before: str, why: str | None) -> None:
+    found = cut_off(text, before)
+    assert (found is None) if why is None else (found is not None and why in found)
 
 
 def test_one_value_is_read_like_a_file() -> None:
