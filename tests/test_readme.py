@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import shlex
+import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession
-from aiohttp.test_utils import TestServer
-from harness.sidecar import SidecarProcess
-
-from proxy.demo import echo
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -25,33 +24,38 @@ def fences(kind: str) -> list[str]:
     return [body for found, body in FENCE.findall(README) if found == kind]
 
 
-async def test_the_first_curl() -> None:
-    """The console of "Five minutes", with other ports: the same headers in, the same lines out."""
-    console = next(body for body in fences("console") if "curl" in body)
-    command, _, shown = console[console.index("$ curl") + 2 :].replace("\\\n", " ").partition("\n")
-    arguments = shlex.split(command)
-    headers = [arguments[at + 1].split(": ", 1) for at, word in enumerate(arguments) if word == "-H"]
-    assert len(headers) >= 4
-    async with TestServer(echo.build()) as app:
-        sidecar = SidecarProcess(
-            *("--app", str(app.make_url("/")).rstrip("/"), "--inbound", "127.0.0.1:0"),
-            *("--outbound", "off", "--admin", "off"),
-        )
-        try:
-            address = sidecar.addresses["inbound"]
-            async with (
-                ClientSession() as client,
-                client.get(f"http://{address.host}:{address.port}/", headers=headers) as answer,
-            ):
-                assert await answer.text() == shown
-        finally:
-            sidecar.kill()
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the commands are curl's")
+def test_five_minutes_pasted_as_one_block() -> None:
+    """The commands as they stand, with other ports: curl waits for both programs, then prints what is shown."""
+    block = next(body for body in fences("sh") if "curl" in body)
+    install, commands = block.split("\n", 1)
+    assert install == "make .venv/sidecar.stamp && . .venv/bin/activate"
+    for port, free in zip(("8080", "9080"), free_ports(2), strict=True):
+        assert port in commands
+        commands = commands.replace(port, str(free))
+    binaries = Path(sys.executable).parent
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("OPS_SIDECAR_", "MIRASCOPE_"))}
+    environ |= {
+        "PATH": f"{binaries}{os.pathsep}{environ['PATH']}",
+        "OPS_SIDECAR_OUTBOUND__LISTEN": "off",
+        "OPS_SIDECAR_ADMIN__LISTEN": "off",
+    }
+    script = f"trap 'kill $(jobs -p); wait' EXIT\n{commands}"
+    done = subprocess.run(
+        ["/bin/bash", "-c", script], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    (shown,) = fences("text")
+    assert done.stdout == shown, done.stderr
+
+
+def free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [one.getsockname()[1] for one in sockets]
 
 
 def test_the_other_commands_succeed() -> None:
-    commands = [
-        line[2:] for body in fences("console") for line in body.splitlines() if "$ ops-sidecar translate" in line
-    ]
+    commands = [line for body in fences("sh") for line in body.splitlines() if line.startswith("ops-sidecar translate")]
     assert len(commands) == 2
     for command in commands:
         done = subprocess.run(
