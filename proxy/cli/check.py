@@ -47,7 +47,8 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _load(file: Path | None, arguments: argparse.Namespace) -> Loaded:
-    loaded = load(file, environ=os.environ, flags=collect_flags(arguments))
+    flags, wrong = collect_flags(arguments)
+    loaded = load(file, environ=os.environ, flags=flags, wrong=wrong)
     try:
         compile_plan(loaded.settings, 1)
     except OSError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from proxy.errors import SettingsError, SettingsProblem
+from proxy.errors import SettingsProblem
 from proxy.settings import Flag
 
 QUICK_FLAGS = {
@@ -45,8 +45,8 @@ def add_settings_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def collect_flags(arguments: argparse.Namespace) -> list[Flag]:
-    """The flags that were given, quick ones first, so that --set wins. Raises SettingsError on a --set without `=`."""
+def collect_flags(arguments: argparse.Namespace) -> tuple[list[Flag], list[SettingsProblem]]:
+    """The flags that were given, quick ones first, so that --set wins; and each --set without `=` as a problem."""
     flags = []
     for name, (key, _, _) in QUICK_FLAGS.items():
         value = getattr(arguments, name.replace("-", "_"))
@@ -60,6 +60,4 @@ def collect_flags(arguments: argparse.Namespace) -> list[Flag]:
             wrong.append(SettingsProblem("--set", pair, "command line", "expected --set key.path=value"))
         else:
             flags.append(Flag(steps, value, f"flag --set {key.strip()}"))
-    if wrong:
-        raise SettingsError(tuple(wrong))
-    return flags
+    return flags, wrong

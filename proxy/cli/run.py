@@ -23,9 +23,8 @@ def run(argv: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        flags = collect_flags(arguments)
-
-        first = last = load(arguments.config, environ=os.environ, flags=flags)
+        flags, wrong = collect_flags(arguments)
+        first = last = load(arguments.config, environ=os.environ, flags=flags, wrong=wrong)
     except SettingsError as error:
         print_problems(error)
         return 2

@@ -42,26 +42,31 @@ def load(
     *,
     environ: Mapping[str, str],
     flags: Sequence[Flag] = (),
+    wrong: Sequence[SettingsProblem] = (),
     before: Loaded | None = None,
 ) -> Loaded:
     """The settings from `file` (else from where OPS_SIDECAR_CONFIG points, else no file), `environ` and `flags`.
 
-    `before`: what is in force, where this is a reload; a file that looks half written beside it is then a problem.
-    Raises SettingsError with every problem found.
+    `wrong`: what whoever read the command line found already, to be told with the rest. `before`: what is in force,
+    where this is a reload; a file that looks half written beside it is then a problem. Raises SettingsError with every
+    problem found.
     """
     named_by = "--config"
     if file is None and environ.get(CONFIG_VARIABLE):
         file, named_by = FilePath(environ[CONFIG_VARIABLE]), f"environment variable {CONFIG_VARIABLE}"
     read: dict[FilePath, Signature | None] = {}
     text = ""
-    if file is not None:
-        text, read[file] = _read(file, named_by)
-    from_file = file_layer(text, str(file))
-    if before is not None and (half := cut_off(text, before.text)):
-        from_file.problems.append(SettingsProblem("config", str(file), named_by, half))
+    try:
+        if file is not None:
+            text, read[file] = _read(file, named_by)
+        from_file = file_layer(text, str(file))
+        if before is not None and (half := cut_off(text, before.text)):
+            from_file.problems.append(SettingsProblem("config", str(file), named_by, half))
+    except SettingsError as error:
+        from_file = Layer(problems=list(error.problems))
     from_env = env_layer(environ, from_file)
     layers = [flag_layer(flags, from_env, from_file), from_env, from_file, propagator_layer(environ)]
-    settings = _validate(layers)
+    settings = _validate(layers, wrong, file_is_known=bool(from_file.data) or not from_file.problems)
     sections = [settings.inbound.tls, *(upstream.tls for upstream in settings.upstreams)]
     certificates = sorted({FilePath(section.ca_file) for section in sections if section.ca_file is not None})
     read |= {path: signature(path) for path in certificates}
@@ -114,8 +119,11 @@ def _at(data: Any, path: Path) -> Any:
     return data
 
 
-def _validate(layers: Sequence[Layer]) -> Settings:
-    problems = [problem for layer in layers for problem in layer.problems]
+def _validate(layers: Sequence[Layer], found: Sequence[SettingsProblem], *, file_is_known: bool) -> Settings:
+    """The settings of these layers; `found` are problems from before. Where nothing is known of the file, only what the
+    other layers say wrong by themselves is a problem: it may have the upstream that they change.
+    """
+    problems = [*found, *(problem for layer in layers for problem in layer.problems)]
     sources = _sources(layers)
     data = [layer.data for layer in layers]
     wrong: set[Path] = {tuple(problem.key.split(".")) for problem in problems}
@@ -127,6 +135,9 @@ def _validate(layers: Sequence[Layer]) -> Settings:
         problems += describe(error, sources)
         wrong |= {without_item(tuple(str(step) for step in detail["loc"])) for detail in error.errors()}
         valid = _the_rest(data, wrong)
+    if not file_is_known:
+        valid = None
+        problems = [problem for problem in problems if problem.key.split(".")[0] != "upstreams"]
     for finding in check(valid) if valid is not None else ():
         if not any(_touches(path, bad) for path in (finding.path, *finding.others) for bad in wrong):
             source = source_of(finding.path, sources)

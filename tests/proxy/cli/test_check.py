@@ -69,6 +69,22 @@ def test_a_malformed_set_is_a_problem(capsys: pytest.CaptureFixture[str], pair: 
     assert "expected --set key.path=value" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("file", ["/nonexist", "broken.yaml"])
+def test_what_cannot_be_read_hides_no_other_problem(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    """A --set without `=`, a file that is not there or no YAML: the rest is told as well, and no guess."""
+    monkeypatch.setenv("OPS_SIDECAR_FOO", "1")
+    monkeypatch.setenv("OPS_SIDECAR_UPSTREAMS__BILLING__TARGET", "http://a")  # of an upstream that the file may have
+    monkeypatch.setenv("OPS_SIDECAR_INBOUND__LISTEN", "off")
+    (tmp_path / "broken.yaml").write_text("a: [", encoding="utf-8")
+    assert main(["check", str(tmp_path / file), "--set", "a", "--set", "a=b", "--outbound", "off"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "ops-sidecar: 4 problems in the settings:"
+    its_own = "(yaml)" if file == "broken.yaml" else "config"
+    assert {line.split(" = ")[0].strip() for line in lines[1:]} == {"--set", its_own, "a", "foo"}
+
+
 def test_secrets_are_hidden(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPS_SIDECAR_PASSWORD", "hunter2")
     assert main(["check", "--app", "http://user:hunter2@a", "--json"]) == 2
