@@ -88,6 +88,8 @@ def _layer(flags: Iterable[Flag], below: Layer) -> Layer:
     layer = Layer()
     for flag in flags:
         try:
+            if len(flag.path) > _MAX_STEPS:
+                raise _Misplaced(flag.path[:1], "...", f"a key with more than {_MAX_STEPS} steps")
             path = _numbered(layer, flag.path, below) if flag.path[0] == "upstreams" and flag.path[1:] else flag.path
             _put(layer, path, _value(path, flag.value), flag.label)
         except _Misplaced as error:
@@ -95,6 +97,9 @@ def _layer(flags: Iterable[Flag], below: Layer) -> Layer:
         except ValueError as error:
             layer.problems.append(SettingsProblem(".".join(flag.path), "(yaml)", flag.label, str(error)))
     return layer
+
+
+_MAX_STEPS = 32  # of a path; the longest key has six
 
 
 class _Misplaced(Exception):

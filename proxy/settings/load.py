@@ -22,7 +22,7 @@ from proxy.settings.problems import describe, shown, source_of, without_item
 from proxy.settings.watch import Signature, signature
 from proxy.settings.yaml_file import Path, cut_off
 
-_FILE_LIMIT_BYTES = 4 * 2**20
+_FILE_LIMIT_BYTES = 2**20
 _READS = 3  # of a file that changes while it is read
 
 

@@ -7,12 +7,12 @@ Every parser raises ValueError with a message that says what would be right; the
 from __future__ import annotations
 
 import difflib
-import math
 import re
 from collections.abc import Iterable
 
 from ops_lib.propagation import COMPOSITE, FORMATS, Format, UnknownFormatError, parse_formats
 
+_LARGEST = 1e300  # what is larger may not fit into a float, and infinity into no int
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\Z")
 _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
@@ -52,7 +52,7 @@ def _quantity(value: object, units: dict[str, int] | dict[str, float], form: str
     if isinstance(value, (int, float)):
         if value < 0:
             raise ValueError(f"{form}; it cannot be negative")
-        if not math.isfinite(value):
+        if not value < _LARGEST:  # nor any comparison with NaN
             raise ValueError(form)
         return value
     if isinstance(value, str) and value.strip().startswith("-"):
@@ -61,7 +61,10 @@ def _quantity(value: object, units: dict[str, int] | dict[str, float], form: str
     unit = units.get(match[2].lower()) if match else None
     if match is None or unit is None:
         raise ValueError(form)
-    return float(match[1]) * unit
+    number = float(match[1]) * unit
+    if not number < _LARGEST:
+        raise ValueError(form)
+    return number
 
 
 def read_formats(names: Iterable[str]) -> tuple[Format, ...]:

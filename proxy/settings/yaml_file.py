@@ -1,7 +1,8 @@
 """A YAML text as plain values, with the line of every key. Pure: the text comes in as an argument.
 
 Reads the core schema of YAML 1.2, not 1.1: `off`, `no` and `on` are text, `12:30` is no number, `2026-01-01` is no
-date. A key given twice is an error, where PyYAML would keep the last in silence.
+date. A key given twice is an error, where PyYAML would keep the last in silence. Depth and number of values are
+bounded, as they stand there and with what aliases stand for.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from proxy.errors import SettingsProblem
 
 Path = tuple[str, ...]
 _MAX_DEPTH = 32
+_MAX_VALUES = 50_000  # more than two thousand upstreams with ten keys each
+_MAX_NODES = 2 * _MAX_VALUES  # a key is a node, too
+_TOO_MANY = f"more than {_MAX_VALUES} values"
 
 
 @dataclass(slots=True)
@@ -31,6 +35,22 @@ class _Loader(yaml.SafeLoader):
     """The core schema's implicit types only (YAML 1.2, section 10.3.2)."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own attribute
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = 0
+        self._nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """As PyYAML's, which calls itself for every level; MarkedYAMLError where there are too many."""
+        self._depth += 1
+        self._nodes += 1
+        if self._depth > _MAX_DEPTH or self._nodes > _MAX_NODES:
+            what = f"nested deeper than {_MAX_DEPTH} levels" if self._depth > _MAX_DEPTH else _TOO_MANY
+            raise yaml.MarkedYAMLError(problem=what, problem_mark=self.peek_event().start_mark)  # type: ignore[no-untyped-call]  # PyYAML's own
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 for _tag, _pattern, _first in (
@@ -65,7 +85,7 @@ def read_yaml(text: str, name: str) -> YamlText:
         message = "expected keys with values, such as `inbound: {listen: ...}`"
         result.problems.append(SettingsProblem("(yaml)", _line(text, node.start_mark.line), where, message))
         return result
-    result.data = _Reader(result, name).mapping(node, (), 0)
+    result.data = _Reader(result, name).whole(node)
     return result
 
 
@@ -100,7 +120,7 @@ def read_value(text: str) -> Any:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise ValueError(f"no valid YAML: {str(error).splitlines()[0]}") from None
-    value = _Reader(result, "").value(node, (), 0) if node is not None else None
+    value = _Reader(result, "").whole(node) if node is not None else None
     if result.problems:
         raise ValueError(result.problems[0].message)
     return value
@@ -111,6 +131,10 @@ def _line(text: str, number: int) -> str:
     return lines[number].strip()[:80] if number < len(lines) else ""
 
 
+class _TooManyError(Exception):
+    """Aliases of aliases stand for more values than any settings have."""
+
+
 class _Reader:
     """Turns nodes into values, noting lines and problems in one YamlText."""
 
@@ -118,6 +142,17 @@ class _Reader:
         self._result = result
         self._name = name
         self._scalars = yaml.constructor.SafeConstructor()
+        self._values = 0
+
+    def whole(self, node: yaml.Node) -> Any:
+        """What the text says; nothing where that is too much."""
+        try:
+            return self.value(node, (), 0)
+        except _TooManyError:
+            self._result.lines.clear()
+            self._result.problems.clear()
+            self._problem((), "", node, f"{_TOO_MANY}, with those that its aliases stand for")
+            return {}
 
     def _problem(self, path: Path, value: str, node: yaml.Node, message: str) -> None:
         source = f"{self._name}:{node.start_mark.line + 1}"
@@ -149,7 +184,10 @@ class _Reader:
         return data
 
     def value(self, node: yaml.Node, path: Path, depth: int) -> Any:
-        """Whatever `node` is."""
+        """Whatever `node` is. Raises _TooManyError."""
+        self._values += 1
+        if self._values > _MAX_VALUES:
+            raise _TooManyError
         if depth > _MAX_DEPTH:  # also an alias that contains itself
             self._problem(path, "", node, f"nested deeper than {_MAX_DEPTH} levels")
             return None
@@ -164,5 +202,5 @@ class _Reader:
         try:
             return self._scalars.construct_object(node)
         except (yaml.YAMLError, ValueError):
-            self._problem(path, str(node.value), node, f"no value of the type {node.tag}")
+            self._problem(path, str(node.value)[:80], node, f"no value of the type {node.tag}")
             return None

@@ -188,10 +188,21 @@ upstreams:
         ("admin: {listen: on}", "admin.listen", "or off"),
         ("log: {}\nlog: {}", "log", "twice"),
         ("inbound: [", "(yaml)", "no valid YAML"),
+        (f"limits: {{body_bytes: {'9' * 400}}}", "limits.body_bytes", "expected bytes"),
+        (f"limits: {{body_bytes: '{'9' * 400}'}}", "limits.body_bytes", "expected bytes"),
+        (f"limits: {{connections: {'9' * 5000}}}", "limits.connections", "expected a whole number"),
+        (f"timeouts: {{idle_s: {'9' * 400}}}", "timeouts.idle_s", "expected seconds"),
+        ("timeouts: {idle_s: 1e999}", "timeouts.idle_s", "expected seconds"),
     ],
 )
 def test_a_problem_says_what_would_be_right(tmp_path: Path, text: str, key: str, right: str) -> None:
     assert right in problems(tmp_path, text)[key].message
+
+
+def test_a_key_of_thousands_of_steps_is_a_problem(tmp_path: Path) -> None:
+    found = problems(tmp_path, flags={".".join("a" * 5000): "1"}, **{f"OPS_SIDECAR_{'__'.join('B' * 5000)}": "1"})
+    assert "more than 32 steps" in found["a"].message
+    assert "more than 32 steps" in found["b"].message
 
 
 def test_an_unknown_variable_is_an_error(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from proxy.settings.yaml_file import cut_off, read_value, read_yaml
@@ -59,6 +61,31 @@ def test_a_problem_names_its_line(text: str, source: str, word: str) -> None:
     assert problems
     assert problems[0].source.startswith(source)
     assert word in problems[0].message
+
+
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{name}: &{name} [{','.join([f'*{before}'] * 10)}]\n" for before, name in itertools.pairwise("abcdefghi")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        (f"a: {'[' * 5000}{']' * 5000}", "nested deeper than 32 levels"),
+        (f"a: {'{a: ' * 5000}1{'}' * 5000}", "nested deeper than 32 levels"),
+        ("".join(f"{' ' * depth}a:\n" for depth in range(500)), "nested deeper than 32 levels"),
+        (BOMB, "more than 50000 values"),
+        ("a: &x [*x, *x]", "more than 50000 values"),
+        ("a: &x {b: *x, <<: *x}", "more than 50000 values"),
+        (f"a: [{'1,' * 200_000}]", "more than 50000 values"),
+    ],
+)
+def test_hostile_texts_are_refused_soon(text: str, word: str) -> None:
+    """No traceback and no hour of work: one problem, for a file as for one value."""
+    (problem,) = read_yaml(text, "f").problems
+    assert word in problem.message
+    with pytest.raises(ValueError, match=word):
+        read_value(text)
 
 
 def test_nothing_is_nothing() -> None:
