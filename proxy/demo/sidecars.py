@@ -102,7 +102,6 @@ upstreams:
   - name: billing
     listen: {anywhere}  # a listener of its own: whatever comes here goes to billing
     target: http://127.0.0.1:{next_ports["orders"]}
-    host: target
 admin:
   listen: {anywhere}
 drain:

@@ -6,6 +6,7 @@ connection; it reads the certificates that a tls section names.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from ops_lib.propagation import Sampling
@@ -100,7 +101,8 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
     for upstream, plan in upstreams:
         if upstream.listen is not None:
             own = outbound.over(_sections(upstream))
-            listeners.append(_listener(upstream.name, upstream.listen, Router(plan), own, fixed=True))
+            router = Router(replace(plan, preserve_host=upstream.host == "preserve"))
+            listeners.append(_listener(upstream.name, upstream.listen, router, own, fixed=True))
     return Plan(
         generation=generation,
         listeners=tuple(listeners),
@@ -156,6 +158,7 @@ def _listener(
 
 
 def _upstream(upstream: UpstreamSettings, outbound: Sections, contexts: TlsContexts) -> UpstreamPlan:
+    """As the outbound listener sees it."""
     sections = outbound.over(_sections(upstream))
     return UpstreamPlan(
         name=upstream.name,
@@ -163,7 +166,7 @@ def _upstream(upstream: UpstreamSettings, outbound: Sections, contexts: TlsConte
         propagation=sections.propagation_plan(),
         timeouts=sections.listener_timeouts(),
         pool=_pool(sections),
-        preserve_host=upstream.host == "preserve",
+        preserve_host=upstream.host != "target",
     )
 
 

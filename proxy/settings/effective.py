@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from proxy.settings.load import Loaded
-from proxy.settings.models import Section, Settings, TlsSettings
+from proxy.settings.models import Section, Settings, TlsSettings, UpstreamSettings
 from proxy.settings.problems import shown, source_of
 from proxy.settings.yaml_file import Path
 
@@ -59,7 +59,8 @@ def _section(loaded: Loaded, levels: Sequence[_Level], prefix: str) -> list[Entr
             inner = [(getattr(one, name), (*where, name)) for one, where in levels if hasattr(one, name)]
             entries += _section(loaded, inner if shared else inner[:1], f"{prefix}.{name}")
         else:
-            entries.append(_entry(loaded, levels, name, f"{prefix}.{name}"))
+            entry = _entry(loaded, levels, name, f"{prefix}.{name}")
+            entries.append(_host(section, entry) if isinstance(section, UpstreamSettings) and name == "host" else entry)
             if name == "listen" and not listens and path[:1] != ("upstreams",):
                 break  # off: nothing else of it counts
     return entries
@@ -80,6 +81,13 @@ def _entry(loaded: Loaded, levels: Sequence[_Level], name: str, key: str) -> Ent
             return Entry(key, _plain(where, getattr(section, name)), source_of(where, loaded.sources))
     section, path = levels[0]
     return Entry(key, _plain((*path, name), getattr(section, name)), DEFAULT)
+
+
+def _host(upstream: UpstreamSettings, entry: Entry) -> Entry:
+    """What `auto` comes to, where only one way leads to the upstream."""
+    if upstream.host != "auto" or (upstream.listen is not None and upstream.match):
+        return entry
+    return entry._replace(value="target" if upstream.listen is not None else "preserve")
 
 
 def _plain(path: Path, value: object) -> object:

@@ -158,7 +158,7 @@ class UpstreamSettings(Section):
     match: Patterns = ()
     target: Target | None = None  # None: where the request says
     listen: Listen = None
-    host: Literal["preserve", "target"] = "preserve"
+    host: Literal["auto", "preserve", "target"] = "auto"  # auto: target on its own listener, else preserve
     tls: TlsSettings = TlsSettings()
     propagation: PropagationSettings = PropagationSettings()
     limits: LimitSettings = LimitSettings()  # of its own listener

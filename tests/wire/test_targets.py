@@ -162,6 +162,22 @@ def test_host_of_the_target(outbound: Callable[..., Sidecar], upstream: Upstream
     assert client.response().status == 200
 
 
+@pytest.mark.parametrize("host", [None, "auto", "preserve", "target"])
+@pytest.mark.parametrize("listener", ["billing", "outbound"])
+def test_host_on_a_listener_of_its_own(
+    outbound: Callable[..., Sidecar], upstream: Upstream, listener: str, host: str | None
+) -> None:
+    """Way 3: the app names the sidecar's own address, which means nothing to the service, so Host is the target's. What
+    comes by `match` keeps the name that was asked for. Whoever says otherwise is heeded on both ways."""
+    billing = {"name": "billing", "match": ["billing.internal"], "target": upstream.url, "listen": LISTEN}
+    sidecar = outbound(billing | ({"host": host} if host else {}))
+    client = sidecar.client(listener)
+    client.send(b"GET / HTTP/1.1\r\nHost: billing.internal\r\n\r\n")
+    of_target = host == "target" or (host != "preserve" and listener == "billing")
+    assert upstream.answer().head.value("host") == (upstream.authority if of_target else b"billing.internal")
+    assert client.response().status == 200
+
+
 def test_inbound_never_leaves_for_elsewhere(wire: Wire, other: Upstream) -> None:
     """Inbound, every request is the app's, whatever authority it names (no open proxy)."""
     seen = wire.passes(b"GET http://" + other.authority + b"/x HTTP/1.1\r\nHost: " + other.authority + b"\r\n\r\n")

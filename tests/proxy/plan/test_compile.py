@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,8 @@ upstreams:
     assert (other.timeouts.connect_s, other.timeouts.idle_s, other.timeouts.queue_s) == (1, 2, 2)
     assert (other.propagation.session_inject, other.propagation.session_bridge) == ("X-S", True)
     a = outbound.router.route("a", 80)
-    assert own.router.route("anything", 1) is a
+    assert own.router.route("anything", 1) == replace(a, preserve_host=False)
+    assert a.preserve_host
     assert (a.timeouts.connect_s, a.timeouts.idle_s, a.timeouts.queue_s) == (1, 2, 3)
     assert (a.propagation.session_inject, a.propagation.session_bridge) == ("X-A", True)
     assert (a.propagation.lossless, a.propagation.baggage, a.propagation.mode) == (False, "drop", "participate")

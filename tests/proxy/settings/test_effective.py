@@ -47,6 +47,15 @@ def test_what_has_no_effect_is_left_out(tmp_path: Path) -> None:
     assert "upstreams.0.timeouts.connect_s" in found
 
 
+def test_host_is_shown_as_it_takes_effect(tmp_path: Path) -> None:
+    """`auto` is shown only where two ways lead to the upstream, and it is not the same on both."""
+    ways = ("match: [a]", "listen: '127.0.0.1:1'", "match: [c], listen: '127.0.0.1:2'", "match: [d], host: target")
+    text = "upstreams:\n" + "".join(f"- {{name: u{n}, target: 'http://u', {way}}}\n" for n, way in enumerate(ways))
+    found = entries(tmp_path, text)
+    assert [found[f"upstreams.{n}.host"].value for n in range(4)] == ["preserve", "target", "auto", "target"]
+    assert [found[f"upstreams.{n}.host"].source == "default" for n in range(4)] == [True, True, True, False]
+
+
 def test_values_are_shown_as_they_would_be_written(tmp_path: Path) -> None:
     found = entries(
         tmp_path, "upstreams: [{name: a, match: ['*.a:80', '[::1]:80'], target: 'https://a', listen: '[::1]:1'}]"
