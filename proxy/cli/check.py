@@ -14,7 +14,7 @@ from proxy.cli.problems import print_problems
 from proxy.errors import SettingsError, SettingsProblem
 from proxy.plan.compile import compile_plan
 from proxy.settings import Loaded, load
-from proxy.settings.effective import DEFAULT, Entry, effective
+from proxy.settings.effective import Entry, effective
 
 
 def run(argv: Sequence[str]) -> int:
@@ -36,7 +36,7 @@ def run(argv: Sequence[str]) -> int:
         else:
             print_problems(error)
         return 2
-    entries = [entry for entry in effective(loaded) if not arguments.changed or entry.source != DEFAULT]
+    entries = [entry for entry in effective(loaded) if not arguments.changed or entry.changed]
     if arguments.json:
         settings = [entry._asdict() for entry in entries]
         file = str(loaded.file) if loaded.file is not None else None

@@ -26,6 +26,7 @@ class Entry(NamedTuple):
     key: str
     value: object  # text, number, bool, None, or a list of texts
     source: str
+    changed: bool  # somebody set it to something that is not its default, here or in a wider section
 
 
 def effective(loaded: Loaded) -> list[Entry]:
@@ -75,12 +76,13 @@ def _is_idle(section: object, name: str, value: Section, *, listens: bool, is_up
 
 
 def _entry(loaded: Loaded, levels: Sequence[_Level], name: str, key: str) -> Entry:
-    for section, path in levels:
-        if name in section.model_fields_set:
-            where = (*path, name)
-            return Entry(key, _plain(where, getattr(section, name)), source_of(where, loaded.sources))
-    section, path = levels[0]
-    return Entry(key, _plain((*path, name), getattr(section, name)), DEFAULT)
+    default = type(levels[0][0]).model_fields[name].default
+    written = [(section, path) for section, path in levels if name in section.model_fields_set]
+    changed = any(getattr(section, name) != default for section, _ in written)
+    section, path = (written or levels)[0]
+    where = (*path, name)
+    source = source_of(where, loaded.sources) if written else DEFAULT
+    return Entry(key, _plain(where, getattr(section, name)), source, changed)
 
 
 def _host(upstream: UpstreamSettings, entry: Entry) -> Entry:

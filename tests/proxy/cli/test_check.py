@@ -35,7 +35,13 @@ def test_valid_settings_are_shown_with_who_set_them(
     assert f"valid: {file}" in lines
 
 
-def test_changed_shows_only_what_somebody_set(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_file_of_all_defaults_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    file = Path(__file__).parents[3] / "config" / "sidecar.yaml"
+    assert main(["check", "--changed", str(file)]) == 0
+    assert capsys.readouterr().out.split() == ["valid:", str(file)]
+
+
+def test_changed_shows_only_what_somebody_changed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--changed", "--app", "http://a"]) == 0
     assert capsys.readouterr().out.splitlines() == ["inbound.app = http://a:80  # flag --app", "", "valid (no file)"]
 
@@ -45,7 +51,12 @@ def test_json_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(capsys.readouterr().out)
     assert found["valid"] is True
     entries = {entry["key"]: entry for entry in found["settings"]}
-    assert entries["outbound.listen"] == {"key": "outbound.listen", "value": "off", "source": "flag --outbound"}
+    assert entries["outbound.listen"] == {
+        "key": "outbound.listen",
+        "value": "off",
+        "source": "flag --outbound",
+        "changed": True,
+    }
     assert entries["propagation.lossless"]["value"] is True
 
 

@@ -27,13 +27,13 @@ upstreams:
     propagation: {mode: participate}
 """
     found = entries(tmp_path, text, OPS_SIDECAR_OUTBOUND__PROPAGATION__LOSSLESS="false")
-    assert found["propagation.mode"][1:] == ("translate", "default")
+    assert found["propagation.mode"][1:3] == ("translate", "default")
     assert found["propagation.inject"].source.endswith("f.yaml:2")
-    assert found["inbound.propagation.inject"][1:] == (["b3"], found["propagation.inject"].source)
-    assert found["inbound.propagation.session.bridge"][1:] == (False, "default")
+    assert found["inbound.propagation.inject"][1:3] == (["b3"], found["propagation.inject"].source)
+    assert found["inbound.propagation.session.bridge"][1:3] == (False, "default")
     assert found["upstreams.0.propagation.session.bridge"].value is True
     assert found["upstreams.0.propagation.session.bridge"].source.endswith("f.yaml:5")
-    assert found["upstreams.0.propagation.mode"][1:] == ("participate", found["upstreams.0.propagation.mode"].source)
+    assert found["upstreams.0.propagation.mode"][1:3] == ("participate", found["upstreams.0.propagation.mode"].source)
     assert found["upstreams.0.propagation.mode"].source.endswith("f.yaml:9")
     assert found["upstreams.0.propagation.lossless"].source.endswith("OPS_SIDECAR_OUTBOUND__PROPAGATION__LOSSLESS")
     assert found["upstreams.0.propagation.extract"].source == "default"
@@ -45,6 +45,30 @@ def test_what_has_no_effect_is_left_out(tmp_path: Path) -> None:
     assert not any(key.startswith("inbound.") for key in found if key != "inbound.listen")
     assert not any(".tls." in key or "upstreams.0.limits" in key for key in found)
     assert "upstreams.0.timeouts.connect_s" in found
+
+
+def test_changed_is_what_differs_not_what_was_written(tmp_path: Path) -> None:
+    text = """\
+propagation: {inject: [b3], mode: translate}
+inbound: {propagation: {inject: [tracecontext]}, host: target}
+timeouts: {idle_s: 75, connect_s: "1"}
+upstreams: [{name: a, match: a, host: auto, timeouts: {idle_s: 1m}}]
+"""
+    changed = {entry.key for entry in entries(tmp_path, text).values() if entry.changed}
+    assert changed == {
+        "propagation.inject",
+        "inbound.propagation.inject",  # as the default is, but not what stands above it
+        "outbound.propagation.inject",
+        "upstreams.0.propagation.inject",
+        "inbound.host",
+        "timeouts.connect_s",
+        "inbound.timeouts.connect_s",
+        "outbound.timeouts.connect_s",
+        "upstreams.0.timeouts.connect_s",
+        "upstreams.0.timeouts.idle_s",
+        "upstreams.0.name",
+        "upstreams.0.match",
+    }
 
 
 def test_host_is_shown_as_it_takes_effect(tmp_path: Path) -> None:
