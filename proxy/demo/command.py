@@ -23,6 +23,7 @@ from proxy.demo.sidecars import DemoError, first_gone
 from proxy.demo.topology import running_topology
 
 KEEP_PORT = 9080
+FORMATS = ("tracecontext", "b3", "b3multi", "jaeger", "composite")  # as docs/settings.md has them
 
 _DESCRIPTION = """\
 Three services that speak three formats, a real sidecar beside each, on loopback:
@@ -69,7 +70,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         name, equals, formats = item.partition("=")
         if not equals or name not in inject or not formats:
             parser.error(f"--inject {item}: expected SERVICE=FORMATS, SERVICE one of {', '.join(inject)}")
-        inject[name] = formats
+        wanted = [one.strip().lower() for one in formats.split(",")]
+        unknown = [one for one in wanted if one not in FORMATS]
+        if unknown:
+            parser.error(f"--inject {item}: {unknown[0]!r} is no format; expected some of {', '.join(FORMATS)}")
+        inject[name] = ",".join(wanted)
     options.inject = inject
     if options.port is not None and not 0 <= options.port <= 65535:
         parser.error(f"--port {options.port}: expected 0 to 65535")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proxy.demo.dialects import Headers, Span
+from proxy.demo.dialects import W3C, Headers, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Hop:
     """What one service saw, what it understood, and what it put on its own call."""
 
     service: str
+    speaks: str  # the format that it understands
     path: str
     saw: Headers  # trace and session headers, exactly as received
     span: Span | None  # None: nothing that it understands came in
@@ -29,6 +30,7 @@ class Hop:
         span = self.span
         return {
             "service": self.service,
+            "speaks": self.speaks,
             "path": self.path,
             "saw": [list(pair) for pair in self.saw],
             "trace_id": span.trace_id if span else None,
@@ -55,6 +57,7 @@ class Hop:
             )
         return cls(
             service=str(value["service"]),
+            speaks=str(value["speaks"]),
             path=str(value["path"]),
             saw=tuple((str(name), str(text)) for name, text in value["saw"]),
             span=span,
@@ -104,9 +107,7 @@ def _losses_of_hop(journey: Journey, hop: Hop, caller: str, expected_span: str) 
             problems.append(
                 f"lost its parent: span {hop.span.span_id}, but {caller} called from {expected_span or 'no span'}"
             )
-        if not keeps_decision(
-            journey.sampling, hop.span.sampling, w3c=any(name.lower() == "traceparent" for name, _ in hop.saw)
-        ):
+        if not keeps_decision(journey.sampling, hop.span.sampling, w3c=hop.speaks == W3C.name):
             problems.append(f"lost the sampling decision: {hop.span.sampling}, the caller said {journey.sampling}")
     if hop.session != journey.session:
         problems.append(f"lost the session: {hop.session or 'none came'}, the caller's is {journey.session}")

@@ -90,13 +90,13 @@ async def _answer(service: Service, request: web.Request, call: Call | None) -> 
     session = by_name.get(SESSION.lower(), "")
     saw = tuple(pair for pair in received if is_trace_header(pair[0]))
     if call is None:
-        return _tell([Hop(service.name, request.path, saw, span, session)], [], 200)
+        return _tell([Hop(service.name, service.dialect.name, request.path, saw, span, session)], [], 200)
 
     own = child(span or new_trace())
     sent = service.dialect.write(own)
     if session:
         sent = (*sent, (SESSION, session))
-    hop = Hop(service.name, request.path, saw, span, session, sent, own.span_id)
+    hop = Hop(service.name, service.dialect.name, request.path, saw, span, session, sent, own.span_id)
     further, problem = await _call(request.app[_SESSION], call, sent)
     if problem:
         return _tell([hop], [f"{service.name}: {problem}"], 502)

@@ -190,5 +190,5 @@ def kept(topology: Topology, style: Style) -> Iterator[str]:
     yield ""
     for name, sidecar in topology.sidecars.items():
         listeners = ", ".join(f"{listener} {sidecar.url(listener)}" for listener in sidecar.addresses)
-        yield f"  {name + chr(39) + 's sidecar':18} {listeners}"
+        yield f"  {'sidecar of ' + name:19} {listeners}"
     yield f"  curl {topology.sidecars['orders'].url('admin')}/metrics"

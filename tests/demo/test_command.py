@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import pytest
 
+from ops_lib import propagation
 from proxy.demo import command
 
 LIMIT_S = 30
@@ -111,27 +112,37 @@ def test_a_sidecar_that_was_told_wrong_is_found() -> None:
     assert "\x1b" not in done.stdout
 
 
+def test_more_formats_than_its_own_lose_nothing() -> None:
+    done = demo("--inject", "orders=composite", "--inject", "billing= Jaeger, b3")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_sidecar_that_cannot_start_is_told_with_its_log() -> None:
-    done = demo("--inject", "orders=b4")
-    assert done.returncode == 1
-    assert "the sidecar of orders ended with exit code 2" in done.stderr
-    assert "b4" in done.stderr
-
-
-def test_a_taken_port_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = demo("--port", str(port))
     assert done.returncode == 1
+    assert "the sidecar of shop ended with exit code 1" in done.stderr
     assert f"127.0.0.1:{port}" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--inject", "orders"], ["--inject", "x=b3"], ["--port", "70000"], ["--what"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--inject", "orders"], ["--inject", "x=b3"], ["--inject", "orders=w3c"], ["--port", "70000"], ["--what"]],
+)
 def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         command.parse(arguments)
     assert ended.value.code == 2
     assert arguments[-1] in capsys.readouterr().err
+
+
+def test_an_unknown_format_is_told_with_the_right_names(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.parse(["--inject", "orders=b3multy"])
+    assert ended.value.code == 2
+    assert "expected some of tracecontext, b3, b3multi, jaeger, composite" in capsys.readouterr().err
+    assert (*propagation.FORMATS, propagation.COMPOSITE) == command.FORMATS
 
 
 class Kept:

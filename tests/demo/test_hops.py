@@ -12,24 +12,20 @@ from proxy.demo.hops import Hop, Journey, find_losses
 
 TRACE, SHORT = "4bf92f3577b34da6a3ce929d0e0e4736", "a3ce929d0e0e4736"
 JOURNEY = Journey("", (), TRACE, "00000000000000a0", "accept", "a=b", "s-1")
-W3C_SAW = (("traceparent", "..."),)
 
 
 def hops(trace_id: str = TRACE, decisions: tuple[str, ...] = ("accept",) * 4) -> list[Hop]:
     """A journey on which nothing is lost."""
     spans = ["00000000000000a0", "00000000000000a1", "00000000000000a2", "00000000000000a3", ""]
-    services = (("shop", "/checkout"), ("orders", "/orders"), ("billing", "/charges"), ("shop", "/receipts"))
+    services = (
+        ("shop", "tracecontext", "/checkout"),
+        ("orders", "b3multi", "/orders"),
+        ("billing", "jaeger", "/charges"),
+        ("shop", "tracecontext", "/receipts"),
+    )
     return [
-        Hop(
-            name,
-            path,
-            W3C_SAW if name == "shop" else (),
-            Span(trace_id, spans[number], decisions[number]),
-            "s-1",
-            (),
-            spans[number + 1],
-        )
-        for number, (name, path) in enumerate(services)
+        Hop(name, speaks, path, (), Span(trace_id, spans[number], decisions[number]), "s-1", (), spans[number + 1])
+        for number, (name, speaks, path) in enumerate(services)
     ]
 
 
@@ -47,6 +43,16 @@ def test_debug_reads_as_accept_where_the_format_has_one_bit() -> None:
     debug = replace(JOURNEY, sampling="debug")
     assert find_losses(debug, hops(decisions=("accept", "debug", "debug", "accept"))) == []
     assert len(find_losses(debug, hops(decisions=("accept", "accept", "debug", "accept")))) == 1
+
+
+def test_a_service_is_judged_by_its_own_format_whatever_else_it_saw() -> None:
+    """Told `composite`, its sidecar hands it a traceparent as well; it reads the debug flag of its own format."""
+    debug = replace(JOURNEY, sampling="debug")
+    every = hops(decisions=("accept", "debug", "debug", "accept"))
+    every[1] = replace(every[1], saw=(("traceparent", "..."), ("X-B3-Flags", "1")))
+    assert find_losses(debug, every) == []
+    every[1] = replace(every[1], span=every[1].span._replace(sampling="accept"))  # type: ignore[union-attr]
+    assert len(find_losses(debug, every)) == 1
 
 
 @pytest.mark.parametrize("number", range(4))
@@ -76,6 +82,6 @@ def test_a_hop_that_never_happened() -> None:
     assert find_losses(JOURNEY, []) == ["the request went nowhere, not shop -> orders -> billing -> shop"]
 
 
-@pytest.mark.parametrize("hop", [*hops(), Hop("shop", "/", (), None, "")])
+@pytest.mark.parametrize("hop", [*hops(), Hop("shop", "tracecontext", "/", (), None, "")])
 def test_a_hop_survives_json(hop: Hop) -> None:
     assert Hop.from_json(json.loads(json.dumps(hop.to_json()))) == hop

@@ -21,8 +21,17 @@ def report() -> Report:
     sent = W3C.write(own)
     saw_orders: Headers = B3_MULTI.write(own._replace(parent_id="", state=""))
     hops = (
-        Hop("shop", "/checkout", journey.headers, W3C.read(dict(journey.headers)), journey.session, sent, own.span_id),
-        Hop("orders", "/orders", saw_orders, own._replace(parent_id="", state=""), journey.session),
+        Hop(
+            "shop",
+            "tracecontext",
+            "/checkout",
+            journey.headers,
+            W3C.read(dict(journey.headers)),
+            journey.session,
+            sent,
+            own.span_id,
+        ),
+        Hop("orders", "b3multi", "/orders", saw_orders, own._replace(parent_id="", state=""), journey.session),
     )
     return Report(journey, hops, (journey.headers, sent), ())
 
@@ -96,5 +105,7 @@ def test_says_how_debug_crossed_w3c() -> None:
     journey = old_caller()
     padded = journey.trace_id.rjust(32, "0")
     saw = (("traceparent", f"00-{padded}-{journey.span_id}-01"), ("tracestate", "ops=s:d;w:16,x=y"))
-    one = Report(journey, (Hop("shop", "/", saw, W3C.read(dict(saw)), journey.session),), (journey.headers,), ())
+    one = Report(
+        journey, (Hop("shop", "tracecontext", "/", saw, W3C.read(dict(saw)), journey.session),), (journey.headers,), ()
+    )
     assert "tracestate carried both (ops=s:d;w:16)" in text(one)
