@@ -129,17 +129,11 @@ def _listener_lines(plan: Plan, addresses: dict[str, Address], admin: Address | 
     for listener in plan.listeners:
         target = listener.router.upstreams()[-1].target
         to = f", sends to {_show_target(target)}" if listener.fixed_upstream and target else ""
-        yield f"{listener.name} listening on {_show(addresses[listener.name])}{to}"
+        yield f"{listener.name} listening on {addresses[listener.name]}{to}"
     if admin is not None:
-        yield f"admin listening on {_show(admin)}"
+        yield f"admin listening on {admin}"
     yield "ops-sidecar ready"
 
 
 def _show_target(target: Target) -> str:
-    return _show(target.address) if target.address.unix_path else f"{target.scheme}://{target.authority}"
-
-
-def _show(address: Address) -> str:
-    if address.unix_path:
-        return f"unix:{address.unix_path}"
-    return f"[{address.host}]:{address.port}" if ":" in address.host else f"{address.host}:{address.port}"
+    return str(target.address) if target.address.unix_path else f"{target.scheme}://{target.authority}"

@@ -179,13 +179,14 @@ class Lifecycle:
 
     async def _replace(self, new: Generation) -> None:
         """All of the new generation or nothing of it."""
-        admin = self._admin
+        before = self._data_plane.addresses()
+        admin, bound = self._admin, None
         moved = new.plan.admin != self._current.plan.admin
         if moved:
             admin = None
             if new.plan.admin is not None:
                 admin = self._make_admin()
-                await admin.listen(new.plan.admin)
+                bound = await admin.listen(new.plan.admin)
         try:
             await self._data_plane.replace_plan(new.plan)
         except BaseException:
@@ -197,3 +198,6 @@ class Lifecycle:
             if old is not None:
                 await old.close()
         new.apply()
+        opened = {name: at for name, at in self._data_plane.addresses().items() if before.get(name) != at}
+        for name, address in (opened | ({"admin": bound} if bound is not None else {})).items():
+            log.info("listener opened", extra=fields(listener=name, address=address))

@@ -38,6 +38,12 @@ class Address:
     port: int = 0
     unix_path: str = ""
 
+    def __str__(self) -> str:
+        """As it would be written in the settings."""
+        if self.unix_path:
+            return f"unix:{self.unix_path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:

@@ -305,6 +305,26 @@ def test_sighup_opens_and_closes_listeners_and_one_that_is_taken_changes_nothing
         assert sidecar.end() == 0
 
 
+def test_a_listener_that_a_reload_opens_is_named_with_its_address(app: App, tmp_path: Path) -> None:
+    file = tmp_path / "sidecar.yaml"
+    before = "reload: {watch: false}\nlog: {format: json}\nadmin: {listen: off}\n"
+    _settings(file, before)
+    with running("--config", str(file), *ANYWHERE[:4], *NO_LINGER, "--app", app.url) as sidecar:
+        own = f"upstreams: [{{name: own, listen: '127.0.0.1:0', target: '{app.url}'}}]\n"
+        _settings(file, before.replace("off", "'127.0.0.1:0'") + own)
+        sidecar.process.send_signal(signal.SIGHUP)
+        sidecar.wait_line("settings reloaded")
+        entries = [json.loads(line) for line in sidecar.lines if "listener opened" in line]
+        assert [entry["listener"] for entry in entries] == ["own", "admin"]
+        for entry, path in zip(entries, ("/", "/readyz"), strict=True):
+            host, _, port = entry["address"].rpartition(":")
+            connection = http.client.HTTPConnection(host, int(port), timeout=TIMEOUT_S)
+            connection.request("GET", path)
+            assert connection.getresponse().status == 200
+            connection.close()
+        assert sidecar.end() == 0
+
+
 def test_a_taken_address_is_named_and_the_exit_code_is_1() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         where = f"127.0.0.1:{taken.getsockname()[1]}"
