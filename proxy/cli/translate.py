@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from ops_lib.propagation import (
     FORMATS,
     SESSION_EXTRACT_NAMES,
     SESSION_INJECT_NAME,
+    Format,
     Propagator,
     Sampling,
     UnknownFormatError,
@@ -19,6 +21,8 @@ from ops_lib.propagation import (
 from proxy.cli.explain import as_json, explain
 from proxy.cli.headers import HeaderInputError, read_headers, read_names, read_transcript
 from proxy.cli.help import parser
+
+PROPAGATOR_VARIABLE = "MIRASCOPE_PROPAGATOR"  # as in proxy.settings.layers
 
 
 def run(argv: Sequence[str]) -> int:
@@ -63,7 +67,9 @@ _INPUT_LIMIT_BYTES = 1_000_000
 def _parser() -> argparse.ArgumentParser:
     made = parser("translate")
     made.add_argument("headers", metavar="'NAME: VALUE'", nargs="*", help="headers; none: read standard input")
-    made.add_argument("--to", metavar="LIST", default="tracecontext", help="formats to write (default tracecontext)")
+    made.add_argument(
+        "--to", metavar="LIST", help=f"formats to write (default tracecontext, or what {PROPAGATOR_VARIABLE} says)"
+    )
     made.add_argument(
         "--from",
         dest="extract",
@@ -85,8 +91,18 @@ def _parser() -> argparse.ArgumentParser:
     return made
 
 
+def _formats_to_write(arguments: argparse.Namespace) -> tuple[Format, ...]:
+    """As `run` would: what the flag says, else the environment, else the default. Raises UnknownFormatError."""
+    if arguments.to is not None:
+        return parse_formats(arguments.to)
+    try:
+        return parse_formats(os.environ.get(PROPAGATOR_VARIABLE, "")) or (Format.TRACECONTEXT,)
+    except UnknownFormatError as error:
+        raise UnknownFormatError(f"environment variable {PROPAGATOR_VARIABLE}: {error}") from None
+
+
 def _propagator(arguments: argparse.Namespace) -> Propagator:
-    extract, inject = parse_formats(arguments.extract), parse_formats(arguments.to)
+    extract, inject = parse_formats(arguments.extract), _formats_to_write(arguments)
     if not extract or not inject:
         raise UnknownFormatError(f"expected at least one format of {', '.join(FORMATS)}")
     session = read_names(arguments.session_from) if arguments.session_from is not None else SESSION_EXTRACT_NAMES

@@ -14,6 +14,11 @@ TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENT = f"traceparent: 00-{TRACE}-{SPAN}-01"
 
 
+@pytest.fixture(autouse=True)
+def _no_propagator_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MIRASCOPE_PROPAGATOR", raising=False)
+
+
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     code = main(["translate", *arguments])
     shown = capsys.readouterr()
@@ -34,6 +39,22 @@ def test_headers_of_the_wanted_formats_are_printed(
     capsys: pytest.CaptureFixture[str], to: str, lines: list[str]
 ) -> None:
     assert run(capsys, "--to", to, TRACEPARENT) == (0, "".join(f"{line}\n" for line in lines), "")
+
+
+def test_the_environment_says_what_is_written_where_no_flag_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MIRASCOPE_PROPAGATOR counts as it does for `run` and `check`."""
+    monkeypatch.setenv("MIRASCOPE_PROPAGATOR", "b3")
+    assert run(capsys, TRACEPARENT) == (0, f"b3: {TRACE}-{SPAN}-1\n", "")
+    assert run(capsys, "--to", "tracecontext", TRACEPARENT)[1] == f"{TRACEPARENT}\n"
+    monkeypatch.setenv("MIRASCOPE_PROPAGATOR", "b4")
+    with pytest.raises(SystemExit) as ended:
+        run(capsys, TRACEPARENT)
+    assert ended.value.code == 2
+    assert "environment variable MIRASCOPE_PROPAGATOR: unknown propagation format 'b4'" in capsys.readouterr().err
+    monkeypatch.setenv("MIRASCOPE_PROPAGATOR", "")
+    assert run(capsys, TRACEPARENT)[1] == f"{TRACEPARENT}\n"
 
 
 def test_composite_is_all_four(capsys: pytest.CaptureFixture[str]) -> None:
