@@ -72,11 +72,14 @@ $(VENV)-bench/bench.stamp: bench/requirements.lock
 	@$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && touch $@ \
 		|| echo "not all of the benchmark's peers could be installed; those are skipped" >&2
 
-bench: $(VENV)/dev.stamp $(VENV)-bench/bench.stamp ## CPU, latency and memory beside other proxies (ARGS=--help tells more)
-	@$(MAKE) --no-print-directory compiled || echo "the data plane cannot be compiled here; its row is skipped" >&2
+# What only tells needs no peers and no compiled data plane.
+BENCH_TELLS := $(filter --list --help -h,$(ARGS))
+
+bench: $(VENV)/dev.stamp $(if $(BENCH_TELLS),,$(VENV)-bench/bench.stamp) ## CPU, latency and memory beside other proxies (ARGS=--help tells more)
+	@$(if $(BENCH_TELLS),:,$(MAKE) --no-print-directory compiled) || echo "the data plane cannot be compiled here; its row is skipped" >&2
 	@$(BIN)/python -m bench $(ARGS)
 
-conformance: $(VENV)/dev.stamp ## the conformance folder against the sidecar (CONFORMANCE=folder; skipped where it is missing)
+conformance: $(VENV)/dev.stamp ## the conformance folder against the sidecar (CONFORMANCE=folder; where it is missing nothing is checked)
 	@$(BIN)/python tests/wire/conformance.py $(CONFORMANCE)
 
 w3c: $(VENV)/dev.stamp ## the official W3C suite at its strictest (SUITE=checkout of github.com/w3c/trace-context)
