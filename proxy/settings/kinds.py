@@ -46,7 +46,7 @@ def _within(parse: Callable[[object], float], low: float, high: float, unit: str
     def check(value: object) -> float:
         number = parse(value)
         if not low <= number <= high:
-            raise ValueError(f"expected {low:g} to {high:g}{unit}")
+            raise ValueError(f"expected {low:,} to {high:,}{unit}")
         return number
 
     return check

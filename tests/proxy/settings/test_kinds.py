@@ -32,7 +32,7 @@ def test_lists_may_be_text() -> None:
         ("formats", "", "at least one format"),
         ("formats", 5, "list of formats"),
         ("names", ["a b"], "header name"),
-        ("seconds", "8d", "0.001 to 604800 s"),
+        ("seconds", "8d", "0.001 to 604,800 s"),
         ("size", "1", "256 to"),
     ],
 )
