@@ -98,7 +98,7 @@ class UpstreamPlan:
     """One upstream as seen from one listener: propagation is already merged (global < listener < upstream)."""
 
     name: str  # metric label; "app" on the inbound listener, "other" for hosts that no upstream names
-    target: Target | None  # None: send to the authority that the request names (plain http)
+    target: Target | None  # None: send to the authority that the request names, by its scheme
     propagation: PropagationPlan
     timeouts: Timeouts = Timeouts()
     pool: PoolPlan = PoolPlan()
