@@ -179,7 +179,7 @@ class Lifecycle:
 
     async def _replace(self, new: Generation) -> None:
         """All of the new generation or nothing of it."""
-        before = self._data_plane.addresses()
+        before = set(self._data_plane.addresses().values())
         admin, bound = self._admin, None
         moved = new.plan.admin != self._current.plan.admin
         if moved:
@@ -198,6 +198,6 @@ class Lifecycle:
             if old is not None:
                 await old.close()
         new.apply()
-        opened = {name: at for name, at in self._data_plane.addresses().items() if before.get(name) != at}
+        opened = {name: at for name, at in self._data_plane.addresses().items() if at not in before}
         for name, address in (opened | ({"admin": bound} if bound is not None else {})).items():
             log.info("listener opened", extra=fields(listener=name, address=address))

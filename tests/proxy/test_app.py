@@ -325,6 +325,19 @@ def test_a_listener_that_a_reload_opens_is_named_with_its_address(app: App, tmp_
         assert sidecar.end() == 0
 
 
+def test_a_listener_that_is_renamed_is_not_named_as_opened(app: App, tmp_path: Path) -> None:
+    """It keeps its socket."""
+    file = tmp_path / "sidecar.yaml"
+    text = f"reload: {{watch: false}}\nupstreams: [{{name: %s, listen: 'unix:{tmp_path}/s', target: '{app.url}'}}]\n"
+    _settings(file, text % "one")
+    with running("--config", str(file), *ANYWHERE, *NO_LINGER, "--app", app.url) as sidecar:
+        _settings(file, text % "two")
+        sidecar.process.send_signal(signal.SIGHUP)
+        sidecar.wait_line("settings reloaded")
+        assert sidecar.end() == 0
+        assert not [line for line in sidecar.lines if "listener opened" in line]
+
+
 def test_a_taken_address_is_named_and_the_exit_code_is_1() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         where = f"127.0.0.1:{taken.getsockname()[1]}"
