@@ -1,9 +1,9 @@
 """Reads carriers quickly: remembers header names, as they are spelled, so that each is looked into once and not again.
 
 The names that come to one process are few and stay the same. Those that are not ours ("strangers") are remembered, and
-so is, for dicts, which of ours stand among all the names in one. What is remembered stays small whoever sends it, and
-is forgotten when full, so that nobody can fill it up. Nothing is remembered of values. May know carriers and the
-straight way.
+so is, for whole sets of names as they come, which of ours are among them. What is remembered stays small whoever sends
+it, and is forgotten when full, so that nobody can fill it up. Nothing is remembered of values. May know carriers and
+the straight way.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from .shapes import Shape
 from .straight import Straight, TextWay
 
 T = TypeVar("T")
+_Places = tuple[Shape, tuple[int, ...]]
+"""The shape of what is ours in a list, and where it stands."""
 
 MAX_STRANGERS = 1024
 MAX_STRANGER_LENGTH = 64
-MAX_DICTS = 512
-MAX_DICT_LENGTH = 2048  # characters of all the names in one
+MAX_SETS = 512
+MAX_SET_LENGTH = 2048  # characters of all the names in one
 
 
 class Reader(Generic[T]):
@@ -31,6 +33,7 @@ class Reader(Generic[T]):
         "_dicts",
         "_in_full",
         "_is_ours",
+        "_lists",
         "_names",
         "_nothing",
         "_spellings",
@@ -65,6 +68,7 @@ class Reader(Generic[T]):
         self.strangers_in_bytes: set[bytes] = set()
         # By all the names in a dict, in their order: its shape, None where it is not straight; False: nothing is ours.
         self._dicts: dict[tuple[Any, ...], Shape | Literal[False] | None] = {}
+        self._lists: dict[tuple[Any, ...], _Places | Literal[False] | None] = {}  # the same of lists of pairs
 
     def read(self, headers: carrier.Carrier) -> Straight[str] | T:
         """What `headers` say: straight where that is the way.
@@ -95,23 +99,44 @@ class Reader(Generic[T]):
         self._learn(names)
         ours = frozenset(names) - self.strangers
         shape: Shape | Literal[False] | None = way.shape(ours) if ours else False
-        if sum(map(len, names)) <= MAX_DICT_LENGTH:
-            if len(self._dicts) >= MAX_DICTS:
+        if sum(map(len, names)) <= MAX_SET_LENGTH:
+            if len(self._dicts) >= MAX_SETS:
                 self._dicts.clear()
             self._dicts[names] = shape
         return shape
 
     def _read_pairs(self, headers: list[tuple[Any, Any]], way: TextWay) -> Straight[str] | T | None:
-        if type(headers[0][0]) is bytes:
-            strangers_in_bytes = self.strangers_in_bytes
-            found = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in headers if n not in strangers_in_bytes]
-        else:
-            strangers = self.strangers
-            found = [(name, value) for name, value in headers if name not in strangers]
-        if not found:
+        names = tuple([name for name, _ in headers])
+        try:
+            known = self._lists[names]
+        except KeyError:
+            known = self._learn_list(names, way)
+        if known is False:
             return self._nothing
-        names, values = zip(*found)  # noqa: B905 - pairs; strict costs 0.1 µs
-        return way.read(names, values)
+        if known is None:
+            return None
+        shape, places = known
+        if type(names[0]) is bytes:
+            return way.read_shape(shape, [headers[place][1].decode("latin-1") for place in places])
+        return way.read_shape(shape, [headers[place][1] for place in places])
+
+    def _learn_list(self, names: tuple[Any, ...], way: TextWay) -> _Places | Literal[False] | None:
+        self._learn(names)
+        kind = type(names[0])
+        strangers: set[Any] = self.strangers_in_bytes if kind is bytes else self.strangers
+        ours = [(place, name) for place, name in enumerate(names) if name not in strangers]
+        known: _Places | Literal[False] | None = False
+        if ours:
+            places, spelled = zip(*ours, strict=True)
+            if kind is bytes:
+                spelled = tuple(name.decode("latin-1") for name in spelled)
+            shape = way.shape(spelled)
+            known = (shape, places) if shape is not None else None
+        if sum(map(len, names)) <= MAX_SET_LENGTH:
+            if len(self._lists) >= MAX_SETS:
+                self._lists.clear()
+            self._lists[names] = known
+        return known
 
     def has_ours(self, headers: dict[Any, Any]) -> bool:
         """Whether one of the names in `headers` is read or cleared."""

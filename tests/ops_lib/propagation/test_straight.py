@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops_lib.propagation import FORMATS, Extraction, Format, Propagator, context_of
-from ops_lib.propagation.reader import MAX_DICT_LENGTH, MAX_DICTS
+from ops_lib.propagation.reader import MAX_SET_LENGTH, MAX_SETS
 from ops_lib.propagation.shapes import MAX_SHAPES
 from ops_lib.propagation.straight import MAX_BAGGAGE_LENGTH
 
@@ -199,17 +199,18 @@ def test_what_is_remembered_of_names_is_bounded() -> None:
     assert assert_same(propagator, B3MULTI)
 
 
-def test_what_is_remembered_of_dicts_is_bounded() -> None:
+@pytest.mark.parametrize("make", CARRIERS.values(), ids=CARRIERS)
+def test_what_is_remembered_of_sets_of_names_is_bounded(make: Any) -> None:
     """Nor does a peer that sends other names each time, few or many."""
     propagator = Propagator()
     reader = propagator._reader
-    for n in range(3 * MAX_DICTS):
-        assert assert_same(propagator, {f"x-{n}": "1", **B3MULTI})
-        assert len(reader._dicts) <= MAX_DICTS
-    known = len(reader._dicts)
-    long = {f"x-{n:058}": "1" for n in range(MAX_DICT_LENGTH // 60 + 1)}
-    assert assert_same(propagator, long | B3MULTI)
-    assert len(reader._dicts) == known
+    for n in range(3 * MAX_SETS):
+        assert assert_same(propagator, make({f"x-{n}": "1", **B3MULTI}))
+        assert 1 <= len(reader._dicts) + len(reader._lists) <= MAX_SETS
+    known = len(reader._dicts) + len(reader._lists)
+    long = {f"x-{n:058}": "1" for n in range(MAX_SET_LENGTH // 60 + 1)}
+    assert assert_same(propagator, make(long | B3MULTI))
+    assert len(reader._dicts) + len(reader._lists) == known
 
 
 def test_a_session_bridge_is_never_straight() -> None:
