@@ -53,7 +53,8 @@ class Upstream:
         head_end = data.find(b"\r\n\r\n", position)
         if head_end >= 0 and peer not in self._early and b"X-Do: early" in data[position:head_end]:
             self._early.add(peer)
-            name = data[position:head_end].split(b"X-Id: ")[1].split(b"\r\n")[0]
+            _, _, name = data[position:head_end].partition(b"X-Id: ")  # which a mutation may have taken out
+            name = name.partition(b"\r\n")[0]
             peer.write(_by_length(name, b"early " + name))
             return
         if head_end >= 0 and b"X-Do: no-read" in data[position:head_end]:
