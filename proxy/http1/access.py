@@ -1,28 +1,63 @@
-"""What the access log is told of one exchange. A value; how it is written is the log's business."""
+"""What the access log is told: of an exchange that is over, or of a request that was refused before it was one.
+
+May know exchanges and faults. How a record is written is the log's business; none is made where there is no log.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from proxy.http1.errors import Refusal
+from proxy.http1.exchange import Exchange
+from proxy.http1.request import Request
+from proxy.http1.tracing import trace_and_session
+from proxy.telemetry.access_log import AccessRecord
 
 
-class AccessRecord(NamedTuple):
-    """One exchange that is over. Made only where there is an access log."""
+def exchange_record(
+    exchange: Exchange, client: bytes, status: int, duration_s: float, refusal: Refusal | None
+) -> AccessRecord:
+    """Of an exchange. `client`: its address; `status`: what the client got, 0 for nothing; `refusal`: why it failed."""
+    translation = exchange.translation
+    trace_id, session = "", ""
+    if translation is not None:
+        trace_id, session = trace_and_session(exchange.link.metrics.translation, translation)
+    return AccessRecord(
+        listener=exchange.link.listener,
+        upstream=exchange.link.name,
+        client=client.decode("ascii"),
+        method=exchange.method.decode("ascii"),
+        path=_path(exchange.request.path),
+        status=status,
+        bytes_in=exchange.bytes_in,
+        bytes_out=exchange.bytes_out,
+        duration_s=duration_s,
+        trace_id=trace_id,
+        session=session,
+        error=refusal.fault.label if refusal is not None else "",
+        detail=refusal.detail if refusal is not None else "",
+    )
 
-    listener: str
-    upstream: str  # empty: refused before it had one
-    client: str  # IP address; empty on a Unix socket
-    method: str
-    path: str  # without its query, which may hold secrets
-    status: int  # 0: the client got none
-    bytes_in: int  # request content
-    bytes_out: int  # response content
-    duration_s: float
-    trace_id: str  # of the context that went to the upstream; empty for none
-    session: str  # empty for none
-    error: str  # label of the fault, empty for none
-    detail: str  # what was wrong, in words; empty where `error` is
+
+def refused_record(
+    listener: str, client: bytes, request: Request | None, status: int, refusal: Refusal | None
+) -> AccessRecord:
+    """Of a request that never was an exchange: refused, answered here, or a CONNECT. `request`: None if unreadable."""
+    return AccessRecord(
+        listener=listener,
+        upstream="",
+        client=client.decode("ascii"),
+        method=request.method.decode("ascii") if request is not None else "",
+        path=_path(request.path) if request is not None else "",
+        status=status,
+        bytes_in=0,
+        bytes_out=0,
+        duration_s=0.0,
+        trace_id="",
+        session="",
+        error=refusal.fault.label if refusal is not None else "",
+        detail=refusal.detail if refusal is not None else "",
+    )
 
 
-def shown_path(target: bytes) -> str:
-    """A request target without its query."""
+def _path(target: bytes) -> str:
+    """A request target without its query, which may hold secrets."""
     return target.split(b"?", 1)[0].decode("latin-1")

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable
 from secrets import token_hex
 
-from proxy.http1.access import AccessRecord
 from proxy.http1.deadlines import TICK_S, Ticker
 from proxy.http1.descriptors import NO_LIMIT, Descriptors
 from proxy.http1.links import PoolTable
@@ -20,6 +19,7 @@ from proxy.http1.listening import ListeningSocket, Waiting, drop, serve
 from proxy.http1.outbox import Outbox
 from proxy.http1.presence import app_addresses, is_anyone_there
 from proxy.plan import Address, ListenerPlan, Plan
+from proxy.telemetry.access_log import AccessRecord
 from proxy.telemetry.metrics import Metrics
 
 

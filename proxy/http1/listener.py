@@ -14,7 +14,7 @@ from math import floor
 from time import perf_counter, time
 from typing import Final
 
-from proxy.http1.access import AccessRecord, shown_path
+from proxy.http1.access import exchange_record, refused_record
 from proxy.http1.deadlines import Ticker
 from proxy.http1.downstream import ClientConnection
 from proxy.http1.errors import Fault, Refusal
@@ -28,9 +28,10 @@ from proxy.http1.request import Request, read_request
 from proxy.http1.tally import tally
 from proxy.http1.target import parse_authority
 from proxy.http1.template import Sorted
-from proxy.http1.tracing import trace_and_session, untranslated
+from proxy.http1.tracing import untranslated
 from proxy.http1.upstream import UpstreamConnection
 from proxy.plan import Address, ListenerPlan, Target, UpstreamPlan
+from proxy.telemetry.access_log import AccessRecord
 from proxy.telemetry.metrics import Metrics, count
 from proxy.translate import Translator
 
@@ -269,7 +270,7 @@ class Listener:
             if refusal is not None:
                 count(self._metrics.protocol_errors, refusal.fault.label)
             if self._access_log is not None:
-                self._access_log(self._record_refused(connection, request, status, refusal))
+                self._access_log(refused_record(self.name, connection.address, request, status, refusal))
             return
         self.exchanges -= 1
         metrics = exchange.link.metrics
@@ -288,44 +289,7 @@ class Listener:
         if refusal is not None:
             count(metrics.faults, refusal.fault.label)
         if self._access_log is not None:
-            translation = exchange.translation
-            trace_id, session = trace_and_session(metrics.translation, translation) if translation else ("", "")
-            self._access_log(
-                AccessRecord(
-                    exchange.link.listener,
-                    exchange.link.name,
-                    connection.address.decode("ascii"),
-                    exchange.method.decode("ascii"),
-                    shown_path(exchange.request.path),
-                    status,
-                    exchange.bytes_in,
-                    exchange.bytes_out,
-                    duration_s,
-                    trace_id,
-                    session,
-                    refusal.fault.label if refusal is not None else "",
-                    refusal.detail if refusal is not None else "",
-                )
-            )
-
-    def _record_refused(
-        self, connection: ClientConnection, request: Request | None, status: int, refusal: Refusal | None
-    ) -> AccessRecord:
-        return AccessRecord(
-            self.name,
-            "",
-            connection.address.decode("ascii"),
-            request.method.decode("ascii") if request is not None else "",
-            shown_path(request.path) if request is not None else "",
-            status,
-            0,
-            0,
-            0.0,
-            "",
-            "",
-            refusal.fault.label if refusal is not None else "",
-            refusal.detail if refusal is not None else "",
-        )
+            self._access_log(exchange_record(exchange, connection.address, status, duration_s, refusal))
 
     def tunnel_opened(self, kind: str) -> None:
         """`kind`: "connect" or "upgrade"."""

@@ -6,95 +6,63 @@ Says which trace and session an exchange belonged to. Never says a query string,
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple
 
+from proxy.telemetry.log import timestamp
 from proxy.telemetry.writer import LineWriter
 
-_FIELDS = (
-    *("listener", "upstream", "client", "method", "path", "status", "bytes_in", "bytes_out", "duration_s"),
-    *("trace_id", "session", "error", "detail"),
-)
 
+class AccessRecord(NamedTuple):
+    """One exchange that is over. Sizes are bytes of content."""
 
-class Exchange(Protocol):
-    """What the log needs to know of one exchange that is over. Sizes are bytes of content."""
-
-    @property
-    def listener(self) -> str: ...
-    @property
-    def upstream(self) -> str: ...  # empty: refused before it had one
-    @property
-    def client(self) -> str: ...  # IP address; empty on a Unix socket
-    @property
-    def method(self) -> str: ...
-    @property
-    def path(self) -> str: ...  # should it have a query, the log cuts it off
-    @property
-    def status(self) -> int: ...  # 0: the client got no response
-    @property
-    def bytes_in(self) -> int: ...
-    @property
-    def bytes_out(self) -> int: ...
-    @property
-    def duration_s(self) -> float: ...
-    @property
-    def trace_id(self) -> str: ...
-    @property
-    def session(self) -> str: ...
-    @property
-    def error(self) -> str: ...  # what failed, where the sidecar answered by itself or cut the exchange
-    @property
-    def detail(self) -> str: ...
+    listener: str
+    upstream: str  # empty: refused before it had one
+    client: str  # IP address; empty on a Unix socket
+    method: str  # empty: the request could not be read
+    path: str  # without its query, which may hold secrets
+    status: int  # 0: the client got no response
+    bytes_in: int  # of the request
+    bytes_out: int  # of the response
+    duration_s: float
+    trace_id: str  # of the context that went to the upstream; empty for none
+    session: str  # empty for none
+    error: str  # label of the fault, where the sidecar answered by itself or cut the exchange; else empty
+    detail: str  # what was wrong, in words; empty where `error` is
 
 
 def access_logger(
     writer: LineWriter, form: Literal["text", "json"], clock: Callable[[], float]
-) -> Callable[[Exchange], None]:
+) -> Callable[[AccessRecord], None]:
     """What the data plane calls at the end of every exchange. Never blocks, never raises. `clock`: seconds since the
     epoch.
     """
     line = json_line if form == "json" else text_line
 
-    def log(exchange: Exchange) -> None:
-        writer.write(line(exchange, clock()))
+    def log(record: AccessRecord) -> None:
+        writer.write(line(record, clock()))
 
     return log
 
 
-def json_line(exchange: Exchange, time_s: float) -> str:
+def json_line(record: AccessRecord, time_s: float) -> str:
     """One JSON object; what is empty is left out."""
-    entry: dict[str, object] = {"time": _stamp(time_s)}
-    for name in _FIELDS:
-        value = getattr(exchange, name)
-        if value != "":
-            entry[name] = value
-    entry["path"] = _path(exchange.path)
-    entry["duration_s"] = round(exchange.duration_s, 6)
-    return json.dumps(entry, ensure_ascii=True)
+    rounded = record._replace(duration_s=round(record.duration_s, 6))
+    known = {name: value for name, value in rounded._asdict().items() if value != ""}
+    return json.dumps({"time": timestamp(time_s), **known}, ensure_ascii=True)
 
 
-def text_line(exchange: Exchange, time_s: float) -> str:
+def text_line(record: AccessRecord, time_s: float) -> str:
     """`time client "method path" status bytes_out duration listener>upstream trace=... session=...`; empty is `-`."""
     parts = [
-        _stamp(time_s),
-        exchange.client or "-",
-        json.dumps(f"{exchange.method} {_path(exchange.path)}", ensure_ascii=True),
-        str(exchange.status),
-        str(exchange.bytes_out),
-        f"{exchange.duration_s * 1000:.3f}ms",
-        f"{exchange.listener}>{exchange.upstream or '-'}",
-        f"trace={exchange.trace_id or '-'}",
-        f"session={exchange.session or '-'}",
+        timestamp(time_s),
+        record.client or "-",
+        json.dumps(f"{record.method} {record.path}", ensure_ascii=True),
+        str(record.status),
+        str(record.bytes_out),
+        f"{record.duration_s * 1000:.3f}ms",
+        f"{record.listener}>{record.upstream or '-'}",
+        f"trace={record.trace_id or '-'}",
+        f"session={record.session or '-'}",
     ]
-    return " ".join([*parts, f"error={exchange.error}"] if exchange.error else parts)
-
-
-def _path(path: str) -> str:
-    return path.partition("?")[0]
-
-
-def _stamp(seconds: float) -> str:
-    """UTC, milliseconds (RFC 3339)."""
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{int(seconds * 1000) % 1000:03d}Z"
+    return " ".join([*parts, f"error={record.error}"] if record.error else parts)

@@ -21,6 +21,11 @@ def fields(**values: object) -> dict[str, Fields]:
     return {"fields": values}
 
 
+def timestamp(seconds: float) -> str:
+    """Seconds since the epoch as both logs write them: UTC, with milliseconds (RFC 3339)."""
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{int(seconds * 1000) % 1000:03d}Z"
+
+
 class WriterHandler(logging.Handler):
     """Hands formatted records to a LineWriter."""
 
@@ -41,7 +46,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, save for a traceback."""
-        stamp = _stamp(record.created)
+        stamp = timestamp(record.created)
         pairs = "".join(f" {key}={_text(value)}" for key, value in _fields(record).items())
         line = f"{stamp} {record.levelname:<7} {_one_line(record.getMessage())}{pairs}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
@@ -53,7 +58,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Keys: time, level, logger, message, the fields, and `exception`."""
         entry: Fields = {
-            "time": _stamp(record.created),
+            "time": timestamp(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -79,11 +84,6 @@ def configure(writer: LineWriter, *, level: str, form: Literal["text", "json"]) 
 def _fields(record: logging.LogRecord) -> Fields:
     found = getattr(record, "fields", None)
     return found if isinstance(found, dict) else {}
-
-
-def _stamp(seconds: float) -> str:
-    """UTC, milliseconds (RFC 3339)."""
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{int(seconds * 1000) % 1000:03d}Z"
 
 
 def _one_line(text: str) -> str:

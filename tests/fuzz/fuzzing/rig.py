@@ -15,7 +15,7 @@ from typing import Any
 
 from fuzzing.peers import Peer
 from ops_lib.propagation import FORMATS, Format
-from proxy.http1 import AccessRecord, DataPlane
+from proxy.http1 import DataPlane
 from proxy.http1.downstream import ClientConnection
 from proxy.http1.exchange import Exchange
 from proxy.http1.tunnel import TunnelSide
@@ -33,6 +33,7 @@ from proxy.plan import (
     Timeouts,
     UpstreamPlan,
 )
+from proxy.telemetry.access_log import AccessRecord
 from proxy.telemetry.metrics import Metrics
 
 PROPAGATION = PropagationPlan(FORMATS, (Format.TRACECONTEXT, Format.B3))

@@ -14,7 +14,7 @@ import pytest
 import uvloop
 
 from ops_lib.propagation import FORMATS, Format
-from proxy.http1 import AccessRecord, DataPlane
+from proxy.http1 import DataPlane
 from proxy.http1.descriptors import NO_LIMIT
 from proxy.plan import (
     Address,
@@ -28,6 +28,7 @@ from proxy.plan import (
     Timeouts,
     UpstreamPlan,
 )
+from proxy.telemetry.access_log import AccessRecord
 from proxy.telemetry.metrics import Metrics
 
 PATIENCE_S = 10.0  # how long a test waits for what must come
