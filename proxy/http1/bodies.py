@@ -190,13 +190,11 @@ def _join(pieces: list[bytes]) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def chunk(content: bytes) -> bytes:
-    """`content`, which is not empty, as one chunk of our own."""
-    return b"%x\r\n%b\r\n" % (len(content), content)
-
-
-def last_chunk(trailer_lines: list[bytes]) -> bytes:
-    """The end of a chunked body, with its trailer section."""
+def as_chunks(content: bytes, done: bool, trailer_lines: list[bytes]) -> bytes:
+    """`content` as one chunk of our own, none where it is empty; with `done` the end of the body and its trailers."""
+    data = b"%x\r\n%b\r\n" % (len(content), content) if content else b""
+    if not done:
+        return data
     if not trailer_lines:
-        return b"0\r\n\r\n"
-    return b"0\r\n" + b"\r\n".join(trailer_lines) + b"\r\n\r\n"
+        return data + b"0\r\n\r\n"
+    return b"%b0\r\n%b\r\n\r\n" % (data, b"\r\n".join(trailer_lines))

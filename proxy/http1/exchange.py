@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from time import perf_counter
 from typing import Final, final
 
-from proxy.http1.bodies import chunk, last_chunk
+from proxy.http1.bodies import as_chunks
 from proxy.http1.deadlines import NEVER, Ticker
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.forward import interim_head, response_head, switching_head
@@ -143,12 +143,7 @@ class Exchange(Waiter):
             upstream.deadline = self._ticker.now + self.link.timeouts.response_head_s
 
     def _framed(self, content: bytes, done: bool, trailers: list[bytes]) -> bytes:
-        if not self.request.chunked:
-            return content
-        data = chunk(content) if content else b""
-        if done:
-            data += last_chunk(trailers)
-        return data
+        return as_chunks(content, done, trailers) if self.request.chunked else content
 
     # --- the pool's answer
 
@@ -235,7 +230,7 @@ class Exchange(Waiter):
             response.lines.append(b"Date: " + client.date)  # RFC 9110, 6.6.1
         data = response_head(
             response,
-            self._chunked(content, done, trailers) if self._chunks else content,
+            as_chunks(content, done, trailers) if self._chunks else content,
             minor=minor,
             keep_alive=keep_alive,
             chunked=self._chunks,
@@ -251,17 +246,11 @@ class Exchange(Waiter):
     def on_response_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
         """Pass on content as it comes."""
         self.bytes_out += len(content)
-        data = self._chunked(content, done, trailers) if self._chunks else content
+        data = as_chunks(content, done, trailers) if self._chunks else content
         if data:
             self._client.write(data)
         if done:
             self._finish()
-
-    def _chunked(self, content: bytes, done: bool, trailers: list[bytes]) -> bytes:
-        data = chunk(content) if content else b""
-        if done:
-            data += last_chunk(trailers)
-        return data
 
     def _finish(self) -> None:
         self.over = True

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.http1.bodies import Body, ChunkedBody, CloseBody, LengthBody, chunk, last_chunk
+from proxy.http1.bodies import Body, ChunkedBody, CloseBody, LengthBody, as_chunks
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.fields import response_kinds
 
@@ -42,7 +42,7 @@ def test_chunks_cut_anywhere(size: int) -> None:
 
 @given(st.lists(st.binary(min_size=1, max_size=50), max_size=8), st.integers(1, 40))
 def test_what_we_write_we_read(pieces: list[bytes], size: int) -> None:
-    wire = b"".join(chunk(piece) for piece in pieces) + last_chunk([b"A: b"])
+    wire = b"".join(as_chunks(piece, False, []) for piece in pieces) + as_chunks(b"", True, [b"A: b"])
     body = chunked()
     assert read(body, wire + b"rest", size) == (b"".join(pieces), b"rest")
     assert body.trailers == [b"A: b"]
