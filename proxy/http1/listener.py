@@ -72,7 +72,7 @@ class ListenerRules:
         # it.
         response_via = self.via[1] if plan.direction == "outbound" else b""
         self._links = {
-            id(upstream): Link(
+            upstream: Link(
                 upstream,
                 translators[upstream.propagation],
                 pools,
@@ -85,13 +85,13 @@ class ListenerRules:
             )
             for upstream in upstreams
         }
-        self.only = self._links[id(upstreams[-1])] if plan.fixed_upstream else None
+        self.only = self._links[upstreams[-1]] if plan.fixed_upstream else None
         self.parse_authority = lru_cache(_REMEMBERED_AUTHORITIES)(parse_authority)
         self._route = lru_cache(_REMEMBERED_AUTHORITIES)(self._find)
         self.hop = lru_cache(_REMEMBERED_CLIENTS)(self._hop)
 
     def _find(self, host: str, port: int) -> Link:
-        return self._links[id(self.plan.router.route(host, port))]
+        return self._links[self.plan.router.route(host, port)]
 
     def _hop(self, client: bytes) -> Hop:
         return Hop(via=self.via, client=client, forwarded=self.plan.x_forwarded)

@@ -73,13 +73,8 @@ class Router:
 
     def upstreams(self) -> tuple[UpstreamPlan, ...]:
         """Every upstream that a request may be sent to, each once; the default is the last."""
-        found = [
-            *self._exact.values(),
-            *self._wildcards.values(),
-            *(entry[2] for entry in self._networks),
-            self._default,
-        ]
-        return tuple({id(upstream): upstream for upstream in found}.values())
+        networks = (upstream for _, _, upstream in self._networks)
+        return tuple(dict.fromkeys((*self._exact.values(), *self._wildcards.values(), *networks, self._default)))
 
 
 def _address(host: str) -> _Address | None:
