@@ -21,6 +21,8 @@ from proxy.plan import Address, PoolPlan, Target, UpstreamPlan
 from proxy.telemetry.metrics import ExchangeMetrics, Metrics, count
 from proxy.translate import Translator
 
+_Key = tuple[str, Target, PoolPlan]  # the upstream's name, where it is, and how its connections are kept
+
 MAX_POOLS = 1024  # of targets that requests name; the longest idle one makes room
 
 
@@ -39,8 +41,8 @@ class PoolTable:
         self._metrics = metrics
         self._leads_back = leads_back
         self.descriptors = descriptors
-        self._pools: dict[tuple[str, Target, PoolPlan], Pool] = {}
-        self._named: dict[tuple[str, Target, PoolPlan], None] = {}  # of these, what requests named; used last: last
+        self._pools: dict[_Key, Pool] = {}
+        self._named: dict[_Key, None] = {}  # of these, what requests named; used last: last
         self._closing: set[Pool] = set()
         self._default_tls: ssl.SSLContext | None = None
 
@@ -88,7 +90,7 @@ class PoolTable:
             raise Refusal(Fault.QUEUE_FULL, f"connections to {MAX_POOLS} hosts are in use")
         self._let_go(longest)
 
-    def _let_go(self, key: tuple[str, Target, PoolPlan]) -> None:
+    def _let_go(self, key: _Key) -> None:
         """Its idle connections are closed now, the others when their exchange is over."""
         self._named.pop(key, None)
         pool = self._pools.pop(key)
@@ -101,7 +103,7 @@ class PoolTable:
             if pool.shed():
                 return
 
-    def keep_only(self, wanted: set[tuple[str, Target, PoolPlan]], names: set[str]) -> None:
+    def keep_only(self, wanted: set[_Key], names: set[str]) -> None:
         """Let go of the pools of other targets than `wanted`. `names`: upstreams whose targets requests name."""
         for key in [key for key in self._pools if key not in wanted and key[0] not in names]:
             self._let_go(key)

@@ -82,14 +82,10 @@ class ExchangeMetrics:
 
     def __init__(self) -> None:
         self.requests = [0] * 6  # by status class: requests[2] are the 2xx answered; requests[0]: the client got none
-        self.durations = (
-            Histogram()
-        )  # from the request's first byte of head parsed to the last byte of the response written
+        self.durations = Histogram()  # from the head that was read to the last byte of the response that was written
         self.bytes_in = 0  # request bodies, content only
         self.bytes_out = 0  # response bodies, content only
-        self.faults: dict[
-            str, int
-        ] = {}  # by label of `proxy.http1.errors.Fault`: exchanges that the sidecar answered or cut
+        self.faults: dict[str, int] = {}  # by label of the fault: exchanges that the sidecar answered or cut
         self.translation = TranslationMetrics()
 
 
@@ -140,9 +136,7 @@ class UpstreamMetrics:
         self.connections_idle = 0
         self.reused = 0  # requests sent on a connection that had served another
         self.retries = 0
-        self.idle_closed: dict[
-            str, int
-        ] = {}  # by reason: "timeout", "peer", "surplus", "surplus-bytes", "moved" (its address left the DNS)
+        self.idle_closed: dict[str, int] = {}  # by reason: see docs/metrics.md
         self.queued = 0  # requests waiting for a connection now
         self.queue_refused: dict[str, int] = {}  # by reason: "full", "timeout", "hosts"
 
