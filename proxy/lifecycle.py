@@ -166,7 +166,7 @@ class Lifecycle:
                 log.error("settings not reloaded, the old ones stay", extra=fields(problem=problem))
         except (StartError, OSError) as error:
             log.error("settings not reloaded, the old ones stay", extra=fields(problem=error))
-        except Exception:
+        except Exception:  # a bug of ours: the outermost edge of a reload
             log.exception("settings not reloaded, the old ones stay")
         else:
             self._current = new

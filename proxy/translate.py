@@ -26,8 +26,7 @@ from ops_lib.propagation import (
     new_context,
     new_span_id,
 )
-
-from .plan import PropagationPlan
+from proxy.plan import PropagationPlan
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -141,7 +140,7 @@ class Translator:
         elif self._participates:
             injection = propagator.inject(Extraction(), context=self._span(Extraction()))
         else:
-            return _NOTHING
+            return NOTHING
         encoded = self._encoded
         return FullTranslation(
             [
@@ -178,4 +177,5 @@ class Translator:
         return new_context(extraction.decision or Sampling.ACCEPT, random_bits=self._random_bits)
 
 
-_NOTHING = FullTranslation([], None, (), (), None)
+NOTHING = FullTranslation([], None, (), (), None)
+"""Of a request without any header of ours: none goes out."""

@@ -6,20 +6,17 @@ May know translations and their metrics. Whatever is raised here is ours: the he
 from __future__ import annotations
 
 import logging
-from typing import Final
 
 from proxy.telemetry.metrics import TranslationMetrics, count
-from proxy.translate import FullTranslation, Translation
+from proxy.translate import NOTHING, Translation
 
 log = logging.getLogger(__name__)
-
-_NOTHING: Final = FullTranslation([], None, (), (), None)
 
 
 def untranslated(metrics: TranslationMetrics, error: Exception) -> Translation:
     """What stands for a translation that failed: the request goes on with no trace header at all."""
     _tell(metrics, error)
-    return _NOTHING
+    return NOTHING
 
 
 def trace_and_session(metrics: TranslationMetrics, translation: Translation) -> tuple[str, str]:
