@@ -44,14 +44,14 @@ class Connector:
         self, factory: Callable[[], UpstreamConnection], timeout_s: float, tls: bool
     ) -> UpstreamConnection:
         loop = asyncio.get_running_loop()
-        made = protocols(factory)
+        make_protocol = protocols(factory)
         address = self.target.address
         context = self.target.tls if tls and self.target.scheme == "https" else None
         name = self.target.server_name or address.host if context is not None else None
         if address.unix_path:
             try:
                 _, protocol = await loop.create_unix_connection(
-                    made, address.unix_path, ssl=context, server_hostname=name or None
+                    make_protocol, address.unix_path, ssl=context, server_hostname=name or None
                 )
             except (OSError, ssl.SSLError) as error:
                 raise refusal_of(error, address.unix_path) from None
@@ -70,7 +70,7 @@ class Connector:
             try:
                 async with asyncio.timeout(share_s):
                     _, protocol = await loop.create_connection(
-                        made, ip, address.port, ssl=context, server_hostname=name
+                        make_protocol, ip, address.port, ssl=context, server_hostname=name
                     )
                 return cast(UpstreamConnection, protocol)
             except TimeoutError:

@@ -24,7 +24,7 @@ from proxy.telemetry.metrics import Metrics
 
 
 class DataPlane:
-    """All listeners of one sidecar."""
+    """All listeners of one sidecar. Made in the event loop that it will serve in; `stop` also where `start` failed."""
 
     def __init__(
         self,
@@ -44,18 +44,16 @@ class DataPlane:
         self._descriptors = Descriptors(file_limit)
         self._retired: list[Listener] = []  # of former plans, with connections still open
         self._own: dict[tuple[str, int], str] = {}  # address -> direction
-        self._ticker: Ticker
-        self._outbox: Outbox
-        self._pools: PoolTable
+        loop = asyncio.get_running_loop()
+        self._ticker = Ticker(loop)
+        self._outbox = Outbox(loop)
+        self._pools = PoolTable(self._ticker, metrics, self._leads_back, self._descriptors)
+        self._ticker.every_tick(self._pools.on_tick)
 
     # --- life
 
     async def start(self) -> None:
         """Bind every listener and serve. Raises StartError naming the listener that cannot be bound; then none is."""
-        self._ticker = Ticker(asyncio.get_running_loop())
-        self._outbox = Outbox(asyncio.get_running_loop())
-        self._pools = PoolTable(self._ticker, self._metrics, self._leads_back, self._descriptors)
-        self._ticker.every_tick(self._pools.on_tick)
         self._ticker.start()
         await self.replace_plan(self._plan)
 
@@ -140,10 +138,9 @@ class DataPlane:
             listener.abort()
         for listener in listeners:
             await listener.wait_closed()
-        if hasattr(self, "_pools"):
-            await self._pools.stop()
-            self._ticker.stop()
-            await asyncio.sleep(0)  # transports that were aborted close in the next turn of the loop
+        await self._pools.stop()
+        self._ticker.stop()
+        await asyncio.sleep(0)  # transports that were aborted close in the next turn of the loop
 
     # --- parts
 
