@@ -51,7 +51,7 @@ class ListeningSocket:
                 self._server = await loop.create_server(self._make_protocol, host or None, port, backlog=_BACKLOG)
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
-            raise StartError(f"listener {plan.name} cannot listen on {path or f'{host}:{port}'}: {reason}") from None
+            raise StartError(f"listener {plan.name} cannot listen on {plan.bind}: {reason}") from None
 
     @property
     def address(self) -> Address:

@@ -4,10 +4,10 @@
 value.
 """
 
+from proxy.address import Address
 from proxy.plan.listener import Direction, DrainPlan, Limits, ListenerPlan, Plan
 from proxy.plan.router import Router
 from proxy.plan.upstream import (
-    Address,
     BaggageMode,
     Mode,
     PoolPlan,

@@ -10,11 +10,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ops_lib.propagation import Sampling
+from proxy.address import Address
 from proxy.plan.listener import DrainPlan, Limits, ListenerPlan, Plan
 from proxy.plan.router import Router
 from proxy.plan.tls import TlsContexts
-from proxy.plan.upstream import Address, PoolPlan, PropagationPlan, Target, Timeouts, UpstreamPlan
-from proxy.settings.addresses import Endpoint, TargetUrl
+from proxy.plan.upstream import PoolPlan, PropagationPlan, Target, Timeouts, UpstreamPlan
+from proxy.settings.addresses import TargetUrl
 from proxy.settings.models import (
     ForwardingSettings,
     LimitSettings,
@@ -73,10 +74,6 @@ def _sections(section: Settings | OutboundSettings | UpstreamSettings) -> Sectio
     return Sections(section.propagation, section.limits, section.timeouts, section.pool, section.forwarding)
 
 
-def _address(endpoint: Endpoint) -> Address:
-    return Address(endpoint.host, endpoint.port, endpoint.unix_path)
-
-
 def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | None = None) -> Plan:
     """The plan of valid settings; `contexts` are those of the plans before.
 
@@ -106,12 +103,12 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
     return Plan(
         generation=generation,
         listeners=tuple(listeners),
-        admin=_address(settings.admin.listen) if settings.admin.listen is not None else None,
+        admin=settings.admin.listen,
         drain=DrainPlan(**settings.drain.model_dump()),
     )
 
 
-def _inbound(settings: Settings, everywhere: Sections, listen: Endpoint, contexts: TlsContexts) -> ListenerPlan:
+def _inbound(settings: Settings, everywhere: Sections, listen: Address, contexts: TlsContexts) -> ListenerPlan:
     inbound = settings.inbound
     sections = everywhere.over(_sections_inbound(settings))
     app = UpstreamPlan(
@@ -125,7 +122,7 @@ def _inbound(settings: Settings, everywhere: Sections, listen: Endpoint, context
     return ListenerPlan(
         name="inbound",
         direction="inbound",
-        bind=_address(listen),
+        bind=listen,
         router=Router(app),
         fixed_upstream=True,
         via=sections.forwarding.via,
@@ -141,12 +138,12 @@ def _sections_inbound(settings: Settings) -> Sections:
 
 
 def _listener(
-    name: str, listen: Endpoint, router: Router, sections: Sections, *, connect: bool = False, fixed: bool = False
+    name: str, listen: Address, router: Router, sections: Sections, *, connect: bool = False, fixed: bool = False
 ) -> ListenerPlan:
     return ListenerPlan(
         name=name,
         direction="outbound",
-        bind=_address(listen),
+        bind=listen,
         router=router,
         fixed_upstream=fixed,
         connect=connect,
@@ -176,4 +173,4 @@ def _pool(sections: Sections) -> PoolPlan:
 
 def _target(url: TargetUrl, tls: TlsSettings, contexts: TlsContexts) -> Target:
     context = contexts.get(tls) if url.scheme == "https" else None
-    return Target(url.scheme, _address(url.endpoint), context, tls.server_name or url.endpoint.host if context else "")
+    return Target(url.scheme, url.endpoint, context, tls.server_name or url.endpoint.host if context else "")

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from proxy.address import Address
 from proxy.plan.router import Router
-from proxy.plan.upstream import Address, Timeouts
+from proxy.plan.upstream import Timeouts
 
 Direction = Literal["inbound", "outbound"]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ops_lib.propagation import Format, Sampling
+from proxy.address import Address
 
 Mode = Literal["translate", "participate"]
 BaggageMode = Literal["translate", "pass", "drop"]
@@ -28,21 +29,6 @@ class PropagationPlan:
     baggage: BaggageMode = "translate"
     on_defer: Sampling = Sampling.DENY  # DENY or ACCEPT
     lossless: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where to listen or connect: a TCP host and port, or the path of a Unix socket."""
-
-    host: str = ""
-    port: int = 0
-    unix_path: str = ""
-
-    def __str__(self) -> str:
-        """As it would be written in the settings."""
-        if self.unix_path:
-            return f"unix:{self.unix_path}"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

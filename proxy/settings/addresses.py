@@ -12,32 +12,19 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+from proxy.address import Address
+
 OFF_WORDS = frozenset({"off", "none", "null", "false", "no", "disabled"})
 _PORT = re.compile(r"[0-9]{1,5}\Z")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?\Z")  # RFC 1123, and `_`
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A TCP host and port, or the path of a Unix socket. IPv6 without brackets, names in lower case."""
-
-    host: str = ""
-    port: int = 0
-    unix_path: str = ""
-
-    def __str__(self) -> str:
-        """As it would be written in the settings."""
-        if self.unix_path:
-            return f"unix:{self.unix_path}"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
 class TargetUrl:
-    """Where an upstream is: scheme and endpoint, never a path."""
+    """Where an upstream is: scheme and address, never a path."""
 
     scheme: Literal["http", "https"]
-    endpoint: Endpoint
+    endpoint: Address
 
     def __str__(self) -> str:
         """As it would be written in the settings."""
@@ -98,23 +85,23 @@ def _split_port(text: str) -> tuple[str, str | None]:
     return host, port if colon else None
 
 
-def parse_endpoint(text: str) -> Endpoint:
-    """`host:port`, `[::1]:port` or `unix:/path` as an Endpoint. Port 0 means: any free one."""
+def parse_endpoint(text: str) -> Address:
+    """`host:port`, `[::1]:port` or `unix:/path` as an Address."""
     form = "expected host:port, [ipv6]:port or unix:/path"
     if not isinstance(text, str):
         raise ValueError(form)
     text = text.strip()
     if text.startswith("unix:"):
-        return Endpoint(unix_path=_unix_path(text.removeprefix("unix:")))
+        return Address(unix_path=_unix_path(text.removeprefix("unix:")))
     host, port = _split_port(text)
     if not host:
         raise ValueError(f"{form}; for every interface write 0.0.0.0{text} or [::]{text}")
     if port is None:
         raise ValueError(form + ("; the IPv6 address needs brackets" if ":" in host else "; the port is missing"))
-    return Endpoint(_host(host), _port(port))
+    return Address(_host(host), _port(port))
 
 
-def parse_listen(value: object) -> Endpoint | None:
+def parse_listen(value: object) -> Address | None:
     """As `parse_endpoint`; `off`, `null` or `false` is None: no such listener."""
     if value is None or value is False or (isinstance(value, str) and value.strip().lower() in OFF_WORDS):
         return None
@@ -142,7 +129,7 @@ def parse_target(value: object) -> TargetUrl:
         raise ValueError(form)
     text = value.strip()
     if text.startswith("unix:"):
-        return TargetUrl("http", Endpoint(unix_path=_unix_path(text.removeprefix("unix:"))))
+        return TargetUrl("http", Address(unix_path=_unix_path(text.removeprefix("unix:"))))
     try:
         url = urlsplit(text)
     except ValueError:
@@ -160,7 +147,7 @@ def parse_target(value: object) -> TargetUrl:
     number = _port(port) if port is not None else (443 if scheme == "https" else 80)
     if not number:
         raise ValueError("a target needs a port from 1 to 65535")
-    return TargetUrl(scheme, Endpoint(_host(host), number))
+    return TargetUrl(scheme, Address(_host(host), number))
 
 
 def parse_pattern(value: object) -> HostPattern:

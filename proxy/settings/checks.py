@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import NamedTuple
 
-from proxy.settings.addresses import Endpoint, TargetUrl
+from proxy.address import Address
+from proxy.settings.addresses import TargetUrl
 from proxy.settings.models import Settings, TlsSettings, UpstreamSettings
 from proxy.settings.yaml_file import Path
 
@@ -51,8 +52,8 @@ def check(settings: Settings) -> Iterator[Finding]:
         yield from _reachable(("upstreams", str(number)), upstream)
 
 
-def _listens(settings: Settings) -> list[tuple[Path, Endpoint]]:
-    found: list[tuple[Path, Endpoint | None]] = [
+def _listens(settings: Settings) -> list[tuple[Path, Address]]:
+    found: list[tuple[Path, Address | None]] = [
         (("inbound", "listen"), settings.inbound.listen),
         (("outbound", "listen"), settings.outbound.listen),
         (("admin", "listen"), settings.admin.listen),
@@ -68,7 +69,7 @@ def _targets(settings: Settings) -> Iterator[tuple[Path, TargetUrl | None, TlsSe
         yield ("upstreams", str(number), "target"), upstream.target, upstream.tls
 
 
-def _addresses_twice(listens: list[tuple[Path, Endpoint]]) -> Iterator[Finding]:
+def _addresses_twice(listens: list[tuple[Path, Address]]) -> Iterator[Finding]:
     for (first, one), (second, other) in combinations(listens, 2):
         if one.unix_path or other.unix_path:
             same = one.unix_path == other.unix_path
@@ -118,7 +119,7 @@ def _patterns_twice(settings: Settings) -> Iterator[Finding]:
                 seen[text] = number
 
 
-def _way_back(path: Path, target: TargetUrl | None, listens: list[tuple[Path, Endpoint]]) -> Iterator[Finding]:
+def _way_back(path: Path, target: TargetUrl | None, listens: list[tuple[Path, Address]]) -> Iterator[Finding]:
     """A target that is one of our own listeners would send every request round in a circle."""
     if target is None:
         return

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainValidator
 
 from ops_lib.propagation import Format
-from proxy.settings.addresses import Endpoint, HostPattern, TargetUrl, parse_listen, parse_pattern, parse_target
+from proxy.address import Address
+from proxy.settings.addresses import HostPattern, TargetUrl, parse_listen, parse_pattern, parse_target
 from proxy.settings.values import parse_bytes, parse_count, parse_seconds, parse_session_header, read_formats
 from proxy.settings.yaml_file import read_value
 
@@ -52,7 +53,7 @@ def _within(parse: Callable[[object], float], low: float, high: float, unit: str
     return check
 
 
-Listen = Annotated[Endpoint | None, PlainValidator(parse_listen)]
+Listen = Annotated[Address | None, PlainValidator(parse_listen)]
 Target = Annotated[TargetUrl, PlainValidator(parse_target)]
 Pattern = Annotated[HostPattern, PlainValidator(parse_pattern)]
 Formats = Annotated[tuple[Format, ...], PlainValidator(_formats)]

@@ -16,7 +16,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ops_lib.propagation import FORMATS, Format
-from proxy.settings.addresses import Endpoint, TargetUrl
+from proxy.address import Address
+from proxy.settings.addresses import TargetUrl
 from proxy.settings.kinds import (
     Bytes,
     BytesOrZero,
@@ -128,8 +129,8 @@ class ForwardingSettings(Section):
 class InboundSettings(Section):
     """Callers -> the app."""
 
-    listen: Listen = Endpoint("0.0.0.0", 9080)
-    app: Target = TargetUrl("http", Endpoint("127.0.0.1", 8080))
+    listen: Listen = Address("0.0.0.0", 9080)
+    app: Target = TargetUrl("http", Address("127.0.0.1", 8080))
     host: Literal["preserve", "target"] = "preserve"
     tls: TlsSettings = TlsSettings()
     propagation: PropagationSettings = PropagationSettings()
@@ -142,7 +143,7 @@ class InboundSettings(Section):
 class OutboundSettings(Section):
     """The app -> other services."""
 
-    listen: Listen = Endpoint("127.0.0.1", 9081)
+    listen: Listen = Address("127.0.0.1", 9081)
     connect: bool = True
     propagation: PropagationSettings = PropagationSettings()
     limits: LimitSettings = LimitSettings()
@@ -170,7 +171,7 @@ class UpstreamSettings(Section):
 class AdminSettings(Section):
     """Health and metrics."""
 
-    listen: Listen = Endpoint("127.0.0.1", 9082)
+    listen: Listen = Address("127.0.0.1", 9082)
 
 
 class DrainSettings(Section):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.address import Address
 from proxy.settings.addresses import (
-    Endpoint,
     HostPattern,
     TargetUrl,
     parse_listen,
@@ -19,16 +19,16 @@ from proxy.settings.addresses import (
 @pytest.mark.parametrize(
     ("text", "endpoint"),
     [
-        ("127.0.0.1:9080", Endpoint("127.0.0.1", 9080)),
-        ("[::1]:0", Endpoint("::1", 0)),
-        ("[0:0:0:0:0:0:0:1]:80", Endpoint("::1", 80)),
-        ("LocalHost:9080", Endpoint("localhost", 9080)),
-        ("unix:/run/app.sock", Endpoint(unix_path="/run/app.sock")),
-        (" 0.0.0.0:65535 ", Endpoint("0.0.0.0", 65535)),
+        ("127.0.0.1:9080", Address("127.0.0.1", 9080)),
+        ("[::1]:0", Address("::1", 0)),
+        ("[0:0:0:0:0:0:0:1]:80", Address("::1", 80)),
+        ("LocalHost:9080", Address("localhost", 9080)),
+        ("unix:/run/app.sock", Address(unix_path="/run/app.sock")),
+        (" 0.0.0.0:65535 ", Address("0.0.0.0", 65535)),
         *((word, None) for word in ("off", "OFF", "null", "none", "false", None, False)),
     ],
 )
-def test_a_listen_address_is_read(text: object, endpoint: Endpoint | None) -> None:
+def test_a_listen_address_is_read(text: object, endpoint: Address | None) -> None:
     assert parse_listen(text) == endpoint
 
 
@@ -62,11 +62,11 @@ def test_a_wrong_listen_address_says_what_is_right(text: object, right: str) -> 
 @pytest.mark.parametrize(
     ("text", "target"),
     [
-        ("http://127.0.0.1:8080", TargetUrl("http", Endpoint("127.0.0.1", 8080))),
-        ("https://Billing.internal/", TargetUrl("https", Endpoint("billing.internal", 443))),
-        ("http://[::1]", TargetUrl("http", Endpoint("::1", 80))),
-        ("unix:/run/app.sock", TargetUrl("http", Endpoint(unix_path="/run/app.sock"))),
-        ("unix:///run/app.sock", TargetUrl("http", Endpoint(unix_path="/run/app.sock"))),
+        ("http://127.0.0.1:8080", TargetUrl("http", Address("127.0.0.1", 8080))),
+        ("https://Billing.internal/", TargetUrl("https", Address("billing.internal", 443))),
+        ("http://[::1]", TargetUrl("http", Address("::1", 80))),
+        ("unix:/run/app.sock", TargetUrl("http", Address(unix_path="/run/app.sock"))),
+        ("unix:///run/app.sock", TargetUrl("http", Address(unix_path="/run/app.sock"))),
     ],
 )
 def test_a_target_is_read(text: str, target: TargetUrl) -> None:
