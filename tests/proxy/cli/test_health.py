@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from proxy.cli import health
+from proxy.settings import Settings
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
@@ -19,6 +20,11 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPS_SIDECAR_ADMIN__LISTEN", "OPS_SIDECAR_CONFIG", "MIRASCOPE_PROPAGATOR"):
         monkeypatch.delenv(name, raising=False)
+
+
+def test_the_default_is_that_of_the_settings() -> None:
+    """It is written down here once more, because a health check must not load pydantic each time."""
+    assert str(Settings().admin.listen) == health._DEFAULT
 
 
 @contextlib.contextmanager

@@ -8,7 +8,10 @@ import sys
 
 import pytest
 
+from ops_lib import propagators
+from proxy.cli import translate
 from proxy.cli.commands import main
+from proxy.settings import layers
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENT = f"traceparent: 00-{TRACE}-{SPAN}-01"
@@ -17,6 +20,11 @@ TRACEPARENT = f"traceparent: 00-{TRACE}-{SPAN}-01"
 @pytest.fixture(autouse=True)
 def _no_propagator_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MIRASCOPE_PROPAGATOR", raising=False)
+
+
+def test_the_variable_is_that_of_the_settings() -> None:
+    """It is written down here once more, because this command works where the settings' packages are missing."""
+    assert translate.PROPAGATOR_VARIABLE == layers.PROPAGATOR_VARIABLE == propagators.FORMAT_VARIABLE
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
