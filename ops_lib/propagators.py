@@ -205,6 +205,11 @@ def get_propagator() -> ContextPropagator:
     return _propagator
 
 
+def chosen_propagator() -> ContextPropagator | None:
+    """The propagator in force; None where the next use would make one from the environment. For `set_propagator`."""
+    return _propagator
+
+
 def check_propagator() -> None:
     """Raises ValueError where `get_propagator` would; makes nothing that stays."""
     if _propagator is None:

@@ -1,7 +1,9 @@
-"""What `configure` has set: the one piece of state that this process shares.
+"""What `configure` has set, for the whole process.
 
-Everything else hangs on the OpenTelemetry Context. Values here are replaced whole, never changed in place, so that a
-reader on another thread sees the old or the new one and nothing between. Must not know how providers are built.
+Beside it the process shares the propagator in force (`propagators`), and what can be worked out again at any time
+(`tracers`, `wire`). Everything else hangs on the OpenTelemetry Context. Values here are replaced whole, never changed
+in place, so that a reader on another thread sees the old or the new one and nothing between. Must not know how
+providers are built.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ def capture_spans(
     )
     provider.add_span_processor(captured)
     before = RUNTIME.snapshot()
-    propagator = propagators.get_propagator()
+    propagator = propagators.chosen_propagator()
     RUNTIME.provider = provider
     RUNTIME.tracer = provider.get_tracer(INSTRUMENTATION_NAME)
     RUNTIME.stop = provider.shutdown

@@ -19,7 +19,7 @@ VARIABLES = ("MIRASCOPE_PROPAGATOR", "OPS_PROPAGATION_INJECT", "OPS_PROPAGATION_
 def unconfigured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    before, propagator = RUNTIME.snapshot(), propagators._propagator
+    before, propagator = RUNTIME.snapshot(), propagators.chosen_propagator()
     RUNTIME.restore(Runtime().snapshot())
     ops.reset_propagator()
     with Attached(lambda: EMPTY):

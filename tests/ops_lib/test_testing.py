@@ -65,6 +65,20 @@ def test_everything_is_put_back() -> None:
     assert ops.get_propagator() is propagator
 
 
+def test_the_environment_still_chooses_the_formats_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a wrong one is not this fixture's to complain of."""
+    ops.reset_propagator()
+    monkeypatch.setenv("MIRASCOPE_PROPAGATOR", "wrong")
+    with capture_spans() as captured, ops.span("s"):
+        pass
+    assert captured.tree() == "s"
+    monkeypatch.setenv("MIRASCOPE_PROPAGATOR", "b3")
+    headers: dict[str, str] = {}
+    with ops.span("s"):
+        ops.inject_context(headers)
+    assert list(headers) == ["b3"]
+
+
 def test_configure_within_is_undone_too() -> None:
     with capture_spans():
         ops.configure(exporter="none")
