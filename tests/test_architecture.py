@@ -1,0 +1,35 @@
+"""docs/architecture.md is a map: every module stands in it, and nothing that is not there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+FILES = [path for top in ("proxy", "ops_lib") for path in (ROOT / top).rglob("*.py")]
+TABLE = PAGE.partition("## Modules")[2].partition("\n## ")[0]
+NAMED = dict(re.findall(r"^\| [^|`]*`([a-z_0-9/]+)/` \| (.*) \|$", TABLE, re.MULTILINE))  # folder -> its modules
+OTHERS = {("typing", "Protocol"), ("drain", "outbound_linger_s")}  # Python's, and a key of the settings
+DOTTED = sorted(set(re.findall(r"`([a-z_0-9]+)\.(\w+)(?:\.\w+)?`", PAGE)) - OTHERS)
+
+
+def test_every_package_stands_in_it() -> None:
+    assert set(NAMED) == {str(path.parent.relative_to(ROOT)) for path in FILES}
+
+
+@pytest.mark.parametrize("folder", NAMED)
+def test_every_module_stands_in_it(folder: str) -> None:
+    there = {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__", "__main__"}
+    assert set(re.findall(r"`([a-z_0-9]+)`", NAMED[folder])) == there
+
+
+@pytest.mark.parametrize(("module", "name"), [dotted for dotted in DOTTED if dotted[1] not in ("toml", "yaml")])
+def test_what_it_names_is_there(module: str, name: str) -> None:
+    """`module.Class`, `module.function`, `package.module`, `package.function`."""
+    places = [path for path in FILES if module in (path.stem, path.parent.name)]
+    assert any(
+        path.stem == name or re.search(rf"(class|def) {name}\b", path.read_text(encoding="utf-8")) for path in places
+    )
