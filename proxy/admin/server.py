@@ -75,7 +75,8 @@ class AdminServer:
             await site.start()
         except OSError as error:
             await self._runner.cleanup()
-            raise StartError(f"listener admin cannot listen on {address}: {error.strerror or error}") from None
+            where = f"unix:{address.unix_path}" if address.unix_path else f"{address.host}:{address.port}"
+            raise StartError(f"listener admin cannot listen on {where}: {error.strerror or error}") from None
         if address.unix_path:
             return address
         name = self._runner.addresses[0]

@@ -33,7 +33,7 @@ class ListeningSocket:
 
     def __init__(self, listener: Listener) -> None:
         self.listener = listener
-        self._make_protocol = protocols(partial(ClientConnection, listener))
+        self._made = protocols(partial(ClientConnection, listener))
         self._server: asyncio.Server
         self._file: tuple[int, int] | None = None  # device and inode of a Unix socket's path
 
@@ -45,13 +45,13 @@ class ListeningSocket:
         try:
             if path:
                 _remove_stale_socket(path)
-                self._server = await loop.create_unix_server(self._make_protocol, path, backlog=_BACKLOG)
+                self._server = await loop.create_unix_server(self._made, path, backlog=_BACKLOG)
                 self._file = _identity(path)
             else:
-                self._server = await loop.create_server(self._make_protocol, host or None, port, backlog=_BACKLOG)
+                self._server = await loop.create_server(self._made, host or None, port, backlog=_BACKLOG)
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
-            raise StartError(f"listener {plan.name} cannot listen on {plan.bind}: {reason}") from None
+            raise StartError(f"listener {plan.name} cannot listen on {path or f'{host}:{port}'}: {reason}") from None
 
     @property
     def address(self) -> Address:

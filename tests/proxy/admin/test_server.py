@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -64,15 +63,12 @@ async def test_nothing_is_cached_and_nothing_can_be_changed(url: str, path: str)
                 assert method != "HEAD" or await response.read() == b""
 
 
-@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
-async def test_a_taken_address_is_named(state: State, host: str, shown: str) -> None:
-    """As the settings write it."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, 0), family=family) as taken:
+async def test_a_taken_address_is_named(state: State) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         server = AdminServer(application(state, str, "text/plain"))
-        with pytest.raises(StartError, match=re.escape(f"listener admin cannot listen on {shown}:{port}:")):
-            await server.listen(Address(host, port))
+        with pytest.raises(StartError, match=rf"listener admin cannot listen on 127\.0\.0\.1:{port}"):
+            await server.listen(Address("127.0.0.1", port))
 
 
 async def test_a_unix_socket_will_do(state: State, tmp_path: Path) -> None:

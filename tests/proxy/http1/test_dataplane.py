@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,13 @@ CLOSE = b"GET / HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
-async def test_a_taken_port_is_named(lab: Any, host: str, shown: str) -> None:
-    """As the settings write it; and nothing stays bound."""
-    origin = await lab.origin(host=host)
+async def test_a_taken_port_is_named(lab: Any) -> None:
+    """And nothing stays bound."""
+    origin = await lab.origin()
     upstream = lab.upstream(origin)
-    taken = lab.inbound(upstream, bind=Address(host, origin.port), name="second")
+    taken = lab.inbound(upstream, bind=Address("127.0.0.1", origin.port), name="second")
     plane = DataPlane(Plan(1, (lab.inbound(upstream), taken), None), metrics=Metrics())
-    where = re.escape(f"{shown}:{origin.port}")
-    with pytest.raises(StartError, match=rf"listener second cannot listen on {where}: .*in use"):
+    with pytest.raises(StartError, match=rf"listener second cannot listen on 127\.0\.0\.1:{origin.port}: .*in use"):
         await plane.start()
     assert plane.addresses() == {}
     await plane.stop()
