@@ -175,12 +175,9 @@ class Link:
         """What Host says to the upstream. Where HTTP/1.0 brought none, it is the target's."""
         return request.host if self._preserves_host and request.host else self._host
 
-    def pool(self, request: Request) -> Pool:
-        """Where connections for `request` come from. Raises Refusal."""
-        if self.fixed_pool is not None:
-            return self.fixed_pool
-        plan = self.plan
+    def named_pool(self, request: Request) -> Pool:
+        """Where connections come from without a fixed pool: `request` names their target, as it has a host. Raises
+        Refusal.
+        """
         host, port = request.authority
-        if not host:
-            raise Refusal(Fault.BAD_HOST, "the request names no host to send it to")
-        return self.pools.named_by_request(plan.name, request.scheme, host, port, plan.pool)
+        return self.pools.named_by_request(self.name, request.scheme, host, port, self.plan.pool)

@@ -208,7 +208,7 @@ class Listener:
         """An exchange for `request`, and the head to send. Raises Refusal."""
         rules = self.rules
         link = rules.only or rules.link(request)
-        pool = link.fixed_pool or link.pool(request)
+        pool = link.fixed_pool or link.named_pool(request)
         try:
             translation = link.translator.translate(rules.trace(link, request) if rules.is_shared else request.trace)
             tally(link.metrics.translation, translation)
