@@ -113,3 +113,21 @@ def test_admin_off_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     monkeypatch.setenv("OPS_SIDECAR_ADMIN__LISTEN", "off")
     assert health.run([]) == 1
     assert "off" in capsys.readouterr().err
+
+
+def test_a_unix_socket_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert health.run(["--admin", f"unix:{tmp_path}/none"]) == 1
+    assert f"no answer from unix:{tmp_path}/none/healthz" in capsys.readouterr().err
+
+
+def test_wrong_settings_are_told_and_the_default_is_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What runs was started with settings that were right then."""
+    monkeypatch.setenv("OPS_SIDECAR_ADMIN__LISTEN", "nowhere")
+    with answering(OK) as (address, _):
+        monkeypatch.setattr(health, "_DEFAULT", address)
+        assert health.run([]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == f"{address}/healthz answered 200\n"
+    assert "admin.listen = nowhere (from environment variable OPS_SIDECAR_ADMIN__LISTEN)" in shown.err

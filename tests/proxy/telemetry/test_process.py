@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from proxy.telemetry.process import process_usage
 
 
@@ -10,3 +14,15 @@ def test_the_figures_are_those_of_a_running_python() -> None:
     assert usage.cpu_s > 0
     assert 2**20 < usage.resident_bytes < 2**34
     assert usage.open_fds >= 3
+
+
+def test_without_proc_the_memory_is_the_highest_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what cannot be known is 0, so that a scrape never fails."""
+
+    def no_such_file(*_: object, **__: object) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", no_such_file)
+    usage = process_usage()
+    assert 2**20 < usage.resident_bytes < 2**34
+    assert usage.open_fds == 0
