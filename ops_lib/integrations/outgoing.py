@@ -15,6 +15,8 @@ from opentelemetry import baggage as otel_baggage
 from opentelemetry import context as otel_context
 
 from ops_lib.integrations.allow_list import AllowList
+from ops_lib.propagation.baggage import UBERCTX
+from ops_lib.propagation.carrier import BAGGAGE_NAMES
 from ops_lib.propagators import get_propagator, inject_context
 
 Pairs = list[tuple[str, str]] | list[tuple[bytes, bytes]]
@@ -57,7 +59,7 @@ class Outgoing:
 
 def _is_baggage(name: str) -> bool:
     name = name.lower()
-    return name in ("baggage", "jaeger-baggage") or name.startswith("uberctx-")
+    return name in BAGGAGE_NAMES or name.startswith(UBERCTX)
 
 
 def _clear(pairs: Any, goes: Callable[[str], bool]) -> None:

@@ -49,6 +49,7 @@ def fields(carrier: Carrier, names: frozenset[str] = _DEFAULT_NAMES) -> Fields:
     Raises TypeError where `carrier` is no carrier at all.
     """
     found: Fields = {}
+    uberctx = baggage.UBERCTX
     items = getattr(carrier, "items", None)
     for item in items() if items is not None else carrier:
         try:
@@ -60,7 +61,7 @@ def fields(carrier: Carrier, names: frozenset[str] = _DEFAULT_NAMES) -> Fields:
         elif not isinstance(name, str):
             continue
         name = name.lower()
-        if name not in names and not name.startswith("uberctx-"):
+        if name not in names and not name.startswith(uberctx):
             continue
         if isinstance(value, str):
             found.setdefault(name, []).append(value)

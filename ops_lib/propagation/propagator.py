@@ -54,8 +54,10 @@ class Injection(NamedTuple):
     formats: tuple[Format, ...] = ()  # the formats that went out
 
 
-class _Shape(NamedTuple):
-    """What a set of header names asks for: worked out once, as few sets ever come."""
+class _Present(NamedTuple):
+    """What a set of header names asks for, in full (`shapes` is the short way's): worked out once, as few sets ever
+    come.
+    """
 
     readers: tuple[tuple[Format, Extract], ...]
     session_names: tuple[str, ...]
@@ -63,8 +65,8 @@ class _Shape(NamedTuple):
 
 
 # What is remembered of header names stays small whoever sends them. Past that, nothing changes but the time it takes.
-_MAX_SHAPES = 256
-_MAX_SHAPE_LENGTH = 1024  # characters of all its names
+_MAX_SETS = 256
+_MAX_SET_LENGTH = 1024  # characters of all its names
 
 
 class Propagator:
@@ -86,11 +88,11 @@ class Propagator:
         "_lossless",
         "_names",
         "_owned",
+        "_present",
         "_reader",
         "_reads_baggage",
         "_session_inject",
         "_session_names",
-        "_shapes",
         "_write_jaeger",
         "_write_w3c",
         "_writer",
@@ -125,7 +127,7 @@ class Propagator:
         self.inject_formats = tuple(dict.fromkeys(inject))
         self._lossless = lossless
         self._writer = Writer(self.inject_formats, Policy(on_defer, lossless), random_bits)
-        self._shapes: dict[tuple[str, ...], _Shape] = {}
+        self._present: dict[tuple[str, ...], _Present] = {}
         self._session_inject = session_inject
         self._session_names = tuple(dict.fromkeys(name.lower() for name in session_extract))
         self._bridge = session_bridge
@@ -188,14 +190,14 @@ class Propagator:
     def owns(self, name: str) -> bool:
         """Whether the header `name` has to go before injecting: of any format, in any case, or an underscore twin."""
         name = name.lower().replace("_", "-")
-        return name in self._owned or (self._baggage != "pass" and name.startswith("uberctx-"))
+        return name in self._owned or (self._baggage != "pass" and name.startswith(baggage.UBERCTX))
 
     def extract(self, fields: Fields) -> Extraction:
         """All that `fields` say. Never raises."""
         if not fields:
             return NOTHING
         names = tuple(fields)
-        readers, session_names, has_baggage = self._shapes.get(names) or self._shape(names)
+        readers, session_names, has_baggage = self._present.get(names) or self._learn(names)
         says: tuple[Said, ...] = ()
         malformed: tuple[tuple[Format, Malformed], ...] = ()
         for format, read in readers:
@@ -221,8 +223,8 @@ class Propagator:
         came = (context, decision, winner, says, conflicts, malformed)
         return new(Extraction, (*came, session_id, session_malformed, members, baggage_malformed))
 
-    def _shape(self, names: tuple[str, ...]) -> _Shape:
-        shape = _Shape(
+    def _learn(self, names: tuple[str, ...]) -> _Present:
+        present = _Present(
             tuple(
                 (format, CODECS[format].extract)
                 for format in self.extract_formats
@@ -232,9 +234,9 @@ class Propagator:
             self._reads_baggage
             and any(name in carrier.BAGGAGE_NAMES or name.startswith(baggage.UBERCTX) for name in names),
         )
-        if len(self._shapes) < _MAX_SHAPES and sum(map(len, names)) < _MAX_SHAPE_LENGTH:
-            self._shapes[names] = shape
-        return shape
+        if len(self._present) < _MAX_SETS and sum(map(len, names)) < _MAX_SET_LENGTH:
+            self._present[names] = present
+        return present
 
     def inject(self, extraction: Extraction, *, context: TraceContext | None = None) -> Injection:
         """The headers for `extraction`, with `context` (a span of our own) instead of its own where given."""

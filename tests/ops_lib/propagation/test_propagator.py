@@ -210,5 +210,5 @@ def test_what_is_remembered_of_strangers_is_bounded() -> None:
         assert propagator.extract(propagator.fields(headers)).baggage == Baggage((Member(str(n), "2"),))
     propagator.extract(propagator.fields({"x-" + "n" * 9000: "1", "uberctx-" + "n" * 9000: "2"}))
     assert len("".join(propagator._reader.strangers)) <= 1024 * 64
-    assert len("".join("".join(names) for names in propagator._shapes)) <= 256 * 1024
+    assert len("".join("".join(names) for names in propagator._present)) <= 256 * 1024
     assert propagator.fields({"b3": "0", "x-newer": "1"}) == {"b3": ["0"]}
