@@ -4,9 +4,9 @@ The start line is matched by `grammar`; field lines are llhttp's work, in its st
 the colon, no bare CR or LF, no CTL, no broken or doubled framing field). llhttp is given exactly one field section at
 a time, behind a start line of ours, so it never sees a body, a second message or a method that it does not know.
 
-It need not be asked where there is nothing to find: of lines whose name it has passed and whose value is printable
-ASCII, and of those that a template knows. What is ambiguous between fields (two Content-Length, ...) is for who reads
-them. docs/decisions/006-cost-per-request.md has what this saves.
+It is not asked about what it could only pass: a line whose name it has passed before and whose value is printable
+ASCII, or one that a template knows. Fields that are well-formed but contradict each other (two Content-Length) are for
+`request` and `response` to refuse. docs/decisions/006-cost-per-request.md has what this saves.
 """
 
 from __future__ import annotations
@@ -51,14 +51,17 @@ class _Validator:
 
 
 def sort_fields(section: list[bytes], kinds: FieldKinds, fault: Fault) -> Sorted:
-    """The fields of `section`, its lines without CRLF. Raises Refusal with `fault`."""
+    """The fields of `section`, its lines without CRLF, sorted by kind; llhttp is asked only where it might refuse.
+
+    Raises Refusal with `fault` where the section is malformed.
+    """
     lines: list[bytes] = []
     special: list[Any] = []  # of Special, which compiled code would take apart and put together again
     known = kinds.known
     for line in section:
         name, colon, value = line.partition(b": ")
-        kind = known.get(name, TRANSFER_ENCODING)
-        if kind == TRANSFER_ENCODING or not colon:  # or a name that nobody knows
+        kind = known.get(name, TRANSFER_ENCODING)  # a new name is llhttp's to judge, as that field is
+        if kind == TRANSFER_ENCODING or not colon:
             return check_fields(b"\r\n".join(section), kinds, fault)
         if not value.isalnum():  # as ids and numbers are: nothing to strip, nothing to refuse
             value = value.strip(b" \t")
@@ -72,7 +75,7 @@ def sort_fields(section: list[bytes], kinds: FieldKinds, fault: Fault) -> Sorted
 
 
 def check_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
-    """The same of lines with CRLF between them, by llhttp's judgement of them as a whole, also of their framing."""
+    """As `sort_fields`, of a section in one piece, lines joined by CRLF: llhttp judges all of it, framing included."""
     validator = _Validator()
     try:
         httptools.HttpRequestParser(validator).feed_data(b"%b\r\n%b\r\n\r\n" % (_START_LINE, section))

@@ -27,7 +27,7 @@ MAX_POOLS = 1024  # of targets that requests name; the longest idle one makes ro
 
 
 class PoolTable:
-    """All pools, by target: listeners share them, and they outlive a plan that names their target again."""
+    """Every pool, by its target. Listeners share them, and one whose target the next plan names again is kept."""
 
     def __init__(
         self,
@@ -36,18 +36,18 @@ class PoolTable:
         leads_back: Callable[[str, int, bool], bool],
         descriptors: Descriptors,
     ) -> None:
-        """`leads_back`: whether what is sent to an address and port would go round; by an inbound listener or not."""
+        """`leads_back(ip, port, inbound)`: whether a request that a listener sends there would come back to us."""
         self._ticker = ticker
         self._metrics = metrics
         self._leads_back = leads_back
         self.descriptors = descriptors
         self._pools: dict[_Key, Pool] = {}
-        self._named: dict[_Key, None] = {}  # of these, what requests named; used last: last
+        self._named: dict[_Key, None] = {}  # the keys of targets that requests named, the one used last at the end
         self._closing: set[Pool] = set()
         self._default_tls: ssl.SSLContext | None = None
 
     def connector(self, target: Target, plan: PoolPlan, *, inbound: bool = False) -> Connector:
-        """A connector that is nobody's pool's: for CONNECT."""
+        """A connector of its own, without a pool: for CONNECT."""
         address = target.address
         resolver = Resolver(address.host, address.port, plan.dns_refresh_s)
         return Connector(target, resolver, lambda ip, port: self._leads_back(ip, port, inbound))
@@ -84,11 +84,11 @@ class PoolTable:
         return self.pool(name, target, plan)
 
     def _make_room(self, name: str) -> None:
-        longest = next((key for key in self._named if self._pools[key].is_idle), None)
-        if longest is None:
+        unused_longest = next((key for key in self._named if self._pools[key].is_idle), None)
+        if unused_longest is None:
             count(self._metrics.upstream(name).queue_refused, "hosts")
             raise Refusal(Fault.QUEUE_FULL, f"connections to {MAX_POOLS} hosts are in use")
-        self._let_go(longest)
+        self._let_go(unused_longest)
 
     def _let_go(self, key: _Key) -> None:
         """Its idle connections are closed now, the others when their exchange is over."""

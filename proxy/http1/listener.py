@@ -67,7 +67,7 @@ class ListenerRules:
         self.kinds = request_kinds(
             lambda name: any(owner.owns(name) for owner in owners), via=plan.via, x_forwarded=plan.x_forwarded
         )
-        self.is_shared = len(owners) > 1
+        self.is_shared = len(owners) > 1  # what one translator owns may be a plain field to another: see `trace`
         # A response passes a gateway without Via, as RFC 9110 allows; an outbound listener is a proxy, which has to add
         # it.
         response_via = self.via[1] if plan.direction == "outbound" else b""
@@ -85,7 +85,7 @@ class ListenerRules:
             )
             for upstream in upstreams
         }
-        self.only = self._links[upstreams[-1]] if plan.fixed_upstream else None
+        self.only = self._links[upstreams[-1]] if plan.fixed_upstream else None  # the link of every request
         self.parse_authority = lru_cache(_REMEMBERED_AUTHORITIES)(parse_authority)
         self._route = lru_cache(_REMEMBERED_AUTHORITIES)(self._find)
         self.hop = lru_cache(_REMEMBERED_CLIENTS)(self._hop)
