@@ -53,7 +53,6 @@ SERVICES = {
     )
 }
 
-_CALL: web.AppKey[Call | None] = web.AppKey("call", object)  # type: ignore[arg-type]  # a union is no type object
 _SESSION = web.AppKey("session", aiohttp.ClientSession)
 
 
