@@ -48,7 +48,7 @@ def attribute(value: object) -> str | bool | int | float | Sequence[str] | Seque
         return encodable(value)  # type: ignore[arg-type]  # a string
     if (kind is list or kind is tuple) and value:
         first = value[0].__class__  # type: ignore[index]  # a list or tuple
-        if first in _PLAIN and all(item.__class__ is first for item in value):  # type: ignore[attr-defined]  # the same
+        if first in _PLAIN and all(item.__class__ is first for item in value):  # type: ignore[attr-defined]
             if all(map(_is_plain, value)):  # type: ignore[call-overload]  # the same
                 return value  # type: ignore[return-value]  # of one kind
             if first is str:

@@ -23,7 +23,6 @@ from proxy.cli.headers import HeaderInputError, read_headers, read_names, read_t
 from proxy.cli.help import parser
 
 PROPAGATOR_VARIABLE = "MIRASCOPE_PROPAGATOR"  # as in proxy.settings.layers
-_INPUT_LIMIT_BYTES = 1_000_000
 
 
 def run(argv: Sequence[str]) -> int:
@@ -60,6 +59,9 @@ def run(argv: Sequence[str]) -> int:
     seen = ", ".join(sorted({name for name, _ in headers})) or "none"
     print(f"ops-sidecar: no valid trace or session header found (headers read: {seen})", file=sys.stderr)
     return 1
+
+
+_INPUT_LIMIT_BYTES = 1_000_000
 
 
 def _parser() -> argparse.ArgumentParser:
