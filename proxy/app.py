@@ -68,7 +68,7 @@ def run_sidecar(first: Loaded, read_settings: Callable[[], Loaded]) -> bool:
     def make_admin() -> Admin:
         from proxy.admin.server import AdminServer, application  # costs memory only where there is an admin listener
 
-        return AdminServer(application(state, render_metrics, prometheus.CONTENT_TYPE))
+        return AdminServer(application(state, render_metrics, prometheus.CONTENT_TYPE), state)
 
     def announce(plan: Plan, addresses: dict[str, Address], admin: Address | None) -> None:
         _set_aside_garbage_collection()
