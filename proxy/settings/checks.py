@@ -26,7 +26,7 @@ class Finding(NamedTuple):
     """One thing wrong: the key to name, its value, what would be right, and every other key that it depends on."""
 
     path: Path
-    value: str
+    value: object  # text, or what stands in the file
     message: str
     others: tuple[Path, ...] = ()
 
@@ -155,7 +155,7 @@ def _tls(path: Path, target: TargetUrl | None, tls: TlsSettings) -> Iterator[Fin
     if written and (target is None or target.scheme != "https"):
         key = written[0]
         message = f"only an https target has TLS, but {'.'.join(path)} is {target or 'not set'}"
-        yield Finding((*section, key), str(getattr(tls, key)), message, (path,))
+        yield Finding((*section, key), getattr(tls, key), message, (path,))
         return
     if tls.ca_file is None:
         return

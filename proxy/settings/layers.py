@@ -19,6 +19,7 @@ from proxy.settings.yaml_file import Path, read_value, read_yaml
 ENV_PREFIX = "OPS_SIDECAR_"
 CONFIG_VARIABLE = "OPS_SIDECAR_CONFIG"
 PROPAGATOR_VARIABLE = "MIRASCOPE_PROPAGATOR"
+VARIABLE = "environment variable"  # how the source of a setting begins that one of them set
 
 # Kubernetes puts these into every container when a Service is called `ops-sidecar`; they are no settings.
 _SERVICE_LINK = re.compile(
@@ -51,10 +52,15 @@ def file_layer(text: str, name: str) -> Layer:
     return Layer(read.data, sources, read.problems)
 
 
+def variable(key: str) -> str:
+    """The environment variable that sets `key` (dotted)."""
+    return ENV_PREFIX + key.upper().replace(".", "__")
+
+
 def propagator_layer(environ: Mapping[str, str]) -> Layer:
     """MIRASCOPE_PROPAGATOR, the weakest layer: what is injected where the settings do not say."""
     value = environ.get(PROPAGATOR_VARIABLE, "").strip()
-    path, source = ("propagation", "inject"), f"environment variable {PROPAGATOR_VARIABLE}"
+    path, source = ("propagation", "inject"), f"{VARIABLE} {PROPAGATOR_VARIABLE}"
     if not value:
         return Layer()
     try:
@@ -71,7 +77,7 @@ def env_layer(environ: Mapping[str, str], below: Layer) -> Layer:
     from there.
     """
     flags = [
-        Flag(tuple(name.removeprefix(ENV_PREFIX).lower().split("__")), value, f"environment variable {name}")
+        Flag(tuple(name.removeprefix(ENV_PREFIX).lower().split("__")), value, f"{VARIABLE} {name}")
         for name, value in sorted(environ.items(), key=lambda item: _natural(item[0]))
         if name.startswith(ENV_PREFIX) and name != CONFIG_VARIABLE and value != "" and not _SERVICE_LINK.match(name)
     ]
@@ -95,7 +101,7 @@ def _layer(flags: Iterable[Flag], below: Layer) -> Layer:
         except _Misplaced as error:
             layer.problems.append(SettingsProblem(".".join(error.path), error.value, flag.label, str(error)))
         except ValueError as error:
-            layer.problems.append(SettingsProblem(".".join(flag.path), "(yaml)", flag.label, str(error)))
+            layer.problems.append(SettingsProblem(".".join(flag.path), flag.value, flag.label, str(error)))
     return layer
 
 

@@ -16,9 +16,18 @@ from pydantic import ValidationError
 
 from proxy.errors import SettingsError, SettingsProblem
 from proxy.settings.checks import check
-from proxy.settings.layers import CONFIG_VARIABLE, Flag, Layer, env_layer, file_layer, flag_layer, propagator_layer
+from proxy.settings.layers import (
+    CONFIG_VARIABLE,
+    VARIABLE,
+    Flag,
+    Layer,
+    env_layer,
+    file_layer,
+    flag_layer,
+    propagator_layer,
+)
 from proxy.settings.models import Settings
-from proxy.settings.problems import describe, shown, source_of, without_item
+from proxy.settings.problems import as_shown, describe, shown, source_of, without_item
 from proxy.settings.watch import Signature, signature
 from proxy.settings.yaml_file import Path, cut_off
 
@@ -53,7 +62,7 @@ def load(
     """
     named_by = "--config"
     if file is None and environ.get(CONFIG_VARIABLE):
-        file, named_by = FilePath(environ[CONFIG_VARIABLE]), f"environment variable {CONFIG_VARIABLE}"
+        file, named_by = FilePath(environ[CONFIG_VARIABLE]), f"{VARIABLE} {CONFIG_VARIABLE}"
     read: dict[FilePath, Signature | None] = {}
     text = ""
     try:
@@ -140,12 +149,10 @@ def _validate(layers: Sequence[Layer], found: Sequence[SettingsProblem], *, file
         problems = [problem for problem in problems if problem.key.split(".")[0] != "upstreams"]
     for finding in check(valid) if valid is not None else ():
         if not any(_touches(path, bad) for path in (finding.path, *finding.others) for bad in wrong):
-            source = source_of(finding.path, sources)
-            problems.append(
-                SettingsProblem(".".join(finding.path), shown(finding.path, finding.value), source, finding.message)
-            )
+            value, source = shown(finding.path, finding.value), source_of(finding.path, sources)
+            problems.append(SettingsProblem(".".join(finding.path), value, source, finding.message))
     if problems or settings is None:
-        raise SettingsError(tuple(dict.fromkeys(problems)))
+        raise SettingsError(tuple(dict.fromkeys(as_shown(problem) for problem in problems)))
     return settings
 
 

@@ -212,6 +212,13 @@ def test_an_unknown_variable_is_an_error(tmp_path: Path) -> None:
     assert "did you mean inbound?" in found["inbond"].message
 
 
+def test_a_variable_is_told_how_levels_are_joined(tmp_path: Path) -> None:
+    found = problems(tmp_path, OPS_SIDECAR_INBOUND_APP="http://a", flags={"timeouts_idle_s": "1"})
+    assert "did you mean OPS_SIDECAR_INBOUND__APP?" in found["inbound_app"].message
+    assert "did you mean timeouts.idle_s?" in found["timeouts_idle_s"].message
+    assert "did you mean config?" in problems(tmp_path, OPS_SIDECAR_CONFG="/a")["confg"].message
+
+
 def test_variables_that_kubernetes_makes_and_empty_ones_are_passed_over(tmp_path: Path) -> None:
     found = loaded(
         tmp_path,
@@ -233,6 +240,57 @@ def test_secrets_are_not_shown(tmp_path: Path) -> None:
     )
     assert set(found) == {"inbound.app", "token", "x"}
     assert not any("hunter2" in str(problem) for problem in found.values())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "inbound:\n  password: hunter2: x\n",
+        'inbound:\n  password: "hunter2\n',
+        "- token: hunter2\n",
+        "inbound: {password: !!int hunter2}\n",
+        "inbound: {password: [hunter2], password: hunter2}\n",
+        "inbound: {app: http://u:hunter2@x, b: [}\n",
+        "inbound: {app: 'http://u:hunt@hunter2 x@a'}\n",
+        "inbound: {app: 'http://a?token=hunter2'}\n",
+        "inbound: {'http://u:hunter2@a': 1}\n",
+        "admin: {listen: 'hunter2@a:1'}\n",
+        "limits: {'password': hunter2, connections: '{\"secret\":\"hunter2\"}'}\n",
+    ],
+)
+def test_secrets_are_not_shown_wherever_they_stand(tmp_path: Path, text: str) -> None:
+    """In a line that is no YAML, in a key, in an address, in what the problem says."""
+    found = problems(tmp_path, text)
+    assert not any("hunter2" in f"{problem}{problem.key}" for problem in found.values())
+
+
+def test_secrets_of_wrong_variables_are_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="expected a list of upstreams") as caught:
+        loaded(
+            tmp_path,
+            OPS_SIDECAR_UPSTREAMS="{password: hunter2}",
+            OPS_SIDECAR_UPSTREAMS__0__NAME="a",
+            OPS_SIDECAR_INBOUND="{password: hunter2",
+            OPS_SIDECAR_OUTBOUND__PASSWORD="{hunter2",
+        )
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_host_that_is_named_after_a_secret_is_none(tmp_path: Path) -> None:
+    value = problems(tmp_path, "inbound: {app: 'http://token-service:8080/x'}")["inbound.app"].value
+    assert value == "http://token-service:8080/x"
+
+
+def test_nothing_moves_the_cursor_of_a_terminal(tmp_path: Path) -> None:
+    found = problems(tmp_path, 'inbound: {"\\e[31ma": 1, app: "\\e[31mb"}\n', flags={"\x1b[1m": "\x1b[2m"})
+    assert len(found) == 3
+    assert not any("\x1b" in str(problem) for problem in found.values())
+
+
+def test_values_are_shown_as_a_file_has_them(tmp_path: Path) -> None:
+    found = problems(tmp_path, "inbound: {tls: {verify: false}, zzz: [true, null, {a: 1}]}")
+    assert found["inbound.tls.verify"].value == "false"
+    assert found["inbound.zzz"].value == '[true, null, {"a": 1}]'
 
 
 def test_an_upstream_is_reached_by_name_or_number(tmp_path: Path) -> None:
