@@ -73,16 +73,18 @@ def _addresses_twice(listens: list[tuple[Path, Endpoint]]) -> Iterator[Finding]:
         if one.unix_path or other.unix_path:
             same = one.unix_path == other.unix_path
         else:
-            same = one.port == other.port != 0 and (one.host == other.host or _overlap(one.host, other.host))
+            same = one.port == other.port != 0 and _overlap(one.host, other.host)
         if same:
             message = f"the same address as {'.'.join(first)} = {one}: each listener needs its own"
             yield Finding(second, str(other), message, (first,))
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether one of them is every interface of the other's family."""
-    return any(
-        (wide == "0.0.0.0" and ":" not in narrow) or (wide == "::" and (":" in narrow or narrow == "localhost"))
+    """Whether they are the same, or one of them is every interface of the other's family, or `localhost` for it."""
+    return one == other or any(
+        (wide == "0.0.0.0" and ":" not in narrow)
+        or (wide == "::" and (":" in narrow or narrow == "localhost"))
+        or (wide == "localhost" and narrow in ("127.0.0.1", "::1"))
         for wide, narrow in ((one, other), (other, one))
     )
 
@@ -129,7 +131,7 @@ def _way_back(path: Path, target: TargetUrl | None, listens: list[tuple[Path, En
         else:
             same = there.port == listen.port and (
                 there.host == listen.host
-                or (_is_here(there.host) and (_is_here(listen.host)) and _same_family(there.host, listen.host))
+                or (_is_here(there.host) and _is_here(listen.host) and _overlap(there.host, listen.host))
             )
         if same:
             message = f"the sidecar's own listener {'.'.join(where)} = {listen}: requests would go in a circle"
@@ -143,10 +145,6 @@ def _is_here(host: str) -> bool:
     except ValueError:
         return host == "localhost"
     return address.is_loopback or address.is_unspecified
-
-
-def _same_family(one: str, other: str) -> bool:
-    return "localhost" in (one, other) or (":" in one) == (":" in other)
 
 
 def _tls(path: Path, target: TargetUrl | None, tls: TlsSettings) -> Iterator[Finding]:
