@@ -65,3 +65,4 @@ Bytes = Annotated[int, PlainValidator(_within(parse_bytes, 256, 2**30, " bytes")
 BytesOrZero = Annotated[int, PlainValidator(_within(parse_bytes, 0, 2**60, " bytes"))]
 Count = Annotated[int, PlainValidator(_within(parse_count, 1, 1_000_000, ""))]
 CountOrZero = Annotated[int, PlainValidator(_within(parse_count, 0, 1_000_000, ""))]
+Lines = Annotated[int, PlainValidator(_within(parse_count, 100, 1_000_000, " lines"))]  # the start alone writes some

@@ -25,6 +25,7 @@ from proxy.settings.kinds import (
     Formats,
     HeaderName,
     HeaderNames,
+    Lines,
     Listen,
     Patterns,
     Seconds,
@@ -187,7 +188,7 @@ class LogSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
     access: Literal["off", "text", "json"] = "off"
-    queue_lines: Count = 10_000
+    queue_lines: Lines = 10_000
 
 
 class ReloadSettings(Section):

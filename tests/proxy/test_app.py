@@ -33,6 +33,7 @@ class App:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 app.asked.set()
@@ -364,6 +365,20 @@ def test_the_log_can_be_json(app: App) -> None:
     with running(*ANYWHERE, *NO_LINGER, "--admin", "off", "--app", app.url, "--set", "log.format=json") as sidecar:
         assert sidecar.end() == 0
         assert json.loads(sidecar.lines[-1])["message"] == "stopped"
+
+
+@pytest.mark.parametrize("lines", [100, 10_000])
+def test_an_access_log_that_nobody_reads_drops_lines_beyond_its_queue(app: App, lines: int) -> None:
+    """`log.queue_lines`, and what 600 long lines are to a pipe of 64 KiB."""
+    arguments = (*ANYWHERE, *NO_LINGER, "--app", app.url, "--access-log", "text", "--set", f"log.queue_lines={lines}")
+    with running(*arguments) as sidecar:
+        connection = http.client.HTTPConnection("127.0.0.1", sidecar.port("inbound"), timeout=TIMEOUT_S)
+        for _ in range(600):
+            connection.request("GET", "/" + "x" * 200)
+            connection.getresponse().read()
+        connection.close()
+        dropped = metric(sidecar, 'ops_sidecar_log_lines_dropped_total{stream="access"}')
+        assert (dropped > 0) is (lines == 100)
 
 
 def test_a_term_before_the_start_is_heeded(tmp_path: Path) -> None:

@@ -184,6 +184,7 @@ upstreams:
         ("upstreams: [a]", "upstreams.0", "expected a section with the keys name, match"),
         ("upstreams: [{name: 5, match: a}]", "upstreams.0.name", "expected text"),
         ("limits: {header_bytes: 1}", "limits.header_bytes", "expected 256 to 1,073,741,824 bytes"),
+        ("log: {queue_lines: 1}", "log.queue_lines", "expected 100 to 1,000,000 lines"),
         ("limits: {connections: 0}", "limits.connections", "expected 1 to 1,000,000"),
         ("timeouts: {connect_s: 0}", "timeouts.connect_s", "expected 0.001 to 604,800 s"),
         ("admin: {listen: on}", "admin.listen", "or off"),
