@@ -73,7 +73,7 @@ def run_sidecar(first: Loaded, read_settings: Callable[[], Loaded]) -> bool:
     def announce(plan: Plan, addresses: dict[str, Address], admin: Address | None) -> None:
         _set_aside_garbage_collection()
         for line in _listener_lines(plan, addresses, admin):
-            stderr.write(line)
+            stderr.write(log.start_line(line, settings.log.format))
 
     async def main() -> bool:
         start = generation(first, 1)

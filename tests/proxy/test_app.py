@@ -99,7 +99,8 @@ class Sidecar:
 
     def port(self, listener: str) -> int:
         """The last port that the log names for `listener`."""
-        found = [match[1] for line in self.lines if (match := re.match(rf"{listener} listening on .*?:(\d+)\b", line))]
+        listening = re.compile(rf'(?:^|"){listener} listening on .*?:(\d+)\b')
+        found = [match[1] for line in self.lines if (match := listening.search(line))]
         return int(found[-1])
 
     def get(self, path: str, listener: str = "inbound", **headers: str) -> tuple[int, str]:
@@ -143,7 +144,7 @@ def running(*arguments: str, **environ: str) -> Iterator[Sidecar]:
     """A sidecar that is ready."""
     sidecar = Sidecar(*arguments, **environ)
     try:
-        sidecar.wait_line("ops-sidecar ready$")
+        sidecar.wait_line("ops-sidecar ready\\b")
         yield sidecar
     finally:
         sidecar.close()
@@ -362,9 +363,14 @@ def test_wrong_settings_are_all_told_and_the_exit_code_is_2() -> None:
 
 
 def test_the_log_can_be_json(app: App) -> None:
+    """Each line of it, those of the start as well."""
     with running(*ANYWHERE, *NO_LINGER, "--admin", "off", "--app", app.url, "--set", "log.format=json") as sidecar:
         assert sidecar.end() == 0
-        assert json.loads(sidecar.lines[-1])["message"] == "stopped"
+        messages = [json.loads(line)["message"] for line in sidecar.lines]
+        assert [message.partition(" on ")[0] for message in messages] == [
+            *("inbound listening", "outbound listening", "ops-sidecar ready"),
+            *("draining", "stopped"),
+        ]
 
 
 @pytest.mark.parametrize("lines", [100, 10_000])
