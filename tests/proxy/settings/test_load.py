@@ -227,9 +227,18 @@ def test_variables_that_kubernetes_makes_and_empty_ones_are_passed_over(tmp_path
         OPS_SIDECAR_SERVICE_PORT_HTTP="80",
         OPS_SIDECAR_PORT="tcp://10.0.0.1:80",
         OPS_SIDECAR_PORT_80_TCP_ADDR="10.0.0.1",
+        OPS_SIDECAR_ADMIN_SERVICE_HOST="10.0.0.2",  # of a Service called ops-sidecar-admin
+        OPS_SIDECAR_ADMIN_SERVICE_PORT="9082",
+        OPS_SIDECAR_ADMIN_PORT="tcp://10.0.0.2:9082",
+        OPS_SIDECAR_ADMIN_PORT_9082_TCP="tcp://10.0.0.2:9082",
+        OPS_SIDECAR_ADMIN_PORT_9082_TCP_PROTO="tcp",
         OPS_SIDECAR_INBOUND__APP="",
     )
     assert found.settings == Settings.from_layers([])
+
+
+def test_a_guess_that_looks_like_those_of_kubernetes_is_an_error(tmp_path: Path) -> None:
+    assert set(problems(tmp_path, OPS_SIDECAR_PORT="8080", OPS_SIDECAR_INBOUND_PORT="8080")) == {"port", "inbound_port"}
 
 
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
