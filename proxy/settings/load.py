@@ -6,7 +6,6 @@ May know the layers, the models and the checks. Must not know what the settings 
 from __future__ import annotations
 
 import copy
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -91,20 +90,26 @@ def _read(file: FilePath, named_by: str) -> tuple[str, Signature | None]:
     for _ in range(_READS):
         looked = signature(file)
         try:
-            status = file.stat()
-            raw = file.read_bytes() if status.st_size <= _FILE_LIMIT_BYTES else None
+            raw = _contents(file)
+            is_file = file.is_file()
         except OSError as error:
             raise failed(f"cannot read the file: {error.strerror}") from None
-        if not stat.S_ISREG(status.st_mode) or looked == signature(file):
+        if not is_file or looked == signature(file):
             break
     else:
         raise failed("the file changed while it was read")
-    if raw is None:
+    if len(raw) > _FILE_LIMIT_BYTES:
         raise failed(f"the file is larger than {_FILE_LIMIT_BYTES} bytes")
     try:
         return raw.decode("utf-8-sig"), looked
     except UnicodeDecodeError as error:
         raise failed(f"the file is no UTF-8 text (byte {error.start})") from None
+
+
+def _contents(file: FilePath) -> bytes:
+    """What the file holds, and no more than one byte beyond the limit: /dev/zero has no end."""
+    with file.open("rb") as opened:
+        return opened.read(_FILE_LIMIT_BYTES + 1)
 
 
 def _sources(layers: Sequence[Layer]) -> dict[Path, str]:

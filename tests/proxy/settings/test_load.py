@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -103,16 +104,16 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(
     """Never a mixture of two texts; where it does not come to rest, a problem."""
     file = tmp_path / "sidecar.yaml"
     file.write_text("log: {level: debug}\n", encoding="utf-8")
-    read_bytes, left = Path.read_bytes, [writes]
+    left = [writes]
 
     def read_and_write(path: Path) -> bytes:
-        raw = read_bytes(path)
+        raw = path.read_bytes()
         if left[0] > 0:
             left[0] -= 1
             path.write_text(f"log: {{level: error}}\n{'#' * left[0]}\n", encoding="utf-8")
         return raw
 
-    monkeypatch.setattr(Path, "read_bytes", read_and_write)
+    monkeypatch.setattr(import_module("proxy.settings.load"), "_contents", read_and_write)  # the module, not `load`
     if writes == 1:
         assert load(file, environ={}).settings.log.level == "error"
     else:
@@ -129,6 +130,8 @@ def test_nothing_after_a_key_means_no_keys(tmp_path: Path) -> None:
 def test_a_huge_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="larger than"):
         loaded(tmp_path, "# " + "x" * 2**22)
+    with pytest.raises(SettingsError, match="larger than"):
+        load(Path("/dev/zero"), environ={})
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
