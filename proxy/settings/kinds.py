@@ -11,7 +11,15 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainValidator
 
 from ops_lib.propagation import Format
-from proxy.settings.addresses import Endpoint, HostPattern, TargetUrl, parse_listen, parse_pattern, parse_target
+from proxy.settings.addresses import (
+    Endpoint,
+    HostPattern,
+    TargetUrl,
+    parse_host,
+    parse_listen,
+    parse_pattern,
+    parse_target,
+)
 from proxy.settings.values import parse_bytes, parse_count, parse_seconds, parse_session_header, read_formats
 from proxy.settings.yaml_file import read_value
 
@@ -54,6 +62,7 @@ def _within(parse: Callable[[object], float], low: float, high: float, unit: str
 
 Listen = Annotated[Endpoint | None, PlainValidator(parse_listen)]
 Target = Annotated[TargetUrl, PlainValidator(parse_target)]
+Host = Annotated[str, PlainValidator(parse_host)]
 Pattern = Annotated[HostPattern, PlainValidator(parse_pattern)]
 Formats = Annotated[tuple[Format, ...], PlainValidator(_formats)]
 HeaderName = Annotated[str, PlainValidator(parse_session_header)]

@@ -25,6 +25,7 @@ from proxy.settings.kinds import (
     Formats,
     HeaderName,
     HeaderNames,
+    Host,
     Lines,
     Listen,
     Patterns,
@@ -82,7 +83,7 @@ class TlsSettings(Section):
 
     ca_file: str | None = None  # None: the system's certificates
     verify: bool = True
-    server_name: str | None = None  # None: the target's host
+    server_name: Host | None = None  # None: the target's host
 
 
 class LimitSettings(Section):
