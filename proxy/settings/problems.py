@@ -24,30 +24,29 @@ _SECRET = r"password|passwd|secret|token|credential|api_?key|private"
 _SECRET_KEY = re.compile(_SECRET, re.IGNORECASE)
 # `password: x`, `{"password":"x"}`, `?token=x`; a host such as token-service:8080 is none.
 _SECRET_PAIR = re.compile(rf"((?:{_SECRET})[\w.-]*(?:[\"']\s*:|:(?=\s)|\s*=)).*", re.IGNORECASE | re.DOTALL)
+_LONGEST = 2000  # characters that the patterns are tried on: what is hostile has a million
 _CREDENTIALS = re.compile(r"((?:\w+:)?//).*@|[^\s/]+@", re.DOTALL)
 
 
-def shown(path: Path, value: object) -> str:
-    """`value` as a terminal may see it: short, in one line, without secrets."""
+def shown(path: Path, value: object, most: int = 80) -> str:
+    """`value` as a terminal may see it: in one line of `most` characters, without secrets."""
     if path and _SECRET_KEY.search(path[-1]):
         return "(hidden)"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    text = _one_line(_SECRET_PAIR.sub(r"\1 (hidden)", text))
-    return f"{text[:80]}..." if len(text) > 80 else text
+    text = _one_line(_SECRET_PAIR.sub(r"\1 (hidden)", text[:_LONGEST]))
+    return f"{text[:most]}..." if len(text) > most else text
 
 
 def _one_line(text: str) -> str:
     """`text` without user names and passwords, and nothing in it that moves a terminal's cursor."""
-    text = _CREDENTIALS.sub(r"\1(hidden)@", text)
+    text = _CREDENTIALS.sub(r"\1(hidden)@", text[:_LONGEST])
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def as_shown(problem: SettingsProblem) -> SettingsProblem:
-    """`problem`, whoever found it, as a terminal may see it."""
-    path = tuple(problem.key.split("."))
-    return SettingsProblem(
-        _one_line(problem.key), shown(path, problem.value), _one_line(problem.source), _one_line(problem.message)
-    )
+    """`problem`, whoever found it, as a terminal may see it; the name of a file is shown whole."""
+    value = shown(tuple(problem.key.split(".")), problem.value, most=400)
+    return SettingsProblem(_one_line(problem.key), value, _one_line(problem.source), _one_line(problem.message))
 
 
 def source_of(path: Path, sources: Mapping[Path, str]) -> str:

@@ -140,7 +140,7 @@ def _why(error: yaml.YAMLError) -> str:
 
 def _line(text: str, number: int) -> str:
     lines = text.splitlines()
-    return lines[number].strip()[:80] if number < len(lines) else ""
+    return lines[number].strip() if number < len(lines) else ""
 
 
 class _TooManyError(Exception):
@@ -188,7 +188,7 @@ class _Reader:
                 continue
             key = str(key_node.value)
             if key in seen:
-                value = str(value_node.value)[:80] if isinstance(value_node, yaml.ScalarNode) else "(section)"
+                value = str(value_node.value) if isinstance(value_node, yaml.ScalarNode) else "(section)"
                 first = self._result.lines[(*path, key)]
                 self._problem((*path, key), value, key_node, f"this key stands here twice, first in line {first}")
                 continue
@@ -216,5 +216,5 @@ class _Reader:
         try:
             return self._scalars.construct_object(node)
         except (yaml.YAMLError, ValueError):
-            self._problem(path, str(node.value)[:80], node, f"no value of the type {node.tag}")
+            self._problem(path, str(node.value), node, f"no value of the type {node.tag}")
             return None

@@ -292,6 +292,30 @@ def test_secrets_of_wrong_variables_are_not_shown(tmp_path: Path) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_long_secret_is_hidden_before_it_is_cut(tmp_path: Path) -> None:
+    text = f"inbound: {{app: 'http://u:{'hunter2' * 40}@a', b: [}}\n"
+    assert not any("hunter2" in str(problem) for problem in problems(tmp_path, text).values())
+
+
+def test_a_problem_is_no_longer_than_a_terminal_bears(tmp_path: Path) -> None:
+    """Nor does it take long to write, whatever a hostile file holds."""
+    long = "a" * 900_000
+    for text in (
+        f"{long}: 1\n",
+        f"inbound: {{app: {long}}}\n",
+        f"inbound: [{long}\n",
+        f"inbound: {{listen: '{long}:1'}}\n",
+    ):
+        (problem,) = problems(tmp_path, text).values()
+        assert len(str(problem)) < 10_000
+
+
+def test_the_name_of_a_file_is_shown_whole(tmp_path: Path) -> None:
+    file = tmp_path / ("x" * 120 + ".yaml")
+    with pytest.raises(SettingsError, match=f"config = {file} "):
+        load(file, environ={})
+
+
 def test_a_host_that_is_named_after_a_secret_is_none(tmp_path: Path) -> None:
     value = problems(tmp_path, "inbound: {app: 'http://token-service:8080/x'}")["inbound.app"].value
     assert value == "http://token-service:8080/x"
