@@ -16,6 +16,7 @@ _FIELDS = (
     *("listener", "upstream", "client", "method", "path", "status", "bytes_in", "bytes_out", "duration_s"),
     *("trace_id", "session", "error", "detail"),
 )
+_LONGEST = 1024  # characters
 
 
 class Exchange(Protocol):
@@ -70,6 +71,8 @@ def json_line(exchange: Exchange, time_s: float) -> str:
         value = getattr(exchange, name)
         if value != "":
             entry[name] = value
+    if exchange.method:
+        entry["method"] = _cut(exchange.method)
     entry["path"] = _path(exchange.path)
     entry["duration_s"] = round(exchange.duration_s, 6)
     return json.dumps(entry, ensure_ascii=True)
@@ -80,7 +83,7 @@ def text_line(exchange: Exchange, time_s: float) -> str:
     parts = [
         _stamp(time_s),
         exchange.client or "-",
-        json.dumps(f"{exchange.method} {_path(exchange.path)}", ensure_ascii=True),
+        json.dumps(f"{_cut(exchange.method)} {_path(exchange.path)}", ensure_ascii=True),
         str(exchange.status),
         str(exchange.bytes_out),
         f"{exchange.duration_s * 1000:.3f}ms",
@@ -92,7 +95,12 @@ def text_line(exchange: Exchange, time_s: float) -> str:
 
 
 def _path(path: str) -> str:
-    return path.partition("?")[0]
+    return _cut(path.partition("?")[0])
+
+
+def _cut(text: str) -> str:
+    """The start of what a client may make as long as its request line: thousands of lines may wait for a reader."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _stamp(seconds: float) -> str:
