@@ -28,13 +28,14 @@ from proxy.telemetry.state import State
 from proxy.telemetry.writer import LineWriter
 
 logger = logging.getLogger(__name__)
+_STDOUT, _STDERR = 1, 2
 
 
 def run_sidecar(first: Loaded, read_settings: Callable[[], Loaded]) -> bool:
     """Build a sidecar and run it to its end. True where no exchange was cut; raises StartError."""
     settings = first.settings
-    stderr = LineWriter(sys.stderr.fileno(), limit_lines=settings.log.queue_lines, name="log")
-    stdout = LineWriter(sys.stdout.fileno(), limit_lines=settings.log.queue_lines, name="access-log")
+    stderr = LineWriter(_STDERR, limit_lines=settings.log.queue_lines, name="log")
+    stdout = LineWriter(_STDOUT, limit_lines=settings.log.queue_lines, name="access-log")
     access_log = access_logger(stdout, settings.log.access, time.time) if settings.log.access != "off" else None
     metrics = Metrics()
     state = State()
@@ -68,12 +69,12 @@ def run_sidecar(first: Loaded, read_settings: Callable[[], Loaded]) -> bool:
     def make_admin() -> Admin:
         from proxy.admin.server import AdminServer, application  # costs memory only where there is an admin listener
 
-        return AdminServer(application(state, render_metrics, prometheus.CONTENT_TYPE))
+        return AdminServer(application(state, render_metrics, prometheus.CONTENT_TYPE), state)
 
     def announce(plan: Plan, addresses: dict[str, Address], admin: Address | None) -> None:
         _set_aside_garbage_collection()
         for line in _listener_lines(plan, addresses, admin):
-            stderr.write(line)
+            stderr.write(log.start_line(line, settings.log.format))
 
     async def main() -> bool:
         start = generation(first, 1)

@@ -5,18 +5,21 @@ May know aiohttp, State, and a function that renders the metrics. Must not know 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
-from proxy.errors import StartError
+from proxy.binding import FileIdentity, cannot_listen, file_identity, remove_own_socket, remove_stale_socket
 from proxy.plan import Address
 from proxy.telemetry.state import Phase, State
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _HEADERS = {"Server": "ops-sidecar", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _PATHS = ("/healthz", "/readyz", "/metrics")
+MOST_CONNECTIONS = 32
 
 
 def application(state: State, render_metrics: Callable[[], str], metrics_type: str) -> web.Application:
@@ -56,32 +59,56 @@ def _text(text: str, status: int = 200) -> web.Response:
     return web.Response(text=text, status=status, headers=_HEADERS)
 
 
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Not what aiohttp says of a request that it cannot read: a traceback, and parts of the request."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
 class AdminServer:
     """The admin application on one socket."""
 
-    def __init__(self, app: web.Application) -> None:
+    def __init__(self, app: web.Application, state: State) -> None:
+        """`state` counts the connections that had to make room for others."""
         log = logging.getLogger(__name__)
+        log.addFilter(_is_worth_a_line)
         self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=15.0, shutdown_timeout=1.0, logger=log)
+        self._state = state
+        self._connections: web.Server
+        self._listening: asyncio.Server | None = None
+        self._path = ""
+        self._file: FileIdentity | None = None
 
     async def listen(self, address: Address) -> Address:
         """Bind `address`; returns it with its real port. Raises StartError where that cannot be."""
+        loop = asyncio.get_running_loop()
         await self._runner.setup()
-        site: web.BaseSite
-        if address.unix_path:
-            site = web.UnixSite(self._runner, address.unix_path)
-        else:
-            site = web.TCPSite(self._runner, address.host, address.port)
+        assert self._runner.server is not None
+        self._connections = self._runner.server
         try:
-            await site.start()
+            if address.unix_path:
+                remove_stale_socket(address.unix_path)
+                self._listening = await loop.create_unix_server(self._connection, address.unix_path)
+                self._path, self._file = address.unix_path, file_identity(address.unix_path)
+                return address
+            self._listening = await loop.create_server(self._connection, address.host, address.port)
         except OSError as error:
             await self._runner.cleanup()
-            where = f"unix:{address.unix_path}" if address.unix_path else f"{address.host}:{address.port}"
-            raise StartError(f"listener admin cannot listen on {where}: {error.strerror or error}") from None
-        if address.unix_path:
-            return address
-        name = self._runner.addresses[0]
-        return Address(name[0], name[1])
+            raise cannot_listen("admin", address, error) from None
+        return Address(*self._listening.sockets[0].getsockname()[:2])
+
+    def _connection(self) -> asyncio.Protocol:
+        """A new one. Where there are many, the oldest makes room: whoever asks for health is heard, and nobody takes
+        the file descriptors that the data plane lives on.
+        """
+        connections = [one for one in self._connections.connections if one.transport is not None]
+        if len(connections) >= MOST_CONNECTIONS:
+            connections[0].force_close()
+            self._state.admin_connections_cut += 1
+        return self._connections()
 
     async def close(self) -> None:
         """Close the socket and every connection."""
+        if self._listening is not None:
+            self._listening.close()
+            remove_own_socket(self._path, self._file)
         await self._runner.cleanup()

@@ -5,6 +5,7 @@ It runs every few seconds, and so it stays cheap: the settings are loaded only w
 
 from __future__ import annotations
 
+import argparse
 import os
 import socket
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from proxy.cli.help import parser
 
 _DEFAULT = "127.0.0.1:9082"  # as in proxy.settings.models
+_LONGEST_S = 3600.0
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}
 
 
@@ -21,7 +23,7 @@ def run(argv: Sequence[str]) -> int:
     arguments_parser = parser("health")
     arguments_parser.add_argument("--admin", metavar="ADDR", help="its admin listener (default: where `run` puts it)")
     arguments_parser.add_argument("--ready", action="store_true", help="ask /readyz: no while it starts or drains")
-    arguments_parser.add_argument("--timeout", metavar="SECONDS", type=float, default=2.0, help="default 2")
+    arguments_parser.add_argument("--timeout", metavar="SECONDS", type=_seconds, default=2.0, help="default 2")
     arguments = arguments_parser.parse_args(argv)
     address = arguments.admin or _admin_address()
     path = "/readyz" if arguments.ready else "/healthz"
@@ -35,6 +37,16 @@ def run(argv: Sequence[str]) -> int:
         return 1
     print(f"{address}{path} answered {status}")
     return 0 if status == 200 else 1
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _LONGEST_S:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected seconds, more than 0 and at most {_LONGEST_S:.0f}")
+    return seconds
 
 
 def _admin_address() -> str:
@@ -76,7 +88,7 @@ def _connect(address: str, timeout_s: float) -> socket.socket:
             raise
         return connection
     host, colon, port = address.removeprefix("http://").rstrip("/").rpartition(":")
-    if not colon or not port.isdigit():
+    if not colon or not port.isdecimal() or int(port) > 65535:
         raise ValueError("expected host:port or unix:/path")
     host = host.strip("[]")
     return socket.create_connection((_ANYWHERE.get(host, host), int(port)), timeout_s)

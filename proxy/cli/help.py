@@ -27,7 +27,8 @@ COMMANDS = {
     "run": Command(
         "run the sidecar",
         "Run the sidecar until SIGTERM or Ctrl-C. Settings come from the file, then the environment\n"
-        "(OPS_SIDECAR_...), then these flags; later wins. Without --config (or OPS_SIDECAR_CONFIG)\nno file is read.",
+        "(OPS_SIDECAR_INBOUND__APP for inbound.app), then these flags; later wins. Without --config\n"
+        "(or OPS_SIDECAR_CONFIG) no file is read.",
         """\
 examples:
   # the app speaks B3, everybody else W3C: callers come in on 9080, the app calls out through 9081
@@ -87,7 +88,7 @@ examples:
   ops-sidecar health --ready --admin 127.0.0.1:9082
 
 exit codes:
-  0 well   1 no answer, or not well
+  0 well   1 no answer, or not well   2 wrong arguments
 """,
     ),
     "version": Command(

@@ -19,6 +19,7 @@ def run(argv: Sequence[str]) -> int:
     arguments_parser = parser("run")
     add_settings_flags(arguments_parser)
     arguments = arguments_parser.parse_args(argv)
+    _fill_standard_streams()
     # Until the event loop takes the signals over. As process 1 of a container we would not even get a TERM unhandled.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -40,3 +41,12 @@ def run(argv: Sequence[str]) -> int:
     except StartError as error:
         print(f"ops-sidecar: cannot start: {error}", file=sys.stderr)
         return 1
+
+
+def _fill_standard_streams() -> None:
+    """Where the caller has closed one of them, a socket would get its number, and our lines would go there."""
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free

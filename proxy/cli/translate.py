@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from typing import BinaryIO
 
 from ops_lib.propagation import (
     FORMATS,
@@ -36,7 +37,7 @@ def run(argv: Sequence[str]) -> int:
         elif sys.stdin.isatty():
             arguments_parser.error("give headers as arguments, or on standard input")
         else:
-            headers = read_transcript(sys.stdin.buffer.read(_INPUT_LIMIT_BYTES).decode("latin-1"))
+            headers = read_transcript(_read(sys.stdin.buffer))
     except (UnknownFormatError, HeaderInputError) as error:
         arguments_parser.error(str(error))
     extraction = propagator.extract(propagator.fields(headers))
@@ -64,6 +65,14 @@ def run(argv: Sequence[str]) -> int:
 _INPUT_LIMIT_BYTES = 1_000_000
 
 
+def _read(stdin: BinaryIO) -> str:
+    """All of it; raises HeaderInputError where it is too long, as a part would be a wrong answer."""
+    text = stdin.read(_INPUT_LIMIT_BYTES + 1)
+    if len(text) > _INPUT_LIMIT_BYTES:
+        raise HeaderInputError(f"standard input has more than {_INPUT_LIMIT_BYTES:,} bytes")
+    return text.decode("latin-1")
+
+
 def _parser() -> argparse.ArgumentParser:
     made = parser("translate")
     made.add_argument("headers", metavar="'NAME: VALUE'", nargs="*", help="headers; none: read standard input")
@@ -80,9 +89,17 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--session", metavar="NAME", default=SESSION_INJECT_NAME, help="session header to write")
     made.add_argument("--session-from", metavar="LIST", help="session headers to read, in order")
     made.add_argument("--session-bridge", action="store_true", help="the session also as baggage session.id")
-    made.add_argument("--baggage", choices=("translate", "pass", "drop"), default="translate")
     made.add_argument(
-        "--on-defer", choices=("deny", "accept"), default="deny", help="where `no decision` cannot be said"
+        "--baggage",
+        choices=("translate", "pass", "drop"),
+        default="translate",
+        help="W3C baggage and Jaeger's uberctx-* (default: translate)",
+    )
+    made.add_argument(
+        "--on-defer",
+        choices=("deny", "accept"),
+        default="deny",
+        help="what `no decision` becomes where it cannot be said (default: deny)",
     )
     made.add_argument("--no-lossless", action="store_true", help="write no `ops=` member into tracestate")
     output = made.add_mutually_exclusive_group()
@@ -106,6 +123,13 @@ def _propagator(arguments: argparse.Namespace) -> Propagator:
     if not extract or not inject:
         raise UnknownFormatError(f"expected at least one format of {', '.join(FORMATS)}")
     session = read_names(arguments.session_from) if arguments.session_from is not None else SESSION_EXTRACT_NAMES
+    written = read_names(arguments.session)
+    if len(written) != 1:
+        raise HeaderInputError(f"--session {arguments.session!r}: expected one header name")
+    every_format = Propagator()
+    for name in {*written, *session}.difference(SESSION_EXTRACT_NAMES):
+        if every_format.owns(name):
+            raise HeaderInputError(f"{name!r} has a meaning of its own; the session needs another name")
     return Propagator(
         extract=extract,
         inject=inject,
@@ -113,6 +137,6 @@ def _propagator(arguments: argparse.Namespace) -> Propagator:
         baggage=arguments.baggage,
         on_defer=Sampling.ACCEPT if arguments.on_defer == "accept" else Sampling.DENY,
         lossless=not arguments.no_lossless,
-        session_inject="".join(read_names(arguments.session)[:1]),
+        session_inject=written[0],
         session_extract=session,
     )

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
 import socket
-import stat
 from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
 from typing import Final
 
-from proxy.errors import StartError
+from proxy.binding import FileIdentity, cannot_listen, file_identity, remove_own_socket, remove_stale_socket
 from proxy.http1.downstream import ClientConnection
 from proxy.http1.listener import Listener
 from proxy.http1.sockets import protocols
@@ -35,7 +32,7 @@ class ListeningSocket:
         self.listener = listener
         self._made = protocols(partial(ClientConnection, listener))
         self._server: asyncio.Server
-        self._file: tuple[int, int] | None = None  # device and inode of a Unix socket's path
+        self._file: FileIdentity | None = None  # of a Unix socket
 
     async def open(self) -> None:
         """Bind and accept. Raises StartError naming the listener and the address."""
@@ -44,14 +41,13 @@ class ListeningSocket:
         path, host, port = plan.bind.unix_path, plan.bind.host, plan.bind.port
         try:
             if path:
-                _remove_stale_socket(path)
+                remove_stale_socket(path)
                 self._server = await loop.create_unix_server(self._made, path, backlog=_BACKLOG)
-                self._file = _identity(path)
+                self._file = file_identity(path)
             else:
                 self._server = await loop.create_server(self._made, host or None, port, backlog=_BACKLOG)
         except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            raise StartError(f"listener {plan.name} cannot listen on {path or f'{host}:{port}'}: {reason}") from None
+            raise cannot_listen(plan.name, plan.bind, error) from None
 
     @property
     def address(self) -> Address:
@@ -73,8 +69,7 @@ class ListeningSocket:
         with contextlib.suppress(OSError):  # no file descriptor is left; then nobody could be accepted either
             copies += [socket.socket(fileno=os.dup(each.fileno())) for each in self._server.sockets]
         self._server.close()
-        if path and self._file is not None and _identity(path) == self._file:  # nobody else's, put there meanwhile
-            Path(path).unlink(missing_ok=True)
+        remove_own_socket(path, self._file)
         waiting: Waiting = []
         for copy in copies:
             with copy:
@@ -118,27 +113,3 @@ def _accept_all(listening: socket.socket) -> Iterable[socket.socket]:
             return
         client.setblocking(False)
         yield client
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _remove_stale_socket(path: str) -> None:
-    """A socket file that nobody listens on, left by a process that died."""
-    try:
-        if not stat.S_ISSOCK(Path(path).stat().st_mode):
-            return
-    except OSError:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            Path(path).unlink(missing_ok=True)
-        else:
-            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))

@@ -72,6 +72,13 @@ def _host(text: str) -> str:
     return text.lower().removesuffix(".")
 
 
+def parse_host(value: object) -> str:
+    """A host name in lower case, or an IP address in its shortest form; without a port."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("expected a host name or an IP address")
+    return _host(value.strip())
+
+
 def _split_port(text: str) -> tuple[str, str | None]:
     """`host:port`, `[v6]:port`, `host` or a bare IPv6 -> host, port or None."""
     if text.startswith("["):

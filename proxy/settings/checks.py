@@ -27,7 +27,7 @@ class Finding(NamedTuple):
     """One thing wrong: the key to name, its value, what would be right, and every other key that it depends on."""
 
     path: Path
-    value: str
+    value: object  # text, or what stands in the file
     message: str
     others: tuple[Path, ...] = ()
 
@@ -74,16 +74,18 @@ def _addresses_twice(listens: list[tuple[Path, Address]]) -> Iterator[Finding]:
         if one.unix_path or other.unix_path:
             same = one.unix_path == other.unix_path
         else:
-            same = one.port == other.port != 0 and (one.host == other.host or _overlap(one.host, other.host))
+            same = one.port == other.port != 0 and _overlap(one.host, other.host)
         if same:
             message = f"the same address as {'.'.join(first)} = {one}: each listener needs its own"
             yield Finding(second, str(other), message, (first,))
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether one of them is every interface of the other's family."""
-    return any(
-        (wide == "0.0.0.0" and ":" not in narrow) or (wide == "::" and (":" in narrow or narrow == "localhost"))
+    """Whether they are the same, or one of them is every interface of the other's family, or `localhost` for it."""
+    return one == other or any(
+        (wide == "0.0.0.0" and ":" not in narrow)
+        or (wide == "::" and (":" in narrow or narrow == "localhost"))
+        or (wide == "localhost" and narrow in ("127.0.0.1", "::1"))
         for wide, narrow in ((one, other), (other, one))
     )
 
@@ -130,7 +132,7 @@ def _way_back(path: Path, target: TargetUrl | None, listens: list[tuple[Path, Ad
         else:
             same = there.port == listen.port and (
                 there.host == listen.host
-                or (_is_here(there.host) and (_is_here(listen.host)) and _same_family(there.host, listen.host))
+                or (_is_here(there.host) and _is_here(listen.host) and _overlap(there.host, listen.host))
             )
         if same:
             message = f"the sidecar's own listener {'.'.join(where)} = {listen}: requests would go in a circle"
@@ -146,17 +148,13 @@ def _is_here(host: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
-def _same_family(one: str, other: str) -> bool:
-    return "localhost" in (one, other) or (":" in one) == (":" in other)
-
-
 def _tls(path: Path, target: TargetUrl | None, tls: TlsSettings) -> Iterator[Finding]:
     section = (*path[:-1], "tls")
     written = sorted(tls.model_fields_set)
     if written and (target is None or target.scheme != "https"):
         key = written[0]
         message = f"only an https target has TLS, but {'.'.join(path)} is {target or 'not set'}"
-        yield Finding((*section, key), str(getattr(tls, key)), message, (path,))
+        yield Finding((*section, key), getattr(tls, key), message, (path,))
         return
     if tls.ca_file is None:
         return

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, PlainValidator
 
 from ops_lib.propagation import Format
 from proxy.address import Address
-from proxy.settings.addresses import HostPattern, TargetUrl, parse_listen, parse_pattern, parse_target
+from proxy.settings.addresses import HostPattern, TargetUrl, parse_host, parse_listen, parse_pattern, parse_target
 from proxy.settings.values import parse_bytes, parse_count, parse_seconds, parse_session_header, read_formats
 from proxy.settings.yaml_file import read_value
 
@@ -55,6 +55,7 @@ def _within(parse: Callable[[object], float], low: float, high: float, unit: str
 
 Listen = Annotated[Address | None, PlainValidator(parse_listen)]
 Target = Annotated[TargetUrl, PlainValidator(parse_target)]
+Host = Annotated[str, PlainValidator(parse_host)]
 Pattern = Annotated[HostPattern, PlainValidator(parse_pattern)]
 Formats = Annotated[tuple[Format, ...], PlainValidator(_formats)]
 HeaderName = Annotated[str, PlainValidator(parse_session_header)]
@@ -66,3 +67,4 @@ Bytes = Annotated[int, PlainValidator(_within(parse_bytes, 256, 2**30, " bytes")
 BytesOrZero = Annotated[int, PlainValidator(_within(parse_bytes, 0, 2**60, " bytes"))]
 Count = Annotated[int, PlainValidator(_within(parse_count, 1, 1_000_000, ""))]
 CountOrZero = Annotated[int, PlainValidator(_within(parse_count, 0, 1_000_000, ""))]
+Lines = Annotated[int, PlainValidator(_within(parse_count, 100, 1_000_000, " lines"))]  # the start alone writes some

@@ -19,10 +19,13 @@ from proxy.settings.yaml_file import Path, read_value, read_yaml
 ENV_PREFIX = "OPS_SIDECAR_"
 CONFIG_VARIABLE = "OPS_SIDECAR_CONFIG"
 PROPAGATOR_VARIABLE = "MIRASCOPE_PROPAGATOR"
+VARIABLE = "environment variable"  # how the source of a setting begins that one of them set
 
-# Kubernetes puts these into every container when a Service is called `ops-sidecar`; they are no settings.
+# Kubernetes puts these into every container where a Service is called `ops-sidecar` or `ops-sidecar-...`; they are no
+# settings. What somebody guessed, such as OPS_SIDECAR_PORT=8080, is none of them.
 _SERVICE_LINK = re.compile(
-    r"OPS_SIDECAR_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)\Z"
+    r"OPS_SIDECAR_(?:[A-Z0-9]+_)*"
+    r"(?:SERVICE_HOST=|SERVICE_PORT(?:_\w+)?=|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?=|PORT=(?:tcp|udp|sctp)://)"
 )
 
 
@@ -51,10 +54,15 @@ def file_layer(text: str, name: str) -> Layer:
     return Layer(read.data, sources, read.problems)
 
 
+def variable(key: str) -> str:
+    """The environment variable that sets `key` (dotted)."""
+    return ENV_PREFIX + key.upper().replace(".", "__")
+
+
 def propagator_layer(environ: Mapping[str, str]) -> Layer:
     """MIRASCOPE_PROPAGATOR, the weakest layer: what is injected where the settings do not say."""
     value = environ.get(PROPAGATOR_VARIABLE, "").strip()
-    path, source = ("propagation", "inject"), f"environment variable {PROPAGATOR_VARIABLE}"
+    path, source = ("propagation", "inject"), f"{VARIABLE} {PROPAGATOR_VARIABLE}"
     if not value:
         return Layer()
     try:
@@ -71,11 +79,16 @@ def env_layer(environ: Mapping[str, str], below: Layer) -> Layer:
     from there.
     """
     flags = [
-        Flag(tuple(name.removeprefix(ENV_PREFIX).lower().split("__")), value, f"environment variable {name}")
+        Flag(tuple(name.removeprefix(ENV_PREFIX).lower().split("__")), value, f"{VARIABLE} {name}")
         for name, value in sorted(environ.items(), key=lambda item: _natural(item[0]))
-        if name.startswith(ENV_PREFIX) and name != CONFIG_VARIABLE and value != "" and not _SERVICE_LINK.match(name)
+        if _is_setting(name, value)
     ]
     return _layer(flags, below)
+
+
+def _is_setting(name: str, value: str) -> bool:
+    is_ours = name.startswith(ENV_PREFIX) and name != CONFIG_VARIABLE
+    return is_ours and value != "" and not _SERVICE_LINK.match(f"{name}={value}")
 
 
 def flag_layer(flags: Iterable[Flag], *below: Layer) -> Layer:
@@ -95,7 +108,7 @@ def _layer(flags: Iterable[Flag], below: Layer) -> Layer:
         except _Misplaced as error:
             layer.problems.append(SettingsProblem(".".join(error.path), error.value, flag.label, str(error)))
         except ValueError as error:
-            layer.problems.append(SettingsProblem(".".join(flag.path), "(yaml)", flag.label, str(error)))
+            layer.problems.append(SettingsProblem(".".join(flag.path), flag.value, flag.label, str(error)))
     return layer
 
 

@@ -6,7 +6,6 @@ May know the layers, the models and the checks. Must not know what the settings 
 from __future__ import annotations
 
 import copy
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -16,9 +15,18 @@ from pydantic import ValidationError
 
 from proxy.errors import SettingsError, SettingsProblem
 from proxy.settings.checks import check
-from proxy.settings.layers import CONFIG_VARIABLE, Flag, Layer, env_layer, file_layer, flag_layer, propagator_layer
+from proxy.settings.layers import (
+    CONFIG_VARIABLE,
+    VARIABLE,
+    Flag,
+    Layer,
+    env_layer,
+    file_layer,
+    flag_layer,
+    propagator_layer,
+)
 from proxy.settings.models import Settings
-from proxy.settings.problems import describe, shown, source_of, without_item
+from proxy.settings.problems import as_shown, describe, shown, source_of, without_item
 from proxy.settings.watch import Signature, signature
 from proxy.settings.yaml_file import Path, cut_off
 
@@ -53,7 +61,7 @@ def load(
     """
     named_by = "--config"
     if file is None and environ.get(CONFIG_VARIABLE):
-        file, named_by = FilePath(environ[CONFIG_VARIABLE]), f"environment variable {CONFIG_VARIABLE}"
+        file, named_by = FilePath(environ[CONFIG_VARIABLE]), f"{VARIABLE} {CONFIG_VARIABLE}"
     read: dict[FilePath, Signature | None] = {}
     text = ""
     try:
@@ -82,20 +90,26 @@ def _read(file: FilePath, named_by: str) -> tuple[str, Signature | None]:
     for _ in range(_READS):
         looked = signature(file)
         try:
-            status = file.stat()
-            raw = file.read_bytes() if status.st_size <= _FILE_LIMIT_BYTES else None
+            raw = _contents(file)
+            is_file = file.is_file()
         except OSError as error:
             raise failed(f"cannot read the file: {error.strerror}") from None
-        if not stat.S_ISREG(status.st_mode) or looked == signature(file):
+        if not is_file or looked == signature(file):
             break
     else:
         raise failed("the file changed while it was read")
-    if raw is None:
+    if len(raw) > _FILE_LIMIT_BYTES:
         raise failed(f"the file is larger than {_FILE_LIMIT_BYTES} bytes")
     try:
         return raw.decode("utf-8-sig"), looked
     except UnicodeDecodeError as error:
         raise failed(f"the file is no UTF-8 text (byte {error.start})") from None
+
+
+def _contents(file: FilePath) -> bytes:
+    """What the file holds, and no more than one byte beyond the limit: /dev/zero has no end."""
+    with file.open("rb") as opened:
+        return opened.read(_FILE_LIMIT_BYTES + 1)
 
 
 def _sources(layers: Sequence[Layer]) -> dict[Path, str]:
@@ -140,12 +154,10 @@ def _validate(layers: Sequence[Layer], found: Sequence[SettingsProblem], *, file
         problems = [problem for problem in problems if problem.key.split(".")[0] != "upstreams"]
     for finding in check(valid) if valid is not None else ():
         if not any(_touches(path, bad) for path in (finding.path, *finding.others) for bad in wrong):
-            source = source_of(finding.path, sources)
-            problems.append(
-                SettingsProblem(".".join(finding.path), shown(finding.path, finding.value), source, finding.message)
-            )
+            value, source = shown(finding.path, finding.value), source_of(finding.path, sources)
+            problems.append(SettingsProblem(".".join(finding.path), value, source, finding.message))
     if problems or settings is None:
-        raise SettingsError(tuple(dict.fromkeys(problems)))
+        raise SettingsError(tuple(dict.fromkeys(as_shown(problem) for problem in problems)))
     return settings
 
 

@@ -26,6 +26,8 @@ from proxy.settings.kinds import (
     Formats,
     HeaderName,
     HeaderNames,
+    Host,
+    Lines,
     Listen,
     Patterns,
     Seconds,
@@ -82,7 +84,7 @@ class TlsSettings(Section):
 
     ca_file: str | None = None  # None: the system's certificates
     verify: bool = True
-    server_name: str | None = None  # None: the target's host
+    server_name: Host | None = None  # None: the target's host
 
 
 class LimitSettings(Section):
@@ -188,7 +190,7 @@ class LogSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
     access: Literal["off", "text", "json"] = "off"
-    queue_lines: Count = 10_000
+    queue_lines: Lines = 10_000
 
 
 class ReloadSettings(Section):

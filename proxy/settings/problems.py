@@ -6,6 +6,7 @@ May know the models (to say which keys exist). Must not show secrets.
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import typing
 from collections.abc import Mapping
@@ -15,23 +16,37 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from proxy.errors import SettingsProblem
+from proxy.settings.layers import VARIABLE, variable
 from proxy.settings.models import Settings
 from proxy.settings.yaml_file import Path
 
-_SECRET_KEY = re.compile(r"password|passwd|secret|token|credential|api_?key|private", re.IGNORECASE)
-_SECRET_IN_URL = re.compile(r"(//)[^/@\s]*@")
+_SECRET = r"password|passwd|secret|token|credential|api_?key|private"
+_SECRET_KEY = re.compile(_SECRET, re.IGNORECASE)
+# `password: x`, `{"password":"x"}`, `?token=x`; a host such as token-service:8080 is none.
+_SECRET_PAIR = re.compile(rf"((?:{_SECRET})[\w.-]*(?:[\"']\s*:|:(?=\s)|\s*=)).*", re.IGNORECASE | re.DOTALL)
+_LONGEST = 2000  # characters that the patterns are tried on: what is hostile has a million
+_CREDENTIALS = re.compile(r"((?:\w+:)?//).*@|[^\s/]+@", re.DOTALL)
 
 
-def shown(path: Path, value: object) -> str:
-    """`value` as a terminal may see it: short, in one line, without secrets."""
+def shown(path: Path, value: object, most: int = 80) -> str:
+    """`value` as a terminal may see it: in one line of `most` characters, without secrets."""
     if path and _SECRET_KEY.search(path[-1]):
         return "(hidden)"
-    text = value if isinstance(value, str) else repr(value)
-    if text.strip()[:1] in ("{", "[") and _SECRET_KEY.search(text):
-        return "(hidden)"
-    text = _SECRET_IN_URL.sub(r"\1(hidden)@", text)
-    text = "".join(char if char.isprintable() else "?" for char in text)
-    return f"{text[:80]}..." if len(text) > 80 else text
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = _one_line(_SECRET_PAIR.sub(r"\1 (hidden)", text[:_LONGEST]))
+    return f"{text[:most]}..." if len(text) > most else text
+
+
+def _one_line(text: str) -> str:
+    """`text` without user names and passwords, and nothing in it that moves a terminal's cursor."""
+    text = _CREDENTIALS.sub(r"\1(hidden)@", text[:_LONGEST])
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def as_shown(problem: SettingsProblem) -> SettingsProblem:
+    """`problem`, whoever found it, as a terminal may see it; the name of a file is shown whole."""
+    value = shown(tuple(problem.key.split(".")), problem.value, most=400)
+    return SettingsProblem(_one_line(problem.key), value, _one_line(problem.source), _one_line(problem.message))
 
 
 def source_of(path: Path, sources: Mapping[Path, str]) -> str:
@@ -59,11 +74,12 @@ def _problem(detail: ErrorDetails, sources: Mapping[Path, str]) -> SettingsProbl
     path = tuple(str(step) for step in detail["loc"])
     value = detail["input"]
     kind = detail["type"]
+    source = source_of(path, sources)
     context: dict[str, Any] = detail.get("ctx", {})
     if kind == "missing":
-        return SettingsProblem(".".join(path), "(missing)", source_of(path, sources), "this key is needed")
+        return SettingsProblem(".".join(path), "(missing)", source, "this key is needed")
     if kind == "extra_forbidden":
-        message = unknown_key(path)
+        message = unknown_key(path, by_variable=source.startswith(VARIABLE))
     elif kind == "literal_error":
         words = re.findall(r"'([^']*)'", context["expected"])
         message = f"expected {', '.join(words[:-1])} or {words[-1]}" + _meant(str(value), words)
@@ -77,13 +93,17 @@ def _problem(detail: ErrorDetails, sources: Mapping[Path, str]) -> SettingsProbl
         message = "expected text"
     else:
         message = str(context.get("error", detail["msg"]))
-    return SettingsProblem(".".join(path), shown(path, value), source_of(path, sources), message)
+    return SettingsProblem(".".join(path), shown(path, value), source, message)
 
 
-def unknown_key(path: Path) -> str:
-    """What to say of a key that does not exist."""
-    known = keys_at(path[:-1])
-    everywhere = [dotted for dotted in all_keys() if dotted.rsplit(".", 1)[-1] == path[-1]]
+def unknown_key(path: Path, *, by_variable: bool) -> str:
+    """What to say of a key that does not exist; `by_variable`: an environment variable's."""
+    keys = all_keys()
+    run_together = {dotted.replace(".", "_"): dotted for dotted in keys}.get("_".join(path))
+    if run_together:  # `_` where `.` or `__` was meant
+        return f"unknown key; did you mean {variable(run_together) if by_variable else run_together}?"
+    known = keys_at(path[:-1]) + (["config"] if by_variable and len(path) == 1 else [])
+    everywhere = [dotted for dotted in keys if dotted.rsplit(".", 1)[-1] == path[-1]]
     meant = _meant(path[-1], known)
     if not meant and everywhere:
         meant = f"; did you mean {everywhere[0]}?"

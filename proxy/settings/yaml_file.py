@@ -69,14 +69,13 @@ def read_yaml(text: str, name: str) -> YamlText:
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark = _mark(error, text)
         where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
         wrong = _line(text, mark.line) if mark else ""
-        message = f"no valid YAML: {error.problem or error.context}"
-        result.problems.append(SettingsProblem("(yaml)", wrong, where, message))
+        result.problems.append(SettingsProblem("(yaml)", wrong, where, _why(error)))
         return result
     except yaml.YAMLError as error:  # a character that may not stand in YAML at all
-        result.problems.append(SettingsProblem("(yaml)", "", name, f"no valid YAML: {str(error).splitlines()[0]}"))
+        result.problems.append(SettingsProblem("(yaml)", "", name, _why(error)))
         return result
     if node is None:
         return result
@@ -119,16 +118,29 @@ def read_value(text: str) -> Any:
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise ValueError(f"no valid YAML: {str(error).splitlines()[0]}") from None
+        raise ValueError(_why(error)) from None
     value = _Reader(result, "").whole(node) if node is not None else None
     if result.problems:
         raise ValueError(result.problems[0].message)
     return value
 
 
+def _mark(error: yaml.MarkedYAMLError, text: str) -> yaml.Mark | None:
+    """Where it is wrong; where only the end of the text tells, where that began which has no end."""
+    mark = error.problem_mark or error.context_mark
+    is_at_the_end = mark is not None and not _line(text, mark.line)
+    return error.context_mark if is_at_the_end and error.context_mark else mark
+
+
+def _why(error: yaml.YAMLError) -> str:
+    problem = error.problem or error.context if isinstance(error, yaml.MarkedYAMLError) else str(error).splitlines()[0]
+    hint = "; indent with spaces" if "'\\t'" in str(problem) else ""
+    return f"no valid YAML: {problem}{hint}"
+
+
 def _line(text: str, number: int) -> str:
     lines = text.splitlines()
-    return lines[number].strip()[:80] if number < len(lines) else ""
+    return lines[number].strip() if number < len(lines) else ""
 
 
 class _TooManyError(Exception):
@@ -176,7 +188,9 @@ class _Reader:
                 continue
             key = str(key_node.value)
             if key in seen:
-                self._problem((*path, key), "", key_node, "this key stands here twice")
+                value = str(value_node.value) if isinstance(value_node, yaml.ScalarNode) else "(section)"
+                first = self._result.lines[(*path, key)]
+                self._problem((*path, key), value, key_node, f"this key stands here twice, first in line {first}")
                 continue
             seen.add(key)
             self._result.lines[(*path, key)] = key_node.start_mark.line + 1
@@ -202,5 +216,5 @@ class _Reader:
         try:
             return self._scalars.construct_object(node)
         except (yaml.YAMLError, ValueError):
-            self._problem(path, str(node.value)[:80], node, f"no value of the type {node.tag}")
+            self._problem(path, str(node.value), node, f"no value of the type {node.tag}")
             return None

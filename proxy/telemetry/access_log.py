@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from proxy.telemetry.log import timestamp
 from proxy.telemetry.writer import LineWriter
+
+_LONGEST: Final = 1024  # characters of what a client may make as long as its request line
 
 
 class AccessRecord(NamedTuple):
@@ -47,13 +49,13 @@ def access_logger(
 
 def json_line(record: AccessRecord, time_s: float) -> str:
     """One JSON object; what is empty is left out."""
-    rounded = record._replace(duration_s=round(record.duration_s, 6))
-    known = {name: value for name, value in rounded._asdict().items() if value != ""}
+    known = {name: value for name, value in _shown(record)._asdict().items() if value != ""}
     return json.dumps({"time": timestamp(time_s), **known}, ensure_ascii=True)
 
 
 def text_line(record: AccessRecord, time_s: float) -> str:
     """`time client "method path" status bytes_out duration listener>upstream trace=... session=...`; empty is `-`."""
+    record = _shown(record)
     parts = [
         timestamp(time_s),
         record.client or "-",
@@ -66,3 +68,12 @@ def text_line(record: AccessRecord, time_s: float) -> str:
         f"session={record.session or '-'}",
     ]
     return " ".join([*parts, f"error={record.error}"] if record.error else parts)
+
+
+def _shown(record: AccessRecord) -> AccessRecord:
+    """As much of it as a line has room for: thousands of lines may wait for a reader."""
+    return record._replace(method=_cut(record.method), path=_cut(record.path), duration_s=round(record.duration_s, 6))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

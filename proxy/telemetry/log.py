@@ -69,6 +69,14 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, default=str, ensure_ascii=False)
 
 
+def start_line(text: str, form: Literal["text", "json"]) -> str:
+    """A line that is written whatever the level is: bare for people, in JSON an object as every other line."""
+    if form == "text":
+        return text
+    level = {"levelno": logging.INFO, "levelname": "INFO"}
+    return JsonFormatter().format(logging.makeLogRecord({"name": "proxy", "msg": text, **level}))
+
+
 def configure(writer: LineWriter, *, level: str, form: Literal["text", "json"]) -> None:
     """Send all records of `proxy` and of the libraries to `writer`; again at a reload with another level or form."""
     handler = WriterHandler(writer)

@@ -218,6 +218,11 @@ def _sidecar(state: State, version: str, dropped_lines: Mapping[str, int]) -> li
         ),
         _gauge("start_time_seconds", "When the sidecar started.", [((), state.started_time_s)]),
         _counter(
+            "admin_connections_cut",
+            "Connections of the admin listener that made room for others.",
+            [((), state.admin_connections_cut)],
+        ),
+        _counter(
             "log_lines_dropped",
             "Lines that were not written because nobody read fast enough.",
             [((("stream", stream),), number) for stream, number in dropped_lines.items()],

@@ -25,5 +25,6 @@ class State:
     generation: int = 0
     reloads_ok: int = 0
     reloads_failed: int = 0
+    admin_connections_cut: int = 0  # to make room for others
     reload_success_time_s: float = 0.0  # seconds since the epoch; the start counts as the first
     started_time_s: float = 0.0  # seconds since the epoch

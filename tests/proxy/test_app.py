@@ -33,6 +33,7 @@ class App:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 app.asked.set()
@@ -98,7 +99,8 @@ class Sidecar:
 
     def port(self, listener: str) -> int:
         """The last port that the log names for `listener`."""
-        found = [match[1] for line in self.lines if (match := re.match(rf"{listener} listening on .*?:(\d+)\b", line))]
+        listening = re.compile(rf'(?:^|"){listener} listening on .*?:(\d+)\b')
+        found = [match[1] for line in self.lines if (match := listening.search(line))]
         return int(found[-1])
 
     def get(self, path: str, listener: str = "inbound", **headers: str) -> tuple[int, str]:
@@ -142,7 +144,7 @@ def running(*arguments: str, **environ: str) -> Iterator[Sidecar]:
     """A sidecar that is ready."""
     sidecar = Sidecar(*arguments, **environ)
     try:
-        sidecar.wait_line("ops-sidecar ready$")
+        sidecar.wait_line("ops-sidecar ready\\b")
         yield sidecar
     finally:
         sidecar.close()
@@ -361,9 +363,28 @@ def test_wrong_settings_are_all_told_and_the_exit_code_is_2() -> None:
 
 
 def test_the_log_can_be_json(app: App) -> None:
+    """Each line of it, those of the start as well."""
     with running(*ANYWHERE, *NO_LINGER, "--admin", "off", "--app", app.url, "--set", "log.format=json") as sidecar:
         assert sidecar.end() == 0
-        assert json.loads(sidecar.lines[-1])["message"] == "stopped"
+        messages = [json.loads(line)["message"] for line in sidecar.lines]
+        assert [message.partition(" on ")[0] for message in messages] == [
+            *("inbound listening", "outbound listening", "ops-sidecar ready"),
+            *("draining", "stopped"),
+        ]
+
+
+@pytest.mark.parametrize("lines", [100, 10_000])
+def test_an_access_log_that_nobody_reads_drops_lines_beyond_its_queue(app: App, lines: int) -> None:
+    """`log.queue_lines`, and what 600 long lines are to a pipe of 64 KiB."""
+    arguments = (*ANYWHERE, *NO_LINGER, "--app", app.url, "--access-log", "text", "--set", f"log.queue_lines={lines}")
+    with running(*arguments) as sidecar:
+        connection = http.client.HTTPConnection("127.0.0.1", sidecar.port("inbound"), timeout=TIMEOUT_S)
+        for _ in range(600):
+            connection.request("GET", "/" + "x" * 200)
+            connection.getresponse().read()
+        connection.close()
+        dropped = metric(sidecar, 'ops_sidecar_log_lines_dropped_total{stream="access"}')
+        assert (dropped > 0) is (lines == 100)
 
 
 def test_a_term_before_the_start_is_heeded(tmp_path: Path) -> None:

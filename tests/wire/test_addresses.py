@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -154,6 +155,23 @@ def test_https_verification_off(start: Callable[..., Sidecar], serve_tls: Callab
     """`verify: false` is possible, and must be asked for."""
     server = serve_tls("elsewhere.example", by=trustme.CA())
     assert exchange(start(billing(server, verify=False)), server, "billing") == server.authority
+
+
+@pytest.mark.parametrize("setting", ["ca_file", "server_name", "verify"])
+def test_https_app(
+    start: Callable[..., Sidecar], serve_tls: Callable[..., Upstream], ca_file: str, setting: str
+) -> None:
+    """The app may speak TLS, too; and each key of `inbound.tls` is what makes it trusted."""
+    name = "127.0.0.1" if setting == "ca_file" else "app.example"
+    server = serve_tls(name, by=trustme.CA() if setting == "verify" else None)
+    full = {"ca_file": ca_file, "server_name": name} if setting != "verify" else {"verify": False}
+    lacking = {key: value for key, value in full.items() if key != setting}
+    assert exchange(start({"inbound": {"app": server.url, "tls": full}}), server) == b"billing.internal"
+    client = start({"inbound": {"app": server.url, "tls": lacking}}).client()
+    client.send(GET)
+    with contextlib.suppress(OSError):  # the handshake fails on both sides
+        server.accept()
+    check_problem(client.response(), 502, b"tls_certificate_error")
 
 
 def test_https_to_a_plain_server(start: Callable[..., Sidecar], upstream: Upstream, ca_file: str) -> None:

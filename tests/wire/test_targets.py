@@ -162,6 +162,13 @@ def test_host_of_the_target(outbound: Callable[..., Sidecar], upstream: Upstream
     assert client.response().status == 200
 
 
+@pytest.mark.parametrize("host", ["preserve", "target"])
+def test_host_of_the_app(wired: Callable[..., Wire], upstream: Upstream, host: str) -> None:
+    """`inbound.host`: the name that the caller asked for, or that of the app."""
+    seen = wired({"inbound": {"host": host}}).passes(b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+    assert seen.head.value("host") == (upstream.authority if host == "target" else b"shop.example")
+
+
 @pytest.mark.parametrize("host", [None, "auto", "preserve", "target"])
 @pytest.mark.parametrize("listener", ["billing", "outbound"])
 def test_host_on_a_listener_of_its_own(

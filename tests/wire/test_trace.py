@@ -98,8 +98,12 @@ ROWS: list[Row] = [
     ("session-with-trace", inject("b3"), ["x-MIRASCOPE-session-ID: s1", W3C], ["X-Mirascope-Session-Id: s1", f"b3: {T}-{S}-1"]),
     ("session-too-long", inject("tracecontext"), ["X-Mirascope-Session-Id: " + "s" * 257], []),
     ("session-own-name", inject("tracecontext", session={"inject": "X-Conversation", "extract": ["X-Conversation"]}), ["X-Conversation: c"], ["X-Conversation: c"]),
+    ("session-into-baggage", inject("tracecontext", session={"bridge": True}), ["X-Mirascope-Session-Id: s-1", "baggage: k=v"], ["X-Mirascope-Session-Id: s-1", "baggage: k=v,session.id=s-1"]),
+    ("session-out-of-baggage", inject("tracecontext", session={"bridge": True}), ["baggage: session.id=s-1"], ["X-Mirascope-Session-Id: s-1", "baggage: session.id=s-1"]),
+    ("session-in-baggage-unasked", inject("tracecontext"), ["baggage: session.id=s-1"], ["baggage: session.id=s-1"]),
     ("baggage-to-jaeger", inject("jaeger"), [W3C, "baggage: k=v"], [f"uber-trace-id: {T}:{S}:0:1", "uberctx-k: v"]),
     ("baggage-from-jaeger", inject("tracecontext"), [f"uber-trace-id: {T}:{S}:0:1", "uberctx-k: v"], ["baggage: k=v", W3C]),
+    ("baggage-passed", inject("jaeger", baggage="pass"), [W3C, "baggage: k=v", "uberctx-a: b"], [f"uber-trace-id: {T}:{S}:0:1", "baggage: k=v", "uberctx-a: b"]),
     ("baggage-dropped", inject("tracecontext", baggage="drop"), [W3C, "baggage: k=v"], [W3C]),
     # nothing in, nothing out
     ("nothing", inject("composite"), [], []),

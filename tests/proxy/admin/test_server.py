@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator
@@ -10,7 +11,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from proxy.admin.server import AdminServer, application
+from proxy.admin.server import MOST_CONNECTIONS, AdminServer, application
+from proxy.binding import file_identity
 from proxy.errors import StartError
 from proxy.plan import Address
 from proxy.telemetry.state import Phase, State
@@ -23,7 +25,7 @@ def state() -> State:
 
 @pytest.fixture
 async def url(state: State) -> AsyncIterator[str]:
-    server = AdminServer(application(state, lambda: "a_metric 1\n", "text/plain; version=0.0.4"))
+    server = AdminServer(application(state, lambda: "a_metric 1\n", "text/plain; version=0.0.4"), state)
     address = await server.listen(Address("127.0.0.1", 0))
     yield f"http://127.0.0.1:{address.port}"
     await server.close()
@@ -66,13 +68,13 @@ async def test_nothing_is_cached_and_nothing_can_be_changed(url: str, path: str)
 async def test_a_taken_address_is_named(state: State) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        server = AdminServer(application(state, str, "text/plain"))
-        with pytest.raises(StartError, match=rf"listener admin cannot listen on 127\.0\.0\.1:{port}"):
+        server = AdminServer(application(state, str, "text/plain"), state)
+        with pytest.raises(StartError, match=rf"admin cannot listen on 127\.0\.0\.1:{port}: Address already in use"):
             await server.listen(Address("127.0.0.1", port))
 
 
 async def test_a_unix_socket_will_do(state: State, tmp_path: Path) -> None:
-    server = AdminServer(application(state, str, "text/plain"))
+    server = AdminServer(application(state, str, "text/plain"), state)
     address = Address(unix_path=str(tmp_path / "a.sock"))
     assert await server.listen(address) == address
     connector = aiohttp.UnixConnector(address.unix_path)
@@ -81,7 +83,11 @@ async def test_a_unix_socket_will_do(state: State, tmp_path: Path) -> None:
         session.get("http://localhost/healthz") as response,
     ):
         assert response.status == 200
+    second = AdminServer(application(state, str, "text/plain"), state)
+    with pytest.raises(StartError, match="Address already in use"):
+        await second.listen(address)
     await server.close()
+    assert file_identity(address.unix_path) is None
 
 
 async def test_requests_are_not_logged(url: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -89,3 +95,39 @@ async def test_requests_are_not_logged(url: str, caplog: pytest.LogCaptureFixtur
     async with aiohttp.ClientSession(url) as session, session.get("/metrics?token=hunter2") as response:
         assert response.status == 200
     assert "hunter2" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET /?token=hunter2 HTTP/1.1\r\nHost: a\r\nToken: hunter2\x00\r\n\r\n",
+        b"GET /hunter2" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: hunter2\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: hunter2\r\n" * 5_000 + b"\r\n",
+        b"\x16\x03\x01hunter2\r\n\r\n",
+    ],
+)
+async def test_a_request_that_cannot_be_read_is_answered_and_not_logged(
+    url: str, caplog: pytest.LogCaptureFixture, request_bytes: bytes
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
+    writer.write(request_bytes)
+    assert (await reader.read()).startswith(b"HTTP/1.0 400 ")
+    writer.close()
+    assert caplog.records == []
+
+
+async def test_the_oldest_connection_makes_room(url: str, state: State) -> None:
+    """Nobody takes all file descriptors here, and whoever asks for health is heard."""
+    port = int(url.rsplit(":", 1)[1])
+    silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(MOST_CONNECTIONS + 8)]
+    async with aiohttp.ClientSession(url) as session, session.get("/healthz") as response:
+        assert response.status == 200
+    assert state.admin_connections_cut == 9
+    for reader, _ in silent[:9]:
+        assert await reader.read() == b""
+    assert not any(reader.at_eof() for reader, _ in silent[9:])
+    for _, writer in silent:
+        writer.close()

@@ -80,6 +80,11 @@ def test_a_malformed_set_is_a_problem(capsys: pytest.CaptureFixture[str], pair: 
     assert "expected --set key.path=value" in capsys.readouterr().err
 
 
+def test_a_malformed_set_shows_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--set", "inbound..password=hunter2"]) == 2
+    assert "--set = inbound..password= (hidden)" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("file", ["/nonexist", "broken.yaml"])
 def test_what_cannot_be_read_hides_no_other_problem(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, file: str

@@ -85,7 +85,15 @@ def test_nobody_answers_in_time() -> None:
         assert health.run(["--timeout", "0.05", "--admin", f"127.0.0.1:{listener.getsockname()[1]}"]) == 1
 
 
-@pytest.mark.parametrize("address", ["9082", "host:", "host:port"])
+@pytest.mark.parametrize("timeout", ["0", "-1", "nan", "inf", "soon"])
+def test_wrong_timeout(capsys: pytest.CaptureFixture[str], timeout: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        health.run(["--timeout", timeout])
+    assert ended.value.code == 2
+    assert f"'{timeout}': expected seconds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["9082", "host:", "host:port", "127.0.0.1:65536"])
 def test_wrong_address(address: str) -> None:
     assert health.run(["--admin", address]) == 1
 

@@ -105,6 +105,10 @@ def test_nothing_found_is_said(capsys: pytest.CaptureFixture[str]) -> None:
         (["--from", "", TRACEPARENT], "expected at least one format"),
         (["nonsense"], "'nonsense' is no header"),
         (["--session", "a b", TRACEPARENT], "no header name"),
+        (["--session", "a,b", TRACEPARENT], "expected one header name"),
+        (["--session", "", TRACEPARENT], "expected one header name"),
+        (["--session", "Traceparent", TRACEPARENT], "has a meaning of its own"),
+        (["--session-from", "X-S,X_B3_TraceId", TRACEPARENT], "has a meaning of its own"),
         (["--explain", "--json", TRACEPARENT], "not allowed with"),
     ],
 )
@@ -129,6 +133,15 @@ class Stdin(io.TextIOWrapper):
 def test_standard_input_is_read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Stdin(f"> GET / HTTP/1.1\n> {TRACEPARENT}\n< b3: 1\n"))
     assert run(capsys, "--to", "b3")[1] == f"b3: {TRACE}-{SPAN}-1\n"
+
+
+def test_too_much_is_refused_and_not_cut(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands at the end counts, too."""
+    monkeypatch.setattr(sys, "stdin", Stdin("A: b\n" * 200_000 + TRACEPARENT))
+    with pytest.raises(SystemExit) as ended:
+        main(["translate"])
+    assert ended.value.code == 2
+    assert "more than 1,000,000 bytes" in capsys.readouterr().err
 
 
 def test_at_a_terminal_it_asks_for_arguments(

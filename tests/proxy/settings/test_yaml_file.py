@@ -44,8 +44,10 @@ def test_anchors_and_merges_are_read() -> None:
     ("text", "source", "word"),
     [
         ("a: [1\nb: 2\n", "f:2", "no valid YAML"),
-        ("a: 1\n\tb: 2\n", "f:2", "no valid YAML"),
-        ("a: 1\na: 2\n", "f:2", "twice"),
+        ("a: 1\n\tb: 2\n", "f:2", "indent with spaces"),
+        ("a: 1\na: 2\n", "f:2", "twice, first in line 1"),
+        ("a:\n  b: 'x\n\n", "f:2:6 = b: 'x", "unexpected end of stream"),
+        ("a: 1\nb: {c: d\n", "f:2:4 = b: {c: d", "no valid YAML"),
         ("- a\n", "f:1", "expected keys"),
         ("just words\n", "f:1", "expected keys"),
         ("a: &x [*x]\n", "f:1", "nested deeper"),
@@ -59,7 +61,7 @@ def test_anchors_and_merges_are_read() -> None:
 def test_a_problem_names_its_line(text: str, source: str, word: str) -> None:
     problems = read_yaml(text, "f").problems
     assert problems
-    assert problems[0].source.startswith(source)
+    assert f"{problems[0].source} = {problems[0].value}".startswith(source)
     assert word in problems[0].message
 
 

@@ -42,6 +42,12 @@ def test_json() -> None:
     }
 
 
+def test_json_leaves_out_what_is_empty() -> None:
+    """As of a request that could not be read."""
+    entry = json.loads(json_line(DONE._replace(upstream="", client="", method="", trace_id="", session=""), 0.0))
+    assert set(entry) == {"time", "listener", "path", "status", "bytes_in", "bytes_out", "duration_s"}
+
+
 def test_text() -> None:
     line = text_line(DONE, 1795344123.4567)
     assert line == (
@@ -55,6 +61,15 @@ def test_no_line_can_be_forged() -> None:
     forged = DONE._replace(path="/\r\nx", method="G\nT")
     assert "\n" not in text_line(forged, 0.0)
     assert "\n" not in json_line(forged, 0.0)
+
+
+def test_no_line_is_as_long_as_a_client_likes() -> None:
+    """8 KiB of path in 10,000 lines that nobody reads were 80 MB."""
+    long = DONE._replace(path="/" + "x" * 8000 + "?token=hunter2", method="M" * 8000)
+    entry = json.loads(json_line(long, 0.0))
+    assert (entry["method"], entry["path"]) == ("M" * 1024 + "...", "/" + "x" * 1023 + "...")
+    assert len(text_line(long, 0.0)) < 2300
+    assert "x..." not in text_line(DONE._replace(path="/" + "x" * 1023), 0.0)
 
 
 def test_lines_are_written() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ops_lib.propagation import Loss, Malformed
+from proxy.http1.errors import Fault
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.process import ProcessUsage
 from proxy.telemetry.prometheus import CONTENT_TYPE, render
@@ -217,6 +219,15 @@ def test_the_reference_names_every_metric() -> None:
     names = re.findall(r"(?m)^# TYPE (\S+)", page_text)
     assert len(names) > 30
     assert set(names) == set(re.findall(r"`((?:ops_sidecar_|process_)\w{4,})`", text))
+
+
+def test_the_reference_names_every_value_of_a_label() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    for known in (*Malformed, *Loss, *(fault.label for fault in Fault)):
+        assert f"`{known}`" in text, known
+    for fault in Fault:  # beside the right status
+        row = next(line for line in text.splitlines() if line.startswith("|") and f"`{fault.label}`" in line)
+        assert str(fault.status) in row.split("|")[2] or fault is Fault.CLIENT_GONE
 
 
 def test_labels_are_escaped() -> None:

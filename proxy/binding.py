@@ -1,0 +1,60 @@
+"""What the data plane's listeners and the admin listener have in common when they bind an address.
+
+May know addresses, socket files and how binding fails. Must not know who listens, nor the event loop.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+from pathlib import Path
+
+from proxy.errors import StartError
+from proxy.plan import Address
+
+FileIdentity = tuple[int, int]  # device and inode
+
+
+def cannot_listen(listener: str, bind: Address, error: OSError) -> StartError:
+    """What to raise where `listener` could not be bound: its name, the address, and why in the system's words."""
+    is_name_unknown = isinstance(error, socket.gaierror)
+    reason = os.strerror(error.errno) if error.errno and not is_name_unknown else error.strerror or str(error)
+    return StartError(f"listener {listener} cannot listen on {bind}: {reason}")
+
+
+def remove_stale_socket(path: str) -> None:
+    """Remove a socket file that nobody listens on, left by a process that died. Raises OSError where somebody does, or
+    where another kind of file stands there.
+    """
+    try:
+        if not stat.S_ISSOCK(Path(path).stat().st_mode):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            Path(path).unlink(missing_ok=True)
+            return
+        except BlockingIOError:  # somebody, who has many waiting
+            pass
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+
+def file_identity(path: str) -> FileIdentity | None:
+    """Which file stands at `path`; None where none does."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def remove_own_socket(path: str, own: FileIdentity | None) -> None:
+    """Remove the socket file of a listener that is closed, unless it is somebody else's, put there meanwhile."""
+    if own is not None and file_identity(path) == own:
+        Path(path).unlink(missing_ok=True)

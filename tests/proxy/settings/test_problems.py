@@ -1,0 +1,157 @@
+"""What is said of wrong settings: what would be right, and never a secret, wherever it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from proxy.errors import SettingsError, SettingsProblem
+from proxy.settings import Flag, load
+
+
+def all_problems(
+    tmp_path: Path, text: str = "", *, flags: dict[str, str] | None = None, **environ: str
+) -> list[SettingsProblem]:
+    file = tmp_path / "sidecar.yaml"
+    file.write_text(text, encoding="utf-8")
+    given = [Flag(tuple(key.split(".")), value, f"flag --set {key}") for key, value in (flags or {}).items()]
+    with pytest.raises(SettingsError) as caught:
+        load(file, environ=environ, flags=given)
+    return list(caught.value.problems)
+
+
+def problems(
+    tmp_path: Path, text: str = "", *, flags: dict[str, str] | None = None, **environ: str
+) -> dict[str, SettingsProblem]:
+    return {problem.key: problem for problem in all_problems(tmp_path, text, flags=flags, **environ)}
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "right"),
+    [
+        ("inject: [b3]", "inject", "did you mean propagation.inject?"),
+        ("inbound: {ap: x}", "inbound.ap", "did you mean app?"),
+        ("inbound: {zzz: x}", "inbound.zzz", "the keys in inbound are listen, app"),
+        ("inbound: 5", "inbound", "expected a section with the keys listen, app"),
+        ("inbound: {propagation: [b3]}", "inbound.propagation", "expected a section"),
+        ("propagation: {mode: translat}", "propagation.mode", "did you mean translate?"),
+        ("propagation: {lossless: 5}", "propagation.lossless", "true or false"),
+        ("propagation: {inject: []}", "propagation.inject", "at least one format"),
+        ("propagation: {inject: null}", "propagation.inject", "expected a list of formats"),
+        ("propagation: {inject: [5]}", "propagation.inject", "expected a list of formats"),
+        ("propagation: {session: {inject: traceparent}}", "propagation.session.inject", "another name"),
+        ("upstreams: {name: a}", "upstreams", "expected a list"),
+        ("upstreams: [a]", "upstreams.0", "expected a section with the keys name, match"),
+        ("upstreams: [{name: 5, match: a}]", "upstreams.0.name", "expected text"),
+        ("limits: {header_bytes: 1}", "limits.header_bytes", "expected 256 to 1,073,741,824 bytes"),
+        ("inbound: {app: 'https://a', tls: {server_name: a..b}}", "inbound.tls.server_name", "is no host name"),
+        ("inbound: {app: 'https://a', tls: {server_name: ''}}", "inbound.tls.server_name", "expected a host name"),
+        ("inbound: {app: 'https://a', tls: {server_name: 5}}", "inbound.tls.server_name", "expected a host name"),
+        ("log: {queue_lines: 1}", "log.queue_lines", "expected 100 to 1,000,000 lines"),
+        ("limits: {connections: 0}", "limits.connections", "expected 1 to 1,000,000"),
+        ("timeouts: {connect_s: 0}", "timeouts.connect_s", "expected 0.001 to 604,800 s"),
+        ("admin: {listen: on}", "admin.listen", "or off"),
+        ("log: {}\nlog: {}", "log", "twice"),
+        ("inbound: [", "(yaml)", "no valid YAML"),
+        (f"limits: {{body_bytes: {'9' * 400}}}", "limits.body_bytes", "expected bytes"),
+        (f"limits: {{body_bytes: '{'9' * 400}'}}", "limits.body_bytes", "expected bytes"),
+        (f"limits: {{connections: {'9' * 5000}}}", "limits.connections", "expected a whole number"),
+        (f"timeouts: {{idle_s: {'9' * 400}}}", "timeouts.idle_s", "expected seconds"),
+        ("timeouts: {idle_s: 1e999}", "timeouts.idle_s", "expected seconds"),
+    ],
+)
+def test_a_problem_says_what_would_be_right(tmp_path: Path, text: str, key: str, right: str) -> None:
+    assert right in problems(tmp_path, text)[key].message
+
+
+def test_a_variable_is_told_how_levels_are_joined(tmp_path: Path) -> None:
+    found = problems(tmp_path, OPS_SIDECAR_INBOUND_APP="http://a", flags={"timeouts_idle_s": "1"})
+    assert "did you mean OPS_SIDECAR_INBOUND__APP?" in found["inbound_app"].message
+    assert "did you mean timeouts.idle_s?" in found["timeouts_idle_s"].message
+    assert "did you mean config?" in problems(tmp_path, OPS_SIDECAR_CONFG="/a")["confg"].message
+
+
+def test_secrets_are_not_shown(tmp_path: Path) -> None:
+    found = problems(
+        tmp_path,
+        "inbound: {app: 'http://user:hunter2@a'}",
+        OPS_SIDECAR_TOKEN="hunter2",
+        OPS_SIDECAR_X='{"password": "hunter2"}',
+    )
+    assert set(found) == {"inbound.app", "token", "x"}
+    assert not any("hunter2" in str(problem) for problem in found.values())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "inbound:\n  password: hunter2: x\n",
+        'inbound:\n  password: "hunter2\n',
+        "- token: hunter2\n",
+        "inbound: {password: !!int hunter2}\n",
+        "inbound: {password: [hunter2], password: hunter2}\n",
+        "inbound: {app: http://u:hunter2@x, b: [}\n",
+        "inbound: {app: 'http://u:hunt@hunter2 x@a'}\n",
+        "inbound: {app: 'http://a?token=hunter2'}\n",
+        "inbound: {'http://u:hunter2@a': 1}\n",
+        "admin: {listen: 'hunter2@a:1'}\n",
+        "limits: {'password': hunter2, connections: '{\"secret\":\"hunter2\"}'}\n",
+    ],
+)
+def test_secrets_are_not_shown_wherever_they_stand(tmp_path: Path, text: str) -> None:
+    """In a line that is no YAML, in a key, in an address, in what the problem says."""
+    assert not any("hunter2" in str(problem) for problem in all_problems(tmp_path, text))
+
+
+def test_secrets_of_wrong_variables_are_not_shown(tmp_path: Path) -> None:
+    found = all_problems(
+        tmp_path,
+        OPS_SIDECAR_UPSTREAMS="{password: hunter2}",
+        OPS_SIDECAR_UPSTREAMS__0__NAME="a",
+        OPS_SIDECAR_INBOUND="{password: hunter2",
+        OPS_SIDECAR_OUTBOUND__PASSWORD="{hunter2",
+    )
+    assert any(problem.message == "expected a list of upstreams" for problem in found)
+    assert not any("hunter2" in str(problem) for problem in found)
+
+
+def test_a_long_secret_is_hidden_before_it_is_cut(tmp_path: Path) -> None:
+    text = f"inbound: {{app: 'http://u:{'hunter2' * 40}@a', b: [}}\n"
+    assert not any("hunter2" in str(problem) for problem in all_problems(tmp_path, text))
+
+
+def test_a_problem_is_no_longer_than_a_terminal_bears(tmp_path: Path) -> None:
+    """Nor does it take long to write, whatever a hostile file holds."""
+    long = "a" * 900_000
+    for text in (
+        f"{long}: 1\n",
+        f"inbound: {{app: {long}}}\n",
+        f"inbound: [{long}\n",
+        f"inbound: {{listen: '{long}:1'}}\n",
+    ):
+        (problem,) = all_problems(tmp_path, text)
+        assert len(str(problem)) < 10_000
+
+
+def test_the_name_of_a_file_is_shown_whole(tmp_path: Path) -> None:
+    file = tmp_path / ("x" * 120 + ".yaml")
+    with pytest.raises(SettingsError, match=f"config = {file} "):
+        load(file, environ={})
+
+
+def test_a_host_that_is_named_after_a_secret_is_none(tmp_path: Path) -> None:
+    value = problems(tmp_path, "inbound: {app: 'http://token-service:8080/x'}")["inbound.app"].value
+    assert value == "http://token-service:8080/x"
+
+
+def test_nothing_moves_the_cursor_of_a_terminal(tmp_path: Path) -> None:
+    found = problems(tmp_path, 'inbound: {"\\e[31ma": 1, app: "\\e[31mb"}\n', flags={"\x1b[1m": "\x1b[2m"})
+    assert len(found) == 3
+    assert not any("\x1b" in str(problem) for problem in found.values())
+
+
+def test_values_are_shown_as_a_file_has_them(tmp_path: Path) -> None:
+    found = problems(tmp_path, "inbound: {tls: {verify: false}, zzz: [true, null, {a: 1}]}")
+    assert found["inbound.tls.verify"].value == "false"
+    assert found["inbound.zzz"].value == '[true, null, {"a": 1}]'

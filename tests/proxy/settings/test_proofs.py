@@ -1,0 +1,89 @@
+"""For every key, the test that shows its effect: not that it is read, but what it does to an exchange, a connection, a
+line of the log. A new key has to name its own.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from proxy.settings.problems import all_keys
+
+TESTS = Path(__file__).parents[2]
+_SECTION = re.compile(r"(?:inbound|outbound|upstreams\.N)\.(?=(?:propagation|limits|timeouts|pool|forwarding)\.)")
+
+# Sections that may stand in several places are proved once; that a listener's and an upstream's are laid over them:
+LAID_OVER = "proxy/plan/test_compile.py::test_narrow_is_laid_over_wide_key_by_key"
+
+PROOFS = {
+    "propagation.extract": "wire/test_trace.py::test_inbound",
+    "propagation.inject": "wire/test_trace.py::test_outbound_translates_too",
+    "propagation.mode": "wire/test_trace.py::test_participate",
+    "propagation.session.inject": "wire/test_trace.py::test_inbound",
+    "propagation.session.extract": "wire/test_trace.py::test_inbound",
+    "propagation.session.bridge": "wire/test_trace.py::test_inbound",
+    "propagation.baggage": "wire/test_trace.py::test_inbound",
+    "propagation.on_defer": "wire/test_trace.py::test_inbound",
+    "propagation.lossless": "wire/test_trace.py::test_inbound",
+    "inbound.listen": "wire/test_addresses.py::test_ipv6",
+    "inbound.app": "wire/test_addresses.py::test_unix_socket_app",
+    "inbound.host": "wire/test_targets.py::test_host_of_the_app",
+    "inbound.tls.ca_file": "wire/test_addresses.py::test_https_app",
+    "inbound.tls.verify": "wire/test_addresses.py::test_https_app",
+    "inbound.tls.server_name": "wire/test_addresses.py::test_https_app",
+    "outbound.listen": "wire/test_targets.py::test_way_1_http_proxy",
+    "outbound.connect": "wire/test_connect.py::test_refused_where_off",
+    "upstreams.N.name": "wire/test_metrics.py::test_requests_by_listener_upstream_and_class",
+    "upstreams.N.match": "wire/test_targets.py::test_most_specific_wins",
+    "upstreams.N.target": "wire/test_targets.py::test_way_2_host_routing",
+    "upstreams.N.listen": "wire/test_targets.py::test_way_3_dedicated_listener",
+    "upstreams.N.host": "wire/test_targets.py::test_host_on_a_listener_of_its_own",
+    "upstreams.N.tls.ca_file": "wire/test_addresses.py::test_https",
+    "upstreams.N.tls.verify": "wire/test_addresses.py::test_https_verification_off",
+    "upstreams.N.tls.server_name": "wire/test_addresses.py::test_https_server_name",
+    "admin.listen": "proxy/test_app.py::test_it_says_where_it_listens_translates_counts_logs_and_ends",
+    "limits.request_line_bytes": "wire/test_limits.py::test_target_too_long",
+    "limits.header_bytes": "wire/test_limits.py::test_head_too_large",
+    "limits.header_count": "wire/test_limits.py::test_too_many_fields",
+    "limits.body_bytes": "wire/test_limits.py::test_body_too_large_by_length",
+    "limits.connections": "wire/test_limits.py::test_too_many_connections",
+    "limits.buffer_bytes": "proxy/http1/test_slow_peers.py::test_a_reload_changes_how_much_is_held_for_a_client",
+    "timeouts.header_read_s": "wire/test_timeouts.py::test_slow_head",
+    "timeouts.body_read_s": "wire/test_timeouts.py::test_slow_body",
+    "timeouts.idle_s": "wire/test_timeouts.py::test_silence_before_a_request_is_no_error",
+    "timeouts.connect_s": "wire/test_timeouts.py::test_connect_timeout",
+    "timeouts.response_head_s": "wire/test_timeouts.py::test_response_head_timeout",
+    "timeouts.response_body_s": "wire/test_timeouts.py::test_response_body_timeout",
+    "timeouts.tunnel_idle_s": "wire/test_timeouts.py::test_tunnel_idle_timeout",
+    "timeouts.queue_s": "wire/test_timeouts.py::test_queue_timeout",
+    "pool.max_connections": "wire/test_pool.py::test_never_more_than_allowed",
+    "pool.max_idle": "wire/test_pool.py::test_few_idle_ones_are_kept",
+    "pool.idle_s": "wire/test_pool.py::test_idle_ones_are_closed",
+    "pool.max_queue": "wire/test_limits.py::test_queue_full",
+    "pool.dns_refresh_s": "wire/test_names.py::test_a_name_moves",
+    "drain.grace_s": "wire/test_reload_and_drain.py::test_term_with_grace",
+    "drain.timeout_s": "wire/test_reload_and_drain.py::test_drain_has_an_end",
+    "drain.outbound_linger_s": "wire/test_reload_and_drain.py::test_outbound_stays_open_until_the_app_is_done",
+    "forwarding.via": "wire/test_forwarding_fields.py::test_both_may_be_off",
+    "forwarding.x_forwarded": "wire/test_forwarding_fields.py::test_both_may_be_off",
+    "log.level": "proxy/test_app.py::test_a_changed_file_counts_for_new_requests_and_a_bad_one_for_none",
+    "log.format": "proxy/test_app.py::test_the_log_can_be_json",
+    "log.access": "proxy/test_app.py::test_it_says_where_it_listens_translates_counts_logs_and_ends",
+    "log.queue_lines": "proxy/test_app.py::test_an_access_log_that_nobody_reads_drops_lines_beyond_its_queue",
+    "reload.watch": "proxy/test_app.py::test_an_emptied_file_is_no_reload",
+    "reload.interval_s": "proxy/test_app.py::test_a_changed_file_counts_for_new_requests_and_a_bad_one_for_none",
+}
+
+
+def test_every_key_has_its_proof() -> None:
+    assert {_SECTION.sub("", key) for key in all_keys()} == set(PROOFS)
+
+
+@pytest.mark.parametrize("proof", sorted({LAID_OVER, *PROOFS.values()}))
+def test_the_proof_is_there(proof: str) -> None:
+    file, _, name = proof.partition("::")
+    found = ast.walk(ast.parse((TESTS / file).read_text(encoding="utf-8")))
+    assert name in {node.name for node in found if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
