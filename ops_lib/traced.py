@@ -7,10 +7,9 @@ signature is the function's, methods bind, pickling goes by name. May know: span
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Coroutine
 from types import CellType, CodeType, FunctionType, MethodType
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Span as OtelSpan
@@ -106,8 +105,27 @@ class Traced(Generic[P, R]):
             span.set_attribute(RESULT, text)
 
 
+# What a method has of its function, and passes on (Data model, "Instance methods").
+_OF_THE_FUNCTION: Final = frozenset(
+    {"__name__", "__qualname__", "__annotations__", "__annotate__", "__type_params__", "__globals__", "__closure__",
+     "__code__", "__defaults__", "__kwdefaults__"}
+)  # fmt: skip
+
+
 class _Bound(functools.partial):  # type: ignore[type-arg]  # stands for a TracedFunction, which is what type checkers see
-    """A traced function bound to its receiver: a method. Calls at the speed of `functools.partial`."""
+    """A traced function bound to its receiver: a method, also to `inspect`. Calls as fast as `functools.partial`."""
+
+    @property  # type: ignore[misc]  # to be assigned to is not what it is for
+    def __class__(self) -> type:
+        return MethodType
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]  # what help() shows is the function's
+        return self.func.__doc__
+
+    @property
+    def __module__(self) -> str:  # type: ignore[override]  # the function's, too
+        return self.func.__module__
 
     @property
     def __self__(self) -> object:
@@ -121,16 +139,12 @@ class _Bound(functools.partial):  # type: ignore[type-arg]  # stands for a Trace
         """See TracedFunction.wrapped."""
         return self.func.wrapped(self.args[0], *args, **kwargs)  # type: ignore[attr-defined]  # a Traced
 
-    @property
-    def __signature__(self) -> inspect.Signature:
-        return inspect.signature(MethodType(self.func, self.args[0]))
-
     def __get__(self, receiver: object, owner: type | None = None) -> Any:
         return self  # bound already; a partial in a class binds once more from Python 3.14 on
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name not in ("__name__", "__qualname__"):
-            raise AttributeError(name)  # signature and code are the function's; a method's lack the receiver
+        if name.startswith("__") and name not in _OF_THE_FUNCTION:
+            raise AttributeError(name)  # copy, pickle and the like shall find what is here, or nothing
         return getattr(self.func, name)
 
     def __eq__(self, other: object) -> bool:

@@ -10,6 +10,7 @@ import gc
 import inspect
 import json
 import pickle
+import typing
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -41,6 +42,7 @@ class Shop:
 
     @ops.trace
     def price(self, item: str) -> str:
+        """Asks the price."""
         return f"{self.name}:{item}"
 
     @ops.trace
@@ -205,6 +207,20 @@ def test_bound_methods_behave() -> None:
     assert pickle.loads(pickle.dumps(bound))("tea") == "s:tea"
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(shop.price, "x").result() == "s:x"
+
+
+def test_bound_methods_tell_what_methods_tell() -> None:
+    """Frameworks make a tool's description of `__doc__`, and its parameters of the type hints."""
+    bound: Any = Shop("s").price
+    assert inspect.ismethod(bound)
+    assert inspect.getdoc(bound) == "Asks the price."
+    assert inspect.getdoc(Shop("s").order) is None
+    assert bound.__module__ == __name__
+    assert bound.__qualname__ == "Shop.price"
+    assert typing.get_type_hints(bound) == {"item": str, "return": str}
+    assert inspect.getsource(bound).lstrip().startswith("@ops.trace")
+    assert copy.copy(bound)("tea") == "s:tea"
+    assert not hasattr(bound, "__deepcopy__")
 
 
 async def test_is_a_function_to_frameworks() -> None:
