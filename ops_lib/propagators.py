@@ -269,12 +269,16 @@ def propagated_context(*, parent: Context | None = None, extract_from: Carrier |
     Takes exactly one of: `extract_from`, headers in any form that `extract_context` takes, laid over the Context in
     force (what they say nothing of stays); `parent`, a Context as `extract_context` gives, put in force as it is.
     Gives: a context manager whose value is the Context in force within. It is taken away at the end, on exceptions too.
-    Raises: ValueError when both or neither are given, or when the environment names an unknown format.
+    Raises: ValueError when both or neither are given, or when the environment names an unknown format; TypeError when
+    `parent` is no Context.
     Specification: FORMATS.md; OpenTelemetry Context API, attach and detach.
     """
     if parent is not None and extract_from is not None:
         raise ValueError("propagated_context takes either parent or extract_from, not both")
     if parent is not None:
+        if not isinstance(parent, Context):
+            told = f"parent is a Context, as extract_context gives it, not {type(parent).__name__}"  # type: ignore[unreachable]  # not everyone has a type checker
+            raise TypeError(f"{told}; headers are extract_from")
         return Attached(lambda: parent)
     if extract_from is None:
         raise ValueError("propagated_context needs parent (a Context) or extract_from (headers)")

@@ -390,6 +390,11 @@ class TestPropagatedContext:
             assert ops.current_session() == ops.SessionContext("s")
         assert current() == {}
 
+    def test_headers_for_a_parent_are_an_error(self) -> None:
+        """They would be put in force as they are, and the trace be lost without a word."""
+        with pytest.raises(TypeError, match="extract_from"):
+            ops.propagated_context(parent={"traceparent": TRACEPARENT})  # type: ignore[arg-type]  # headers
+
     def test_an_empty_parent_clears(self) -> None:
         with ops.session(id="a"), ops.span("s"), ops.propagated_context(parent=Context()):
             assert current() == {}
