@@ -152,7 +152,9 @@ def _is_span(parameter: inspect.Parameter, function: Callable[..., Any]) -> bool
     """Whether `parameter` is annotated with our Span, also by name (`from __future__ import annotations`)."""
     annotation = parameter.annotation
     if not isinstance(annotation, str):
-        return annotation is Span
+        return annotation is Span or (
+            typing.get_origin(annotation) is typing.Annotated and annotation.__origin__ is Span
+        )
     try:
         return typing.get_type_hints(function).get(parameter.name) is Span
     except Exception:  # the outermost edge: an annotation may be any expression, imported for type checkers only

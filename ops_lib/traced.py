@@ -85,12 +85,9 @@ class Traced(Generic[P, R]):
     def _bound_to(self, receiver: object) -> Any:
         return _Bound(cast("Callable[..., Any]", self), receiver)
 
-    def _start(self, context: Context, args: tuple[Any, ...], kwargs: dict[str, Any]) -> OtelSpan:
-        """A started span for a call with these arguments, which are recorded on it."""
-        span = start_in(context, self._subject.name, self._subject.attributes)
-        if args or kwargs:
-            self._record_arguments(span, args, kwargs)
-        return span
+    def _start(self, context: Context) -> OtelSpan:
+        """A started span for a call."""
+        return start_in(context, self._subject.name, self._subject.attributes)
 
     def _record_arguments(self, span: OtelSpan | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if span is not None and span.is_recording():
@@ -188,10 +185,12 @@ class TracedFunction(Traced[P, R]):
                 return cast("R", self._fn(*args, **kwargs))
             finally:
                 detach(token, attached)
-        span = self._start(context, args, kwargs)
+        span = self._start(context)
         attached = with_value(context, SPAN_KEY, span)
         token = attach(attached)
         try:
+            if args or kwargs:
+                self._record_arguments(span, args, kwargs)
             result: R = self._fn(*args, **kwargs)
             if span.__class__ is not LightSpan:
                 self._record_result(span, result)
@@ -207,10 +206,12 @@ class TracedFunction(Traced[P, R]):
     def wrapped(self, *args: P.args, **kwargs: P.kwargs) -> Trace[R]:
         """Calls the function and gives its result together with the span. Raises what the function raises."""
         context = current()
-        span = self._start(context, args, kwargs)
+        span = self._start(context)
         attached = with_value(context, SPAN_KEY, span)
         own = Span(self._subject.name).adopt(span, attach(attached), attached)
         try:
+            if args or kwargs:
+                self._record_arguments(span, args, kwargs)
             result: R = self._fn(*self._subject.with_span(args, own), **kwargs)
             self._record_result(span, result)
             return Trace(result, own)

@@ -121,6 +121,34 @@ def test_exception_is_recorded_and_goes_on(ops_spans: SpanCapture) -> None:
     assert current() == {}
 
 
+async def test_interrupted_while_arguments_are_recorded(ops_spans: SpanCapture) -> None:
+    """A span that has begun ends: the console shows a trace only once nothing of it is open."""
+
+    class Interrupts:
+        def __repr__(self) -> str:
+            raise KeyboardInterrupt
+
+    @ops.trace
+    def many(value: object) -> Iterator[object]:
+        yield value
+
+    @ops.trace
+    async def amany(value: object) -> AsyncIterator[object]:
+        yield value
+
+    @ops.trace
+    def call(value: object) -> None: ...
+
+    for run in (call, call.wrapped, lambda value: next(many(value))):
+        with pytest.raises(KeyboardInterrupt):
+            run(Interrupts())
+    with pytest.raises(KeyboardInterrupt):
+        amany(Interrupts()).__anext__().send(None)  # type: ignore[attr-defined]  # a generator's awaitable
+    failed = "✗ KeyboardInterrupt: "
+    assert ops_spans.tree() == f"call {failed}\ncall {failed}\nmany {failed}\namany {failed}"
+    assert current() == {}
+
+
 async def test_coroutine(ops_spans: SpanCapture) -> None:
     @ops.trace
     async def outer() -> list[str]:
