@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Coroutine
 from types import CellType, CodeType, FunctionType, MethodType
-from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Span as OtelSpan
@@ -22,19 +22,21 @@ from .spans import Span, record_exception, start_in
 from .tracers import end_span, tracer_for
 from .traces import AsyncTrace, Trace
 
+if TYPE_CHECKING:
+    from .signatures import Anything, Fluent, FluentClass, OfClass, OfInstance
+
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R")
 S = TypeVar("S")
 T = TypeVar("T")
-S_contra = TypeVar("S_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
 
-class Traced(Generic[P, R]):
+class Traced(Generic[P, R_co]):
     """What every traced callable has, whatever its kind."""
 
-    __wrapped__: Callable[P, R]
+    __wrapped__: Callable[P, R_co]
 
     def __init__(self, subject: Subject) -> None:
         functools.update_wrapper(self, subject.fn)  # type: ignore[arg-type]  # an object stands for the function
@@ -154,17 +156,7 @@ class _Bound(functools.partial):  # type: ignore[type-arg]  # stands for a Trace
         return getattr, (self.args[0], self.func.__name__)
 
 
-class _OfClass(Protocol[S_contra, Q, R_co]):
-    """To type checkers: a traced function whose first parameter is a class, so most likely a classmethod's."""
-
-    def __call__(self, cls: type[S_contra], /, *args: Q.args, **kwargs: Q.kwargs) -> R_co: ...
-
-
-class _AsyncOfClass(Protocol[S_contra, Q, R_co]):
-    def __call__(self, cls: type[S_contra], /, *args: Q.args, **kwargs: Q.kwargs) -> Coroutine[Any, Any, R_co]: ...
-
-
-class TracedFunction(Traced[P, R]):
+class TracedFunction(Traced[P, R_co]):
     """A function with a span around each call; made by `trace`.
 
     Takes: the function's own arguments. Gives: the function's own result; `.wrapped(...)` gives it as a Trace. For a
@@ -174,7 +166,7 @@ class TracedFunction(Traced[P, R]):
     Specification: OpenTelemetry semantic conventions, `code.function.name`, `exception.*`, `error.type`.
     """
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         context = current()
         if self._subject.span_index is not None:
             return self.wrapped(*args, **kwargs).result
@@ -182,7 +174,7 @@ class TracedFunction(Traced[P, R]):
             attached = with_value(context, SPAN_KEY, light_span(context))
             token = attach(attached)
             try:
-                return cast("R", self._fn(*args, **kwargs))
+                return cast("R_co", self._fn(*args, **kwargs))
             finally:
                 detach(token, attached)
         span = self._start(context)
@@ -191,7 +183,7 @@ class TracedFunction(Traced[P, R]):
         try:
             if args or kwargs:
                 self._record_arguments(span, args, kwargs)
-            result: R = self._fn(*args, **kwargs)
+            result: R_co = self._fn(*args, **kwargs)
             if span.__class__ is not LightSpan:
                 self._record_result(span, result)
             return result
@@ -203,7 +195,16 @@ class TracedFunction(Traced[P, R]):
                 end_span(span)
             detach(token, attached)
 
-    def wrapped(self, *args: P.args, **kwargs: P.kwargs) -> Trace[R]:
+    # By what the function gives: of a coroutine function, a coroutine.
+    @overload
+    def wrapped(self: TracedFunction[P, Anything], *args: P.args, **kwargs: P.kwargs) -> Trace[Any]: ...
+    @overload
+    def wrapped(  # type: ignore[overload-overlap]  # the narrower one stands first
+        self: TracedFunction[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, AsyncTrace[T]]: ...
+    @overload
+    def wrapped(self, *args: P.args, **kwargs: P.kwargs) -> Trace[R_co]: ...
+    def wrapped(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Calls the function and gives its result together with the span. Raises what the function raises."""
         context = current()
         span = self._start(context)
@@ -212,7 +213,7 @@ class TracedFunction(Traced[P, R]):
         try:
             if args or kwargs:
                 self._record_arguments(span, args, kwargs)
-            result: R = self._fn(*self._subject.with_span(args, own), **kwargs)
+            result: R_co = self._fn(*self._subject.with_span(args, own), **kwargs)
             self._record_result(span, result)
             return Trace(result, own)
         except BaseException as error:
@@ -221,21 +222,30 @@ class TracedFunction(Traced[P, R]):
         finally:
             own.__exit__(None, None, None)
 
-    # Type checkers see a classmethod as a function of the class, looked up on the class.
+    # How it binds, to type checkers. On the class: a class method, else as it is. Through an instance: a method, a
+    # class method, else a static method.
     @overload
-    def __get__(self: _OfClass[S, Q, R], receiver: None, owner: type[S]) -> TracedFunction[Q, R]: ...
+    def __get__(self: OfClass[S, Q, R], receiver: None, owner: type[S]) -> TracedFunction[Q, R]: ...
     @overload
-    def __get__(self, receiver: None, owner: type | None = None) -> TracedFunction[P, R]: ...
+    def __get__(self: FluentClass[T, Q], receiver: None, owner: type[S]) -> TracedFunction[Q, S]: ...
     @overload
-    def __get__(
-        self: TracedFunction[Concatenate[Any, Q], R], receiver: object, owner: type | None = None
-    ) -> TracedFunction[Q, R]: ...
+    def __get__(self, receiver: None, owner: type | None = None) -> TracedFunction[P, R_co]: ...
+    @overload
+    def __get__(self: OfInstance[S, Q, R], receiver: S, owner: type | None = None) -> TracedFunction[Q, R]: ...
+    @overload
+    def __get__(self: OfClass[S, Q, R], receiver: S, owner: type | None = None) -> TracedFunction[Q, R]: ...
+    @overload
+    def __get__(self: Fluent[T, Q], receiver: S, owner: type | None = None) -> TracedFunction[Q, S]: ...
+    @overload
+    def __get__(self: FluentClass[T, Q], receiver: S, owner: type | None = None) -> TracedFunction[Q, S]: ...
+    @overload
+    def __get__(self, receiver: object, owner: type | None = None) -> TracedFunction[P, R_co]: ...
     def __get__(self, receiver: object, owner: type | None = None) -> Any:
         """Binds as a function does: through an instance, it becomes a method."""
         return self if receiver is None else self._bound_to(receiver)
 
 
-class AsyncTracedFunction(Traced[P, Coroutine[Any, Any, R]]):
+class _AsyncTracedFunction(Traced[P, Coroutine[Any, Any, R]]):
     """A coroutine function with a span around each call; made by `trace`.
 
     Takes: the function's own arguments. Gives: a coroutine for the function's own result; `.wrapped(...)` one for an
@@ -264,15 +274,14 @@ class AsyncTracedFunction(Traced[P, Coroutine[Any, Any, R]]):
             self._record_result(own.otel_span, result)
             return AsyncTrace(result, own)
 
-    # Type checkers see a classmethod as a function of the class, looked up on the class.
-    @overload
-    def __get__(self: _AsyncOfClass[S, Q, R], receiver: None, owner: type[S]) -> AsyncTracedFunction[Q, R]: ...
-    @overload
-    def __get__(self, receiver: None, owner: type | None = None) -> AsyncTracedFunction[P, R]: ...
-    @overload
-    def __get__(
-        self: AsyncTracedFunction[Concatenate[Any, Q], R], receiver: object, owner: type | None = None
-    ) -> AsyncTracedFunction[Q, R]: ...
     def __get__(self, receiver: object, owner: type | None = None) -> Any:
         """Binds as a function does: through an instance, it becomes a method."""
         return self if receiver is None else self._bound_to(receiver)
+
+
+if TYPE_CHECKING:
+    # One type for both: with two, a function that gives Any, or what it was given, would be taken for a coroutine
+    # function (docs/decisions/005).
+    AsyncTracedFunction: TypeAlias = TracedFunction[P, Coroutine[Any, Any, R]]
+else:
+    AsyncTracedFunction = _AsyncTracedFunction
