@@ -100,7 +100,7 @@ def start_in(
 ) -> OtelSpan:
     """A started span in `context` with `attributes` (fit for OpenTelemetry) and its session's. Never raises.
 
-    Where headers told of two traces, the one that lost is a link (FORMATS.md "Order, conflict, clearing").
+    Where headers told of two traces, the one that lost is a link (docs/formats.md "Who wins").
     """
     tracer = tracer_for(context)
     if tracer is not None:

@@ -100,7 +100,7 @@ def test_docstrings_say_what_they_take_give_raise_and_follow(name: str) -> None:
         module = "sessions" if name == "SESSION_HEADER_NAME" else "propagators"
         source = (Path(inspect.getfile(ops)).parent / f"{module}.py").read_text()
         after = source[source.index(f"\n{name}") :].split('"""')[1]
-        assert "FORMATS.md" in after
+        assert "docs/formats.md" in after
         return
     text = inspect.getdoc(value)
     assert text
