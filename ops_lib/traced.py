@@ -65,7 +65,7 @@ class Traced(Generic[P, R_co]):
 
     @property
     def __closure__(self) -> tuple[CellType, ...] | None:
-        return getattr(self._subject.function, "__closure__", None)
+        return self._subject.closure
 
     @property
     def __code__(self) -> CodeType | None:

@@ -284,6 +284,35 @@ async def test_is_a_function_to_frameworks() -> None:
         assert sent[-1]["body"] == answer
 
 
+def test_is_what_its_outermost_wrapper_is() -> None:
+    """A wrapper that runs a coroutine gives its result, and whoever asks is not told to await that."""
+
+    def run(fn: Any) -> Any:
+        @functools.wraps(fn)
+        def runs(*args: Any) -> Any:
+            return asyncio.run(fn(*args))
+
+        return runs
+
+    @ops.trace
+    @run
+    async def command(value: str) -> str:
+        return value
+
+    @ops.trace
+    @functools.wraps(command)
+    def pieces(value: str) -> Iterator[str]:
+        yield value
+
+    assert command("x") == "x"
+    assert not inspect.iscoroutinefunction(command)
+    assert inspect.isfunction(command)
+    assert inspect.getclosurevars(command).nonlocals.keys() == {"fn"}
+    assert inspect.getsource(command).lstrip().startswith("@ops.trace")
+    assert inspect.isgeneratorfunction(pieces)
+    assert not inspect.iscoroutinefunction(pieces)
+
+
 def test_what_runs_has_the_functions_name() -> None:
     """`coroutine 'later' was never awaited` says where to look."""
 
