@@ -13,8 +13,9 @@ from itertools import islice
 from types import CellType, CodeType
 from typing import Any, Final
 
+from .attributes import attribute
 from .capture import CaptureSettings, render, render_arguments
-from .spans import TAGS, Span, attribute
+from .spans import TAGS, Span
 
 ARGUMENTS: Final = "ops.arguments"
 RESULT: Final = "ops.result"

@@ -18,6 +18,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, StatusCode
 from opentelemetry.trace import Span as OtelSpan
 
+from .attributes import attributes_of
 from .capture import UNREADABLE, encodable, render
 from .context import EXTRACTION_KEY, SESSION_KEY, SPAN_KEY, attach, current, detach, leave, with_value
 from .propagation import Extraction
@@ -31,40 +32,6 @@ _log = logging.getLogger("ops_lib")
 TAGS: Final = "ops.tags"
 SESSION_ATTRIBUTES: Final = "ops.session.attributes"
 
-_PLAIN: Final = frozenset({str, bool, int, float})
-_INT: Final = 1 << 63  # OpenTelemetry specification, "Attribute": integers are signed and have 64 bits
-
-
-def attribute(value: object) -> str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[float]:
-    """`value` as OpenTelemetry takes it for an attribute: scalars and lists of one kind stay, all else becomes JSON
-    text.
-
-    Bounded, scrubbed and harmless as all that `capture` writes. OpenTelemetry specification, "Attribute".
-    """
-    if _is_plain(value):
-        return value  # type: ignore[return-value]  # a scalar
-    kind = value.__class__
-    if kind is str:
-        return encodable(value)  # type: ignore[arg-type]  # a string
-    if (kind is list or kind is tuple) and value:
-        first = value[0].__class__  # type: ignore[index]  # a list or tuple
-        if first in _PLAIN and all(item.__class__ is first for item in value):  # type: ignore[attr-defined]
-            if all(map(_is_plain, value)):  # type: ignore[call-overload]  # the same
-                return value  # type: ignore[return-value]  # of one kind
-            if first is str:
-                return [encodable(item) for item in value]  # type: ignore[attr-defined]  # the same
-    return render(value, RUNTIME.capture)
-
-
-def _is_plain(value: object) -> bool:
-    """Whether `value` is a scalar that goes out as it is. In the order of how often they come."""
-    kind = value.__class__
-    if kind is str:
-        return str.isascii(value)  # type: ignore[arg-type]  # a string
-    if kind is int:
-        return -_INT <= value < _INT  # type: ignore[operator]  # a number
-    return kind is bool or kind is float
-
 
 def _text(value: object) -> str:
     """`value`, which should be a text, as one that goes out; whatever its `__str__` does."""
@@ -72,14 +39,6 @@ def _text(value: object) -> str:
         return encodable(str(value))
     except Exception:  # the outermost edge: callers pass exceptions, and more
         return UNREADABLE
-
-
-def attributes_of(values: Mapping[str, object]) -> dict[str, object]:
-    """`values` with each as `attribute` gives it."""
-    return {
-        name: value if _is_plain(value) else attribute(value)  # spares a call in the common case
-        for name, value in values.items()
-    }
 
 
 def session_attributes(context: Context) -> dict[str, object]:

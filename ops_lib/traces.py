@@ -13,8 +13,9 @@ from typing import Generic, TypeVar
 from opentelemetry.trace import Link
 from opentelemetry.trace import Span as OtelSpan
 
+from .attributes import attributes_of
 from .context import EMPTY, SPAN_KEY, with_value
-from .spans import TAGS, Span, attributes_of, start_in
+from .spans import TAGS, Span, start_in
 from .tracers import end_span
 
 R = TypeVar("R", covariant=True)
