@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from .capture import encodable, render
+from .capture import UNREADABLE, encodable, render
 from .runtime import RUNTIME
 
 _PLAIN: Final = frozenset({str, bool, int, float})
@@ -71,3 +71,11 @@ def attributes_of(values: Mapping[str, object]) -> dict[str, object]:
         name: value if _is_plain(value) else attribute(value)  # spares a call in the common case
         for name, value in values.items()
     }
+
+
+def text_of(value: object) -> str:
+    """`value`, which should be a text, as one that goes out; whatever its `__str__` does."""
+    try:
+        return encodable(str(value))
+    except Exception:  # the outermost edge: callers pass exceptions, and more
+        return UNREADABLE

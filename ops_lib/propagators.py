@@ -144,7 +144,7 @@ class ContextPropagator:
             return
         # A plain span, a session and baggage as it came, into a dict: straight.
         way = self._way
-        if carrier.__class__ is dict and way is not None and EXTRACTION_KEY not in context:
+        if type(carrier) is dict and way is not None and EXTRACTION_KEY not in context:
             entries = baggage_in(context)
             told = plain(context.get(SPAN_KEY))
             if (

@@ -18,8 +18,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, StatusCode
 from opentelemetry.trace import Span as OtelSpan
 
-from .attributes import attributes_of
-from .capture import UNREADABLE, encodable, render
+from .attributes import attributes_of, text_of
+from .capture import encodable, render
 from .context import EXTRACTION_KEY, SESSION_KEY, SPAN_KEY, attach, current, detach, leave, with_value
 from .propagation import Extraction
 from .runtime import RUNTIME
@@ -31,14 +31,6 @@ _log = logging.getLogger("ops_lib")
 # Names for which the OpenTelemetry semantic conventions have none.
 TAGS: Final = "ops.tags"
 SESSION_ATTRIBUTES: Final = "ops.session.attributes"
-
-
-def _text(value: object) -> str:
-    """`value`, which should be a text, as one that goes out; whatever its `__str__` does."""
-    try:
-        return encodable(str(value))
-    except Exception:  # the outermost edge: callers pass exceptions, and more
-        return UNREADABLE
 
 
 def session_attributes(context: Context) -> dict[str, object]:
@@ -214,7 +206,7 @@ class Span:
         """Adds an event with a name and attributes, as `set` takes them, at this moment. Gives the span."""
         if self._span is not None and self._span.is_recording():
             timestamp = RUNTIME.clock() if RUNTIME.clock is not None else None
-            self._guarded(self._span.add_event, _text(name), attributes_of(attributes), timestamp)
+            self._guarded(self._span.add_event, text_of(name), attributes_of(attributes), timestamp)
         return self
 
     def debug(self, message: str, /, **attributes: object) -> Span:
@@ -264,7 +256,7 @@ class Span:
 
     def _failed(self, message: str) -> Span:
         if self._span is not None and self._span.is_recording():
-            self._guarded(self._span.set_status, StatusCode.ERROR, _text(message))
+            self._guarded(self._span.set_status, StatusCode.ERROR, text_of(message))
         return self
 
     def _guarded(self, call: Callable[..., object], *values: object) -> None:
@@ -308,13 +300,16 @@ class Span:
 
 def _ids_of(target: object) -> SpanContext | None:
     """The valid SpanContext that `target` is or has, or None."""
-    if isinstance(target, Span):
-        target = target.span_context
-    elif isinstance(target, Context):
-        target = target.get(SPAN_KEY)
-    if isinstance(target, OtelSpan):
-        target = target.get_span_context()
-    return target if isinstance(target, SpanContext) and target.is_valid else None
+    try:
+        if isinstance(target, Span):
+            target = target.span_context
+        elif isinstance(target, Context):
+            target = target.get(SPAN_KEY)
+        if isinstance(target, OtelSpan):
+            target = target.get_span_context()
+        return target if isinstance(target, SpanContext) and target.is_valid else None
+    except Exception:  # the outermost edge: what is linked may be of anyone's making
+        return None
 
 
 def span(name: str, /, **attributes: object) -> Span:

@@ -35,6 +35,6 @@ def test_what_will_not_tell_its_class_hurts_nobody(ops_spans: SpanCapture) -> No
             raise RuntimeError(name)
 
     with ops.span("s", a=Gone(), b=[Gone()]) as span:
-        span.set(c={1: Gone()}).event("e", a=Gone())
+        span.set(c={1: Gone()}).event("e", a=Gone()).info(Gone()).link(Gone())  # type: ignore[arg-type]  # no text
     assert ops.trace(metadata={"m": Gone()})(len)([]) == 0
     assert set(ops_spans.one("s").attributes or {}) == {"a", "b", "c"}

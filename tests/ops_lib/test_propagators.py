@@ -168,6 +168,14 @@ class TestCarriersOut:
         ops.inject_context(carrier)
         assert "could not write headers" in caplog.text
 
+    def test_a_carrier_that_will_not_tell_its_class_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
+        class Gone:
+            def __getattribute__(self, name: str) -> object:
+                raise RuntimeError(name)
+
+        ops.inject_context(Gone())  # type: ignore[arg-type]  # a proxy that leads nowhere any more
+        assert "could not write headers" in caplog.text
+
 
 class TestFormats:
     @pytest.mark.parametrize(
