@@ -10,11 +10,12 @@ import inspect
 import typing
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
-from types import CodeType
+from types import CellType, CodeType
 from typing import Any, Final
 
+from .attributes import attribute
 from .capture import CaptureSettings, render, render_arguments
-from .spans import TAGS, Span, attribute
+from .spans import TAGS, Span
 
 ARGUMENTS: Final = "ops.arguments"
 RESULT: Final = "ops.result"
@@ -24,17 +25,23 @@ SPAN_PARAMETER: Final = "trace_ctx"
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def underlying(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """The function behind partials, wrappers, bound methods and callable objects; `fn` itself for a function."""
+def outermost(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that a call enters: behind partials, bound methods and callable objects, not behind wrappers."""
     while isinstance(fn, functools.partial):
         fn = fn.func
-    fn = inspect.unwrap(fn)
     if inspect.ismethod(fn):
         return fn.__func__
     call = getattr(fn, "__call__", None)  # noqa: B004  # the method itself is wanted, not whether there is one
     if not hasattr(fn, "__code__") and inspect.ismethod(call):
         return call.__func__
     return fn
+
+
+def underlying(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that was written: behind wrappers as well. `fn` itself for a function."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    return outermost(inspect.unwrap(fn))
 
 
 class Subject:
@@ -46,6 +53,7 @@ class Subject:
         "attributes",
         "capture_arguments",
         "capture_result",
+        "closure",
         "code",
         "fn",
         "function",
@@ -74,7 +82,9 @@ class Subject:
         module: str = getattr(named, "__module__", None) or ""
         self.fn = fn
         self.name = name if name is not None else qualified.rpartition("<locals>.")[2]
-        self.code: CodeType | None = getattr(function, "__code__", None)
+        entered = outermost(fn)
+        self.code: CodeType | None = getattr(entered, "__code__", None)
+        self.closure: tuple[CellType, ...] | None = getattr(entered, "__closure__", None)
         attributes: dict[str, object] = {FUNCTION: f"{module}.{qualified}" if module else qualified}
         if tags:
             attributes[TAGS] = attribute((tags,) if isinstance(tags, str) else tuple(dict.fromkeys(tags)))
@@ -152,7 +162,9 @@ def _is_span(parameter: inspect.Parameter, function: Callable[..., Any]) -> bool
     """Whether `parameter` is annotated with our Span, also by name (`from __future__ import annotations`)."""
     annotation = parameter.annotation
     if not isinstance(annotation, str):
-        return annotation is Span
+        return annotation is Span or (
+            typing.get_origin(annotation) is typing.Annotated and annotation.__origin__ is Span
+        )
     try:
         return typing.get_type_hints(function).get(parameter.name) is Span
     except Exception:  # the outermost edge: an annotation may be any expression, imported for type checkers only

@@ -17,7 +17,16 @@ from itertools import chain, islice
 from math import isfinite
 from typing import Any, Final
 
-from .scrubbing import LONGEST_NAME, SCRUBBED, decoded, names_a_secret, role, scrubbed, tell_of_a_secret
+from .scrubbing import (
+    LONGEST_NAME,
+    SCRUBBED,
+    decoded,
+    is_option_of_a_secret,
+    names_a_secret,
+    role,
+    scrubbed,
+    tell_of_a_secret,
+)
 
 UNREADABLE: Final = "[unreadable]"
 _CUT: Final = "…"
@@ -144,10 +153,12 @@ class _Writer:
         if is_pair and names_a_secret(values[0], self._extra):  # type: ignore[index]  # a list or a tuple
             return [self.plain(decoded(values[0]), depth + 1), *[SCRUBBED] * (len(values) - 1)]  # type: ignore[index]  # the same
         written: list[object] = []
+        is_told = False  # by the word before, as in the words of a command
         for value in islice(values, self._limits.items):
             if self._left <= 0:
                 break
-            written.append(self.plain(value, depth + 1))
+            written.append(SCRUBBED if is_told else self.plain(value, depth + 1))
+            is_told = is_option_of_a_secret(value, self._extra)
         if len(written) < len(values):
             written.append(f"{_CUT} {len(values) - len(written)} more")
         return written

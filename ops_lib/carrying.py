@@ -87,7 +87,7 @@ class ContextExecutor(Executor):
     Takes: `executor`, any concurrent.futures executor; it stays the caller's own to shut down, or is shut down with
     this one. Into a ProcessPoolExecutor goes what can cross: trace, sampling decision, session id and baggage, as
     headers. Gives: an Executor. Raises: what `executor` raises.
-    Specification: OpenTelemetry Context API; FORMATS.md for what crosses between processes.
+    Specification: OpenTelemetry Context API; docs/formats.md for what crosses between processes.
     """
 
     def __init__(self, executor: Executor) -> None:

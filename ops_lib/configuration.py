@@ -150,8 +150,20 @@ def _provider(
 
 @cache
 def _shut_down_at_exit() -> None:
-    """Once: the SDK's own way lets what an exporter raises get out."""
+    """Once: the SDK's own way lets what an exporter raises get out, and knows nothing of worker processes."""
+    from multiprocessing import parent_process, util
+
     atexit.register(shutdown)
+    util.register_after_fork(shutdown, _shut_down_with_worker)
+    if parent_process() is not None:
+        _shut_down_with_worker()
+
+
+def _shut_down_with_worker(*unused: object) -> None:
+    """In a process of multiprocessing's, which ends without atexit where it was forked (before Python 3.13)."""
+    from multiprocessing import util
+
+    util.Finalize(None, shutdown, exitpriority=0)
 
 
 def _set_global() -> None:

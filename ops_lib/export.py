@@ -20,7 +20,7 @@ from .console import ConsoleProcessor
 
 _log = logging.getLogger("ops_lib")
 
-RECEIVER: Final = ("127.0.0.1", 4318)  # the sidecar's OTLP receiver, and the default of every OTLP/HTTP collector
+RECEIVER: Final = ("127.0.0.1", 4318)  # the place of the sidecar's receiver, and of every OTLP/HTTP collector's
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _EXPORTER: Final = "OTEL_TRACES_EXPORTER"

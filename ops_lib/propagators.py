@@ -1,8 +1,8 @@
 """Propagation in the process: carriers into the OpenTelemetry Context, and the Context into carriers.
 
-The wire rules are the heart's (`ops_lib.propagation`, FORMATS.md), and what goes where in the Context is `wire`'s; here
-stands who does it by which settings, and the functions that users call. May know: the heart, the Context, sessions, and
-the environment variables that choose the formats.
+The wire rules are the heart's (`ops_lib.propagation`, docs/formats.md), and what goes where in the Context is
+`wire`'s; here stands who does it by which settings, and the functions that users call. May know: the heart, the
+Context, sessions, and the environment variables that choose the formats.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _log = logging.getLogger("ops_lib")
 PropagatorFormat: TypeAlias = Literal["tracecontext", "b3", "b3multi", "jaeger", "composite"]
 """The names that `MIRASCOPE_PROPAGATOR` and ContextPropagator take; `composite` stands for the other four at once.
 
-Specification: FORMATS.md; W3C Trace Context level 2, B3 (openzipkin/b3-propagation), Jaeger "Propagation format".
+Specification: docs/formats.md; W3C Trace Context level 2, B3 (openzipkin/b3-propagation), Jaeger "Propagation format".
 """
 
 FORMAT_VARIABLE = "MIRASCOPE_PROPAGATOR"
@@ -78,7 +78,7 @@ class ContextPropagator:
     `OPS_PROPAGATION_EXTRACT` is read, or else every format, the written ones first.
     Gives: an immutable object, safe to share between threads.
     Raises: ValueError (UnknownFormatError) listing the right names where a name is wrong, and where it came from.
-    Specification: FORMATS.md; OpenTelemetry "Propagators API".
+    Specification: docs/formats.md; OpenTelemetry "Propagators API".
     """
 
     __slots__ = ("_has_ours", "_inject", "_read", "_way", "propagator")
@@ -119,7 +119,7 @@ class ContextPropagator:
 
         Takes: `carrier`, headers in any form (see `ops_lib.extract_context`); `context`, on which to build (default: an
         empty one). Gives: `context` with the caller's span, session and baggage in it, as far as the headers tell of
-        them. Raises: nothing; what cannot be read is left out. Specification: FORMATS.md.
+        them. Raises: nothing; what cannot be read is left out. Specification: docs/formats.md.
         """
         base = EMPTY if context is None else context
         try:
@@ -136,8 +136,7 @@ class ContextPropagator:
 
         Takes: `carrier`, a mutable mapping or a list of pairs; `context` (default: the current one). Headers of other
         formats that it holds already are removed where a trace is written. Gives: nothing; `carrier` is changed.
-        Raises: nothing; a carrier that cannot be written is logged. Specification: FORMATS.md "Order, conflict,
-        clearing".
+        Raises: nothing; a carrier that cannot be written is logged. Specification: docs/formats.md "Who wins".
         """
         if context is None:
             context = current()
@@ -145,7 +144,7 @@ class ContextPropagator:
             return
         # A plain span, a session and baggage as it came, into a dict: straight.
         way = self._way
-        if carrier.__class__ is dict and way is not None and EXTRACTION_KEY not in context:
+        if type(carrier) is dict and way is not None and EXTRACTION_KEY not in context:
             entries = baggage_in(context)
             told = plain(context.get(SPAN_KEY))
             if (
@@ -242,7 +241,7 @@ def extract_context(carrier: Carrier, *, context: Context | None = None) -> Cont
     Gives: a Context with the caller's span (a remote NonRecordingSpan), session and baggage, as far as the headers tell
     of them; for `propagated_context(parent=...)` or any OpenTelemetry function.
     Raises: ValueError when the environment names an unknown format; never for what the headers hold.
-    Specification: FORMATS.md; W3C Trace Context level 2, B3, Jaeger, W3C Baggage.
+    Specification: docs/formats.md; W3C Trace Context level 2, B3, Jaeger, W3C Baggage.
     """
     return get_propagator().extract_context(carrier, context)
 
@@ -253,7 +252,7 @@ def inject_context(carrier: MutableCarrier, *, context: Context | None = None) -
     Takes: `carrier`, a mutable mapping or a list of pairs, changed in place: an entry that differs only in case is
     replaced, and stale trace headers of any format go; `context`, whose values are written (default: the current one).
     Gives: nothing. Raises: ValueError when the environment names an unknown format; nothing else.
-    Specification: FORMATS.md "Order, conflict, clearing"; W3C Trace Context level 2, B3, Jaeger, W3C Baggage.
+    Specification: docs/formats.md "Who wins"; W3C Trace Context level 2, B3, Jaeger, W3C Baggage.
     """
     get_propagator().inject_context(carrier, context)
 
@@ -263,7 +262,7 @@ def extract_session_id(headers: Carrier) -> str | None:
 
     Takes: `headers` in any form that `extract_context` takes. Gives: the id, or None where there is none or a malformed
     one. Raises: ValueError when the environment names an unknown format; never for what the headers hold.
-    Specification: FORMATS.md "Session".
+    Specification: docs/formats.md "Session".
     """
     return session_id_of(get_propagator().extract_context(headers))
 
@@ -274,12 +273,16 @@ def propagated_context(*, parent: Context | None = None, extract_from: Carrier |
     Takes exactly one of: `extract_from`, headers in any form that `extract_context` takes, laid over the Context in
     force (what they say nothing of stays); `parent`, a Context as `extract_context` gives, put in force as it is.
     Gives: a context manager whose value is the Context in force within. It is taken away at the end, on exceptions too.
-    Raises: ValueError when both or neither are given, or when the environment names an unknown format.
-    Specification: FORMATS.md; OpenTelemetry Context API, attach and detach.
+    Raises: ValueError when both or neither are given, or when the environment names an unknown format; TypeError when
+    `parent` is no Context.
+    Specification: docs/formats.md; OpenTelemetry Context API, attach and detach.
     """
     if parent is not None and extract_from is not None:
         raise ValueError("propagated_context takes either parent or extract_from, not both")
     if parent is not None:
+        if not isinstance(parent, Context):
+            told = f"parent is a Context, as extract_context gives it, not {type(parent).__name__}"  # type: ignore[unreachable]  # not everyone has a type checker
+            raise TypeError(f"{told}; headers are extract_from")
         return Attached(lambda: parent)
     if extract_from is None:
         raise ValueError("propagated_context needs parent (a Context) or extract_from (headers)")

@@ -36,11 +36,14 @@ _HOLDING: Final = frozenset({"v", "val", "content", "data", "default", "old", "n
 _STRING: Final = r"""\\++"[^"]*+"?|\\++'[^']*+'?|"(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.)*+'?"""
 _PATTERNS: Final = {
     "word": r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+",
-    # `password=`, `"token": `, `?token=` within a text, and what follows. Possessive: a long name is read once.
-    "assigned": r"""(?<![\w.-])(\w[\w.-]*+)\\*+["']?+\s*+[=:]\s*+""",
+    # `password=`, `"token": `, `?token=`, `--token=` within a text, and what follows. Possessive: a long name is read
+    # once.
+    "assigned": r"""(?<![\w.-])-*+(\w[\w.-]*+)\\*+["']?+\s*+[=:]\s*+""",
+    # `--password `: an option of a command, and what follows.
+    "option": r"""(?<![\w.-])--(\w[\w-]*+)\s++""",
     # `'password', `: the first half of a pair, unless a key follows; then what matters is `"value": ` within the same
     # brackets.
-    "told": r"""["'](\w[\w.-]*+)\\*+["']\s*+,\s*+""",
+    "told": r"""["']-*+(\w[\w.-]*+)\\*+["']\s*+,\s*+""",
     "key": rf"""(?:b?+(?:{_STRING})|[\w.-]++)\s*+[=:]""",
     "holding": (
         r"""(?:[^][{}()]{0,256}?,\s*+)??"""
@@ -110,6 +113,12 @@ def names_a_secret(name: object, extra: frozenset[str]) -> bool:
     return text is not None and is_secret(text[:LONGEST_NAME], extra)
 
 
+def is_option_of_a_secret(word: object, extra: frozenset[str]) -> bool:
+    """Whether `word`, one of a command's, says that the next one is a secret: `--password`."""
+    text = decoded(word)
+    return text is not None and text.startswith("--") and "=" not in text and names_a_secret(text, extra)
+
+
 def tell_of_a_secret(pairs: Iterable[tuple[object, object]], extra: frozenset[str]) -> bool:
     """Whether one of the entries `pairs` says that another one holds a secret: `name` is `password`."""
     return any(
@@ -126,6 +135,8 @@ def scrubbed(text: str, extra: frozenset[str]) -> str:
         text = _pattern("shape").sub(lambda match: (match[1] or match[2] or "") + SCRUBBED, text)
     if "=" in text or ":" in text:
         text = _without_values(text, "assigned", extra)
+    if "--" in text:
+        text = _without_values(text, "option", extra)
     if "," in text and ("'" in text or '"' in text):
         text = _without_values(text, "told", extra)
     return text

@@ -1,6 +1,6 @@
 """Sessions: an id that groups the work of several traces, and travels with them.
 
-The session lives in the OpenTelemetry Context. Only its id goes over the wire (X-Mirascope-Session-Id, FORMATS.md
+The session lives in the OpenTelemetry Context. Only its id goes over the wire (X-Mirascope-Session-Id, docs/formats.md
 "Session"); its attributes stay in the process. May know: the Context, the heart's rule for session ids. Must not know
 spans or headers.
 """
@@ -20,7 +20,7 @@ from .context import SESSION_KEY, attach, current, leave, with_value
 from .propagation import check_session_id
 
 SESSION_HEADER_NAME: Final = "X-Mirascope-Session-Id"
-"""The header that carries the session id; `Mirascope-Session-Id` is read as well (FORMATS.md, "Session")."""
+"""The header that carries the session id; `Mirascope-Session-Id` is read as well (docs/formats.md, "Session")."""
 
 
 _NO_ATTRIBUTES: Final[Mapping[str, object]] = MappingProxyType({})
@@ -44,7 +44,7 @@ class SessionContext:
     Gives: an immutable value, fit to be handed to threads.
     Raises: ValueError (InvalidSessionError) when the id may not travel in a header: empty, too long, or holding spaces,
     control characters (CR, LF) or anything beyond ASCII.
-    Specification: FORMATS.md "Session"; RFC 9110 section 5.5 (field values).
+    Specification: docs/formats.md "Session"; RFC 9110 section 5.5 (field values).
     """
 
     id: str = field(default_factory=_new_id)
@@ -93,7 +93,7 @@ def session(*, id: str | None = None, attributes: Mapping[str, object] | None = 
     Gives: a context manager whose value is the SessionContext. Spans made within carry `session.id`, and
     `inject_context` writes SESSION_HEADER_NAME.
     Raises: ValueError when the id is empty, longer than 256 characters, or holds anything but visible ASCII.
-    Specification: FORMATS.md "Session"; OpenTelemetry semantic conventions, `session.id`.
+    Specification: docs/formats.md "Session"; OpenTelemetry semantic conventions, `session.id`.
     """
     given = _NO_ATTRIBUTES if attributes is None else attributes
     return _Session(SessionContext(attributes=given) if id is None else SessionContext(id, given))
@@ -120,6 +120,6 @@ def current_session() -> SessionContext | None:
 
     Takes: nothing. Gives: the SessionContext of the innermost `session` block or of the request that
     `propagated_context` has put in force; None where there is none. Raises: nothing.
-    Specification: FORMATS.md "Session"; OpenTelemetry Context API (the session is a value in it).
+    Specification: docs/formats.md "Session"; OpenTelemetry Context API (the session is a value in it).
     """
     return session_of(current())

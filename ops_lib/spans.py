@@ -18,7 +18,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, StatusCode
 from opentelemetry.trace import Span as OtelSpan
 
-from .capture import UNREADABLE, encodable, render
+from .attributes import attributes_of, text_of
+from .capture import encodable, render
 from .context import EXTRACTION_KEY, SESSION_KEY, SPAN_KEY, attach, current, detach, leave, with_value
 from .propagation import Extraction
 from .runtime import RUNTIME
@@ -30,56 +31,6 @@ _log = logging.getLogger("ops_lib")
 # Names for which the OpenTelemetry semantic conventions have none.
 TAGS: Final = "ops.tags"
 SESSION_ATTRIBUTES: Final = "ops.session.attributes"
-
-_PLAIN: Final = frozenset({str, bool, int, float})
-_INT: Final = 1 << 63  # OpenTelemetry specification, "Attribute": integers are signed and have 64 bits
-
-
-def attribute(value: object) -> str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[float]:
-    """`value` as OpenTelemetry takes it for an attribute: scalars and lists of one kind stay, all else becomes JSON
-    text.
-
-    Bounded, scrubbed and harmless as all that `capture` writes. OpenTelemetry specification, "Attribute".
-    """
-    if _is_plain(value):
-        return value  # type: ignore[return-value]  # a scalar
-    kind = value.__class__
-    if kind is str:
-        return encodable(value)  # type: ignore[arg-type]  # a string
-    if (kind is list or kind is tuple) and value:
-        first = value[0].__class__  # type: ignore[index]  # a list or tuple
-        if first in _PLAIN and all(item.__class__ is first for item in value):  # type: ignore[attr-defined]
-            if all(map(_is_plain, value)):  # type: ignore[call-overload]  # the same
-                return value  # type: ignore[return-value]  # of one kind
-            if first is str:
-                return [encodable(item) for item in value]  # type: ignore[attr-defined]  # the same
-    return render(value, RUNTIME.capture)
-
-
-def _is_plain(value: object) -> bool:
-    """Whether `value` is a scalar that goes out as it is. In the order of how often they come."""
-    kind = value.__class__
-    if kind is str:
-        return str.isascii(value)  # type: ignore[arg-type]  # a string
-    if kind is int:
-        return -_INT <= value < _INT  # type: ignore[operator]  # a number
-    return kind is bool or kind is float
-
-
-def _text(value: object) -> str:
-    """`value`, which should be a text, as one that goes out; whatever its `__str__` does."""
-    try:
-        return encodable(str(value))
-    except Exception:  # the outermost edge: callers pass exceptions, and more
-        return UNREADABLE
-
-
-def attributes_of(values: Mapping[str, object]) -> dict[str, object]:
-    """`values` with each as `attribute` gives it."""
-    return {
-        name: value if _is_plain(value) else attribute(value)  # spares a call in the common case
-        for name, value in values.items()
-    }
 
 
 def session_attributes(context: Context) -> dict[str, object]:
@@ -100,7 +51,7 @@ def start_in(
 ) -> OtelSpan:
     """A started span in `context` with `attributes` (fit for OpenTelemetry) and its session's. Never raises.
 
-    Where headers told of two traces, the one that lost is a link (FORMATS.md "Order, conflict, clearing").
+    Where headers told of two traces, the one that lost is a link (docs/formats.md "Who wins").
     """
     tracer = tracer_for(context)
     if tracer is not None:
@@ -255,7 +206,7 @@ class Span:
         """Adds an event with a name and attributes, as `set` takes them, at this moment. Gives the span."""
         if self._span is not None and self._span.is_recording():
             timestamp = RUNTIME.clock() if RUNTIME.clock is not None else None
-            self._guarded(self._span.add_event, _text(name), attributes_of(attributes), timestamp)
+            self._guarded(self._span.add_event, text_of(name), attributes_of(attributes), timestamp)
         return self
 
     def debug(self, message: str, /, **attributes: object) -> Span:
@@ -305,7 +256,7 @@ class Span:
 
     def _failed(self, message: str) -> Span:
         if self._span is not None and self._span.is_recording():
-            self._guarded(self._span.set_status, StatusCode.ERROR, _text(message))
+            self._guarded(self._span.set_status, StatusCode.ERROR, text_of(message))
         return self
 
     def _guarded(self, call: Callable[..., object], *values: object) -> None:
@@ -349,13 +300,16 @@ class Span:
 
 def _ids_of(target: object) -> SpanContext | None:
     """The valid SpanContext that `target` is or has, or None."""
-    if isinstance(target, Span):
-        target = target.span_context
-    elif isinstance(target, Context):
-        target = target.get(SPAN_KEY)
-    if isinstance(target, OtelSpan):
-        target = target.get_span_context()
-    return target if isinstance(target, SpanContext) and target.is_valid else None
+    try:
+        if isinstance(target, Span):
+            target = target.span_context
+        elif isinstance(target, Context):
+            target = target.get(SPAN_KEY)
+        if isinstance(target, OtelSpan):
+            target = target.get_span_context()
+        return target if isinstance(target, SpanContext) and target.is_valid else None
+    except Exception:  # the outermost edge: what is linked may be of anyone's making
+        return None
 
 
 def span(name: str, /, **attributes: object) -> Span:

@@ -32,7 +32,7 @@ class OpsPropagator(TextMapPropagator):
     too; naming `baggage` beside it in OTEL_PROPAGATORS does no harm, but what stands after it writes the header:
     OpenTelemetry's makes the properties of members a part of their values.
     Raises: ValueError where the environment names an unknown format: here, and not in the middle of a request.
-    Specification: OpenTelemetry "Propagators API", TextMapPropagator; FORMATS.md.
+    Specification: OpenTelemetry "Propagators API", TextMapPropagator; docs/formats.md.
     """
 
     formats: ClassVar[PropagatorFormat | None] = None

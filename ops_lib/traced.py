@@ -7,10 +7,9 @@ signature is the function's, methods bind, pickling goes by name. May know: span
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Coroutine
 from types import CellType, CodeType, FunctionType, MethodType
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Span as OtelSpan
@@ -23,19 +22,21 @@ from .spans import Span, record_exception, start_in
 from .tracers import end_span, tracer_for
 from .traces import AsyncTrace, Trace
 
+if TYPE_CHECKING:
+    from .signatures import Anything, Fluent, FluentClass, OfClass, OfInstance
+
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R")
 S = TypeVar("S")
 T = TypeVar("T")
-S_contra = TypeVar("S_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
 
-class Traced(Generic[P, R]):
+class Traced(Generic[P, R_co]):
     """What every traced callable has, whatever its kind."""
 
-    __wrapped__: Callable[P, R]
+    __wrapped__: Callable[P, R_co]
 
     def __init__(self, subject: Subject) -> None:
         functools.update_wrapper(self, subject.fn)  # type: ignore[arg-type]  # an object stands for the function
@@ -64,7 +65,7 @@ class Traced(Generic[P, R]):
 
     @property
     def __closure__(self) -> tuple[CellType, ...] | None:
-        return getattr(self._subject.function, "__closure__", None)
+        return self._subject.closure
 
     @property
     def __code__(self) -> CodeType | None:
@@ -86,12 +87,9 @@ class Traced(Generic[P, R]):
     def _bound_to(self, receiver: object) -> Any:
         return _Bound(cast("Callable[..., Any]", self), receiver)
 
-    def _start(self, context: Context, args: tuple[Any, ...], kwargs: dict[str, Any]) -> OtelSpan:
-        """A started span for a call with these arguments, which are recorded on it."""
-        span = start_in(context, self._subject.name, self._subject.attributes)
-        if args or kwargs:
-            self._record_arguments(span, args, kwargs)
-        return span
+    def _start(self, context: Context) -> OtelSpan:
+        """A started span for a call."""
+        return start_in(context, self._subject.name, self._subject.attributes)
 
     def _record_arguments(self, span: OtelSpan | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if span is not None and span.is_recording():
@@ -106,8 +104,27 @@ class Traced(Generic[P, R]):
             span.set_attribute(RESULT, text)
 
 
+# What a method has of its function, and passes on (Data model, "Instance methods").
+_OF_THE_FUNCTION: Final = frozenset(
+    {"__name__", "__qualname__", "__annotations__", "__annotate__", "__type_params__", "__globals__", "__closure__",
+     "__code__", "__defaults__", "__kwdefaults__"}
+)  # fmt: skip
+
+
 class _Bound(functools.partial):  # type: ignore[type-arg]  # stands for a TracedFunction, which is what type checkers see
-    """A traced function bound to its receiver: a method. Calls at the speed of `functools.partial`."""
+    """A traced function bound to its receiver: a method, also to `inspect`. Calls as fast as `functools.partial`."""
+
+    @property  # type: ignore[misc]  # to be assigned to is not what it is for
+    def __class__(self) -> type:
+        return MethodType
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]  # what help() shows is the function's
+        return self.func.__doc__
+
+    @property
+    def __module__(self) -> str:  # type: ignore[override]  # the function's, too
+        return self.func.__module__
 
     @property
     def __self__(self) -> object:
@@ -121,16 +138,12 @@ class _Bound(functools.partial):  # type: ignore[type-arg]  # stands for a Trace
         """See TracedFunction.wrapped."""
         return self.func.wrapped(self.args[0], *args, **kwargs)  # type: ignore[attr-defined]  # a Traced
 
-    @property
-    def __signature__(self) -> inspect.Signature:
-        return inspect.signature(MethodType(self.func, self.args[0]))
-
     def __get__(self, receiver: object, owner: type | None = None) -> Any:
         return self  # bound already; a partial in a class binds once more from Python 3.14 on
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name not in ("__name__", "__qualname__"):
-            raise AttributeError(name)  # signature and code are the function's; a method's lack the receiver
+        if name.startswith("__") and name not in _OF_THE_FUNCTION:
+            raise AttributeError(name)  # copy, pickle and the like shall find what is here, or nothing
         return getattr(self.func, name)
 
     def __eq__(self, other: object) -> bool:
@@ -143,17 +156,7 @@ class _Bound(functools.partial):  # type: ignore[type-arg]  # stands for a Trace
         return getattr, (self.args[0], self.func.__name__)
 
 
-class _OfClass(Protocol[S_contra, Q, R_co]):
-    """To type checkers: a traced function whose first parameter is a class, so most likely a classmethod's."""
-
-    def __call__(self, cls: type[S_contra], /, *args: Q.args, **kwargs: Q.kwargs) -> R_co: ...
-
-
-class _AsyncOfClass(Protocol[S_contra, Q, R_co]):
-    def __call__(self, cls: type[S_contra], /, *args: Q.args, **kwargs: Q.kwargs) -> Coroutine[Any, Any, R_co]: ...
-
-
-class TracedFunction(Traced[P, R]):
+class TracedFunction(Traced[P, R_co]):
     """A function with a span around each call; made by `trace`.
 
     Takes: the function's own arguments. Gives: the function's own result; `.wrapped(...)` gives it as a Trace. For a
@@ -163,7 +166,7 @@ class TracedFunction(Traced[P, R]):
     Specification: OpenTelemetry semantic conventions, `code.function.name`, `exception.*`, `error.type`.
     """
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         context = current()
         if self._subject.span_index is not None:
             return self.wrapped(*args, **kwargs).result
@@ -171,14 +174,16 @@ class TracedFunction(Traced[P, R]):
             attached = with_value(context, SPAN_KEY, light_span(context))
             token = attach(attached)
             try:
-                return cast("R", self._fn(*args, **kwargs))
+                return cast("R_co", self._fn(*args, **kwargs))
             finally:
                 detach(token, attached)
-        span = self._start(context, args, kwargs)
+        span = self._start(context)
         attached = with_value(context, SPAN_KEY, span)
         token = attach(attached)
         try:
-            result: R = self._fn(*args, **kwargs)
+            if args or kwargs:
+                self._record_arguments(span, args, kwargs)
+            result: R_co = self._fn(*args, **kwargs)
             if span.__class__ is not LightSpan:
                 self._record_result(span, result)
             return result
@@ -190,14 +195,25 @@ class TracedFunction(Traced[P, R]):
                 end_span(span)
             detach(token, attached)
 
-    def wrapped(self, *args: P.args, **kwargs: P.kwargs) -> Trace[R]:
+    # By what the function gives: of a coroutine function, a coroutine.
+    @overload
+    def wrapped(self: TracedFunction[P, Anything], *args: P.args, **kwargs: P.kwargs) -> Trace[Any]: ...
+    @overload
+    def wrapped(  # type: ignore[overload-overlap]  # the narrower one stands first
+        self: TracedFunction[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, AsyncTrace[T]]: ...
+    @overload
+    def wrapped(self, *args: P.args, **kwargs: P.kwargs) -> Trace[R_co]: ...
+    def wrapped(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Calls the function and gives its result together with the span. Raises what the function raises."""
         context = current()
-        span = self._start(context, args, kwargs)
+        span = self._start(context)
         attached = with_value(context, SPAN_KEY, span)
         own = Span(self._subject.name).adopt(span, attach(attached), attached)
         try:
-            result: R = self._fn(*self._subject.with_span(args, own), **kwargs)
+            if args or kwargs:
+                self._record_arguments(span, args, kwargs)
+            result: R_co = self._fn(*self._subject.with_span(args, own), **kwargs)
             self._record_result(span, result)
             return Trace(result, own)
         except BaseException as error:
@@ -206,21 +222,30 @@ class TracedFunction(Traced[P, R]):
         finally:
             own.__exit__(None, None, None)
 
-    # Type checkers see a classmethod as a function of the class, looked up on the class.
+    # How it binds, to type checkers. On the class: a class method, else as it is. Through an instance: a method, a
+    # class method, else a static method.
     @overload
-    def __get__(self: _OfClass[S, Q, R], receiver: None, owner: type[S]) -> TracedFunction[Q, R]: ...
+    def __get__(self: OfClass[S, Q, R], receiver: None, owner: type[S]) -> TracedFunction[Q, R]: ...
     @overload
-    def __get__(self, receiver: None, owner: type | None = None) -> TracedFunction[P, R]: ...
+    def __get__(self: FluentClass[T, Q], receiver: None, owner: type[S]) -> TracedFunction[Q, S]: ...
     @overload
-    def __get__(
-        self: TracedFunction[Concatenate[Any, Q], R], receiver: object, owner: type | None = None
-    ) -> TracedFunction[Q, R]: ...
+    def __get__(self, receiver: None, owner: type | None = None) -> TracedFunction[P, R_co]: ...
+    @overload
+    def __get__(self: OfInstance[S, Q, R], receiver: S, owner: type | None = None) -> TracedFunction[Q, R]: ...
+    @overload
+    def __get__(self: OfClass[S, Q, R], receiver: S, owner: type | None = None) -> TracedFunction[Q, R]: ...
+    @overload
+    def __get__(self: Fluent[T, Q], receiver: S, owner: type | None = None) -> TracedFunction[Q, S]: ...
+    @overload
+    def __get__(self: FluentClass[T, Q], receiver: S, owner: type | None = None) -> TracedFunction[Q, S]: ...
+    @overload
+    def __get__(self, receiver: object, owner: type | None = None) -> TracedFunction[P, R_co]: ...
     def __get__(self, receiver: object, owner: type | None = None) -> Any:
         """Binds as a function does: through an instance, it becomes a method."""
         return self if receiver is None else self._bound_to(receiver)
 
 
-class AsyncTracedFunction(Traced[P, Coroutine[Any, Any, R]]):
+class _AsyncTracedFunction(Traced[P, Coroutine[Any, Any, R]]):
     """A coroutine function with a span around each call; made by `trace`.
 
     Takes: the function's own arguments. Gives: a coroutine for the function's own result; `.wrapped(...)` one for an
@@ -249,15 +274,14 @@ class AsyncTracedFunction(Traced[P, Coroutine[Any, Any, R]]):
             self._record_result(own.otel_span, result)
             return AsyncTrace(result, own)
 
-    # Type checkers see a classmethod as a function of the class, looked up on the class.
-    @overload
-    def __get__(self: _AsyncOfClass[S, Q, R], receiver: None, owner: type[S]) -> AsyncTracedFunction[Q, R]: ...
-    @overload
-    def __get__(self, receiver: None, owner: type | None = None) -> AsyncTracedFunction[P, R]: ...
-    @overload
-    def __get__(
-        self: AsyncTracedFunction[Concatenate[Any, Q], R], receiver: object, owner: type | None = None
-    ) -> AsyncTracedFunction[Q, R]: ...
     def __get__(self, receiver: object, owner: type | None = None) -> Any:
         """Binds as a function does: through an instance, it becomes a method."""
         return self if receiver is None else self._bound_to(receiver)
+
+
+if TYPE_CHECKING:
+    # One type for both: with two, a function that gives Any, or what it was given, would be taken for a coroutine
+    # function (docs/decisions/005).
+    AsyncTracedFunction: TypeAlias = TracedFunction[P, Coroutine[Any, Any, R]]
+else:
+    AsyncTracedFunction = _AsyncTracedFunction

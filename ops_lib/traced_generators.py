@@ -37,12 +37,14 @@ class TracedGenerator(TracedFunction[P, R]):
         The Context that the body leaves in force at a yield (its own blocks within) is kept for its next step; the
         consumer gets its own back. No token outlives a step, so a step may run on any thread and in any task.
         """
-        span = self._start(context, args, kwargs)
+        span = self._start(context)
         own.adopt(span)
         inside = with_value(context, SPAN_KEY, span)
         step: Callable[[Any], Any] = body.send
         value: Any = None
         try:
+            if args or kwargs:
+                self._record_arguments(span, args, kwargs)
             while True:
                 attached = inside
                 token = attach(attached)
@@ -57,10 +59,12 @@ class TracedGenerator(TracedFunction[P, R]):
                 except GeneratorExit:
                     token = attach(inside)
                     try:
-                        body.close()
+                        returned = body.close()
                     finally:
                         detach(token, inside)
-                    raise
+                    if returned is None:
+                        raise
+                    return returned  # what close() gives from Python 3.13 on
                 except BaseException as error:  # thrown in by the consumer: it is the body's to handle
                     step, value = body.throw, error
         except StopIteration as stop:
@@ -92,11 +96,13 @@ class TracedAsyncGenerator(TracedGenerator[P, R]):
     async def _drive(  # type: ignore[override]  # what it gives is R either way
         self, body: Any, own: Span, context: Context, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> AsyncGenerator[Any, Any]:
-        span = self._start(context, args, kwargs)
+        span = self._start(context)
         own.adopt(span)
         inside = with_value(context, SPAN_KEY, span)
-        pending = _first_step(body)
         try:
+            if args or kwargs:
+                self._record_arguments(span, args, kwargs)
+            pending = _first_step(body)
             while True:
                 attached = inside
                 token = attach(attached)

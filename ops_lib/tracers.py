@@ -179,7 +179,7 @@ def _settle(
     """`context` so that the SDK understands what the headers said, or None where they forbid to record.
 
     The SDK knows sampled and unsampled only. A caller that has left the decision to others (DEFER) is asked about as if
-    there were no parent: the sampler decides (FORMATS.md, "What each format cannot say"). A bare deny ends it here.
+    there were no parent: the sampler decides (docs/decisions/005). A bare deny ends it here.
     """
     extraction = context[EXTRACTION_KEY]
     if not isinstance(extraction, Extraction):

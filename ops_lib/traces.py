@@ -13,8 +13,9 @@ from typing import Generic, TypeVar
 from opentelemetry.trace import Link
 from opentelemetry.trace import Span as OtelSpan
 
+from .attributes import attributes_of, text_of
 from .context import EMPTY, SPAN_KEY, with_value
-from .spans import TAGS, Span, attributes_of, start_in
+from .spans import TAGS, Span, start_in
 from .tracers import end_span
 
 R = TypeVar("R", covariant=True)
@@ -61,7 +62,7 @@ class _Wrapped(Generic[R]):
 
     def _tag(self, tags: tuple[str, ...]) -> None:
         if tags:
-            _record_later(self.span, "ops.tag", {TAGS: list(dict.fromkeys(tags))})
+            _record_later(self.span, "ops.tag", {TAGS: list(dict.fromkeys(map(text_of, tags)))})
 
     def _annotate(self, label: str, reasoning: str | None, metadata: Mapping[str, object] | None) -> None:
         attributes: dict[str, object] = {"ops.annotation.label": label}

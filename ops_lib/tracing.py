@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Coroutine, Mapping
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from .callables import Subject
-from .spans import Span
 from .traced import AsyncTracedFunction, Traced, TracedFunction
 from .traced_generators import TracedAsyncGenerator, TracedGenerator
+
+if TYPE_CHECKING:
+    from .signatures import MethodWantsSpan, WantsSpan
 
 P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
-R_co = TypeVar("R_co", covariant=True)
 
 
 class _TracedClassMethod(classmethod):  # type: ignore[type-arg]  # type checkers see the classmethod it was made from
@@ -23,14 +24,6 @@ class _TracedClassMethod(classmethod):  # type: ignore[type-arg]  # type checker
 
     def __get__(self, receiver: object, owner: type | None = None) -> Any:
         return self.__func__.__get__(type(receiver) if owner is None else owner)
-
-
-class _AsyncWantsSpan(Protocol[P, R_co]):
-    def __call__(self, trace_ctx: Span, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]: ...
-
-
-class _WantsSpan(Protocol[P, R_co]):
-    def __call__(self, trace_ctx: Span, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
 
 class _Decorate(Protocol):
@@ -41,11 +34,9 @@ class _Decorate(Protocol):
     @overload
     def __call__(self, fn: staticmethod[P, R], /) -> staticmethod[P, R]: ...  # type: ignore[overload-overlap]  # the narrower one stands first
     @overload
-    def __call__(self, fn: _AsyncWantsSpan[P, R], /) -> AsyncTracedFunction[P, R]: ...  # type: ignore[overload-overlap]  # the narrower one stands first
+    def __call__(self, fn: WantsSpan[P, R], /) -> TracedFunction[P, R]: ...
     @overload
-    def __call__(self, fn: _WantsSpan[P, R], /) -> TracedFunction[P, R]: ...
-    @overload
-    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTracedFunction[P, R]: ...  # type: ignore[overload-overlap]  # the narrower one stands first
+    def __call__(self, fn: MethodWantsSpan[S, P, R], /) -> TracedFunction[Concatenate[S, P], R]: ...
     @overload
     def __call__(self, fn: Callable[P, R], /) -> TracedFunction[P, R]: ...
 
@@ -55,11 +46,9 @@ def trace(fn: classmethod[S, P, R], /) -> classmethod[S, P, R]: ...
 @overload
 def trace(fn: staticmethod[P, R], /) -> staticmethod[P, R]: ...  # type: ignore[overload-overlap]  # the narrower one stands first
 @overload
-def trace(fn: _AsyncWantsSpan[P, R], /) -> AsyncTracedFunction[P, R]: ...  # type: ignore[overload-overlap]  # the narrower one stands first
+def trace(fn: WantsSpan[P, R], /) -> TracedFunction[P, R]: ...
 @overload
-def trace(fn: _WantsSpan[P, R], /) -> TracedFunction[P, R]: ...
-@overload
-def trace(fn: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTracedFunction[P, R]: ...  # type: ignore[overload-overlap]  # the narrower one stands first
+def trace(fn: MethodWantsSpan[S, P, R], /) -> TracedFunction[Concatenate[S, P], R]: ...
 @overload
 def trace(fn: Callable[P, R], /) -> TracedFunction[P, R]: ...
 @overload

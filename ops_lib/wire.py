@@ -1,7 +1,7 @@
 """Between what headers say and the OpenTelemetry Context: what goes where, and which span speaks for it.
 
-The wire rules are the heart's (`ops_lib.propagation`, FORMATS.md). May know: the heart's values, the Context, sessions,
-OpenTelemetry's span and baggage API. Must not know carriers or settings.
+The wire rules are the heart's (`ops_lib.propagation`, docs/formats.md). May know: the heart's values, the Context,
+sessions, OpenTelemetry's span and baggage API. Must not know carriers or settings.
 """
 
 from __future__ import annotations

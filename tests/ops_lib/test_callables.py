@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 
@@ -87,13 +87,27 @@ def another_type(trace_ctx: int) -> None: ...
 def another_place(x: int, trace_ctx: Span) -> None: ...
 
 
+def annotated(trace_ctx: Any, x: int) -> None: ...
+
+
+annotated.__annotations__["trace_ctx"] = Annotated[Span, "said more of"]  # as without the __future__ import
+
+
 class Holder:
     def method(self, trace_ctx: Span) -> None: ...
 
 
 @pytest.mark.parametrize(
     ("fn", "index"),
-    [(real, 0), (qualified, 0), (unresolvable, 0), (another_type, None), (another_place, None), (Holder.method, 1)],
+    [
+        (annotated, 0),
+        (real, 0),
+        (qualified, 0),
+        (unresolvable, 0),
+        (another_type, None),
+        (another_place, None),
+        (Holder.method, 1),
+    ],
 )
 def test_who_receives_the_span(fn: Any, index: int | None) -> None:
     found = subject(fn)

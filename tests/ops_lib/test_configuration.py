@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import multiprocessing
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -398,6 +400,33 @@ with ops.span("parent"):
         environ = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
         subprocess.run([sys.executable, "-c", script], check=True, timeout=60, env=environ)
         assert sorted(collector.names) == ["child", "parent"]
+
+    @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+    @pytest.mark.parametrize("where", ["before", "within"])
+    def test_at_the_exit_of_a_worker_process(
+        self, collector: Collector, tmp_path: Path, method: str, where: str
+    ) -> None:
+        """multiprocessing ends a forked child without atexit."""
+        script = tmp_path / "work.py"
+        script.write_text(f"""
+import multiprocessing, warnings
+warnings.simplefilter("ignore")  # Python 3.12 warns of any fork beside threads
+import ops_lib as ops
+if {where == "before"}:
+    ops.configure()
+def work():
+    if {where == "within"}:
+        ops.configure()
+    with ops.span("child"):
+        pass
+if __name__ == "__main__":
+    worker = multiprocessing.get_context("{method}").Process(target=work)
+    worker.start()
+    worker.join()
+""")
+        environ = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+        subprocess.run([sys.executable, script], check=True, timeout=60, env=environ)
+        assert collector.names == ["child"]
 
     def test_without_the_package_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)

@@ -168,6 +168,14 @@ class TestCarriersOut:
         ops.inject_context(carrier)
         assert "could not write headers" in caplog.text
 
+    def test_a_carrier_that_will_not_tell_its_class_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
+        class Gone:
+            def __getattribute__(self, name: str) -> object:
+                raise RuntimeError(name)
+
+        ops.inject_context(Gone())  # type: ignore[arg-type]  # a proxy that leads nowhere any more
+        assert "could not write headers" in caplog.text
+
 
 class TestFormats:
     @pytest.mark.parametrize(
@@ -389,6 +397,11 @@ class TestPropagatedContext:
             assert span.trace_id == TRACE_ID
             assert ops.current_session() == ops.SessionContext("s")
         assert current() == {}
+
+    def test_headers_for_a_parent_are_an_error(self) -> None:
+        """They would be put in force as they are, and the trace be lost without a word."""
+        with pytest.raises(TypeError, match="extract_from"):
+            ops.propagated_context(parent={"traceparent": TRACEPARENT})  # type: ignore[arg-type]  # headers
 
     def test_an_empty_parent_clears(self) -> None:
         with ops.session(id="a"), ops.span("s"), ops.propagated_context(parent=Context()):

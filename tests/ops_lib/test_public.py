@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
@@ -99,7 +100,7 @@ def test_docstrings_say_what_they_take_give_raise_and_follow(name: str) -> None:
         module = "sessions" if name == "SESSION_HEADER_NAME" else "propagators"
         source = (Path(inspect.getfile(ops)).parent / f"{module}.py").read_text()
         after = source[source.index(f"\n{name}") :].split('"""')[1]
-        assert "FORMATS.md" in after
+        assert "docs/formats.md" in after
         return
     text = inspect.getdoc(value)
     assert text
@@ -178,9 +179,12 @@ def test_the_base_install_is_small() -> None:
 
 
 USER = """
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, Self, TypeVar
 import ops_lib as ops
 from ops_lib import ops as other
+
+T = TypeVar("T")
 
 @ops.trace
 def plain(a: int, *, b: str = "") -> float:
@@ -240,6 +244,32 @@ class C:
     def static_below(x: int) -> str:
         return ""
 
+    @ops.trace
+    def fluent(self, x: int) -> Self:
+        return self
+
+    @classmethod
+    @ops.trace
+    def make(cls, x: int) -> Self:
+        return cls()
+
+    @ops.trace
+    def receives(self, trace_ctx: ops.Span, x: int) -> bool:
+        return True
+
+class Sub(C):
+    pass
+
+@ops.trace
+def first(values: Sequence[T]) -> T:
+    return values[0]
+
+@ops.trace
+def anything(a: int) -> Any:
+    return a
+
+def takes(fn: ops.AsyncTracedFunction[[int], str]) -> None: ...
+
 async def main() -> None:
     reveal_type(plain(1, b="x"))
     reveal_type(plain.wrapped(1).result)
@@ -259,6 +289,15 @@ async def main() -> None:
     reveal_type(C.static(1))
     reveal_type(C.static_below(1))
     reveal_type(C.method(C(), 1))
+    reveal_type(Sub().fluent(1))
+    reveal_type(Sub().fluent.wrapped(1).result)
+    reveal_type(Sub.make(1))
+    reveal_type(Sub().make(1))
+    reveal_type(C().receives(1))
+    reveal_type(first([1]))
+    reveal_type(anything(1))
+    reveal_type(anything.wrapped(1).span)
+    takes(later)
     with ops.session(id="s") as session, ops.span("x", n=1) as span, ops.propagated_context(extract_from={}):
         reveal_type(session.id)
         reveal_type(span.trace_id)
@@ -277,6 +316,7 @@ def wrong() -> None:
     C().method("x")  # E: arg-type
     ops.session("positional")  # E: call-arg
     receives("x")  # E: arg-type
+    C().receives("x")  # E: arg-type
     format: ops.PropagatorFormat = "zipkin"  # E: assignment
 """  # noqa: RUF100  # E: marks of the script's own
 
@@ -299,6 +339,14 @@ REVEALED = [
     "str",
     "str",
     "str",
+    "Sub",
+    "Sub",
+    "Sub",
+    "Sub",
+    "bool",
+    "int",
+    "Any",
+    "Span",
     "str",
     "str|None",
     "SessionContext|None",
@@ -338,7 +386,7 @@ def test_types_as_users_see_them(tmp_path: Path) -> None:
         text.replace("builtins.", "").replace("collections.abc.", "").replace("typing.", "").replace(" ", "")
         for text in revealed
     ]
-    short = [text.replace("ops_lib.sessions.", "").replace("Union[str,None]", "str|None") for text in short]
+    short = [re.sub(r"user\.|ops_lib\.\w+\.", "", text).replace("Union[str,None]", "str|None") for text in short]
     assert short == REVEALED
     errors = [(int(line.split(":")[1]), line.rsplit("[", 1)[1].rstrip("]")) for line in lines if ": error:" in line]
     expected = [(number, line.split("# E: ")[1]) for number, line in enumerate(USER.splitlines(), 1) if "# E: " in line]

@@ -168,10 +168,35 @@ def test_in_texts_as_well(text: str) -> None:
         "'user', 'password'",
         '"name": "password", "type": "string", "max": 3',
         "'name': 'n', 'value': 'v'",
+        ["--max-tokens", 5],
+        ["--verbose", "password"],
+        "--max-tokens 5 --author bob",
+        "a -- b",
     ],
 )
 def test_what_is_no_secret_stays(value: object) -> None:
     assert json.loads(render(value, DEFAULT)) == value
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["mysql", "--password", "hush", "-u", "bob"],
+        ("deploy", "--db.password", "hush", "-u", "bob"),
+        ["curl", "--api-key=hush", "-u", "bob"],
+        [b"mysql", b"--password", b"hush", b"-u", b"bob"],
+        "mysql --password hush -u bob",
+        "mysql --password 'hush hush' -u bob",
+        "mysql --password=hush -u bob",
+    ],
+)
+def test_options_of_a_command(command: Any) -> None:
+    """What is handed to subprocess.run, as words or as a line, and in the repr of both."""
+    for value in (command, str(command), Said(f"Popen(args={command!r})")):
+        text = render(value, DEFAULT)
+        assert "hush" not in text
+        assert "[scrubbed]" in text
+    assert "bob" in render(str(command), DEFAULT)
 
 
 def test_named_by_another_argument() -> None:
@@ -219,7 +244,14 @@ def test_an_endless_mapping_is_read_a_little() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["'password', a:" * 5_000, "'password', a: " + "x," * 9_999, "password=(" * 5_000, "'token'," + "'" * 50_000],
+    [
+        "'password', a:" * 5_000,
+        "'password', a: " + "x," * 9_999,
+        "password=(" * 5_000,
+        "'token'," + "'" * 50_000,
+        "-" * 50_000,
+        "--token " * 5_000,
+    ],
 )
 def test_long_texts_cost_little(text: str) -> None:
     settings = CaptureSettings(limits=CaptureLimits(text=5_000, total=20_000))

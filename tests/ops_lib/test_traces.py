@@ -45,6 +45,11 @@ def test_tags_and_annotations_are_spans_under_the_calls(ops_spans: SpanCapture) 
     assert tag.links[0].context.span_id == 1
 
 
+def test_tags_that_are_none_raise_nothing(ops_spans: SpanCapture) -> None:
+    answer.wrapped(42).tag(["good"], "fast")  # type: ignore[arg-type]  # this is the test
+    assert ops_spans.one("ops.tag").attributes == {"ops.tags": ("['good']", "fast")}
+
+
 async def test_asynchronous_with_and_without_await(ops_spans: SpanCapture) -> None:
     traced = await later.wrapped(1)
     assert isinstance(traced, ops.AsyncTrace)

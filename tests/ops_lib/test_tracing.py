@@ -10,6 +10,7 @@ import gc
 import inspect
 import json
 import pickle
+import typing
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -41,6 +42,7 @@ class Shop:
 
     @ops.trace
     def price(self, item: str) -> str:
+        """Asks the price."""
         return f"{self.name}:{item}"
 
     @ops.trace
@@ -116,6 +118,34 @@ def test_exception_is_recorded_and_goes_on(ops_spans: SpanCapture) -> None:
     with pytest.raises(LookupError):
         broken()
     assert ops_spans.tree() == "broken ✗ LookupError: gone"
+    assert current() == {}
+
+
+async def test_interrupted_while_arguments_are_recorded(ops_spans: SpanCapture) -> None:
+    """A span that has begun ends: the console shows a trace only once nothing of it is open."""
+
+    class Interrupts:
+        def __repr__(self) -> str:
+            raise KeyboardInterrupt
+
+    @ops.trace
+    def many(value: object) -> Iterator[object]:
+        yield value
+
+    @ops.trace
+    async def amany(value: object) -> AsyncIterator[object]:
+        yield value
+
+    @ops.trace
+    def call(value: object) -> None: ...
+
+    for run in (call, call.wrapped, lambda value: next(many(value))):
+        with pytest.raises(KeyboardInterrupt):
+            run(Interrupts())
+    with pytest.raises(KeyboardInterrupt):
+        amany(Interrupts()).__anext__().send(None)  # type: ignore[attr-defined]  # a generator's awaitable
+    failed = "✗ KeyboardInterrupt: "
+    assert ops_spans.tree() == f"call {failed}\ncall {failed}\nmany {failed}\namany {failed}"
     assert current() == {}
 
 
@@ -207,6 +237,20 @@ def test_bound_methods_behave() -> None:
         assert pool.submit(shop.price, "x").result() == "s:x"
 
 
+def test_bound_methods_tell_what_methods_tell() -> None:
+    """Frameworks make a tool's description of `__doc__`, and its parameters of the type hints."""
+    bound: Any = Shop("s").price
+    assert inspect.ismethod(bound)
+    assert inspect.getdoc(bound) == "Asks the price."
+    assert inspect.getdoc(Shop("s").order) is None
+    assert bound.__module__ == __name__
+    assert bound.__qualname__ == "Shop.price"
+    assert typing.get_type_hints(bound) == {"item": str, "return": str}
+    assert inspect.getsource(bound).lstrip().startswith("@ops.trace")
+    assert copy.copy(bound)("tea") == "s:tea"
+    assert not hasattr(bound, "__deepcopy__")
+
+
 async def test_is_a_function_to_frameworks() -> None:
     """Starlette takes an endpoint that is no function for an ASGI app, and calls it as one."""
     from starlette.requests import Request
@@ -238,6 +282,35 @@ async def test_is_a_function_to_frameworks() -> None:
         scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
         await Route("/", endpoint).handle(scope, receive, send)
         assert sent[-1]["body"] == answer
+
+
+def test_is_what_its_outermost_wrapper_is() -> None:
+    """A wrapper that runs a coroutine gives its result, and whoever asks is not told to await that."""
+
+    def run(fn: Any) -> Any:
+        @functools.wraps(fn)
+        def runs(*args: Any) -> Any:
+            return asyncio.run(fn(*args))
+
+        return runs
+
+    @ops.trace
+    @run
+    async def command(value: str) -> str:
+        return value
+
+    @ops.trace
+    @functools.wraps(command)
+    def pieces(value: str) -> Iterator[str]:
+        yield value
+
+    assert command("x") == "x"
+    assert not inspect.iscoroutinefunction(command)
+    assert inspect.isfunction(command)
+    assert inspect.getclosurevars(command).nonlocals.keys() == {"fn"}
+    assert inspect.getsource(command).lstrip().startswith("@ops.trace")
+    assert inspect.isgeneratorfunction(pieces)
+    assert not inspect.iscoroutinefunction(pieces)
 
 
 def test_what_runs_has_the_functions_name() -> None:

@@ -125,6 +125,20 @@ def test_closed_early_is_no_failure(ops_spans: SpanCapture) -> None:
     assert current() == {}
 
 
+def test_closing_gives_what_the_generator_returns(ops_spans: SpanCapture) -> None:
+    def polite() -> Generator[int, None, str]:
+        try:
+            yield 1
+        except GeneratorExit:
+            return "bye"
+        return "done"
+
+    plain, traced = polite(), ops.trace(polite)()
+    next(plain), next(traced)
+    assert traced.close() == plain.close()  # type: ignore[func-returns-value]  # "bye" from Python 3.13 on, else None
+    assert ops_spans.tree() == polite.__qualname__.rpartition(".")[2]
+
+
 def test_collected_ends_the_span(ops_spans: SpanCapture) -> None:
     generator = numbers(3)
     next(generator)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import ANY
 
 import httpx
 from flask import Flask, request, stream_with_context
 from opentelemetry.trace import StatusCode
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import ops_lib as ops
 from ops_lib.integrations.flask import instrument_app
@@ -71,3 +73,19 @@ def test_on_a_server(spans: Any) -> None:
     assert [event.attributes["exception.type"] for event in broken.events] == ["LookupError"]
     (piece,) = (span for span in spans.internal if span.name == "piece")
     assert piece.parent.span_id == stream.context.span_id
+
+
+def test_without_a_server_the_app_runs_untraced() -> None:
+    """Flask's own way to run a request in a test goes round the middleware."""
+    app = application()
+    with app.test_request_context("/books/fantasy"):
+        assert app.full_dispatch_request().json == {"session": None, "trace_id": ANY}
+    with app.test_request_context("/broken"):
+        assert app.handle_exception(LookupError("out of books")).status_code == 500
+
+
+def test_a_second_call_changes_nothing_behind_another_middleware(spans: Any) -> None:
+    app = application()
+    app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]  # Flask documents this assignment
+    instrument_app(app).test_client().get("/books/fantasy")
+    assert [span.name for span in spans.server] == ["GET /books/<genre>"]

@@ -42,6 +42,14 @@ def test_what_is_missing_is_named_with_its_command(name: str, missing: str, monk
         ops.instrument(name)
 
 
+@pytest.mark.parametrize("name", ["httpx", "requests", "aiohttp", "urllib3"])
+def test_what_is_not_installed_is_not_instrumented(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        for module in ("httpx", "httpcore", "requests.adapters", "aiohttp", "urllib3.connection"):
+            patch.setitem(sys.modules, module, None)
+        ops.uninstrument(name)
+
+
 def test_a_middleware_without_its_framework(monkeypatch: pytest.MonkeyPatch) -> None:
     from ops_lib.integrations import aiohttp
 
