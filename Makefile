@@ -13,9 +13,10 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# Half an environment (Debian's Python without python3-venv leaves one) would be taken for a whole one next time.
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11" >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }
 
 # Installs are by hash only; the project itself is installed in place, without fetching anything.
 $(VENV)/sidecar.stamp: $(BIN)/python requirements/sidecar.lock pyproject.toml
