@@ -17,7 +17,6 @@ from .propagation import Extraction, Sampling, Straight, TraceContext, context_o
 from .tracestate import NO_STATE, RawTraceState
 
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
-UNSAMPLED = TraceFlags(TraceFlags.DEFAULT)
 RANDOM = 0x02  # W3C Trace Context level 2, 3.2.2.5.2; older OpenTelemetry has no name for it
 _FLAGS = tuple(TraceFlags(bits) for bits in range(4))
 _ROOT_SAMPLED = TraceFlags(TraceFlags.SAMPLED | RANDOM)

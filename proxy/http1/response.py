@@ -40,11 +40,6 @@ class Response:
         self.keep_alive = minor == 1  # of the connection to the upstream
         self.lines = lines  # without CRLF; framing is not among them
 
-    @property
-    def is_final(self) -> bool:
-        """Whether no other response to the same request follows."""
-        return self.status >= 200
-
     def has_date(self) -> bool:
         """Whether there is a Date field."""
         for line in self.lines:

@@ -58,9 +58,3 @@ def parse_target(method: bytes, target: bytes) -> Target:
         # RFC 9112, 3.2.1 and 3.2.4: an empty path is "/", or "*" for OPTIONS.
         path = b"*" if not path and method == b"OPTIONS" else b"/" + path
     return Target(path, match[2], match[1].decode("ascii").lower())
-
-
-def format_authority(host: str, port: int, default_port: int) -> bytes:
-    """As it stands in a Host field."""
-    name = f"[{host}]" if ":" in host else host
-    return (name if port in (0, default_port) else f"{name}:{port}").encode("ascii")
