@@ -102,5 +102,7 @@ lock: ## rewrite requirements/*.lock (needs uv)
 	$(LOCK) --constraint requirements/dev.lock requirements/compile.in -o requirements/compile.lock
 	$(LOCK) bench/requirements.in -o bench/requirements.lock
 
-clean: ## remove the virtual environment and caches
-	rm -rf build $(VENV) $(VENV)-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove what was installed, built and cached
+	rm -rf build dist $(VENV) $(VENV)-bench .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf tests/cross_language/node/node_modules tests/cross_language/node/.lock
+	find . -name __pycache__ -prune -exec rm -rf {} +
