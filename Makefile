@@ -13,9 +13,10 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# Half an environment (Debian's Python without python3-venv leaves one) would be taken for a whole one next time.
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11" >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }
 
 # Installs are by hash only; the project itself is installed in place, without fetching anything.
 $(VENV)/sidecar.stamp: $(BIN)/python requirements/sidecar.lock pyproject.toml
@@ -101,5 +102,7 @@ lock: ## rewrite requirements/*.lock (needs uv)
 	$(LOCK) --constraint requirements/dev.lock requirements/compile.in -o requirements/compile.lock
 	$(LOCK) bench/requirements.in -o bench/requirements.lock
 
-clean: ## remove the virtual environment and caches
-	rm -rf build $(VENV) $(VENV)-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove what was installed, built and cached
+	rm -rf build dist $(VENV) $(VENV)-bench .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf tests/cross_language/node/node_modules tests/cross_language/node/.lock
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -25,6 +25,19 @@ def test_what_the_benchmark_only_tells_needs_no_peers(tmp_path: Path, arguments:
     assert f"-m bench {arguments}".strip() in done.stdout
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+def test_a_virtual_environment_that_fails_halfway_leaves_nothing(tmp_path: Path) -> None:
+    """Debian's Python without python3-venv fails so; once that is installed, the next try has to start anew."""
+    python, venv = tmp_path / "python", tmp_path / "venv"
+    half = 'mkdir -p "$3/bin" && touch "$3/bin/python"; exit 1'
+    python.write_text(f'#!/bin/sh\n[ "$1" = -c ] && exec {sys.executable} "$@"\n{half}\n')
+    python.chmod(0o755)
+    command = ["make", f"{venv}/bin/python", f"VENV={venv}", f"PYTHON={python}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert not venv.exists()
+
+
 def test_conformance_without_its_folder_says_that_nothing_was_checked(tmp_path: Path) -> None:
     command = [sys.executable, "tests/wire/conformance.py", str(tmp_path / "gone")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)

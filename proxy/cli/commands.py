@@ -5,6 +5,7 @@ arguments or settings.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -17,6 +18,21 @@ NEEDS_EXTRA = frozenset({"aiohttp", "httptools", "uvloop", "pydantic", "pydantic
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()  # here, where it can be caught, not when the interpreter ends
+    except BrokenPipeError:  # `ops-sidecar check | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: list[str]) -> int:
+    """The same, for a standard output that is read to the end."""
     parser = argparse.ArgumentParser(
         prog="ops-sidecar", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -27,8 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments[0] = "version"
     chosen = parser.parse_args(arguments[:1]).command
     try:
-        run = import_module(f"proxy.cli.{chosen}").run
-        return int(run(arguments[1:]))
+        return int(import_module(f"proxy.cli.{chosen}").run(arguments[1:]))
     except ModuleNotFoundError as error:
         missing = (error.name or "").split(".")[0]
         if missing not in NEEDS_EXTRA:
@@ -39,8 +54,3 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    except BrokenPipeError:  # `ops-sidecar check | head`
-        sys.stderr.close()
-        return 1
-    except KeyboardInterrupt:
-        return 130

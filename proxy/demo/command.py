@@ -89,9 +89,6 @@ def run(argv: Sequence[str] | None) -> int:
     except DemoError as error:
         print(f"ops-sidecar demo: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # `ops-sidecar demo | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
 
 
 async def _until_signal(work: Coroutine[Any, Any, int], *, kept_is_clean: bool) -> int:

@@ -12,7 +12,7 @@ import re
 import sys
 import tempfile
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -128,10 +128,10 @@ async def running(wanted: Sequence[SidecarSpec]) -> AsyncIterator[dict[str, Side
     """Start all at once, yield them by name when all are ready, end them whatever happens; DemoError if one fails."""
     started: dict[str, Sidecar] = {}
     readers: list[asyncio.Task[None]] = []
-    with tempfile.TemporaryDirectory(prefix="ops-sidecar-demo-") as folder:
+    with _scratch_folder() as folder:
         try:
             for spec in wanted:
-                sidecar = await _start(spec, Path(folder))
+                sidecar = await _start(spec, folder)
                 started[spec.name] = sidecar
                 readers.append(asyncio.create_task(_read_log(sidecar)))
             for sidecar in started.values():
@@ -142,6 +142,17 @@ async def running(wanted: Sequence[SidecarSpec]) -> AsyncIterator[dict[str, Side
             for reader in readers:
                 reader.cancel()
             await asyncio.gather(*readers, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def _scratch_folder() -> Iterator[Path]:
+    """Where the settings file of one sidecar is written; DemoError where there is none (docker run --read-only)."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="ops-sidecar-demo-")
+    except OSError as error:
+        raise DemoError(f"no place for one small settings file, set TMPDIR to a folder: {error}") from None
+    with folder as name:
+        yield Path(name)
 
 
 async def first_gone(sidecars: Sequence[Sidecar]) -> Sidecar:

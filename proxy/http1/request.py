@@ -58,7 +58,6 @@ class Request:
     authority: Authority = _NOBODY  # the same, read
     length = 0
     chunked = False
-    expects_continue = False
     takes_trailers = False
     upgrade = b""  # the protocol, where this is a real upgrade
     max_forwards: int | None = None
@@ -195,7 +194,6 @@ def _read_special(request: Request, special: list[Special]) -> None:
         if expect.lower() != b"100-continue":
             raise Refusal(Fault.EXPECTATION_FAILED, "the only expectation known is 100-continue")
         if request.has_body:
-            request.expects_continue = True
             request.lines.append(b"Expect: " + expect)
 
 

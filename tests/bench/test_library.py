@@ -1,4 +1,4 @@
-"""The library's benchmark runs, and its ratios keep a wide distance from failing for good reason."""
+"""The library's benchmark runs whole. How fast anything is, `make bench` says, on a machine that does nothing else."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from bench import library
 
 
 def test_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few calls only: a first look, not a measurement. What is unrecorded stays well below what is recorded."""
+    """Few calls only: each comparison is made, and each finds its line in the table."""
     monkeypatch.setattr(library, "CALLS", 300)
     monkeypatch.setattr(library, "import_row", lambda rounds: library.Row("import", 1.0, 1.0, 1.0, 1.3, "ms"))
     rows = {row.what: row for row in library.rows(3)}
-    assert rows["`@ops.trace`, nothing configured"].ratio < 0.5
-    assert rows["`@ops.trace`, in an unsampled trace"].ratio < 0.5
+    assert {"`@ops.trace`, nothing configured", "`@ops.trace`, in an unsampled trace"} < set(rows)
+    assert all(row.ours > 0 and row.theirs > 0 and row.ratio > 0 for row in rows.values())
     assert library.table(list(rows.values())).count("\n") == len(rows) + 1

@@ -156,6 +156,13 @@ def services_are_reached_through_their_sidecars_only() -> None:
     assert python_in("shop", code) == "refused"
 
 
+def a_restarted_service_is_reached_again() -> None:
+    """Compose restarts the sidecars with their services, into the new network namespaces."""
+    output(*COMPOSE, "restart", *SERVICES)
+    output(*COMPOSE, "up", "--no-build", "--detach", "--wait", "--wait-timeout", "90")
+    a_trace_crosses_all_services()
+
+
 def sidecars_stop_in_time() -> None:
     """TERM drains and ends a sidecar with exit code 0, long before Docker would kill it."""
     began = time.monotonic()
@@ -175,6 +182,7 @@ CHECKS = (
     the_image_holds_no_tools,
     the_data_plane_is_compiled,
     services_are_reached_through_their_sidecars_only,
+    a_restarted_service_is_reached_again,
     sidecars_stop_in_time,
 )
 

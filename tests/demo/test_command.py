@@ -12,13 +12,15 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
 
 from ops_lib import propagation
-from proxy.demo import command
+from proxy.demo import command, topology
+from proxy.demo.sidecars import SidecarSpec
 
 LIMIT_S = 30
 COMMAND = (sys.executable, "-P", "-m", "proxy", "demo")
@@ -110,6 +112,26 @@ def test_a_sidecar_that_was_told_wrong_is_found() -> None:
     assert "orders/orders: lost the trace" in done.stdout
     assert "lost the session" not in done.stdout
     assert "\x1b" not in done.stdout
+
+
+def test_a_sidecar_that_renames_the_session_is_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The session alone is lost, from the service on that does not find it; the exit code says so."""
+    real = topology.specs
+
+    def renamed(*arguments: Any) -> tuple[SidecarSpec, ...]:
+        shop, orders, billing = real(*arguments)
+        session = {"OPS_SIDECAR_INBOUND__PROPAGATION__SESSION__INJECT": "X-Else"}
+        return shop, orders, replace(billing, environment={**billing.environment, **session})
+
+    monkeypatch.setattr(topology, "specs", renamed)
+    assert command.run(["--json"]) == 1
+    for request in json.loads(capsys.readouterr().out)["requests"]:
+        assert [problem.split(": lost the session")[0] for problem in request["problems"]] == [
+            "billing/charges",
+            "shop/receipts",
+        ]
 
 
 def test_more_formats_than_its_own_lose_nothing() -> None:

@@ -16,7 +16,7 @@ import aiohttp
 import httpx
 import pytest
 import requests
-from calls import CALLS, Answer, Call, comparable
+from calls import CALLS, DOCUMENTED, Answer, Call, comparable
 from harness.sidecar import LISTEN, SidecarProcess
 
 CLIENTS = Path(__file__).parent / "clients"
@@ -189,6 +189,17 @@ def test_no_difference(client: str, httpbin: str, sidecar: SidecarProcess, tmp_p
         assert len([name for name, _ in after.fields if name.lower() == "date"]) == 1, before.name
 
 
+def test_what_is_added_is_what_is_documented(httpbin: str, sidecar: SidecarProcess) -> None:
+    """To a request without a trace: Via and X-Forwarded-*, nothing else, and nothing is missing."""
+    fields = {"X-Mine": "1", "Accept-Language": "de", "User-Agent": "me"}
+    straight, through = (
+        httpx.get(base + "/get?show_env=1", headers=fields, trust_env=False).json()["headers"]
+        for base in (httpbin, sidecar.url())
+    )
+    assert {name.lower() for name in through} - {name.lower() for name in straight} == DOCUMENTED
+    assert {name.lower() for name in straight} - {name.lower() for name in through} == {"connection"}
+
+
 def test_trace_headers_are_translated(sidecar: SidecarProcess) -> None:
     """What a real server behind a real sidecar is told: traceparent, and no X-B3 any more."""
     trace, span = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312"
@@ -251,6 +262,7 @@ def test_ab(sidecar: SidecarProcess) -> None:
         assert re.search(r"Failed requests:\s+0\n", out), out
         assert "Non-2xx" not in out
         assert re.search(r"Complete requests:\s+300\n", out)
+        assert re.search(r"HTML transferred:\s+600000 bytes\n", out), out
 
 
 def test_wrk(sidecar: SidecarProcess) -> None:
@@ -266,3 +278,4 @@ def test_h2load(sidecar: SidecarProcess) -> None:
     out = run_tool("h2load", "--h1", "-n", "300", "-c", "8", sidecar.url() + "/bytes/2000?seed=1")
     assert "300 succeeded, 0 failed, 0 errored, 0 timeout" in out, out
     assert "status codes: 300 2xx, 0 3xx, 0 4xx, 0 5xx" in out, out
+    assert "(600000) data" in out, out
