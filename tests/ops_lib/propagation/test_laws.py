@@ -166,6 +166,8 @@ def test_a_bare_decision_stays_one(decision: Sampling, to: Format) -> None:
     """B3 into anything and back into B3; only Jaeger cannot mark that the ids were made up."""
     bare = Extraction(decision=decision)
     injection = Propagator(inject=(to,)).inject(bare)
+    needs_ids = to in (Format.TRACECONTEXT, Format.JAEGER)
+    assert injection.losses == (((to, Loss.BARE),) if needs_ids and decision.is_sampled else ())
     back = Propagator(inject=(Format.B3,)).extract(fields(injection.headers))
     headers = Propagator(inject=(Format.B3,)).inject(back).headers
     if to is Format.JAEGER:
@@ -173,6 +175,7 @@ def test_a_bare_decision_stays_one(decision: Sampling, to: Format) -> None:
         assert back.context.sampling is decision
     else:
         assert headers == (("b3", {1: "0", 2: "1", 3: "d"}[decision]),)
+        assert Propagator(inject=(to,)).inject(back) == injection  # and whoever passes it on says and loses the same
 
 
 TRACE_NAMES = [
