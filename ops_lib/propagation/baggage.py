@@ -14,7 +14,7 @@ and non-ASCII bytes, which may stand nowhere.
 
 Departures: a value may hold any characters but control characters and "," (many senders encode nothing; it is not a
 translator's business to drop what both ends understand). A header name has no case, so a key that has been Jaeger's
-comes back in lower case. A malformed member is dropped alone.
+comes back in lower case, unless the same key stands in `baggage` beside it. A malformed member is dropped alone.
 """
 
 from __future__ import annotations
@@ -74,8 +74,9 @@ EMPTY = Baggage(())
 def extract(fields: Fields, *, jaeger: bool, jaeger_first: bool) -> tuple[Baggage | None, Malformed | None]:
     """The baggage in `baggage`, and where `jaeger` is set also in `uberctx-*` and `jaeger-baggage`.
 
-    None where there was no such header. Of equal keys the first counts; Jaeger's come first where `jaeger_first`.
-    The reason tells why a member was dropped, if one was.
+    None where there was no such header. Of equal keys the first counts; Jaeger's come first where `jaeger_first`. The
+    key of an `uberctx-*` equals one in `baggage` in any case, and is spelled like it. The reason tells why a member was
+    dropped, if one was.
     """
     refused: Malformed | None = None
     w3c: list[Member] = []
@@ -83,11 +84,12 @@ def extract(fields: Fields, *, jaeger: bool, jaeger_first: bool) -> tuple[Baggag
         refused = _read_list(values, w3c)
     theirs: list[Member] = []
     if jaeger:
+        spelled = {key.lower(): key for key, _ in reversed(w3c)}
         for name, values in fields.items():
             if name.startswith(UBERCTX):
                 key, value = name[len(UBERCTX) :], values[0].strip(" \t")
                 if _match_token(key) and _match_member(f"k={value.replace(',', '')}"):
-                    theirs.append(Member(key, _find_stranger.sub(_encode, value)))
+                    theirs.append(Member(spelled.get(key, key), _as_w3c(value)))
                 else:
                     refused = refused or Malformed.SHAPE
         if (values := fields.get(JAEGER_BAGGAGE)) is not None:
@@ -99,6 +101,19 @@ def extract(fields: Fields, *, jaeger: bool, jaeger_first: bool) -> tuple[Baggag
     for member in members:
         unique.setdefault(member.key, member)
     return Baggage(tuple(unique.values())), refused
+
+
+def _as_w3c(value: str) -> str:
+    """An `uberctx-*` value that may stand in a W3C member; white space around ";" and a property's "=" stays OWS."""
+    value, *properties = value.split(";")
+    halves = [[value], *(each.split("=", 1) for each in properties)]
+    return ";".join("=".join(map(_encode_within, each)) for each in halves)
+
+
+def _encode_within(text: str) -> str:
+    core = text.strip(" \t")
+    start = text.find(core)
+    return text[:start] + _find_stranger.sub(_encode, core) + text[start + len(core) :]
 
 
 def _encode(found: re.Match[str]) -> str:
@@ -136,13 +151,16 @@ def write_w3c(baggage: Baggage, headers: list[tuple[str, str]]) -> bool:
 
 
 def write_jaeger(baggage: Baggage, headers: list[tuple[str, str]]) -> bool:
-    """Append one `uberctx-*` header for each member, to the same limits. Returns whether members had to go."""
-    kept = 0
+    """Append one `uberctx-*` header for each member, to the same limits. Returns whether members had to go.
+
+    Of keys that differ in case only the first is written: it would be the same header.
+    """
+    kept: set[str] = set()
     room = MAX_BYTES
     for key, value in baggage.members:
         size = len(key) + len(value) + 1
-        if size <= room and kept < MAX_MEMBERS:
+        if size <= room and len(kept) < MAX_MEMBERS and key.lower() not in kept:
             headers.append((UBERCTX + key, value))
             room -= size
-            kept += 1
-    return kept < len(baggage.members)
+            kept.add(key.lower())
+    return len(kept) < len(baggage.members)
