@@ -233,6 +233,51 @@ def test_extract_never_raises_and_injected_always_parses(
         assert (again.baggage is None) == (extraction.baggage is None or not extraction.baggage.members) or flag
 
 
+ONE, OTHER, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "0" * 16 + "a3ce929d0e0e4736", "a3ce929d0e0e4736"
+STORIES = {  # of two traces that quarrel, or of ids that were made up
+    "traceparent": [f"00-{ONE}-{SPAN}-01", f"00-{ONE}-{SPAN}-00", f"00-{OTHER}-{SPAN}-03"],
+    "tracestate": ["ops=s:d,a=1", "ops=s:q;b:1,ops=w:16", "ops=b:1;w:16"],
+    "b3": [f"{ONE}-{SPAN}-d-{SPAN}", f"{OTHER[16:]}-{SPAN}", "0", "1"],
+    "X-B3-TraceId": [ONE, OTHER[16:]],
+    "X-B3-SpanId": [SPAN],
+    "X-B3-ParentSpanId": [SPAN, "x"],
+    "X-B3-Sampled": ["0", "1"],
+    "X-B3-Flags": ["1"],
+    "uber-trace-id": [f"{ONE}:{SPAN}:0:3", f"{OTHER[16:]}:{SPAN}:0:0"],
+    "jaeger-debug-id": ["x"],
+    "baggage": ["userId=1,userid=2,session.id=s"],
+    "uberctx-userId": ["3"],
+    "X-Mirascope-Session-Id": ["s", "a b"],
+}
+TOLD = st.sampled_from([(name, value) for name, values in STORIES.items() for value in values])
+SPELLINGS = st.sampled_from([str, str.lower, str.upper, lambda name: name.replace("-", "_")])
+QUARREL = st.lists(st.builds(lambda told, spell: (spell(told[0]), told[1]), TOLD, SPELLINGS), max_size=9)
+
+
+@LONG_LAW
+@given(
+    headers=QUARREL, formats=st.lists(st.sampled_from(FORMATS), min_size=1, max_size=4, unique=True), flag=st.booleans()
+)
+def test_exactly_one_story_leaves_whatever_came(
+    headers: list[tuple[str, str]], formats: list[Format], flag: bool
+) -> None:
+    """Written over what came in: no header twice, in any case or as a twin, and all of them tell one story."""
+    propagator = Propagator(inject=formats, lossless=flag, session_bridge=not flag)
+    injection = propagator.inject(propagator.extract(fields(headers)))
+    carrier = list(headers)
+    inject_into(carrier, injection.headers, owns=propagator.owns)
+    names = [name.lower().replace("_", "-") for name, _ in carrier]
+    assert len(names) == len(set(names))
+    whole = Propagator().extract(fields(carrier))
+    assert whole.conflicts == ()
+    assert whole.malformed == ()
+    assert {said.format for said in whole.says} == set(injection.formats)
+    told = [said.what for said in whole.says]
+    assert len({what[:2] for what in told if isinstance(what, TraceContext)}) <= 1
+    decisions = {what.sampling if isinstance(what, TraceContext) else what for what in told}
+    assert len({decision.is_sampled for decision in decisions if decision}) <= 1
+
+
 @LAW
 @given(context=contexts(), data=st.data())
 def test_damage_to_a_header_never_makes_another_trace(context: TraceContext, data: st.DataObject) -> None:
