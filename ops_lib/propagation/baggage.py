@@ -38,9 +38,26 @@ _match_token = re.compile(_TOKEN).fullmatch
 _PLAIN_VALUE = r"[!#$&'()*+\-./0-9:<=>?@A-Z\[\]^_`a-z{|}~]*"
 PLAIN_BAGGAGE = rf"{_TOKEN}={_PLAIN_VALUE}(?:,{_TOKEN}={_PLAIN_VALUE}){{0,63}}"
 """A whole header without white space, percent-encoding or properties, far from any limit: it means what it says."""
+
+
+class _Encoded(dict[int, str]):
+    """For `str.translate`: characters that do not match are percent-encoded.
+
+    Up to U+00FF one is a byte that was decoded as latin-1; above, it is a program's own text, in which a surrogate may
+    stand for a byte that was no UTF-8 (PEP 383).
+    """
+
+    def __init__(self, may_stand: str) -> None:
+        stands = re.compile(may_stand).fullmatch
+        super().__init__({point: chr(point) if stands(chr(point)) else f"%{point:02X}" for point in range(256)})
+
+    def __missing__(self, point: int) -> str:
+        return quote(chr(point).encode("utf-8", "surrogateescape" if 0xDC80 <= point <= 0xDCFF else "replace"))
+
+
 # What an uberctx value may hold as it is to stand in a W3C member: baggage-octet, and ";" "=" for properties.
-_find_stranger = re.compile(r"[^\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]")
-_find_non_ascii = re.compile(r"[^\x00-\x7f]")
+_IN_MEMBER = _Encoded(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]")
+_ASCII = _Encoded(r"[\x00-\x7f]")
 
 
 class Member(NamedTuple):
@@ -105,6 +122,8 @@ def extract(fields: Fields, *, jaeger: bool, jaeger_first: bool) -> tuple[Baggag
 
 def _as_w3c(value: str) -> str:
     """An `uberctx-*` value that may stand in a W3C member; white space around ";" and a property's "=" stays OWS."""
+    if len(value) > MAX_BYTES:
+        return value  # never goes out, and is not worth the time
     value, *properties = value.split(";")
     halves = [[value], *(each.split("=", 1) for each in properties)]
     return ";".join("=".join(map(_encode_within, each)) for each in halves)
@@ -113,12 +132,7 @@ def _as_w3c(value: str) -> str:
 def _encode_within(text: str) -> str:
     core = text.strip(" \t")
     start = text.find(core)
-    return text[:start] + _find_stranger.sub(_encode, core) + text[start + len(core) :]
-
-
-def _encode(found: re.Match[str]) -> str:
-    """Percent-encoded. Up to U+00FF it is a byte that was decoded as latin-1; above, it is a program's own text."""
-    return "".join(f"%{byte:02X}" for byte in found[0].encode("latin-1" if found[0] <= "\xff" else "utf-8"))
+    return text[:start] + core.translate(_IN_MEMBER) + text[start + len(core) :]
 
 
 def _read_list(values: list[str], members: list[Member]) -> Malformed | None:
@@ -130,7 +144,7 @@ def _read_list(values: list[str], members: list[Member]) -> Malformed | None:
                 continue
             if found := _match_member(member):
                 key, value = found.groups()
-                members.append(Member(key, value if value.isascii() else _find_non_ascii.sub(_encode, value)))
+                members.append(Member(key, value if value.isascii() else value.translate(_ASCII)))
             else:
                 refused = Malformed.SHAPE
     return refused

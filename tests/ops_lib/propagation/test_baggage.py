@@ -25,6 +25,13 @@ def test_text_beyond_latin_1_is_encoded() -> None:
     assert found == Baggage((Member("a", "%E2%82%AC"), Member("b", "%E6%97%A5%20x")))
 
 
+def test_no_text_is_too_odd() -> None:
+    """aiohttp decodes headers as UTF-8 and leaves surrogates for what is none; other programs leave worse."""
+    found, refused = extract({"baggage": ["a=x\udc80"], "uberctx-b": ["\udcff\ud800"]}, jaeger=True, jaeger_first=False)
+    assert refused is None
+    assert found == Baggage((Member("a", "x%80"), Member("b", "%FF%3F")))
+
+
 def test_a_member_that_does_not_fit_makes_room_for_a_shorter_one() -> None:
     big = Baggage((Member("a", "x" * MAX_BYTES), Member("b", "2")))
     for write, want in ((write_w3c, [("baggage", "b=2")]), (write_jaeger, [("uberctx-b", "2")])):

@@ -233,6 +233,22 @@ def test_extract_never_raises_and_injected_always_parses(
         assert (again.baggage is None) == (extraction.baggage is None or not extraction.baggage.members) or flag
 
 
+ANY_TEXT = st.text(st.characters() | st.characters(categories=["Cs"]), max_size=20)
+
+
+@LAW
+@given(
+    headers=st.lists(st.tuples(st.sampled_from(TRACE_NAMES), ANY_TEXT | ANY_TEXT.map("a={}".format)), max_size=4),
+    flag=st.booleans(),
+)
+def test_extract_never_raises_on_any_text(headers: list[tuple[str, str]], flag: bool) -> None:
+    """Nor on what a program took for the text of a header: beyond latin-1, surrogates (PEP 383), anything."""
+    propagator = Propagator(inject=FORMATS, session_bridge=flag)
+    for name, value in propagator.inject(propagator.extract(fields(headers))).headers:
+        assert name.isascii()
+        assert value.isascii()
+
+
 ONE, OTHER, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "0" * 16 + "a3ce929d0e0e4736", "a3ce929d0e0e4736"
 STORIES = {  # of two traces that quarrel, or of ids that were made up
     "traceparent": [f"00-{ONE}-{SPAN}-01", f"00-{ONE}-{SPAN}-00", f"00-{OTHER}-{SPAN}-03"],
