@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
-from ops_lib.propagation import Extraction, Format, Injection, Loss, Malformed, Propagator, Said, Sampling, TraceContext
+from ops_lib.propagation import (
+    FORMATS,
+    Extraction,
+    Format,
+    Injection,
+    Loss,
+    Malformed,
+    Propagator,
+    Said,
+    Sampling,
+    TraceContext,
+)
 
 HEADERS = {
     Format.TRACECONTEXT: "traceparent, tracestate",
@@ -53,6 +64,9 @@ def explain(
     parts = ["read, in this order:", *_table(rows)]
     for format, reason in extraction.malformed:
         parts.append(f"  {format}: {reason}: {_REASONS.get(reason, reason)}")
+    unread = [format for format in FORMATS if format not in propagator.extract_formats]
+    for other in Propagator(extract=unread).extract(propagator.fields(headers)).says:
+        parts.append(f"  {other.format}: not asked for: not read, not passed on")
     ignored = sorted({name for name, _ in headers if not propagator.owns(name)}, key=str.lower)
     if ignored:
         parts.append(f"  not ours, passed on as they are: {', '.join(ignored)}")

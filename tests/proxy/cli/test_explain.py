@@ -89,6 +89,12 @@ def test_headers_that_say_nothing_are_not_malformed(capsys: pytest.CaptureFixtur
     assert "b3multi X-B3-* - - - says nothing" in table(capsys, "X-B3-Flags: 0")
 
 
+def test_a_format_that_is_not_asked_for_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    headers = (f"b3: {TRACE}-{SPAN}-1", f"uber-trace-id: {TRACE}:{SPAN}:0:1")
+    assert " jaeger: not asked for: not read, not passed on\n" in table(capsys, *headers, "--from=b3")
+    assert "not asked for" not in table(capsys, *headers)
+
+
 def test_underscore_twins_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     text = table(capsys, f"X_B3_TraceId: {TRACE}", "b3: 1", "Accept: */*")
     assert "not ours, passed on as they are: Accept" in text
