@@ -101,11 +101,21 @@ def _formats_to_write(arguments: argparse.Namespace) -> tuple[Format, ...]:
         raise UnknownFormatError(f"environment variable {PROPAGATOR_VARIABLE}: {error}") from None
 
 
+def _session_names(text: str) -> list[str]:
+    """As the settings have it: no header that means something else. Raises HeaderInputError."""
+    is_taken = Propagator(session_inject="", session_extract=()).owns
+    names = read_names(text)
+    for name in names:
+        if is_taken(name):
+            raise HeaderInputError(f"{name!r} has a meaning of its own; the session needs another name")
+    return names
+
+
 def _propagator(arguments: argparse.Namespace) -> Propagator:
     extract, inject = parse_formats(arguments.extract), _formats_to_write(arguments)
     if not extract or not inject:
         raise UnknownFormatError(f"expected at least one format of {', '.join(FORMATS)}")
-    session = read_names(arguments.session_from) if arguments.session_from is not None else SESSION_EXTRACT_NAMES
+    session = _session_names(arguments.session_from) if arguments.session_from is not None else SESSION_EXTRACT_NAMES
     return Propagator(
         extract=extract,
         inject=inject,
@@ -113,6 +123,6 @@ def _propagator(arguments: argparse.Namespace) -> Propagator:
         baggage=arguments.baggage,
         on_defer=Sampling.ACCEPT if arguments.on_defer == "accept" else Sampling.DENY,
         lossless=not arguments.no_lossless,
-        session_inject="".join(read_names(arguments.session)[:1]),
+        session_inject="".join(_session_names(arguments.session)[:1]),
         session_extract=session,
     )

@@ -97,6 +97,8 @@ def test_nothing_found_is_said(capsys: pytest.CaptureFixture[str]) -> None:
         (["--from", "", TRACEPARENT], "expected at least one format"),
         (["nonsense"], "'nonsense' is no header"),
         (["--session", "a b", TRACEPARENT], "no header name"),
+        (["--session", "traceparent", TRACEPARENT], "'traceparent' has a meaning of its own"),
+        (["--session-from", "X-S,x_b3_traceid", TRACEPARENT], "'x_b3_traceid' has a meaning of its own"),
         (["--explain", "--json", TRACEPARENT], "not allowed with"),
     ],
 )
