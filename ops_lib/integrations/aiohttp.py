@@ -71,7 +71,8 @@ def middleware() -> Middleware:
 
     @web.middleware
     async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
-        incoming = Incoming(request.headers, lambda: _request(request))
+        # As bytes: its text of them is another than that of every other framework.
+        incoming = Incoming(list(request.raw_headers), lambda: _request(request))
         with incoming.attached():
             try:
                 response = await handler(request)

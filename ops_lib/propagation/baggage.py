@@ -14,7 +14,7 @@ and non-ASCII bytes, which may stand nowhere.
 
 Departures: a value may hold any characters but control characters and "," (many senders encode nothing; it is not a
 translator's business to drop what both ends understand). A header name has no case, so a key that has been Jaeger's
-comes back in lower case. A malformed member is dropped alone.
+comes back in lower case, unless the same key stands in `baggage` beside it. A malformed member is dropped alone.
 """
 
 from __future__ import annotations
@@ -38,9 +38,26 @@ _match_token = re.compile(_TOKEN).fullmatch
 _PLAIN_VALUE = r"[!#$&'()*+\-./0-9:<=>?@A-Z\[\]^_`a-z{|}~]*"
 PLAIN_BAGGAGE = rf"{_TOKEN}={_PLAIN_VALUE}(?:,{_TOKEN}={_PLAIN_VALUE}){{0,63}}"
 """A whole header without white space, percent-encoding or properties, far from any limit: it means what it says."""
+
+
+class _Encoded(dict[int, str]):
+    """For `str.translate`: characters that do not match are percent-encoded.
+
+    Up to U+00FF one is a byte that was decoded as latin-1; above, it is a program's own text, in which a surrogate may
+    stand for a byte that was no UTF-8 (PEP 383).
+    """
+
+    def __init__(self, may_stand: str) -> None:
+        stands = re.compile(may_stand).fullmatch
+        super().__init__({point: chr(point) if stands(chr(point)) else f"%{point:02X}" for point in range(256)})
+
+    def __missing__(self, point: int) -> str:
+        return quote(chr(point).encode("utf-8", "surrogateescape" if 0xDC80 <= point <= 0xDCFF else "replace"))
+
+
 # What an uberctx value may hold as it is to stand in a W3C member: baggage-octet, and ";" "=" for properties.
-_find_stranger = re.compile(r"[^\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]")
-_find_non_ascii = re.compile(r"[^\x00-\x7f]")
+_IN_MEMBER = _Encoded(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]")
+_ASCII = _Encoded(r"[\x00-\x7f]")
 
 
 class Member(NamedTuple):
@@ -74,8 +91,9 @@ EMPTY = Baggage(())
 def extract(fields: Fields, *, jaeger: bool, jaeger_first: bool) -> tuple[Baggage | None, Malformed | None]:
     """The baggage in `baggage`, and where `jaeger` is set also in `uberctx-*` and `jaeger-baggage`.
 
-    None where there was no such header. Of equal keys the first counts; Jaeger's come first where `jaeger_first`.
-    The reason tells why a member was dropped, if one was.
+    None where there was no such header. Of equal keys the first counts; Jaeger's come first where `jaeger_first`. The
+    key of an `uberctx-*` equals one in `baggage` in any case, and is spelled like it. The reason tells why a member was
+    dropped, if one was.
     """
     refused: Malformed | None = None
     w3c: list[Member] = []
@@ -83,11 +101,12 @@ def extract(fields: Fields, *, jaeger: bool, jaeger_first: bool) -> tuple[Baggag
         refused = _read_list(values, w3c)
     theirs: list[Member] = []
     if jaeger:
+        spelled = {key.lower(): key for key, _ in reversed(w3c)}
         for name, values in fields.items():
             if name.startswith(UBERCTX):
                 key, value = name[len(UBERCTX) :], values[0].strip(" \t")
                 if _match_token(key) and _match_member(f"k={value.replace(',', '')}"):
-                    theirs.append(Member(key, _find_stranger.sub(_encode, value)))
+                    theirs.append(Member(spelled.get(key, key), _as_w3c(value)))
                 else:
                     refused = refused or Malformed.SHAPE
         if (values := fields.get(JAEGER_BAGGAGE)) is not None:
@@ -101,9 +120,19 @@ def extract(fields: Fields, *, jaeger: bool, jaeger_first: bool) -> tuple[Baggag
     return Baggage(tuple(unique.values())), refused
 
 
-def _encode(found: re.Match[str]) -> str:
-    """Percent-encoded. Up to U+00FF it is a byte that was decoded as latin-1; above, it is a program's own text."""
-    return "".join(f"%{byte:02X}" for byte in found[0].encode("latin-1" if found[0] <= "\xff" else "utf-8"))
+def _as_w3c(value: str) -> str:
+    """An `uberctx-*` value that may stand in a W3C member; white space around ";" and a property's "=" stays OWS."""
+    if len(value) > MAX_BYTES:
+        return value  # never goes out, and is not worth the time
+    value, *properties = value.split(";")
+    halves = [[value], *(each.split("=", 1) for each in properties)]
+    return ";".join("=".join(map(_encode_within, each)) for each in halves)
+
+
+def _encode_within(text: str) -> str:
+    core = text.strip(" \t")
+    start = text.find(core)
+    return text[:start] + core.translate(_IN_MEMBER) + text[start + len(core) :]
 
 
 def _read_list(values: list[str], members: list[Member]) -> Malformed | None:
@@ -115,7 +144,7 @@ def _read_list(values: list[str], members: list[Member]) -> Malformed | None:
                 continue
             if found := _match_member(member):
                 key, value = found.groups()
-                members.append(Member(key, value if value.isascii() else _find_non_ascii.sub(_encode, value)))
+                members.append(Member(key, value if value.isascii() else value.translate(_ASCII)))
             else:
                 refused = Malformed.SHAPE
     return refused
@@ -136,13 +165,16 @@ def write_w3c(baggage: Baggage, headers: list[tuple[str, str]]) -> bool:
 
 
 def write_jaeger(baggage: Baggage, headers: list[tuple[str, str]]) -> bool:
-    """Append one `uberctx-*` header for each member, to the same limits. Returns whether members had to go."""
-    kept = 0
+    """Append one `uberctx-*` header for each member, to the same limits. Returns whether members had to go.
+
+    Of keys that differ in case only the first is written: it would be the same header.
+    """
+    kept: set[str] = set()
     room = MAX_BYTES
     for key, value in baggage.members:
         size = len(key) + len(value) + 1
-        if size <= room and kept < MAX_MEMBERS:
+        if size <= room and len(kept) < MAX_MEMBERS and key.lower() not in kept:
             headers.append((UBERCTX + key, value))
             room -= size
-            kept += 1
-    return kept < len(baggage.members)
+            kept.add(key.lower())
+    return len(kept) < len(baggage.members)

@@ -34,7 +34,7 @@ class Loss(enum.StrEnum):
     TRACESTATE_CUT = "tracestate-cut"  # some of them, for length
     RANDOM = "random"  # the random-trace-id flag
     BARE = "bare"  # a bare accept or debug got made-up ids: its parent is a span that nobody reports
-    BAGGAGE_CUT = "baggage-cut"  # members of baggage, for length or number
+    BAGGAGE_CUT = "baggage-cut"  # members of baggage, for length, number, or another of the same header name
 
 
 def parse_formats(names: str | Iterable[str]) -> tuple[Format, ...]:

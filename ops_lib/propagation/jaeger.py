@@ -70,7 +70,10 @@ def inject(context: TraceContext, policy: Policy, headers: Headers, losses: Loss
         losses.append(_LOST_PARENT)
     if tracestate:
         losses.append(_LOST_TRACESTATE)
-    if is_random and not made_up:
+    if made_up:
+        if sampling is not DENY:
+            losses.append(_LOST_BARE)
+    elif is_random:
         losses.append(_LOST_RANDOM)
 
 
@@ -78,3 +81,4 @@ _LOST_DEFER = (Format.JAEGER, Loss.DEFER)
 _LOST_PARENT = (Format.JAEGER, Loss.PARENT)
 _LOST_TRACESTATE = (Format.JAEGER, Loss.TRACESTATE)
 _LOST_RANDOM = (Format.JAEGER, Loss.RANDOM)
+_LOST_BARE = (Format.JAEGER, Loss.BARE)

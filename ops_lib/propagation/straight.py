@@ -183,6 +183,8 @@ class StraightWay(Generic[AnyStr]):
             members = dict([entry.split(self._equals, 1) for entry in entries])
             if len(members) < len(entries):
                 return None  # one key twice
+            if text.lower() != text and len({key.lower() for key in members}) < len(members):
+                return None  # one header name twice
             baggage = text, members
         return ids, state, session_id, format, traits, parent, baggage
 

@@ -51,6 +51,7 @@ _LOST_DEFER = (Format.TRACECONTEXT, Loss.DEFER)
 _LOST_DEBUG = (Format.TRACECONTEXT, Loss.DEBUG)
 _LOST_WIDTH = (Format.TRACECONTEXT, Loss.WIDTH)
 _LOST_PARENT = (Format.TRACECONTEXT, Loss.PARENT)
+_LOST_BARE = (Format.TRACECONTEXT, Loss.BARE)
 _CUT = (Format.TRACECONTEXT, Loss.TRACESTATE_CUT)
 
 
@@ -112,6 +113,8 @@ def inject(context: TraceContext, policy: Policy, headers: Headers, losses: Loss
     headers.append((TRACEPARENT, f"00-{trace_id}-{span_id}-{flags}"))
     if parent_id is not None:
         losses.append(_LOST_PARENT)
+    if made_up and is_sampled:
+        losses.append(_LOST_BARE)
     own = ""
     if short or made_up or sampling is DEBUG or sampling is DEFER:
         if lossless:

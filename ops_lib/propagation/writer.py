@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .codecs import CODECS
 from .context import Headers, Losses, Policy, RandomBits, Sampling, TraceContext, stand_in
-from .formats import Format, Loss
+from .formats import Format
 
 
 class Writer:
@@ -32,13 +32,11 @@ class Writer:
         headers: Headers = []
         losses: Losses = []
         ids: TraceContext | None = None
-        for format, write, write_decision in self._writers:
+        for _, write, write_decision in self._writers:
             if write_decision is not None:
                 write_decision(decision, headers)
                 continue
             if ids is None:
                 ids = stand_in(decision, random_bits=self._random_bits)
             write(ids, self._policy, headers, losses)
-            if decision.is_sampled:
-                losses.append((format, Loss.BARE))
         return headers, losses, ids

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
-from ops_lib.propagation import Extraction, Format, Injection, Loss, Malformed, Propagator, Said, Sampling, TraceContext
+from ops_lib.propagation import (
+    FORMATS,
+    Extraction,
+    Format,
+    Injection,
+    Loss,
+    Malformed,
+    Propagator,
+    Said,
+    Sampling,
+    TraceContext,
+)
 
 HEADERS = {
     Format.TRACECONTEXT: "traceparent, tracestate",
@@ -22,7 +34,7 @@ _LOSSES = {
     Loss.TRACESTATE_CUT: "members of tracestate, for its length",
     Loss.RANDOM: "the random-trace-id flag",
     Loss.BARE: "a decision without ids got made-up ones: the parent is a span that nobody reports",
-    Loss.BAGGAGE_CUT: "members of baggage, for length or number",
+    Loss.BAGGAGE_CUT: "members of baggage, for length, number, or another of the same header name",
 }
 
 _REASONS = {
@@ -52,9 +64,15 @@ def explain(
     parts = ["read, in this order:", *_table(rows)]
     for format, reason in extraction.malformed:
         parts.append(f"  {format}: {reason}: {_REASONS.get(reason, reason)}")
+    unread = [format for format in FORMATS if format not in propagator.extract_formats]
+    for other in Propagator(extract=unread).extract(propagator.fields(headers)).says:
+        parts.append(f"  {other.format}: not asked for: not read, not passed on")
     ignored = sorted({name for name, _ in headers if not propagator.owns(name)}, key=str.lower)
     if ignored:
         parts.append(f"  not ours, passed on as they are: {', '.join(ignored)}")
+    twins = sorted({name for name, _ in headers if propagator.owns(name) and not propagator.fields([(name, "")])})
+    if twins:
+        parts.append(f"  could be taken for ours, never read, not passed on: {', '.join(twins)}")
     parts += ["", "result:", *_result(extraction, injection), "", "written:"]
     parts += [f"  {name}: {value}" for name, value in injection.headers] or ["  nothing"]
     parts += ["", "lost:"]
@@ -66,10 +84,15 @@ def _row(format: Format, said: Said | None, extraction: Extraction) -> tuple[str
     if said is None:
         return "-", "-", "-", "absent"
     if said.what is None:
-        return "-", "-", "-", f"malformed ({said.malformed}): dropped"
+        return "-", "-", "-", f"malformed ({said.malformed}): dropped" if said.malformed else "says nothing"
     if isinstance(said.what, Sampling):
-        wins = format is extraction.winner
-        return "-", "-", _decision(said.what), "wins: nobody has ids" if wins else "a bare decision gives way to ids"
+        if format is extraction.winner:
+            verdict = "wins: nobody has ids"
+        elif extraction.context is None:
+            verdict = "a bare decision: another came first"
+        else:
+            verdict = "a bare decision gives way to ids"
+        return "-", "-", _decision(said.what), verdict
     context = said.what
     shown = context.trace_id[16:] if context.short else context.trace_id
     return shown, context.span_id, _decision(context.sampling), _verdict(format, context, extraction)
@@ -77,8 +100,10 @@ def _row(format: Format, said: Said | None, extraction: Extraction) -> tuple[str
 
 def _verdict(format: Format, context: TraceContext, extraction: Extraction) -> str:
     if format is extraction.winner:
-        first = extraction.says[0].format is format
-        return "wins: the first" if first else "wins: the first that is valid"
+        before = list(takewhile(lambda said: said.format is not format, extraction.says))
+        if not before:
+            return "wins: the first"
+        return "wins: the first with ids" if any(said.what for said in before) else "wins: the first that is valid"
     if any(loser is format for loser, _ in extraction.conflicts):
         return "conflict: another trace, dropped"
     if extraction.context is not None and context.trace_id == extraction.context.trace_id:
@@ -96,6 +121,7 @@ def _result(extraction: Extraction, injection: Injection) -> list[str]:
     if context is not None:
         lines.append(f"  trace {context.trace_id} span {context.span_id} decision {_decision(context.sampling)}")
         extras = [("64-bit trace id", context.short), ("random flag", context.random)]
+        extras += [("ids made up for a bare decision", context.made_up)]
         extras += [(f"parent {context.parent_id}", bool(context.parent_id))]
         extras += [(f"tracestate {context.tracestate}", bool(context.tracestate))]
         found = [text for text, is_there in extras if is_there]
@@ -146,6 +172,7 @@ def as_json(extraction: Extraction, injection: Injection) -> dict[str, object]:
         "session": extraction.session,
         "session_malformed": extraction.session_malformed,
         "baggage": [[one.key, one.value] for one in extraction.baggage.members] if extraction.baggage else None,
+        "baggage_malformed": extraction.baggage_malformed,
         "losses": [{"format": format, "loss": loss} for format, loss in injection.losses],
     }
 

@@ -118,18 +118,24 @@ def _formats_to_write(arguments: argparse.Namespace) -> tuple[Format, ...]:
         raise UnknownFormatError(f"environment variable {PROPAGATOR_VARIABLE}: {error}") from None
 
 
+def _session_names(text: str) -> list[str]:
+    """As the settings have it: no header that means something else. Raises HeaderInputError."""
+    is_taken = Propagator(session_inject="", session_extract=()).owns
+    names = read_names(text)
+    for name in names:
+        if is_taken(name):
+            raise HeaderInputError(f"{name!r} has a meaning of its own; the session needs another name")
+    return names
+
+
 def _propagator(arguments: argparse.Namespace) -> Propagator:
     extract, inject = parse_formats(arguments.extract), _formats_to_write(arguments)
     if not extract or not inject:
         raise UnknownFormatError(f"expected at least one format of {', '.join(FORMATS)}")
-    session = read_names(arguments.session_from) if arguments.session_from is not None else SESSION_EXTRACT_NAMES
-    written = read_names(arguments.session)
+    session = _session_names(arguments.session_from) if arguments.session_from is not None else SESSION_EXTRACT_NAMES
+    written = _session_names(arguments.session)
     if len(written) != 1:
         raise HeaderInputError(f"--session {arguments.session!r}: expected one header name")
-    every_format = Propagator()
-    for name in {*written, *session}.difference(SESSION_EXTRACT_NAMES):
-        if every_format.owns(name):
-            raise HeaderInputError(f"{name!r} has a meaning of its own; the session needs another name")
     return Propagator(
         extract=extract,
         inject=inject,

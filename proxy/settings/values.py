@@ -83,6 +83,7 @@ def parse_session_header(value: object) -> str:
     """A header field name (RFC 9110 section 5.1) that means nothing else to the sidecar or to HTTP."""
     if not isinstance(value, str) or not _TOKEN.match(value):
         raise ValueError("expected a header name: letters, digits and -")
-    if value.lower() in _TAKEN_HEADERS or value.lower().startswith(_TAKEN_PREFIXES):
+    name = value.lower().replace("_", "-")  # a CGI or WSGI server cannot tell the two apart
+    if name in _TAKEN_HEADERS or name.startswith(_TAKEN_PREFIXES):
         raise ValueError("this header has a meaning of its own; the session needs another name")
     return value

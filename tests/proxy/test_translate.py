@@ -33,6 +33,9 @@ def test_vector_crosses(row: Row) -> None:
         translation = through(translator(**{**row.settings, "inject": parse_formats(to)}), raw)
         want = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         assert translation.headers == want, to
+        if row.losses is not None:
+            lost = [loss for format in parse_formats(to) for loss in row.losses.get(format, [])]
+            assert sorted(what for _, what in translation.losses) == sorted(lost), to
         if translation.extraction is None:
             continue
         expect = {"malformed": [], **row.expect}

@@ -85,7 +85,9 @@ async def run(suite: Path, names: list[str]) -> int:
         harness = await asyncio.create_subprocess_exec(
             *(sys.executable, "test.py", f"http://{addresses['inbound']}/test", *names),
             cwd=suite / "test",
-            env=os.environ | {"STRICT_LEVEL": "2", "HARNESS_HOST": "127.0.0.1", "HARNESS_PORT": str(free_port())},
+            env=os.environ
+            | {"STRICT_LEVEL": "2", "SPEC_LEVEL": "2"}
+            | {"HARNESS_HOST": "127.0.0.1", "HARNESS_PORT": str(free_port())},
         )
         async with asyncio.timeout(SUITE_S):
             return await harness.wait()

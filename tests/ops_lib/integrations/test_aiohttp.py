@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Any
 
 import aiohttp
@@ -9,7 +11,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from opentelemetry import trace
+from opentelemetry.baggage import get_all
 from opentelemetry.trace import StatusCode
+from yarl import URL
 
 import ops_lib as ops
 from ops_lib.integrations import aiohttp as ops_aiohttp
@@ -46,6 +50,11 @@ async def unavailable(request: web.Request) -> web.Response:
     raise web.HTTPServiceUnavailable
 
 
+async def baggage(request: web.Request) -> web.Response:
+    with ops.span("inside") as span:
+        return web.json_response({**get_all(), "trace_id": span.trace_id})
+
+
 async def forgetful(request: web.Request) -> None:
     """Of its return statement."""
 
@@ -54,7 +63,7 @@ async def forgetful(request: web.Request) -> None:
 async def url() -> Any:
     app = web.Application(middlewares=[ops_aiohttp.middleware()])
     app.router.add_get("/books/{genre}", read_book)
-    handlers: list[Any] = [stream, broken, moved, unavailable, forgetful]
+    handlers: list[Any] = [stream, broken, moved, unavailable, forgetful, baggage]
     for handler in handlers:
         app.router.add_get(f"/{handler.__name__}", handler)
     async with TestServer(app, host="127.0.0.1") as server:
@@ -101,6 +110,18 @@ async def test_failures(url: str, spans: Any, path: str, status: int, error: str
     assert span.attributes.get("error.type") == error
     assert (span.status.status_code is StatusCode.ERROR) is (error is not None)
     assert [event.name for event in span.events] == (["exception"] if path == "broken" else [])
+
+
+@pytest.mark.parametrize(("sent", "read"), [("José".encode(), "José"), (b"x\x80", "x\ufffd")])
+async def test_headers_are_read_as_the_bytes_that_came(url: str, sent: bytes, read: str) -> None:
+    """aiohttp's own text of them is UTF-8 with surrogates for what is none, which no other framework gives."""
+    address = URL(url)
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    told = f"Uber-Trace-Id: {HEADERS['Uber-Trace-Id']}".encode()
+    writer.write(b"GET /baggage HTTP/1.0\r\nHost: app\r\n%b\r\nBaggage: name=%b\r\n\r\n" % (told, sent))
+    answer = await reader.read()
+    writer.close()
+    assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"name": read, "trace_id": TRACE}
 
 
 async def test_no_response_is_for_aiohttp_to_complain_of(url: str, spans: Any, caplog: Any) -> None:

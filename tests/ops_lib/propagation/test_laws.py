@@ -166,6 +166,8 @@ def test_a_bare_decision_stays_one(decision: Sampling, to: Format) -> None:
     """B3 into anything and back into B3; only Jaeger cannot mark that the ids were made up."""
     bare = Extraction(decision=decision)
     injection = Propagator(inject=(to,)).inject(bare)
+    needs_ids = to in (Format.TRACECONTEXT, Format.JAEGER)
+    assert injection.losses == (((to, Loss.BARE),) if needs_ids and decision.is_sampled else ())
     back = Propagator(inject=(Format.B3,)).extract(fields(injection.headers))
     headers = Propagator(inject=(Format.B3,)).inject(back).headers
     if to is Format.JAEGER:
@@ -173,6 +175,7 @@ def test_a_bare_decision_stays_one(decision: Sampling, to: Format) -> None:
         assert back.context.sampling is decision
     else:
         assert headers == (("b3", {1: "0", 2: "1", 3: "d"}[decision]),)
+        assert Propagator(inject=(to,)).inject(back) == injection  # and whoever passes it on says and loses the same
 
 
 TRACE_NAMES = [
@@ -228,6 +231,69 @@ def test_extract_never_raises_and_injected_always_parses(
         assert again.context is not None or again.decision is not None
     if formats:
         assert (again.baggage is None) == (extraction.baggage is None or not extraction.baggage.members) or flag
+
+
+ODD = st.sampled_from(["a=", "é", "\xff", "€", "\udc80", "\ud800", "\U0001f4a9", ",", ";", " ", "\n", "%"])
+ANY_TEXT = st.text(max_size=20) | st.lists(ODD, max_size=5).map("".join)
+ANY_VALUE = ANY_TEXT | ANY_TEXT.map("a={}".format)
+
+
+@LONG_LAW
+@given(
+    headers=st.lists(st.tuples(st.sampled_from(TRACE_NAMES), ANY_VALUE), max_size=4),
+    flag=st.booleans(),
+)
+def test_extract_never_raises_on_any_text(headers: list[tuple[str, str]], flag: bool) -> None:
+    """Nor on what a program took for the text of a header: beyond latin-1, surrogates (PEP 383), anything."""
+    propagator = Propagator(inject=FORMATS, session_bridge=flag)
+    for name, value in propagator.inject(propagator.extract(fields(headers))).headers:
+        assert name.isascii()
+        assert value.isascii()
+
+
+ONE, OTHER, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "0" * 16 + "a3ce929d0e0e4736", "a3ce929d0e0e4736"
+STORIES = {  # of two traces that quarrel, or of ids that were made up
+    "traceparent": [f"00-{ONE}-{SPAN}-01", f"00-{ONE}-{SPAN}-00", f"00-{OTHER}-{SPAN}-03"],
+    "tracestate": ["ops=s:d,a=1", "ops=s:q;b:1,ops=w:16", "ops=b:1;w:16"],
+    "b3": [f"{ONE}-{SPAN}-d-{SPAN}", f"{OTHER[16:]}-{SPAN}", "0", "1"],
+    "X-B3-TraceId": [ONE, OTHER[16:]],
+    "X-B3-SpanId": [SPAN],
+    "X-B3-ParentSpanId": [SPAN, "x"],
+    "X-B3-Sampled": ["0", "1"],
+    "X-B3-Flags": ["1"],
+    "uber-trace-id": [f"{ONE}:{SPAN}:0:3", f"{OTHER[16:]}:{SPAN}:0:0"],
+    "jaeger-debug-id": ["x"],
+    "baggage": ["userId=1,userid=2,session.id=s"],
+    "uberctx-userId": ["3"],
+    "X-Mirascope-Session-Id": ["s", "a b"],
+}
+TOLD = st.sampled_from([(name, value) for name, values in STORIES.items() for value in values])
+SPELLINGS = st.sampled_from([str, str.lower, str.upper, lambda name: name.replace("-", "_")])
+QUARREL = st.lists(st.builds(lambda told, spell: (spell(told[0]), told[1]), TOLD, SPELLINGS), max_size=9)
+
+
+@LONG_LAW
+@given(
+    headers=QUARREL, formats=st.lists(st.sampled_from(FORMATS), min_size=1, max_size=4, unique=True), flag=st.booleans()
+)
+def test_exactly_one_story_leaves_whatever_came(
+    headers: list[tuple[str, str]], formats: list[Format], flag: bool
+) -> None:
+    """Written over what came in: no header twice, in any case or as a twin, and all of them tell one story."""
+    propagator = Propagator(inject=formats, lossless=flag, session_bridge=not flag)
+    injection = propagator.inject(propagator.extract(fields(headers)))
+    carrier = list(headers)
+    inject_into(carrier, injection.headers, owns=propagator.owns)
+    names = [name.lower().replace("_", "-") for name, _ in carrier]
+    assert len(names) == len(set(names))
+    whole = Propagator().extract(fields(carrier))
+    assert whole.conflicts == ()
+    assert whole.malformed == ()
+    assert {said.format for said in whole.says} == set(injection.formats)
+    told = [said.what for said in whole.says]
+    assert len({what[:2] for what in told if isinstance(what, TraceContext)}) <= 1
+    decisions = {what.sampling if isinstance(what, TraceContext) else what for what in told}
+    assert len({decision.is_sampled for decision in decisions if decision}) <= 1
 
 
 @LAW

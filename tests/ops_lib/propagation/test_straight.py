@@ -125,6 +125,7 @@ def test_any_spelling_is_straight(make: Any) -> None:
         {**B3MULTI, "baggage": "a=1;p"},
         {**B3MULTI, "baggage": "a=1, b=2"},
         {**B3MULTI, "baggage": "a=1,a=2"},
+        {**B3MULTI, "baggage": "a=1,A=2"},
         {**B3MULTI, "baggage": "a=1,b"},
         {**B3MULTI, "baggage": ""},
         {**B3MULTI, "baggage": f"a={'v' * MAX_BAGGAGE_LENGTH}"},

@@ -69,6 +69,38 @@ def test_made_up_ids_give_way_and_baggage_is_named(capsys: pytest.CaptureFixture
     assert "baggage k, l" in text
 
 
+def test_a_bare_decision_that_another_one_came_before(capsys: pytest.CaptureFixture[str]) -> None:
+    text = table(capsys, "b3: 0", "X-B3-Sampled: 1")
+    assert "b3multi X-B3-* - - accept a bare decision: another came first" in text
+
+
+def test_the_first_with_ids_wins_over_a_bare_decision(capsys: pytest.CaptureFixture[str]) -> None:
+    text = table(capsys, "b3: 1", f"uber-trace-id: {TRACE}:{SPAN}:0:1")
+    assert f"{TRACE} {SPAN} accept wins: the first with ids" in text
+
+
+def test_made_up_ids_that_win_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    text = table(capsys, f"traceparent: 00-{'a' * 32}-{'a' * 16}-01", "tracestate: ops=b:1", "--to=b3")
+    assert f"result:\n trace {'a' * 32} span {'a' * 16} decision accept\n ids made up for a bare decision\n" in text
+    assert "written:\n b3: 1\n" in text
+
+
+def test_headers_that_say_nothing_are_not_malformed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "b3multi X-B3-* - - - says nothing" in table(capsys, "X-B3-Flags: 0")
+
+
+def test_a_format_that_is_not_asked_for_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    headers = (f"b3: {TRACE}-{SPAN}-1", f"uber-trace-id: {TRACE}:{SPAN}:0:1")
+    assert " jaeger: not asked for: not read, not passed on\n" in table(capsys, *headers, "--from=b3")
+    assert "not asked for" not in table(capsys, *headers)
+
+
+def test_underscore_twins_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    text = table(capsys, f"X_B3_TraceId: {TRACE}", "b3: 1", "Accept: */*")
+    assert "not ours, passed on as they are: Accept" in text
+    assert "could be taken for ours, never read, not passed on: X_B3_TraceId" in text
+
+
 def test_nothing_at_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no trace context\n\nwritten:\n nothing" in table(capsys, "Accept: */*")
 

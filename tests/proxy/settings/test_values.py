@@ -37,7 +37,20 @@ def test_a_wrong_quantity_is_refused(parse: Callable[[object], float], value: ob
 
 
 @pytest.mark.parametrize(
-    "value", ["", "a b", "a:b", "traceparent", "X-B3-TraceId", "Host", "content-length", "ü", None]
+    "value",
+    [
+        "",
+        "a b",
+        "a:b",
+        "traceparent",
+        "X-B3-TraceId",
+        "X_B3_TraceId",
+        "uber_trace_id",
+        "Host",
+        "content-length",
+        "ü",
+        None,
+    ],
 )
 def test_a_session_header_is_a_name_that_means_nothing_else(value: object) -> None:
     with pytest.raises(ValueError, match="header"):
