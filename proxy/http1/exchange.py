@@ -17,7 +17,7 @@ from proxy.http1.forward import interim_head, response_head, switching_head
 from proxy.http1.links import Link
 from proxy.http1.outbox import Outbox
 from proxy.http1.pool import Pool, Waiter
-from proxy.http1.request import IDEMPOTENT, Request
+from proxy.http1.request import IDEMPOTENT, Request, is_offered
 from proxy.http1.response import Response
 from proxy.http1.upstream import RESPONSE_TIMEOUT, UpstreamConnection
 from proxy.translate import Translation
@@ -209,7 +209,7 @@ class Exchange(Waiter):
         """101 makes a tunnel, where one was asked for and the request is whole."""
         upstream = self._upstream
         assert upstream is not None
-        if not (self.request.upgrade and response.upgrade and self.request_done):
+        if not (self.request_done and is_offered(response.upgrade, self.request.upgrade)):
             raise Refusal(Fault.BAD_UPGRADE, "the upstream switched protocols unasked")
         self.response = response
         self.over = True

@@ -137,14 +137,30 @@ def test_no_upgrade(wire: Wire, request_bytes: bytes) -> None:
     assert b"tunnelled" not in client.received
 
 
-def test_switch_to_something_else(wire: Wire) -> None:
-    """RFC 9110 15.2.2: a 101 to a protocol that was not offered is refused, or relayed as it is; it never ends in a hang."""
+@pytest.mark.parametrize("protocol", [b"other", b"h2c", b"websocket, h2c", b"", b",", b"websocket x"])
+def test_switch_to_something_else(wire: Wire, protocol: bytes) -> None:
+    """RFC 9110 7.8: nobody is switched to a protocol that the client did not offer: 502, and nothing of it passes."""
     client = wire.client()
     client.send(UPGRADE)
     app = wire.accept()
     app.request()
-    app.send(SWITCH.replace(b"Upgrade: websocket", b"Upgrade: other"))
-    assert client.stream.response_head().start[0] in (b"101", b"502")
+    app.send(SWITCH.replace(b"Upgrade: websocket", b"Upgrade: " + protocol) + b"tunnelled")
+    assert client.response().status == 502
+    assert b"tunnelled" not in client.received
+    assert app.to_end() == b""
+
+
+@pytest.mark.parametrize(
+    ("offered", "protocol"), [(b"foo/2, bar", b"Foo"), (b"tcp", b"TCP"), (b"h2c, websocket", b"websocket,")]
+)
+def test_switch_to_one_of_several(wire: Wire, offered: bytes, protocol: bytes) -> None:
+    """RFC 9110 7.8: names of protocols have no case, and which version it became is the app's to say."""
+    client = wire.client()
+    client.send(UPGRADE.replace(b"Upgrade: websocket", b"Upgrade: " + offered))
+    app = wire.accept()
+    app.request()
+    app.send(SWITCH.replace(b"Upgrade: websocket", b"Upgrade: " + protocol))
+    assert client.stream.response_head().value("upgrade") == protocol
 
 
 def test_app_gone_ends_the_tunnel(tunnel: tuple[Client, UpstreamConnection]) -> None:
