@@ -34,7 +34,6 @@ _TUNNEL: Final = 4
 # A close with unread bytes makes the kernel send RST, which can destroy our last response on its way (RFC 9112, 9.6).
 # So we stop writing, and read on for a while.
 _LINGER_S: Final = 3.0
-
 _BEGUN_BYTES: Final = 16  # room for a method behind the empty lines that may stand before it
 
 # A client that has connected is about to send a request. It is waited for so long after the listener was shut.
@@ -307,8 +306,9 @@ class ClientConnection(Client):
         self._state = _TUNNEL
         self.deadline = NEVER
         listener.outbox.flush()
-        near = End(self.transport, listener.count_tunnel_in, self._tunnel_lost, self._pending, self._saw_eof)
-        far = End(upstream.detach(), listener.count_tunnel_out, upstream.connection_lost, rest, False)
+        stalled = self._flow.is_stalled
+        near = End(self.transport, listener.count_tunnel_in, self._tunnel_lost, self._pending, self._saw_eof, stalled)
+        far = End(upstream.detach(), listener.count_tunnel_out, upstream.connection_lost, rest, False, upstream.is_full)
         self._pending = b""
         open_tunnel(near, far, listener.ticker, idle_s)
 

@@ -92,6 +92,7 @@ class UpstreamConnection:
         "buffer_bytes",
         "deadline",
         "idle_until",
+        "is_full",
         "is_lost",
         "is_retired",
         "keep_alive_s",
@@ -129,6 +130,7 @@ class UpstreamConnection:
         self.timeout = RESPONSE_TIMEOUT  # what a deadline that passes means
         self.idle_until = NEVER  # set by the pool
         self.keep_alive_s = NEVER  # how long the upstream keeps an idle connection, as far as it said
+        self.is_full = False  # takes no more bytes for now
         self.is_lost = False
         self.is_retired = False  # serves its exchange, and no other
         self.peer = ""  # IP address, empty for a Unix socket
@@ -309,10 +311,12 @@ class UpstreamConnection:
             receiver.on_upstream_failed(Refusal(fault, "the upstream closed without a response"), answered=False)
 
     def pause_writing(self) -> None:
+        self.is_full = True
         if self._receiver is not None:
             self._receiver.on_upstream_full(True)
 
     def resume_writing(self) -> None:
+        self.is_full = False
         if self._receiver is not None:
             self._receiver.on_upstream_full(False)
 

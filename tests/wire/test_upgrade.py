@@ -6,10 +6,15 @@ through it."""
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 import websockets
-from harness.peers import Client, UpstreamConnection
+from harness.peers import Client, Upstream, UpstreamConnection
+from harness.sidecar import Sidecar
 from harness.wire import Wire
 
 UPGRADE = (
@@ -173,17 +178,52 @@ def test_app_gone_ends_the_tunnel(tunnel: tuple[Client, UpstreamConnection]) -> 
 def test_tunnel_backpressure(tunnel: tuple[Client, UpstreamConnection]) -> None:
     """A reader that stops stops the writer: bytes are not gathered in the sidecar."""
     client, app = tunnel
-    app.sock.settimeout(0.3)
-    sent = 0
-    try:
-        while sent < 256 * 1024 * 1024:
-            sent += app.sock.send(bytes(65536))
-    except TimeoutError:
-        pass
-    assert sent < 64 * 1024 * 1024
+    sent = until_stopped(app.sock)
+    assert sent < 16 * 1024 * 1024
     app.sock.settimeout(5)
     app.finish()
     assert len(client.to_end()) == sent
+
+
+def until_stopped(sock: socket.socket, most: int = 64 * 1024 * 1024) -> int:
+    """Write until the other end takes no more; how many bytes that were."""
+    sock.settimeout(0.3)
+    sent = 0
+    try:
+        while sent < most:
+            sent += sock.send(bytes(65536))
+    except TimeoutError:
+        pass
+    return sent
+
+
+def test_switch_while_the_app_is_full(start: Callable[..., Sidecar], tmp_path: Path) -> None:
+    """The app switches without having read the request's body: what it holds back before holds back after.
+
+    Over a Unix socket, whose buffers are small enough to be filled by a body that the sidecar has taken whole."""
+    with closing(Upstream(unix_path=tmp_path / "app")) as upstream:
+        sidecar = start({"inbound": {"app": upstream.url}})
+        client = sidecar.client()
+        client.send(UPGRADE.replace(b"\r\n\r\n", b"\r\nContent-Length: 400000\r\n\r\n"))
+        with upstream.accept() as app:
+            app.stream.request_head()
+            client.send(bytes(400_000))
+            sidecar.settle()
+            app.send(SWITCH)
+            assert client.stream.response_head().start[0] == b"101"
+            assert until_stopped(client.sock) < 16 * 1024 * 1024
+
+
+def test_switch_while_the_client_is_full(start: Callable[..., Sidecar], upstream: Upstream, tmp_path: Path) -> None:
+    """The client has stopped reading at the 1xx before the 101: what the app sends then has to wait."""
+    sidecar = start({"inbound": {"app": upstream.url, "listen": f"unix:{tmp_path}/in"}})
+    client = sidecar.client()
+    client.send(UPGRADE)
+    with upstream.accept() as app:
+        app.stream.request_head()
+        app.send(24 * (b"HTTP/1.1 103 Early Hints\r\nLink: " + 10_000 * b"x" + b"\r\n\r\n") + SWITCH)
+        assert until_stopped(app.sock) < 16 * 1024 * 1024
+        client.reset()
 
 
 async def test_websockets_library(wire: Wire) -> None:
