@@ -73,6 +73,7 @@ class Exchange(Waiter):
     _held = b""  # of the request, until there is a connection
     _replay = b""  # the whole request, where it may be sent again
     _waits = False
+    wants_fresh = False  # it is sent for the second time
     _chunks = False  # the response's body is chunked towards the client
     request_done = False
     response: Response | None = None
@@ -309,8 +310,9 @@ class Exchange(Waiter):
         if self._replay and not answered:
             self._held = self._replay
             self._replay = b""
+            self.wants_fresh = True
             self._pool.count_retry()
-            self._pool.acquire_fresh(self)
+            self._pool.enqueue(self)
             if self._upstream is None:
                 self._wait()
             return

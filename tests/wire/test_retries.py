@@ -5,9 +5,17 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Callable
+from contextlib import closing
+
 import pytest
-from harness.peers import UpstreamConnection
+import trustme
+from harness.peers import Upstream, UpstreamConnection
+from harness.sidecar import Sidecar
 from harness.wire import Wire
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 def warm(wire: Wire) -> UpstreamConnection:
@@ -107,3 +115,35 @@ def test_body_is_repeated_whole_or_not_at_all(wire: Wire) -> None:
         assert client.response().status == 200
     else:
         assert client.response().status == 502
+
+
+def test_on_a_fresh_connection(start: Callable[..., Sidecar]) -> None:
+    """What is sent again waits for a connection that has served nobody, although another becomes free before: that one
+    may be as stale. (RFC 9112 9.3.1: a repetition that failed is not repeated.)"""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with closing(Upstream(tls=context)) as upstream:  # over TLS, since a connection is made when the test says so
+        sidecar = start({"inbound": {"app": upstream.url, "tls": {"verify": False}}})
+        clients = [sidecar.client(), sidecar.client()]
+        for client in clients:
+            client.send(GET)
+        for app in [upstream.accept(), upstream.accept()]:
+            app.answer()
+        assert [client.response().status for client in clients] == [200, 200]
+        slow, again = clients
+        slow.send(GET)
+        busy = upstream.busy()
+        busy.request()
+        again.send(GET)
+        stale = upstream.busy()
+        stale.request()
+        stale.close()
+        sidecar.settle()
+        busy.reply(b"slow")
+        assert slow.response().body == b"slow"
+        sidecar.settle()
+        assert busy.is_silent()
+        upstream.accept().answer(b"again")
+        assert again.response().body == b"again"
+        slow.send(GET)
+        assert upstream.answer().method == b"GET"
