@@ -99,8 +99,8 @@ class Pool:
             elif connection.idle_until <= self._ticker.now:
                 count(self._metrics.idle_closed, "timeout")
                 connection.close()
-            elif connection.has_surplus():
-                count(self._metrics.idle_closed, "surplus-bytes")
+            elif connection.has_news():
+                count(self._metrics.idle_closed, "surplus-bytes" if connection.has_surplus() else "peer")
                 connection.abort()
             else:
                 self._metrics.reused += 1
@@ -148,7 +148,7 @@ class Pool:
             connection.close()
             return
         if self._waiters:
-            if connection.has_surplus():
+            if connection.has_news():
                 connection.abort()
                 return
             waiter = self._next_waiter(is_fresh=False)

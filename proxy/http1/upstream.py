@@ -6,6 +6,7 @@ May know sockets (through its transport) and response messages. Must not know th
 from __future__ import annotations
 
 import asyncio
+import select
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final, cast, final
@@ -16,7 +17,7 @@ from proxy.http1.errors import Fault, Refusal
 from proxy.http1.fields import FieldKinds, response_kinds
 from proxy.http1.heads import HeadLimits, HeadReader
 from proxy.http1.response import Response, read_response, read_start
-from proxy.http1.sockets import descriptor, has_unread
+from proxy.http1.sockets import descriptor, has_unread, watch
 
 # Of responses; there is no setting for them, since an upstream is trusted further than a client.
 RESPONSE_LIMITS: Final = HeadLimits(
@@ -89,6 +90,7 @@ class UpstreamConnection:
         "_saw_eof",
         "_ticker",
         "_was_answered",
+        "_watch",
         "buffer_bytes",
         "deadline",
         "idle_until",
@@ -103,6 +105,7 @@ class UpstreamConnection:
     )
 
     transport: asyncio.Transport
+    _watch: select.poll
 
     def __init__(
         self,
@@ -143,8 +146,14 @@ class UpstreamConnection:
         """Whether a request may be sent on it."""
         return not (self.is_retired or self.transport.is_closing())
 
+    def has_news(self) -> bool:
+        """Whether something waits that no request has asked for: bytes, which must not be taken for the next response,
+        or the end, which the next request must not be sent to meet.
+        """
+        return bool(self._watch.poll(0))
+
     def has_surplus(self) -> bool:
-        """Whether bytes wait that no request has asked for yet: they must not be taken for the next response."""
+        """Whether it is bytes."""
         return has_unread(self._fd)
 
     def begin(self, receiver: Receiver) -> None:
@@ -211,6 +220,7 @@ class UpstreamConnection:
         peer = transport.get_extra_info("peername")
         self.peer = str(peer[0]) if isinstance(peer, tuple) else ""
         self._fd = descriptor(transport)
+        self._watch = watch(self._fd)
         self._is_tls = transport.get_extra_info("sslcontext") is not None
         self._ticker.add(self)
 

@@ -147,3 +147,17 @@ def test_on_a_fresh_connection(start: Callable[..., Sidecar]) -> None:
         assert again.response().body == b"again"
         slow.send(GET)
         assert upstream.answer().method == b"GET"
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["fin", "rst"])
+def test_an_end_that_has_come_is_seen(wire: Wire, reset: bool) -> None:
+    """RFC 9112 9.3.1: a POST cannot be repeated; so it is not sent on a connection whose end is in our kernel already,
+    though the event loop has yet to hear of it."""
+    app = warm(wire)
+    client = wire.client()
+    wire.settle()
+    with wire.sidecar.standstill():
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+        app.reset() if reset else app.close()
+    assert wire.upstream.answer().body == b"hi"
+    assert client.response().status == 200
