@@ -302,12 +302,12 @@ class Exchange(Waiter):
 
     # --- the end before the end
 
-    def on_upstream_failed(self, refusal: Refusal, *, answered: bool) -> None:
+    def on_upstream_failed(self, refusal: Refusal) -> None:
         """Try once more where that is safe, else tell the client."""
         if self.over:
             return
         self._upstream = None
-        if self._replay and not answered:
+        if self._replay and refusal.fault is Fault.CONNECTION_LOST:
             self._held = self._replay
             self._replay = b""
             self.wants_fresh = True

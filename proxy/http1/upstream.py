@@ -68,8 +68,10 @@ class Receiver(ABC):
         """The connection takes no more bytes for now, or does again."""
 
     @abstractmethod
-    def on_upstream_failed(self, refusal: Refusal, *, answered: bool) -> None:
-        """There will be no (more) response; the connection is closed. `answered`: some byte of it came."""
+    def on_upstream_failed(self, refusal: Refusal) -> None:
+        """There will be no (more) response; the connection is closed. CONNECTION_LOST: by the upstream, before a byte
+        of it came.
+        """
 
 
 @final
@@ -298,9 +300,13 @@ class UpstreamConnection:
     def eof_received(self) -> None:
         self._saw_eof = self.is_retired = True
         receiver = self._receiver
-        if receiver is not None and isinstance(self._body, CloseBody) and not self._is_tls:
-            # `connection_lost` would come only when the upstream has read all that we still have to send, if ever.
+        if receiver is None or self._is_tls:
+            return
+        # `connection_lost` would come only when the upstream has read all that we still have to send, if ever.
+        if isinstance(self._body, CloseBody):
             receiver.on_response_content(b"", True, [])
+        else:
+            self._fail(self._broken_off())
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = self.is_retired = True
@@ -313,12 +319,13 @@ class UpstreamConnection:
             return
         if isinstance(body, CloseBody) and exc is None and self._saw_eof:
             receiver.on_response_content(b"", True, [])
-        elif self._was_answered:
-            fault = Fault.RESPONSE_INCOMPLETE
-            receiver.on_upstream_failed(Refusal(fault, "the upstream closed in mid-response"), answered=True)
         else:
-            fault = Fault.CONNECTION_LOST
-            receiver.on_upstream_failed(Refusal(fault, "the upstream closed without a response"), answered=False)
+            receiver.on_upstream_failed(self._broken_off())
+
+    def _broken_off(self) -> Refusal:
+        if self._was_answered:
+            return Refusal(Fault.RESPONSE_INCOMPLETE, "the upstream closed in mid-response")
+        return Refusal(Fault.CONNECTION_LOST, "the upstream closed without a response")
 
     def pause_writing(self) -> None:
         self.is_full = True
@@ -339,4 +346,4 @@ class UpstreamConnection:
         receiver = self._receiver
         self.abort()
         if receiver is not None:
-            receiver.on_upstream_failed(refusal, answered=self._was_answered)
+            receiver.on_upstream_failed(refusal)

@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 from harness.messages import Truncated
-from harness.peers import Client, UpstreamConnection
-from harness.wire import Wire
+from harness.peers import Client, Upstream, UpstreamConnection
+from harness.sidecar import Sidecar
+from harness.wire import Wire, check_problem
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -122,6 +127,22 @@ def test_app_answers_and_hangs_up_on_the_body(wire: Wire) -> None:
     app.close()
     answer = client.response()
     assert (answer.status, answer.body) == (413, b"too much")
+
+
+def test_app_ends_and_does_not_read(start: Callable[..., Sidecar], tmp_path: Path) -> None:
+    """An app that half-closes will not answer: 502 at once, although a part of the request cannot be sent to it.
+
+    Over a Unix socket, whose buffers are small."""
+    with closing(Upstream(unix_path=tmp_path / "app")) as upstream:
+        sidecar = start({"inbound": {"app": upstream.url}})
+        client = sidecar.client()
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n")
+        with upstream.accept() as app:
+            app.stream.request_head()
+            client.send(bytes(300_000))
+            sidecar.settle()
+            app.finish()
+            check_problem(client.response(), 502, b"connection_terminated")
 
 
 # --- the client goes away

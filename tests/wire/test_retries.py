@@ -13,7 +13,7 @@ import pytest
 import trustme
 from harness.peers import Upstream, UpstreamConnection
 from harness.sidecar import Sidecar
-from harness.wire import Wire
+from harness.wire import Wire, check_problem
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -95,6 +95,18 @@ def test_not_after_a_byte_of_the_answer(wire: Wire, part: bytes) -> None:
     wire.settle()
     app.close()
     assert client.response().status == 502
+    wire.settle()
+    assert not wire.upstream.has_caller()
+
+
+def test_not_after_a_timeout(wired: Callable[..., Wire]) -> None:
+    """An app that is slow is not dead: it is not asked for the same again, nor waited for twice."""
+    wire = wired({"timeouts": {"response_head_s": 0.2}})
+    app = warm(wire)
+    client = wire.client()
+    client.send(GET)
+    app.request()
+    check_problem(client.response(), 504, b"http_response_timeout")
     wire.settle()
     assert not wire.upstream.has_caller()
 
