@@ -308,7 +308,7 @@ class ClientConnection(Client):
         listener.outbox.flush()
         stalled = self._flow.is_stalled
         near = End(self.transport, listener.count_tunnel_in, self._tunnel_lost, self._pending, self._saw_eof, stalled)
-        far = End(upstream.detach(), listener.count_tunnel_out, upstream.connection_lost, rest, False, upstream.is_full)
+        far = upstream.detach(listener.count_tunnel_out, rest)
         self._pending = b""
         open_tunnel(near, far, listener.ticker, idle_s)
 

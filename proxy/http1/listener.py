@@ -247,10 +247,14 @@ class Listener:
         limit = self.rules.plan.limits.buffer_bytes
         try:
             far = await connector.connect(
-                lambda: UpstreamConnection(self.ticker, on_lost=lambda _lost: None, buffer_bytes=limit),
+                lambda: UpstreamConnection(
+                    self.ticker, on_lost=lambda _lost: None, buffer_bytes=limit, for_tunnel=True
+                ),
                 upstream.timeouts.connect_s,
                 tls=False,  # the client speaks TLS itself, through the tunnel
             )
+            if far.is_lost:  # before we came to know of it
+                raise Refusal(Fault.CONNECTION_LOST, "the upstream closed the connection at once")
         except Refusal as refusal:
             connection.refuse(refusal)
             return

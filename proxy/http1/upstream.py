@@ -18,6 +18,7 @@ from proxy.http1.fields import FieldKinds, response_kinds
 from proxy.http1.heads import HeadLimits, HeadReader
 from proxy.http1.response import Response, read_response, read_start
 from proxy.http1.sockets import descriptor, has_unread, watch
+from proxy.http1.tunnel import End
 
 # Of responses; there is no setting for them, since an upstream is trusted further than a client.
 RESPONSE_LIMITS: Final = HeadLimits(
@@ -80,7 +81,9 @@ class UpstreamConnection:
 
     __slots__ = (
         "_body",
+        "_early",
         "_fd",
+        "_for_tunnel",
         "_interim",
         "_is_clean",
         "_is_paused",
@@ -116,7 +119,9 @@ class UpstreamConnection:
         on_lost: Callable[[UpstreamConnection], None],
         buffer_bytes: int = _BUFFER_BYTES,
         kinds: FieldKinds | None = None,
+        for_tunnel: bool = False,
     ) -> None:
+        """`for_tunnel`: no request is sent on it, and the upstream may speak before the tunnel is made."""
         self._ticker = ticker
         self._on_lost = on_lost
         self._kinds = kinds if kinds is not None else response_kinds()
@@ -129,6 +134,8 @@ class UpstreamConnection:
         self._interim = 0
         self._is_clean = False  # the response ended where its message did, and both sides keep the connection
         self._is_paused = False
+        self._for_tunnel = for_tunnel
+        self._early = b""
         self._saw_eof = False
         self._was_answered = False
         self.deadline = NEVER
@@ -184,11 +191,12 @@ class UpstreamConnection:
         self.close()
         return False
 
-    def detach(self) -> asyncio.Transport:
-        """Give the transport away, to a tunnel, which calls `connection_lost` at its end."""
+    def detach(self, tell: Callable[[int], None], received: bytes) -> End:
+        """Give the transport away: this end of a tunnel. `received`: its first bytes, as far as they were read here."""
         self._receiver = None
         self.deadline = NEVER
-        return self.transport
+        received += self._early
+        return End(self.transport, tell, self.connection_lost, received, self._saw_eof, self.is_full)
 
     def close(self) -> None:
         """Close after what was written has been sent."""
@@ -228,6 +236,10 @@ class UpstreamConnection:
 
     def data_received(self, data: bytes) -> None:
         receiver = self._receiver
+        if receiver is None and self._for_tunnel:
+            self._early += data
+            self.transport.pause_reading()
+            return
         if receiver is None:
             # Bytes that nobody asked for: whatever they are, the next response must not be looked for behind them.
             self.is_retired = True
@@ -297,16 +309,17 @@ class UpstreamConnection:
         self.timeout = Fault.BODY_TIMEOUT
         receiver.on_response(response, content, False, [])
 
-    def eof_received(self) -> None:
+    def eof_received(self) -> bool:
         self._saw_eof = self.is_retired = True
         receiver = self._receiver
         if receiver is None or self._is_tls:
-            return
+            return self._for_tunnel  # it may still listen
         # `connection_lost` would come only when the upstream has read all that we still have to send, if ever.
         if isinstance(self._body, CloseBody):
             receiver.on_response_content(b"", True, [])
         else:
             self._fail(self._broken_off())
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = self.is_retired = True
