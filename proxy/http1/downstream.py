@@ -185,8 +185,10 @@ class ClientConnection(Client):
             if request.method == b"CONNECT":
                 self._listener.connect(self, request)
             elif request.max_forwards == 0:  # OPTIONS, which goes no further (RFC 9110, 7.6.2)
-                self.write(options_response(self.date))
-                self.exchange_over(keep_alive=request.keep_alive and not request.has_body)
+                keep_alive = request.keep_alive and not request.has_body and self.is_keeping()
+                self.write(options_response(self.date, close=not keep_alive))
+                self._listener.record(self, request, None, None)
+                self.exchange_over(keep_alive=keep_alive)
             elif request.has_body:
                 self._begin_body(*self._listener.open(self, request), rest)
             else:
@@ -394,7 +396,3 @@ class ClientConnection(Client):
             self.deadline = min(self.deadline, self._listener.now() + _FIRST_REQUEST_S)
         else:
             self._end()
-
-    def abort(self) -> None:
-        """Close at once."""
-        self.transport.abort()

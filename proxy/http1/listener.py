@@ -371,7 +371,7 @@ class Listener:
         for task in self._tasks:
             task.cancel()
         for connection in tuple(self.connections):
-            connection.abort()
+            connection.transport.abort()
 
     async def wait_closed(self) -> None:
         """Until the tasks of this listener have ended."""
