@@ -69,7 +69,8 @@ class ListenerRules:
         self.is_shared = len(owners) > 1
         # A response passes a gateway without Via, as RFC 9110 allows; an outbound listener is a proxy, which has to add
         # it.
-        response_via = self.via[1] if plan.direction == "outbound" else b""
+        self.is_proxy = plan.direction == "outbound"
+        response_via = self.via[1] if self.is_proxy else b""
         self._links = {
             id(upstream): Link(
                 upstream,
@@ -197,6 +198,8 @@ class Listener:
         """A request, checked against what concerns every request. Raises Refusal."""
         rules = self.rules
         request = read_request(line, fields, rules.parse_authority)
+        if rules.is_proxy and request.minor == 0:
+            request.keep_alive = False  # RFC 9112, 9.3: proxies of old pass on a keep-alive that they do not understand
         if request.via and any(rules.pseudonym in entry for entry in request.via):
             raise Refusal(Fault.LOOP, "the request has been here before, as its Via says")
         if request.max_forwards == 0 and request.method == b"TRACE":

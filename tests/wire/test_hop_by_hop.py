@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from harness.peers import Upstream
+from harness.sidecar import LISTEN, Sidecar
 from harness.wire import Wire
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
@@ -216,6 +220,16 @@ def test_http10_client_keeps_alive(wire: Wire) -> None:
         client.send(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
         app.answer(b"two")
         assert client.response().body == b"two"
+    assert client.is_ended()
+
+
+def test_a_proxy_keeps_no_http10_client(start: Callable[..., Sidecar], upstream: Upstream) -> None:
+    """RFC 9112 9.3: the recipient of `keep-alive` in HTTP/1.0 must not heed it where it is a proxy."""
+    client = start({"inbound": {"listen": "off"}, "outbound": {"listen": LISTEN}}).client("outbound")
+    client.send(b"GET " + upstream.url.encode() + b"/ HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    upstream.answer(b"one")
+    answer = client.response()
+    assert (answer.head.value("connection"), answer.body) == (b"close", b"one")
     assert client.is_ended()
 
 
