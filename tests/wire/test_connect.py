@@ -90,7 +90,7 @@ def test_refused_inbound(wire: Wire, upstream: Upstream) -> None:
     """An inbound listener is nobody's tunnel; what stood behind the CONNECT is not read as a request."""
     client = wire.client()
     client.send(connect(b"127.0.0.1:1", b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"))
-    assert client.response("CONNECT").status in (400, 403, 405, 501)
+    assert client.response("CONNECT").status == 405
     assert client.to_end() == b""
     wire.settle()
     assert not upstream.has_caller()
@@ -101,7 +101,7 @@ def test_refused_where_off(start: Callable[..., Sidecar], upstream: Upstream) ->
     sidecar = start({"inbound": {"listen": "off"}, "outbound": {"listen": LISTEN, "connect": False}})
     client = sidecar.client("outbound")
     client.send(connect(upstream.authority))
-    assert client.response("CONNECT").status in (403, 405)
+    assert client.response("CONNECT").status == 405
     sidecar.settle()
     assert not upstream.has_caller()
 

@@ -182,14 +182,12 @@ def test_body_refused(wire: Wire, section: str, raw: bytes, piece: int) -> None:
 
 
 def test_equal_content_lengths_never_leave_as_two(wire: Wire) -> None:
-    """RFC 9112 6.3: `Content-Length: 5` twice is refused, or passed on as one."""
+    """RFC 9112 6.3: `Content-Length: 5` twice may be read as one, and is refused all the same."""
     client = wire.client()
     client.send(POST + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello")
+    assert client.response().status == 400
     wire.settle()
-    if wire.upstream.has_caller():
-        seen = wire.upstream.answer()
-        assert (seen.head.values("content-length"), seen.body) == ([b"5"], b"hello")
-    assert client.response().status in (200, 400)
+    assert not wire.upstream.has_caller()
 
 
 def test_refusal_does_not_reach_back(wire: Wire) -> None:

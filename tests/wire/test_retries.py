@@ -111,8 +111,8 @@ def test_not_after_a_timeout(wired: Callable[..., Wire]) -> None:
     assert not wire.upstream.has_caller()
 
 
-def test_body_is_repeated_whole_or_not_at_all(wire: Wire) -> None:
-    """A PUT whose body is on its way: repeated with every byte, or answered 502; never with a part."""
+def test_body_that_was_on_its_way_is_not_repeated(wire: Wire) -> None:
+    """A PUT of which a part was sent: 502, as nothing is kept of what goes out piece by piece."""
     app = warm(wire)
     client = wire.client()
     client.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
@@ -122,11 +122,8 @@ def test_body_is_repeated_whole_or_not_at_all(wire: Wire) -> None:
     wire.settle()
     client.send(b"67890")
     wire.settle()
-    if wire.upstream.has_caller():
-        assert wire.upstream.answer().body == b"1234567890"
-        assert client.response().status == 200
-    else:
-        assert client.response().status == 502
+    assert client.response().status == 502
+    assert not wire.upstream.has_caller()
 
 
 def test_on_a_fresh_connection(start: Callable[..., Sidecar]) -> None:
