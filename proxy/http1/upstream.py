@@ -236,11 +236,11 @@ class UpstreamConnection:
 
     def data_received(self, data: bytes) -> None:
         receiver = self._receiver
-        if receiver is None and self._for_tunnel:
-            self._early += data
-            self.transport.pause_reading()
-            return
         if receiver is None:
+            if self._for_tunnel:
+                self._early += data
+                self.transport.pause_reading()
+                return
             # Bytes that nobody asked for: whatever they are, the next response must not be looked for behind them.
             self.is_retired = True
             self.transport.abort()
