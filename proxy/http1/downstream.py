@@ -34,6 +34,7 @@ _TUNNEL: Final = 4
 # A close with unread bytes makes the kernel send RST, which can destroy our last response on its way (RFC 9112, 9.6).
 # So we stop writing, and read on for a while.
 _LINGER_S: Final = 3.0
+_BEGUN_BYTES: Final = 16  # room for a method behind the empty lines that may stand before it
 
 # A client that has connected is about to send a request. It is waited for so long after the listener was shut.
 _FIRST_REQUEST_S: Final = 1.0
@@ -44,10 +45,11 @@ class ClientConnection(Client):
     """One connection from a client."""
 
     __slots__ = (
+        "_begun",
         "_body",
         "_exchange",
         "_flow",
-        "_head_begun",
+        "_has_asked",
         "_listener",
         "_pending",
         "_reader",
@@ -60,20 +62,21 @@ class ClientConnection(Client):
     )
 
     transport: asyncio.Transport
+    address: bytes  # of the client
     _flow: Flow
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._reader = HeadReader(listener.rules.head_limits, check_request_line)
         self._state = _HEAD
-        self._head_begun = False
+        self._begun = b""  # the first bytes of a head that is not whole, or was refused
+        self._has_asked = False  # a head came whole, now or before
         self._body: Body | None = None
-        self._request: Request | None = None
+        self._request: Request | None = None  # the one that was read last, until it is answered
         self._exchange: Exchange | None = None
         self._pending = b""  # received, not yet looked at
         self._saw_eof = False
         self.deadline = NEVER
-        self.address = b""  # of the client; empty on a Unix socket
 
     # --- asyncio.Protocol
 
@@ -81,8 +84,7 @@ class ClientConnection(Client):
         self.transport = cast(asyncio.Transport, transport)
         self._flow = Flow(self.transport)
         peer = transport.get_extra_info("peername")
-        if isinstance(peer, tuple):
-            self.address = str(peer[0]).encode("ascii")
+        self.address = str(peer[0]).encode("ascii") if isinstance(peer, tuple) else b""  # empty on a Unix socket
         if not self._listener.admit(self):
             self._state = _ENDING
             self.transport.abort()
@@ -106,16 +108,14 @@ class ClientConnection(Client):
     def eof_received(self) -> bool:
         self._saw_eof = True
         if self._state == _BODY or (self._state == _HEAD and self._reader.is_started):
-            part = "body" if self._state == _BODY else "head"
-            self.refuse(Refusal(Fault.INCOMPLETE_REQUEST, f"the request ended before its {part} did"))
+            self.refuse(Refusal(Fault.INCOMPLETE_REQUEST, "the client ended the connection in mid-request"))
             return True
         # A request that is whole is answered although the client will send no other.
         return self._state == _BUSY or bool(self._pending)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.deadline = NEVER
-        exchange = self._exchange
-        self._exchange = None
+        exchange, self._exchange = self._exchange, None
         if exchange is not None and self._state != _TUNNEL:
             exchange.abandon()
             self._listener.record(self, exchange.request, exchange, Refusal(Fault.CLIENT_GONE, "the client went away"))
@@ -142,7 +142,7 @@ class ClientConnection(Client):
         """What was waited for did not come in time."""
         timeouts = self._listener.rules.plan.timeouts
         if self._state == _HEAD:
-            if self._head_begun:
+            if self._begun:
                 text = f"the request head was not complete within {timeouts.header_read_s:g} s"
                 self.refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
             elif not has_unread(descriptor(self.transport)):
@@ -165,18 +165,19 @@ class ClientConnection(Client):
         try:
             parsed = self._reader.feed(data, self._listener.rules.kinds)
             if parsed is None:
-                if not self._head_begun:
-                    self._head_begun = True
-                    self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.header_read_s
+                if self._reader.is_started:  # an empty line alone, as old clients send behind a body, begins none
+                    if not self._begun:
+                        self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.header_read_s
+                    self._begun = (self._begun + data)[:_BEGUN_BYTES]
                 return
-            if self._head_begun:
-                self._head_begun = False
-                self._reader = HeadReader(self._listener.rules.head_limits, check_request_line)  # new ones, maybe
             self.deadline = NEVER
             line, fields, rest = parsed
             self._state = _BUSY
-            self._request = None
+            self._has_asked = True
             self._request = request = self._listener.read(line, fields)
+            if self._begun:
+                self._begun = b""
+                self._reader = HeadReader(self._listener.rules.head_limits, check_request_line)  # new ones, maybe
             if rest and not request.has_body:
                 self._pending = rest
                 self._flow.pause(PIPELINED, True)
@@ -184,14 +185,17 @@ class ClientConnection(Client):
             if request.method == b"CONNECT":
                 self._listener.connect(self, request)
             elif request.max_forwards == 0:  # OPTIONS, which goes no further (RFC 9110, 7.6.2)
-                self.write(options_response(self.date))
-                self.exchange_over(keep_alive=request.keep_alive and not request.has_body)
+                keep_alive = request.keep_alive and not request.has_body and self.is_keeping()
+                self.write(options_response(self.date, close=not keep_alive))
+                self._listener.record(self, request, None, None)
+                self.exchange_over(keep_alive=keep_alive)
             elif request.has_body:
                 self._begin_body(*self._listener.open(self, request), rest)
             else:
                 self._exchange, head = self._listener.open(self, request)
                 self._exchange.begin(head, b"", True, [])
         except Refusal as refusal:
+            self._begun = (self._begun + data)[:_BEGUN_BYTES]
             self.refuse(refusal)
 
     def _begin_body(self, exchange: Exchange, head: bytes, rest: bytes) -> None:
@@ -258,13 +262,13 @@ class ClientConnection(Client):
         return bool(self._pending) or not (self._listener.is_draining or self._saw_eof)
 
     def exchange_over(self, *, keep_alive: bool) -> None:
-        exchange = self._exchange
-        self._exchange = None
+        exchange, self._exchange = self._exchange, None
         if exchange is not None:
             self._listener.record(self, exchange.request, exchange, None)
         if self._state != _BUSY or not (keep_alive and self.is_keeping()):
             self._end()
             return
+        self._request = None
         self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.idle_s
         if self._flow.is_stalled:
             return  # the next request waits until the client has read this answer: see `resume_writing`
@@ -285,8 +289,7 @@ class ClientConnection(Client):
             self._end()
 
     def exchange_failed(self, refusal: Refusal, *, begun: bool) -> None:
-        exchange = self._exchange
-        self._exchange = None
+        exchange, self._exchange = self._exchange, None
         assert exchange is not None
         self._listener.record(self, exchange.request, exchange, refusal)
         if begun:
@@ -299,15 +302,15 @@ class ClientConnection(Client):
     def switch(self, upstream: UpstreamConnection, rest: bytes, idle_s: float) -> None:
         """Make a tunnel. What the client sent after its request is of the new protocol too."""
         listener = self._listener
-        exchange = self._exchange
-        self._exchange = None
+        exchange, self._exchange = self._exchange, None
         listener.record(self, self._request, exchange, None)
         listener.tunnel_opened("connect" if exchange is None else "upgrade")
         self._state = _TUNNEL
         self.deadline = NEVER
         listener.outbox.flush()
-        near = End(self.transport, listener.count_tunnel_in, self._tunnel_lost, self._pending, self._saw_eof)
-        far = End(upstream.detach(), listener.count_tunnel_out, upstream.connection_lost, rest, False)
+        stalled = self._flow.is_stalled
+        near = End(self.transport, listener.count_tunnel_in, self._tunnel_lost, self._pending, self._saw_eof, stalled)
+        far = upstream.detach(listener.count_tunnel_out, rest)
         self._pending = b""
         open_tunnel(near, far, listener.ticker, idle_s)
 
@@ -329,8 +332,7 @@ class ClientConnection(Client):
         """The request is broken, or came to nothing: want no more of it, and say so where there is still room to."""
         if self._state == _ENDING:
             return
-        exchange = self._exchange
-        self._exchange = None
+        exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.abandon()
         self._listener.record(self, self._request, exchange, refusal)
@@ -341,7 +343,8 @@ class ClientConnection(Client):
             self._end()
 
     def _answer(self, refusal: Refusal, *, close: bool = True) -> None:
-        head_only = self._request is not None and self._request.method == b"HEAD"
+        request = self._request  # None: its head was not read to its end
+        head_only = request.method == b"HEAD" if request is not None else self._begun.lstrip(b"\r\n")[:5] == b"HEAD "
         self.write(problem_response(refusal.fault, refusal.detail, date=self.date, head_only=head_only, close=close))
 
     def _cut(self, exchange: Exchange) -> None:
@@ -389,11 +392,7 @@ class ClientConnection(Client):
         """Take no further request: close now if idle, else after the response. A first request may be on its way."""
         if self._state != _HEAD or self._reader.is_started or self._pending or has_unread(descriptor(self.transport)):
             return
-        if self._request is None:
+        if not self._has_asked:
             self.deadline = min(self.deadline, self._listener.now() + _FIRST_REQUEST_S)
         else:
             self._end()
-
-    def abort(self) -> None:
-        """Close at once."""
-        self.transport.abort()

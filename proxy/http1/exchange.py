@@ -17,7 +17,7 @@ from proxy.http1.forward import interim_head, response_head, switching_head
 from proxy.http1.links import Link
 from proxy.http1.outbox import Outbox
 from proxy.http1.pool import Pool, Waiter
-from proxy.http1.request import IDEMPOTENT, Request
+from proxy.http1.request import IDEMPOTENT, Request, is_offered
 from proxy.http1.response import Response
 from proxy.http1.upstream import RESPONSE_TIMEOUT, UpstreamConnection
 from proxy.translate import Translation
@@ -73,6 +73,7 @@ class Exchange(Waiter):
     _held = b""  # of the request, until there is a connection
     _replay = b""  # the whole request, where it may be sent again
     _waits = False
+    wants_fresh = False  # it is sent for the second time
     _chunks = False  # the response's body is chunked towards the client
     request_done = False
     response: Response | None = None
@@ -204,7 +205,7 @@ class Exchange(Waiter):
         """101 makes a tunnel, where one was asked for and the request is whole."""
         upstream = self._upstream
         assert upstream is not None
-        if not (self.request.upgrade and response.upgrade and self.request_done):
+        if not (self.request_done and is_offered(response.upgrade, self.request.upgrade)):
             raise Refusal(Fault.BAD_UPGRADE, "the upstream switched protocols unasked")
         self.response = response
         self.over = True
@@ -290,16 +291,17 @@ class Exchange(Waiter):
 
     # --- the end before the end
 
-    def on_upstream_failed(self, refusal: Refusal, *, answered: bool) -> None:
+    def on_upstream_failed(self, refusal: Refusal) -> None:
         """Try once more where that is safe, else tell the client."""
         if self.over:
             return
         self._upstream = None
-        if self._replay and not answered:
+        if self._replay and refusal.fault is Fault.CONNECTION_LOST:
             self._held = self._replay
             self._replay = b""
+            self.wants_fresh = True
             self._pool.count_retry()
-            self._pool.acquire_fresh(self)
+            self._pool.enqueue(self)
             if self._upstream is None:
                 self._wait()
             return

@@ -24,6 +24,9 @@ OTHER_VERSION: Final = re.compile(TOKEN + rb" [\x21-\x7e]+ HTTP/[0-9]\.[0-9]")
 # servers do.
 STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: ([\t \x21-\x7e\x80-\xff]*))?")
 
+# RFC 9110, 7.8: protocol = protocol-name [ "/" protocol-version ]
+PROTOCOL: Final = re.compile(rb"(" + TOKEN + rb")(?:/" + TOKEN + rb")?")
+
 # RFC 2068, 19.7.1: Keep-Alive, with the parameter that servers send (Node.js: `timeout=5`).
 KEEP_ALIVE_TIMEOUT: Final = re.compile(rb"(?i)(?:^|[,; \t])timeout=([0-9]{1,6})(?:$|[,; \t])")
 

@@ -70,7 +70,8 @@ class ListenerRules:
         self.is_shared = len(owners) > 1  # what one translator owns may be a plain field to another: see `trace`
         # A response passes a gateway without Via, as RFC 9110 allows; an outbound listener is a proxy, which has to add
         # it.
-        response_via = self.via[1] if plan.direction == "outbound" else b""
+        self.is_proxy = plan.direction == "outbound"
+        response_via = self.via[1] if self.is_proxy else b""
         self._links = {
             upstream: Link(
                 upstream,
@@ -198,6 +199,8 @@ class Listener:
         """A request, checked against what concerns every request. Raises Refusal."""
         rules = self.rules
         request = read_request(line, fields, rules.parse_authority)
+        if rules.is_proxy and request.minor == 0:
+            request.keep_alive = False  # RFC 9112, 9.3: proxies of old pass on a keep-alive that they do not understand
         if request.via and any(rules.pseudonym in entry for entry in request.via):
             raise Refusal(Fault.LOOP, "the request has been here before, as its Via says")
         if request.max_forwards == 0 and request.method == b"TRACE":
@@ -248,10 +251,14 @@ class Listener:
         limit = self.rules.plan.limits.buffer_bytes
         try:
             far = await connector.connect(
-                lambda: UpstreamConnection(self.ticker, on_lost=lambda _lost: None, buffer_bytes=limit),
+                lambda: UpstreamConnection(
+                    self.ticker, on_lost=lambda _lost: None, buffer_bytes=limit, for_tunnel=True
+                ),
                 upstream.timeouts.connect_s,
                 tls=False,  # the client speaks TLS itself, through the tunnel
             )
+            if far.is_lost:  # before we came to know of it
+                raise Refusal(Fault.CONNECTION_LOST, "the upstream closed the connection at once")
         except Refusal as refusal:
             connection.refuse(refusal)
             return
@@ -331,7 +338,7 @@ class Listener:
         for task in self._tasks:
             task.cancel()
         for connection in tuple(self.connections):
-            connection.abort()
+            connection.transport.abort()
 
     async def wait_closed(self) -> None:
         """Until the tasks of this listener have ended."""

@@ -28,6 +28,7 @@ class Waiter(Receiver):
     """Who asked for a connection, to receive a response on it."""
 
     over: bool  # it no longer wants one
+    wants_fresh: bool  # only one that has served nobody yet
     deadline: float
 
     @property
@@ -98,20 +99,17 @@ class Pool:
             elif connection.idle_until <= self._ticker.now:
                 count(self._metrics.idle_closed, "timeout")
                 connection.close()
-            elif connection.has_surplus():
-                count(self._metrics.idle_closed, "surplus-bytes")
+            elif connection.has_news():
+                count(self._metrics.idle_closed, "surplus-bytes" if connection.has_surplus() else "peer")
                 connection.abort()
             else:
                 self._metrics.reused += 1
                 waiter.on_connected(connection)
                 return
-        self._wait(waiter)
+        self.enqueue(waiter)
 
-    def acquire_fresh(self, waiter: Waiter) -> None:
-        """Give `waiter` a connection that has served nobody yet: for a retry."""
-        self._wait(waiter, first=True)
-
-    def _wait(self, waiter: Waiter, *, first: bool = False) -> None:
+    def enqueue(self, waiter: Waiter) -> None:
+        """Let `waiter` wait for a connection; one is made where there is room."""
         connecting = len(self._tasks)
         if len(self._all) + connecting < self.plan.max_connections:
             self._connect(waiter.connect_s)
@@ -122,7 +120,7 @@ class Pool:
             return
         else:
             waiter.deadline = self._ticker.now + waiter.queue_s
-        if first:
+        if waiter.wants_fresh:  # it has waited already
             self._waiters.appendleft(waiter)
         else:
             self._waiters.append(waiter)
@@ -149,14 +147,16 @@ class Pool:
         if self._closing or connection not in self._all:
             connection.close()
             return
-        if self._waiters and connection.has_surplus():
-            connection.abort()
-            return
-        waiter = self._next_waiter() if self._waiters else None
-        if waiter is not None:
-            self._metrics.reused += 1
-            waiter.on_connected(connection)
-        elif len(self._idle) >= self.plan.max_idle:
+        if self._waiters:
+            if connection.has_news():
+                connection.abort()
+                return
+            waiter = self._next_waiter(is_fresh=False)
+            if waiter is not None:
+                self._metrics.reused += 1
+                waiter.on_connected(connection)
+                return
+        if len(self._idle) >= self.plan.max_idle:
             count(self._metrics.idle_closed, "surplus")
             connection.close()
         else:
@@ -225,11 +225,16 @@ class Pool:
         if len(self._waiters) > connecting and len(self._all) + connecting < self.plan.max_connections:
             self._connect(self._waiters[0].connect_s)
 
-    def _next_waiter(self) -> Waiter | None:
-        if not self._waiters:
-            return None
-        self._metrics.queued -= 1
-        return self._waiters.popleft()
+    def _next_waiter(self, *, is_fresh: bool) -> Waiter | None:
+        """Who is the first to take a connection that has served nobody yet, or else somebody.
+
+        For each of those who want a fresh one, one is being made: the connection that died left room for it.
+        """
+        for waiter in self._waiters:
+            if is_fresh or not waiter.wants_fresh:
+                self.give_up(waiter)
+                return waiter
+        return None
 
     def shed(self) -> bool:
         """Close the connection that was idle for longest; False where none is."""
@@ -257,7 +262,7 @@ class Pool:
         except Refusal as refusal:
             self._tasks.discard(task)
             count(self._metrics.connect_failures, refusal.fault.label)
-            waiter = self._next_waiter()
+            waiter = self._next_waiter(is_fresh=True)
             if waiter is not None:
                 waiter.on_unconnected(refusal)
             self._connect_for_waiters()
@@ -270,7 +275,7 @@ class Pool:
         self._metrics.connections_open += 1
         self._all.add(connection)
         if self._waiters or not self._closing:
-            waiter = self._next_waiter()
+            waiter = self._next_waiter(is_fresh=True)
             if waiter is not None:
                 waiter.on_connected(connection)
                 return

@@ -49,6 +49,7 @@ def problem_response(fault: Fault, detail: str, *, date: bytes, head_only: bool 
     return head if head_only else head + body
 
 
-def options_response(date: bytes) -> bytes:
+def options_response(date: bytes, *, close: bool = False) -> bytes:
     """The answer to an OPTIONS that may go no further (RFC 9110, 7.6.2)."""
-    return b"HTTP/1.1 200 OK\r\nDate: %b\r\n%b\r\nContent-Length: 0\r\n\r\n" % (date, _ALLOW.encode())
+    last = b"Connection: close\r\n\r\n" if close else b"\r\n"
+    return b"HTTP/1.1 200 OK\r\nDate: %b\r\n%b\r\nContent-Length: 0\r\n%b" % (date, _ALLOW.encode(), last)

@@ -28,19 +28,19 @@ from proxy.http1.fields import (
     VIA,
     Special,
 )
-from proxy.http1.grammar import ONLY_VISIBLE, OTHER_VERSION, REQUEST_LINE
+from proxy.http1.grammar import ONLY_VISIBLE, OTHER_VERSION, PROTOCOL, REQUEST_LINE
 from proxy.http1.target import Authority, parse_target
 from proxy.http1.template import Sorted
 
 # Never upgraded to (they would take the next hop's parser away from under us), whatever the version behind the slash.
-_NOT_UPGRADED_TO: Final = (b"h2c", b"h2", b"http", b"tls")
+_NOT_UPGRADED_TO: Final = (b"h2c", b"h2", b"http", b"tls", b"")
 # Safe to send twice: RFC 9110, 9.2.2.
 IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE", b"QUERY"))
 _COMMON_METHODS: Final = IDEMPOTENT | {b"POST", b"PATCH", b"CONNECT"}
 # Nominated by Connection or not, these are read by us and written anew.
 _NEVER_NOMINATED: Final = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"connection", b"te", b"upgrade", b"close", b"keep-alive", b"")
-) | {b"via"}  # nobody hides a loop: a field for every recipient must not be nominated (RFC 9110, 7.6.1)
+) | {b"via", b"max-forwards"}  # nobody hides a loop: what is for every recipient must not be nominated (9110, 7.6.1)
 _KNOWN_LISTS: Final = {
     value: frozenset((value.lower(),)) for value in (b"keep-alive", b"Keep-Alive", b"close", b"Close")
 }
@@ -153,9 +153,9 @@ def _read_special(request: Request, special: list[Special]) -> None:
         elif kind == EXPECT:
             expect = list_of(expect, value)
         elif kind == VIA:
-            request.via += (value,)
+            request.via += (value,) if value else ()  # RFC 9110, 5.6.1: no sender makes an empty member
         elif kind == FORWARDED_FOR:
-            request.forwarded_for += (value,)
+            request.forwarded_for += (value,) if value else ()
         elif kind == FORWARDED_HOST:
             request.has_forwarded_host = True
             request.lines.append(name + b": " + value)
@@ -184,6 +184,8 @@ def _read_special(request: Request, special: list[Special]) -> None:
         nominated = options - _NEVER_NOMINATED
         if nominated:
             _drop_nominated(request, nominated)
+            if b"expect" in nominated:
+                expect = b""
     if length is not None or coding is not None:
         _read_framing(request, length, coding)
     if trailer and request.chunked:
@@ -201,8 +203,6 @@ def _drop_nominated(request: Request, nominated: frozenset[bytes]) -> None:
     """Fields that Connection names end here (RFC 9110, 7.6.1), whatever they are."""
     request.lines = [line for line in request.lines if field_name(line) not in nominated]
     request.trace = [field for field in request.trace if field[0].lower() not in nominated]
-    if b"via" in nominated:
-        request.via = ()
     if b"x-forwarded-for" in nominated:
         request.forwarded_for = ()
     if b"x-forwarded-host" in nominated:
@@ -232,12 +232,28 @@ def _read_framing(request: Request, length: bytes | None, coding: bytes | None) 
 def real_upgrade(value: bytes) -> bytes:
     """The protocols of an Upgrade field that may be switched to, b"" if there are none."""
     wanted = [part.strip(b" \t") for part in value.split(b",")]
-    return b", ".join(part for part in wanted if part and part.lower().split(b"/")[0] not in _NOT_UPGRADED_TO)
+    return b", ".join(part for part in wanted if _protocol_name(part) not in _NOT_UPGRADED_TO)
+
+
+def is_offered(switched: bytes, offered: bytes) -> bool:
+    """Whether the protocols of a 101's Upgrade field stand in that of its request, in whatever version."""
+    names = _protocol_names(switched)
+    return bool(names) and names <= _protocol_names(offered)
+
+
+def _protocol_names(value: bytes) -> set[bytes]:
+    return {_protocol_name(member) for member in members(value) if member}
+
+
+def _protocol_name(part: bytes) -> bytes:
+    """Of one member of an Upgrade field, lower case; b"" where it is malformed, so that nobody reads it otherwise."""
+    match = PROTOCOL.fullmatch(part)
+    return match[1].lower() if match is not None else b""
 
 
 def list_of(before: bytes, value: bytes) -> bytes:
     """Two field values of one name as one list (RFC 9110, 5.3)."""
-    return before + b", " + value if before else value
+    return before + b", " + value if before and value else before or value
 
 
 def members(value: bytes) -> frozenset[bytes]:

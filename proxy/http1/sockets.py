@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import select
 import socket
 import struct
 import termios
@@ -27,6 +28,16 @@ def descriptor(transport: asyncio.BaseTransport) -> int:
     """Its file descriptor; -1 for none."""
     endpoint = transport.get_extra_info("socket")
     return endpoint.fileno() if endpoint is not None else -1
+
+
+def watch(fd: int) -> select.poll:
+    """What says by `poll(0)` whether the kernel holds anything of the peer's that the event loop has yet to hear of:
+    bytes, or the end. Kept, since to make one costs more than to ask it (which costs no more than `has_unread`).
+    """
+    watching = select.poll()
+    if fd >= 0:
+        watching.register(fd, select.POLLIN)
+    return watching
 
 
 def has_unread(fd: int) -> bool:

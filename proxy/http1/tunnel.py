@@ -20,6 +20,7 @@ class End(NamedTuple):
     on_lost: Callable[[Exception | None], None]  # what the transport's former protocol does at its end
     received: bytes  # read already, and the tunnel's
     saw_eof: bool
+    is_full: bool  # takes no more bytes for now; its transport will say when it does again
 
 
 @final
@@ -90,6 +91,9 @@ def open_tunnel(client: End, upstream: End, ticker: Ticker, idle_s: float) -> No
     far.peer = near
     near.start()
     far.start()
+    for end, side in ((upstream, far), (client, near)):
+        if end.is_full:
+            side.pause_writing()
     for end, side in ((upstream, far), (client, near)):
         if end.received:
             side.data_received(end.received)

@@ -6,6 +6,7 @@ May know sockets (through its transport) and response messages. Must not know th
 from __future__ import annotations
 
 import asyncio
+import select
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final, cast, final
@@ -16,7 +17,8 @@ from proxy.http1.errors import Fault, Refusal
 from proxy.http1.fields import FieldKinds, response_kinds
 from proxy.http1.heads import HeadLimits, HeadReader
 from proxy.http1.response import Response, read_response, read_start
-from proxy.http1.sockets import descriptor, has_unread
+from proxy.http1.sockets import descriptor, has_unread, watch
+from proxy.http1.tunnel import End
 
 # Of responses; there is no setting for them, since an upstream is trusted further than a client.
 RESPONSE_LIMITS: Final = HeadLimits(
@@ -67,8 +69,10 @@ class Receiver(ABC):
         """The connection takes no more bytes for now, or does again."""
 
     @abstractmethod
-    def on_upstream_failed(self, refusal: Refusal, *, answered: bool) -> None:
-        """There will be no (more) response; the connection is closed. `answered`: some byte of it came."""
+    def on_upstream_failed(self, refusal: Refusal) -> None:
+        """There will be no (more) response; the connection is closed. CONNECTION_LOST: by the upstream, before a byte
+        of it came.
+        """
 
 
 @final
@@ -77,7 +81,9 @@ class UpstreamConnection:
 
     __slots__ = (
         "_body",
+        "_early",
         "_fd",
+        "_for_tunnel",
         "_interim",
         "_is_clean",
         "_is_paused",
@@ -89,9 +95,11 @@ class UpstreamConnection:
         "_saw_eof",
         "_ticker",
         "_was_answered",
+        "_watch",
         "buffer_bytes",
         "deadline",
         "idle_until",
+        "is_full",
         "is_lost",
         "is_retired",
         "keep_alive_s",
@@ -102,6 +110,7 @@ class UpstreamConnection:
     )
 
     transport: asyncio.Transport
+    _watch: select.poll
 
     def __init__(
         self,
@@ -110,7 +119,9 @@ class UpstreamConnection:
         on_lost: Callable[[UpstreamConnection], None],
         buffer_bytes: int = _BUFFER_BYTES,
         kinds: FieldKinds | None = None,
+        for_tunnel: bool = False,
     ) -> None:
+        """`for_tunnel`: no request is sent on it, and the upstream may speak before the tunnel is made."""
         self._ticker = ticker
         self._on_lost = on_lost
         self._kinds = kinds if kinds is not None else response_kinds()
@@ -123,12 +134,15 @@ class UpstreamConnection:
         self._interim = 0
         self._is_clean = False  # the response ended where its message did, and both sides keep the connection
         self._is_paused = False
+        self._for_tunnel = for_tunnel
+        self._early = b""
         self._saw_eof = False
         self._was_answered = False
         self.deadline = NEVER
         self.timeout = RESPONSE_TIMEOUT  # what a deadline that passes means
         self.idle_until = NEVER  # set by the pool
         self.keep_alive_s = NEVER  # how long the upstream keeps an idle connection, as far as it said
+        self.is_full = False  # takes no more bytes for now
         self.is_lost = False
         self.is_retired = False  # serves its exchange, and no other
         self.peer = ""  # IP address, empty for a Unix socket
@@ -141,8 +155,14 @@ class UpstreamConnection:
         """Whether a request may be sent on it."""
         return not (self.is_retired or self.transport.is_closing())
 
+    def has_news(self) -> bool:
+        """Whether something waits that no request has asked for: bytes, which must not be taken for the next response,
+        or the end, which the next request must not be sent to meet.
+        """
+        return bool(self._watch.poll(0))
+
     def has_surplus(self) -> bool:
-        """Whether bytes wait that no request has asked for yet: they must not be taken for the next response."""
+        """Whether it is bytes."""
         return has_unread(self._fd)
 
     def begin(self, receiver: Receiver) -> None:
@@ -171,11 +191,12 @@ class UpstreamConnection:
         self.close()
         return False
 
-    def detach(self) -> asyncio.Transport:
-        """Give the transport away, to a tunnel, which calls `connection_lost` at its end."""
+    def detach(self, tell: Callable[[int], None], received: bytes) -> End:
+        """Give the transport away: this end of a tunnel. `received`: its first bytes, as far as they were read here."""
         self._receiver = None
         self.deadline = NEVER
-        return self.transport
+        received += self._early
+        return End(self.transport, tell, self.connection_lost, received, self._saw_eof, self.is_full)
 
     def close(self) -> None:
         """Close after what was written has been sent."""
@@ -209,12 +230,17 @@ class UpstreamConnection:
         peer = transport.get_extra_info("peername")
         self.peer = str(peer[0]) if isinstance(peer, tuple) else ""
         self._fd = descriptor(transport)
+        self._watch = watch(self._fd)
         self._is_tls = transport.get_extra_info("sslcontext") is not None
         self._ticker.add(self)
 
     def data_received(self, data: bytes) -> None:
         receiver = self._receiver
         if receiver is None:
+            if self._for_tunnel:
+                self._early += data
+                self.transport.pause_reading()
+                return
             # Bytes that nobody asked for: whatever they are, the next response must not be looked for behind them.
             self.is_retired = True
             self.transport.abort()
@@ -283,12 +309,17 @@ class UpstreamConnection:
         self.timeout = Fault.BODY_TIMEOUT
         receiver.on_response(response, content, False, [])
 
-    def eof_received(self) -> None:
+    def eof_received(self) -> bool:
         self._saw_eof = self.is_retired = True
         receiver = self._receiver
-        if receiver is not None and isinstance(self._body, CloseBody) and not self._is_tls:
-            # `connection_lost` would come only when the upstream has read all that we still have to send, if ever.
+        if receiver is None or self._is_tls:
+            return self._for_tunnel  # it may still listen
+        # `connection_lost` would come only when the upstream has read all that we still have to send, if ever.
+        if isinstance(self._body, CloseBody):
             receiver.on_response_content(b"", True, [])
+        else:
+            self._fail(self._broken_off())
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = self.is_retired = True
@@ -301,18 +332,21 @@ class UpstreamConnection:
             return
         if isinstance(body, CloseBody) and exc is None and self._saw_eof:
             receiver.on_response_content(b"", True, [])
-        elif self._was_answered:
-            fault = Fault.RESPONSE_INCOMPLETE
-            receiver.on_upstream_failed(Refusal(fault, "the upstream closed in mid-response"), answered=True)
         else:
-            fault = Fault.CONNECTION_LOST
-            receiver.on_upstream_failed(Refusal(fault, "the upstream closed without a response"), answered=False)
+            receiver.on_upstream_failed(self._broken_off())
+
+    def _broken_off(self) -> Refusal:
+        if self._was_answered:
+            return Refusal(Fault.RESPONSE_INCOMPLETE, "the upstream closed in mid-response")
+        return Refusal(Fault.CONNECTION_LOST, "the upstream closed without a response")
 
     def pause_writing(self) -> None:
+        self.is_full = True
         if self._receiver is not None:
             self._receiver.on_upstream_full(True)
 
     def resume_writing(self) -> None:
+        self.is_full = False
         if self._receiver is not None:
             self._receiver.on_upstream_full(False)
 
@@ -325,4 +359,4 @@ class UpstreamConnection:
         receiver = self._receiver
         self.abort()
         if receiver is not None:
-            receiver.on_upstream_failed(refusal, answered=self._was_answered)
+            receiver.on_upstream_failed(refusal)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -89,9 +90,9 @@ def ca_file(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
 def serve_tls(ca: trustme.CA) -> Iterator[Callable[..., Upstream]]:
     servers: list[Upstream] = []
 
-    def make(*names: str, by: trustme.CA | None = None) -> Upstream:
+    def make(*names: str, by: trustme.CA | None = None, until: datetime | None = None) -> Upstream:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        (by or ca).issue_cert(*names).configure_cert(context)
+        (by or ca).issue_cert(*names, not_after=until).configure_cert(context)
         context.set_alpn_protocols(["http/1.1", "h2"])
         servers.append(Upstream(tls=context))
         return servers[-1]
@@ -131,14 +132,16 @@ def test_https_server_name(start: Callable[..., Sidecar], serve_tls: Callable[..
     )
 
 
-@pytest.mark.parametrize("case", ["wrong-ca", "system-ca", "wrong-name"])
+@pytest.mark.parametrize("case", ["wrong-ca", "system-ca", "wrong-name", "expired"])
 def test_https_not_to_be_trusted(
     start: Callable[..., Sidecar], serve_tls: Callable[..., Upstream], ca_file: str, case: str
 ) -> None:
-    """A certificate of another CA, or of another name: 502 with tls_certificate_error, and no byte of the request
-    leaves."""
+    """A certificate of another CA, or of another name, or of another year: 502 with tls_certificate_error, and no byte
+    of the request leaves."""
     server = serve_tls(
-        "elsewhere.example" if case == "wrong-name" else "127.0.0.1", by=trustme.CA() if case == "wrong-ca" else None
+        "elsewhere.example" if case == "wrong-name" else "127.0.0.1",
+        by=trustme.CA() if case == "wrong-ca" else None,
+        until=datetime(2020, 1, 1, tzinfo=UTC) if case == "expired" else None,
     )
     client = start(billing(server, **({} if case == "system-ca" else {"ca_file": ca_file}))).client("billing")
     client.send(GET)

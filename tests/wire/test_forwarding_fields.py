@@ -24,6 +24,13 @@ def test_via_is_appended(wire: Wire) -> None:
     assert via.startswith(b"1.0 fred, 1.1 p.example, 1.1 ")
 
 
+def test_empty_members_are_not_passed_on(wire: Wire) -> None:
+    """RFC 9110 5.6.1: a sender makes no empty list members, so what is appended to nothing stands alone."""
+    seen = wire.passes(GET + b"Via:\r\nX-Forwarded-For:\r\nVia: 1.1 p.example\r\n\r\n")
+    assert (seen.head.value("via") or b"").startswith(b"1.1 p.example, 1.1 ")
+    assert seen.head.value("x-forwarded-for") == b"127.0.0.1"
+
+
 def test_via_says_the_version_received(wire: Wire) -> None:
     """RFC 9110 7.6.3: an HTTP/1.0 client is noted as 1.0."""
     seen = wire.passes(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")

@@ -104,14 +104,14 @@ def test_chunk_extensions_are_bounded(wire: Wire) -> None:
     """RFC 9112 7.1.1: a server ought to limit the length of chunk extensions."""
     client = wire.client()
     client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a=" + b"b" * 1_000_000)
-    assert client.response().status in (400, 413, 431)
+    assert client.response().status == 400
 
 
 def test_trailers_are_bounded(wire: Wire) -> None:
     """Trailers count like a head."""
     client = wire.client()
     client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"X-T: 1\r\n" * 100_000)
-    assert client.response().status in (400, 413, 431)
+    assert client.response().status == 400
 
 
 def test_connection_refused(start: Callable[..., Sidecar]) -> None:

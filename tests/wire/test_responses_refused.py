@@ -63,8 +63,8 @@ EITHER_WAY = pytest.mark.parametrize("piece", [0, 1], ids=["whole", "bytewise"])
 
 
 @EITHER_WAY
-@pytest.mark.parametrize(("name", "section", "raw"), HEADS, ids=[row[0] for row in HEADS])
-def test_head(wire: Wire, name: str, section: str, raw: bytes, piece: int) -> None:
+@pytest.mark.parametrize(("section", "raw"), [row[1:] for row in HEADS], ids=[row[0] for row in HEADS])
+def test_head(wire: Wire, section: str, raw: bytes, piece: int) -> None:
     """502 as problem+json with Proxy-Status; the section stands in the row."""
     if piece and len(raw) > 1000:
         piece = 997
@@ -75,13 +75,10 @@ def test_head(wire: Wire, name: str, section: str, raw: bytes, piece: int) -> No
     app._settle = wire.sidecar.settle
     app.send(raw, piece=piece)
     answer = client.response()
-    if name in ("obs-fold", "no-colon") and answer.status == 200:
-        assert b"\r\n " not in answer.head.raw  # RFC 9112 5.2 lets a proxy replace a fold in a response by spaces
-    else:
-        assert answer.status == 502, section
-        assert answer.head.value("content-type") == b"application/problem+json"
-        assert answer.head.value("proxy-status") is not None
-        assert b"evil" not in client.received
+    assert answer.status == 502, section
+    assert answer.head.value("content-type") == b"application/problem+json"
+    assert answer.head.value("proxy-status") is not None
+    assert b"evil" not in client.received
     app.to_end()
     again = wire.client()
     again.send(b"GET /again HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -5,9 +5,17 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Callable
+from contextlib import closing
+
 import pytest
-from harness.peers import UpstreamConnection
-from harness.wire import Wire
+import trustme
+from harness.peers import Upstream, UpstreamConnection
+from harness.sidecar import Sidecar
+from harness.wire import Wire, check_problem
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 def warm(wire: Wire) -> UpstreamConnection:
@@ -91,8 +99,20 @@ def test_not_after_a_byte_of_the_answer(wire: Wire, part: bytes) -> None:
     assert not wire.upstream.has_caller()
 
 
-def test_body_is_repeated_whole_or_not_at_all(wire: Wire) -> None:
-    """A PUT whose body is on its way: repeated with every byte, or answered 502; never with a part."""
+def test_not_after_a_timeout(wired: Callable[..., Wire]) -> None:
+    """An app that is slow is not dead: it is not asked for the same again, nor waited for twice."""
+    wire = wired({"timeouts": {"response_head_s": 0.2}})
+    app = warm(wire)
+    client = wire.client()
+    client.send(GET)
+    app.request()
+    check_problem(client.response(), 504, b"http_response_timeout")
+    wire.settle()
+    assert not wire.upstream.has_caller()
+
+
+def test_body_that_was_on_its_way_is_not_repeated(wire: Wire) -> None:
+    """A PUT of which a part was sent: 502, as nothing is kept of what goes out piece by piece."""
     app = warm(wire)
     client = wire.client()
     client.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
@@ -102,8 +122,51 @@ def test_body_is_repeated_whole_or_not_at_all(wire: Wire) -> None:
     wire.settle()
     client.send(b"67890")
     wire.settle()
-    if wire.upstream.has_caller():
-        assert wire.upstream.answer().body == b"1234567890"
-        assert client.response().status == 200
-    else:
-        assert client.response().status == 502
+    assert client.response().status == 502
+    assert not wire.upstream.has_caller()
+
+
+def test_on_a_fresh_connection(start: Callable[..., Sidecar]) -> None:
+    """What is sent again waits for a connection that has served nobody, although another becomes free before: that one
+    may be as stale. (RFC 9112 9.3.1: a repetition that failed is not repeated.)"""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with closing(Upstream(tls=context)) as upstream:  # over TLS, since a connection is made when the test says so
+        sidecar = start({"inbound": {"app": upstream.url, "tls": {"verify": False}}})
+        clients = [sidecar.client(), sidecar.client()]
+        for client in clients:
+            client.send(GET)
+        for app in [upstream.accept(), upstream.accept()]:
+            app.answer()
+        assert [client.response().status for client in clients] == [200, 200]
+        slow, again = clients
+        slow.send(GET)
+        busy = upstream.busy()
+        busy.request()
+        again.send(GET)
+        stale = upstream.busy()
+        stale.request()
+        stale.close()
+        sidecar.settle()
+        busy.reply(b"slow")
+        assert slow.response().body == b"slow"
+        sidecar.settle()
+        assert busy.is_silent()
+        upstream.accept().answer(b"again")
+        assert again.response().body == b"again"
+        slow.send(GET)
+        assert upstream.answer().method == b"GET"
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["fin", "rst"])
+def test_an_end_that_has_come_is_seen(wire: Wire, reset: bool) -> None:
+    """RFC 9112 9.3.1: a POST cannot be repeated; so it is not sent on a connection whose end is in our kernel already,
+    though the event loop has yet to hear of it."""
+    app = warm(wire)
+    client = wire.client()
+    wire.settle()
+    with wire.sidecar.standstill():
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+        app.reset() if reset else app.close()
+    assert wire.upstream.answer().body == b"hi"
+    assert client.response().status == 200

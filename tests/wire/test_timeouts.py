@@ -58,6 +58,17 @@ def test_drops_do_not_prolong_a_head(wired: Callable[..., Wire]) -> None:
     assert answered == b"HTTP/1.1 408"
 
 
+def test_an_empty_line_begins_no_head(wired: Callable[..., Wire]) -> None:
+    """RFC 9112 2.2: some clients send one behind a body. Nobody waits for the rest of a request then, with a 408 that
+    the next request would take for its own answer."""
+    wire = wired({"timeouts": {"header_read_s": SHORT, "idle_s": 4 * SHORT}})
+    client = wire.client()
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi\r\n")
+    wire.upstream.answer()
+    assert client.response().status == 200
+    assert client.to_end() == b"", "idle, and closed as such"
+
+
 def test_slow_body(wired: Callable[..., Wire]) -> None:
     """408 for a silence within a request body; the app never sees the end of it."""
     wire = wired({"timeouts": {"body_read_s": SHORT}})

@@ -6,10 +6,15 @@ through it."""
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 import websockets
-from harness.peers import Client, UpstreamConnection
+from harness.peers import Client, Upstream, UpstreamConnection
+from harness.sidecar import Sidecar
 from harness.wire import Wire
 
 UPGRADE = (
@@ -137,14 +142,30 @@ def test_no_upgrade(wire: Wire, request_bytes: bytes) -> None:
     assert b"tunnelled" not in client.received
 
 
-def test_switch_to_something_else(wire: Wire) -> None:
-    """RFC 9110 15.2.2: a 101 to a protocol that was not offered is refused, or relayed as it is; it never ends in a hang."""
+@pytest.mark.parametrize("protocol", [b"other", b"h2c", b"websocket, h2c", b"", b",", b"websocket x"])
+def test_switch_to_something_else(wire: Wire, protocol: bytes) -> None:
+    """RFC 9110 7.8: nobody is switched to a protocol that the client did not offer: 502, and nothing of it passes."""
     client = wire.client()
     client.send(UPGRADE)
     app = wire.accept()
     app.request()
-    app.send(SWITCH.replace(b"Upgrade: websocket", b"Upgrade: other"))
-    assert client.stream.response_head().start[0] in (b"101", b"502")
+    app.send(SWITCH.replace(b"Upgrade: websocket", b"Upgrade: " + protocol) + b"tunnelled")
+    assert client.response().status == 502
+    assert b"tunnelled" not in client.received
+    assert app.to_end() == b""
+
+
+@pytest.mark.parametrize(
+    ("offered", "protocol"), [(b"foo/2, bar", b"Foo"), (b"tcp", b"TCP"), (b"h2c, websocket", b"websocket,")]
+)
+def test_switch_to_one_of_several(wire: Wire, offered: bytes, protocol: bytes) -> None:
+    """RFC 9110 7.8: names of protocols have no case, and which version it became is the app's to say."""
+    client = wire.client()
+    client.send(UPGRADE.replace(b"Upgrade: websocket", b"Upgrade: " + offered))
+    app = wire.accept()
+    app.request()
+    app.send(SWITCH.replace(b"Upgrade: websocket", b"Upgrade: " + protocol))
+    assert client.stream.response_head().value("upgrade") == protocol
 
 
 def test_app_gone_ends_the_tunnel(tunnel: tuple[Client, UpstreamConnection]) -> None:
@@ -157,17 +178,52 @@ def test_app_gone_ends_the_tunnel(tunnel: tuple[Client, UpstreamConnection]) -> 
 def test_tunnel_backpressure(tunnel: tuple[Client, UpstreamConnection]) -> None:
     """A reader that stops stops the writer: bytes are not gathered in the sidecar."""
     client, app = tunnel
-    app.sock.settimeout(0.3)
-    sent = 0
-    try:
-        while sent < 256 * 1024 * 1024:
-            sent += app.sock.send(bytes(65536))
-    except TimeoutError:
-        pass
-    assert sent < 64 * 1024 * 1024
+    sent = until_stopped(app.sock)
+    assert sent < 16 * 1024 * 1024
     app.sock.settimeout(5)
     app.finish()
     assert len(client.to_end()) == sent
+
+
+def until_stopped(sock: socket.socket, most: int = 64 * 1024 * 1024) -> int:
+    """Write until the other end takes no more; how many bytes that were."""
+    sock.settimeout(0.3)
+    sent = 0
+    try:
+        while sent < most:
+            sent += sock.send(bytes(65536))
+    except TimeoutError:
+        pass
+    return sent
+
+
+def test_switch_while_the_app_is_full(start: Callable[..., Sidecar], tmp_path: Path) -> None:
+    """The app switches without having read the request's body: what it holds back before holds back after.
+
+    Over a Unix socket, whose buffers are small enough to be filled by a body that the sidecar has taken whole."""
+    with closing(Upstream(unix_path=tmp_path / "app")) as upstream:
+        sidecar = start({"inbound": {"app": upstream.url}})
+        client = sidecar.client()
+        client.send(UPGRADE.replace(b"\r\n\r\n", b"\r\nContent-Length: 400000\r\n\r\n"))
+        with upstream.accept() as app:
+            app.stream.request_head()
+            client.send(bytes(400_000))
+            sidecar.settle()
+            app.send(SWITCH)
+            assert client.stream.response_head().start[0] == b"101"
+            assert until_stopped(client.sock) < 16 * 1024 * 1024
+
+
+def test_switch_while_the_client_is_full(start: Callable[..., Sidecar], upstream: Upstream, tmp_path: Path) -> None:
+    """The client has stopped reading at the 1xx before the 101: what the app sends then has to wait."""
+    sidecar = start({"inbound": {"app": upstream.url, "listen": f"unix:{tmp_path}/in"}})
+    client = sidecar.client()
+    client.send(UPGRADE)
+    with upstream.accept() as app:
+        app.stream.request_head()
+        app.send(24 * (b"HTTP/1.1 103 Early Hints\r\nLink: " + 10_000 * b"x" + b"\r\n\r\n") + SWITCH)
+        assert until_stopped(app.sock) < 16 * 1024 * 1024
+        client.reset()
 
 
 async def test_websockets_library(wire: Wire) -> None:

@@ -246,11 +246,15 @@ async def test_options_with_max_forwards(lab: Any) -> None:
     head, _ = await wire.message()
     assert head.startswith(b"HTTP/1.1 200 OK")
     assert b"\r\nAllow: " in head
+    assert b"\r\nConnection: close" not in head
     assert origin.requests == []
+    assert [(record.method, record.path, record.status) for record in sidecar.records] == [("OPTIONS", "*", 200)]
     await wire.send(b"OPTIONS * HTTP/1.1\r\nHost: app\r\nMax-Forwards: 3\r\n\r\n")
     await wire.message()
     assert origin.requests[0].startswith(b"OPTIONS * HTTP/1.1\r\n")
     assert b"\r\nMax-Forwards: 2\r\n" in origin.requests[0]
+    await wire.send(b"OPTIONS * HTTP/1.1\r\nHost: app\r\nMax-Forwards: 0\r\nConnection: close\r\n\r\n")
+    assert b"\r\nConnection: close\r\n" in await wire.rest()
 
 
 async def test_an_unknown_method_passes(lab: Any) -> None:

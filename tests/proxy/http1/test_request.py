@@ -53,9 +53,14 @@ def test_no_body_but_a_length_is_said() -> None:
 
 
 def test_expect_is_ignored_where_no_body_comes_or_from_http_1_0() -> None:
-    """RFC 9110, 10.1.1."""
+    """RFC 9110, 10.1.1; nor does it pass where Connection names it (7.6.1)."""
     assert read(b"GET / HTTP/1.1", b"Host: a", b"Expect: 100-continue").lines == []
     assert read(b"POST / HTTP/1.0", b"Host: a", b"Expect: 100-continue", b"Content-Length: 1").lines == []
+    nominated = read(
+        b"POST / HTTP/1.1", b"Host: a", b"Connection: expect", b"Expect: 100-continue", b"Content-Length: 1"
+    )
+    assert nominated.lines == []
+    assert not nominated.expects_continue
 
 
 @pytest.mark.parametrize(

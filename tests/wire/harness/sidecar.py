@@ -7,6 +7,7 @@ the wire.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import os
 import queue
@@ -16,7 +17,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,8 +58,12 @@ class LoopThread:
         """Run `work` on the loop and wait for its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_s)
 
+    def call_soon(self, action: Callable[[], None]) -> None:
+        """Let the loop call `action` in its next turn."""
+        self._loop.call_soon_threadsafe(action)
+
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self.call_soon(self._loop.stop)
         self._thread.join(WAIT_S)
 
 
@@ -90,6 +95,22 @@ class Sidecar:
                 await asyncio.sleep(0)
 
         self.thread.run(go_round())
+
+    @contextlib.contextmanager
+    def standstill(self) -> Iterator[None]:
+        """The sidecar's loop does nothing meanwhile; what happens then, it finds all at once."""
+        stands, goes_on = threading.Event(), threading.Event()
+
+        def stand() -> None:
+            stands.set()
+            goes_on.wait(WAIT_S)
+
+        self.thread.call_soon(stand)
+        stands.wait(WAIT_S)
+        try:
+            yield
+        finally:
+            goes_on.set()
 
     def client(self, listener: str = "inbound") -> Client:
         """A new connection to `listener`, closed at the end of the test."""
