@@ -42,7 +42,7 @@ class DataPlane(Protocol):
     def addresses(self) -> dict[str, Address]: ...
     async def replace_plan(self, plan: Plan) -> None: ...
     def in_flight(self, direction: None = None) -> int: ...
-    async def drain(self) -> bool: ...
+    async def drain(self, *, linger: bool) -> bool: ...
     async def stop(self) -> None: ...
 
 
@@ -79,6 +79,7 @@ class Lifecycle:
         self._clock = clock
         self._admin: Admin | None = None
         self._stop = asyncio.Event()
+        self._lingers = True  # for the app; not at Ctrl-C, where a person waits for the end
         self._stop_now = asyncio.Event()
         self._reload = asyncio.Event()
 
@@ -109,6 +110,7 @@ class Lifecycle:
             hint = "; the same again stops at once" if number == signal.SIGINT else ""
             log.info("draining%s", hint, extra=fields(signal=number.name, in_flight=self._data_plane.in_flight()))
             self._state.phase = Phase.DRAINING
+            self._lingers = number != signal.SIGINT
             self._stop.set()
         elif number == signal.SIGINT:
             self._stop_now.set()
@@ -127,7 +129,7 @@ class Lifecycle:
         self._announce(plan, self._data_plane.addresses(), bound)
 
     async def _drain(self) -> bool:
-        draining = asyncio.create_task(self._data_plane.drain(), name="drain")
+        draining = asyncio.create_task(self._data_plane.drain(linger=self._lingers), name="drain")
         hurry = asyncio.create_task(self._stop_now.wait(), name="hurry")
         try:
             await asyncio.wait({draining, hurry}, return_when=asyncio.FIRST_COMPLETED)

@@ -113,8 +113,11 @@ class DataPlane:
         """Exchanges and tunnels that are open, of one direction ("inbound", "outbound") or of both."""
         return sum(listener.exchanges for listener in self._of(direction))
 
-    async def drain(self) -> bool:
-        """Let what is in flight finish, inbound first (DrainPlan). True when all did, False when some must be cut."""
+    async def drain(self, *, linger: bool = True) -> bool:
+        """Let what is in flight finish, inbound first (DrainPlan). True when all did, False when some must be cut.
+
+        `linger`: whether the outbound listener stays open for an app that is still there.
+        """
         plan = self._plan.drain
         loop = asyncio.get_running_loop()
         await asyncio.sleep(plan.grace_s)
@@ -122,7 +125,7 @@ class DataPlane:
         await self._shut("inbound")
         await self._until_idle("inbound", deadline)
         # The app may still call out while it ends its work.
-        if any(listener.rules.plan.direction == "outbound" for listener in self._listeners.values()):
+        if linger and any(listener.rules.plan.direction == "outbound" for listener in self._listeners.values()):
             await self._until_app_is_gone(min(deadline, loop.time() + plan.outbound_linger_s))
         await self._shut("outbound")
         await self._until_idle(None, deadline)

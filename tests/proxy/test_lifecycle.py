@@ -43,8 +43,8 @@ class DataPlane:
     def in_flight(self, direction: None = None) -> int:
         return self.flying
 
-    async def drain(self) -> bool:
-        self.calls.append("drain")
+    async def drain(self, *, linger: bool) -> bool:
+        self.calls.append("drain" if linger else "drain without lingering")
         await self.finish.wait()
         return self.drained_whole
 
@@ -140,18 +140,21 @@ async def started(bench: Bench) -> asyncio.Task[bool]:
     return running
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_from_start_to_end(bench: Bench, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "drain"),
+    [(signal.SIGTERM, "drain"), (signal.SIGINT, "drain without lingering")],  # at Ctrl-C a person waits for the end
+)
+async def test_from_start_to_end(bench: Bench, number: signal.Signals, drain: str) -> None:
     running = await started(bench)
     assert bench.state.phase is Phase.READY
     assert bench.state.generation == 1
     assert bench.state.started_time_s == 1000.0
     os.kill(os.getpid(), number)
-    await bench.until(lambda: "drain" in bench.calls)
+    await bench.until(lambda: drain in bench.calls)
     assert bench.state.phase is Phase.DRAINING  # at once, before anything else ends
     assert ("admin closed", 1) not in bench.calls  # it answers until the end
     assert await bench.end(running) is True
-    assert bench.calls == ["start", ("admin", 1), "drain", "stop", ("admin closed", 1)]
+    assert bench.calls == ["start", ("admin", 1), drain, "stop", ("admin closed", 1)]
     assert bench.state.phase is Phase.STOPPED
 
 
@@ -165,7 +168,7 @@ async def test_a_second_interrupt_stops_now(bench: Bench, flying: int, whole: bo
     running = await started(bench)
     bench.data_plane.flying = flying
     os.kill(os.getpid(), signal.SIGINT)
-    await bench.until(lambda: "drain" in bench.calls)
+    await bench.until(lambda: "drain without lingering" in bench.calls)
     os.kill(os.getpid(), signal.SIGINT)
     async with asyncio.timeout(5):
         assert await running is whole

@@ -60,3 +60,16 @@ async def test_drain_ends_when_the_app_has_gone(lab: Any) -> None:
     assert await draining is True
     assert monotonic() - began < 30
     assert await outbound.rest() == b""
+
+
+async def test_drain_without_lingering_does_not_wait_for_the_app(lab: Any) -> None:
+    async with await asyncio.start_server(_quiet, "127.0.0.1", 0) as server:
+        upstream = lab.upstream(server.sockets[0].getsockname()[1])
+        sidecar = await lab.sidecar(
+            lab.inbound(upstream),
+            lab.outbound(Router(upstream)),
+            drain=DrainPlan(timeout_s=60, outbound_linger_s=60),
+        )
+        began = monotonic()
+        assert await sidecar.plane.drain(linger=False) is True
+        assert monotonic() - began < 30
