@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import resource
 import sys
 import time
@@ -92,12 +93,21 @@ def run_sidecar(first: Loaded, read_settings: Callable[[], Loaded]) -> bool:
         )
         return await lifecycle.run()
 
+    _let_names_hang()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(main())
     finally:
         stdout.close()
         stderr.close()
+
+
+def _let_names_hang() -> None:
+    """Give the event loop threads enough for look-ups that hang: it keeps 4, uses half of them, and so two names whose
+    DNS is silent would stop every other. (16 can hang now; the threads cost 0.2 MB.) libuv, "Thread pool work
+    scheduling".
+    """
+    os.environ.setdefault("UV_THREADPOOL_SIZE", "32")
 
 
 def _set_aside_garbage_collection() -> None:

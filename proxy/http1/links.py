@@ -16,7 +16,7 @@ from proxy.http1.errors import Fault, Refusal
 from proxy.http1.fields import FieldKinds
 from proxy.http1.pool import Pool
 from proxy.http1.request import Request
-from proxy.http1.resolve import Resolver
+from proxy.http1.resolve import Lookups, Resolver
 from proxy.plan import Address, PoolPlan, Target, UpstreamPlan
 from proxy.telemetry.metrics import ExchangeMetrics, Metrics, count
 from proxy.translate import Translator
@@ -44,12 +44,12 @@ class PoolTable:
         self._pools: dict[_Key, Pool] = {}
         self._named: dict[_Key, None] = {}  # the keys of targets that requests named, the one used last at the end
         self._closing: set[Pool] = set()
+        self._lookups = Lookups()
         self._default_tls: ssl.SSLContext | None = None
 
     def connector(self, target: Target, plan: PoolPlan, *, inbound: bool = False) -> Connector:
         """A connector of its own, without a pool: for CONNECT."""
-        address = target.address
-        resolver = Resolver(address.host, address.port, plan.dns_refresh_s)
+        resolver = Resolver(target.address.host, plan.dns_refresh_s, self._lookups)
         return Connector(target, resolver, lambda ip, port: self._leads_back(ip, port, inbound))
 
     def pool(self, name: str, target: Target, plan: PoolPlan, *, inbound: bool = False) -> Pool:
@@ -121,6 +121,7 @@ class PoolTable:
         for pool in pools:
             pool.abort()
         await asyncio.gather(*(pool.wait_closed() for pool in pools))
+        await self._lookups.stop()
 
 
 class Link:

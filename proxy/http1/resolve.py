@@ -5,8 +5,13 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from functools import partial
+from typing import Final
 
 from proxy.http1.errors import Fault, Refusal
+
+MAX_LOOKUPS: Final = 256  # names that are being looked up at a time
+_PATIENCE_S: Final = 1.0  # how long a new answer is waited for where there is an old one
 
 
 def literal_address(host: str) -> str | None:
@@ -18,15 +23,55 @@ def literal_address(host: str) -> str | None:
     return host
 
 
-class Resolver:
-    """The addresses of one host. A failed refresh keeps the old ones: a DNS that is down does not take upstreams with
-    it.
+class Lookups:
+    """The look-ups under way: one for each name, whoever waits for it.
+
+    The system's look-up cannot be called off. A name that hangs keeps its thread until the system gives up, and so is
+    asked for once, not by each request.
     """
 
-    def __init__(self, host: str, port: int, refresh_s: float) -> None:
+    def __init__(self) -> None:
+        self._under_way: dict[str, asyncio.Task[tuple[str, ...]]] = {}
+
+    def begin(self, host: str) -> asyncio.Task[tuple[str, ...]]:
+        """The look-up of `host`; its result are the addresses, as the system orders them, or an OSError or
+        UnicodeError. Raises Refusal where too many are under way.
+        """
+        task = self._under_way.get(host)
+        if task is None:
+            if len(self._under_way) >= MAX_LOOKUPS:
+                raise Refusal(Fault.DNS_ERROR, f"{MAX_LOOKUPS} names are being looked up already")
+            task = self._under_way[host] = asyncio.get_running_loop().create_task(_look_up(host))
+            task.add_done_callback(partial(self._ended, host))
+        return task
+
+    def _ended(self, host: str, task: asyncio.Task[tuple[str, ...]]) -> None:
+        del self._under_way[host]
+        if not task.cancelled():
+            task.exception()  # whoever waited was told; maybe nobody was left
+
+    async def stop(self) -> None:
+        """Wait for none of them any longer."""
+        tasks = tuple(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _look_up(host: str) -> tuple[str, ...]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class Resolver:
+    """The addresses of one host. Those that were found last stay good while there is no new answer: a DNS that is down,
+    or hangs, does not take upstreams with it.
+    """
+
+    def __init__(self, host: str, refresh_s: float, lookups: Lookups) -> None:
         self.host = host
-        self.port = port
         self.refresh_s = refresh_s
+        self._lookups = lookups
         self._literal = literal_address(host)
         self._addresses: tuple[str, ...] = ()
         self._expires = 0.0
@@ -45,12 +90,13 @@ class Resolver:
         loop = asyncio.get_running_loop()
         if not self.is_stale(loop.time()):
             return self.known
-        try:
-            found = await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            if not self._addresses:
-                raise Refusal(Fault.DNS_ERROR, f"the name {self.host} has no address: {error}") from None
-        else:
-            self._addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+        lookup = self._lookups.begin(self.host)
+        await asyncio.wait({lookup}, timeout=_PATIENCE_S if self._addresses else None)
+        if lookup.done():
+            try:
+                self._addresses = lookup.result()
+            except (OSError, UnicodeError) as error:
+                if not self._addresses:
+                    raise Refusal(Fault.DNS_ERROR, f"the name {self.host} has no address: {error}") from None
         self._expires = loop.time() + self.refresh_s
         return self._addresses

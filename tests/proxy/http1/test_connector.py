@@ -12,7 +12,7 @@ import trustme
 
 from proxy.http1.connector import Connector, refusal_of
 from proxy.http1.errors import Fault, Refusal
-from proxy.http1.resolve import Resolver
+from proxy.http1.resolve import Lookups, Resolver
 from proxy.plan import Address, Router, Target, Timeouts
 
 CLOSE = b"GET / HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n"
@@ -21,8 +21,8 @@ CLOSE = b"GET / HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n"
 class Fixed(Resolver):
     """A name with these addresses."""
 
-    def __init__(self, port: int, *addresses: str) -> None:
-        super().__init__("name.test", port, 60)
+    def __init__(self, *addresses: str) -> None:
+        super().__init__("name.test", 60, Lookups())
         self._addresses = addresses
         self._expires = float("inf")
 
@@ -31,7 +31,7 @@ async def test_every_address_is_tried(lab: Any) -> None:
     origin = await lab.origin()
     origin.by_hand()
     target = Target("http", Address("name.test", origin.port))
-    connector = Connector(target, Fixed(origin.port, "127.0.0.2", "127.0.0.1", "127.0.0.3"), lambda ip, port: False)
+    connector = Connector(target, Fixed("127.0.0.2", "127.0.0.1", "127.0.0.3"), lambda ip, port: False)
     for _ in range(3):
         connection = await connector.connect(asyncio.Protocol, 5)
         assert connection is not None
@@ -40,7 +40,7 @@ async def test_every_address_is_tried(lab: Any) -> None:
 
 async def test_no_address_answers(lab: Any) -> None:
     target = Target("http", Address("name.test", 1))
-    connector = Connector(target, Fixed(1, "127.0.0.2", "127.0.0.1"), lambda ip, port: False)
+    connector = Connector(target, Fixed("127.0.0.2", "127.0.0.1"), lambda ip, port: False)
     with pytest.raises(Refusal) as caught:
         await connector.connect(asyncio.Protocol, 5)
     assert caught.value.fault is Fault.CONNECTION_REFUSED
