@@ -8,7 +8,7 @@ from __future__ import annotations
 from proxy.http1.errors import Refusal
 from proxy.http1.exchange import Exchange
 from proxy.http1.request import Request
-from proxy.http1.tracing import trace_and_session
+from proxy.http1.tracing import Traced, traced
 from proxy.telemetry.access_log import AccessRecord
 
 
@@ -17,9 +17,7 @@ def exchange_record(
 ) -> AccessRecord:
     """Of an exchange. `client`: its address; `status`: what the client got, 0 for nothing; `refusal`: why it failed."""
     translation = exchange.translation
-    trace_id, session = "", ""
-    if translation is not None:
-        trace_id, session = trace_and_session(exchange.link.metrics.translation, translation)
+    told = traced(exchange.link.metrics.translation, translation) if translation is not None else Traced()
     return AccessRecord(
         listener=exchange.link.listener,
         upstream=exchange.link.name,
@@ -30,8 +28,9 @@ def exchange_record(
         bytes_in=exchange.bytes_in,
         bytes_out=exchange.bytes_out,
         duration_s=duration_s,
-        trace_id=trace_id,
-        session=session,
+        trace_id=told.trace_id,
+        session=told.session,
+        conflict=told.conflict,
         error=refusal.fault.label if refusal is not None else "",
         detail=refusal.detail if refusal is not None else "",
     )
@@ -53,6 +52,7 @@ def refused_record(
         duration_s=0.0,
         trace_id="",
         session="",
+        conflict="",
         error=refusal.fault.label if refusal is not None else "",
         detail=refusal.detail if refusal is not None else "",
     )

@@ -6,6 +6,7 @@ May know translations and their metrics. Whatever is raised here is ours: the he
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
 from proxy.telemetry.metrics import TranslationMetrics, count
 from proxy.translate import NOTHING, Translation
@@ -19,14 +20,26 @@ def untranslated(metrics: TranslationMetrics, error: Exception) -> Translation:
     return NOTHING
 
 
-def trace_and_session(metrics: TranslationMetrics, translation: Translation) -> tuple[str, str]:
-    """Trace id and session for the access log; empty for none."""
+class Traced(NamedTuple):
+    """What the access log says of a translation; empty for none."""
+
+    trace_id: str = ""
+    session: str = ""
+    conflict: str = ""
+
+
+def traced(metrics: TranslationMetrics, translation: Translation) -> Traced:
+    """What the access log says of `translation`."""
     try:
         context, extraction = translation.context, translation.extraction
     except Exception as error:  # a bug of ours: the outermost edge
         _tell(metrics, error)
-        return "", ""
-    return context.trace_id if context is not None else "", (extraction.session or "") if extraction is not None else ""
+        return Traced()
+    trace_id = context.trace_id if context is not None else ""
+    if extraction is None:
+        return Traced(trace_id)
+    conflict = ",".join(f"{format}:{loser.trace_id}" for format, loser in extraction.conflicts)
+    return Traced(trace_id, extraction.session or "", conflict)
 
 
 def _tell(metrics: TranslationMetrics, error: Exception) -> None:

@@ -29,6 +29,7 @@ class AccessRecord(NamedTuple):
     duration_s: float
     trace_id: str  # of the context that went to the upstream; empty for none
     session: str  # empty for none
+    conflict: str  # what told of another trace and was dropped, as format:trace id, with commas; empty for none
     error: str  # label of the fault, where the sidecar answered by itself or cut the exchange; else empty
     detail: str  # what was wrong, in words; empty where `error` is
 
@@ -54,7 +55,10 @@ def json_line(record: AccessRecord, time_s: float) -> str:
 
 
 def text_line(record: AccessRecord, time_s: float) -> str:
-    """`time client "method path" status bytes_out duration listener>upstream trace=... session=...`; empty is `-`."""
+    """`time client "method path" status bytes_out duration listener>upstream trace=... session=...`; empty is `-`.
+
+    Behind it `conflict=...` and `error=...`, where there are such.
+    """
     record = _shown(record)
     parts = [
         timestamp(time_s),
@@ -67,7 +71,8 @@ def text_line(record: AccessRecord, time_s: float) -> str:
         f"trace={record.trace_id or '-'}",
         f"session={record.session or '-'}",
     ]
-    return " ".join([*parts, f"error={record.error}"] if record.error else parts)
+    parts += [f"{name}={value}" for name, value in (("conflict", record.conflict), ("error", record.error)) if value]
+    return " ".join(parts)
 
 
 def _shown(record: AccessRecord) -> AccessRecord:

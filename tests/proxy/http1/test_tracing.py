@@ -54,3 +54,16 @@ async def test_a_translation_that_raises_when_it_is_logged(lab: Any, monkeypatch
     assert all(b"\r\ntraceparent: 00-80f198ee" in request for request in origin.requests)
     assert [record.trace_id for record in sidecar.records] == ["", ""]
     assert sidecar.metrics.exchange("inbound", "app").translation.errors == {"ZeroDivisionError": 2}
+
+
+async def test_the_loser_of_a_conflict_is_told_in_the_log(lab: Any) -> None:
+    """And one of the same trace is none."""
+    sidecar, _ = await lab.pair()
+    wire = await sidecar.connect()
+    winner = b"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n"
+    agreeing = b"uber-trace-id: 4bf92f3577b34da6a3ce929d0e0e4736:00f067aa0ba902b7:0:1\r\n"
+    for beside in (agreeing, b"b3: 80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1\r\n" + agreeing):
+        await wire.send(b"GET / HTTP/1.1\r\nHost: app\r\n" + winner + beside + b"\r\n")
+        await wire.message()
+    assert [record.trace_id for record in sidecar.records] == ["4bf92f3577b34da6a3ce929d0e0e4736"] * 2
+    assert [record.conflict for record in sidecar.records] == ["", "b3:80f198ee56343ba864fe8b2a57d3eff7"]

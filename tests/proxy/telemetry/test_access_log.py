@@ -20,6 +20,7 @@ DONE = AccessRecord(
     duration_s=0.0012345678,
     trace_id="a" * 32,
     session="s 1",
+    conflict="",
     error="",
     detail="",
 )
@@ -55,6 +56,8 @@ def test_text() -> None:
     )
     refused = DONE._replace(upstream="", client="", trace_id="", session="", status=0, error="http_request_error")
     assert text_line(refused, 0.0).endswith("inbound>- trace=- session=- error=http_request_error")
+    quarrel = text_line(DONE._replace(conflict="b3:463ac35c9f6413ad"), 0.0)
+    assert quarrel.endswith(" session=s 1 conflict=b3:463ac35c9f6413ad")
 
 
 def test_no_line_can_be_forged() -> None:
