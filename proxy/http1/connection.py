@@ -141,7 +141,7 @@ class Connection(Client):
             self._flow.pause(UPSTREAM_FULL, held)
 
     def _is_held(self) -> bool:
-        """Whether we have stopped reading a body. Silence is then our doing: only the two writing sides have deadlines."""
+        """Whether we have stopped reading a body. Silence is then our doing: only what we write has deadlines."""
         return self._state == BODY and self._flow.is_paused
 
     # --- ending
