@@ -297,11 +297,35 @@ def get_tracer_provider() -> TracerProvider:
     return _OPS_TRACER_PROVIDER
 
 
-def tracer_context(tracer: Tracer | None) -> Attached:
+class _InForce:
+    """What `tracer_context` gives: a block in which spans are made with a tracer."""
+
+    __slots__ = ("_attached", "_tracer")
+
+    def __init__(self, tracer: Tracer | None, attached: Attached) -> None:
+        self._tracer = tracer
+        self._attached = attached
+
+    def __enter__(self) -> Tracer | None:
+        self._attached.__enter__()
+        return self._tracer
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self._attached.__exit__(kind, *error)
+
+    async def __aenter__(self) -> Tracer | None:
+        return self.__enter__()
+
+    async def __aexit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self.__exit__(kind, *error)
+
+
+def tracer_context(tracer: Tracer | None) -> _InForce:
     """Make spans with another tracer for a `with` or `async with` block.
 
     Takes: `tracer`, any OpenTelemetry tracer; None for what `configure` or the application has set.
-    Gives: a context manager; the choice lives in the OpenTelemetry Context, so threads and tasks that carry it keep it.
+    Gives: a context manager whose value is `tracer`; the choice lives in the OpenTelemetry Context, so threads and
+    tasks that carry it keep it.
     Raises: nothing. Specification: OpenTelemetry Trace API, Tracer.
     """
 
@@ -311,4 +335,4 @@ def tracer_context(tracer: Tracer | None) -> Attached:
             return Context({key: value for key, value in context.items() if key != TRACER_KEY})
         return with_value(context, TRACER_KEY, None if isinstance(tracer, NoOpTracer) else tracer)
 
-    return Attached(make)
+    return _InForce(tracer, Attached(make))
