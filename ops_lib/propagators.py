@@ -152,7 +152,8 @@ class ContextPropagator:
                 and (entries is None or entries.__class__ is PlainEntries)
                 and not (carrier and self._has_ours(carrier))  # which would have to be cleared
             ):
-                session_id = session_id_of(context) if SESSION_KEY in context else None
+                session = context.get(SESSION_KEY)
+                session_id = session if session is None or session.__class__ is str else session_id_of(context)
                 way.write_into(carrier, told, session_id, None if entries is None else entries.plain)
                 return
         headers, has_trace = self.headers(context)

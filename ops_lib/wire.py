@@ -18,8 +18,6 @@ from .propagation import IS_RANDOM, Baggage, Extraction, Format, Member, PlainBa
 from .tracestate import NO_STATE, plain_text, state_text
 
 _baggage_key = ""  # where OpenTelemetry keeps baggage in the Context; see _find_baggage_key
-_put = dict.__setitem__  # Context forbids item assignment to everyone but its maker
-_pop = dict.pop
 
 
 def _find_baggage_key() -> str:
@@ -124,17 +122,17 @@ def baggage_of(entries: object, came: Baggage | None) -> Baggage | None:
 def straight_into_context(said: Straight[str], base: Context) -> Context:
     """`base` with what `said` tells; of what another carrier has said before, nothing is left to be weighed with it."""
     session_id, baggage = said[2], said[6]
-    context = Context(base) if base else Context()
-    _put(context, SPAN_KEY, straight_span(said))
+    told: dict[str, object] = {SPAN_KEY: straight_span(said)}
     if session_id is not None:
-        _put(context, SESSION_KEY, session_id)
+        told[SESSION_KEY] = session_id
     if baggage is not None:
         entries = PlainEntries(baggage[1])
         entries.plain = baggage
-        _put(context, _baggage_key or _find_baggage_key(), entries)
-    if base and EXTRACTION_KEY in context:
-        _pop(context, EXTRACTION_KEY)
-    return context
+        told[_baggage_key or _find_baggage_key()] = entries
+    if base:
+        told = {**base, **told}
+        told.pop(EXTRACTION_KEY, None)
+    return Context(told)
 
 
 def into_context(extraction: Extraction, base: Context) -> Context:
@@ -142,20 +140,17 @@ def into_context(extraction: Extraction, base: Context) -> Context:
     came = extraction.context
     if came is None and extraction.decision is None and extraction.session is None and extraction.baggage is None:
         return base
-    context = Context(base)
     if came is None and extraction.decision is None and isinstance(before := base.get(EXTRACTION_KEY), Extraction):
         extraction = before._replace(
             session=extraction.session or before.session, baggage=extraction.baggage or before.baggage
         )
-    _put(context, EXTRACTION_KEY, extraction)
+    told: dict[str, object] = {EXTRACTION_KEY: extraction}
     if came is not None:
-        _put(context, SPAN_KEY, told_span(came))
+        told[SPAN_KEY] = told_span(came)
     if extraction.session is not None:
-        _put(context, SESSION_KEY, extraction.session)
+        told[SESSION_KEY] = extraction.session
     if extraction.baggage is not None:
-        _put(
-            context,
-            _baggage_key or _find_baggage_key(),
-            {key: extraction.baggage.get(key) for key, _ in extraction.baggage.members},
-        )
-    return context
+        told[_baggage_key or _find_baggage_key()] = {
+            key: extraction.baggage.get(key) for key, _ in extraction.baggage.members
+        }
+    return Context({**base, **told})
