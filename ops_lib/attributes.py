@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from .capture import UNREADABLE, encodable, render
+from .capture import UNREADABLE, encodable, number_of, render
 from .runtime import RUNTIME
 
 _PLAIN: Final = frozenset({str, bool, int, float})
@@ -56,12 +56,13 @@ def _is_plain(value: object) -> bool:
 
 
 def _scalar(value: object) -> object:
-    """`value`, without its class where that is a scalar's with something added: an enum's member, say."""
+    """`value`, without its class where that is a scalar's with something added (an enum's member) or numpy's."""
     kind = type(value)
     if kind not in _PLAIN:
         for scalar, bare in _BARE:
             if issubclass(kind, scalar):
                 return bare(value)
+        return number_of(value)
     return value
 
 

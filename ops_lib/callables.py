@@ -1,4 +1,4 @@
-"""What is known of a traced callable before its first call: its names, its parameters, what of a call is recorded.
+"""What is worked out once about a traced callable: its names, its parameters, and what of each call is recorded.
 
 May know: `inspect`, capture. Must not start spans.
 """
@@ -26,7 +26,10 @@ _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSIT
 
 
 def outermost(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """The function that a call enters: behind partials, bound methods and callable objects, not behind wrappers."""
+    """The function that a call of `fn` enters first: inside partials, bound methods and callable objects.
+
+    A wrapper made with `functools.wraps` is such a function itself; see `underlying`.
+    """
     while isinstance(fn, functools.partial):
         fn = fn.func
     if inspect.ismethod(fn):
@@ -38,14 +41,14 @@ def outermost(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def underlying(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """The function that was written: behind wrappers as well. `fn` itself for a function."""
+    """The function that somebody wrote: as `outermost`, and inside `functools.wraps` wrappers as well."""
     while isinstance(fn, functools.partial):
         fn = fn.func
     return outermost(inspect.unwrap(fn))
 
 
 class Subject:
-    """A callable to be traced, seen through once."""
+    """A callable to be traced, and all that is worked out about it before its first call."""
 
     __slots__ = (
         "_names",

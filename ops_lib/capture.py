@@ -9,6 +9,7 @@ The text is JSON (RFC 8259) as long as nothing had to be cut.
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections import deque
 from collections.abc import Callable, Collection, ItemsView, Iterable, KeysView, Mapping, ValuesView
 from dataclasses import dataclass
@@ -109,6 +110,8 @@ class _Writer:
             return self.plain(int(value), depth)
         if isinstance(value, float):
             return self.plain(float(value), depth)
+        if (number := number_of(value)) is not value:
+            return self.plain(number, depth)
         if getattr(kind, "__repr__", None) is object.__repr__:
             return f"<{kind.__module__}.{kind.__qualname__}>"
         return self._text(repr(value))
@@ -199,6 +202,18 @@ def _field(value: object, name: str) -> object:
         raise
     except BaseException:  # the outermost edge: a field may be a descriptor that raises anything
         return UNREADABLE
+
+
+def number_of(value: Any) -> object:
+    """A number or truth value of numpy's as Python's own; all else, numpy's dates too, as it is. Raises nothing."""
+    numpy = sys.modules.get("numpy")  # not imported for this: without it, no value can be one of numpy's
+    try:
+        if numpy is not None and issubclass(type(value), numpy.generic) and value.dtype.kind in "biuf":
+            number = value.item()
+            return number if type(number) in (bool, int, float) else value  # a longdouble is none of Python's
+    except Exception:  # the outermost edge: a class made from numpy's may do anything
+        return value
+    return value
 
 
 @cache

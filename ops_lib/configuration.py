@@ -179,8 +179,9 @@ def _set_global() -> None:
 def flush(timeout_s: float = 30.0) -> bool:
     """Have every span that has ended exported now.
 
-    Takes: `timeout_s`, seconds to wait at most. Gives: whether all of it was done in that time; True where nothing is
-    configured. Raises: nothing. Specification: OpenTelemetry Trace SDK, ForceFlush.
+    Takes: `timeout_s`, seconds to wait at most. Gives: whether the exporter was given all of it, and done with it, in
+    that time; True where nothing is configured. True does not say that anything arrived: what an exporter could not
+    deliver, the SDK logs and does not tell. Raises: nothing. Specification: OpenTelemetry Trace SDK, ForceFlush.
     """
     provider = RUNTIME.provider if RUNTIME.provider is not None else otel_trace.get_tracer_provider()
     force_flush = getattr(provider, "force_flush", None)

@@ -1,7 +1,7 @@
 """Propagation in the process: carriers into the OpenTelemetry Context, and the Context into carriers.
 
 The wire rules are the heart's (`ops_lib.propagation`, docs/formats.md), and what goes where in the Context is
-`wire`'s; here stands who does it by which settings, and the functions that users call. May know: the heart, the
+in `wire`; this module applies the settings, and has the functions that users call. May know: the heart, the
 Context, sessions, and the environment variables that choose the formats.
 """
 
@@ -30,7 +30,15 @@ from .propagation import (
 )
 from .propagation.carrier import TRACE_NAMES
 from .sessions import SESSION_HEADER_NAME, session_id_of
-from .wire import PlainEntries, baggage_in, baggage_of, into_context, plain, speaker, straight_into_context
+from .wire import (
+    PlainEntries,
+    baggage_in,
+    baggage_of,
+    into_context,
+    straight_into_context,
+    straight_of,
+    trace_context_of,
+)
 
 _log = logging.getLogger("ops_lib")
 
@@ -146,13 +154,14 @@ class ContextPropagator:
         way = self._way
         if type(carrier) is dict and way is not None and EXTRACTION_KEY not in context:
             entries = baggage_in(context)
-            told = plain(context.get(SPAN_KEY))
+            told = straight_of(context.get(SPAN_KEY))
             if (
                 told is not None
                 and (entries is None or entries.__class__ is PlainEntries)
                 and not (carrier and self._has_ours(carrier))  # which would have to be cleared
             ):
-                session_id = session_id_of(context) if SESSION_KEY in context else None
+                session = context.get(SESSION_KEY)
+                session_id = session if session is None or session.__class__ is str else session_id_of(context)
                 way.write_into(carrier, told, session_id, None if entries is None else entries.plain)
                 return
         headers, has_trace = self.headers(context)
@@ -176,7 +185,7 @@ class ContextPropagator:
         came = extraction if extraction.__class__ is Extraction else NOTHING
         span = context.get(SPAN_KEY)
         # Two short cuts for the common case, a fifth of the time of the whole: the caller's own span, and no baggage.
-        told = span.told if span.__class__ is RemoteSpan else speaker(span, came.context)
+        told = span.told if span.__class__ is RemoteSpan else trace_context_of(span, came.context)
         session_id = session_id_of(context)
         entries = baggage_in(context)
         baggage = None if entries is None else baggage_of(entries, came.baggage)

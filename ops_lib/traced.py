@@ -53,8 +53,8 @@ class Traced(Generic[P, R_co]):
     def __reduce__(self) -> str:
         return self.__qualname__  # pickled by name, as functions are
 
-    # All the rest makes the object a function to whoever asks: `isinstance`, `inspect` (PEP 362, "functionlike"), and
-    # by them frameworks, which take an object that is none for something else (Starlette: for an ASGI app).
+    # From here on: what makes the object pass for a function with `isinstance` and `inspect` (PEP 362, "functionlike").
+    # Frameworks ask these two, and take what is no function for something else (Starlette: for an ASGI app).
     @property  # type: ignore[misc]  # to be assigned to is not what it is for
     def __class__(self) -> type:
         return FunctionType if self._subject.code is not None else type(self)
@@ -104,7 +104,7 @@ class Traced(Generic[P, R_co]):
             span.set_attribute(RESULT, text)
 
 
-# What a method has of its function, and passes on (Data model, "Instance methods").
+# Double-underscore attributes that a method takes from its function (Python's Data model, "Instance methods").
 _OF_THE_FUNCTION: Final = frozenset(
     {"__name__", "__qualname__", "__annotations__", "__annotate__", "__type_params__", "__globals__", "__closure__",
      "__code__", "__defaults__", "__kwdefaults__"}
@@ -112,7 +112,7 @@ _OF_THE_FUNCTION: Final = frozenset(
 
 
 class _Bound(functools.partial):  # type: ignore[type-arg]  # stands for a TracedFunction, which is what type checkers see
-    """A traced function bound to its receiver: a method, also to `inspect`. Calls as fast as `functools.partial`."""
+    """A traced function bound to its receiver. `inspect` takes it for a method; a call costs what a partial's does."""
 
     @property  # type: ignore[misc]  # to be assigned to is not what it is for
     def __class__(self) -> type:
@@ -143,7 +143,7 @@ class _Bound(functools.partial):  # type: ignore[type-arg]  # stands for a Trace
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in _OF_THE_FUNCTION:
-            raise AttributeError(name)  # copy, pickle and the like shall find what is here, or nothing
+            raise AttributeError(name)  # so that copy, pickle and the like do not find the function's
         return getattr(self.func, name)
 
     def __eq__(self, other: object) -> bool:

@@ -39,8 +39,8 @@ _log = logging.getLogger("ops_lib")
 
 SESSION_ID = "session.id"  # OpenTelemetry semantic conventions, "Session"
 
-# Samplers tell what they do in a text that the specification fixes (SDK, GetDescription). These two drop without a look
-# at anything but the parent, so a span that they would drop need not be started to learn it.
+# A sampler describes itself in a text that the specification fixes (SDK, GetDescription). What these two drop depends
+# on nothing but the parent, so it is known before a span is started, and a light span is made at once.
 _DROPS_ALL = "AlwaysOffSampler"
 _DROPS_CHILDREN = (
     r"ParentBased\{root:(?P<root>.*),remoteParentSampled:.*,remoteParentNotSampled:AlwaysOffSampler,"
@@ -49,7 +49,9 @@ _DROPS_CHILDREN = (
 
 
 class _Drops:
-    """What is known beforehand of a tracer's sampler: whether it drops every root, and every child of an unsampled."""
+    """What a tracer's sampler is sure to drop: `always` all spans, `roots` all without a parent, `children` all whose
+    parent is unsampled.
+    """
 
     __slots__ = ("always", "children", "roots")
 
@@ -81,11 +83,11 @@ def _known_of(tracer: Tracer) -> _Drops:
     return known
 
 
-# The provider seen last, and its tracer. It begins with one that nobody has, so that the first look is a full one.
+# The global provider seen last, and its tracer. At first a provider that nobody can have set, so that it is looked up.
 _global: tuple[TracerProvider | None, Tracer | None] = (otel_trace.NoOpTracerProvider(), None)
 
-# Where OpenTelemetry keeps the global provider. Asking in public costs as much as a whole light span; where a later
-# version keeps it elsewhere, the public way is taken.
+# Whether the variable in which OpenTelemetry keeps the global provider is there. Read directly, because the public
+# function costs as much as a whole light span; a version that keeps it elsewhere is asked by that function.
 _HAS_SHORTCUT = hasattr(otel_trace, "_TRACER_PROVIDER")
 
 
@@ -176,10 +178,10 @@ def _settle(
     attributes: Mapping[str, AttributeValue] | None,
     links: Sequence[Link] | None,
 ) -> Context | None:
-    """`context` so that the SDK understands what the headers said, or None where they forbid to record.
+    """`context` changed so that the SDK understands what the headers said; None where they said not to record.
 
-    The SDK knows sampled and unsampled only. A caller that has left the decision to others (DEFER) is asked about as if
-    there were no parent: the sampler decides (docs/decisions/005). A bare deny ends it here.
+    The SDK knows sampled and unsampled only. Where the caller left the decision open (DEFER), the sampler is asked as
+    if there were no parent, and its answer is put into the parent (docs/decisions/005). A bare deny gives None.
     """
     extraction = context[EXTRACTION_KEY]
     if not isinstance(extraction, Extraction):
@@ -212,7 +214,7 @@ def end_span(span: Span) -> None:
 
 
 class OpsTracer(Tracer):
-    """A tracer for other people's instrumentation: its spans are made by whatever is in force at their start."""
+    """A tracer for other people's instrumentation: for each span it looks up anew which tracer makes it."""
 
     def __init__(self, *scope: object) -> None:
         self._scope = scope
@@ -297,11 +299,35 @@ def get_tracer_provider() -> TracerProvider:
     return _OPS_TRACER_PROVIDER
 
 
-def tracer_context(tracer: Tracer | None) -> Attached:
+class _InForce:
+    """What `tracer_context` gives: a block in which spans are made with a tracer."""
+
+    __slots__ = ("_attached", "_tracer")
+
+    def __init__(self, tracer: Tracer | None, attached: Attached) -> None:
+        self._tracer = tracer
+        self._attached = attached
+
+    def __enter__(self) -> Tracer | None:
+        self._attached.__enter__()
+        return self._tracer
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self._attached.__exit__(kind, *error)
+
+    async def __aenter__(self) -> Tracer | None:
+        return self.__enter__()
+
+    async def __aexit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self.__exit__(kind, *error)
+
+
+def tracer_context(tracer: Tracer | None) -> _InForce:
     """Make spans with another tracer for a `with` or `async with` block.
 
     Takes: `tracer`, any OpenTelemetry tracer; None for what `configure` or the application has set.
-    Gives: a context manager; the choice lives in the OpenTelemetry Context, so threads and tasks that carry it keep it.
+    Gives: a context manager whose value is `tracer`; the choice lives in the OpenTelemetry Context, so threads and
+    tasks that carry it keep it.
     Raises: nothing. Specification: OpenTelemetry Trace API, Tracer.
     """
 
@@ -311,4 +337,4 @@ def tracer_context(tracer: Tracer | None) -> Attached:
             return Context({key: value for key, value in context.items() if key != TRACER_KEY})
         return with_value(context, TRACER_KEY, None if isinstance(tracer, NoOpTracer) else tracer)
 
-    return Attached(make)
+    return _InForce(tracer, Attached(make))

@@ -1,4 +1,4 @@
-"""Between what headers say and the OpenTelemetry Context: what goes where, and which span speaks for it.
+"""What headers say, put into an OpenTelemetry Context; and what a Context holds, as the heart's values to be written.
 
 The wire rules are the heart's (`ops_lib.propagation`, docs/formats.md). May know: the heart's values, the Context,
 sessions, OpenTelemetry's span and baggage API. Must not know carriers or settings.
@@ -18,8 +18,6 @@ from .propagation import IS_RANDOM, Baggage, Extraction, Format, Member, PlainBa
 from .tracestate import NO_STATE, plain_text, state_text
 
 _baggage_key = ""  # where OpenTelemetry keeps baggage in the Context; see _find_baggage_key
-_put = dict.__setitem__  # Context forbids item assignment to everyone but its maker
-_pop = dict.pop
 
 
 def _find_baggage_key() -> str:
@@ -31,10 +29,11 @@ def _find_baggage_key() -> str:
     return _baggage_key
 
 
-def plain(span: object) -> Straight[str] | None:
-    """The span as the straight way takes it; None where it is not for that.
+def straight_of(span: object) -> Straight[str] | None:
+    """The current span as the straight way writes it; None where it cannot.
 
-    For where no Extraction is in force, so that nothing of the caller has to be weighed.
+    It cannot where there is no valid span, where nothing is decided yet, or where the tracestate is not plain.
+    Only for a Context without an Extraction: what an Extraction says of the caller would be missed here.
     """
     if span.__class__ is RemoteSpan:
         return span.straight
@@ -58,8 +57,11 @@ def plain(span: object) -> Straight[str] | None:
     return told, text, None, Format.TRACECONTEXT, IS_RANDOM if flags & RANDOM else 0, None, None
 
 
-def speaker(span: object, came: TraceContext | None) -> TraceContext | None:
-    """The current span as what goes out; `came`: what the caller said, which holds for spans of the same trace."""
+def trace_context_of(span: object, came: TraceContext | None) -> TraceContext | None:
+    """The current span as the record that is written; None where there is no valid span.
+
+    `came`: what the caller said. In a span of the same trace it holds on: 64-bit ids, debug, no decision taken.
+    """
     if span.__class__ is LightSpan:
         trace_id = f"{span.trace_id:032x}"
         span_id = f"{span.span_id:016x}"
@@ -89,14 +91,14 @@ def speaker(span: object, came: TraceContext | None) -> TraceContext | None:
 
 
 class PlainEntries(dict[str, str]):
-    """Baggage in a Context that came straight, and goes out as it came. To OpenTelemetry an ordinary mapping."""
+    """Baggage that the straight way has read, kept with the header as it came. To OpenTelemetry an ordinary mapping."""
 
     plain: PlainBaggage[str]
 
 
 def baggage_in(context: Context) -> object:
     """The baggage in `context`, None where there is none."""
-    # Who has put baggage into a Context has imported OpenTelemetry's module for it; nobody else needs it.
+    # Baggage gets into a Context by OpenTelemetry's module for it. Where that was never imported, there is none.
     if not _baggage_key:
         if "opentelemetry.baggage" not in sys.modules:
             return None
@@ -105,7 +107,10 @@ def baggage_in(context: Context) -> object:
 
 
 def baggage_of(entries: object, came: Baggage | None) -> Baggage | None:
-    """The baggage found in a Context; members that are still what came in go out as they came, properties included."""
+    """The baggage to be written; None for none. `entries`: what `baggage_in` gave; `came`: the baggage of the caller.
+
+    A member that is still as the caller sent it goes out as it came, properties included.
+    """
     if not isinstance(entries, Mapping) or not entries:
         return None
     raw = {member.key: member for member in came.members} if came is not None else {}
@@ -122,19 +127,19 @@ def baggage_of(entries: object, came: Baggage | None) -> Baggage | None:
 
 
 def straight_into_context(said: Straight[str], base: Context) -> Context:
-    """`base` with what `said` tells; of what another carrier has said before, nothing is left to be weighed with it."""
+    """`base` with what `said` tells put in its places. An Extraction in `base`, of an earlier carrier, goes."""
     session_id, baggage = said[2], said[6]
-    context = Context(base) if base else Context()
-    _put(context, SPAN_KEY, straight_span(said))
+    told: dict[str, object] = {SPAN_KEY: straight_span(said)}
     if session_id is not None:
-        _put(context, SESSION_KEY, session_id)
+        told[SESSION_KEY] = session_id
     if baggage is not None:
         entries = PlainEntries(baggage[1])
         entries.plain = baggage
-        _put(context, _baggage_key or _find_baggage_key(), entries)
-    if base and EXTRACTION_KEY in context:
-        _pop(context, EXTRACTION_KEY)
-    return context
+        told[_baggage_key or _find_baggage_key()] = entries
+    if base:
+        told = {**base, **told}
+        told.pop(EXTRACTION_KEY, None)
+    return Context(told)
 
 
 def into_context(extraction: Extraction, base: Context) -> Context:
@@ -142,20 +147,17 @@ def into_context(extraction: Extraction, base: Context) -> Context:
     came = extraction.context
     if came is None and extraction.decision is None and extraction.session is None and extraction.baggage is None:
         return base
-    context = Context(base)
     if came is None and extraction.decision is None and isinstance(before := base.get(EXTRACTION_KEY), Extraction):
         extraction = before._replace(
             session=extraction.session or before.session, baggage=extraction.baggage or before.baggage
         )
-    _put(context, EXTRACTION_KEY, extraction)
+    told: dict[str, object] = {EXTRACTION_KEY: extraction}
     if came is not None:
-        _put(context, SPAN_KEY, told_span(came))
+        told[SPAN_KEY] = told_span(came)
     if extraction.session is not None:
-        _put(context, SESSION_KEY, extraction.session)
+        told[SESSION_KEY] = extraction.session
     if extraction.baggage is not None:
-        _put(
-            context,
-            _baggage_key or _find_baggage_key(),
-            {key: extraction.baggage.get(key) for key, _ in extraction.baggage.members},
-        )
-    return context
+        told[_baggage_key or _find_baggage_key()] = {
+            key: extraction.baggage.get(key) for key, _ in extraction.baggage.members
+        }
+    return Context({**base, **told})

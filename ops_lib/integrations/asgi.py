@@ -107,7 +107,10 @@ def _request(scope: Scope, headers: Iterable[tuple[bytes, bytes]]) -> Request:
 
 
 def _route(scope: Mapping[str, Any]) -> str | None:
-    """The template of the route that Starlette or FastAPI chose ("/books/{genre}"), mounts included; None elsewhere."""
+    """The template of the route that FastAPI or Starlette chose ("/books/{genre}"), mounts included.
+
+    None elsewhere, and with a Starlette before 1.7, which does not tell.
+    """
     route = scope.get("route")
     path = getattr(route, "path", None)
     if not isinstance(path, str):

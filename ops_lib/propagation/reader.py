@@ -1,9 +1,10 @@
-"""Reads carriers quickly: remembers header names, as they are spelled, so that each is looked into once and not again.
+"""Reads carriers quickly, by remembering header names: each spelling is examined once.
 
-The names that come to one process are few and stay the same. Those that are not ours ("strangers") are remembered, and
-so is, for whole sets of names as they come, which of ours are among them. What is remembered stays small whoever sends
-it, and is forgotten when full, so that nobody can fill it up. Nothing is remembered of values. May know carriers and
-the straight way.
+The header names that reach one process are few and keep coming back. Two things are remembered of them:
+- single names that are not ours, neither read nor cleared ("strangers");
+- whole sequences of names, as one carrier had them: which of ours are among them, and so how to read it.
+Each memory has a limit and is emptied when it reaches it, so no sender can make it grow. Values are never remembered.
+May know carriers and the straight way.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .straight import Straight, TextWay
 
 T = TypeVar("T")
 _Places = tuple[Shape, tuple[int, ...]]
-"""The shape of what is ours in a list, and where it stands."""
+"""For a list of pairs: the shape of the headers that are ours, and their indices in the list."""
 
 MAX_STRANGERS = 1024
 MAX_STRANGER_LENGTH = 64
@@ -27,7 +28,7 @@ MAX_SET_LENGTH = 2048  # characters of all the names in one
 
 
 class Reader(Generic[T]):
-    """The names of one propagator. Safe to share between threads: each step leaves it whole."""
+    """Reads carriers for one propagator. Safe to share between threads: a memory is only ever added to or emptied."""
 
     __slots__ = (
         "_dicts",
@@ -52,9 +53,12 @@ class Reader(Generic[T]):
         in_full: Callable[[Fields], T],
         nothing: T,
     ) -> None:
-        """`names`: from `known_names`. `spelled`: the same as they are usually spelled. `is_ours`: read, or cleared.
+        """What the propagator reads, and by which of two ways.
 
-        `way`: the straight one, where it may be taken. `in_full`: the other; `nothing`: what it says to no fields.
+        `names`: the headers that are read, in lower case (`carrier.known_names`). `spelled`: the same, in their usual
+        spelling. `is_ours`: whether a name, in any case, is read or has to be cleared.
+        `way`: the straight way, tried first; None where it may never be taken. `in_full`: reads whatever the straight
+        way does not; `nothing`: what it would give for no fields at all.
         """
         self._names = names
         self._is_ours = is_ours
@@ -66,12 +70,13 @@ class Reader(Generic[T]):
         # Apart, because text and bytes of the same letters have the same hash: each would be the other's collision.
         self.strangers: set[str] = set()
         self.strangers_in_bytes: set[bytes] = set()
-        # By all the names in a dict, in their order: its shape, None where it is not straight; False: nothing is ours.
+        # By all the names of a dict, in order: the shape of what is ours; None: only `in_full` can read it; False:
+        # nothing in it is ours.
         self._dicts: dict[tuple[Any, ...], Shape | Literal[False] | None] = {}
-        self._lists: dict[tuple[Any, ...], _Places | Literal[False] | None] = {}  # the same of lists of pairs
+        self._lists: dict[tuple[Any, ...], _Places | Literal[False] | None] = {}  # lists of pairs
 
     def read(self, headers: carrier.Carrier) -> Straight[str] | T:
-        """What `headers` say: straight where that is the way.
+        """What `headers` say: a Straight where the straight way can read them, else what `in_full` gives.
 
         Raises TypeError where `headers` is no carrier at all.
         """
@@ -170,7 +175,7 @@ class Reader(Generic[T]):
         return carrier.fields(headers, self._names)
 
     def _fields_of(self, headers: Any, ours: list[Any]) -> Fields:
-        """Of a dict; `ours`: the names in it that are not known as strangers."""
+        """The fields of a dict. `ours`: those of its names that are not known to be strangers."""
         spellings = self._spellings
         found: Fields = {}
         for spelled in ours:
@@ -182,7 +187,7 @@ class Reader(Generic[T]):
         return found
 
     def _learn(self, names: Iterable[object]) -> None:
-        """Remembers those of `names` that are not ours; forgets all when there is no room."""
+        """Remembers which of `names` are strangers; a full memory is emptied first."""
         for name in names:
             if not isinstance(name, str | bytes) or len(name) > MAX_STRANGER_LENGTH:
                 continue

@@ -1,7 +1,6 @@
-"""What headers ask for by their names alone, worked out once per set of names, for the straight way. Pure.
+"""For the straight way: how to read a set of headers, decided by their names alone, once for each set. Pure.
 
-May know the names of the formats, the patterns of session ids, tracestate and plain baggage. Of values it only holds
-the patterns.
+May know the header names of the formats, and the patterns that values have to match. Never looks at a value.
 """
 
 from __future__ import annotations
@@ -30,7 +29,8 @@ _MULTI = ("x-b3-traceid", "x-b3-spanid", "x-b3-sampled")
 _PARENT = "x-b3-parentspanid"
 _TRACESTATE = "tracestate"
 
-# Of each format: the headers it needs, and the pattern of their values, joined by a line feed, which no value can hold.
+# For each format: the headers that it needs, and the pattern of their values. Several values are matched as one text,
+# joined by line feeds, which no header value can hold.
 _READ: tuple[tuple[Format, tuple[str, ...], str], ...] = (
     (Format.TRACECONTEXT, ("traceparent",), f"00-{_TRACE}-{_SPAN}-0([0-3])"),
     (Format.B3, ("b3",), f"{_TRACE_OF_ANY_WIDTH}-{_SPAN}-([01])(?:-{_SPAN})?"),
@@ -41,7 +41,7 @@ _READ: tuple[tuple[Format, tuple[str, ...], str], ...] = (
 
 
 class StraightSettings(NamedTuple):
-    """Those of a Propagator, as far as they matter here."""
+    """The settings of a Propagator that matter to the straight way."""
 
     extract: tuple[Format, ...]  # every format that is read, in order
     inject: tuple[Format, ...]
@@ -54,17 +54,27 @@ class StraightSettings(NamedTuple):
 
 
 class Beside(NamedTuple):
-    """Where in the values, by name or by place, stands what is seldom there; None: it did not come."""
+    """What came besides one format and a session, which is seldom.
+
+    `tracestate` and `baggage`: their keys among the values (a name or an index); None where there are none.
+    """
 
     tracestate: Any
     baggage: Any
-    others: tuple[tuple[Format, Pick], ...]  # formats that tell the same story
+    others: tuple[tuple[Format, Pick], ...]  # further formats, which have to tell the same story
 
 
 Shape = tuple[Format, Match, Pick, bool, Any, Beside | None]
-"""What is known of headers by their names alone: the format that is believed; the pattern of its values, joined; what
-picks these out of all values: one, or a tuple; whether it is one; where the session stands (a name or a place; None:
-nowhere); what else there is. (Unpacked for each request: a NamedTuple would cost more.)"""
+"""How to read headers that have certain names, in this order:
+
+1. the format that is believed;
+2. the pattern of its values, joined;
+3. what picks these values out of all of them: gives one value, or a tuple of several;
+4. whether it gives one;
+5. the session's key among the values (a name or an index); None where there is no session;
+6. what else there is; None for nothing.
+
+A plain tuple, because it is unpacked for every request: a NamedTuple would cost more."""
 
 
 def of_kind(kind: type[AnyStr], text: str) -> AnyStr:
@@ -73,13 +83,13 @@ def of_kind(kind: type[AnyStr], text: str) -> AnyStr:
     return cast("AnyStr", made)
 
 
-# What is remembered of names stays small whoever sends them. It is forgotten when full, so that nobody can fill it up.
+# Limits of what is remembered, so that no sender can make it grow: it is emptied when full, and long sets stay out.
 MAX_SHAPES: Final = 512
 _MAX_LENGTH: Final = 256  # characters of all its names
 
 
 class Shapes:
-    """The shapes of one set of settings, for values that are text or bytes. `known` remembers them by the names."""
+    """Makes the shapes for one set of settings, for text or for bytes, and remembers them by the names (`known`)."""
 
     def __init__(self, kind: type[AnyStr], settings: StraightSettings) -> None:
         self._kind = kind
@@ -89,7 +99,7 @@ class Shapes:
         self._sessions = frozenset(settings.session_extract)
         self._reads_baggage = settings.reads_baggage
         self.known: dict[object, Shape | None] = {}
-        # Compiled with the first shape that needs them: 3 ms that an import shall not pay for.
+        # Each is compiled when the first shape needs it: compiling all would add 3 ms to every import.
         self.is_session: Callable[[Any], object] = self._unset
         self.is_tracestate: Callable[[Any], object] = self._unset
         self.is_baggage: Callable[[Any], object] = self._unset
@@ -102,7 +112,7 @@ class Shapes:
         return re.compile(of_kind(self._kind, pattern)).fullmatch
 
     def learn(self, names: Names[AnyStr]) -> Shape | None:
-        """The shape of `names`, remembered; None where they are not straight."""
+        """The shape of headers named `names`, from now on in `known`; None where the straight way cannot read them."""
         shape = self._shape(names) if all(type(name) is self._kind for name in names) else None
         if sum(map(len, names)) <= _MAX_LENGTH:
             if len(self.known) >= MAX_SHAPES:

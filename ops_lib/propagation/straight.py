@@ -1,12 +1,13 @@
-"""The straight way: one story, complete and plain, so that nothing has to be weighed. Pure.
+"""The straight way: a quick reader and writer for headers that are complete, plain and in agreement. Pure.
 
-Most requests are like that: ids in lower case, a decision of yes or no, perhaps a parent or the random flag; beside
-them at most a session, a short plain tracestate, plain baggage, and the same once more in other formats. Such fields
-are read by one pattern over all of them and written by one template each, as text for the library and as bytes for the
-sidecar. Whatever is not like that (a duplicate, upper-case digits, debug, no decision, the stash, other ids, anything
-malformed) is not for this module, which then says None; what it does say is, by test, what the propagator says. May
-know the names of the formats, shapes, and our member of tracestate. docs/decisions/005-library-spans.md and
-006-cost-per-request.md have what this saves.
+Most requests are: ids in lower case, sampled yes or no, perhaps a parent id or the random flag; beside them at most a
+session, a short plain tracestate, plain baggage, and the same ids once more in other formats. One pattern reads such
+values, and one template per header writes them, as text for the library and as bytes for the sidecar.
+Anything else (a header twice, upper-case digits, debug, no decision, our own tracestate member, formats that disagree,
+anything malformed) gives None here, and the propagator reads it in full. Where this module does give something, it
+is what the propagator would have given; tests compare the two.
+May know the header names of the formats, shapes, and our member of tracestate. What this saves is in
+docs/decisions/005-library-spans.md and 006-cost-per-request.md.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _PADDING = "0" * 16
 _WIDTH_MEMBER = stash.member(TraceContext("", "", ACCEPT, short=True), sampled=True)
 MAX_BAGGAGE_LENGTH: Final = 2048  # far below what would have to be cut
 
-# What may come beside plain ids. Each is seldom enough to be looked at only after this said that there is something.
+# Traits: bits for what may come beside plain ids. Most requests have none, and one test for 0 passes over all of them.
 HAS_STATE: Final = 1  # a tracestate
 HAS_PARENT: Final = 2  # B3's parent span id
 IS_RANDOM: Final = 4  # W3C level 2, random-trace-id flag
@@ -38,13 +39,22 @@ IS_SHORT: Final = 8  # a trace id of 64 bits
 ALL_TRAITS: Final = 15
 
 PlainBaggage = tuple[AnyStr, dict[AnyStr, AnyStr]]
-"""The header as it came, and its members, none of them encoded."""
+"""The `baggage` header as it came, and its members by key; nothing in it is percent-encoded."""
 
 Straight = tuple[
     tuple[AnyStr, AnyStr, AnyStr], AnyStr, AnyStr | None, Format, int, AnyStr | None, PlainBaggage[AnyStr] | None
 ]
-"""What such headers say: (trace id of 16 or 32 digits, span id, "0" or "1"); the tracestate or ""; the session id; the
-format that is believed; the traits; the parent's span id; the baggage. (A NamedTuple would cost 0.3 µs.)"""
+"""What plain headers say, in this order:
+
+1. trace id (16 or 32 digits), span id, sampled ("0" or "1");
+2. the tracestate, or "";
+3. the session id;
+4. the format that is believed;
+5. the traits;
+6. the parent's span id;
+7. the baggage.
+
+A plain tuple: a NamedTuple would cost 0.3 µs."""
 
 
 class StraightWay(Generic[AnyStr]):
@@ -110,10 +120,11 @@ class StraightWay(Generic[AnyStr]):
         self._random: dict[AnyStr, AnyStr] = {zero: two, one: three}
 
     def read(self, names: Names[AnyStr], values: Any) -> Straight[AnyStr] | None:
-        """What the headers say; None where this is not the way. Raises TypeError where a value is not of the kind.
+        """What the headers say; None where the straight way cannot read them.
 
-        `names`, as they are spelt, are all that have to be read: a tuple, with `values` a tuple in the same order; or a
-        frozenset, with `values` a mapping that has them among others.
+        `names`: of all headers that have to be read, as they are spelt. Either a tuple, with `values` a tuple in the
+        same order; or a frozenset, with `values` a mapping that has these names, and may have others.
+        Raises TypeError where a value is text instead of bytes, or the other way round.
         """
         try:  # as in `shape`: one call less
             shape = self._known[names]
@@ -122,7 +133,7 @@ class StraightWay(Generic[AnyStr]):
         return self.read_shape(shape, values) if shape is not None else None
 
     def shape(self, names: Names[AnyStr]) -> Shape | None:
-        """What is known of headers with these names; None where they are not for this way."""
+        """How to read headers with these names; None where the straight way cannot."""
         try:
             return self._known[names]
         except KeyError:
@@ -160,7 +171,7 @@ class StraightWay(Generic[AnyStr]):
         return straight if beside is None else self._read_beside(straight, beside, values)
 
     def _read_beside(self, straight: Straight[AnyStr], beside: Beside, values: Any) -> Straight[AnyStr] | None:
-        """`straight` with what else came."""
+        """`straight`, with what stands beside it; None where any of that is not plain."""
         ids, state, session_id, format, traits, parent, baggage = straight
         state_at, baggage_at, others = beside
         shapes = self._shapes
@@ -170,7 +181,7 @@ class StraightWay(Generic[AnyStr]):
                 return None
             traits, parent = same
         if state_at is not None:
-            # As it came: all plain, none of it ours, nothing to be cut.
+            # It goes out as it came, so it must need nothing done: no member of ours in it, and nothing to cut.
             state = values[state_at]
             if len(state) > MAX_LENGTH or self._stash in state or shapes.is_tracestate(state) is None:
                 return None
@@ -189,7 +200,10 @@ class StraightWay(Generic[AnyStr]):
         return ids, state, session_id, format, traits, parent, baggage
 
     def _read_others(self, straight: Straight[AnyStr], beside: Beside, values: Any) -> tuple[int, AnyStr | None] | None:
-        """The traits and the parent, where the other formats say the same in the words that we would use."""
+        """The traits and the parent id of all formats together.
+
+        None unless each of the others says just what we would write for these ids.
+        """
         ids, _, _, _, traits, parent, _ = straight
         trace_id, span_id, flag = ids
         for format, pick in beside.others:
@@ -278,7 +292,7 @@ class StraightWay(Generic[AnyStr]):
 
 
 class TextWay(StraightWay[str]):
-    """The same for text, which can be written into a dict."""
+    """A StraightWay for text, which can also write into a dict."""
 
     __slots__ = (
         "_b3",
@@ -308,9 +322,9 @@ class TextWay(StraightWay[str]):
         session_id: str | None,
         baggage: PlainBaggage[str] | None,
     ) -> None:
-        """Put what `write` gives into `headers`, which has none of them; session and baggage instead of its own.
+        """Put into `headers`, which has none of them yet, what `write` gives, but with this session and this baggage.
 
-        Spelled out once more: by `write` it would cost 1.1 µs instead of 0.4 µs for all formats.
+        Not done by calling `write`: all formats would cost 1.1 µs instead of 0.4 µs.
         """
         (trace_id, span_id, flag), state, _, _, traits, parent, _ = straight
         if self._tracecontext:
@@ -349,7 +363,7 @@ class TextWay(StraightWay[str]):
 
 
 def context_of(straight: Straight[str]) -> TraceContext:
-    """The same as a record."""
+    """`straight` as the record that the formats in full know."""
     (trace_id, span_id, flag), state, _, _, traits, parent, _ = straight
     sampling = ACCEPT if flag == "1" else DENY
     short = bool(traits & IS_SHORT)
@@ -359,7 +373,7 @@ def context_of(straight: Straight[str]) -> TraceContext:
 
 
 def sample(traits: int) -> TraceContext:
-    """Some record that has these traits: whatever else it says, what a format cannot say of them is the same."""
+    """A record with these traits, to learn what each format loses of them; its other values do not matter for that."""
     return TraceContext(
         "1" * 32,
         "1" * 16,

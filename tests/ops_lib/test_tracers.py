@@ -83,6 +83,19 @@ def test_tracer_context_goes_before_all(ops_spans: SpanCapture) -> None:
     assert ops_spans.one("back").parent is not None
 
 
+async def test_tracer_context_gives_the_tracer() -> None:
+    tracer = recorder()[0].get_tracer("mine")
+    with ops.tracer_context(tracer) as given, ops.tracer_context(None) as none:
+        assert given is tracer
+        assert none is None
+    async with ops.tracer_context(tracer) as given:
+        assert given is tracer
+        with ops.span("s") as span:
+            assert not span.is_noop
+    with ops.span("s") as span:
+        assert span.is_noop
+
+
 def test_a_no_op_tracer_still_makes_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     with ops.tracer_context(otel_trace.NoOpTracer()), ops.span("s") as span:
         assert span.span_context is not None
