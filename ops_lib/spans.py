@@ -312,11 +312,11 @@ def _ids_of(target: object) -> SpanContext | None:
         return None
 
 
-def span(name: str, /, **attributes: object) -> Span:
+def span(name: str, **attributes: object) -> Span:
     """A span for a `with` or `async with` block.
 
     Takes: `name`, what is done (few different values: no ids in it); attributes as keywords, scalars and lists of one
-    kind as they are, all else as bounded JSON text with secrets scrubbed.
+    kind as they are, all else as bounded JSON text with secrets scrubbed. (One called `name` goes by `Span.set`.)
     Gives: a Span; from the block the same. Its ids are real and travel also where nothing is configured or sampled.
     Raises: nothing; an exception that leaves the block is recorded and goes on.
     Specification: OpenTelemetry Trace API, Span; semantic conventions, `exception.*`, `session.id`.

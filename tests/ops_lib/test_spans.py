@@ -373,3 +373,10 @@ class TestWhatNoExporterCanEncode:
         (encoded,) = self.encoded(ops_spans)
         assert encoded.name == "an exception"
         assert [event.name for event in encoded.events] == ["error", "an exception", "error"]
+
+
+def test_the_name_may_be_said_by_name(ops_spans: SpanCapture) -> None:
+    """As Mirascope has it. An attribute of that name goes by `set`."""
+    with ops.span(name="checkout", cart=3) as span:
+        span.set(name="n")
+    assert ops_spans.one("checkout").attributes == {"cart": 3, "name": "n"}
