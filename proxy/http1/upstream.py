@@ -33,6 +33,7 @@ RESPONSE_LIMITS: Final = HeadLimits(
 RESPONSE_TIMEOUT: Final = Fault.RESPONSE_TIMEOUT  # bound once: to find an enum member costs 0.1 µs
 _BUFFER_BYTES: Final = 64 * 1024  # until somebody says otherwise
 _MAX_INTERIM = 32  # 1xx responses to one request; more is a flood
+_LAST_BYTES_S: Final = 3.0  # for an upstream that has answered to take what is left of its request
 
 
 class Receiver(ABC):
@@ -183,7 +184,8 @@ class UpstreamConnection:
         self._receiver = None
         self._body = None
         self.deadline = NEVER
-        if self._is_clean and not self.is_retired:
+        # Full, it has said so to the one exchange, and would not say it again to the next.
+        if self._is_clean and not (self.is_retired or self.is_full):
             if self._is_paused:  # by the last bytes of the response, for a client that was slow to take them
                 self._is_paused = False
                 self.transport.resume_reading()
@@ -199,8 +201,9 @@ class UpstreamConnection:
         return End(self.transport, tell, self.connection_lost, received, self._saw_eof, self.is_full)
 
     def close(self) -> None:
-        """Close after what was written has been sent."""
+        """Close after what was written has been sent, within a time."""
         self.is_retired = True
+        self.deadline = self._ticker.now + _LAST_BYTES_S
         self.transport.close()
 
     def abort(self) -> None:
