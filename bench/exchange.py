@@ -25,8 +25,9 @@ from proxy.http1.deadlines import Ticker
 from proxy.http1.descriptors import Descriptors
 from proxy.http1.downstream import ClientConnection
 from proxy.http1.links import PoolTable
-from proxy.http1.listener import Listener, ListenerRules
+from proxy.http1.listener import Listener
 from proxy.http1.outbox import Outbox
+from proxy.http1.rules import ListenerRules
 from proxy.http1.upstream import UpstreamConnection
 from proxy.plan import Address, ListenerPlan, PoolPlan, PropagationPlan, Router, Target, UpstreamPlan
 from proxy.telemetry.metrics import Metrics
@@ -89,7 +90,7 @@ def connect(ticker: Ticker, outbox: Outbox) -> tuple[ClientConnection, Nowhere, 
     metrics = Metrics()
     pools = PoolTable(ticker, metrics, lambda _host, _port, _inbound: False, Descriptors())
     rules = ListenerRules(plan, pools, metrics, "bench")
-    listener = Listener(rules, ticker=ticker, outbox=outbox, metrics=metrics, pools=pools, access_log=None)
+    listener = Listener(rules, ticker=ticker, outbox=outbox, pools=pools, access_log=None)
     client, near = ClientConnection(listener), Nowhere()
     client.connection_made(near)
     # A pool opens sockets; this one gets an idle connection without one.

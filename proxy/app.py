@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from typing import NamedTuple
 
 import uvloop
 
@@ -19,6 +20,7 @@ from proxy.plan import Address, Plan, Target
 from proxy.plan.compile import compile_plan
 from proxy.plan.tls import TlsContexts
 from proxy.settings import Loaded
+from proxy.settings.models import LogSettings
 from proxy.settings.watch import FileWatch
 from proxy.telemetry import log, prometheus
 from proxy.telemetry.access_log import access_logger
@@ -31,31 +33,90 @@ logger = logging.getLogger(__name__)
 _STDOUT, _STDERR = 1, 2
 
 
+class Output(NamedTuple):
+    """Where lines go. Made before everything else and closed after it, so that the last line is written too."""
+
+    log: LineWriter
+    access: LineWriter
+
+    def dropped_lines(self) -> dict[str, int]:
+        """How many each had no room for."""
+        return {"log": self.log.dropped, "access": self.access.dropped}
+
+    def close(self) -> None:
+        """Write what waits."""
+        self.access.close()
+        self.log.close()
+
+
 def run_sidecar(first: Loaded, read_settings: Callable[[], Loaded]) -> bool:
     """Build a sidecar and run it to its end. True where no exchange was cut; raises StartError."""
+    limit_lines = first.settings.log.queue_lines
+    output = Output(
+        log=LineWriter(_STDERR, limit_lines=limit_lines, name="log"),
+        access=LineWriter(_STDOUT, limit_lines=limit_lines, name="access-log"),
+    )
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_run(first, read_settings, output))
+    finally:
+        output.close()
+
+
+async def _run(first: Loaded, read_settings: Callable[[], Loaded], output: Output) -> bool:
     settings = first.settings
-    stderr = LineWriter(_STDERR, limit_lines=settings.log.queue_lines, name="log")
-    stdout = LineWriter(_STDOUT, limit_lines=settings.log.queue_lines, name="access-log")
-    access_log = access_logger(stdout, settings.log.access, time.time) if settings.log.access != "off" else None
+    access_log = access_logger(output.access, settings.log.access, time.time) if settings.log.access != "off" else None
     metrics = Metrics()
     state = State()
+    generations = Generations(settings.log, output.log)
+    start = generations.make(first, 1)
+    start.apply()
+    data_plane = DataPlane(
+        start.plan,
+        metrics=metrics,
+        access_log=access_log,
+        file_limit=_raise_file_limit(),
+    )
+    _warn_of_few_files(start.plan, data_plane.most_clients)
+    lifecycle = Lifecycle(
+        start,
+        data_plane=data_plane,
+        make_admin=lambda: _make_admin(state, metrics, output),
+        read=lambda number: generations.make(read_settings(), number),
+        state=state,
+        announce=lambda plan, addresses, admin: _announce(plan, addresses, admin, output, settings.log),
+        clock=time.time,
+    )
+    return await lifecycle.run()
 
-    contexts = TlsContexts()
 
-    def generation(loaded: Loaded, number: int) -> Generation:
-        wanted = loaded.settings.log
+class Generations:
+    """Made of readings of the settings, one of each."""
 
-        def apply() -> None:
-            log.configure(stderr, level=wanted.level, form=wanted.format)
-            if (wanted.access, wanted.queue_lines) != (settings.log.access, settings.log.queue_lines):
-                logger.warning("log.access and log.queue_lines take effect at the next start")
+    def __init__(self, first: LogSettings, writer: LineWriter) -> None:
+        """`first`: the settings of the log with which the sidecar started; not all of them can change while it runs."""
+        self._first = first
+        self._writer = writer
+        self._contexts = TlsContexts()
 
+    def make(self, loaded: Loaded, number: int) -> Generation:
+        """The `number`th."""
+        settings = loaded.settings
         return Generation(
-            plan=compile_plan(loaded.settings, number, contexts),
-            watch=FileWatch(loaded.read) if loaded.settings.reload.watch and loaded.read else None,
-            interval_s=loaded.settings.reload.interval_s,
-            apply=apply,
+            plan=compile_plan(settings, number, self._contexts),
+            watch=FileWatch(loaded.read) if settings.reload.watch and loaded.read else None,
+            interval_s=settings.reload.interval_s,
+            apply=lambda: self._apply(settings.log),
         )
+
+    def _apply(self, wanted: LogSettings) -> None:
+        log.configure(self._writer, level=wanted.level, form=wanted.format)
+        if (wanted.access, wanted.queue_lines) != (self._first.access, self._first.queue_lines):
+            logger.warning("log.access and log.queue_lines take effect at the next start")
+
+
+def _make_admin(state: State, metrics: Metrics, output: Output) -> Admin:
+    from proxy.admin.server import AdminServer, application  # costs memory only where there is an admin listener
 
     def render_metrics() -> str:
         return prometheus.render(
@@ -63,41 +124,19 @@ def run_sidecar(first: Loaded, read_settings: Callable[[], Loaded]) -> bool:
             state,
             version=version("ops-sidecar"),
             process=process_usage(),
-            dropped_lines={"log": stderr.dropped, "access": stdout.dropped},
+            dropped_lines=output.dropped_lines(),
         )
 
-    def make_admin() -> Admin:
-        from proxy.admin.server import AdminServer, application  # costs memory only where there is an admin listener
+    return AdminServer(application(state, render_metrics, prometheus.CONTENT_TYPE), state)
 
-        return AdminServer(application(state, render_metrics, prometheus.CONTENT_TYPE), state)
 
-    def announce(plan: Plan, addresses: dict[str, Address], admin: Address | None) -> None:
-        _set_aside_garbage_collection()
-        for line in _listener_lines(plan, addresses, admin):
-            stderr.write(log.start_line(line, settings.log.format))
-
-    async def main() -> bool:
-        start = generation(first, 1)
-        start.apply()
-        data_plane = DataPlane(start.plan, metrics=metrics, access_log=access_log, file_limit=_raise_file_limit())
-        _warn_of_few_files(start.plan, data_plane.most_clients)
-        lifecycle = Lifecycle(
-            start,
-            data_plane=data_plane,
-            make_admin=make_admin,
-            read=lambda number: generation(read_settings(), number),
-            state=state,
-            announce=announce,
-            clock=time.time,
-        )
-        return await lifecycle.run()
-
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(main())
-    finally:
-        stdout.close()
-        stderr.close()
+def _announce(
+    plan: Plan, addresses: dict[str, Address], admin: Address | None, output: Output, settings: LogSettings
+) -> None:
+    """The start is over: say where everything listens."""
+    _set_aside_garbage_collection()
+    for line in _listener_lines(plan, addresses, admin):
+        output.log.write(log.start_line(line, settings.format))
 
 
 def _set_aside_garbage_collection() -> None:

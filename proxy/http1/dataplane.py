@@ -14,10 +14,11 @@ from secrets import token_hex
 from proxy.http1.deadlines import TICK_S, Ticker
 from proxy.http1.descriptors import NO_LIMIT, Descriptors
 from proxy.http1.links import PoolTable
-from proxy.http1.listener import Listener, ListenerRules
+from proxy.http1.listener import Listener
 from proxy.http1.listening import ListeningSocket, Waiting, drop, serve
 from proxy.http1.outbox import Outbox
 from proxy.http1.presence import app_addresses, is_anyone_there
+from proxy.http1.rules import ListenerRules
 from proxy.plan import Address, ListenerPlan, Plan
 from proxy.telemetry.access_log import AccessRecord
 from proxy.telemetry.metrics import Metrics
@@ -166,7 +167,6 @@ class DataPlane:
             rules,
             ticker=self._ticker,
             outbox=self._outbox,
-            metrics=self._metrics,
             pools=self._pools,
             access_log=self._access_log,
         )

@@ -7,33 +7,22 @@ Requests that come while one is being answered stay unread, or, if they came in 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, cast, final
+from typing import Final, final
 
 from proxy.http1.bodies import Body, request_body
+from proxy.http1.connection import BODY, BUSY, ENDING, HEAD, TUNNEL, Connection
 from proxy.http1.deadlines import NEVER
 from proxy.http1.errors import Fault, Refusal
-from proxy.http1.exchange import Client, Exchange
-from proxy.http1.flow import PIPELINED, UPSTREAM_FULL, Flow
+from proxy.http1.exchange import Exchange
+from proxy.http1.flow import PIPELINED
 from proxy.http1.heads import HeadReader
+from proxy.http1.listener import Listener
 from proxy.http1.problem import options_response, problem_response
 from proxy.http1.request import Request, check_request_line
-from proxy.http1.sockets import descriptor, has_unread, reset
-from proxy.http1.tunnel import End, open_tunnel
+from proxy.http1.rules import ListenerRules
+from proxy.http1.tunnel import open_tunnel
 from proxy.http1.upstream import UpstreamConnection
 
-if TYPE_CHECKING:
-    from proxy.http1.listener import Listener, ListenerRules
-
-# What the connection is doing.
-_HEAD: Final = 0  # waiting for a request head, or reading one
-_BODY: Final = 1  # reading a request body
-_BUSY: Final = 2  # the request is whole; its response is not
-_ENDING: Final = 3  # all is said; what still comes is thrown away, until the client has read our last words
-_TUNNEL: Final = 4
-
-# A close with unread bytes makes the kernel send RST, which can destroy our last response on its way (RFC 9112, 9.6).
-# So we stop writing, and read on for a while.
-_LINGER_S: Final = 3.0
 _BEGUN_BYTES: Final = 16  # room for a method behind the empty lines that may stand before it
 
 # A client that has connected is about to send a request. It is waited for so long after the listener was shut.
@@ -41,123 +30,91 @@ _FIRST_REQUEST_S: Final = 1.0
 
 
 @final
-class ClientConnection(Client):
-    """One connection from a client."""
+class ClientConnection(Connection):
+    """One connection from a client, and its requests."""
 
-    __slots__ = (
-        "_begun",
-        "_body",
-        "_exchange",
-        "_flow",
-        "_has_asked",
-        "_listener",
-        "_pending",
-        "_reader",
-        "_request",
-        "_saw_eof",
-        "_state",
-        "address",
-        "deadline",
-        "transport",
-    )
-
-    transport: asyncio.Transport
-    address: bytes  # of the client
-    _flow: Flow
+    __slots__ = ("_begun", "_body", "_exchange", "_has_asked", "_listener", "_reader", "_request")
 
     def __init__(self, listener: Listener) -> None:
+        super().__init__(listener.ticker, listener.outbox)
         self._listener = listener
         self._reader = HeadReader(listener.rules.head_limits, check_request_line)
-        self._state = _HEAD
         self._begun = b""  # the first bytes of a head that is not whole, or was refused
         self._has_asked = False  # a head came whole, now or before
         self._body: Body | None = None
         self._request: Request | None = None  # the one that was read last, until it is answered
         self._exchange: Exchange | None = None
-        self._pending = b""  # received, not yet looked at
-        self._saw_eof = False
-        self.deadline = NEVER
 
     # --- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        self._flow = Flow(self.transport)
-        peer = transport.get_extra_info("peername")
-        self.address = str(peer[0]).encode("ascii") if isinstance(peer, tuple) else b""  # empty on a Unix socket
+        self._take_transport(transport)
         if not self._listener.admit(self):
-            self._state = _ENDING
+            self._state = ENDING
             self.transport.abort()
             return
-        self.transport.set_write_buffer_limits(high=self._listener.rules.plan.limits.buffer_bytes)
-        self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.idle_s
+        super().use(self._listener.rules)
+        self.deadline = self._ticker.now + self._timeouts.idle_s
         if self._listener.is_draining:
             self.shut()
 
     def data_received(self, data: bytes) -> None:
         state = self._state
-        if state == _HEAD:
+        if state == HEAD:
             self._read_head(data)
-        elif state == _BODY:
+        elif state == BODY:
             self._read_body(data)
-        elif state == _BUSY:
-            self._pending += data
-            self._flow.pause(PIPELINED, True)
-        # else _ENDING: thrown away
+        elif state == BUSY:
+            self._put_aside(data)
+        # else ENDING: thrown away
 
     def eof_received(self) -> bool:
         self._saw_eof = True
-        if self._state == _BODY or (self._state == _HEAD and self._reader.is_started):
+        if self._state == BODY or (self._state == HEAD and self._reader.is_started):
             self.refuse(Refusal(Fault.INCOMPLETE_REQUEST, "the client ended the connection in mid-request"))
             return True
         # A request that is whole is answered although the client will send no other.
-        return self._state == _BUSY or bool(self._pending)
+        return self._state == BUSY or bool(self._pending)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.deadline = NEVER
         exchange, self._exchange = self._exchange, None
-        if exchange is not None and self._state != _TUNNEL:
+        if exchange is not None and self._state != TUNNEL:
             exchange.abandon()
             self._listener.record(self, exchange.request, exchange, Refusal(Fault.CLIENT_GONE, "the client went away"))
-        self._state = _ENDING
+        self._state = ENDING
         self._listener.forget(self)
 
     def pause_writing(self) -> None:
         self._flow.stall()
-        if self._state == _BUSY or self._is_held():
-            self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.idle_s
+        if self._state == BUSY or self._is_held():
+            self.deadline = self._ticker.now + self._timeouts.idle_s
         if self._exchange is not None:
             self._exchange.on_client_full(True)
 
     def resume_writing(self) -> None:
         self._flow.unstall()
-        if self._state == _BUSY or self._is_held():
+        if self._state == BUSY or self._is_held():
             self.deadline = NEVER
         if self._exchange is not None:
             self._exchange.on_client_full(False)
-        elif self._state == _BUSY:
+        elif self._state == BUSY:
             self.exchange_over(keep_alive=True)  # only this was waited for
 
     def on_deadline(self) -> None:
-        """What was waited for did not come in time."""
-        timeouts = self._listener.rules.plan.timeouts
-        if self._state == _HEAD:
+        if self._state == HEAD:
             if self._begun:
-                text = f"the request head was not complete within {timeouts.header_read_s:g} s"
+                text = f"the request head was not complete within {self._timeouts.header_read_s:g} s"
                 self.refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
-            elif not has_unread(descriptor(self.transport)):
+            elif not self._has_unread():
                 self._close()
-        elif self._state == _BODY and not (self._is_held() and self._flow.is_stalled):
-            text = f"no byte of the request body came for {timeouts.body_read_s:g} s"
+        elif self._state == BODY and not (self._is_held() and self._flow.is_stalled):
+            text = f"no byte of the request body came for {self._timeouts.body_read_s:g} s"
             self.refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
         elif self._flow.has_moved():
-            self.deadline = self._listener.now() + timeouts.idle_s  # slow, but it does read
+            self.deadline = self._ticker.now + self._timeouts.idle_s  # slow, but it does read
         else:
             self.transport.abort()
-
-    def _is_held(self) -> bool:
-        """Whether we read no more of a body. Then only the deadlines of both writing ends are at work."""
-        return self._state == _BODY and self._flow.is_paused
 
     # --- reading
 
@@ -167,20 +124,19 @@ class ClientConnection(Client):
             if parsed is None:
                 if self._reader.is_started:  # an empty line alone, as old clients send behind a body, begins none
                     if not self._begun:
-                        self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.header_read_s
+                        self.deadline = self._ticker.now + self._timeouts.header_read_s
                     self._begun = (self._begun + data)[:_BEGUN_BYTES]
                 return
             self.deadline = NEVER
             line, fields, rest = parsed
-            self._state = _BUSY
+            self._state = BUSY
             self._has_asked = True
             self._request = request = self._listener.read(line, fields)
             if self._begun:
                 self._begun = b""
                 self._reader = HeadReader(self._listener.rules.head_limits, check_request_line)  # new ones, maybe
             if rest and not request.has_body:
-                self._pending = rest
-                self._flow.pause(PIPELINED, True)
+                self._put_aside(rest)
                 rest = b""
             if request.method == b"CONNECT":
                 self._listener.connect(self, request)
@@ -215,21 +171,20 @@ class ClientConnection(Client):
             self._exchange.send_content(content, done, trailers)
 
     def _take(self, data: bytes) -> tuple[bytes, bool, list[bytes]]:
-        """Content from the wire; the state afterwards is _BODY or _BUSY."""
+        """Content from the wire; the state afterwards is BODY or BUSY."""
         body = self._body
         assert body is not None
         content, rest = body.feed(data)
         if rest is None:
-            self._state = _BODY
-            self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.body_read_s
+            self._state = BODY
+            self.deadline = self._ticker.now + self._timeouts.body_read_s
             return content, False, body.trailers
-        self._state = _BUSY
+        self._state = BUSY
         stalled = self._flow.is_stalled  # by an early answer
-        self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.idle_s if stalled else NEVER
+        self.deadline = self._ticker.now + self._timeouts.idle_s if stalled else NEVER
         self._body = None
         if rest:
-            self._pending = rest
-            self._flow.pause(PIPELINED, True)
+            self._put_aside(rest)
         return content, True, body.trailers
 
     # --- what an exchange asks (see exchange.Client)
@@ -239,24 +194,6 @@ class ClientConnection(Client):
         """The time, as a Date field has it."""
         return self._listener.date()
 
-    def write(self, data: bytes) -> None:
-        self._listener.outbox.flush()
-        self.transport.write(data)
-
-    def send(self, message: bytes) -> None:
-        # Only what cannot fill the transport may wait: that a client is full must be known before its next request.
-        if self.transport.get_write_buffer_size() or len(message) > self._listener.rules.plan.limits.buffer_bytes:
-            self.write(message)
-        else:
-            self._listener.outbox.send(self.transport, message)
-
-    def hold(self, held: bool) -> None:
-        is_reading = self._state == _BODY
-        if is_reading:  # while we do not read, silence is not the client's fault
-            self.deadline = NEVER if held else self._listener.now() + self._listener.rules.plan.timeouts.body_read_s
-        if is_reading or not held:
-            self._flow.pause(UPSTREAM_FULL, held)
-
     def is_keeping(self) -> bool:
         # Draining or half-closed: what was read already is still served, and nothing more.
         return bool(self._pending) or not (self._listener.is_draining or self._saw_eof)
@@ -265,14 +202,14 @@ class ClientConnection(Client):
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             self._listener.record(self, exchange.request, exchange, None)
-        if self._state != _BUSY or not (keep_alive and self.is_keeping()):
+        if self._state != BUSY or not (keep_alive and self.is_keeping()):
             self._end()
             return
         self._request = None
-        self.deadline = self._listener.now() + self._listener.rules.plan.timeouts.idle_s
+        self.deadline = self._ticker.now + self._timeouts.idle_s
         if self._flow.is_stalled:
             return  # the next request waits until the client has read this answer: see `resume_writing`
-        self._state = _HEAD
+        self._state = HEAD
         if self._pending:
             # Not from here: the answer to the next request may come at once, and the one after that...
             asyncio.get_running_loop().call_soon(self._read_pending)
@@ -280,12 +217,12 @@ class ClientConnection(Client):
             self._flow.resume()
 
     def _read_pending(self) -> None:
-        if self._state != _HEAD or not self._pending:
+        if self._state != HEAD or not self._pending:
             return
         data, self._pending = self._pending, b""
         self._flow.pause(PIPELINED, False)
         self._read_head(data)
-        if self._saw_eof and self._state == _HEAD:
+        if self._saw_eof and self._state == HEAD:
             self._end()
 
     def exchange_failed(self, refusal: Refusal, *, begun: bool) -> None:
@@ -293,106 +230,64 @@ class ClientConnection(Client):
         assert exchange is not None
         self._listener.record(self, exchange.request, exchange, refusal)
         if begun:
-            self._cut(exchange)
+            self._cut(ends_at_close=exchange.ends_at_close)
             return
-        keep_alive = self._state == _BUSY and exchange.request.keep_alive and self.is_keeping()
+        keep_alive = self._state == BUSY and exchange.request.keep_alive and self.is_keeping()
         self._answer(refusal, close=not keep_alive)
         self.exchange_over(keep_alive=keep_alive and exchange.request.minor == 1)
 
     def switch(self, upstream: UpstreamConnection, rest: bytes, idle_s: float) -> None:
-        """Make a tunnel. What the client sent after its request is of the new protocol too."""
-        listener = self._listener
         exchange, self._exchange = self._exchange, None
+        listener = self._listener
         listener.record(self, self._request, exchange, None)
         listener.tunnel_opened("connect" if exchange is None else "upgrade")
-        self._state = _TUNNEL
-        self.deadline = NEVER
-        listener.outbox.flush()
-        stalled = self._flow.is_stalled
-        near = End(self.transport, listener.count_tunnel_in, self._tunnel_lost, self._pending, self._saw_eof, stalled)
-        far = upstream.detach(listener.count_tunnel_out, rest)
-        self._pending = b""
-        open_tunnel(near, far, listener.ticker, idle_s)
-
-    def connected(self, upstream: UpstreamConnection, idle_s: float) -> None:
-        """A CONNECT that came to a connection."""
-        if self._state != _BUSY:
-            upstream.abort()
-            return
-        self.write(b"HTTP/1.1 200 Connection Established\r\n\r\n")
-        self.switch(upstream, b"", idle_s)
+        near = self._detach(listener.count_tunnel_in, self._tunnel_lost)
+        open_tunnel(near, upstream.detach(listener.count_tunnel_out, rest), self._ticker, idle_s)
 
     def _tunnel_lost(self, exc: Exception | None) -> None:
         self._listener.tunnel_closed()
         self.connection_lost(exc)
-
-    # --- ending
-
-    def refuse(self, refusal: Refusal) -> None:
-        """The request is broken, or came to nothing: want no more of it, and say so where there is still room to."""
-        if self._state == _ENDING:
-            return
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            exchange.abandon()
-        self._listener.record(self, self._request, exchange, refusal)
-        if exchange is not None and exchange.response is not None:
-            self._cut(exchange)
-        else:
-            self._answer(refusal)
-            self._end()
 
     def _answer(self, refusal: Refusal, *, close: bool = True) -> None:
         request = self._request  # None: its head was not read to its end
         head_only = request.method == b"HEAD" if request is not None else self._begun.lstrip(b"\r\n")[:5] == b"HEAD "
         self.write(problem_response(refusal.fault, refusal.detail, date=self.date, head_only=head_only, close=close))
 
-    def _cut(self, exchange: Exchange) -> None:
-        """The response cannot be finished: the client must see that it is not whole."""
-        if exchange.ends_at_close:  # only a reset says that this is not its end
-            self._state = _ENDING
-            reset(self.transport)
-        else:
-            self._close()
+    # --- what a listener asks (see connection.Connection)
 
-    def _close(self) -> None:
-        """Close once what is written has been sent."""
-        self._state = _ENDING
-        self._flow.unstall()  # time for the last answer, however it stands
-        self.deadline = self._listener.now() + _LINGER_S
-        self._listener.outbox.flush()
-        self.transport.close()
-
-    def _end(self) -> None:
-        """Say that nothing more will come, and wait for the client to have read it."""
-        if self._saw_eof or not self.transport.can_write_eof() or self.transport.is_closing():
-            self._close()
+    def refuse(self, refusal: Refusal) -> None:
+        if self._state == ENDING:
             return
-        self._state = _ENDING
-        self._flow.unstall()
-        self._pending = b""
-        self.deadline = self._listener.now() + _LINGER_S
-        self._listener.outbox.flush()
-        self.transport.write_eof()
-        self._flow.resume()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.abandon()
+        self._listener.record(self, self._request, exchange, refusal)
+        if exchange is not None and exchange.response is not None:
+            self._cut(ends_at_close=exchange.ends_at_close)
+        else:
+            self._answer(refusal)
+            self._end()
 
-    def use(self, rules: ListenerRules) -> None:
-        """Keep to the limits of `rules` from now on; a head that has begun is read to its end by the old ones."""
-        if self._state != _TUNNEL and not self.transport.is_closing():
-            self.transport.set_write_buffer_limits(high=rules.plan.limits.buffer_bytes)
-        if not self._reader.is_started:
-            self._reader = HeadReader(rules.head_limits, check_request_line)
+    def connected(self, upstream: UpstreamConnection, idle_s: float) -> None:
+        if self._state != BUSY:
+            upstream.abort()
+            return
+        self.write(b"HTTP/1.1 200 Connection Established\r\n\r\n")
+        self.switch(upstream, b"", idle_s)
 
     @property
     def is_expecting(self) -> bool:
-        """Whether it is there for a request that has not come, or not whole."""
-        return self._state == _HEAD
+        return self._state == HEAD
+
+    def use(self, rules: ListenerRules) -> None:
+        super().use(rules)
+        if not self._reader.is_started:  # a head that has begun is read to its end by the limits of before
+            self._reader = HeadReader(rules.head_limits, check_request_line)
 
     def shut(self) -> None:
-        """Take no further request: close now if idle, else after the response. A first request may be on its way."""
-        if self._state != _HEAD or self._reader.is_started or self._pending or has_unread(descriptor(self.transport)):
+        if self._state != HEAD or self._reader.is_started or self._pending or self._has_unread():
             return
         if not self._has_asked:
-            self.deadline = min(self.deadline, self._listener.now() + _FIRST_REQUEST_S)
+            self.deadline = min(self.deadline, self._ticker.now + _FIRST_REQUEST_S)
         else:
             self._end()

@@ -47,3 +47,13 @@ AUTHORITY: Final = re.compile(rb"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._~!$&'()*+;
 
 # RFC 9112, 3.2.2 absolute-form, of the schemes that a proxy can serve.
 ABSOLUTE_FORM: Final = re.compile(rb"([Hh][Tt][Tt][Pp][Ss]?)://([^/?]*)(.*)")
+
+
+# RFC 9110, 8.6: Content-Length = 1*DIGIT. Narrower: 18 digits at most, which fit 64 bits with a sign in any next hop;
+# and no list of equal values, which that section lets a recipient take for one.
+_MAX_LENGTH_DIGITS: Final = 18
+
+
+def read_length(value: bytes) -> int:
+    """What a Content-Length says, in bytes; -1 where it is malformed."""
+    return int(value) if value.isdigit() and len(value) <= _MAX_LENGTH_DIGITS else -1

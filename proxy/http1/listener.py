@@ -1,7 +1,7 @@
-"""One listener at work: its connections, and the rules by which it serves requests.
+"""One listener at work: it admits connections, opens an exchange or a tunnel for each request, and counts.
 
-May know the plan, links, exchanges, metrics. `ListenerRules` is made once per plan; a request uses the rules that hold
-when its head is read.
+May know the plan, exchanges, metrics, and connections by what `connection` promises. What is served how is for the
+`rules` to say, which a new plan may replace at any time.
 """
 
 from __future__ import annotations
@@ -9,110 +9,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from email.utils import formatdate
-from functools import lru_cache
 from math import floor
 from time import perf_counter, time
-from typing import Final
 
 from proxy.http1.access import exchange_record, refused_record
+from proxy.http1.connection import Connection
 from proxy.http1.deadlines import Ticker
-from proxy.http1.downstream import ClientConnection
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.exchange import Exchange
-from proxy.http1.fields import request_kinds
-from proxy.http1.forward import Hop, request_head
-from proxy.http1.heads import HeadLimits
-from proxy.http1.links import Link, PoolTable
+from proxy.http1.forward import request_head
+from proxy.http1.links import PoolTable
 from proxy.http1.outbox import Outbox
 from proxy.http1.request import Request, read_request
+from proxy.http1.rules import ListenerRules
 from proxy.http1.tally import tally
-from proxy.http1.target import parse_authority
 from proxy.http1.template import Sorted
 from proxy.http1.tracing import untranslated
 from proxy.http1.upstream import UpstreamConnection
-from proxy.plan import Address, ListenerPlan, Target, UpstreamPlan
+from proxy.plan import Address, Target, UpstreamPlan
 from proxy.telemetry.access_log import AccessRecord
-from proxy.telemetry.metrics import Metrics, count
-from proxy.translate import Translator
-
-_REMEMBERED_AUTHORITIES: Final = 1024
-_REMEMBERED_CLIENTS: Final = 1024
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-
-
-class ListenerRules:
-    """A ListenerPlan, compiled. Immutable but for what it remembers."""
-
-    def __init__(self, plan: ListenerPlan, pools: PoolTable, metrics: Metrics, pseudonym: str) -> None:
-        """`pseudonym`: our name in Via, unique to this process and listener (RFC 9110, 7.6.3)."""
-        self.plan = plan
-        self.metrics = metrics.listener(plan.name)
-        self.pseudonym = pseudonym.encode("ascii")
-        self.via = (b"1.0 " + self.pseudonym, b"1.1 " + self.pseudonym) if plan.via else (b"", b"")
-        limits = plan.limits
-        self.head_limits = HeadLimits(
-            line_bytes=limits.request_line_bytes,
-            field_bytes=limits.header_bytes,
-            field_count=limits.header_count,
-            line_fault=Fault.TARGET_TOO_LONG,
-            field_fault=Fault.HEADERS_TOO_LARGE,
-            bad_fault=Fault.BAD_REQUEST,
-        )
-        upstreams = plan.router.upstreams()
-        translators = {upstream.propagation: Translator(upstream.propagation) for upstream in upstreams}
-        owners = tuple(translators.values())
-        # One pass reads a head before it is known where the request goes. So a field is set aside as soon as it may be
-        # any translator's, and where the one chosen does not own it after all (`translate`), it is forwarded as it
-        # came.
-        self.kinds = request_kinds(
-            lambda name: any(owner.owns(name) for owner in owners), via=plan.via, x_forwarded=plan.x_forwarded
-        )
-        self.is_shared = len(owners) > 1  # what one translator owns may be a plain field to another: see `trace`
-        # A response passes a gateway without Via, as RFC 9110 allows; an outbound listener is a proxy, which has to add
-        # it.
-        self.is_proxy = plan.direction == "outbound"
-        response_via = self.via[1] if self.is_proxy else b""
-        self._links = {
-            upstream: Link(
-                upstream,
-                translators[upstream.propagation],
-                pools,
-                metrics.exchange(plan.name, upstream.name),
-                listener=plan.name,
-                inbound=plan.direction == "inbound",
-                buffer_bytes=limits.buffer_bytes,
-                kinds=self.kinds,
-                response_via=response_via,
-            )
-            for upstream in upstreams
-        }
-        self.only = self._links[upstreams[-1]] if plan.fixed_upstream else None  # the link of every request
-        self.parse_authority = lru_cache(_REMEMBERED_AUTHORITIES)(parse_authority)
-        self._route = lru_cache(_REMEMBERED_AUTHORITIES)(self._find)
-        self.hop = lru_cache(_REMEMBERED_CLIENTS)(self._hop)
-
-    def _find(self, host: str, port: int) -> Link:
-        return self._links[self.plan.router.route(host, port)]
-
-    def _hop(self, client: bytes) -> Hop:
-        return Hop(via=self.via, client=client, forwarded=self.plan.x_forwarded)
-
-    def link(self, request: Request) -> Link:
-        """Where `request` goes."""
-        authority = request.authority
-        if not authority.host:
-            raise Refusal(Fault.BAD_HOST, "the request names no host to send it to")
-        return self._route(authority.host, authority.port or _DEFAULT_PORTS[request.scheme])
-
-    def upstream_plan(self, host: str, port: int) -> UpstreamPlan:
-        """Where a tunnel goes."""
-        return self.plan.router.route(host, port)
-
-    def trace(self, link: Link, request: Request) -> list[tuple[bytes, bytes]]:
-        """The fields of `request` that the link's translator owns; where there are others, the rest is plain."""
-        owns = link.translator.owns
-        request.lines.extend(name + b": " + value for name, value in request.trace if not owns(name))
-        return [field for field in request.trace if owns(field[0])]
+from proxy.telemetry.metrics import count
 
 
 class Listener:
@@ -124,7 +40,6 @@ class Listener:
         *,
         ticker: Ticker,
         outbox: Outbox,
-        metrics: Metrics,
         pools: PoolTable,
         access_log: Callable[[AccessRecord], None] | None,
     ) -> None:
@@ -133,7 +48,7 @@ class Listener:
         self.outbox = outbox
         self.name = rules.plan.name
         self.is_draining = False
-        self.connections: set[ClientConnection] = set()
+        self.connections: set[Connection] = set()
         self.exchanges = 0  # open: a request head was read, and its response is not over
         self._metrics = rules.metrics
         self._tunnels = 0
@@ -170,7 +85,7 @@ class Listener:
             self._date = formatdate(second, usegmt=True).encode("ascii")
         return self._date
 
-    def admit(self, connection: ClientConnection) -> bool:
+    def admit(self, connection: Connection) -> bool:
         """Whether a new connection may stay."""
         metrics = self._metrics
         metrics.connections_total += 1
@@ -187,7 +102,7 @@ class Listener:
         self.ticker.add(connection)
         return True
 
-    def forget(self, connection: ClientConnection) -> None:
+    def forget(self, connection: Connection) -> None:
         """A connection is closed."""
         if connection in self.connections:
             self.connections.discard(connection)
@@ -207,7 +122,7 @@ class Listener:
             raise Refusal(Fault.METHOD_NOT_ALLOWED, "TRACE ends here, and the sidecar does not answer it")
         return request
 
-    def open(self, connection: ClientConnection, request: Request) -> tuple[Exchange, bytes]:
+    def open(self, connection: Connection, request: Request) -> tuple[Exchange, bytes]:
         """An exchange for `request`, and the head to send. Raises Refusal."""
         rules = self.rules
         link = rules.only or rules.link(request)
@@ -229,7 +144,7 @@ class Listener:
         self.exchanges += 1
         return exchange, head
 
-    def connect(self, connection: ClientConnection, request: Request) -> None:
+    def connect(self, connection: Connection, request: Request) -> None:
         """CONNECT: a tunnel, where the plan allows one. Raises Refusal."""
         rules = self.rules
         if not rules.plan.connect:
@@ -245,7 +160,7 @@ class Listener:
         task.add_done_callback(self._tasks.discard)
         self.exchanges += 1
 
-    async def _connect(self, connection: ClientConnection, upstream: UpstreamPlan, host: str, port: int) -> None:
+    async def _connect(self, connection: Connection, upstream: UpstreamPlan, host: str, port: int) -> None:
         target = upstream.target or Target("http", Address(host, port))
         connector = self._pools.connector(target, upstream.pool)
         limit = self.rules.plan.limits.buffer_bytes
@@ -269,7 +184,7 @@ class Listener:
     # --- counting
 
     def record(
-        self, connection: ClientConnection, request: Request | None, exchange: Exchange | None, refusal: Refusal | None
+        self, connection: Connection, request: Request | None, exchange: Exchange | None, refusal: Refusal | None
     ) -> None:
         """An exchange is over, or a request was refused before there was one."""
         if exchange is None:
@@ -328,7 +243,7 @@ class Listener:
         )
 
     def shut(self) -> None:
-        """Close idle connections, and the others after their response; see `ClientConnection.shut`."""
+        """Close idle connections, and the others after their response; see `Connection.shut`."""
         self.is_draining = True
         for connection in tuple(self.connections):
             connection.shut()

@@ -186,8 +186,14 @@ class Pool:
     def on_tick(self) -> None:
         """Close what has been idle for too long; ask the DNS again where it is due."""
         now = self._ticker.now
-        while self._idle and (self._idle[0].idle_until <= now or not self._idle[0].is_usable):
-            self._drop_idle(self._idle[0], "timeout")
+        while self._idle:
+            connection = self._idle[0]
+            if not connection.is_usable:
+                self._drop_idle(connection, "peer")
+            elif connection.idle_until <= now:
+                self._drop_idle(connection, "timeout")
+            else:
+                break
         resolver = self._connector.resolver
         if self._all and self._refresh is None and resolver.is_stale(now):
             self._refresh = asyncio.get_running_loop().create_task(self._follow_dns())

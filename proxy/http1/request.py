@@ -28,7 +28,7 @@ from proxy.http1.fields import (
     VIA,
     Special,
 )
-from proxy.http1.grammar import ONLY_VISIBLE, OTHER_VERSION, PROTOCOL, REQUEST_LINE
+from proxy.http1.grammar import ONLY_VISIBLE, OTHER_VERSION, PROTOCOL, REQUEST_LINE, read_length
 from proxy.http1.target import Authority, parse_target
 from proxy.http1.template import Sorted
 
@@ -123,6 +123,7 @@ def read_request(line: bytes, fields: Sorted, parse_authority: Callable[[bytes],
 
 
 def _read_special(request: Request, special: list[Special]) -> None:
+    """The fields that mean something to a proxy, all in one pass; what they mean together is judged behind it."""
     hosts = 0
     length: bytes | None = None
     coding: bytes | None = None
@@ -144,48 +145,18 @@ def _read_special(request: Request, special: list[Special]) -> None:
             coding = value
         elif kind == CONNECTION:
             connection = list_of(connection, value)
-        elif kind == TE:
-            request.takes_trailers |= b"trailers" in members(value)
         elif kind == TRAILER:
             trailer = list_of(trailer, value)
         elif kind == UPGRADE:
             upgrade = list_of(upgrade, value)
         elif kind == EXPECT:
             expect = list_of(expect, value)
-        elif kind == VIA:
-            request.via += (value,) if value else ()  # RFC 9110, 5.6.1: no sender makes an empty member
-        elif kind == FORWARDED_FOR:
-            request.forwarded_for += (value,) if value else ()
-        elif kind == FORWARDED_HOST:
-            request.has_forwarded_host = True
-            request.lines.append(name + b": " + value)
-        elif kind == FORWARDED_PROTO:
-            request.has_forwarded_proto = True
-            request.lines.append(name + b": " + value)
-        elif kind == MAX_FORWARDS:
-            if request.method in (b"TRACE", b"OPTIONS") and value.isdigit() and len(value) < 10:
-                request.max_forwards = int(value)
-            else:
-                request.lines.append(name + b": " + value)
         else:
-            assert kind == DROP, kind
-    if hosts != 1 and (hosts or request.minor == 1):
-        raise Refusal(Fault.BAD_HOST, "more than one Host" if hosts else "an HTTP/1.1 request needs a Host")
-    if hosts and not request.host:
-        raise Refusal(Fault.BAD_HOST, "empty Host")
-    if connection:
-        options = members(connection)
-        if b"close" in options:
-            request.keep_alive = False
-        elif b"keep-alive" in options:
-            request.keep_alive = True
-        if upgrade and b"upgrade" in options and request.minor == 1:
-            request.upgrade = real_upgrade(upgrade)
-        nominated = options - _NEVER_NOMINATED
-        if nominated:
-            _drop_nominated(request, nominated)
-            if b"expect" in nominated:
-                expect = b""
+            _read_alone(request, kind, name, value)
+    if hosts != 1 or not request.host:
+        _check_no_host(request, hosts)
+    if connection and b"expect" in _read_connection(request, connection, upgrade):
+        expect = b""
     if length is not None or coding is not None:
         _read_framing(request, length, coding)
     if trailer and request.chunked:
@@ -193,10 +164,55 @@ def _read_special(request: Request, special: list[Special]) -> None:
     if request.method == b"TRACE" and request.has_body:
         raise Refusal(Fault.BAD_FRAMING, "TRACE has no body")
     if expect and request.minor == 1:
-        if expect.lower() != b"100-continue":
-            raise Refusal(Fault.EXPECTATION_FAILED, "the only expectation known is 100-continue")
-        if request.has_body:
-            request.lines.append(b"Expect: " + expect)
+        _read_expect(request, expect)
+
+
+def _read_alone(request: Request, kind: int, name: bytes, value: bytes) -> None:
+    """A field whose meaning does not hang on another's."""
+    if kind == FORWARDED_FOR:
+        request.forwarded_for += (value,) if value else ()
+    elif kind == VIA:
+        request.via += (value,) if value else ()  # RFC 9110, 5.6.1: no sender makes an empty member
+    elif kind == FORWARDED_HOST:
+        request.has_forwarded_host = True
+        request.lines.append(name + b": " + value)
+    elif kind == FORWARDED_PROTO:
+        request.has_forwarded_proto = True
+        request.lines.append(name + b": " + value)
+    elif kind == TE:
+        request.takes_trailers |= b"trailers" in members(value)
+    elif kind == MAX_FORWARDS:
+        if request.method in (b"TRACE", b"OPTIONS") and value.isdigit() and len(value) < 10:
+            request.max_forwards = int(value)
+        else:
+            request.lines.append(name + b": " + value)
+    else:
+        assert kind == DROP, kind
+
+
+def _check_no_host(request: Request, hosts: int) -> None:
+    """RFC 9112, 3.2, of a request that has not exactly one Host with a value: HTTP/1.0 may have none."""
+    if hosts > 1:
+        raise Refusal(Fault.BAD_HOST, "more than one Host")
+    if hosts:
+        raise Refusal(Fault.BAD_HOST, "empty Host")
+    if request.minor == 1:
+        raise Refusal(Fault.BAD_HOST, "an HTTP/1.1 request needs a Host")
+
+
+def _read_connection(request: Request, connection: bytes, upgrade: bytes) -> frozenset[bytes]:
+    """RFC 9110, 7.6.1 and 7.8. The fields that Connection names, which end here."""
+    options = members(connection)
+    if b"close" in options:
+        request.keep_alive = False
+    elif b"keep-alive" in options:
+        request.keep_alive = True
+    if upgrade and b"upgrade" in options and request.minor == 1:
+        request.upgrade = real_upgrade(upgrade)
+    nominated = options - _NEVER_NOMINATED
+    if nominated:
+        _drop_nominated(request, nominated)
+    return nominated
 
 
 def _drop_nominated(request: Request, nominated: frozenset[bytes]) -> None:
@@ -222,11 +238,19 @@ def _read_framing(request: Request, length: bytes | None, coding: bytes | None) 
             raise Refusal(Fault.BAD_FRAMING, "the only transfer coding taken is chunked")
         request.chunked = True
     elif length is not None:
-        if not length.isdigit() or len(length) > 18:
+        request.length = read_length(length)
+        if request.length < 0:
             raise Refusal(Fault.BAD_FRAMING, "malformed Content-Length")
-        request.length = int(length)
         if not request.length:
             request.lines.append(b"Content-Length: 0")
+
+
+def _read_expect(request: Request, expect: bytes) -> None:
+    """RFC 9110, 10.1.1."""
+    if expect.lower() != b"100-continue":
+        raise Refusal(Fault.EXPECTATION_FAILED, "the only expectation known is 100-continue")
+    if request.has_body:
+        request.lines.append(b"Expect: " + expect)
 
 
 def real_upgrade(value: bytes) -> bytes:

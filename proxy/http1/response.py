@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, final
 
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.fields import CONNECTION, CONTENT_LENGTH, KEEP_ALIVE, TRAILER, TRANSFER_ENCODING, UPGRADE
-from proxy.http1.grammar import KEEP_ALIVE_TIMEOUT, STATUS_LINE
+from proxy.http1.grammar import KEEP_ALIVE_TIMEOUT, STATUS_LINE, read_length
 from proxy.http1.request import field_name, list_of, members, real_upgrade
 from proxy.http1.template import Sorted
 
@@ -70,14 +70,16 @@ def read_response(line: bytes, fields: Sorted) -> Response:
     lines, special = fields
     response = Response(start, lines)
     connection = b""
+    length: int | None = None
     coding: bytes | None = None
     for kind, _name, value in special:
         if kind == CONTENT_LENGTH:
-            if response.length is not None:
+            if length is not None:
                 raise Refusal(Fault.BAD_RESPONSE, "more than one Content-Length in the upstream's response")
-            if not value.isdigit() or len(value) > 18:
+            length = read_length(value)
+            if length < 0:
                 raise Refusal(Fault.BAD_RESPONSE, "malformed Content-Length in the upstream's response")
-            response.length = int(value)
+            response.length = length
         elif kind == CONNECTION:
             connection = list_of(connection, value) if connection else value
         elif kind == TRANSFER_ENCODING:
@@ -99,7 +101,7 @@ def read_response(line: bytes, fields: Sorted) -> Response:
     if response.upgrade and response.status == 426:
         _pass_on_demand(response)
     if coding is not None:
-        if response.length is not None:
+        if length is not None:
             raise Refusal(Fault.BAD_RESPONSE, "both Transfer-Encoding and Content-Length in the upstream's response")
         if minor == 0 or coding.lower() != b"chunked":
             raise Refusal(Fault.BAD_RESPONSE, "a transfer coding other than chunked in the upstream's response")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import uvloop
 
-from proxy.http1 import downstream
+from proxy.http1 import connection
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -18,4 +18,4 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 @pytest.fixture(autouse=True)
 def short_good_byes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections that end are closed soon, so that nothing has to be waited for."""
-    monkeypatch.setattr(downstream, "_LINGER_S", 0.3)
+    monkeypatch.setattr(connection, "_LINGER_S", 0.3)

@@ -86,6 +86,19 @@ async def test_a_connection_that_dies_idle_is_noticed(lab: Any, eventually: Any)
     assert metrics.idle_closed == {"peer": 1}
 
 
+async def test_a_tick_between_an_end_and_its_loss(lab: Any) -> None:
+    """The peer has ended the connection, and the event loop has not closed it yet: that is no timeout of ours."""
+    sidecar, _ = await lab.pair()
+    wire = await sidecar.connect()
+    await wire.send(GET)
+    await wire.message()
+    (pool,) = sidecar.plane._pools._pools.values()
+    (connection,) = pool._idle
+    connection.eof_received()
+    pool.on_tick()
+    assert sidecar.metrics.upstream("app").idle_closed == {"peer": 1}
+
+
 @pytest.mark.parametrize(
     "response",
     [

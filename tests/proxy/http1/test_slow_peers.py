@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from proxy.http1 import downstream
 from proxy.http1 import upstream as upstream_side
 from proxy.http1.upstream import UpstreamConnection
 from proxy.plan import Limits, Plan, PoolPlan, Router, Timeouts
@@ -138,26 +137,6 @@ async def test_echo_to_a_client_that_only_sends(lab: Any, eventually: Any) -> No
     await upstream.send(BIG % 1_000_000_000)
     await stuff(upstream, bytes(1 << 20), 64)
     await eventually(lambda: sidecar.plane.in_flight() == 0)
-
-
-async def test_last_answer_reaches_a_client_that_reads_late(
-    lab: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was written is not thrown away because the connection ends after it."""
-    monkeypatch.setattr(downstream, "_LINGER_S", 0.1)
-    size = 24 << 20  # more than the kernel holds
-    sidecar, origin = await lab.pair(limits=Limits(buffer_bytes=size))
-    origin.answering(BIG % size + bytes(size))
-    wire = await sidecar.connect()
-    await wire.send(b"GET / HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n")
-    await wire.head()
-    connection = connection_of(sidecar)
-    wire.writer.transport.pause_reading()
-    await eventually(lambda: not sidecar.plane.in_flight())
-    assert connection.transport.get_write_buffer_size()
-    await asyncio.sleep(0.5)
-    wire.writer.transport.resume_reading()
-    assert len(await wire.rest()) == size
 
 
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])

@@ -1,0 +1,176 @@
+"""A client's connection as a stream of bytes: how it is written to, how its reading is held, how it ends.
+
+May know its transport and its listener's rules. Must not know what the bytes mean: `downstream` builds the class that
+reads requests on this one. A listener knows no more of its connections than what stands here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Final, cast
+
+from proxy.http1.deadlines import NEVER, Ticker
+from proxy.http1.errors import Refusal
+from proxy.http1.exchange import Client
+from proxy.http1.flow import PIPELINED, UPSTREAM_FULL, Flow
+from proxy.http1.outbox import Outbox
+from proxy.http1.rules import ListenerRules
+from proxy.http1.sockets import descriptor, has_unread, reset
+from proxy.http1.tunnel import End
+from proxy.http1.upstream import UpstreamConnection
+from proxy.plan import Timeouts
+
+# What the connection is doing.
+HEAD: Final = 0  # waiting for a request head, or reading one
+BODY: Final = 1  # reading a request body
+BUSY: Final = 2  # the request is whole; its response is not
+ENDING: Final = 3  # all is said; what still comes is thrown away, until the client has read our last words
+TUNNEL: Final = 4
+
+# A close with unread bytes makes the kernel send RST, which can destroy our last response on its way (RFC 9112, 9.6).
+# So we stop writing, and read on for a while.
+_LINGER_S: Final = 3.0
+
+
+class Connection(Client):
+    """One connection from a client, by the limits and timeouts of its listener's rules."""
+
+    __slots__ = (
+        "_buffer_bytes",
+        "_flow",
+        "_outbox",
+        "_pending",
+        "_saw_eof",
+        "_state",
+        "_ticker",
+        "_timeouts",
+        "address",
+        "deadline",
+        "transport",
+    )
+
+    transport: asyncio.Transport
+    address: bytes  # of the client; empty on a Unix socket
+    _flow: Flow
+    _timeouts: Timeouts
+    _buffer_bytes: int
+
+    def __init__(self, ticker: Ticker, outbox: Outbox) -> None:
+        self._ticker = ticker
+        self._outbox = outbox
+        self._state = HEAD
+        self._pending = b""  # received, not yet looked at
+        self._saw_eof = False
+        self.deadline = NEVER
+
+    def _take_transport(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self._flow = Flow(self.transport)
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]).encode("ascii") if isinstance(peer, tuple) else b""
+
+    def _detach(self, tell: Callable[[int], None], on_lost: Callable[[Exception | None], None]) -> End:
+        """Give the transport away: this end of a tunnel. What came after the request is of the new protocol too."""
+        self._state = TUNNEL
+        self.deadline = NEVER
+        self._outbox.flush()
+        received, self._pending = self._pending, b""
+        return End(self.transport, tell, on_lost, received, self._saw_eof, self._flow.is_stalled)
+
+    # --- what a listener asks
+
+    def use(self, rules: ListenerRules) -> None:
+        """Keep to the limits and timeouts of `rules` from now on."""
+        self._timeouts = rules.plan.timeouts
+        self._buffer_bytes = rules.plan.limits.buffer_bytes
+        if self._state != TUNNEL and not self.transport.is_closing():
+            self.transport.set_write_buffer_limits(high=self._buffer_bytes)
+
+    @property
+    @abstractmethod
+    def is_expecting(self) -> bool:
+        """Whether it is there for a request that has not come, or not whole."""
+
+    @abstractmethod
+    def on_deadline(self) -> None:
+        """What was waited for did not come in time."""
+
+    @abstractmethod
+    def shut(self) -> None:
+        """Take no further request: close now if idle, else after the response. A first request may be on its way."""
+
+    @abstractmethod
+    def refuse(self, refusal: Refusal) -> None:
+        """The request is broken, or came to nothing: want no more of it, and say so where there is still room to."""
+
+    @abstractmethod
+    def connected(self, upstream: UpstreamConnection, idle_s: float) -> None:
+        """A CONNECT that came to a connection."""
+
+    # --- writing
+
+    def write(self, data: bytes) -> None:
+        self._outbox.flush()
+        self.transport.write(data)
+
+    def send(self, message: bytes) -> None:
+        # Only what cannot fill the transport may wait: that a client is full must be known before its next request.
+        if self.transport.get_write_buffer_size() or len(message) > self._buffer_bytes:
+            self.write(message)
+        else:
+            self._outbox.send(self.transport, message)
+
+    # --- reading
+
+    def _put_aside(self, data: bytes) -> None:
+        """Keep what came before its turn, and read no more until it is looked at."""
+        self._pending += data
+        self._flow.pause(PIPELINED, True)
+
+    def _has_unread(self) -> bool:
+        """Whether the kernel holds bytes that have not been read yet."""
+        return has_unread(descriptor(self.transport))
+
+    def hold(self, held: bool) -> None:
+        is_reading = self._state == BODY
+        if is_reading:  # while we do not read, silence is not the client's fault
+            self.deadline = NEVER if held else self._ticker.now + self._timeouts.body_read_s
+        if is_reading or not held:
+            self._flow.pause(UPSTREAM_FULL, held)
+
+    def _is_held(self) -> bool:
+        """Whether we read no more of a body. Then only the deadlines of both writing ends are at work."""
+        return self._state == BODY and self._flow.is_paused
+
+    # --- ending
+
+    def _end(self) -> None:
+        """Say that nothing more will come, and wait for the client to have read it."""
+        if self._saw_eof or not self.transport.can_write_eof() or self.transport.is_closing():
+            self._close()
+            return
+        self._linger()
+        self._pending = b""
+        self.transport.write_eof()
+        self._flow.resume()
+
+    def _close(self) -> None:
+        """Close once what is written has been sent."""
+        self._linger()
+        self.transport.close()
+
+    def _linger(self) -> None:
+        self._state = ENDING
+        self._flow.unstall()  # time for the last answer, however it stands
+        self.deadline = self._ticker.now + _LINGER_S
+        self._outbox.flush()
+
+    def _cut(self, *, ends_at_close: bool) -> None:
+        """End in mid-response. `ends_at_close`: an orderly end would be taken for that of the response."""
+        if ends_at_close:
+            self._state = ENDING
+            reset(self.transport)
+        else:
+            self._close()
