@@ -74,7 +74,10 @@ class ClientConnection(Connection):
             self.refuse(Refusal(Fault.INCOMPLETE_REQUEST, "the client ended the connection in mid-request"))
             return True
         # A request that is whole is answered although the client will send no other.
-        return self._state == BUSY or bool(self._pending)
+        if self._state == BUSY or self._pending:
+            return True
+        self._outbox.flush()  # the answer that came in this very turn: False closes the transport
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.deadline = NEVER

@@ -207,6 +207,16 @@ def test_client_half_closes_after_a_request(wire: Wire) -> None:
     assert client.is_ended()
 
 
+def test_client_half_closes_in_the_turn_of_its_answer(wire: Wire) -> None:
+    """The answer and the client's end reach us at once, and the client gets its answer all the same."""
+    client, app = asked(wire)
+    with wire.sidecar.standstill():
+        app.reply(b"whole")
+        client.finish()
+    assert client.response().body == b"whole"
+    assert client.is_ended()
+
+
 def test_half_close_in_a_head(wire: Wire) -> None:
     """Half a head and the end: nothing goes to the app; 400."""
     client = wire.client()
