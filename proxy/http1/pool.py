@@ -114,13 +114,13 @@ class Pool:
         if len(self._all) + connecting < self.plan.max_connections:
             self._connect(waiter.connect_s)
             waiter.deadline = self._ticker.now + waiter.connect_s + waiter.queue_s
-        elif len(self._waiters) - connecting >= self.plan.max_queue:
+        elif len(self._waiters) - connecting >= self.plan.max_queue and not waiter.wants_fresh:
             count(self._metrics.queue_refused, "full")
             waiter.on_unconnected(Refusal(Fault.QUEUE_FULL, "too many requests wait for this upstream"))
             return
         else:
             waiter.deadline = self._ticker.now + waiter.queue_s
-        if waiter.wants_fresh:  # it has waited already
+        if waiter.wants_fresh:  # it has waited already, and the connection that died is about to make room for it
             self._waiters.appendleft(waiter)
         else:
             self._waiters.append(waiter)
