@@ -172,6 +172,7 @@ class Pool:
         """`connection` is closed, by whomever."""
         if connection in self._all:
             self._all.discard(connection)
+            self._ticker.discard(connection)
             self._descriptors.upstreams -= 1
             self._metrics.connections_open -= 1
         try:
@@ -280,6 +281,8 @@ class Pool:
         self._metrics.connects += 1
         self._metrics.connections_open += 1
         self._all.add(connection)
+        # Not before: of one that is made in the turn in which its time is over, the event loop tells no loss.
+        self._ticker.add(connection)
         if self._waiters or not self._closing:
             waiter = self._next_waiter(is_fresh=True)
             if waiter is not None:

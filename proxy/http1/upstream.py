@@ -122,7 +122,9 @@ class UpstreamConnection:
         kinds: FieldKinds | None = None,
         for_tunnel: bool = False,
     ) -> None:
-        """`for_tunnel`: no request is sent on it, and the upstream may speak before the tunnel is made."""
+        """Whoever owns it has its deadline swept. `for_tunnel`: no request is sent on it, so it has none, and the
+        upstream may speak before the tunnel is made.
+        """
         self._ticker = ticker
         self._on_lost = on_lost
         self._kinds = kinds if kinds is not None else response_kinds()
@@ -235,7 +237,6 @@ class UpstreamConnection:
         self._fd = descriptor(transport)
         self._watch = watch(self._fd)
         self._is_tls = transport.get_extra_info("sslcontext") is not None
-        self._ticker.add(self)
 
     def data_received(self, data: bytes) -> None:
         receiver = self._receiver
@@ -326,7 +327,6 @@ class UpstreamConnection:
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = self.is_retired = True
-        self._ticker.discard(self)
         receiver = self._receiver
         body = self._body
         self._receiver = None
