@@ -1,7 +1,9 @@
-"""PURE: the trace, session and baggage headers of one request in, those for the next hop out.
+"""Translates the trace, session and baggage headers of a request into those for the next hop. PURE.
 
-May know the plan and the heart. Must not know sockets, clocks or the event loop. Hot: called for every request that
-carries a header of ours, so names are encoded once and looked up by their exact spelling first.
+May know the plan and the heart (`ops_lib.propagation`). Must not know sockets, clocks or the event loop.
+Most requests can take the heart's straight way, which makes no context; the others take its propagator, and the result
+is the same. Hot: this runs for every request. So header names are encoded once, and looked up by their usual spelling
+before any other.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ class FullTranslation(NamedTuple):
 
 
 class StraightTranslation:
-    """The same for the common case (the heart's straight way): what was read is looked into when asked."""
+    """The same, by the heart's straight way. What only a log or a counter wants is read once somebody asks for it."""
 
     __slots__ = ("_came", "_translator", "has_session", "headers", "losses", "winner")
 
@@ -104,9 +106,10 @@ class Translator:
         self._participates = plan.mode == "participate"
         self._random_bits = random_bits
         self.injected = self._propagator.inject_formats
-        self.losses_of_traits = tuple(map(self._propagator.losses_of, range(ALL_TRAITS + 1)))  # of straight ones
+        # What a straight translation loses, by its traits.
+        self.losses_of_traits = tuple(map(self._propagator.losses_of, range(ALL_TRAITS + 1)))
         self._way: StraightWay[bytes] | None = None
-        if not (self._participates or plan.session_bridge):  # these make something new, which is not straight
+        if not (self._participates or plan.session_bridge):  # these make ids, which the straight way cannot
             self._way = StraightWay(bytes, self._propagator.straight_settings)
         # The spellings seen on nearly every wire: saves decoding, lowering and encoding names (1 of 5.5 µs a call).
         names = [*HEADER_NAMES, plan.session_inject, *plan.session_extract]

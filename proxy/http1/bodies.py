@@ -1,7 +1,7 @@
-"""Message bodies off a byte stream: by length, by chunks, until close. PURE: bytes in, content out.
+"""Reads message bodies off a byte stream: by length, in chunks, or until the close. PURE: bytes in, content out.
 
-`feed` gives the content in the bytes that came, and the bytes after the body once it has ended (None before).
-Nothing is held back but an incomplete chunk-size line or trailer section.
+`feed` takes the next bytes. It returns the content in them and, once the body has ended, the bytes behind it (before
+that, None). Content is never held back. A chunk-size line and trailers are, until they are whole.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from proxy.http1.heads import check_fields
 
 _MAX_CHUNK_LINE = 1024  # chunk size and extensions, which nobody uses
 _MAX_TRAILERS = 16 * 1024
-# Bytes of chunk framing beyond 16 per chunk and beyond the content itself. Without a bound a client could send
-# extensions for ever that a per-line limit never sees.
+# Chunk-size lines have 16 bytes each for free, and one more for each byte of their chunk; all share this beyond it.
+# The limit of a line would not stop a client that sends tiny chunks with long extensions for ever.
 _MAX_OVERHEAD = 16 * 1024
 _PARTIAL_CHUNK_LINE = re.compile(rb"[0-9A-Fa-f]{1,16}(?:[ \t;][^\r\n]*)?\r?")
 

@@ -141,7 +141,7 @@ class Connection(Client):
             self._flow.pause(UPSTREAM_FULL, held)
 
     def _is_held(self) -> bool:
-        """Whether we read no more of a body. Then only the deadlines of both writing ends are at work."""
+        """Whether we have stopped reading a body. Silence is then our doing: only what we write has deadlines."""
         return self._state == BODY and self._flow.is_paused
 
     # --- ending
@@ -163,7 +163,7 @@ class Connection(Client):
 
     def _linger(self) -> None:
         self._state = ENDING
-        self._flow.unstall()  # time for the last answer, however it stands
+        self._flow.unstall()  # however slow the client was so far, it has time for the last answer
         self.deadline = self._ticker.now + _LINGER_S
         self._outbox.flush()
 

@@ -1,7 +1,7 @@
-"""The client's side of an exchange: one connection, its requests one after another.
+"""The client's side of an exchange: reads the requests of one connection, one after another.
 
-May know sockets (through its transport) and request messages. What a request is sent to is the listener's business.
-Requests that come while one is being answered stay unread, or, if they came in the same packet, unparsed.
+May know request messages. Where a request is sent is the listener's business; bytes and states are `connection`'s.
+While a request is being answered, nothing more is read. What had come by then is put aside, and parsed in its turn.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from proxy.http1.upstream import UpstreamConnection
 
 _BEGUN_BYTES: Final = 16  # room for a method behind the empty lines that may stand before it
 
-# A client that has connected is about to send a request. It is waited for so long after the listener was shut.
+# A client that has just connected is about to send a request. Once the listener is shut, it is waited for so long.
 _FIRST_REQUEST_S: Final = 1.0
 
 
@@ -73,10 +73,10 @@ class ClientConnection(Connection):
         if self._state == BODY or (self._state == HEAD and self._reader.is_started):
             self.refuse(Refusal(Fault.INCOMPLETE_REQUEST, "the client ended the connection in mid-request"))
             return True
-        # A request that is whole is answered although the client will send no other.
+        # The client will send no more, but a request that came whole is still answered.
         if self._state == BUSY or self._pending:
             return True
-        self._outbox.flush()  # the answer that came in this very turn: False closes the transport
+        self._outbox.flush()  # an answer may have come in this very turn, and False closes the transport
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -102,7 +102,7 @@ class ClientConnection(Connection):
         if self._exchange is not None:
             self._exchange.on_client_full(False)
         elif self._state == BUSY:
-            self.exchange_over(keep_alive=True)  # only this was waited for
+            self.exchange_over(keep_alive=True)  # the answer was whole; we only waited for the client to read it
 
     def on_deadline(self) -> None:
         if self._state == HEAD:
@@ -125,7 +125,7 @@ class ClientConnection(Connection):
         try:
             parsed = self._reader.feed(data, self._listener.rules.kinds)
             if parsed is None:
-                if self._reader.is_started:  # an empty line alone, as old clients send behind a body, begins none
+                if self._reader.is_started:  # an empty line does not start a head: old clients send one behind a body
                     if not self._begun:
                         self.deadline = self._ticker.now + self._timeouts.header_read_s
                     self._begun = (self._begun + data)[:_BEGUN_BYTES]
@@ -159,7 +159,7 @@ class ClientConnection(Connection):
 
     def _begin_body(self, exchange: Exchange, head: bytes, rest: bytes) -> None:
         request = exchange.request
-        self._exchange = exchange  # from here on it is open, also where its body is refused at once
+        self._exchange = exchange  # first of all: `refuse` has to find it where its body is refused at once
         rules = self._listener.rules
         self._body = request_body(request.length, request.chunked, rules.kinds, rules.plan.limits.body_bytes)
         exchange.begin(head, *self._take(rest))
@@ -174,7 +174,7 @@ class ClientConnection(Connection):
             self._exchange.send_content(content, done, trailers)
 
     def _take(self, data: bytes) -> tuple[bytes, bool, list[bytes]]:
-        """Content from the wire; the state afterwards is BODY or BUSY."""
+        """The content in `data`, whether the body ends there, its trailers. Afterwards the state is BODY or BUSY."""
         body = self._body
         assert body is not None
         content, rest = body.feed(data)
@@ -198,7 +198,7 @@ class ClientConnection(Connection):
         return self._listener.date()
 
     def is_keeping(self) -> bool:
-        # Draining or half-closed: what was read already is still served, and nothing more.
+        # Where we drain, or the client has ended its side, we still serve what has been read, and nothing more.
         return bool(self._pending) or not (self._listener.is_draining or self._saw_eof)
 
     def exchange_over(self, *, keep_alive: bool) -> None:
@@ -214,7 +214,7 @@ class ClientConnection(Connection):
             return  # the next request waits until the client has read this answer: see `resume_writing`
         self._state = HEAD
         if self._pending:
-            # Not from here: the answer to the next request may come at once, and the one after that...
+            # Not called from here: each request that is answered at once would make the stack deeper.
             asyncio.get_running_loop().call_soon(self._read_pending)
         else:
             self._flow.resume()

@@ -1,7 +1,8 @@
-"""One request and its response, as they pass through: pairs a client's connection with an upstream's.
+"""One request and its response on their way through the sidecar. Pairs a client's connection with an upstream's.
 
-May know both connections by what they can do, and the pool. Decides about retries, framing towards each side, and who
-is told when either side fails. The common path is: `begin`, `on_connected`, `on_response`, over; callbacks only.
+May know the pool, the upstream's connection, and the client's as a `Client`. It decides whether a request is sent
+again, how a message is framed for the side it goes to, and who is told when one side fails. It has no task of its own:
+all of it is callbacks. Most exchanges are just `begin`, `on_connected`, `on_response`, and over.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Client(ABC):
 class Exchange(Waiter):
     """See the module. It waits for a connection, and receives the response."""
 
-    # What most exchanges never change is a default of the class: to set it on each would cost 0.5 µs.
+    # What most exchanges never change is an attribute of the class. To set it on each would cost 0.5 µs.
     _upstream: UpstreamConnection | None = None
     _held = b""  # of the request, until there is a connection
     _replay = b""  # the whole request, where it may be sent again
@@ -112,7 +113,7 @@ class Exchange(Waiter):
 
     @property
     def ends_at_close(self) -> bool:
-        """Whether the client tells the end of the response by that of the connection."""
+        """Whether the client learns that the response has ended only by the end of the connection."""
         return self.response is not None and self.response.length is None and self.request.minor == 0
 
     # --- the request
@@ -169,11 +170,12 @@ class Exchange(Waiter):
         if self.request_done:
             connection.deadline = self._ticker.now + self.link.timeouts.response_head_s
             connection.timeout = RESPONSE_TIMEOUT
-            # Only a connection that served another request can have died of old age.
+            # An upstream may close a kept connection just when we send a request on it. Then the request is sent again
+            # (RFC 9112, 9.3.1). A connection that has served no other request cannot have been idle for too long.
             if connection.served > 1 and self.method in IDEMPOTENT and len(data) <= _MAX_REPLAY_BYTES:
                 self._replay = data
         if self._waits:
-            self._stop_waiting()  # before the write, which may say at once that it was too much
+            self._stop_waiting()  # before the write, which may call `on_upstream_full` at once
         if connection.buffer_bytes != self.link.buffer_bytes:
             connection.hold_at_most(self.link.buffer_bytes)  # it last served another listener, or another plan
         if self.request_done:
@@ -189,7 +191,7 @@ class Exchange(Waiter):
     def on_deadline(self) -> None:
         """Waited for a connection for too long."""
         if not self._waits:
-            return  # abandoned in this very tick
+            return  # it was abandoned earlier in the same tick
         self._pool.give_up(self)
         self._pool.count_queue_timeout()
         self.on_unconnected(Refusal(Fault.QUEUE_TIMEOUT, "no connection to the upstream became free in time"))
@@ -219,7 +221,7 @@ class Exchange(Waiter):
         request = self.request
         client = self._client
         minor = request.minor
-        # A request that is still coming when it is answered: the connection cannot be used again.
+        # Where the response comes before the request is whole, the client's connection cannot be used again.
         keep_alive = request.keep_alive and self.request_done and client.is_keeping()
         if response.length is None and response.has_body(self.method):
             if minor == 1:
@@ -268,7 +270,10 @@ class Exchange(Waiter):
     # --- backpressure
 
     def on_upstream_full(self, full: bool) -> None:
-        """The upstream does not read its request fast enough: read no more of it. Its silence then has a limit."""
+        """The upstream takes the request too slowly: read no more of it from the client. Or it takes more again.
+
+        While it is full, the response's timeout is the limit of its silence.
+        """
         upstream = self._upstream
         if self.over or upstream is None:
             return
@@ -280,7 +285,7 @@ class Exchange(Waiter):
             upstream.deadline = NEVER
 
     def on_client_full(self, full: bool) -> None:
-        """The client does not read its response fast enough: read no more of it."""
+        """The client takes the response too slowly: read no more of it from the upstream. Or it takes more again."""
         upstream = self._upstream
         if upstream is None:
             return

@@ -59,7 +59,7 @@ class Listener:
         self._date_second = 0
 
     def use(self, rules: ListenerRules) -> None:
-        """Serve by `rules` from now on, open connections too. Exchanges that are open go on as they began."""
+        """Serve by `rules` from now on, on open connections too. Open exchanges keep the rules they began with."""
         before, self._metrics = self._metrics, rules.metrics
         if before is not self._metrics:  # another name: what is open counts there
             before.connections_open -= len(self.connections)
@@ -237,7 +237,10 @@ class Listener:
     # --- the end
 
     def is_busy(self) -> bool:
-        """Once shut: whether a request is open or may still come, or a client has not taken all of its answers yet."""
+        """After `shut`: whether there is something left to wait for.
+
+        A request may be open or still on its way, or a client may not have taken all of its answers yet.
+        """
         return self.exchanges > 0 or any(
             connection.is_expecting or connection.transport.get_write_buffer_size() for connection in self.connections
         )

@@ -1,7 +1,8 @@
-"""Keep-alive connections to one target: bounded in number, the idle ones closed, the waiting ones in a bounded queue.
+"""The keep-alive connections to one target. Their number has a limit, and so has the queue of those who wait for one.
 
-Who asks gets a connection by callback: at once where one is idle, else when one is free or made. A connection that is
-being made belongs to nobody: whoever has waited longest gets whichever comes first.
+Whoever asks for a connection (a `Waiter`) is called back: at once where one is idle, otherwise when one becomes free or
+a new one is made. A new connection is not made for a certain waiter. Whichever connection is ready first goes to the
+one that has waited longest.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _KEEP_ALIVE_MARGIN_S: Final = 1.0
 
 
 class Waiter(Receiver):
-    """Who asked for a connection, to receive a response on it."""
+    """An exchange, as the pool sees it: it asks for a connection, and then receives a response on it."""
 
     over: bool  # it no longer wants one
     wants_fresh: bool  # only one that has served nobody yet
@@ -95,7 +96,7 @@ class Pool:
             connection = idle.pop()
             self._metrics.connections_idle -= 1
             if connection.is_retired:
-                count(self._metrics.idle_closed, "peer")  # it is, though its loss has not been told yet
+                count(self._metrics.idle_closed, "peer")  # it is closed, but the event loop has not said so yet
             elif connection.idle_until <= self._ticker.now:
                 count(self._metrics.idle_closed, "timeout")
                 connection.close()
@@ -120,7 +121,7 @@ class Pool:
             return
         else:
             waiter.deadline = self._ticker.now + waiter.queue_s
-        if waiter.wants_fresh:  # it has waited already, and the connection that died is about to make room for it
+        if waiter.wants_fresh:  # it is sent again, has waited before, and what died is about to make room for it
             self._waiters.appendleft(waiter)
         else:
             self._waiters.append(waiter)
@@ -160,7 +161,8 @@ class Pool:
             count(self._metrics.idle_closed, "surplus")
             connection.close()
         else:
-            # An upstream that says how long it keeps an idle connection will close it then: not with our request on it.
+            # An upstream may say for how long it keeps an idle connection. We stop using it a little earlier: it must
+            # not be closed while a request of ours is on its way.
             kept_s = connection.keep_alive_s - _KEEP_ALIVE_MARGIN_S
             if kept_s > self.plan.idle_s:  # `min` would cost 0.2 µs
                 kept_s = self.plan.idle_s
@@ -227,15 +229,16 @@ class Pool:
         connection.close()
 
     def _connect_for_waiters(self) -> None:
-        """There may be room again for those who wait."""
+        """Make one more connection, where there is room and more are waiting than are being made."""
         connecting = len(self._tasks)
         if len(self._waiters) > connecting and len(self._all) + connecting < self.plan.max_connections:
             self._connect(self._waiters[0].connect_s)
 
     def _next_waiter(self, *, is_fresh: bool) -> Waiter | None:
-        """Who is the first to take a connection that has served nobody yet, or else somebody.
+        """The first in the queue that can use a connection, out of the queue now. `is_fresh`: it has served nobody yet.
 
-        For each of those who want a fresh one, one is being made: the connection that died left room for it.
+        Whoever wants a fresh connection is passed over where this one is not. They do not wait for ever: the connection
+        that died under them left room for a new one, and that is being made.
         """
         for waiter in self._waiters:
             if is_fresh or not waiter.wants_fresh:
@@ -294,7 +297,7 @@ class Pool:
         return UpstreamConnection(self._ticker, on_lost=self.lost, kinds=self._kinds)
 
     async def _follow_dns(self) -> None:
-        """After a look-up, connections to addresses that the name no longer has serve no new request."""
+        """Look the name up. Connections to addresses that it no longer has will serve no new request."""
         try:
             addresses: Callable[[str], bool] = frozenset(await self._connector.resolver.addresses()).__contains__
         except Refusal:

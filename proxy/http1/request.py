@@ -238,10 +238,11 @@ def _read_framing(request: Request, length: bytes | None, coding: bytes | None) 
             raise Refusal(Fault.BAD_FRAMING, "the only transfer coding taken is chunked")
         request.chunked = True
     elif length is not None:
-        request.length = read_length(length)
-        if request.length < 0:
+        size = read_length(length)
+        if size < 0:
             raise Refusal(Fault.BAD_FRAMING, "malformed Content-Length")
-        if not request.length:
+        request.length = size
+        if not size:
             request.lines.append(b"Content-Length: 0")
 
 

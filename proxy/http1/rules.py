@@ -45,15 +45,13 @@ class ListenerRules:
         upstreams = plan.router.upstreams()
         translators = {upstream.propagation: Translator(upstream.propagation) for upstream in upstreams}
         owners = tuple(translators.values())
-        # One pass reads a head before it is known where the request goes. So a field is set aside as soon as it may be
-        # any translator's, and where the one chosen does not own it after all (`translate`), it is forwarded as it
-        # came.
+        # The fields of a head are sorted before it is known where the request goes. So whatever any translator owns is
+        # set aside, and what the chosen one turns out not to own is forwarded as it came: see `trace`.
         self.kinds = request_kinds(
             lambda name: any(owner.owns(name) for owner in owners), via=plan.via, x_forwarded=plan.x_forwarded
         )
-        self.is_shared = len(owners) > 1  # what one translator owns may be a plain field to another: see `trace`
-        # A response passes a gateway without Via, as RFC 9110 allows; an outbound listener is a proxy, which has to add
-        # it.
+        self.is_shared = len(owners) > 1  # then one may own what is a plain field to another
+        # RFC 9110, 7.6.3: a proxy, as an outbound listener is, adds Via to responses. A gateway need not.
         self.is_proxy = plan.direction == "outbound"
         response_via = self.via[1] if self.is_proxy else b""
         self._links = {

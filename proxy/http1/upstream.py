@@ -131,11 +131,11 @@ class UpstreamConnection:
         self.buffer_bytes = buffer_bytes
         self._receiver: Receiver | None = None
         self._fd = -1
-        self._is_tls = False  # then only an orderly end of TLS is an end (see `connection_lost`)
+        self._is_tls = False  # then a body ends only with an orderly end of TLS: see `connection_lost`
         self._reader = HeadReader(RESPONSE_LIMITS, read_start)
         self._body: Body | None = None
         self._interim = 0
-        self._is_clean = False  # the response ended where its message did, and both sides keep the connection
+        self._is_clean = False  # no byte came behind the response, and the upstream keeps the connection
         self._is_paused = False
         self._for_tunnel = for_tunnel
         self._early = b""
@@ -159,13 +159,14 @@ class UpstreamConnection:
         return not (self.is_retired or self.transport.is_closing())
 
     def has_news(self) -> bool:
-        """Whether something waits that no request has asked for: bytes, which must not be taken for the next response,
-        or the end, which the next request must not be sent to meet.
+        """Whether an idle connection has something for us that no request asked for.
+
+        It may be bytes, which would be taken for the next response, or the end, which the next request would run into.
         """
         return bool(self._watch.poll(0))
 
     def has_surplus(self) -> bool:
-        """Whether it is bytes."""
+        """Whether that is bytes, not just the end."""
         return has_unread(self._fd)
 
     def begin(self, receiver: Receiver) -> None:
@@ -186,9 +187,9 @@ class UpstreamConnection:
         self._receiver = None
         self._body = None
         self.deadline = NEVER
-        # Full, it has said so to the one exchange, and would not say it again to the next.
+        # One that is full has told this exchange so, and would not tell the next.
         if self._is_clean and not (self.is_retired or self.is_full):
-            if self._is_paused:  # by the last bytes of the response, for a client that was slow to take them
+            if self._is_paused:  # the last bytes of the response were too much for a slow client
                 self._is_paused = False
                 self.transport.resume_reading()
             return True
@@ -245,7 +246,7 @@ class UpstreamConnection:
                 self._early += data
                 self.transport.pause_reading()
                 return
-            # Bytes that nobody asked for: whatever they are, the next response must not be looked for behind them.
+            # Nobody asked for these bytes. Whatever they are, no response may be looked for behind them.
             self.is_retired = True
             self.transport.abort()
             return
@@ -317,8 +318,9 @@ class UpstreamConnection:
         self._saw_eof = self.is_retired = True
         receiver = self._receiver
         if receiver is None or self._is_tls:
-            return self._for_tunnel  # it may still listen
-        # `connection_lost` would come only when the upstream has read all that we still have to send, if ever.
+            return self._for_tunnel  # a tunnel's other way may go on: it may still read
+        # We cannot wait for `connection_lost`: it comes once the upstream has read all that we have to send, which may
+        # be never.
         if isinstance(self._body, CloseBody):
             receiver.on_response_content(b"", True, [])
         else:
