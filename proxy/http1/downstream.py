@@ -74,7 +74,10 @@ class ClientConnection(Connection):
             self.refuse(Refusal(Fault.INCOMPLETE_REQUEST, "the client ended the connection in mid-request"))
             return True
         # The client will send no more, but a request that came whole is still answered.
-        return self._state == BUSY or bool(self._pending)
+        if self._state == BUSY or self._pending:
+            return True
+        self._outbox.flush()  # an answer may have come in this very turn, and False closes the transport
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.deadline = NEVER

@@ -115,13 +115,13 @@ class Pool:
         if len(self._all) + connecting < self.plan.max_connections:
             self._connect(waiter.connect_s)
             waiter.deadline = self._ticker.now + waiter.connect_s + waiter.queue_s
-        elif len(self._waiters) - connecting >= self.plan.max_queue:
+        elif len(self._waiters) - connecting >= self.plan.max_queue and not waiter.wants_fresh:
             count(self._metrics.queue_refused, "full")
             waiter.on_unconnected(Refusal(Fault.QUEUE_FULL, "too many requests wait for this upstream"))
             return
         else:
             waiter.deadline = self._ticker.now + waiter.queue_s
-        if waiter.wants_fresh:  # it is sent again, and has waited before
+        if waiter.wants_fresh:  # it is sent again, has waited before, and what died is about to make room for it
             self._waiters.appendleft(waiter)
         else:
             self._waiters.append(waiter)
@@ -174,6 +174,7 @@ class Pool:
         """`connection` is closed, by whomever."""
         if connection in self._all:
             self._all.discard(connection)
+            self._ticker.discard(connection)
             self._descriptors.upstreams -= 1
             self._metrics.connections_open -= 1
         try:
@@ -283,6 +284,8 @@ class Pool:
         self._metrics.connects += 1
         self._metrics.connections_open += 1
         self._all.add(connection)
+        # Not before: of one that is made in the turn in which its time is over, the event loop tells no loss.
+        self._ticker.add(connection)
         if self._waiters or not self._closing:
             waiter = self._next_waiter(is_fresh=True)
             if waiter is not None:

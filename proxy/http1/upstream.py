@@ -33,6 +33,7 @@ RESPONSE_LIMITS: Final = HeadLimits(
 RESPONSE_TIMEOUT: Final = Fault.RESPONSE_TIMEOUT  # bound once: to find an enum member costs 0.1 µs
 _BUFFER_BYTES: Final = 64 * 1024  # until somebody says otherwise
 _MAX_INTERIM = 32  # 1xx responses to one request; more is a flood
+_LAST_BYTES_S: Final = 3.0  # for an upstream that has answered to take what is left of its request
 
 
 class Receiver(ABC):
@@ -121,7 +122,9 @@ class UpstreamConnection:
         kinds: FieldKinds | None = None,
         for_tunnel: bool = False,
     ) -> None:
-        """`for_tunnel`: no request is sent on it, and the upstream may speak before the tunnel is made."""
+        """Whoever owns it has its deadline swept. `for_tunnel`: no request is sent on it, so it has none, and the
+        upstream may speak before the tunnel is made.
+        """
         self._ticker = ticker
         self._on_lost = on_lost
         self._kinds = kinds if kinds is not None else response_kinds()
@@ -184,7 +187,8 @@ class UpstreamConnection:
         self._receiver = None
         self._body = None
         self.deadline = NEVER
-        if self._is_clean and not self.is_retired:
+        # One that is full has told this exchange so, and would not tell the next.
+        if self._is_clean and not (self.is_retired or self.is_full):
             if self._is_paused:  # the last bytes of the response were too much for a slow client
                 self._is_paused = False
                 self.transport.resume_reading()
@@ -200,8 +204,9 @@ class UpstreamConnection:
         return End(self.transport, tell, self.connection_lost, received, self._saw_eof, self.is_full)
 
     def close(self) -> None:
-        """Close after what was written has been sent."""
+        """Close after what was written has been sent, within a time."""
         self.is_retired = True
+        self.deadline = self._ticker.now + _LAST_BYTES_S
         self.transport.close()
 
     def abort(self) -> None:
@@ -233,7 +238,6 @@ class UpstreamConnection:
         self._fd = descriptor(transport)
         self._watch = watch(self._fd)
         self._is_tls = transport.get_extra_info("sslcontext") is not None
-        self._ticker.add(self)
 
     def data_received(self, data: bytes) -> None:
         receiver = self._receiver
@@ -325,7 +329,6 @@ class UpstreamConnection:
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = self.is_retired = True
-        self._ticker.discard(self)
         receiver = self._receiver
         body = self._body
         self._receiver = None

@@ -122,11 +122,16 @@ def _patterns_twice(settings: Settings) -> Iterator[Finding]:
 
 
 def _way_back(path: Path, target: TargetUrl | None, listens: list[tuple[Path, Address]]) -> Iterator[Finding]:
-    """A target that is one of our own listeners would send every request round in a circle."""
+    """A target that is one of our own listeners would send every request round in a circle.
+
+    But not where an upstream is the inbound listener: so the app calls itself.
+    """
     if target is None:
         return
     there = target.endpoint
     for where, listen in listens:
+        if path[0] == "upstreams" and where == ("inbound", "listen"):
+            continue
         if there.unix_path or listen.unix_path:
             same = there.unix_path == listen.unix_path
         else:

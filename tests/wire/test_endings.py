@@ -207,6 +207,27 @@ def test_client_half_closes_after_a_request(wire: Wire) -> None:
     assert client.is_ended()
 
 
+@pytest.mark.parametrize("first", ["answer", "end"])
+@pytest.mark.parametrize("more", [b"", b"\r\n", b"GET /next HTT"], ids=["nothing", "empty line", "half a head"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nwhole",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nwhole\r\n0\r\n\r\n",
+    ],
+    ids=["length", "last", "chunked"],
+)
+def test_client_ends_in_the_turn_of_its_answer(wire: Wire, answer: bytes, more: bytes, first: str) -> None:
+    """The answer and the client's end reach us at once, in either order: the client gets its answer all the same."""
+    client, app = asked(wire)
+    steps = [lambda: app.send(answer), lambda: client.send(more).finish()]
+    with wire.sidecar.standstill():
+        for step in steps if first == "answer" else reversed(steps):
+            step()
+    assert client.response().body == b"whole"
+
+
 def test_half_close_in_a_head(wire: Wire) -> None:
     """Half a head and the end: nothing goes to the app; 400."""
     client = wire.client()

@@ -159,6 +159,19 @@ def test_on_a_fresh_connection(start: Callable[..., Sidecar]) -> None:
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["fin", "rst"])
+def test_where_nobody_may_wait(wired: Callable[..., Wire], reset: bool) -> None:
+    """The pool is full, its queue too: but the connection that died makes room for the one that replaces it."""
+    wire = wired({"pool": {"max_connections": 1, "max_queue": 0}})
+    app = warm(wire)
+    client = wire.client()
+    client.send(GET)
+    app.request()
+    app.reset() if reset else app.close()
+    wire.accept().answer(b"again")
+    assert client.response().body == b"again"
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["fin", "rst"])
 def test_an_end_that_has_come_is_seen(wire: Wire, reset: bool) -> None:
     """RFC 9112 9.3.1: a POST cannot be repeated; so it is not sent on a connection whose end is in our kernel already,
     though the event loop has yet to hear of it."""

@@ -151,6 +151,9 @@ class Rig:
             if one.connections or one._tasks
         ]
         idle = sum(len(pool._idle) for pool in pools)
+        descriptors = self.plane._descriptors
+        if (descriptors.clients, descriptors.upstreams) != (0, idle):
+            found.append(f"descriptors: {descriptors.clients} of clients, {descriptors.upstreams} of upstreams")
         if len(self.plane._ticker._members) != idle:
             found.append(f"{len(self.plane._ticker._members)} in the ticker")
         return found

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import errno
 import ssl
+import time
 from typing import Any
 
 import pytest
 import trustme
 
 from proxy.http1.connector import Connector, refusal_of
+from proxy.http1.deadlines import Ticker
 from proxy.http1.errors import Fault, Refusal
 from proxy.http1.resolve import Lookups, Resolver
+from proxy.http1.upstream import UpstreamConnection
 from proxy.plan import Address, Router, Target, Timeouts
 
 CLOSE = b"GET / HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n"
@@ -112,3 +115,26 @@ async def test_connect_timeout(lab: Any, monkeypatch: pytest.MonkeyPatch) -> Non
 )
 def test_faults(error: OSError, fault: Fault) -> None:
     assert refusal_of(error, "x").fault is fault
+
+
+async def test_a_connection_made_too_late_leaves_nothing(lab: Any) -> None:
+    """Made in the very turn in which its time is over: the event loop closes it, and tells nobody of the loss."""
+    origin = await lab.origin()
+    ticker = Ticker(asyncio.get_running_loop())
+
+    class Late(asyncio.Protocol):
+        """Takes up all the time that there is in its `connection_made`."""
+
+        def __init__(self) -> None:
+            self.within = UpstreamConnection(ticker, on_lost=lambda _: None)
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.within.connection_made(transport)
+            time.sleep(0.2)
+
+    target = Target("http", Address("127.0.0.1", origin.port))
+    connector = Connector(target, Resolver("127.0.0.1", origin.port, 60), lambda ip, port: False)
+    with pytest.raises(Refusal) as caught:
+        await connector.connect(Late, 0.1)
+    assert caught.value.fault is Fault.CONNECT_TIMEOUT
+    assert not ticker._members

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from proxy.http1 import upstream as upstream_side
 from proxy.http1.upstream import UpstreamConnection
 from proxy.plan import Limits, Plan, PoolPlan, Router, Timeouts
 
@@ -265,3 +266,32 @@ async def test_a_tunnel_to_a_server_that_speaks_first(lab: Any) -> None:
         assert await wire.until(b"\r\n") == b"220 hello\r\n"
         with contextlib.suppress(OSError):
             await wire.close()
+
+
+@pytest.mark.parametrize("fields", [b"", b"Connection: close\r\n"], ids=["kept", "closed"])
+async def test_an_upstream_that_answers_a_request_and_does_not_read_it(
+    lab: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch, fields: bytes
+) -> None:
+    """The rest is its own to take, for a while: no other request waits behind it, and the connection does end."""
+    monkeypatch.setattr(upstream_side, "_LAST_BYTES_S", 0.2)
+    sidecar, origin = await lab.pair(limits=Limits(buffer_bytes=1024), pool=PoolPlan(max_connections=1))
+    origin.by_hand()
+    wire = await sidecar.connect()
+    await wire.send(b"GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+    app = await origin.accept()
+    await app.head()
+    await app.send(BIG % 0)
+    await wire.head()
+    (pool,) = sidecar.plane._pools._pools.values()
+    (connection,) = pool._all
+    for transport, option in ((connection.transport, socket.SO_SNDBUF), (app.writer.transport, socket.SO_RCVBUF)):
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, option, 4096)
+    app.writer.transport.pause_reading()
+    await wire.send(b"POST / HTTP/1.1\r\nHost: app\r\nContent-Length: 60000\r\n\r\n" + bytes(60_000))
+    await eventually(lambda: connection.is_full and connection.served == 2)
+    await app.send(b"HTTP/1.1 200 OK\r\nDate: today\r\n%bContent-Length: 0\r\n\r\n" % fields)
+    assert b"Connection: close" not in await wire.head(), "the request was whole"
+    await wire.send(b"GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+    another = await origin.accept()
+    await another.head()
+    assert connection.is_lost

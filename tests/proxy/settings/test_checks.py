@@ -68,6 +68,7 @@ def test_a_contradiction_is_named(tmp_path: Path, text: str, words: str) -> None
         "inbound: {listen: '127.0.0.1:1'}\noutbound: {listen: '[::1]:1'}",
         "inbound: {listen: off, app: 'http://127.0.0.1:9080'}",
         "inbound: {app: 'http://10.0.0.1:9080'}",
+        "upstreams: [{name: a, match: a, target: 'http://127.0.0.1:9080'}]",  # the app calls itself
         "inbound: {listen: '127.0.0.1:1', app: 'http://127.0.0.2:1'}",
         "inbound: {listen: '0.0.0.0:1'}\noutbound: {listen: '[::]:1'}",
         "admin: {listen: off}",
