@@ -84,7 +84,9 @@ class ClientConnection(Connection):
         exchange, self._exchange = self._exchange, None
         if exchange is not None and self._state != TUNNEL:
             exchange.abandon()
-            self._listener.record(self, exchange.request, exchange, Refusal(Fault.CLIENT_GONE, "the client went away"))
+            gone = Refusal(Fault.CLIENT_GONE, "the client went away")
+            stopped = Refusal(Fault.STOPPED, "the sidecar stopped before the exchange was over")
+            self._listener.record(self, exchange.request, exchange, stopped if self._listener.is_stopped else gone)
         self._state = ENDING
         self._listener.forget(self)
 

@@ -51,6 +51,7 @@ class Fault(Enum):
     # Ours, or our settings'.
     QUEUE_FULL = ("queue-full", 503, "Service Unavailable", "connection_limit_reached", 1)
     QUEUE_TIMEOUT = ("queue-timeout", 503, "Service Unavailable", "connection_limit_reached", 1)
+    STOPPED = ("stopped", 503, "Service Unavailable", "connection_terminated", 1)  # for counters and logs only
     LOOP = ("loop", 508, "Loop Detected", "proxy_loop_detected", 0)
     # The client went away: nobody is left to be answered. 499 stands in counters and logs only (nginx's convention).
     CLIENT_GONE = ("client-gone", 499, "Client Closed Request", "connection_terminated", 0)

@@ -48,6 +48,7 @@ class Listener:
         self.outbox = outbox
         self.name = rules.plan.name
         self.is_draining = False
+        self.is_stopped = False
         self.connections: set[Connection] = set()
         self.exchanges = 0  # open: a request head was read, and its response is not over
         self._metrics = rules.metrics
@@ -199,7 +200,7 @@ class Listener:
         response = exchange.response
         if response is not None:
             status = response.status
-        elif refusal is not None and refusal.fault is not Fault.CLIENT_GONE:
+        elif refusal is not None and refusal.fault is not Fault.CLIENT_GONE and refusal.fault is not Fault.STOPPED:
             status = refusal.fault.status
         else:
             status = 0
@@ -253,6 +254,7 @@ class Listener:
 
     def abort(self) -> None:
         """Close every connection at once."""
+        self.is_stopped = True
         for task in self._tasks:
             task.cancel()
         for connection in tuple(self.connections):

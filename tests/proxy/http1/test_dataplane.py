@@ -176,6 +176,9 @@ async def test_drain_gives_up_in_time(lab: Any) -> None:
     await wire.send(GET)
     await (await origin.accept()).head()
     assert await sidecar.plane.drain() is False
+    await sidecar.plane.stop()
+    (cut,) = sidecar.records
+    assert (cut.error, cut.status) == ("stopped", 0), "and not that the client went away"
 
 
 async def test_a_request_that_was_sent_is_not_lost_in_a_drain(lab: Any) -> None:
