@@ -43,15 +43,20 @@ async def test_doubt_is_a_yes() -> None:
     assert await is_anyone_there([Address("no-such-host.invalid", 80)])
 
 
-async def test_drain_ends_when_the_app_has_gone(lab: Any) -> None:
-    """The outbound listener lingers while the app listens, and not for the rest of `outbound_linger_s`."""
-    server = await asyncio.start_server(_quiet, "127.0.0.1", 0)
-    upstream = lab.upstream(server.sockets[0].getsockname()[1])
-    sidecar = await lab.sidecar(
+async def lingering(lab: Any, app: asyncio.Server) -> Any:
+    """A sidecar in front of `app` that waits a minute for its last calls."""
+    upstream = lab.upstream(app.sockets[0].getsockname()[1])
+    return await lab.sidecar(
         lab.inbound(upstream),
         lab.outbound(Router(upstream)),
         drain=DrainPlan(timeout_s=60, outbound_linger_s=60),
     )
+
+
+async def test_drain_ends_when_the_app_has_gone(lab: Any) -> None:
+    """The outbound listener lingers while the app listens, and not for the rest of `outbound_linger_s`."""
+    server = await asyncio.start_server(_quiet, "127.0.0.1", 0)
+    sidecar = await lingering(lab, server)
     began = monotonic()
     draining = asyncio.create_task(sidecar.plane.drain())
     outbound = await sidecar.connect("outbound")  # still open: the app is there
@@ -64,12 +69,7 @@ async def test_drain_ends_when_the_app_has_gone(lab: Any) -> None:
 
 async def test_drain_without_lingering_does_not_wait_for_the_app(lab: Any) -> None:
     async with await asyncio.start_server(_quiet, "127.0.0.1", 0) as server:
-        upstream = lab.upstream(server.sockets[0].getsockname()[1])
-        sidecar = await lab.sidecar(
-            lab.inbound(upstream),
-            lab.outbound(Router(upstream)),
-            drain=DrainPlan(timeout_s=60, outbound_linger_s=60),
-        )
+        sidecar = await lingering(lab, server)
         began = monotonic()
         assert await sidecar.plane.drain(linger=False) is True
         assert monotonic() - began < 30
