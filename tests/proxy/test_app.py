@@ -395,3 +395,10 @@ def test_a_term_before_the_start_is_heeded(tmp_path: Path) -> None:
     with fifo.open("w", encoding="utf-8"):  # opens when the sidecar has begun to read
         assert sidecar.end() == 0
     sidecar.close()
+
+
+def test_names_that_hang_find_threads_enough(app: App) -> None:
+    """The event loop makes all of its threads at the first look-up; by itself it would have 4, and use 2 for names."""
+    with running(*ANYWHERE, "--app", app.url.replace("127.0.0.1", "localhost")) as sidecar:
+        assert sidecar.get("/")[0] == 200
+        assert len(list(Path(f"/proc/{sidecar.process.pid}/task").iterdir())) > 32
