@@ -13,7 +13,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags, TraceState
 
 from .context import EXTRACTION_KEY, SPAN_KEY
-from .propagation import Extraction, Sampling, Straight, TraceContext, context_of
+from .propagation import Extraction, Plain, Sampling, TraceContext, context_of
 from .tracestate import NO_STATE, RawTraceState
 
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
@@ -47,21 +47,21 @@ class LightSpan(NonRecordingSpan):
 
 
 class RemoteSpan(NonRecordingSpan):
-    """The caller's span, as headers told of it: `told`, or `straight` where they told it in the plainest way.
+    """The caller's span, as headers told of it: `told`, or `plain` where they told it in the plainest way.
 
     What OpenTelemetry and others want to know of it is made when someone asks.
     """
 
-    # Class defaults instead of an __init__, which would cost 0.1 µs: see `told_span` and `straight_span`.
+    # Class defaults instead of an __init__, which would cost 0.1 µs: see `told_span` and `plain_span`.
     _told: TraceContext | None = None
-    straight: Straight[str] | None = None
+    plain: Plain[str] | None = None
 
     @property
     def told(self) -> TraceContext:
         """The caller's place in the trace; made at the first call."""
         if self._told is None:
-            assert self.straight is not None  # one of the two is given
-            self._told = context_of(self.straight)
+            assert self.plain is not None  # one of the two is given
+            self._told = context_of(self.plain)
         return self._told
 
     def get_span_context(self) -> SpanContext:
@@ -89,10 +89,10 @@ def told_span(told: TraceContext) -> RemoteSpan:
     return span
 
 
-def straight_span(straight: Straight[str]) -> RemoteSpan:
+def plain_span(plain: Plain[str]) -> RemoteSpan:
     """The caller's span, told in the plainest way."""
     span = _new(RemoteSpan)
-    span.straight = straight
+    span.plain = plain
     return span
 
 

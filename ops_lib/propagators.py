@@ -35,8 +35,8 @@ from .wire import (
     baggage_in,
     baggage_of,
     into_context,
-    straight_into_context,
-    straight_of,
+    plain_into_context,
+    plain_of,
     trace_context_of,
 )
 
@@ -137,7 +137,7 @@ class ContextPropagator:
             return base
         if isinstance(said, Extraction):
             return into_context(said, base) if said is not NOTHING else base
-        return straight_into_context(said, base)
+        return plain_into_context(said, base)
 
     def inject_context(self, carrier: MutableCarrier, context: Context | None = None) -> None:
         """Write `context` into `carrier`.
@@ -150,11 +150,11 @@ class ContextPropagator:
             context = current()
         if not context:
             return
-        # A plain span, a session and baggage as it came, into a dict: straight.
+        # A plain span, a session and baggage as it came, into a dict: the fast path.
         way = self._way
         if type(carrier) is dict and way is not None and EXTRACTION_KEY not in context:
             entries = baggage_in(context)
-            told = straight_of(context.get(SPAN_KEY))
+            told = plain_of(context.get(SPAN_KEY))
             if (
                 told is not None
                 and (entries is None or entries.__class__ is PlainEntries)

@@ -13,8 +13,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanContext, TraceState
 
 from .context import EXTRACTION_KEY, SESSION_KEY, SPAN_KEY
-from .light import RANDOM, LightSpan, RemoteSpan, straight_span, told_span
-from .propagation import IS_RANDOM, Baggage, Extraction, Format, Member, PlainBaggage, Sampling, Straight, TraceContext
+from .light import RANDOM, LightSpan, RemoteSpan, plain_span, told_span
+from .propagation import IS_RANDOM, Baggage, Extraction, Format, Member, Plain, PlainBaggage, Sampling, TraceContext
 from .tracestate import NO_STATE, plain_text, state_text
 
 _baggage_key = ""  # where OpenTelemetry keeps baggage in the Context; see _find_baggage_key
@@ -29,14 +29,14 @@ def _find_baggage_key() -> str:
     return _baggage_key
 
 
-def straight_of(span: object) -> Straight[str] | None:
-    """The current span as the straight way writes it; None where it cannot.
+def plain_of(span: object) -> Plain[str] | None:
+    """The current span as the fast path writes it; None where it cannot.
 
     It cannot where there is no valid span, where nothing is decided yet, or where the tracestate is not plain.
     Only for a Context without an Extraction: what an Extraction says of the caller would be missed here.
     """
     if span.__class__ is RemoteSpan:
-        return span.straight
+        return span.plain
     if span.__class__ is LightSpan:
         if not span.decided:
             return None
@@ -91,7 +91,7 @@ def trace_context_of(span: object, came: TraceContext | None) -> TraceContext | 
 
 
 class PlainEntries(dict[str, str]):
-    """Baggage that the straight way has read, kept with the header as it came. To OpenTelemetry an ordinary mapping."""
+    """Baggage that the fast path has read, kept with the header as it came. To OpenTelemetry an ordinary mapping."""
 
     plain: PlainBaggage[str]
 
@@ -126,10 +126,10 @@ def baggage_of(entries: object, came: Baggage | None) -> Baggage | None:
     return baggage if baggage.members else None
 
 
-def straight_into_context(said: Straight[str], base: Context) -> Context:
+def plain_into_context(said: Plain[str], base: Context) -> Context:
     """`base` with what `said` tells put in its places. An Extraction in `base`, of an earlier carrier, goes."""
     session_id, baggage = said[2], said[6]
-    told: dict[str, object] = {SPAN_KEY: straight_span(said)}
+    told: dict[str, object] = {SPAN_KEY: plain_span(said)}
     if session_id is not None:
         told[SESSION_KEY] = session_id
     if baggage is not None:

@@ -1,7 +1,7 @@
 """Translates the trace, session and baggage headers of a request into those for the next hop. PURE.
 
 May know the plan and the heart (`ops_lib.propagation`). Must not know sockets, clocks or the event loop.
-Most requests can take the heart's straight way, which makes no context; the others take its propagator, and the result
+Most requests can take the heart's fast path, which makes no context; the others take its propagator, and the result
 is the same. Hot: this runs for every request. So header names are encoded once, and looked up by their usual spelling
 before any other.
 """
@@ -15,14 +15,14 @@ from ops_lib.propagation import (
     ALL_TRAITS,
     HEADER_NAMES,
     Extraction,
+    FastPath,
     Fields,
     Format,
     Loss,
+    Plain,
     Propagator,
     RandomBits,
     Sampling,
-    Straight,
-    StraightWay,
     TraceContext,
     child,
     new_context,
@@ -43,16 +43,14 @@ class FullTranslation(NamedTuple):
     context: TraceContext | None  # what went out
 
 
-class StraightTranslation:
-    """The same, by the heart's straight way. What only a log or a counter wants is read once somebody asks for it."""
+class FastTranslation:
+    """The same, by the heart's fast path. What only a log or a counter wants is read once somebody asks for it."""
 
     __slots__ = ("_came", "_translator", "has_session", "headers", "losses", "winner")
 
-    def __init__(
-        self, headers: RawHeaders, straight: Straight[bytes], translator: Translator, came: RawHeaders
-    ) -> None:
+    def __init__(self, headers: RawHeaders, plain: Plain[bytes], translator: Translator, came: RawHeaders) -> None:
         self.headers = headers
-        _, _, session_id, self.winner, traits, _, _ = straight
+        _, _, session_id, self.winner, traits, _, _ = plain
         self.has_session = session_id is not None
         self.losses = translator.losses_of_traits[traits] if traits else ()
         self._translator = translator
@@ -74,7 +72,7 @@ class StraightTranslation:
         return self._translator.translate_in_full(self._came).context
 
 
-Translation = FullTranslation | StraightTranslation
+Translation = FullTranslation | FastTranslation
 
 
 class Translator:
@@ -106,11 +104,11 @@ class Translator:
         self._participates = plan.mode == "participate"
         self._random_bits = random_bits
         self.injected = self._propagator.inject_formats
-        # What a straight translation loses, by its traits.
+        # What a fast translation loses, by its traits.
         self.losses_of_traits = tuple(map(self._propagator.losses_of, range(ALL_TRAITS + 1)))
-        self._way: StraightWay[bytes] | None = None
-        if not (self._participates or plan.session_bridge):  # these make ids, which the straight way cannot
-            self._way = StraightWay(bytes, self._propagator.straight_settings)
+        self._way: FastPath[bytes] | None = None
+        if not (self._participates or plan.session_bridge):  # these make ids, which the fast path cannot
+            self._way = FastPath(bytes, self._propagator.fast_settings)
         # The spellings seen on nearly every wire: saves decoding, lowering and encoding names (1 of 5.5 µs a call).
         names = [*HEADER_NAMES, plan.session_inject, *plan.session_extract]
         self._spellings = {s.encode("latin-1"): name.lower() for name in names for s in (name, name.lower())}
@@ -125,9 +123,9 @@ class Translator:
         way = self._way
         if headers and way is not None:
             names, values = zip(*headers)  # noqa: B905 - pairs; strict costs 0.1 µs
-            straight = way.read(names, values)
-            if straight is not None:
-                return StraightTranslation(way.write(straight), straight, self, headers)
+            plain = way.read(names, values)
+            if plain is not None:
+                return FastTranslation(way.write(plain), plain, self, headers)
         return self.translate_in_full(headers)
 
     def translate_in_full(self, headers: RawHeaders) -> FullTranslation:

@@ -18,13 +18,13 @@ from .context import (
     new_trace_id,
 )
 from .errors import InvalidSessionError, UnknownFormatError
+from .fast import ALL_TRAITS, IS_RANDOM, FastPath, Plain, PlainBaggage, context_of
 from .formats import COMPOSITE, FORMATS, Format, Loss, parse_formats
-from .judge import Said
+from .precedence import Said
 from .propagator import NOTHING, SESSION_KEY, BaggageMode, Extraction, Injection, Propagator
 from .session import EXTRACT_NAMES as SESSION_EXTRACT_NAMES
 from .session import INJECT_NAME as SESSION_INJECT_NAME
 from .session import check_session_id
-from .straight import ALL_TRAITS, IS_RANDOM, PlainBaggage, Straight, StraightWay, context_of
 
 __all__ = [
     "ALL_TRAITS",
@@ -40,6 +40,7 @@ __all__ = [
     "BaggageMode",
     "Carrier",
     "Extraction",
+    "FastPath",
     "Fields",
     "Format",
     "Injection",
@@ -48,13 +49,12 @@ __all__ = [
     "Malformed",
     "Member",
     "MutableCarrier",
+    "Plain",
     "PlainBaggage",
     "Propagator",
     "RandomBits",
     "Said",
     "Sampling",
-    "Straight",
-    "StraightWay",
     "TraceContext",
     "UnknownFormatError",
     "check_session_id",

@@ -119,7 +119,7 @@ def stand_in(decision: Sampling, *, random_bits: RandomBits = random.getrandbits
     """Ids made up to carry a bare decision in a format that cannot say one.
 
     The span id repeats the lower half of the trace id. That is how a reader tells that nobody has joined the trace
-    since: the first real span has an id of its own, and from then on the ids are as real as any (see `stash`).
+    since: the first real span has an id of its own, and from then on the ids are as real as any (see `ops_member`).
     """
     trace_id = new_trace_id(random_bits)
     return TraceContext(trace_id, trace_id[16:], decision, random=True, made_up=True)

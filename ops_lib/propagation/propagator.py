@@ -1,6 +1,6 @@
 """The propagator: which format is believed, what the others add, and what goes out.
 
-    extract:  every format in the configured order, then `judge`.
+    extract:  every format in the configured order, then `precedence`.
     inject:   exactly the configured formats, one header each, all telling the same story.
     owns:     what has to be cleared before that.
 
@@ -15,13 +15,13 @@ from typing import Literal, NamedTuple
 
 from . import baggage, carrier, session
 from .baggage import Baggage
-from .codecs import CODECS, Extract, with_siblings
 from .context import Fields, Headers, Losses, Malformed, Policy, RandomBits, Sampling, TraceContext, new
+from .fast import TextFastPath, sample
+from .fast_reader import FastReader
+from .fast_shapes import FastSettings
 from .formats import FORMATS, Format, Loss
-from .judge import Said, judge
-from .reader import Reader
-from .shapes import StraightSettings
-from .straight import TextWay, sample
+from .precedence import Said, decide
+from .registry import CODECS, Extract, with_siblings
 from .writer import Writer
 
 BaggageMode = Literal["translate", "pass", "drop"]
@@ -55,7 +55,7 @@ class Injection(NamedTuple):
 
 
 class _Present(NamedTuple):
-    """What a set of header names asks for, in full (`shapes` is the short way's): worked out once, as few sets ever
+    """What a set of header names asks for, in full (`fast_shapes` is the fast way's): worked out once, as few sets ever
     come.
     """
 
@@ -73,10 +73,10 @@ class Propagator:
     """Reads and writes by one set of settings. Immutable but for what it remembers of header names, to be fast.
 
     Cheap to call, dear to make (make one and keep it), safe to share between threads.
-    `read(carrier)` gives what any carrier says: Straight where nothing has to be weighed, or else an Extraction.
+    `read(carrier)` gives what any carrier says: Plain where nothing has to be weighed, or else an Extraction.
     `fields(carrier)` gives the headers of any carrier that this propagator reads, for `extract`.
     Both raise TypeError where `carrier` is no carrier at all.
-    `way` is the straight one, None where it may not be taken; it writes into dicts in which, by `has_ours(dict)`,
+    `way` is the fast path, None where it may not be taken; it writes into dicts in which, by `has_ours(dict)`,
     nothing has to be cleared before.
     """
 
@@ -151,9 +151,9 @@ class Propagator:
             if session_bridge:
                 owned.add("baggage")
         self._owned = frozenset(name.replace("_", "-") for name in owned)
-        # With the bridge, the session may go into or come out of baggage: nothing is straight.
-        self.way = None if session_bridge else TextWay(self.straight_settings)
-        self._reader: Reader[Extraction] = Reader(
+        # With the bridge, the session may go into or come out of baggage: nothing is plain.
+        self.way = None if session_bridge else TextFastPath(self.fast_settings)
+        self._reader: FastReader[Extraction] = FastReader(
             names=self._names,
             spelled=(*carrier.HEADER_NAMES, *session_extract),
             is_ours=lambda name: self._reads(name) or self.owns(name),
@@ -166,9 +166,9 @@ class Propagator:
         self.has_ours = self._reader.has_ours
 
     @property
-    def straight_settings(self) -> StraightSettings:
-        """For a StraightWay like this propagator's."""
-        return StraightSettings(
+    def fast_settings(self) -> FastSettings:
+        """For a FastPath like this propagator's."""
+        return FastSettings(
             self.extract_formats,
             self.inject_formats,
             self._session_inject,
@@ -180,7 +180,7 @@ class Propagator:
         )
 
     def losses_of(self, traits: int) -> tuple[tuple[Format, Loss], ...]:
-        """What is lost of anything straight that has these traits."""
+        """What is lost of anything plain that has these traits."""
         return tuple(self._writer.write(sample(traits))[1])
 
     def _reads(self, name: str) -> bool:
@@ -219,7 +219,7 @@ class Propagator:
                 bridged = members.get(SESSION_KEY)
                 if bridged is not None and session.is_session_id(bridged):
                     session_id = bridged
-        winner, context, decision, conflicts = judge(says)
+        winner, context, decision, conflicts = decide(says)
         came = (context, decision, winner, says, conflicts, malformed)
         return new(Extraction, (*came, session_id, session_malformed, members, baggage_malformed))
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 
-from . import stash, tracestate
+from . import ops_member, tracestate
 from .context import (
     ACCEPT,
     DEBUG,
@@ -81,7 +81,7 @@ def extract(fields: Fields) -> Reading:
         return TraceContext(trace_id, span_id, sampling, False, is_random), Malformed.TRACESTATE
     others, own = read
     context = new(TraceContext, (trace_id, span_id, sampling, False, is_random, None, others, False))
-    return (stash.believe(own, context) if own else context), None
+    return (ops_member.believe(own, context) if own else context), None
 
 
 def _why(value: str) -> Malformed:
@@ -101,7 +101,7 @@ def _why(value: str) -> Malformed:
 
 
 def inject(context: TraceContext, policy: Policy, headers: Headers, losses: Losses) -> None:
-    """Append `traceparent`, and `tracestate` where there is one or something for the stash; note what is lost."""
+    """Append `traceparent`, and `tracestate` where there is one or `ops=` has something to keep; note what is lost."""
     trace_id, span_id, sampling, short, is_random, parent_id, others, made_up = context
     on_defer, lossless = policy
     if sampling is DEFER:
@@ -118,7 +118,7 @@ def inject(context: TraceContext, policy: Policy, headers: Headers, losses: Loss
     own = ""
     if short or made_up or sampling is DEBUG or sampling is DEFER:
         if lossless:
-            own = stash.member(context, sampled=is_sampled)
+            own = ops_member.member(context, sampled=is_sampled)
         else:
             if sampling is DEBUG:
                 losses.append(_LOST_DEBUG)

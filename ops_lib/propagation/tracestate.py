@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 
-from .stash import KEY
+from .ops_member import KEY
 
 MAX_MEMBERS = 32  # §3.3.1.1
 MAX_LENGTH = 512  # §3.3.1.5: what everyone has to pass on; more is not sent

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .codecs import CODECS
 from .context import Headers, Losses, Policy, RandomBits, Sampling, TraceContext, stand_in
 from .formats import Format
+from .registry import CODECS
 
 
 class Writer:

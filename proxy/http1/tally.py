@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from proxy.telemetry.metrics import TranslationMetrics, count
-from proxy.translate import StraightTranslation, Translation
+from proxy.translate import FastTranslation, Translation
 
 
 def tally(metrics: TranslationMetrics, translation: Translation) -> None:
@@ -13,7 +13,7 @@ def tally(metrics: TranslationMetrics, translation: Translation) -> None:
         counts[injected] = counts.get(injected, 0) + 1
     for lossy, what in translation.losses:
         count(metrics.losses, (lossy, what))
-    if isinstance(translation, StraightTranslation):
+    if isinstance(translation, FastTranslation):
         count(metrics.extracted, translation.winner)
         if translation.has_session:
             metrics.sessions_carried += 1

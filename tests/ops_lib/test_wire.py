@@ -1,4 +1,4 @@
-"""The straight way between headers and the Context says what the full way says."""
+"""The fast path between headers and the Context says what the full way says."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ INTO: list[dict[str, str]] = [{}, {"accept": "*/*"}, {"B3": "x", "x-b3-sampled":
 @pytest.mark.parametrize("headers", [*PLAIN, {}], ids=str)
 @pytest.mark.parametrize("beside", BESIDE, ids=str)
 @pytest.mark.parametrize("before", BEFORE, ids=str)
-def test_the_straight_way_says_what_the_full_way_says(
+def test_the_fast_path_says_what_the_full_way_says(
     headers: dict[str, str], beside: dict[str, str], before: dict[str, str]
 ) -> None:
     """On any Context, into any carrier. (The full way is taken by whoever has seen no dict, but a mapping.)"""
@@ -53,26 +53,26 @@ def test_the_straight_way_says_what_the_full_way_says(
     propagator = ops.ContextPropagator(propagator=heart)
     base = propagator.extract_context(types.MappingProxyType(before))
     for _ in range(2):  # the second time the names are known
-        straight = propagator.extract_context({"accept": "*/*"} | headers | beside, base)
+        fast = propagator.extract_context({"accept": "*/*"} | headers | beside, base)
         full = propagator.extract_context(types.MappingProxyType({"accept": "*/*"} | headers | beside), base)
-        spans = [otel_trace.get_current_span(context) for context in (straight, full)]
+        spans = [otel_trace.get_current_span(context) for context in (fast, full)]
         assert spans[0].get_span_context() == spans[1].get_span_context()
         assert repr(spans[0]) == repr(spans[1])
-        assert session_of(straight) == session_of(full)
-        assert baggage.get_all(straight) == baggage.get_all(full)
+        assert session_of(fast) == session_of(full)
+        assert baggage.get_all(fast) == baggage.get_all(full)
         for into in INTO:
             carriers = [dict(into), dict(into)]
-            propagator.inject_context(carriers[0], straight)
+            propagator.inject_context(carriers[0], fast)
             propagator.inject_context(carriers[1], full)
             assert carriers[0] == carriers[1]
-        for context in (straight, full):
+        for context in (fast, full):
             with ops.propagated_context(parent=context), ops.span("own") as span:
                 carrier: dict[str, str] = {}
                 ops.inject_context(carrier)
                 assert span.span_id in carrier["traceparent"]
 
 
-@pytest.mark.parametrize("came", ["a=1,b=x", "a=1;p,b=x"], ids=["straight", "in full"])
+@pytest.mark.parametrize("came", ["a=1,b=x", "a=1;p,b=x"], ids=["fast", "in full"])
 def test_baggage_that_came_can_be_added_to(came: str) -> None:
     """By OpenTelemetry's own functions; what is added, changed or removed shows in what goes out."""
     propagator = ops.ContextPropagator(inject="composite")
@@ -100,7 +100,7 @@ STATES = ["", "a=1,b=2", ",".join(["abc=" + "v" * 100] * 6), ",".join(f"k{n}=1" 
 @pytest.mark.parametrize("kind", ["foreign", "raw", "light", "undecided", "invalid"])
 @pytest.mark.parametrize("session", [None, "s-1"])
 def test_a_span_goes_into_a_dict_as_into_any_mapping(kind: str, flags: int, state: str, session: str | None) -> None:
-    """The straight way is for dicts alone; what it writes is what the full way writes."""
+    """The fast path is for dicts alone; what it writes is what the full way writes."""
     told = TraceState([member.split("=") for member in state.split(",")] if state else None)  # type: ignore[misc]
     span: otel_trace.Span
     if kind in ("light", "undecided"):
@@ -119,7 +119,7 @@ def test_a_span_goes_into_a_dict_as_into_any_mapping(kind: str, flags: int, stat
     propagator = ops.ContextPropagator(extract="composite", inject="composite")
     for into in INTO:
         for _ in range(2):  # the second time the names are known
-            straight, full = dict(into), UserDict(into)
-            propagator.inject_context(straight, context)
+            fast, full = dict(into), UserDict(into)
+            propagator.inject_context(fast, context)
             propagator.inject_context(full, context)
-            assert straight == full.data
+            assert fast == full.data

@@ -134,7 +134,7 @@ def test_every_loss_is_counted(context: TraceContext, format: Format) -> None:
 
 @LAW
 @given(context=contexts(), on_defer=st.sampled_from([Sampling.DENY, Sampling.ACCEPT]))
-def test_without_the_stash_a_context_still_arrives(context: TraceContext, on_defer: Sampling) -> None:
+def test_without_the_ops_member_a_context_still_arrives(context: TraceContext, on_defer: Sampling) -> None:
     injection = Propagator(lossless=False, on_defer=on_defer).inject(NOTHING, context=context)
     back = Propagator().extract(fields(injection.headers)).context
     assert back is not None

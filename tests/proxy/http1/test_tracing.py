@@ -46,7 +46,7 @@ async def test_a_translator_that_raises(
 async def test_a_translation_that_raises_when_it_is_logged(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The access log has the exchange, without a trace id."""
     sidecar, origin = await lab.pair()
-    monkeypatch.setattr(Propagator, "extract", broken)  # which the straight way does without
+    monkeypatch.setattr(Propagator, "extract", broken)  # which the fast path does without
     wire = await sidecar.connect()
     for _ in range(2):
         await wire.send(STRAIGHT)

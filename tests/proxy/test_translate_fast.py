@@ -1,4 +1,4 @@
-"""The sidecar's straight way says what the propagator says, or nothing."""
+"""The sidecar's fast path says what the propagator says, or nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ops_lib.propagation import FORMATS, Format
 from proxy.plan import PropagationPlan
-from proxy.translate import FullTranslation, StraightTranslation, Translator
+from proxy.translate import FastTranslation, FullTranslation, Translator
 
 TRACE_ID = b"463ac35c9f6413ad48485a3953bb6124"
 SPAN_ID = b"a2fb4a1d1a96d312"
@@ -52,7 +52,7 @@ def assert_same(translates: Translator, headers: list[tuple[bytes, bytes]]) -> N
     got, full = translates.translate(headers), translates.translate_in_full(headers)
     assert got.headers == full.headers
     assert (got.extraction, got.injected, got.losses, got.context) == full[1:]
-    if isinstance(got, StraightTranslation):
+    if isinstance(got, FastTranslation):
         extraction = full.extraction
         assert extraction is not None
         assert (got.winner, got.has_session) == (extraction.winner, extraction.session is not None)
@@ -63,40 +63,40 @@ def assert_same(translates: Translator, headers: list[tuple[bytes, bytes]]) -> N
 @pytest.mark.parametrize("to", FORMATS)
 @pytest.mark.parametrize("sender", FORMATS)
 @pytest.mark.parametrize("beside", [[], [SESSION]], ids=["alone", "session"])
-def test_the_common_case_is_straight(sender: Format, to: Format, beside: list[tuple[bytes, bytes]]) -> None:
+def test_the_common_case_is_fast(sender: Format, to: Format, beside: list[tuple[bytes, bytes]]) -> None:
     """Between any two formats, with and without a session; if this fails, every request pays twice."""
     translates = translator((to,))
     headers = [*IN[sender], *beside]
-    assert isinstance(translates.translate(headers), StraightTranslation)
+    assert isinstance(translates.translate(headers), FastTranslation)
     assert_same(translates, headers)
 
 
 @pytest.mark.parametrize("inject", [*((to,) for to in FORMATS), FORMATS], ids=str)
 @pytest.mark.parametrize("headers", MORE, ids=str)
 @pytest.mark.parametrize("lossless", [True, False], ids=["lossless", "lossy"])
-def test_what_comes_beside_plain_ids_is_straight(
+def test_what_comes_beside_plain_ids_takes_the_fast_path(
     headers: list[tuple[bytes, bytes]], inject: tuple[Format, ...], lossless: bool
 ) -> None:
     """Losses included: assert_same compares them."""
     translates = translator(inject, lossless=lossless)
     for came in (headers, [*headers, SESSION]):
-        assert isinstance(translates.translate(came), StraightTranslation)
+        assert isinstance(translates.translate(came), FastTranslation)
         assert_same(translates, came)
 
 
 @pytest.mark.parametrize("spell", [bytes.lower, bytes.title, bytes], ids=["lower", "go", "specified"])
-def test_usual_spellings_in_any_order_are_straight(spell: type[bytes]) -> None:
+def test_usual_spellings_in_any_order_take_the_fast_path(spell: type[bytes]) -> None:
     headers = [(spell(name), value) for name, value in [SESSION, *reversed(B3MULTI)]]
-    assert isinstance(translator().translate(headers), StraightTranslation)
+    assert isinstance(translator().translate(headers), FastTranslation)
     assert_same(translator(), headers)
 
 
 @pytest.mark.parametrize("inject", [*((to,) for to in FORMATS), FORMATS], ids=str)
 @pytest.mark.parametrize("beside", [[], [SESSION]], ids=["alone", "session"])
-def test_a_plain_tracestate_is_straight(inject: tuple[Format, ...], beside: list[tuple[bytes, bytes]]) -> None:
+def test_a_plain_tracestate_takes_the_fast_path(inject: tuple[Format, ...], beside: list[tuple[bytes, bytes]]) -> None:
     translates = translator(inject)
     headers = [*beside, *IN[Format.TRACECONTEXT], (b"Tracestate", b"congo=t61rcWkgMzE,1a@b=a value")]
-    assert isinstance(translates.translate(headers), StraightTranslation)
+    assert isinstance(translates.translate(headers), FastTranslation)
     assert_same(translates, headers)
 
 
@@ -122,7 +122,7 @@ def test_settings_that_want_the_full_way(settings: dict[str, object]) -> None:
 
 def test_no_session_name_drops_the_session() -> None:
     translation = translator(session_inject="").translate([*B3MULTI, SESSION])
-    assert isinstance(translation, StraightTranslation)
+    assert isinstance(translation, FastTranslation)
     assert translation.has_session
     assert translation.headers == IN[Format.TRACECONTEXT]
 
@@ -165,7 +165,7 @@ def test_any_headers_are_translated_alike(headers: list[tuple[bytes, bytes]], in
 
 @settings(deadline=None, derandomize=True)
 @given(st.sampled_from([*IN.values(), *MORE]), ids, ids, flags, st.permutations(range(5)), st.binary(max_size=3))
-def test_nearly_straight_headers_are_translated_alike(
+def test_nearly_plain_headers_are_translated_alike(
     came: list[tuple[bytes, bytes]],
     trace_id: bytes,
     span_id: bytes,

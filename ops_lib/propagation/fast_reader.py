@@ -4,7 +4,7 @@ The header names that reach one process are few and keep coming back. Two things
 - single names that are not ours, neither read nor cleared ("strangers");
 - whole sequences of names, as one carrier had them: which of ours are among them, and so how to read it.
 Each memory has a limit and is emptied when it reaches it, so no sender can make it grow. Values are never remembered.
-May know carriers and the straight way.
+May know carriers and the fast path.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 from . import carrier
 from .context import Fields
-from .shapes import Shape
-from .straight import Straight, TextWay
+from .fast import Plain, TextFastPath
+from .fast_shapes import Shape
 
 T = TypeVar("T")
 _Places = tuple[Shape, tuple[int, ...]]
@@ -27,7 +27,7 @@ MAX_SETS = 512
 MAX_SET_LENGTH = 2048  # characters of all the names in one
 
 
-class Reader(Generic[T]):
+class FastReader(Generic[T]):
     """Reads carriers for one propagator. Safe to share between threads: a memory is only ever added to or emptied."""
 
     __slots__ = (
@@ -49,7 +49,7 @@ class Reader(Generic[T]):
         names: frozenset[str],
         spelled: Iterable[str],
         is_ours: Callable[[str], bool],
-        way: TextWay | None,
+        way: TextFastPath | None,
         in_full: Callable[[Fields], T],
         nothing: T,
     ) -> None:
@@ -57,8 +57,8 @@ class Reader(Generic[T]):
 
         `names`: the headers that are read, in lower case (`carrier.known_names`). `spelled`: the same, in their usual
         spelling. `is_ours`: whether a name, in any case, is read or has to be cleared.
-        `way`: the straight way, tried first; None where it may never be taken. `in_full`: reads whatever the straight
-        way does not; `nothing`: what it would give for no fields at all.
+        `way`: the fast path, tried first; None where it may never be taken. `in_full`: reads whatever the fast
+        path does not; `nothing`: what it would give for no fields at all.
         """
         self._names = names
         self._is_ours = is_ours
@@ -75,12 +75,12 @@ class Reader(Generic[T]):
         self._dicts: dict[tuple[Any, ...], Shape | Literal[False] | None] = {}
         self._lists: dict[tuple[Any, ...], _Places | Literal[False] | None] = {}  # lists of pairs
 
-    def read(self, headers: carrier.Carrier) -> Straight[str] | T:
-        """What `headers` say: a Straight where the straight way can read them, else what `in_full` gives.
+    def read(self, headers: carrier.Carrier) -> Plain[str] | T:
+        """What `headers` say: a Plain where the fast path can read them, else what `in_full` gives.
 
         Raises TypeError where `headers` is no carrier at all.
         """
-        straight: Straight[str] | T | None = None
+        plain: Plain[str] | T | None = None
         way = self._way
         if way is not None:
             try:
@@ -93,14 +93,14 @@ class Reader(Generic[T]):
                     if shape is False:
                         return self._nothing
                     if shape is not None:
-                        straight = way.read_shape(shape, headers)
+                        plain = way.read_shape(shape, headers)
                 elif type(headers) is list and headers:
-                    straight = self._read_pairs(headers, way)
+                    plain = self._read_pairs(headers, way)
             except (AttributeError, LookupError, TypeError, ValueError):  # no pair, or a value that is no text
                 pass
-        return straight if straight is not None else self._in_full(self.fields(headers))
+        return plain if plain is not None else self._in_full(self.fields(headers))
 
-    def _learn_dict(self, names: tuple[Any, ...], way: TextWay) -> Shape | Literal[False] | None:
+    def _learn_dict(self, names: tuple[Any, ...], way: TextFastPath) -> Shape | Literal[False] | None:
         self._learn(names)
         ours = frozenset(names) - self.strangers
         shape: Shape | Literal[False] | None = way.shape(ours) if ours else False
@@ -110,7 +110,7 @@ class Reader(Generic[T]):
             self._dicts[names] = shape
         return shape
 
-    def _read_pairs(self, headers: list[tuple[Any, Any]], way: TextWay) -> Straight[str] | T | None:
+    def _read_pairs(self, headers: list[tuple[Any, Any]], way: TextFastPath) -> Plain[str] | T | None:
         names = tuple([name for name, _ in headers])
         try:
             known = self._lists[names]
@@ -125,7 +125,7 @@ class Reader(Generic[T]):
             return way.read_shape(shape, [headers[place][1].decode("latin-1") for place in places])
         return way.read_shape(shape, [headers[place][1] for place in places])
 
-    def _learn_list(self, names: tuple[Any, ...], way: TextWay) -> _Places | Literal[False] | None:
+    def _learn_list(self, names: tuple[Any, ...], way: TextFastPath) -> _Places | Literal[False] | None:
         self._learn(names)
         kind = type(names[0])
         strangers: set[Any] = self.strangers_in_bytes if kind is bytes else self.strangers

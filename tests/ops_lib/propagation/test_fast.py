@@ -1,4 +1,4 @@
-"""The straight way says what the propagator says, or nothing. (As bytes: tests/proxy/test_translate_straight.py.)"""
+"""The fast path says what the propagator says, or nothing. (As bytes: tests/proxy/test_translate_fast.py.)"""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops_lib.propagation import FORMATS, Extraction, Format, Propagator, context_of
-from ops_lib.propagation.reader import MAX_SET_LENGTH, MAX_SETS
-from ops_lib.propagation.shapes import MAX_SHAPES
-from ops_lib.propagation.straight import MAX_BAGGAGE_LENGTH
+from ops_lib.propagation.fast import MAX_BAGGAGE_LENGTH
+from ops_lib.propagation.fast_reader import MAX_SET_LENGTH, MAX_SETS
+from ops_lib.propagation.fast_shapes import MAX_SHAPES
 
 TRACE_ID = "463ac35c9f6413ad48485a3953bb6124"
 SPAN_ID = "a2fb4a1d1a96d312"
@@ -61,7 +61,7 @@ CARRIERS: dict[str, Any] = {
 
 
 def assert_same(propagator: Propagator, carrier: Any) -> bool:
-    """However it went, what is read and written is that of the full way. Returns whether it went straight."""
+    """However it went, what is read and written is that of the full way. Returns whether it took the fast path."""
     read, full = propagator.read(carrier), propagator.extract(propagator.fields(carrier))
     if isinstance(read, Extraction):
         assert read == full
@@ -84,7 +84,7 @@ def assert_same(propagator: Propagator, carrier: Any) -> bool:
 @pytest.mark.parametrize("sender", FORMATS)
 @pytest.mark.parametrize("beside", [{}, SESSION], ids=["alone", "session"])
 @pytest.mark.parametrize("state", [{}, STATE], ids=["no state", "state"])
-def test_the_common_case_is_straight(sender: Format, beside: dict[str, str], state: dict[str, str], make: Any) -> None:
+def test_the_common_case_is_fast(sender: Format, beside: dict[str, str], state: dict[str, str], make: Any) -> None:
     """In any carrier, as soon as the other names are known; if this fails, every request pays twice."""
     propagator = Propagator(inject=FORMATS)
     carrier = make(OTHERS | IN[sender] | beside | (state if sender is Format.TRACECONTEXT else {}))
@@ -98,7 +98,7 @@ def test_the_common_case_is_straight(sender: Format, beside: dict[str, str], sta
 @pytest.mark.parametrize("headers", MORE, ids=str)
 @pytest.mark.parametrize("beside", [{}, SESSION], ids=["alone", "session"])
 @pytest.mark.parametrize("lossless", [True, False], ids=["lossless", "lossy"])
-def test_what_comes_beside_plain_ids_is_straight(
+def test_what_comes_beside_plain_ids_takes_the_fast_path(
     headers: dict[str, str], beside: dict[str, str], lossless: bool, make: Any
 ) -> None:
     for inject in (*((format,) for format in FORMATS), FORMATS):
@@ -109,7 +109,7 @@ def test_what_comes_beside_plain_ids_is_straight(
 
 
 @pytest.mark.parametrize("make", CARRIERS.values(), ids=CARRIERS)
-def test_any_spelling_is_straight(make: Any) -> None:
+def test_any_spelling_takes_the_fast_path(make: Any) -> None:
     propagator = Propagator()
     for spell in (str.lower, str.upper, str.title, str.swapcase):
         assert assert_same(propagator, make({spell(name): value for name, value in (B3MULTI | SESSION).items()}))
@@ -189,7 +189,7 @@ def test_values_that_are_no_text_are_not(name: str, value: object) -> None:
 
 
 def test_what_is_remembered_of_names_is_bounded() -> None:
-    """A peer that varies the letter case fills no memory, and keeps nobody else from the straight way."""
+    """A peer that varies the letter case fills no memory, and keeps nobody else from the fast path."""
     propagator = Propagator()
     for n in range(1 << 11):
         name = "".join(c.upper() if n >> i & 1 else c for i, c in enumerate("traceparent"))
@@ -214,7 +214,7 @@ def test_what_is_remembered_of_sets_of_names_is_bounded(make: Any) -> None:
     assert len(reader._dicts) + len(reader._lists) == known
 
 
-def test_a_session_bridge_is_never_straight() -> None:
+def test_a_session_bridge_never_takes_the_fast_path() -> None:
     propagator = Propagator(session_bridge=True)
     assert isinstance(propagator.read(B3MULTI), Extraction)
     assert propagator.way is None

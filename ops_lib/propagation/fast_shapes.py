@@ -1,4 +1,4 @@
-"""For the straight way: how to read a set of headers, decided by their names alone, once for each set. Pure.
+"""For the fast path: how to read a set of headers, decided by their names alone, once for each set. Pure.
 
 May know the header names of the formats, and the patterns that values have to match. Never looks at a value.
 """
@@ -15,7 +15,7 @@ from .formats import Format
 from .session import SESSION_ID
 from .tracestate import PLAIN_LIST
 
-# str or bytes. Not typing.AnyStr: mypyc, which may compile the straight way, does not check a body once for each.
+# str or bytes. Not typing.AnyStr: mypyc, which may compile the fast path, does not check a body once for each.
 AnyStr = TypeVar("AnyStr", bound=Any)
 
 Names = tuple[AnyStr, ...] | frozenset[AnyStr]
@@ -40,8 +40,8 @@ _READ: tuple[tuple[Format, tuple[str, ...], str], ...] = (
 )
 
 
-class StraightSettings(NamedTuple):
-    """The settings of a Propagator that matter to the straight way."""
+class FastSettings(NamedTuple):
+    """The settings of a Propagator that matter to the fast path."""
 
     extract: tuple[Format, ...]  # every format that is read, in order
     inject: tuple[Format, ...]
@@ -91,7 +91,7 @@ _MAX_LENGTH: Final = 256  # characters of all its names
 class Shapes:
     """Makes the shapes for one set of settings, for text or for bytes, and remembers them by the names (`known`)."""
 
-    def __init__(self, kind: type[AnyStr], settings: StraightSettings) -> None:
+    def __init__(self, kind: type[AnyStr], settings: FastSettings) -> None:
         self._kind = kind
         self._formats = [
             read for format in settings.extract for read in _READ if read[0] is format
@@ -112,7 +112,7 @@ class Shapes:
         return re.compile(of_kind(self._kind, pattern)).fullmatch
 
     def learn(self, names: Names[AnyStr]) -> Shape | None:
-        """The shape of headers named `names`, from now on in `known`; None where the straight way cannot read them."""
+        """The shape of headers named `names`, from now on in `known`; None where the fast path cannot read them."""
         shape = self._shape(names) if all(type(name) is self._kind for name in names) else None
         if sum(map(len, names)) <= _MAX_LENGTH:
             if len(self.known) >= MAX_SHAPES:

@@ -47,7 +47,7 @@ def _merge(winner: Format, context: TraceContext, other: TraceContext) -> TraceC
     )
 
 
-def judge(says: tuple[Said, ...]) -> Verdict:
+def decide(says: tuple[Said, ...]) -> Verdict:
     """(winner, its context with the others merged in, or its bare decision, the conflicts)."""
     if len(says) == 1:  # the usual case, flat
         format, what, _ = says[0]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from ops_lib.propagation import Fields, carrier
-from ops_lib.propagation.reader import MAX_STRANGER_LENGTH, MAX_STRANGERS, Reader
+from ops_lib.propagation.fast_reader import MAX_STRANGER_LENGTH, MAX_STRANGERS, FastReader
 
 
-def reader() -> Reader[Fields]:
-    """Without the straight way: what it gives is the fields."""
+def reader() -> FastReader[Fields]:
+    """Without the fast path: what it gives is the fields."""
     names = carrier.known_names()
-    return Reader(
+    return FastReader(
         names=names,
         spelled=carrier.HEADER_NAMES,
         is_ours=lambda name: name.lower() in names,

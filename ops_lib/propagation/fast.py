@@ -1,4 +1,4 @@
-"""The straight way: a quick reader and writer for headers that are complete, plain and in agreement. Pure.
+"""The fast path: a quick reader and writer for headers that are complete, plain and in agreement. Pure.
 
 Most requests are: ids in lower case, sampled yes or no, perhaps a parent id or the random flag; beside them at most a
 session, a short plain tracestate, plain baggage, and the same ids once more in other formats. One pattern reads such
@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from typing import Any, Final, Generic
 
-from . import stash
+from . import ops_member
 from .baggage import BAGGAGE, UBERCTX
 from .context import ACCEPT, DENY, TraceContext, new
+from .fast_shapes import AnyStr, Beside, FastSettings, Names, Shape, Shapes, of_kind
 from .formats import Format
-from .shapes import AnyStr, Beside, Names, Shape, Shapes, StraightSettings, of_kind
 from .tracestate import MAX_LENGTH
 
 _WRITE: dict[Format, tuple[str, str]] = {
@@ -28,7 +28,7 @@ _WRITE: dict[Format, tuple[str, str]] = {
     Format.JAEGER: ("uber-trace-id", "%s:%s:0:%s"),
 }
 _PADDING = "0" * 16
-_WIDTH_MEMBER = stash.member(TraceContext("", "", ACCEPT, short=True), sampled=True)
+_WIDTH_MEMBER = ops_member.member(TraceContext("", "", ACCEPT, short=True), sampled=True)
 MAX_BAGGAGE_LENGTH: Final = 2048  # far below what would have to be cut
 
 # Traits: bits for what may come beside plain ids. Most requests have none, and one test for 0 passes over all of them.
@@ -41,7 +41,7 @@ ALL_TRAITS: Final = 15
 PlainBaggage = tuple[AnyStr, dict[AnyStr, AnyStr]]
 """The `baggage` header as it came, and its members by key; nothing in it is percent-encoded."""
 
-Straight = tuple[
+Plain = tuple[
     tuple[AnyStr, AnyStr, AnyStr], AnyStr, AnyStr | None, Format, int, AnyStr | None, PlainBaggage[AnyStr] | None
 ]
 """What plain headers say, in this order:
@@ -57,7 +57,7 @@ Straight = tuple[
 A plain tuple: a NamedTuple would cost 0.3 µs."""
 
 
-class StraightWay(Generic[AnyStr]):
+class FastPath(Generic[AnyStr]):
     """One per propagator, for text or for bytes (latin-1). Immutable but for what it remembers of header names."""
 
     __slots__ = (
@@ -70,6 +70,7 @@ class StraightWay(Generic[AnyStr]):
         "_multi_names",
         "_nothing",
         "_of_random",
+        "_own_state",
         "_padding",
         "_parent_mark",
         "_parent_name",
@@ -78,7 +79,6 @@ class StraightWay(Generic[AnyStr]):
         "_session_name",
         "_shapes",
         "_single",
-        "_stash",
         "_templates",
         "_tracestate",
         "_uberctx",
@@ -86,7 +86,7 @@ class StraightWay(Generic[AnyStr]):
         "_writes",
     )
 
-    def __init__(self, kind: type[AnyStr], settings: StraightSettings) -> None:
+    def __init__(self, kind: type[AnyStr], settings: FastSettings) -> None:
         self._shapes = Shapes(kind, settings)
         self._known = self._shapes.known
         self._session_name: AnyStr = of_kind(kind, settings.session_inject)
@@ -107,7 +107,7 @@ class StraightWay(Generic[AnyStr]):
         self._line_feed: AnyStr = of_kind(kind, "\n")
         self._comma: AnyStr = of_kind(kind, ",")
         self._equals: AnyStr = of_kind(kind, "=")
-        self._stash: AnyStr = of_kind(kind, stash.PREFIX)
+        self._own_state: AnyStr = of_kind(kind, ops_member.PREFIX)
         self._width_member: AnyStr = of_kind(kind, _WIDTH_MEMBER if settings.lossless else "")
         self._padding: AnyStr = of_kind(kind, _PADDING)
         self._parent_name: AnyStr = of_kind(kind, "X-B3-ParentSpanId")
@@ -119,8 +119,8 @@ class StraightWay(Generic[AnyStr]):
         self._of_random: dict[AnyStr, AnyStr] = {two: zero, three: one}  # W3C flags with the random one: without it
         self._random: dict[AnyStr, AnyStr] = {zero: two, one: three}
 
-    def read(self, names: Names[AnyStr], values: Any) -> Straight[AnyStr] | None:
-        """What the headers say; None where the straight way cannot read them.
+    def read(self, names: Names[AnyStr], values: Any) -> Plain[AnyStr] | None:
+        """What the headers say; None where the fast path cannot read them.
 
         `names`: of all headers that have to be read, as they are spelt. Either a tuple, with `values` a tuple in the
         same order; or a frozenset, with `values` a mapping that has these names, and may have others.
@@ -133,13 +133,13 @@ class StraightWay(Generic[AnyStr]):
         return self.read_shape(shape, values) if shape is not None else None
 
     def shape(self, names: Names[AnyStr]) -> Shape | None:
-        """How to read headers with these names; None where the straight way cannot."""
+        """How to read headers with these names; None where the fast path cannot."""
         try:
             return self._known[names]
         except KeyError:
             return self._shapes.learn(names)
 
-    def read_shape(self, shape: Shape, values: Any) -> Straight[AnyStr] | None:
+    def read_shape(self, shape: Shape, values: Any) -> Plain[AnyStr] | None:
         """As `read`, of headers of this shape."""
         format, match, pick, is_single, session_at, beside = shape
         ids = pick(values)
@@ -167,23 +167,23 @@ class StraightWay(Generic[AnyStr]):
             session_id = values[session_at]
             if self._shapes.is_session(session_id) is None:
                 return None
-        straight = ids, self._nothing, session_id, format, traits, parent, None
-        return straight if beside is None else self._read_beside(straight, beside, values)
+        plain = ids, self._nothing, session_id, format, traits, parent, None
+        return plain if beside is None else self._read_beside(plain, beside, values)
 
-    def _read_beside(self, straight: Straight[AnyStr], beside: Beside, values: Any) -> Straight[AnyStr] | None:
-        """`straight`, with what stands beside it; None where any of that is not plain."""
-        ids, state, session_id, format, traits, parent, baggage = straight
+    def _read_beside(self, plain: Plain[AnyStr], beside: Beside, values: Any) -> Plain[AnyStr] | None:
+        """`plain`, with what stands beside it; None where any of that is not plain."""
+        ids, state, session_id, format, traits, parent, baggage = plain
         state_at, baggage_at, others = beside
         shapes = self._shapes
         if others:
-            same = self._read_others(straight, beside, values)
+            same = self._read_others(plain, beside, values)
             if same is None:
                 return None
             traits, parent = same
         if state_at is not None:
             # It goes out as it came, so it must need nothing done: no member of ours in it, and nothing to cut.
             state = values[state_at]
-            if len(state) > MAX_LENGTH or self._stash in state or shapes.is_tracestate(state) is None:
+            if len(state) > MAX_LENGTH or self._own_state in state or shapes.is_tracestate(state) is None:
                 return None
             traits += HAS_STATE
         if baggage_at is not None:
@@ -199,12 +199,12 @@ class StraightWay(Generic[AnyStr]):
             baggage = text, members
         return ids, state, session_id, format, traits, parent, baggage
 
-    def _read_others(self, straight: Straight[AnyStr], beside: Beside, values: Any) -> tuple[int, AnyStr | None] | None:
+    def _read_others(self, plain: Plain[AnyStr], beside: Beside, values: Any) -> tuple[int, AnyStr | None] | None:
         """The traits and the parent id of all formats together.
 
         None unless each of the others says just what we would write for these ids.
         """
-        ids, _, _, _, traits, parent, _ = straight
+        ids, _, _, _, traits, parent, _ = plain
         trace_id, span_id, flag = ids
         for format, pick in beside.others:
             said = pick(values)
@@ -235,11 +235,11 @@ class StraightWay(Generic[AnyStr]):
                 traits |= HAS_PARENT
         return traits, parent
 
-    def write(self, straight: Straight[AnyStr]) -> list[tuple[AnyStr, AnyStr]]:
-        """The headers that say `straight`, in the order of the formats."""
-        ids, _, session, _, traits, _, baggage = straight
+    def write(self, plain: Plain[AnyStr]) -> list[tuple[AnyStr, AnyStr]]:
+        """The headers that say `plain`, in the order of the formats."""
+        ids, _, session, _, traits, _, baggage = plain
         if traits:
-            headers = self._write_traits(straight)
+            headers = self._write_traits(plain)
         elif self._single is not None:
             name, form = self._single
             headers = [(name, form % ids)]
@@ -260,8 +260,8 @@ class StraightWay(Generic[AnyStr]):
                 headers += [(self._uberctx + key, value) for key, value in members.items()]
         return headers
 
-    def _write_traits(self, straight: Straight[AnyStr]) -> list[tuple[AnyStr, AnyStr]]:
-        ids, state, _, _, traits, parent, _ = straight
+    def _write_traits(self, plain: Plain[AnyStr]) -> list[tuple[AnyStr, AnyStr]]:
+        ids, state, _, _, traits, parent, _ = plain
         trace_id, span_id, flag = ids
         headers = []
         for format, name, form in self._writes:
@@ -291,8 +291,8 @@ class StraightWay(Generic[AnyStr]):
         return headers
 
 
-class TextWay(StraightWay[str]):
-    """A StraightWay for text, which can also write into a dict."""
+class TextFastPath(FastPath[str]):
+    """A FastPath for text, which can also write into a dict."""
 
     __slots__ = (
         "_b3",
@@ -305,8 +305,8 @@ class TextWay(StraightWay[str]):
         "_w3c_baggage",
     )
 
-    def __init__(self, settings: StraightSettings) -> None:
-        """As StraightWay."""
+    def __init__(self, settings: FastSettings) -> None:
+        """As FastPath."""
         super().__init__(str, settings)
         inject = settings.inject
         self._tracecontext, self._b3 = Format.TRACECONTEXT in inject, Format.B3 in inject
@@ -318,7 +318,7 @@ class TextWay(StraightWay[str]):
     def write_into(
         self,
         headers: dict[str, str],
-        straight: Straight[str],
+        plain: Plain[str],
         session_id: str | None,
         baggage: PlainBaggage[str] | None,
     ) -> None:
@@ -326,7 +326,7 @@ class TextWay(StraightWay[str]):
 
         Not done by calling `write`: all formats would cost 1.1 µs instead of 0.4 µs.
         """
-        (trace_id, span_id, flag), state, _, _, traits, parent, _ = straight
+        (trace_id, span_id, flag), state, _, _, traits, parent, _ = plain
         if self._tracecontext:
             if not traits & (IS_RANDOM | IS_SHORT):
                 headers["traceparent"] = f"00-{trace_id}-{span_id}-0{flag}"
@@ -362,9 +362,9 @@ class TextWay(StraightWay[str]):
                     headers[f"uberctx-{key}"] = value
 
 
-def context_of(straight: Straight[str]) -> TraceContext:
-    """`straight` as the record that the formats in full know."""
-    (trace_id, span_id, flag), state, _, _, traits, parent, _ = straight
+def context_of(plain: Plain[str]) -> TraceContext:
+    """`plain` as the record that the formats in full know."""
+    (trace_id, span_id, flag), state, _, _, traits, parent, _ = plain
     sampling = ACCEPT if flag == "1" else DENY
     short = bool(traits & IS_SHORT)
     if short:
