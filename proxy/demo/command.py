@@ -20,6 +20,7 @@ from proxy.demo import show
 from proxy.demo.journeys import modern_caller, old_caller, travel
 from proxy.demo.services import SERVICES
 from proxy.demo.sidecars import DemoError, first_gone
+from proxy.demo.table import Style
 from proxy.demo.topology import running_topology
 
 KEEP_PORT = 9080
@@ -73,7 +74,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         wanted = [one.strip().lower() for one in formats.split(",")]
         unknown = [one for one in wanted if one not in FORMATS]
         if unknown:
-            parser.error(f"--inject {item}: {unknown[0]!r} is no format; expected some of {', '.join(FORMATS)}")
+            parser.error(f"--inject {item}: {unknown[0]!r} is not a format; expected some of {', '.join(FORMATS)}")
         inject[name] = ",".join(wanted)
     options.inject = inject
     if options.port is not None and not 0 <= options.port <= 65535:
@@ -146,11 +147,11 @@ def _entry_port(options: argparse.Namespace) -> int:
     return 0
 
 
-def _style() -> show.Style:
+def _style() -> Style:
     """Colour on a terminal only, and never where NO_COLOR (any value) or TERM=dumb asks for none."""
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     encoding = (sys.stdout.encoding or "ascii").lower()
-    return show.Style(colour=colour, unicode=encoding.replace("-", "").startswith("utf"))
+    return Style(colour=colour, unicode=encoding.replace("-", "").startswith("utf"))
 
 
 def _print(lines: Iterable[str]) -> None:

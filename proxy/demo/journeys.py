@@ -12,6 +12,7 @@ import aiohttp
 
 from proxy.demo.dialects import SESSION, Headers
 from proxy.demo.hops import ROUTE, Hop, Journey, find_losses
+from proxy.demo.services import JSON
 from proxy.demo.topology import WAYS, Topology
 
 REQUEST_TIMEOUT_S = 15.0
@@ -71,12 +72,13 @@ async def travel(topology: Topology, journey: Journey) -> Report:
     for tap in topology.taps.values():
         tap.take()
     timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
+    asking = [*journey.headers, ("Accept", JSON)]
     hops: tuple[Hop, ...] = ()
     errors: list[str] = []
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
-            session.post(topology.entry, headers=list(journey.headers), json={"item": "book"}) as response,
+            session.post(topology.entry, headers=asking, json={"item": "book"}) as response,
         ):
             text = await response.text()
         answer = json.loads(text)

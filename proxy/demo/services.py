@@ -21,8 +21,10 @@ from aiohttp import web
 
 from proxy.demo.dialects import B3_MULTI, JAEGER, SESSION, W3C, Dialect, child, is_trace_header, new_trace
 from proxy.demo.hops import Hop
+from proxy.demo.table import Style, answer
 
 CALL_TIMEOUT_S = 10.0
+JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ async def _answer(service: Service, request: web.Request, call: Call | None) -> 
     session = by_name.get(SESSION.lower(), "")
     saw = tuple(pair for pair in received if is_trace_header(pair[0]))
     if call is None:
-        return _tell([Hop(service.name, service.dialect.name, request.path, saw, span, session)], [], 200)
+        return _tell(request, [Hop(service.name, service.dialect.name, request.path, saw, span, session)], [])
 
     own = child(span or new_trace())
     sent = service.dialect.write(own)
@@ -98,23 +100,21 @@ async def _answer(service: Service, request: web.Request, call: Call | None) -> 
     hop = Hop(service.name, service.dialect.name, request.path, saw, span, session, sent, own.span_id)
     further, problem = await _call(request.app[_SESSION], call, sent)
     if problem:
-        return _tell([hop], [f"{service.name}: {problem}"], 502)
-    return _tell(
-        [hop, *(Hop.from_json(item) for item in further["hops"])], further["errors"], 502 if further["errors"] else 200
-    )
+        return _tell(request, [hop], [f"{service.name}: {problem}"])
+    return _tell(request, [hop, *(Hop.from_json(item) for item in further["hops"])], further["errors"])
 
 
 async def _call(
     session: aiohttp.ClientSession, call: Call, sent: Sequence[tuple[str, str]]
 ) -> tuple[dict[str, Any], str]:
     """The next service's answer, or a sentence on why there is none."""
-    headers = [*sent, ("Host", call.host)] if call.host else list(sent)
+    headers = [*sent, ("Accept", JSON), *([("Host", call.host)] if call.host else [])]
     try:
         async with session.post(
             call.url, headers=headers, proxy=call.proxy, json={"item": "book", "amount": 1}
         ) as response:
             body = await response.text()
-            answer = json.loads(body) if response.content_type == "application/json" else None
+            answer = json.loads(body) if response.content_type == JSON else None
             if isinstance(answer, dict) and "hops" in answer:
                 return answer, ""
             return {}, f"{call.url} answered {response.status}: {body[:300]}"
@@ -122,7 +122,11 @@ async def _call(
         return {}, f"{call.url} did not answer: {type(error).__name__} {error}"
 
 
-def _tell(hops: list[Hop], errors: list[str], status: int) -> web.Response:
+def _tell(request: web.Request, hops: list[Hop], errors: list[str]) -> web.Response:
+    """The hops as JSON to whoever asks for JSON, as the other services do; as a table to a person with curl."""
+    status = 502 if errors else 200
+    if JSON not in request.headers.get("Accept", ""):
+        return web.Response(text=answer(hops, errors, Style(unicode=True)), status=status)
     document = {"hops": [hop.to_json() for hop in hops], "errors": errors}
     return web.json_response(document, status=status, dumps=lambda value: json.dumps(value, indent=2) + "\n")
 

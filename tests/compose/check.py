@@ -47,7 +47,7 @@ def python_in(service: str, code: str) -> str:
 def curl(headers: dict[str, str]) -> list[dict[str, Any]]:
     """The hops of one request to the published port, as the services tell them."""
     address = output(*COMPOSE, "port", "shop", "9080")
-    request = urllib.request.Request(f"http://{address}/checkout", headers=headers)
+    request = urllib.request.Request(f"http://{address}/checkout", headers={**headers, "Accept": "application/json"})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=20) as response:
         answer = json.load(response)

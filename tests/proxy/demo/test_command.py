@@ -24,6 +24,7 @@ from proxy.demo.sidecars import SidecarSpec
 
 LIMIT_S = 30
 COMMAND = (sys.executable, "-P", "-m", "proxy", "demo")
+OWN_SERVICES = ("shop", "orders", "billing")
 OWN_HEADERS = {
     "/checkout": {"traceparent", "tracestate"},
     "/orders": {"x-b3-traceid", "x-b3-spanid", "x-b3-sampled"},
@@ -201,16 +202,30 @@ def kept() -> Iterator[Kept]:
             process.kill()
 
 
+def answer(address: str, headers: dict[str, str]) -> str:
+    """What the shop's sidecar answers; a proxy of the environment is passed over."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(urllib.request.Request(address, headers=headers), timeout=LIMIT_S) as response:
+        text: str = response.read().decode()
+    return text
+
+
 def test_keep_runs_on_and_its_curl_works_until_it_is_told_to_end(kept: Kept) -> None:
     """Ctrl-C ends it with 0, and every process that it started."""
     address = kept.read_until(r"curl (http://\S+/checkout)")[1]
     kept.read_until(r"metrics")
-    request = urllib.request.Request(
-        address, headers={"X-B3-TraceId": "a3ce929d0e0e4736", "X-B3-SpanId": "00f067aa0ba902b7"}
-    )
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=LIMIT_S) as response:
-        hops = json.load(response)["hops"]
+    fields = {"X-B3-TraceId": "a3ce929d0e0e4736", "X-B3-SpanId": "00f067aa0ba902b7"}
+    hops = json.loads(answer(address, {**fields, "Accept": "application/json"}))["hops"]
     assert {hop["trace_id"][-16:] for hop in hops} == {"a3ce929d0e0e4736"}
+    told = answer(address, {**fields, "Accept": "*/*"})  # as curl asks
+    rows = [line.split()[:2] for line in told.splitlines() if line.startswith("  ") and "a3ce929d0e0e4736" in line]
+    assert [row for row in rows if row[0] in OWN_SERVICES][-4:] == [
+        ["shop", "0000000000000000a3ce929d0e0e4736"],
+        ["orders", "a3ce929d0e0e4736"],
+        ["billing", "a3ce929d0e0e4736"],
+        ["shop", "0000000000000000a3ce929d0e0e4736"],
+    ]
+    assert max(map(len, told.splitlines())) <= 80
     started = children(kept.process.pid)
     assert len(started) == 3
     kept.process.send_signal(signal.SIGINT)

@@ -24,6 +24,7 @@ EVERYTHING = {
     "baggage": "k=v",
     SESSION: "s-1",
 }
+ACCEPT = {"Accept": "application/json"}  # as the demo's services ask each other
 Client = Callable[[web.Application], Awaitable[TestClient[Any, Any]]]
 
 
@@ -55,7 +56,7 @@ async def test_hands_on_its_own_format_and_the_session_alone(  # type: ignore[no
 ) -> None:
     server, received = await next_service(aiohttp_server)
     client = await aiohttp_client(build(SERVICES[name], Call(str(server.make_url("/next")))))
-    response = await client.post(path, headers=EVERYTHING)
+    response = await client.post(path, headers={**EVERYTHING, **ACCEPT})
     answer = await response.json()
     (hop,) = answer["hops"]
     assert response.status == 200
@@ -72,7 +73,7 @@ async def test_hands_on_its_own_format_and_the_session_alone(  # type: ignore[no
 async def test_starts_a_trace_of_its_own_where_it_understands_nothing(aiohttp_client, aiohttp_server) -> None:  # type: ignore[no-untyped-def]
     server, received = await next_service(aiohttp_server)
     client = await aiohttp_client(build(SERVICES["orders"], Call(str(server.make_url("/next")))))
-    response = await client.post("/orders", headers={"traceparent": EVERYTHING["traceparent"]})
+    response = await client.post("/orders", headers={"traceparent": EVERYTHING["traceparent"], **ACCEPT})
     (hop,) = (await response.json())["hops"]
     assert hop["trace_id"] is None
     assert len(received[0]["X-B3-TraceId"]) == 32
@@ -95,7 +96,7 @@ async def test_calls_by_proxy_and_by_host_header(aiohttp_client, aiohttp_server)
 
 async def test_a_call_that_fails_is_told(aiohttp_client, unused_tcp_port: int) -> None:  # type: ignore[no-untyped-def]
     client = await aiohttp_client(build(SERVICES["shop"], Call(f"http://127.0.0.1:{unused_tcp_port}/orders")))
-    response = await client.post("/checkout", headers=EVERYTHING)
+    response = await client.post("/checkout", headers={**EVERYTHING, **ACCEPT})
     answer = await response.json()
     assert response.status == 502
     assert len(answer["hops"]) == 1
@@ -110,14 +111,14 @@ async def test_an_answer_that_is_none_of_ours_is_told(aiohttp_client, aiohttp_se
     app.router.add_post("/orders", refuse)
     server = await aiohttp_server(app)
     client = await aiohttp_client(build(SERVICES["shop"], Call(str(server.make_url("/orders")))))
-    (problem,) = (await (await client.post("/checkout")).json())["errors"]
+    (problem,) = (await (await client.post("/checkout", headers=ACCEPT)).json())["errors"]
     assert "answered 502" in problem
     assert "no route" in problem
 
 
 async def test_the_shop_also_only_answers(aiohttp_client) -> None:  # type: ignore[no-untyped-def]
     client = await aiohttp_client(build(SERVICES["shop"], Call("http://127.0.0.1:9/never")))
-    (hop,) = (await (await client.post("/receipts", headers=EVERYTHING)).json())["hops"]
+    (hop,) = (await (await client.post("/receipts", headers={**EVERYTHING, **ACCEPT})).json())["hops"]
     assert hop["sent"] == []
     assert (await client.get("/healthz")).status == 200
 
@@ -130,3 +131,19 @@ async def test_echo_answers_with_what_is_about_the_trace(aiohttp_server) -> None
         assert await (await session.get(server.make_url("/a?b"), headers=headers)).text() == "traceparent: 00-x\n"
         assert "Accept-Language: de\n" in await (await session.get(every.make_url("/"), headers=headers)).text()
         assert await (await session.put(server.make_url("/"))).text() == "no trace header came in\n"
+
+
+async def test_a_person_with_curl_gets_the_table(aiohttp_client) -> None:  # type: ignore[no-untyped-def]
+    client = await aiohttp_client(build(SERVICES["shop"], Call("http://127.0.0.1:9/never")))
+    response = await client.post("/receipts", headers={**EVERYTHING, "Accept": "*/*"})
+    told = await response.text()
+    assert response.content_type == "text/plain"
+    assert f"uber-trace-id: {EVERYTHING['uber-trace-id']}" in told
+    assert f"  shop     {TRACE}  {SPAN}  accept    sent" in told
+
+
+async def test_the_table_says_what_failed_too(aiohttp_client, unused_tcp_port: int) -> None:  # type: ignore[no-untyped-def]
+    client = await aiohttp_client(build(SERVICES["shop"], Call(f"http://127.0.0.1:{unused_tcp_port}/orders")))
+    response = await client.post("/checkout", headers={"Accept": "*/*"})
+    assert response.status == 502
+    assert "✘ shop: http://127.0.0.1" in await response.text()

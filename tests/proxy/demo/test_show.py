@@ -9,8 +9,9 @@ from proxy.demo import show
 from proxy.demo.dialects import B3_MULTI, W3C, Headers, Span
 from proxy.demo.hops import Hop
 from proxy.demo.journeys import Report, modern_caller, old_caller
+from proxy.demo.table import WIDTH, Style
 
-PLAIN = show.Style(colour=False, unicode=True)
+PLAIN = Style(colour=False, unicode=True)
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -36,7 +37,7 @@ def report() -> Report:
     return Report(journey, hops, (journey.headers, sent), ())
 
 
-def text(of: Report, style: show.Style = PLAIN, *, brief: bool = False) -> str:
+def text(of: Report, style: Style = PLAIN, *, brief: bool = False) -> str:
     return "\n".join(show.journey(of, 1, style, brief=brief))
 
 
@@ -46,7 +47,7 @@ def test_every_header_of_every_hop_is_there() -> None:
         for name, _ in hop.saw:
             assert name in shown
     lines = [line for line in shown.splitlines() if "X-B3-TraceId" in line]
-    assert lines == [f"    orders saw       X-B3-TraceId             {report_trace(shown)}"]
+    assert lines == [f"    saw   X-B3-TraceId: {report_trace(shown)}"]
 
 
 def report_trace(shown: str) -> str:
@@ -75,9 +76,9 @@ def test_ascii_where_the_terminal_has_nothing_else() -> None:
 
 
 def test_brief_leaves_out_what_was_sent_between() -> None:
-    assert "on the wire" in text(report())
-    assert "on the wire" not in text(report(), brief=True)
-    assert "orders saw" in text(report(), brief=True)
+    assert "    wire  " in text(report())
+    assert "    wire  " not in text(report(), brief=True)
+    assert "    saw   X-B3-TraceId" in text(report(), brief=True)
 
 
 def test_the_verdict() -> None:
@@ -90,15 +91,15 @@ def test_the_verdict() -> None:
 def test_a_hop_that_understood_nothing() -> None:
     one = report()
     lost = replace(one, hops=(one.hops[0], replace(one.hops[1], span=None, saw=())), problems=("x",))
-    assert "orders saw       nothing about a trace" in text(lost)
+    assert "    saw   nothing about a trace" in text(lost)
 
 
 def test_says_what_a_format_cannot_carry_where_it_was_seen() -> None:
     one = report()
-    assert "orders knows no header for tracestate: its sidecar had it, and so it ended there." in text(one)
+    assert "orders has no header for tracestate, which its sidecar had. It ended there." in text(one)
     back = replace(one, hops=(*one.hops, one.hops[0]), wires=(*one.wires, one.wires[0]))
     assert "came back further on" in text(back)
-    assert "tracestate:" not in text(replace(one, hops=one.hops[:1], wires=one.wires[:1]))
+    assert "no header for tracestate" not in text(replace(one, hops=one.hops[:1], wires=one.wires[:1]))
 
 
 def test_says_how_debug_crossed_w3c() -> None:
@@ -108,4 +109,20 @@ def test_says_how_debug_crossed_w3c() -> None:
     one = Report(
         journey, (Hop("shop", "tracecontext", "/", saw, W3C.read(dict(saw)), journey.session),), (journey.headers,), ()
     )
-    assert "tracestate carried both (ops=s:d;w:16)" in text(one)
+    assert "tracestate carried both\n    (ops=s:d;w:16)" in text(one)
+
+
+def test_no_line_passes_column_80() -> None:
+    """The longest header that the demo has is a `uber-trace-id` with a parent id, which goes on a line of its own."""
+    one = report()
+    long = ("uber-trace-id", f"{one.journey.trace_id}:{'1' * 16}:{'2' * 16}:1")
+    shown = text(replace(one, hops=(replace(one.hops[0], sent=(long,)), one.hops[1])))
+    assert "sent  uber-trace-id:\n            " + long[1] in shown
+    assert [line for line in shown.splitlines() if len(line) > WIDTH] == []
+
+
+def test_a_session_that_another_service_has_is_no_kept_one() -> None:
+    one = report()
+    shown = text(replace(one, hops=(one.hops[0], replace(one.hops[1], session="s-9"))))
+    sessions = [line.split()[-1] for line in shown.splitlines() if re.match(r"  (caller|shop|orders) .* accept ", line)]
+    assert sessions == ["sent", "kept", "other"]
