@@ -17,7 +17,8 @@ import httpx
 import pytest
 import requests
 from calls import CALLS, DOCUMENTED, Answer, Call, comparable
-from harness.sidecar import LISTEN, SidecarProcess
+from lab.process import SidecarProcess
+from lab.sidecar import LISTEN
 
 CLIENTS = Path(__file__).parent / "clients"
 Driver = Callable[[str, list[Call], Path], list[Answer]]

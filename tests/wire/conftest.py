@@ -1,57 +1,7 @@
-"""Fixtures of the wire tests. The peers and the sidecars themselves are in `harness/`."""
+"""The wire tests use every fixture of the lab."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from lab.fixtures import loop_thread, start, upstream, wire, wired
 
-import pytest
-from harness.peers import Upstream
-from harness.sidecar import LISTEN, LoopThread, Sidecar, merged
-from harness.wire import Wire
-
-
-@pytest.fixture(scope="session")
-def loop_thread() -> Iterator[LoopThread]:
-    thread = LoopThread()
-    yield thread
-    thread.stop()
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    server = Upstream()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def start(loop_thread: LoopThread) -> Iterator[Callable[..., Sidecar]]:
-    """`start(settings)` starts a sidecar from settings, laid upon: no outbound, no admin, inbound on a free port."""
-    started: list[Sidecar] = []
-
-    def start_one(settings: dict[str, Any]) -> Sidecar:
-        base = {"inbound": {"listen": LISTEN}, "outbound": {"listen": "off"}, "admin": {"listen": "off"}}
-        sidecar = Sidecar(loop_thread, merged(base, settings))
-        started.append(sidecar)
-        return sidecar
-
-    yield start_one
-    for sidecar in started:
-        sidecar.stop()
-
-
-@pytest.fixture
-def wired(start: Callable[..., Sidecar], upstream: Upstream) -> Callable[..., Wire]:
-    """`wired(settings)`: a sidecar with these settings in front of a scripted app."""
-
-    def make(settings: dict[str, Any] | None = None) -> Wire:
-        return Wire(start(merged({"inbound": {"app": upstream.url}}, settings or {})), upstream)
-
-    return make
-
-
-@pytest.fixture
-def wire(wired: Callable[..., Wire]) -> Wire:
-    """A sidecar with the default settings in front of a scripted app."""
-    return wired()
+__all__ = ["loop_thread", "start", "upstream", "wire", "wired"]

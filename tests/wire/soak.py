@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.peers import Upstream
-from harness.pump import MIB, pump
-from harness.sidecar import LISTEN, SidecarProcess
+from lab.peers import Upstream
+from lab.process import SidecarProcess
+from lab.pump import MIB, pump
+from lab.sidecar import LISTEN
 
 SOAK_S = float(os.environ.get("SOAK_S", "60"))
 CLIENTS = 24

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import trustme
-from harness.peers import Upstream
-from harness.sidecar import LISTEN, Sidecar
-from harness.wire import check_problem
+from lab.peers import Upstream
+from lab.sidecar import LISTEN, Sidecar
+from lab.wire import check_problem
 
 GET = b"GET / HTTP/1.1\r\nHost: billing.internal\r\n\r\n"
 

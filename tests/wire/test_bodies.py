@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from harness.messages import Message
-from harness.wire import Wire
+from lab.messages import Message
+from lab.wire import Wire
 
 CHUNKED_POST = (
     b"POST /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
@@ -71,7 +71,7 @@ def test_response_split_at_every_offset(wire: Wire) -> None:
         client.send(b"GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: TE\r\n\r\n")
         if app is None:
             app = wire.accept()
-            app._settle = wire.sidecar.settle
+            app.settle = wire.sidecar.settle
         app.request()
         app.send(CHUNKED_ANSWER, at=at)
         answer = client.response()

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from harness.peers import WAIT_S, Client, Upstream, UpstreamConnection
-from harness.sidecar import LISTEN, Sidecar
-from harness.wire import Wire
+from lab.peers import WAIT_S, Client, Upstream, UpstreamConnection
+from lab.sidecar import LISTEN, Sidecar
+from lab.wire import Wire
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from harness.messages import Truncated
-from harness.peers import Client, Upstream, UpstreamConnection
-from harness.sidecar import Sidecar
-from harness.wire import Wire, check_problem
+from lab.messages import Truncated
+from lab.peers import Client, Upstream, UpstreamConnection
+from lab.sidecar import Sidecar
+from lab.wire import Wire, check_problem
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 

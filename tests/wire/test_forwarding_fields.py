@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from harness.peers import Upstream
-from harness.sidecar import LISTEN, Sidecar
-from harness.wire import Wire
+from lab.peers import Upstream
+from lab.sidecar import LISTEN, Sidecar
+from lab.wire import Wire
 
 GET = b"GET / HTTP/1.1\r\nHost: shop.example\r\n"
 

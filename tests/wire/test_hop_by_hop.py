@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from harness.peers import Upstream
-from harness.sidecar import LISTEN, Sidecar
-from harness.wire import Wire
+from lab.peers import Upstream
+from lab.sidecar import LISTEN, Sidecar
+from lab.wire import Wire
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
 

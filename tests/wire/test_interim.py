@@ -7,8 +7,8 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from harness.messages import Truncated
-from harness.wire import Wire, check_problem
+from lab.messages import Truncated
+from lab.wire import Wire, check_problem
 
 EXPECT = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
 

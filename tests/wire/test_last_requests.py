@@ -8,9 +8,10 @@ import signal
 from collections.abc import Callable
 
 import pytest
-from harness.peers import Client, Upstream
-from harness.sidecar import LISTEN, Sidecar, SidecarProcess, connect
-from harness.wire import Wire
+from lab.peers import Client, Upstream
+from lab.process import SidecarProcess
+from lab.sidecar import LISTEN, Sidecar, connect
+from lab.wire import Wire
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 

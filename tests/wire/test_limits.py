@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from harness.messages import Truncated
-from harness.peers import Upstream
-from harness.sidecar import Sidecar
-from harness.wire import Wire, check_problem
+from lab.messages import Truncated
+from lab.peers import Upstream
+from lab.sidecar import Sidecar
+from lab.wire import Wire, check_problem
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from harness.peers import Client, Upstream, UpstreamConnection
-from harness.pump import MIB, pump
-from harness.sidecar import LISTEN, SidecarProcess
+from lab.peers import Client, Upstream, UpstreamConnection
+from lab.process import SidecarProcess
+from lab.pump import MIB, pump
+from lab.sidecar import LISTEN
 
 GIB = 1024 * MIB
 ALLOWED_KIB = 20 * 1024

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from harness.peers import Upstream
-from harness.sidecar import LISTEN, Sidecar
-from harness.wire import Wire
+from lab.peers import Upstream
+from lab.sidecar import LISTEN, Sidecar
+from lab.wire import Wire
 
 from proxy.telemetry.process import ProcessUsage
 from proxy.telemetry.prometheus import render

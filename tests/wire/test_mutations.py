@@ -1,7 +1,7 @@
 """Messages with a few bytes changed, by the hundred: whatever comes in, what goes out is HTTP/1.1 beyond doubt, and
 it comes soon.
 
-The oracle is the strict reader of `harness.messages`. The changes are random but the same each time; WIRE_SEED and
+The oracle is the strict reader of `lab.messages`. The changes are random but the same each time; WIRE_SEED and
 WIRE_MUTATIONS make others.
 """
 
@@ -14,10 +14,10 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from harness.messages import Malformed, Truncated
-from harness.peers import Upstream, UpstreamConnection
-from harness.sidecar import Sidecar
-from harness.wire import Wire
+from lab.messages import Malformed, Truncated
+from lab.peers import Upstream, UpstreamConnection
+from lab.sidecar import Sidecar
+from lab.wire import Wire
 
 SEED = int(os.environ.get("WIRE_SEED", "20261122"))
 COUNT = int(os.environ.get("WIRE_MUTATIONS", "400"))
@@ -192,7 +192,7 @@ def test_responses(wire: Wire) -> None:
         client.send(b"GET /%d HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % turn)
         app = wire.upstream.busy()
         app.request()
-        app._settle = wire.sidecar.settle
+        app.settle = wire.sidecar.settle
         app.send(raw, at=rng.randrange(len(raw)) if rng.random() < 0.5 and raw else 0)
         app.close()
         try:

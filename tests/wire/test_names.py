@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from harness.peers import Upstream
-from harness.sidecar import LISTEN, SidecarProcess
+from lab.peers import Upstream
+from lab.process import SidecarProcess
+from lab.sidecar import LISTEN
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 NAME = "moving.test"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from harness.wire import Wire
+from lab.wire import Wire
 
 
 def get(path: bytes, *fields: bytes) -> bytes:

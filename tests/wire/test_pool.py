@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.wire import Wire
+from lab.wire import Wire
 
 
 def get(path: bytes) -> bytes:

@@ -13,10 +13,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from harness.messages import Truncated
-from harness.peers import Upstream
-from harness.sidecar import LISTEN, Sidecar, SidecarProcess
-from harness.wire import Wire, check_problem
+from lab.messages import Truncated
+from lab.peers import Upstream
+from lab.process import SidecarProcess
+from lab.sidecar import LISTEN, Sidecar
+from lab.wire import Wire, check_problem
 
 from proxy.errors import StartError
 

@@ -4,8 +4,8 @@ RFC 9110)."""
 from __future__ import annotations
 
 import pytest
-from harness.messages import Malformed, Truncated
-from harness.wire import Wire
+from lab.messages import Malformed, Truncated
+from lab.wire import Wire
 
 POST = b"POST /refused HTTP/1.1\r\nHost: a\r\n"
 GET = b"GET /refused HTTP/1.1\r\nHost: a\r\n"

@@ -4,8 +4,8 @@ closed (RFC 9112 4, 5, 6)."""
 from __future__ import annotations
 
 import pytest
-from harness.messages import Truncated
-from harness.wire import Wire
+from lab.messages import Truncated
+from lab.wire import Wire
 
 OK = b"HTTP/1.1 200 OK\r\n"
 EVIL = b"Content-Length: 5\r\n\r\nhello"
@@ -72,7 +72,7 @@ def test_head(wire: Wire, section: str, raw: bytes, piece: int) -> None:
     client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     app = wire.accept()
     app.request()
-    app._settle = wire.sidecar.settle
+    app.settle = wire.sidecar.settle
     app.send(raw, piece=piece)
     answer = client.response()
     assert answer.status == 502, section
@@ -94,7 +94,7 @@ def test_body(wire: Wire, name: str, raw: bytes, piece: int) -> None:
     client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     app = wire.accept()
     app.request()
-    app._settle = wire.sidecar.settle
+    app.settle = wire.sidecar.settle
     app.send(OK + b"Transfer-Encoding: chunked\r\n\r\n" + raw, piece=piece)
     head = client.stream.response_head()
     if head.start[0] != b"502":

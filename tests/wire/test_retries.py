@@ -11,9 +11,9 @@ from contextlib import closing
 
 import pytest
 import trustme
-from harness.peers import Upstream, UpstreamConnection
-from harness.sidecar import Sidecar
-from harness.wire import Wire, check_problem
+from lab.peers import Upstream, UpstreamConnection
+from lab.sidecar import Sidecar
+from lab.wire import Wire, check_problem
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 

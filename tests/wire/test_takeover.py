@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.messages import Message
-from harness.peers import Client, Upstream
-from harness.sidecar import LISTEN, Settings, Sidecar, SidecarProcess, connect
+from lab.messages import Message
+from lab.peers import Client, Upstream
+from lab.process import SidecarProcess
+from lab.sidecar import LISTEN, Settings, Sidecar, connect
 
 from proxy.errors import StartError
 from proxy.plan import Address

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from harness.peers import Upstream
-from harness.sidecar import LISTEN, Sidecar
-from harness.wire import Wire
+from lab.peers import Upstream
+from lab.sidecar import LISTEN, Sidecar
+from lab.wire import Wire
 
 
 @pytest.fixture
@@ -148,8 +148,7 @@ def test_most_specific_wins(outbound: Callable[..., Sidecar], upstream: Upstream
         wanted.answer(b"right")
         assert client.response().body == b"right", host
         for server in (upstream, other):
-            while server._made:
-                server._made.pop().close()
+            server.hang_up()
         sidecar.settle()
 
 

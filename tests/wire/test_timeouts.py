@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from harness.messages import Truncated
-from harness.peers import Upstream
-from harness.sidecar import LISTEN, Sidecar
-from harness.wire import Wire, check_problem
+from lab.messages import Truncated
+from lab.peers import Upstream
+from lab.sidecar import LISTEN, Sidecar
+from lab.wire import Wire, check_problem
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 SHORT = 0.2

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from harness.messages import Head
-from harness.sidecar import LISTEN, SidecarProcess
-from harness.wire import Wire
+from lab.messages import Head
+from lab.process import SidecarProcess
+from lab.sidecar import LISTEN
+from lab.wire import Wire
 
 T, S, P = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312", "0020000000000001"
 SHORT, PADDED = "48485a3953bb6124", "000000000000000048485a3953bb6124"

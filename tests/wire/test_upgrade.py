@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 import websockets
-from harness.peers import Client, Upstream, UpstreamConnection
-from harness.sidecar import Sidecar
-from harness.wire import Wire
+from lab.peers import Client, Upstream, UpstreamConnection
+from lab.sidecar import Sidecar
+from lab.wire import Wire
 
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
@@ -69,7 +69,7 @@ def test_bytes_right_behind_the_101(wire: Wire, piece: int) -> None:
     client.send(UPGRADE)
     app = wire.accept()
     app.stream.request_head()
-    app._settle = wire.sidecar.settle
+    app.settle = wire.sidecar.settle
     app.send(SWITCH + b"\x81\x05hello", piece=piece)
     assert client.stream.response_head().start[0] == b"101"
     assert client.exactly(7) == b"\x81\x05hello"

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from harness.messages import Message, Stream
+from lab.messages import Message, Stream
 
 WAIT_S = 5.0
 
@@ -25,7 +25,7 @@ class Peer:
         self.sock = sock
         self.received = bytearray()
         self.stream = Stream(self._receive)
-        self._settle = settle
+        self.settle = settle
         sock.settimeout(WAIT_S)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -56,8 +56,8 @@ class Peer:
             parts = [data[index : index + step] for index in range(0, len(data), step)]
         try:
             for index, part in enumerate(parts):
-                if index and self._settle:
-                    self._settle()
+                if index and self.settle:
+                    self.settle()
                 self.sock.sendall(part)
         except (BrokenPipeError, ConnectionResetError):
             pass  # refused in the middle: what was answered can still be read
@@ -189,7 +189,12 @@ class Upstream:
         """True where a connection waits to be accepted. Call `Sidecar.settle` before."""
         return bool(select.select([self.sock], [], [], 0)[0])
 
-    def close(self) -> None:
+    def hang_up(self) -> None:
+        """Close every connection that was accepted."""
         for connection in self._made:
             connection.close()
+        self._made.clear()
+
+    def close(self) -> None:
+        self.hang_up()
         self.sock.close()

@@ -1,40 +1,34 @@
-"""Sidecars under test: in this process (own thread, own uvloop loop), or as a process of its own.
+"""A data plane under test in this process, in a thread with a uvloop loop of its own.
 
-Both are built from settings as a user would write them, so what is tested is the whole way from a setting to bytes on
-the wire.
+It is built from settings as a user writes them, so a test covers the whole way from a setting to bytes on the wire.
 """
 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import copy
-import os
-import queue
-import re
-import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from pathlib import Path
 from typing import Any, TypeVar
 
 import uvloop
 
-import proxy
-from harness.peers import WAIT_S, Client
+from lab.messages import Message
+from lab.peers import WAIT_S, Client
 from proxy.http1 import DataPlane
+from proxy.http1.descriptors import NO_LIMIT
 from proxy.plan import Address, Plan
 from proxy.plan.compile import compile_plan
 from proxy.settings.models import Settings as CheckedSettings
+from proxy.telemetry.access_log import AccessRecord
 from proxy.telemetry.metrics import Metrics
 
 T = TypeVar("T")
 Settings = dict[str, Any]
 LISTEN = "127.0.0.1:0"
-START_LINE = re.compile(r"\b(?P<name>[a-z][a-z0-9_-]*)\b[^0-9\[]*?(?P<host>127\.0\.0\.1|\[::1\]):(?P<port>[0-9]+)")
 
 
 class LoopThread:
@@ -56,7 +50,11 @@ class LoopThread:
 
     def run(self, work: Coroutine[Any, Any, T], timeout_s: float = WAIT_S) -> T:
         """Run `work` on the loop and wait for its result."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_s)
+        return self.begin(work).result(timeout_s)
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Start `work` on the loop and return its future."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def call_soon(self, action: Callable[[], None]) -> None:
         """Let the loop call `action` in its next turn."""
@@ -70,22 +68,42 @@ class LoopThread:
 class Sidecar:
     """A data plane under test, in this process."""
 
-    def __init__(self, thread: LoopThread, settings: Settings) -> None:
+    def __init__(self, thread: LoopThread, settings: Settings, *, file_limit: int = NO_LIMIT) -> None:
+        """`file_limit`: the file descriptors that the process is said to have."""
         self.thread = thread
         self.metrics = Metrics()
+        self.records: list[AccessRecord] = []
+        self._file_limit = file_limit
         self._generation = 0
         self._clients: list[Client] = []
         self.plane = thread.run(self._start(self.plan(settings)))
         self.addresses: dict[str, Address] = self.plane.addresses()
 
     async def _start(self, plan: Plan) -> DataPlane:
-        plane = DataPlane(plan, metrics=self.metrics)
+        plane = DataPlane(plan, metrics=self.metrics, access_log=self.records.append, file_limit=self._file_limit)
         await plane.start()
         return plane
 
     def plan(self, settings: Settings) -> Plan:
         self._generation += 1
         return plan_of(settings, self._generation)
+
+    def call(self, action: Callable[[], T]) -> T:
+        """Call `action` on the sidecar's loop, in one turn, and return its result."""
+
+        async def act() -> T:
+            return action()
+
+        return self.thread.run(act())
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Wait until `condition` holds, looked at on the sidecar's loop: for what no byte on the wire tells."""
+
+        async def hold() -> None:
+            while not condition():  # noqa: ASYNC110 - the data plane has no event for tests
+                await asyncio.sleep(0.002)
+
+        self.thread.run(asyncio.wait_for(hold(), WAIT_S), WAIT_S + 1)
 
     def settle(self, turns: int = 8) -> None:
         """Return once the sidecar's loop has gone round a few times: what was in its sockets has been handled."""
@@ -124,9 +142,13 @@ class Sidecar:
         self.thread.run(self.plane.replace_plan(self.plan(settings)))
         self.addresses = self.plane.addresses()
 
-    def begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
-        """Start `work` on the sidecar's loop and give its future."""
-        return asyncio.run_coroutine_threadsafe(work, self.thread._loop)  # type: ignore[return-value]
+    def begin(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Start `work` on the sidecar's loop and return its future."""
+        return self.thread.begin(work)
+
+    def ask(self, request: bytes, listener: str = "inbound", method: str = "GET") -> Message:
+        """Send `request` on a connection of its own, and return the answer."""
+        return self.client(listener).ask(request, method)
 
     def stop(self) -> None:
         for client in self._clients:
@@ -163,95 +185,3 @@ def merged(base: Settings, over: Settings) -> Settings:
         else:
             result[key] = value
     return result
-
-
-class SidecarProcess:
-    """`python -m proxy run`, as a user starts it. `addresses` are read from its start lines."""
-
-    def __init__(self, *arguments: str, environ: dict[str, str] | None = None, prefix: tuple[str, ...] = ()) -> None:
-        """`prefix`: a command that becomes the sidecar (`exec`)."""
-        inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith(("OPS_SIDECAR_", "MIRASCOPE_"))
-        }
-        root = Path(proxy.__file__ or "").parents[1]  # the sidecar that is tested here: maybe a compiled one
-        self.process = subprocess.Popen(
-            [*prefix, sys.executable, "-P", "-m", "proxy", "run", *arguments],
-            env={**inherited, "PYTHONPATH": str(root), **(environ or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.log: list[str] = []
-        self.addresses: dict[str, Address] = {}
-        self._clients: list[Client] = []
-        self._lines: queue.Queue[str | None] = queue.Queue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        try:
-            self._await_ready()
-        except BaseException:
-            self.kill()
-            raise
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.log.append(line.rstrip())
-            self._lines.put(line)
-        self._lines.put(None)
-
-    def _await_ready(self) -> None:
-        while "ops-sidecar ready" not in (line := self._lines.get(timeout=20) or "ended"):
-            assert line != "ended", f"the sidecar did not start: {self.log}"
-            if match := START_LINE.search(line):
-                self.addresses.setdefault(match["name"], Address(match["host"].strip("[]"), int(match["port"])))
-
-    def await_line(self, text: str, timeout_s: float = 20) -> str:
-        """The next log line that holds `text`."""
-        while text not in (line := self._lines.get(timeout=timeout_s) or ""):
-            assert line, f"the sidecar ended: {self.log}"
-        return line
-
-    def client(self, listener: str = "inbound") -> Client:
-        """A new connection to `listener`, closed at the latest with the sidecar."""
-        client = Client(connect(self.addresses[listener]))
-        self._clients.append(client)
-        return client
-
-    def url(self, listener: str = "inbound") -> str:
-        return f"http://127.0.0.1:{self.addresses[listener].port}"
-
-    def memory_kib(self, field: str) -> int:
-        """A line of /proc/PID/status: VmRSS (now) or VmHWM (the highest since the start or the last reset)."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(rf"^{field}:\s+(\d+) kB", status, re.M)[1])  # type: ignore[index]
-
-    def reset_peak(self) -> None:
-        """Let VmHWM start again from now (proc(5), clear_refs 5)."""
-        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
-
-    def terminate(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-
-    def wait(self, timeout_s: float = 20) -> int:
-        """Wait for its end; the exit code."""
-        code = self.process.wait(timeout_s)
-        self._reader.join(WAIT_S)
-        return code
-
-    def kill(self) -> None:
-        for client in self._clients:
-            client.close()
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(WAIT_S)
-        self._reader.join(WAIT_S)
-        if self.process.stderr:
-            self.process.stderr.close()
-
-    def __enter__(self) -> SidecarProcess:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()

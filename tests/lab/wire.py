@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from harness.messages import Message
-from harness.peers import Client, Upstream, UpstreamConnection
-from harness.sidecar import Sidecar
+from lab.messages import Message
+from lab.peers import Client, Upstream, UpstreamConnection
+from lab.sidecar import Sidecar
 
 
 @dataclass
@@ -21,10 +21,21 @@ class Wire:
         return self.sidecar.client(listener)
 
     def accept(self) -> UpstreamConnection:
-        return self.upstream.accept()
+        """The next connection that the sidecar makes to the app."""
+        app = self.upstream.accept()
+        app.settle = self.sidecar.settle
+        return app
 
     def settle(self) -> None:
         self.sidecar.settle()
+
+    def exchange(self, client: Client, request: bytes, body: bytes = b"ok") -> Message:
+        """Send `request` from `client`, let the app answer 200 with `body`, read that, and return what the app saw."""
+        client.send(request)
+        seen = self.upstream.answer(body)
+        answer = client.response(seen.method.decode())
+        assert (answer.status, answer.body) == (200, b"" if seen.method == b"HEAD" else body)
+        return seen
 
     def passes(self, request: bytes, *, piece: int = 0) -> Message:
         """Send `request` on a new connection, answer it with 200, and return it as the app saw it."""
@@ -42,7 +53,7 @@ class Wire:
         client.send(method.encode() + b" / HTTP/" + version + b"\r\nHost: a\r\n\r\n")
         app = self.upstream.busy()
         app.stream.request_head()
-        app._settle = self.sidecar.settle
+        app.settle = self.sidecar.settle
         app.send(response, piece=piece)
         if close:
             app.close()
