@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import ops_lib as ops
 
-    from .capture import CaptureLimits
-    from .carrying import ContextExecutor, context_carry
+    from .capture.render import CaptureLimits
     from .configuration import configure, flush, shutdown
-    from .instrumentation import instrument, uninstrument
-    from .logs import correlate_logs, uncorrelate_logs
-    from .propagation import InvalidSessionError, UnknownFormatError
-    from .propagators import (
-        ContextPropagator,
-        PropagatorFormat,
+    from .context.sessions import SESSION_HEADER_NAME, SessionContext, current_session, session
+    from .decorator.function import AsyncTracedFunction, TracedFunction
+    from .decorator.result import AsyncTrace, Trace
+    from .decorator.trace import trace
+    from .headers.context_propagator import ContextPropagator, PropagatorFormat
+    from .headers.propagators import (
         extract_context,
         extract_session_id,
         get_propagator,
@@ -30,12 +29,12 @@ if TYPE_CHECKING:
         reset_propagator,
         set_propagator,
     )
-    from .sessions import SESSION_HEADER_NAME, SessionContext, current_session, session
-    from .spans import Span, current_span, span
-    from .traced import AsyncTracedFunction, TracedFunction
-    from .tracers import get_tracer_provider, tracer_context
-    from .traces import AsyncTrace, Trace
-    from .tracing import trace
+    from .headers.workers import ContextExecutor, context_carry
+    from .instrumentation import instrument, uninstrument
+    from .logs import correlate_logs, uncorrelate_logs
+    from .propagation import InvalidSessionError, UnknownFormatError
+    from .spans.span import Span, current_span, span
+    from .spans.start import get_tracer_provider, tracer_context
 else:
     ops = sys.modules[__name__]
 
@@ -79,15 +78,14 @@ __all__ = [
 ]
 
 _MADE_IN = {
-    "capture": ("CaptureLimits",),
-    "carrying": ("ContextExecutor", "context_carry"),
+    "capture.render": ("CaptureLimits",),
     "configuration": ("configure", "flush", "shutdown"),
-    "instrumentation": ("instrument", "uninstrument"),
-    "logs": ("correlate_logs", "uncorrelate_logs"),
-    "propagation": ("InvalidSessionError", "UnknownFormatError"),
-    "propagators": (
-        "ContextPropagator",
-        "PropagatorFormat",
+    "context.sessions": ("SESSION_HEADER_NAME", "SessionContext", "current_session", "session"),
+    "decorator.function": ("AsyncTracedFunction", "TracedFunction"),
+    "decorator.result": ("AsyncTrace", "Trace"),
+    "decorator.trace": ("trace",),
+    "headers.context_propagator": ("ContextPropagator", "PropagatorFormat"),
+    "headers.propagators": (
         "extract_context",
         "extract_session_id",
         "get_propagator",
@@ -96,12 +94,12 @@ _MADE_IN = {
         "reset_propagator",
         "set_propagator",
     ),
-    "sessions": ("SESSION_HEADER_NAME", "SessionContext", "current_session", "session"),
-    "spans": ("Span", "current_span", "span"),
-    "traced": ("AsyncTracedFunction", "TracedFunction"),
-    "traces": ("AsyncTrace", "Trace"),
-    "tracers": ("get_tracer_provider", "tracer_context"),
-    "tracing": ("trace",),
+    "headers.workers": ("ContextExecutor", "context_carry"),
+    "instrumentation": ("instrument", "uninstrument"),
+    "logs": ("correlate_logs", "uncorrelate_logs"),
+    "propagation": ("InvalidSessionError", "UnknownFormatError"),
+    "spans.span": ("Span", "current_span", "span"),
+    "spans.start": ("get_tracer_provider", "tracer_context"),
 }
 _MODULE_OF = {name: module for module, names in _MADE_IN.items() for name in names}
 

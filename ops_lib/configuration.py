@@ -1,7 +1,7 @@
 """`configure`, `flush`, `shutdown`: who makes spans, what is recorded, and where they go.
 
 Builds everything first, and puts it in force only when all of it could be built: a wrong setting leaves what was in
-force before. May know: the runtime, the SDK (imported when it is wanted).
+force before. May know: every room, and the SDK (imported when it is wanted).
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 from opentelemetry import trace as otel_trace
 from opentelemetry.trace import NoOpTracer, Tracer, TracerProvider
 
-from .capture import CaptureLimits, CaptureSettings
-from .propagators import ContextPropagator, get_propagator, set_propagator
-from .runtime import INSTRUMENTATION_NAME, RUNTIME, SHUTDOWN_TIMEOUT_S
-from .scrubbing import normalised
-from .stopping import Stop
-from .tracers import OpsTracerProvider, get_tracer_provider
+from ops_lib.capture.render import CaptureLimits, CaptureSettings
+from ops_lib.capture.scrubbing import normalised
+from ops_lib.export.stopping import Stop
+from ops_lib.headers.context_propagator import ContextPropagator
+from ops_lib.headers.propagators import get_propagator, set_propagator
+from ops_lib.spans.configured import INSTRUMENTATION_NAME, RUNTIME, SHUTDOWN_TIMEOUT_S
+from ops_lib.spans.start import OpsTracerProvider, get_tracer_provider
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
@@ -130,9 +131,9 @@ def _provider(
     from opentelemetry.sdk.resources import SERVICE_NAME, Resource
     from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
 
-    from .console import ConsoleProcessor
-    from .export import processors
-    from .sampling import Obedient, sampler_of
+    from ops_lib.export.console import ConsoleProcessor
+    from ops_lib.export.processors import processors
+    from ops_lib.export.sampling import Obedient, sampler_of
 
     attributes = dict(resource or {})
     if service_name is not None:
@@ -169,7 +170,7 @@ def _shut_down_with_worker(*unused: object) -> None:
 def _set_global() -> None:
     from opentelemetry.propagate import set_global_textmap
 
-    from .textmap import OpsPropagator
+    from ops_lib.headers.textmap import OpsPropagator
 
     if not isinstance(otel_trace.get_tracer_provider(), OpsTracerProvider):
         otel_trace.set_tracer_provider(get_tracer_provider())

@@ -11,8 +11,8 @@ from typing import Any
 
 from opentelemetry.trace import Span
 
-from .context import SPAN_KEY, current
-from .sessions import session_id_of
+from ops_lib.context.current import SPAN_KEY, current
+from ops_lib.context.sessions import session_id_of
 
 _MARK = "_ops_lib_missing"
 

@@ -1,8 +1,8 @@
 """Tests of code that uses this library: finished spans at hand, the same ids and times in every run, a tree to compare.
 
 The pytest fixture `ops_spans` (plugin `ops_lib`, found by itself) gives a SpanCapture; `capture_spans()` does the same
-without pytest. May know: the SDK, the runtime, `tree`. Replaces what `configure` has set, for its length, and nothing
-of OpenTelemetry's global state.
+without pytest. For its length it replaces what `configure` has set, and nothing of OpenTelemetry's global state.
+May know: the SDK, what is configured, `trace_text`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, Sampler
 
-from . import propagators
-from .capture import CaptureSettings
-from .console import node_of
-from .runtime import INSTRUMENTATION_NAME, RUNTIME
-from .sampling import Obedient
-from .tree import arrange, duration
+from ops_lib.capture.render import CaptureSettings
+from ops_lib.export.console import node_of
+from ops_lib.export.sampling import Obedient
+from ops_lib.export.trace_text import arrange, duration
+from ops_lib.headers import propagators
+from ops_lib.spans.configured import INSTRUMENTATION_NAME, RUNTIME
 
 __all__ = ["CountedIds", "SpanCapture", "SteppedClock", "capture_spans"]
 

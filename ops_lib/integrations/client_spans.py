@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from ops_lib.integrations.outgoing import Outgoing, Slot
-from ops_lib.tracers import get_tracer_provider
+from ops_lib.spans.start import get_tracer_provider
 
 
 def load(library: str, module: str, name: str) -> Any:

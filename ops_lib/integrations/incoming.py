@@ -18,10 +18,10 @@ from opentelemetry import context as otel_context
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, set_span_in_context
 from opentelemetry.util.types import AttributeValue
 
-from ops_lib.attributes import attributes_of
-from ops_lib.propagators import extract_context
-from ops_lib.spans import record_exception, start_in
-from ops_lib.tracers import end_span
+from ops_lib.headers.propagators import extract_context
+from ops_lib.spans.attributes import attributes_of
+from ops_lib.spans.span import record_exception, start_in
+from ops_lib.spans.start import end_span
 
 _logger = logging.getLogger("ops_lib")
 

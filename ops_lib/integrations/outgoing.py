@@ -14,10 +14,10 @@ from typing import Any
 from opentelemetry import baggage as otel_baggage
 from opentelemetry import context as otel_context
 
+from ops_lib.headers.propagators import get_propagator, inject_context
 from ops_lib.integrations.allow_list import AllowList
 from ops_lib.propagation.baggage import UBERCTX
 from ops_lib.propagation.carrier import BAGGAGE_NAMES
-from ops_lib.propagators import get_propagator, inject_context
 
 Pairs = list[tuple[str, str]] | list[tuple[bytes, bytes]]
 

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import ops_lib as ops
-from ops_lib.runtime import RUNTIME
+from ops_lib.spans.configured import RUNTIME
 from tests.ops_lib.integrations.servers import serve_asgi
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 import ops_lib as ops
-from ops_lib import propagators
-from ops_lib.context import EMPTY, Attached
-from ops_lib.runtime import RUNTIME, Runtime
+from ops_lib.context.current import EMPTY, Attached
+from ops_lib.headers import propagators
+from ops_lib.spans.configured import RUNTIME, Runtime
 
 VARIABLES = ("MIRASCOPE_PROPAGATOR", "OPS_PROPAGATION_INJECT", "OPS_PROPAGATION_EXTRACT")
 

@@ -21,8 +21,8 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 import ops_lib as ops
-from ops_lib import export
-from ops_lib.runtime import RUNTIME
+from ops_lib.export import processors
+from ops_lib.spans.configured import RUNTIME
 from ops_lib.testing import SpanCapture
 
 VARIABLES = (
@@ -357,7 +357,7 @@ class TestOtlp:
     def test_to_the_local_receiver_when_it_is_there(
         self, collector: Collector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(export, "RECEIVER", collector.address)
+        monkeypatch.setattr(processors, "RECEIVER", collector.address)
         ops.configure("shop")
         with ops.span("s"):
             pass
@@ -367,7 +367,7 @@ class TestOtlp:
     def test_in_silence_when_it_is_not(self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
         gone = Collector()
         gone.close()
-        monkeypatch.setattr(export, "RECEIVER", gone.address)
+        monkeypatch.setattr(processors, "RECEIVER", gone.address)
         ops.configure("shop")
         with ops.span("s"):
             pass

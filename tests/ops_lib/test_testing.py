@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import ops_lib as ops
-from ops_lib.runtime import RUNTIME
+from ops_lib.spans.configured import RUNTIME
 from ops_lib.testing import EPOCH_NS, SpanCapture, SteppedClock, capture_spans
 
 pytest_plugins = ("pytester",)

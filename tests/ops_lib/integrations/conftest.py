@@ -12,7 +12,7 @@ from opentelemetry.trace import SpanKind
 
 import ops_lib as ops
 from ops_lib.integrations import aiohttp, httpx, requests, urllib3
-from ops_lib.runtime import RUNTIME
+from ops_lib.spans.configured import RUNTIME
 from tests.ops_lib.integrations.clients import CLIENTS, Client
 from tests.ops_lib.integrations.servers import Recorder
 

@@ -121,7 +121,7 @@ def test_our_own_exporter_is_not_traced(server: Recorder) -> None:
     exporter_class = pytest.importorskip("opentelemetry.exporter.otlp.proto.http.trace_exporter").OTLPSpanExporter
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-    from ops_lib.runtime import RUNTIME
+    from ops_lib.spans.configured import RUNTIME
 
     ops_requests.instrument()
     ops_urllib3.instrument()

@@ -1,0 +1,1 @@
+"""`@trace`: functions with a span around each call."""

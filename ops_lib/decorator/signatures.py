@@ -1,0 +1,56 @@
+"""What type checkers match a callable against: who is bound to what, and who is given the span.
+
+For type checkers only; nothing here runs. A traced function is an object, so they have to be told how it binds, which
+they know by themselves of a function: a method by the type of its first parameter, a class method by `type[...]`.
+"""
+
+from __future__ import annotations
+
+from typing import ParamSpec, Protocol, TypeVar
+
+from ops_lib.spans.span import Span
+
+P = ParamSpec("P")
+S_contra = TypeVar("S_contra", contravariant=True)
+T = TypeVar("T")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class OfInstance(Protocol[S_contra, P, R_co]):
+    """A method's function."""
+
+    def __call__(self, instance: S_contra, /, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+class OfClass(Protocol[S_contra, P, R_co]):
+    """A class method's function."""
+
+    def __call__(self, cls: type[S_contra], /, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+class Fluent(Protocol[T, P]):
+    """The function of a method that gives `Self`: mypy does not find it in OfInstance."""
+
+    def __call__(self, instance: T, /, *args: P.args, **kwargs: P.kwargs) -> T: ...
+
+
+class FluentClass(Protocol[T, P]):
+    """The function of a class method that gives `Self`."""
+
+    def __call__(self, cls: type[T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
+
+
+class Anything:
+    """What no function gives: only a result of type Any fits."""
+
+
+class WantsSpan(Protocol[P, R_co]):
+    """A function that is given its span."""
+
+    def __call__(self, trace_ctx: Span, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+class MethodWantsSpan(Protocol[S_contra, P, R_co]):
+    """A method, or a class method, that is given its span."""
+
+    def __call__(self, receiver: S_contra, /, trace_ctx: Span, *args: P.args, **kwargs: P.kwargs) -> R_co: ...

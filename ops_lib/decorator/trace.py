@@ -1,0 +1,120 @@
+"""`@trace`: which wrapper a callable gets, and what type checkers see of it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
+
+from ops_lib.decorator.function import AsyncTracedFunction, Traced, TracedFunction
+from ops_lib.decorator.generators import TracedAsyncGenerator, TracedGenerator
+from ops_lib.decorator.subject import Subject
+
+if TYPE_CHECKING:
+    from ops_lib.decorator.signatures import MethodWantsSpan, WantsSpan
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+
+
+class _TracedClassMethod(classmethod):  # type: ignore[type-arg]  # type checkers see the classmethod it was made from
+    """`@trace` above `@classmethod`: binds the class, and keeps `.wrapped` on what it gives."""
+
+    def __get__(self, receiver: object, owner: type | None = None) -> Any:
+        return self.__func__.__get__(type(receiver) if owner is None else owner)
+
+
+class _Decorate(Protocol):
+    """What `trace(...)` gives: the decorator."""
+
+    @overload
+    def __call__(self, fn: classmethod[S, P, R], /) -> classmethod[S, P, R]: ...
+    @overload
+    def __call__(self, fn: staticmethod[P, R], /) -> staticmethod[P, R]: ...  # type: ignore[overload-overlap]  # the narrower one stands first
+    @overload
+    def __call__(self, fn: WantsSpan[P, R], /) -> TracedFunction[P, R]: ...
+    @overload
+    def __call__(self, fn: MethodWantsSpan[S, P, R], /) -> TracedFunction[Concatenate[S, P], R]: ...
+    @overload
+    def __call__(self, fn: Callable[P, R], /) -> TracedFunction[P, R]: ...
+
+
+@overload
+def trace(fn: classmethod[S, P, R], /) -> classmethod[S, P, R]: ...
+@overload
+def trace(fn: staticmethod[P, R], /) -> staticmethod[P, R]: ...  # type: ignore[overload-overlap]  # the narrower one stands first
+@overload
+def trace(fn: WantsSpan[P, R], /) -> TracedFunction[P, R]: ...
+@overload
+def trace(fn: MethodWantsSpan[S, P, R], /) -> TracedFunction[Concatenate[S, P], R]: ...
+@overload
+def trace(fn: Callable[P, R], /) -> TracedFunction[P, R]: ...
+@overload
+def trace(
+    fn: None = None,
+    /,
+    *,
+    name: str | None = None,
+    tags: Collection[str] | None = None,
+    metadata: Mapping[str, object] | None = None,
+    capture_args: bool | Collection[str] | None = None,
+    capture_result: bool | None = None,
+) -> _Decorate: ...
+def trace(
+    fn: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    tags: Collection[str] | None = None,
+    metadata: Mapping[str, object] | None = None,
+    capture_args: bool | Collection[str] | None = None,
+    capture_result: bool | None = None,
+) -> Any:
+    """Put a span around every call, as `@trace` or `@trace(...)`.
+
+    Takes: `fn`, a function, method, static or class method, coroutine function, generator function of either kind, or
+    a callable object; `name` of the span (default: the function's); `tags`, one or several (attribute `ops.tags`);
+    `metadata` (attributes `ops.metadata.*`); `capture_args`, whether arguments are recorded, or the names of those that
+    are; `capture_result`, whether the result is. The last two default to what `configure` has set, which is to record
+    them, bounded and with secrets scrubbed. A first parameter `trace_ctx: Span` receives the span and is not the
+    caller's to give.
+    Gives: a TracedFunction or AsyncTracedFunction of the same signature, with `.wrapped(...)`. For `.wrapped` of a
+    class method, put `@trace` above `@classmethod`: from Python 3.13 on, the other order binds the call only.
+    Raises: TypeError where `fn` is a class, a property or not callable. Calls raise what the function raises.
+    Specification: OpenTelemetry semantic conventions, `code.function.name`, `exception.*`, `error.type`, `session.id`.
+    """
+
+    def decorate(fn: Any) -> Any:
+        if isinstance(fn, classmethod):
+            return _TracedClassMethod(decorate(fn.__func__))
+        if isinstance(fn, staticmethod):
+            return staticmethod(decorate(fn.__func__))
+        if isinstance(fn, type):
+            raise TypeError(f"trace wants a function, not the class {fn.__qualname__}; trace its methods instead")
+        if not callable(fn):
+            hint = "; put @property above @trace" if isinstance(fn, property) else ""
+            raise TypeError(f"trace wants something to call, not {type(fn).__name__}{hint}")
+        subject = Subject(
+            fn, name=name, tags=tags, metadata=metadata, capture_args=capture_args, capture_result=capture_result
+        )
+        return _kind_of(fn)(subject)
+
+    return decorate if fn is None else decorate(fn)
+
+
+def _kind_of(fn: Any) -> type[Traced[..., Any]]:
+    """The wrapper for a callable of this kind."""
+    call = fn
+    while isinstance(call, functools.partial):
+        call = call.func
+    if not (inspect.isroutine(call) or hasattr(call, "__code__")):
+        call = call.__call__  # a callable object is what its __call__ is
+    if inspect.iscoroutinefunction(call):
+        return AsyncTracedFunction
+    if inspect.isgeneratorfunction(call):
+        return TracedGenerator
+    if inspect.isasyncgenfunction(call):
+        return TracedAsyncGenerator
+    return TracedFunction

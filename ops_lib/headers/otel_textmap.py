@@ -1,0 +1,73 @@
+"""A propagator of ours as OpenTelemetry's propagator API has one.
+
+May know: that API, and the names of headers. Must not import `opentelemetry.propagate`, which loads the entry points
+of `textmap` while it is itself being loaded.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from opentelemetry.context import Context
+from opentelemetry.propagators.textmap import (
+    CarrierT,
+    DefaultGetter,
+    Getter,
+    Setter,
+    TextMapPropagator,
+    default_getter,
+    default_setter,
+)
+
+from ops_lib.context.current import current
+from ops_lib.propagation.carrier import known_names
+
+
+class Source(Protocol):
+    """What `OtelTextMap` asks of a propagator; a ContextPropagator has it."""
+
+    def extract_context(self, carrier: Any, context: Context | None = None, /) -> Context: ...
+
+    def headers(self, context: Context, /) -> tuple[tuple[tuple[str, str], ...], bool]: ...
+
+    @property
+    def written(self) -> set[str]: ...
+
+
+class OtelTextMap(TextMapPropagator):
+    """Trace, session and baggage, read and written by `source`.
+
+    Specification: OpenTelemetry "Propagators API", TextMapPropagator; docs/formats.md.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @property
+    def source(self) -> Source:
+        """The propagator that does the work."""
+        return self._source
+
+    def extract(
+        self, carrier: CarrierT, context: Context | None = None, getter: Getter[CarrierT] = default_getter
+    ) -> Context:
+        """`context` (default: an empty one) with what the headers in `carrier` tell of."""
+        if isinstance(getter, DefaultGetter):
+            # It knows a name in one letter case only; a dict of headers comes in any.
+            return self.source.extract_context(carrier, context)
+        names = getter.keys(carrier) or sorted(known_names())
+        pairs = [(name, value) for name in dict.fromkeys(names) for value in getter.get(carrier, name) or ()]
+        return self.source.extract_context(pairs, context)
+
+    def inject(
+        self, carrier: CarrierT, context: Context | None = None, setter: Setter[CarrierT] = default_setter
+    ) -> None:
+        """Writes `context` (default: the current one) with `setter`."""
+        headers, _ = self.source.headers(current() if context is None else context)
+        for name, value in headers:
+            setter.set(carrier, name, value)
+
+    @property
+    def fields(self) -> set[str]:
+        """The names of the headers that `inject` may write, those of Jaeger's baggage left out (they depend on it)."""
+        return self.source.written

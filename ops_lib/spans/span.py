@@ -1,0 +1,336 @@
+"""Spans by hand: `with span("name") as s:`.
+
+A Span here wraps an OpenTelemetry span, whoever has made it, and adds what that lacks: it never raises into the caller,
+closes quietly wherever it is closed, and takes any value for an attribute. May know: `start`, the Context, sessions,
+capture. Must not know functions and decorators.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import Token
+from types import TracebackType
+from typing import Final
+
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, StatusCode
+from opentelemetry.trace import Span as OtelSpan
+
+from ops_lib.capture.render import encodable, render
+from ops_lib.context.current import EXTRACTION_KEY, SESSION_KEY, SPAN_KEY, attach, current, detach, leave, with_value
+from ops_lib.context.sessions import SessionContext, session_id_of
+from ops_lib.propagation import Extraction
+from ops_lib.spans.attributes import attributes_of, text_of
+from ops_lib.spans.configured import RUNTIME
+from ops_lib.spans.start import SESSION_ID, end_span, start_span, tracer_for
+
+_log = logging.getLogger("ops_lib")
+
+# Names for which the OpenTelemetry semantic conventions have none.
+TAGS: Final = "ops.tags"
+SESSION_ATTRIBUTES: Final = "ops.session.attributes"
+
+
+def session_attributes(context: Context) -> dict[str, object]:
+    """What a span says of the session that it belongs to."""
+    session = context.get(SESSION_KEY)
+    if isinstance(session, SessionContext) and session.attributes:
+        return {SESSION_ID: session.id, SESSION_ATTRIBUTES: render(session.attributes, RUNTIME.capture)}
+    session_id = session_id_of(context)
+    return {} if session_id is None else {SESSION_ID: session_id}
+
+
+def start_in(
+    context: Context,
+    name: str,
+    attributes: Mapping[str, object],
+    kind: SpanKind = SpanKind.INTERNAL,
+    links: Sequence[Link] | None = None,
+) -> OtelSpan:
+    """A started span in `context` with `attributes` (fit for OpenTelemetry) and its session's. Never raises.
+
+    Where headers told of two traces, the one that lost is a link (docs/formats.md "Who wins").
+    """
+    tracer = tracer_for(context)
+    if tracer is not None:
+        if SESSION_KEY in context:
+            attributes = {**session_attributes(context), **attributes}
+        if isinstance(extraction := context.get(EXTRACTION_KEY), Extraction) and extraction.conflicts:
+            parent = context.get(SPAN_KEY)
+            if isinstance(parent, OtelSpan) and parent.get_span_context().is_remote:
+                links = [*(links or ()), *_losers(extraction)]
+    return start_span(context, tracer, name, attributes, kind, links)  # type: ignore[arg-type]  # fit for OpenTelemetry
+
+
+def _losers(extraction: Extraction) -> list[Link]:
+    return [
+        Link(
+            SpanContext(int(loser.trace_id, 16), int(loser.span_id, 16), True),
+            {"ops.link.reason": "conflict", "ops.link.format": str(format)},
+        )
+        for format, loser in extraction.conflicts
+    ]
+
+
+def exception_name(kind: type) -> str:
+    """An exception's class as `exception.type` and `error.type` want it: qualified, but plain for builtins."""
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def record_exception(span: OtelSpan, error: BaseException) -> None:
+    """Write down on `span` that `error` has left it. Raises nothing, whatever the exception's `__str__` does.
+
+    A generator's close (GeneratorExit) is no error and leaves no mark. A cancelled task and an exit without a fault are
+    recorded, but do not make the span a failed one. OpenTelemetry semantic conventions: exceptions on spans,
+    error.type.
+    """
+    if not span.is_recording() or isinstance(error, GeneratorExit):
+        return
+    name = exception_name(type(error))
+    timestamp = RUNTIME.clock() if RUNTIME.clock is not None else None
+    try:
+        said = f"{name}: {error}"
+        description = encodable(said)
+        span.record_exception(error, None if description == said else _encodable_parts(error), timestamp)
+    except Exception:  # the outermost edge: an exception's own __str__ may raise
+        span.add_event("exception", {"exception.type": name}, timestamp)
+        description = name
+    if _is_cancellation(error) or (isinstance(error, SystemExit) and not error.code):
+        return
+    span.set_attribute("error.type", name)
+    span.set_status(StatusCode.ERROR, description[:1024])
+
+
+def _encodable_parts(error: BaseException) -> dict[str, str]:
+    """What OpenTelemetry would say of `error` in words that cannot be exported."""
+    import traceback
+
+    return {
+        "exception.message": encodable(str(error)),
+        "exception.stacktrace": encodable("".join(traceback.format_exception(error))),
+    }
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    """Whether a task was cancelled. asyncio is not imported for this: without it, nothing can have been."""
+    exceptions = sys.modules.get("asyncio.exceptions")
+    return exceptions is not None and isinstance(error, exceptions.CancelledError)
+
+
+class Span:
+    """A span, for `with` and `async with`; made by `span`.
+
+    Takes: `name`, what is done, of few different values; `attributes`; `kind`, SpanKind; `links`, spans that caused
+    this one without being its parent, in any form that `link` takes.
+    Gives: the span itself from the block. It starts when the block is entered, as a child of the current span, and ends
+    with the block or by `finish`. An exception that leaves the block is recorded and goes on.
+    Raises: RuntimeError where one span is entered a second time; nothing else, whatever exporters and processors do.
+    Specification: OpenTelemetry Trace API, Span; semantic conventions, `exception.*`, `error.type`, `session.id`.
+    """
+
+    __slots__ = ("_attached", "_attributes", "_finished", "_kind", "_links", "_name", "_span", "_token")
+
+    def __init__(
+        self,
+        name: str,
+        attributes: Mapping[str, object] | None = None,
+        *,
+        kind: SpanKind = SpanKind.INTERNAL,
+        links: Sequence[object] = (),
+    ) -> None:
+        self._name = name
+        self._attributes = attributes
+        self._kind = kind
+        self._links = [Link(ids) for target in links if (ids := _ids_of(target)) is not None] if links else []
+        self._span: OtelSpan | None = None
+        self._token: Token[Context] | None = None
+        self._attached: Context | None = None
+        self._finished = False
+
+    def adopt(self, span: OtelSpan, token: Token[Context] | None = None, attached: Context | None = None) -> Span:
+        """Makes this, not entered, the wrapper of an OpenTelemetry span that somebody else has started and ends.
+
+        `attached` is the Context with that span, where it is in force, and `token` what `attach` gave for it. What was
+        set and linked on this before goes to that span. Gives this Span.
+        """
+        self._span, self._token, self._attached = span, token, attached
+        if span.is_recording():
+            if self._attributes:
+                self._guarded(span.set_attributes, attributes_of(self._attributes))
+            for link in self._links:
+                self._guarded(span.add_link, link.context, link.attributes)
+        return self
+
+    def __enter__(self) -> Span:
+        if self._span is not None:
+            raise RuntimeError(f"span {self._name!r} was entered before; make a new one with span(...)")
+        context = current()
+        attributes = attributes_of(self._attributes) if self._attributes else {}
+        span = self._span = start_in(context, self._name, attributes, self._kind, self._links)
+        attached = self._attached = with_value(context, SPAN_KEY, span)
+        self._token = attach(attached)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None and not self._finished and self._span is not None:
+            record_exception(self._span, error)
+        self.finish()
+        if self._token is not None and self._attached is not None:  # finished within, while another was in force
+            leave(self._token, self._attached, kind)
+            self._token = self._attached = None
+
+    async def __aenter__(self) -> Span:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def __repr__(self) -> str:
+        return f"Span({self._name!r}, trace_id={self.trace_id!r}, span_id={self.span_id!r})"
+
+    def set(self, **attributes: object) -> Span:
+        """Sets attributes: scalars and lists of one kind as they are, all else as bounded JSON text. Gives the span."""
+        if self._span is None:
+            self._attributes = {**(self._attributes or {}), **attributes}
+        elif self._span.is_recording():
+            self._guarded(self._span.set_attributes, attributes_of(attributes))
+        return self
+
+    def event(self, name: str, /, **attributes: object) -> Span:
+        """Adds an event with a name and attributes, as `set` takes them, at this moment. Gives the span."""
+        if self._span is not None and self._span.is_recording():
+            timestamp = RUNTIME.clock() if RUNTIME.clock is not None else None
+            self._guarded(self._span.add_event, text_of(name), attributes_of(attributes), timestamp)
+        return self
+
+    def debug(self, message: str, /, **attributes: object) -> Span:
+        """Adds the event `debug` with `level` and `message`. Gives the span."""
+        return self.event("debug", **{"level": "debug", "message": message, **attributes})
+
+    def info(self, message: str, /, **attributes: object) -> Span:
+        """Adds the event `info` with `level` and `message`. Gives the span."""
+        return self.event("info", **{"level": "info", "message": message, **attributes})
+
+    def warning(self, message: str, /, **attributes: object) -> Span:
+        """Adds the event `warning` with `level` and `message`. Gives the span."""
+        return self.event("warning", **{"level": "warning", "message": message, **attributes})
+
+    def error(self, message: str, /, **attributes: object) -> Span:
+        """Adds the event `error` with `level` and `message`, and makes the span a failed one. Gives the span."""
+        return self._failed(message).event("error", **{"level": "error", "message": message, **attributes})
+
+    def critical(self, message: str, /, **attributes: object) -> Span:
+        """Adds the event `critical` with `level` and `message`, and makes the span a failed one. Gives the span."""
+        return self._failed(message).event("critical", **{"level": "critical", "message": message, **attributes})
+
+    def link(self, target: object, /, **attributes: object) -> Span:
+        """Links another span: a Span, an OpenTelemetry span, SpanContext or Context. Gives the span.
+
+        Links set before the span starts are seen by samplers. What is no valid span is passed over.
+        """
+        if (ids := _ids_of(target)) is not None:
+            if self._span is None:
+                self._links.append(Link(ids, attributes_of(attributes)))  # type: ignore[arg-type]  # fit for OpenTelemetry
+            elif self._span.is_recording():
+                self._guarded(self._span.add_link, ids, attributes_of(attributes))
+        return self
+
+    def finish(self) -> None:
+        """Ends the span and takes it out of force; where a block within is still open, when its own block ends.
+
+        Further calls do nothing.
+        """
+        if self._finished or self._span is None:
+            return
+        self._finished = True
+        end_span(self._span)
+        if self._token is not None and self._attached is not None and current() is self._attached:
+            detach(self._token, self._attached)
+            self._token = self._attached = None
+
+    def _failed(self, message: str) -> Span:
+        if self._span is not None and self._span.is_recording():
+            self._guarded(self._span.set_status, StatusCode.ERROR, text_of(message))
+        return self
+
+    def _guarded(self, call: Callable[..., object], *values: object) -> None:
+        try:
+            call(*values)
+        except Exception:  # the outermost edge: the span may be of anyone's making
+            _log.exception("could not write to span %r", self._name)
+
+    @property
+    def name(self) -> str:
+        """The name it was made with."""
+        return self._name
+
+    @property
+    def otel_span(self) -> OtelSpan | None:
+        """The OpenTelemetry span within; None before the span has started."""
+        return self._span
+
+    @property
+    def span_context(self) -> SpanContext | None:
+        """OpenTelemetry's SpanContext; None before the span has started."""
+        return None if self._span is None else self._span.get_span_context()
+
+    @property
+    def trace_id(self) -> str | None:
+        """32 lower-case hex digits; None before the span has started."""
+        ids = self.span_context
+        return None if ids is None else f"{ids.trace_id:032x}"
+
+    @property
+    def span_id(self) -> str | None:
+        """16 lower-case hex digits; None before the span has started."""
+        ids = self.span_context
+        return None if ids is None else f"{ids.span_id:016x}"
+
+    @property
+    def is_noop(self) -> bool:
+        """Whether nothing of it is recorded: not started, unsampled, nothing configured. Its ids travel even so."""
+        return self._span is None or isinstance(self._span, NonRecordingSpan)
+
+
+def _ids_of(target: object) -> SpanContext | None:
+    """The valid SpanContext that `target` is or has, or None."""
+    try:
+        if isinstance(target, Span):
+            target = target.span_context
+        elif isinstance(target, Context):
+            target = target.get(SPAN_KEY)
+        if isinstance(target, OtelSpan):
+            target = target.get_span_context()
+        return target if isinstance(target, SpanContext) and target.is_valid else None
+    except Exception:  # the outermost edge: what is linked may be of anyone's making
+        return None
+
+
+def span(name: str, **attributes: object) -> Span:
+    """A span for a `with` or `async with` block.
+
+    Takes: `name`, what is done (few different values: no ids in it); attributes as keywords, scalars and lists of one
+    kind as they are, all else as bounded JSON text with secrets scrubbed. (One called `name` goes by `Span.set`.)
+    Gives: a Span; from the block the same. Its ids are real and travel also where nothing is configured or sampled.
+    Raises: nothing; an exception that leaves the block is recorded and goes on.
+    Specification: OpenTelemetry Trace API, Span; semantic conventions, `exception.*`, `session.id`.
+    """
+    return Span(name, attributes)
+
+
+def current_span() -> Span:
+    """The span in force here, whoever has made it, for `set`, `event`, `link` and its ids.
+
+    Takes: nothing. Gives: a Span around the current OpenTelemetry span; without one in force, a Span that has not
+    started: its ids are None, and writing to it does nothing. It is not entered, and not finished by the caller.
+    Raises: nothing. Specification: OpenTelemetry Trace API, Get Current Span.
+    """
+    found = current().get(SPAN_KEY)
+    wrapper = Span(getattr(found, "name", ""))
+    return wrapper.adopt(found) if isinstance(found, OtelSpan) and found.get_span_context().is_valid else wrapper

@@ -1,0 +1,340 @@
+"""Which tracer makes a span, and the start of every span of this library.
+
+Order: the tracer of `tracer_context`; what `configure` has set; the application's global TracerProvider; and where
+there is none of these, light spans (see `unrecorded`). May know: OpenTelemetry's trace API, `configured`. The SDK is
+recognised by what its objects say, and never imported. Nothing here raises to a caller: tracing fails open.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from weakref import WeakKeyDictionary
+
+from opentelemetry import trace as otel_trace
+from opentelemetry.context import Context
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    NoOpTracer,
+    ProxyTracerProvider,
+    Span,
+    SpanContext,
+    SpanKind,
+    Tracer,
+    TracerProvider,
+)
+from opentelemetry.util._decorator import _agnosticcontextmanager
+from opentelemetry.util.types import Attributes, AttributeValue
+
+from ops_lib.capture.render import encodable
+from ops_lib.context.current import EXTRACTION_KEY, SPAN_KEY, TRACER_KEY, Attached, current, with_value
+from ops_lib.context.sessions import session_id_of
+from ops_lib.propagation import Extraction, Sampling
+from ops_lib.spans.configured import INSTRUMENTATION_NAME, RUNTIME
+from ops_lib.spans.unrecorded import SAMPLED, LightSpan, RemoteSpan, light_span
+
+_log = logging.getLogger("ops_lib")
+
+SESSION_ID = "session.id"  # OpenTelemetry semantic conventions, "Session"
+
+# A sampler describes itself in a text that the specification fixes (SDK, GetDescription). What these two drop depends
+# on nothing but the parent, so it is known before a span is started, and a light span is made at once.
+_DROPS_ALL = "AlwaysOffSampler"
+_DROPS_CHILDREN = (
+    r"ParentBased\{root:(?P<root>.*),remoteParentSampled:.*,remoteParentNotSampled:AlwaysOffSampler,"
+    r"localParentSampled:.*,localParentNotSampled:AlwaysOffSampler\}"
+)
+
+
+class _Drops:
+    """What a tracer's sampler is sure to drop: `always` all spans, `roots` all without a parent, `children` all whose
+    parent is unsampled.
+    """
+
+    __slots__ = ("always", "children", "roots")
+
+    def __init__(self, tracer: Tracer) -> None:
+        description = ""
+        if (sampler := getattr(tracer, "sampler", None)) is not None:
+            try:
+                description = sampler.get_description()
+            except Exception:  # the outermost edge: a sampler may be anyone's
+                _log.warning("the sampler %r cannot describe itself", type(sampler), exc_info=True)
+        match = re.fullmatch(_DROPS_CHILDREN, description) if isinstance(description, str) else None
+        self.always = description == _DROPS_ALL
+        self.children = self.always or match is not None
+        self.roots = self.always or (match is not None and match["root"] == _DROPS_ALL)
+
+
+_drops: WeakKeyDictionary[Tracer, _Drops] = WeakKeyDictionary()
+_last: tuple[Tracer, _Drops] | None = None  # of the tracer used last, which nearly always is the one used next
+
+
+def _known_of(tracer: Tracer) -> _Drops:
+    global _last
+    try:
+        if (known := _drops.get(tracer)) is None:
+            known = _drops[tracer] = _Drops(tracer)
+    except TypeError:  # somebody's tracer that cannot be hashed, or not be referred to weakly
+        known = _Drops(tracer)
+    _last = (tracer, known)
+    return known
+
+
+# The global provider seen last, and its tracer. At first a provider that nobody can have set, so that it is looked up.
+_global: tuple[TracerProvider | None, Tracer | None] = (otel_trace.NoOpTracerProvider(), None)
+
+# Whether the variable in which OpenTelemetry keeps the global provider is there. Read directly, because the public
+# function costs as much as a whole light span; a version that keeps it elsewhere is asked by that function.
+_HAS_SHORTCUT = hasattr(otel_trace, "_TRACER_PROVIDER")
+
+
+def _global_tracer() -> Tracer | None:
+    """The tracer of the application's global TracerProvider, or None where it has set none."""
+    global _global
+    provider = otel_trace._TRACER_PROVIDER if _HAS_SHORTCUT else otel_trace.get_tracer_provider()
+    if provider is _global[0]:
+        return _global[1]
+    if provider is None:
+        provider = otel_trace.get_tracer_provider()  # once: this loads what OTEL_PYTHON_TRACER_PROVIDER names
+        if isinstance(provider, ProxyTracerProvider):
+            provider = None
+    if provider is None or isinstance(provider, (ProxyTracerProvider, OpsTracerProvider)):
+        _global = (provider, None)
+        return None
+    tracer = provider.get_tracer(INSTRUMENTATION_NAME)
+    _global = (provider, None if isinstance(tracer, NoOpTracer) else tracer)
+    return _global[1]
+
+
+def tracer_for(context: Context) -> Tracer | None:
+    """The tracer for spans in `context`; None where light spans are made."""
+    if TRACER_KEY in context:
+        return context[TRACER_KEY]  # type: ignore[return-value]  # only tracer_context writes it
+    tracer = RUNTIME.tracer
+    return tracer if tracer is not None else _global_tracer()
+
+
+def start_span(
+    context: Context,
+    tracer: Tracer | None,
+    name: str,
+    attributes: Mapping[str, AttributeValue] | None = None,
+    kind: SpanKind = SpanKind.INTERNAL,
+    links: Sequence[Link] | None = None,
+    start_time: int | None = None,
+) -> Span:
+    """A started span whose parent is the current span of `context`. Never raises: a light span stands in.
+
+    `tracer`: of `tracer_for`. `start_time`: nanoseconds since the epoch; None for now.
+    """
+    if tracer is None:
+        return light_span(context)
+    last = _last
+    drops = last[1] if last is not None and last[0] is tracer else _known_of(tracer)
+    if drops.children and _is_dropped(context, drops):
+        return light_span(context, drop=True)
+    try:
+        if EXTRACTION_KEY in context:
+            settled = _settle(context, tracer, name, kind, attributes, links)
+            if settled is None:
+                return light_span(context)
+            context = settled
+        if name.__class__ is not str or not name.isascii():
+            name = encodable(str(name))
+        if start_time is None and RUNTIME.clock is not None:
+            start_time = RUNTIME.clock()
+        return tracer.start_span(name, context, kind, attributes, links, start_time)
+    except Exception:  # the outermost edge: tracer, sampler and processors may be anyone's
+        _log.exception("the tracer could not start a span; it goes on unrecorded")
+        return light_span(context)
+
+
+def _is_dropped(context: Context, drops: _Drops) -> bool:
+    """Whether it is certain, without asking the sampler, that a span in `context` is not sampled."""
+    parent = context.get(SPAN_KEY)
+    if drops.always:
+        return True
+    if parent.__class__ is LightSpan:
+        return parent.decided and not parent.flags & 1
+    if parent is None:
+        extraction = context.get(EXTRACTION_KEY)
+        return drops.roots and not (isinstance(extraction, Extraction) and extraction.decision is not None)
+    if parent.__class__ is RemoteSpan:
+        return parent.told.sampling is Sampling.DENY
+    if parent.__class__ is NonRecordingSpan:
+        ids = parent.get_span_context()
+        return ids.is_valid and not ids.trace_flags & 1
+    return False
+
+
+def _settle(
+    context: Context,
+    tracer: Tracer,
+    name: str,
+    kind: SpanKind,
+    attributes: Mapping[str, AttributeValue] | None,
+    links: Sequence[Link] | None,
+) -> Context | None:
+    """`context` changed so that the SDK understands what the headers said; None where they said not to record.
+
+    The SDK knows sampled and unsampled only. Where the caller left the decision open (DEFER), the sampler is asked as
+    if there were no parent, and its answer is put into the parent (docs/decisions/005). A bare deny gives None.
+    """
+    extraction = context[EXTRACTION_KEY]
+    if not isinstance(extraction, Extraction):
+        return context
+    parent = context.get(SPAN_KEY)
+    ids = parent.get_span_context() if isinstance(parent, Span) else None
+    if ids is None or not ids.is_valid:
+        return None if extraction.decision is Sampling.DENY else context
+    undecided = (parent.__class__ is LightSpan and not parent.decided) or (
+        parent.__class__ is RemoteSpan and parent.told.sampling is Sampling.DEFER
+    )
+    sampler = getattr(tracer, "sampler", None)
+    if not undecided or sampler is None:
+        return context
+    result = sampler.should_sample(Context(), ids.trace_id, name, kind, attributes, links)
+    flags = type(SAMPLED)(ids.trace_flags | SAMPLED if result.decision.is_sampled() else ids.trace_flags & ~SAMPLED)
+    said = SpanContext(ids.trace_id, ids.span_id, ids.is_remote, flags, ids.trace_state)
+    return with_value(context, SPAN_KEY, NonRecordingSpan(said))
+
+
+def end_span(span: Span) -> None:
+    """Ends `span`. Never raises: what a span processor raises is logged."""
+    try:
+        if RUNTIME.clock is not None:
+            span.end(RUNTIME.clock())
+        else:
+            span.end()
+    except Exception:  # the outermost edge: span processors may be anyone's
+        _log.exception("a span processor failed at the end of a span")
+
+
+class OpsTracer(Tracer):
+    """A tracer for other people's instrumentation: for each span it looks up anew which tracer makes it."""
+
+    def __init__(self, *scope: object) -> None:
+        self._scope = scope
+        self._made_by: tuple[TracerProvider | None, Tracer | None] = (None, None)
+
+    def _tracer(self, context: Context) -> Tracer | None:
+        """As `tracer_for`, with this tracer's own instrumentation scope where there is a provider to make one."""
+        if TRACER_KEY in context:
+            return tracer_for(context)
+        provider = RUNTIME.provider
+        if provider is None:
+            if _global_tracer() is None:
+                return None
+            provider = otel_trace.get_tracer_provider()
+        if self._made_by[0] is not provider:
+            tracer = provider.get_tracer(*self._scope)  # type: ignore[arg-type]  # what get_tracer below was given
+            self._made_by = (provider, None if isinstance(tracer, NoOpTracer) else tracer)
+        return self._made_by[1]
+
+    def start_span(
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+    ) -> Span:
+        """See opentelemetry.trace.Tracer. Besides, the span says which session it belongs to."""
+        if context is None:
+            context = current()
+        tracer = self._tracer(context)
+        if tracer is not None and (session_id := session_id_of(context)) is not None:
+            attributes = {**(attributes or {}), SESSION_ID: session_id}
+        return start_span(context, tracer, name, attributes, kind, links, start_time)
+
+    @_agnosticcontextmanager
+    def start_as_current_span(
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+        end_on_exit: bool = True,
+    ) -> Iterator[Span]:
+        """See opentelemetry.trace.Tracer."""
+        span = self.start_span(name, context, kind, attributes, links, start_time)
+        with otel_trace.use_span(span, end_on_exit, record_exception, set_status_on_exception):
+            yield span
+
+
+class OpsTracerProvider(TracerProvider):
+    """Gives OpsTracers. See `get_tracer_provider`."""
+
+    def get_tracer(
+        self,
+        instrumenting_module_name: str,
+        instrumenting_library_version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Attributes = None,
+    ) -> Tracer:
+        """A tracer that asks anew at each span who is to make it."""
+        return OpsTracer(instrumenting_module_name, instrumenting_library_version, schema_url, attributes)
+
+
+_OPS_TRACER_PROVIDER = OpsTracerProvider()
+
+
+def get_tracer_provider() -> TracerProvider:
+    """A TracerProvider to hand to OpenTelemetry instrumentation, so that its spans are made by what is in force here.
+
+    Takes: nothing. Gives: a provider that may be handed out before `configure` is called: it decides at each span, by
+    the order `tracer_context`, `configure`, the application's global provider, light spans. Raises: nothing.
+    Specification: OpenTelemetry Trace API, TracerProvider.
+    """
+    return _OPS_TRACER_PROVIDER
+
+
+class _InForce:
+    """What `tracer_context` gives: a block in which spans are made with a tracer."""
+
+    __slots__ = ("_attached", "_tracer")
+
+    def __init__(self, tracer: Tracer | None, attached: Attached) -> None:
+        self._tracer = tracer
+        self._attached = attached
+
+    def __enter__(self) -> Tracer | None:
+        self._attached.__enter__()
+        return self._tracer
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self._attached.__exit__(kind, *error)
+
+    async def __aenter__(self) -> Tracer | None:
+        return self.__enter__()
+
+    async def __aexit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self.__exit__(kind, *error)
+
+
+def tracer_context(tracer: Tracer | None) -> _InForce:
+    """Make spans with another tracer for a `with` or `async with` block.
+
+    Takes: `tracer`, any OpenTelemetry tracer; None for what `configure` or the application has set.
+    Gives: a context manager whose value is `tracer`; the choice lives in the OpenTelemetry Context, so threads and
+    tasks that carry it keep it.
+    Raises: nothing. Specification: OpenTelemetry Trace API, Tracer.
+    """
+
+    def make() -> Context:
+        context = current()
+        if tracer is None:
+            return Context({key: value for key, value in context.items() if key != TRACER_KEY})
+        return with_value(context, TRACER_KEY, None if isinstance(tracer, NoOpTracer) else tracer)
+
+    return _InForce(tracer, Attached(make))
