@@ -21,16 +21,16 @@ from typing import cast
 from bench import load
 from bench.peer_files import ANSWER
 from ops_lib.propagation import FORMATS, Format
-from proxy.http1.deadlines import Ticker
-from proxy.http1.descriptors import Descriptors
-from proxy.http1.downstream import ClientConnection
-from proxy.http1.links import PoolTable
-from proxy.http1.listener import Listener
-from proxy.http1.outbox import Outbox
-from proxy.http1.rules import ListenerRules
+from proxy.http1.client import ClientConnection
 from proxy.http1.upstream import UpstreamConnection
-from proxy.plan import Address, ListenerPlan, PoolPlan, PropagationPlan, Router, Target, UpstreamPlan
+from proxy.listener.listener import Listener
+from proxy.listener.listener_rules import ListenerRules
+from proxy.listener.pools import PoolTable
+from proxy.plan import Address, ListenerPlan, PoolPlan, PropagationPlan, Router, UpstreamPlan, UpstreamTarget
 from proxy.telemetry.metrics import Metrics
+from proxy.transport.deadlines import Ticker
+from proxy.transport.descriptors import Descriptors
+from proxy.transport.outbox import Outbox
 
 _CALLS = 100  # in one run
 
@@ -84,7 +84,7 @@ def requests(*, traced: bool) -> Callable[[], bytes]:
 def connect(ticker: Ticker, outbox: Outbox) -> tuple[ClientConnection, Nowhere, UpstreamConnection, Nowhere]:
     """A client's and an upstream's connection of one inbound listener, b3multi → tracecontext."""
     propagation = PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,))
-    target = Target("http", Address("127.0.0.1", 8080))
+    target = UpstreamTarget("http", Address("127.0.0.1", 8080))
     upstream_plan = UpstreamPlan("app", target, propagation)
     plan = ListenerPlan("inbound", "inbound", Address("127.0.0.1", 0), Router(upstream_plan), fixed_upstream=True)
     metrics = Metrics()

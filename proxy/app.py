@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import uvloop
 
-from proxy.http1 import DataPlane
+from proxy.dataplane import DataPlane
 from proxy.lifecycle import Admin, Generation, Lifecycle
-from proxy.plan import Address, Plan, Target
+from proxy.plan import Address, Plan, UpstreamTarget
 from proxy.plan.compile import compile_plan
 from proxy.plan.tls import TlsContexts
 from proxy.settings import Loaded
@@ -185,5 +185,5 @@ def _listener_lines(plan: Plan, addresses: dict[str, Address], admin: Address | 
     yield "ops-sidecar ready"
 
 
-def _show_target(target: Target) -> str:
+def _show_target(target: UpstreamTarget) -> str:
     return str(target.address) if target.address.unix_path else f"{target.scheme}://{target.authority}"

@@ -1,6 +1,6 @@
 """Errors of our own settings and start-up. May know nothing else of the sidecar.
 
-Errors on the wire (client's fault, upstream's fault) live in `proxy.http1.errors`, next to the table that maps them
+Errors on the wire (client's fault, upstream's fault) live in `proxy.semantics.faults`, next to the table that maps them
 to a status.
 """
 

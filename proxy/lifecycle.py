@@ -36,7 +36,7 @@ class Generation(NamedTuple):
 
 
 class DataPlane(Protocol):
-    """What the lifecycle needs of `proxy.http1.DataPlane`."""
+    """What the lifecycle needs of `proxy.dataplane.DataPlane`."""
 
     async def start(self) -> None: ...
     def addresses(self) -> dict[str, Address]: ...

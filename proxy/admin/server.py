@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from proxy.binding import FileIdentity, cannot_listen, file_identity, remove_own_socket, remove_stale_socket
 from proxy.plan import Address
 from proxy.telemetry.state import Phase, State
+from proxy.transport.binding import FileIdentity, cannot_listen, file_identity, remove_own_socket, remove_stale_socket
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _HEADERS = {"Server": "ops-sidecar", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from proxy.demo.http import WireTap
 from proxy.demo.services import SERVICES, Call, build
 from proxy.demo.sidecars import Sidecar, running, specs
-from proxy.demo.wire import WireTap
 
 NEXT = {"shop": "orders", "orders": "billing", "billing": "shop"}
 WAYS = {

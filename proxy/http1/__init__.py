@@ -1,5 +1,1 @@
-"""The data plane: HTTP/1.1 in, HTTP/1.1 out, and what lies between. See `dataplane` for its door."""
-
-from proxy.http1.dataplane import DataPlane
-
-__all__ = ["DataPlane"]
+"""HTTP/1.1: the connections of clients and upstreams, and the exchange between them."""

@@ -1,6 +1,6 @@
 """A client's connection as a stream of bytes: how it is written to, how its reading is held, how it ends.
 
-May know its transport and its listener's rules. Must not know what the bytes mean: `downstream` builds the class that
+May know its transport and its listener's rules. Must not know what the bytes mean: `client` builds the class that
 reads requests on this one. A listener knows no more of its connections than what stands here.
 """
 
@@ -11,16 +11,16 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Final, cast
 
-from proxy.http1.deadlines import NEVER, Ticker
-from proxy.http1.errors import Refusal
 from proxy.http1.exchange import Client
-from proxy.http1.flow import PIPELINED, UPSTREAM_FULL, Flow
-from proxy.http1.outbox import Outbox
-from proxy.http1.rules import ListenerRules
-from proxy.http1.sockets import descriptor, has_unread, reset
-from proxy.http1.tunnel import End
 from proxy.http1.upstream import UpstreamConnection
+from proxy.listener.listener_rules import ListenerRules
 from proxy.plan import Timeouts
+from proxy.semantics.faults import Refusal
+from proxy.transport.deadlines import NEVER, Ticker
+from proxy.transport.flow import PIPELINED, UPSTREAM_FULL, Flow
+from proxy.transport.outbox import Outbox
+from proxy.transport.sockets import descriptor, has_unread, reset
+from proxy.transport.tunnel import End
 
 # What the connection is doing.
 HEAD: Final = 0  # waiting for a request head, or reading one

@@ -11,17 +11,17 @@ from abc import ABC, abstractmethod
 from time import perf_counter
 from typing import Final, final
 
-from proxy.http1.bodies import as_chunks
-from proxy.http1.deadlines import NEVER, Ticker
-from proxy.http1.errors import Fault, Refusal
-from proxy.http1.forward import interim_head, response_head, switching_head
-from proxy.http1.links import Link
-from proxy.http1.outbox import Outbox
+from proxy.http1.message.bodies import as_chunks
+from proxy.http1.message.request import IDEMPOTENT, Request, is_offered
+from proxy.http1.message.response import Response
+from proxy.http1.message.write import interim_head, response_head, switching_head
 from proxy.http1.pool import Pool, Waiter
-from proxy.http1.request import IDEMPOTENT, Request, is_offered
-from proxy.http1.response import Response
 from proxy.http1.upstream import RESPONSE_TIMEOUT, UpstreamConnection
+from proxy.listener.routes import Route
+from proxy.semantics.faults import Fault, Refusal
 from proxy.translate import Translation
+from proxy.transport.deadlines import NEVER, Ticker
+from proxy.transport.outbox import Outbox
 
 _MAX_REPLAY_BYTES: Final = 64 * 1024  # a request that may be sent again is remembered up to this size
 
@@ -85,13 +85,13 @@ class Exchange(Waiter):
     translation: Translation | None = None  # remembered for the access log alone
 
     def __init__(
-        self, client: Client, link: Link, pool: Pool, request: Request, ticker: Ticker, outbox: Outbox
+        self, client: Client, route: Route, pool: Pool, request: Request, ticker: Ticker, outbox: Outbox
     ) -> None:
         self._client = client
         self._pool = pool
         self._ticker = ticker
         self._outbox = outbox
-        self.link = link
+        self.route = route
         self.request = request
         self.method = request.method
         self.started = perf_counter()
@@ -99,17 +99,17 @@ class Exchange(Waiter):
     @property
     def connect_s(self) -> float:
         """How long the pool may take for a connection of its own."""
-        return self.link.timeouts.connect_s
+        return self.route.timeouts.connect_s
 
     @property
     def queue_s(self) -> float:
         """How long the pool may let us wait for somebody else's."""
-        return self.link.timeouts.queue_s
+        return self.route.timeouts.queue_s
 
     @property
     def response_body_s(self) -> float:
         """The longest silence in the response's body."""
-        return self.link.timeouts.response_body_s
+        return self.route.timeouts.response_body_s
 
     @property
     def ends_at_close(self) -> bool:
@@ -142,7 +142,7 @@ class Exchange(Waiter):
             return
         upstream.transport.write(data)
         if done and self.response is None:
-            upstream.deadline = self._ticker.now + self.link.timeouts.response_head_s
+            upstream.deadline = self._ticker.now + self.route.timeouts.response_head_s
 
     def _framed(self, content: bytes, done: bool, trailers: list[bytes]) -> bytes:
         return as_chunks(content, done, trailers) if self.request.chunked else content
@@ -168,7 +168,7 @@ class Exchange(Waiter):
         data = self._held
         self._held = b""
         if self.request_done:
-            connection.deadline = self._ticker.now + self.link.timeouts.response_head_s
+            connection.deadline = self._ticker.now + self.route.timeouts.response_head_s
             connection.timeout = RESPONSE_TIMEOUT
             # An upstream may close a kept connection just when we send a request on it. Then the request is sent again
             # (RFC 9112, 9.3.1). A connection that has served no other request cannot have been idle for too long.
@@ -176,8 +176,8 @@ class Exchange(Waiter):
                 self._replay = data
         if self._waits:
             self._stop_waiting()  # before the write, which may call `on_upstream_full` at once
-        if connection.buffer_bytes != self.link.buffer_bytes:
-            connection.hold_at_most(self.link.buffer_bytes)  # it last served another listener, or another plan
+        if connection.buffer_bytes != self.route.buffer_bytes:
+            connection.hold_at_most(self.route.buffer_bytes)  # it last served another listener, or another plan
         if self.request_done:
             self._outbox.send(connection.transport, data)
         else:
@@ -212,7 +212,7 @@ class Exchange(Waiter):
         self.response = response
         self.over = True
         self._client.write(switching_head(response))
-        self._client.switch(upstream, rest, self.link.timeouts.tunnel_idle_s)
+        self._client.switch(upstream, rest, self.route.timeouts.tunnel_idle_s)
 
     def on_response(self, response: Response, content: bytes, done: bool, trailers: list[bytes]) -> None:
         """Write the head, and the content that came with it, in one piece."""
@@ -237,7 +237,7 @@ class Exchange(Waiter):
             minor=minor,
             keep_alive=keep_alive,
             chunked=self._chunks,
-            via=self.link.response_via,
+            via=self.route.response_via,
         )
         self.bytes_out = len(content)
         if done:
@@ -279,7 +279,7 @@ class Exchange(Waiter):
             return
         self._client.hold(full)
         if full:
-            upstream.deadline = self._ticker.now + self.link.timeouts.response_head_s
+            upstream.deadline = self._ticker.now + self.route.timeouts.response_head_s
             upstream.timeout = RESPONSE_TIMEOUT
         elif not self.request_done and self.response is None:
             upstream.deadline = NEVER

@@ -13,14 +13,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, final
 
-from proxy.http1.connector import Connector
-from proxy.http1.deadlines import Ticker
-from proxy.http1.descriptors import Descriptors
-from proxy.http1.errors import Fault, Refusal
-from proxy.http1.fields import response_kinds
 from proxy.http1.upstream import Receiver, UpstreamConnection
 from proxy.plan import PoolPlan
+from proxy.semantics.faults import Fault, Refusal
+from proxy.semantics.fields import response_kinds
 from proxy.telemetry.metrics import UpstreamMetrics, count
+from proxy.transport.connector import Connector
+from proxy.transport.deadlines import Ticker
+from proxy.transport.descriptors import Descriptors
 
 _KEEP_ALIVE_MARGIN_S: Final = 1.0
 

@@ -11,14 +11,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final, cast, final
 
-from proxy.http1.bodies import Body, ChunkedBody, CloseBody, LengthBody
-from proxy.http1.deadlines import NEVER, Ticker
-from proxy.http1.errors import Fault, Refusal
-from proxy.http1.fields import FieldKinds, response_kinds
-from proxy.http1.heads import HeadLimits, HeadReader
-from proxy.http1.response import Response, read_response, read_start
-from proxy.http1.sockets import descriptor, has_unread, watch
-from proxy.http1.tunnel import End
+from proxy.http1.message.bodies import Body, ChunkedBody, CloseBody, LengthBody
+from proxy.http1.message.heads import HeadLimits, HeadReader
+from proxy.http1.message.response import Response, read_response, read_start
+from proxy.semantics.faults import Fault, Refusal
+from proxy.semantics.fields import FieldKinds, response_kinds
+from proxy.transport.deadlines import NEVER, Ticker
+from proxy.transport.sockets import descriptor, has_unread, watch
+from proxy.transport.tunnel import End
 
 # Of responses; there is no setting for them, since an upstream is trusted further than a client.
 RESPONSE_LIMITS: Final = HeadLimits(

@@ -12,9 +12,9 @@ from proxy.plan.upstream import (
     Mode,
     PoolPlan,
     PropagationPlan,
-    Target,
     Timeouts,
     UpstreamPlan,
+    UpstreamTarget,
 )
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
     "PoolPlan",
     "PropagationPlan",
     "Router",
-    "Target",
     "Timeouts",
     "UpstreamPlan",
+    "UpstreamTarget",
 ]

@@ -14,7 +14,7 @@ from proxy.address import Address
 from proxy.plan.listener import DrainPlan, Limits, ListenerPlan, Plan
 from proxy.plan.router import Router
 from proxy.plan.tls import TlsContexts
-from proxy.plan.upstream import PoolPlan, PropagationPlan, Target, Timeouts, UpstreamPlan
+from proxy.plan.upstream import PoolPlan, PropagationPlan, Timeouts, UpstreamPlan, UpstreamTarget
 from proxy.settings.addresses import TargetUrl
 from proxy.settings.models import (
     ForwardingSettings,
@@ -171,6 +171,6 @@ def _pool(sections: Sections) -> PoolPlan:
     return PoolPlan(**sections.pool.model_dump())
 
 
-def _target(url: TargetUrl, tls: TlsSettings, contexts: TlsContexts) -> Target:
+def _target(url: TargetUrl, tls: TlsSettings, contexts: TlsContexts) -> UpstreamTarget:
     context = contexts.get(tls) if url.scheme == "https" else None
-    return Target(url.scheme, url.endpoint, context, tls.server_name or url.endpoint.host if context else "")
+    return UpstreamTarget(url.scheme, url.endpoint, context, tls.server_name or url.endpoint.host if context else "")

@@ -57,7 +57,7 @@ class PoolPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class UpstreamTarget:
     """What a request to an upstream is sent to.
 
     `address.host` may be a name (looked up, refreshed every `dns_refresh_s`), an IPv4 or IPv6 literal, or empty for a
@@ -84,7 +84,7 @@ class UpstreamPlan:
     """One upstream as seen from one listener: propagation is already merged (global < listener < upstream)."""
 
     name: str  # metric label; "app" on the inbound listener, "other" for hosts that no upstream names
-    target: Target | None  # None: send to the authority that the request names, by its scheme
+    target: UpstreamTarget | None  # None: send to the authority that the request names, by its scheme
     propagation: PropagationPlan
     timeouts: Timeouts = Timeouts()
     pool: PoolPlan = PoolPlan()

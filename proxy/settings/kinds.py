@@ -54,7 +54,7 @@ def _within(parse: Callable[[object], float], low: float, high: float, unit: str
 
 
 Listen = Annotated[Address | None, PlainValidator(parse_listen)]
-Target = Annotated[TargetUrl, PlainValidator(parse_target)]
+TargetValue = Annotated[TargetUrl, PlainValidator(parse_target)]
 Host = Annotated[str, PlainValidator(parse_host)]
 Pattern = Annotated[HostPattern, PlainValidator(parse_pattern)]
 Formats = Annotated[tuple[Format, ...], PlainValidator(_formats)]

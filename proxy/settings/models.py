@@ -32,7 +32,7 @@ from proxy.settings.kinds import (
     Patterns,
     Seconds,
     SecondsOrZero,
-    Target,
+    TargetValue,
     read_sections,
 )
 
@@ -132,7 +132,7 @@ class InboundSettings(Section):
     """Callers -> the app."""
 
     listen: Listen = Address("0.0.0.0", 9080)
-    app: Target = TargetUrl("http", Address("127.0.0.1", 8080))
+    app: TargetValue = TargetUrl("http", Address("127.0.0.1", 8080))
     host: Literal["preserve", "target"] = "preserve"
     tls: TlsSettings = TlsSettings()
     propagation: PropagationSettings = PropagationSettings()
@@ -159,7 +159,7 @@ class UpstreamSettings(Section):
 
     name: str
     match: Patterns = ()
-    target: Target | None = None  # None: where the request says
+    target: TargetValue | None = None  # None: where the request says
     listen: Listen = None
     host: Literal["auto", "preserve", "target"] = "auto"  # auto: target on its own listener, else preserve
     tls: TlsSettings = TlsSettings()

@@ -18,13 +18,13 @@ import uvloop
 
 from lab.messages import Message
 from lab.peers import WAIT_S, Client
-from proxy.http1 import DataPlane
-from proxy.http1.descriptors import NO_LIMIT
+from proxy.dataplane import DataPlane
 from proxy.plan import Address, Plan
 from proxy.plan.compile import compile_plan
 from proxy.settings.models import Settings as CheckedSettings
 from proxy.telemetry.access_log import AccessRecord
 from proxy.telemetry.metrics import Metrics
+from proxy.transport.descriptors import NO_LIMIT
 
 T = TypeVar("T")
 Settings = dict[str, Any]

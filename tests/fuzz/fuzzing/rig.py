@@ -15,10 +15,9 @@ from typing import Any
 
 from fuzzing.peers import Peer
 from ops_lib.propagation import FORMATS, Format
-from proxy.http1 import DataPlane
-from proxy.http1.downstream import ClientConnection
+from proxy.dataplane import DataPlane
+from proxy.http1.client import ClientConnection
 from proxy.http1.exchange import Exchange
-from proxy.http1.tunnel import TunnelSide
 from proxy.http1.upstream import UpstreamConnection
 from proxy.plan import (
     Address,
@@ -29,12 +28,13 @@ from proxy.plan import (
     PoolPlan,
     PropagationPlan,
     Router,
-    Target,
     Timeouts,
     UpstreamPlan,
+    UpstreamTarget,
 )
 from proxy.telemetry.access_log import AccessRecord
 from proxy.telemetry.metrics import Metrics
+from proxy.transport.tunnel import TunnelSide
 
 PROPAGATION = PropagationPlan(FORMATS, (Format.TRACECONTEXT, Format.B3))
 
@@ -83,7 +83,7 @@ class Rig:
         timeouts = parts.get("timeouts", Timeouts())
         limits = parts.get("limits", Limits())
         pool = parts.get("pool", PoolPlan())
-        target = Target("http", Address("127.0.0.1", self.port))
+        target = UpstreamTarget("http", Address("127.0.0.1", self.port))
         app = UpstreamPlan("app", target, PROPAGATION, timeouts, pool)
         other = UpstreamPlan("other", None, PROPAGATION, timeouts, pool)
         local = Address("127.0.0.1", 0)

@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 
 from proxy.admin.server import MOST_CONNECTIONS, AdminServer, application
-from proxy.binding import file_identity
 from proxy.errors import StartError
 from proxy.plan import Address
 from proxy.telemetry.state import Phase, State
+from proxy.transport.binding import file_identity
 
 
 @pytest.fixture

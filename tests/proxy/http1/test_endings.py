@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from proxy.http1.deadlines import TICK_S
 from proxy.plan import DrainPlan, Timeouts
+from proxy.transport.deadlines import TICK_S
 
 GET = b"GET / HTTP/1.1\r\nHost: app\r\n\r\n"
 

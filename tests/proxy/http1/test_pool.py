@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from proxy.plan import Address, PoolPlan, Target
+from proxy.plan import Address, PoolPlan, UpstreamTarget
 
 GET = b"GET / HTTP/1.1\r\nHost: app\r\n\r\n"
 
@@ -140,7 +140,7 @@ async def test_the_dns_is_followed(lab: Any, eventually: Any, monkeypatch: pytes
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in answers]
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo, raising=False)
-    target = Target("http", Address("app.test", origin.port))
+    target = UpstreamTarget("http", Address("app.test", origin.port))
     upstream = lab.upstream(origin, target=target, pool=PoolPlan(dns_refresh_s=0.2))
     sidecar = await lab.sidecar(lab.inbound(upstream))
     wire = await sidecar.connect()

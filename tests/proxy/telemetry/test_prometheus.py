@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ops_lib.propagation import Loss, Malformed
-from proxy.http1.errors import Fault
+from proxy.semantics.faults import Fault
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.process import ProcessUsage
 from proxy.telemetry.prometheus import CONTENT_TYPE, render

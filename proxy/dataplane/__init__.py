@@ -1,0 +1,5 @@
+"""The data plane: builds and owns its parts, and is the only room that knows every protocol. See `plane`."""
+
+from proxy.dataplane.plane import DataPlane
+
+__all__ = ["DataPlane"]

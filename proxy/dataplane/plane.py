@@ -1,0 +1,216 @@
+"""The data plane: opens, changes, drains and closes the listeners of a plan. Objects are built here.
+
+May know every room of the data plane. Must not know settings, signals or the admin listener.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+from collections.abc import Callable
+from secrets import token_hex
+
+from proxy.dataplane.app_presence import app_addresses, is_anyone_there
+from proxy.listener.listener import Listener
+from proxy.listener.listener_rules import ListenerRules
+from proxy.listener.pools import PoolTable
+from proxy.plan import Address, ListenerPlan, Plan
+from proxy.telemetry.access_log import AccessRecord
+from proxy.telemetry.metrics import Metrics
+from proxy.transport.deadlines import TICK_S, Ticker
+from proxy.transport.descriptors import NO_LIMIT, Descriptors
+from proxy.transport.listening import ListeningSocket, Waiting, drop, serve
+from proxy.transport.outbox import Outbox
+
+
+class DataPlane:
+    """All listeners of one sidecar. Made in the event loop that it will serve in; `stop` also where `start` failed."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        metrics: Metrics,
+        access_log: Callable[[AccessRecord], None] | None = None,
+        file_limit: int = NO_LIMIT,
+    ) -> None:
+        """`file_limit`: how many file descriptors the process may have open."""
+        self._plan = plan
+        self._metrics = metrics
+        self._access_log = access_log
+        self._name = token_hex(6)  # ours in Via, this process's alone
+        self._listeners: dict[str, Listener] = {}
+        self._sockets: dict[str, ListeningSocket] = {}  # by the name of the listener; those that accept
+        self._descriptors = Descriptors(file_limit)
+        self._retired: list[Listener] = []  # of former plans, with connections still open
+        self._own: dict[tuple[str, int], str] = {}  # address -> direction
+        loop = asyncio.get_running_loop()
+        self._ticker = Ticker(loop)
+        self._outbox = Outbox(loop)
+        self._pools = PoolTable(self._ticker, metrics, self._leads_back, self._descriptors)
+        self._ticker.every_tick(self._pools.on_tick)
+
+    # --- life
+
+    async def start(self) -> None:
+        """Bind every listener and serve. Raises StartError naming the listener that cannot be bound; then none is."""
+        self._ticker.start()
+        await self.replace_plan(self._plan)
+
+    def addresses(self) -> dict[str, Address]:
+        """Listener name -> bound address, with the real port where 0 was asked."""
+        return {name: socket.address for name, socket in self._sockets.items()}
+
+    @property
+    def most_clients(self) -> int:
+        """How many clients can be served at a time, for want of file descriptors, whatever the plan's limits are."""
+        return self._descriptors.most
+
+    async def replace_plan(self, plan: Plan) -> None:
+        """Serve new requests by `plan`. Raises StartError where a listener cannot be bound; then nothing changes.
+
+        A listener whose address stays keeps its socket and its connections, under whatever name.
+        """
+        rules = {listener.name: self._rules(listener) for listener in plan.listeners}
+        kept = self._kept(plan)
+        opened: dict[str, ListeningSocket] = {}
+        try:
+            for name in [name for name in rules if name not in kept]:
+                socket = ListeningSocket(self._listener(rules[name]))
+                await socket.open()
+                opened[name] = socket
+        except BaseException:
+            for socket in opened.values():
+                drop(socket.close())
+                socket.listener.abort()
+            raise
+        # Nothing can fail from here on.
+        self._retired = [listener for listener in self._retired if listener.connections]
+        waiting: Waiting = []
+        for socket in self._sockets.values():
+            if socket not in kept.values():
+                waiting += socket.close()
+                socket.listener.shut()
+                self._retired.append(socket.listener)
+        self._sockets = {name: kept.get(name) or opened[name] for name in rules}
+        self._listeners = {name: socket.listener for name, socket in self._sockets.items()}
+        for name, socket in kept.items():
+            socket.listener.use(rules[name])
+        self._plan = plan
+        self._own = {
+            (address.host, address.port): self._listeners[name].rules.plan.direction
+            for name, address in self.addresses().items()
+            if address.port
+        }
+        upstreams = [upstream for listener in plan.listeners for upstream in listener.router.upstreams()]
+        self._pools.keep_only(
+            {(upstream.name, upstream.target, upstream.pool) for upstream in upstreams if upstream.target is not None},
+            {upstream.name for upstream in upstreams if upstream.target is None},
+        )
+        await serve(waiting)
+
+    def in_flight(self, direction: str | None = None) -> int:
+        """Exchanges and tunnels that are open, of one direction ("inbound", "outbound") or of both."""
+        return sum(listener.exchanges for listener in self._of(direction))
+
+    async def drain(self, *, linger: bool = True) -> bool:
+        """Let what is in flight finish, inbound first (DrainPlan). True when all did, False when some must be cut.
+
+        `linger`: whether the outbound listener stays open for an app that is still there.
+        """
+        plan = self._plan.drain
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(plan.grace_s)
+        deadline = loop.time() + plan.timeout_s
+        await self._shut("inbound")
+        await self._until_idle("inbound", deadline)
+        # The app may still call out while it ends its work.
+        if linger and any(listener.rules.plan.direction == "outbound" for listener in self._listeners.values()):
+            await self._until_app_is_gone(min(deadline, loop.time() + plan.outbound_linger_s))
+        await self._shut("outbound")
+        await self._until_idle(None, deadline)
+        return self.in_flight() == 0
+
+    async def stop(self) -> None:
+        """Close everything at once."""
+        for socket in self._sockets.values():
+            drop(socket.close())
+        self._sockets.clear()
+        listeners = [*self._listeners.values(), *self._retired]
+        for listener in listeners:
+            listener.abort()
+        for listener in listeners:
+            await listener.wait_closed()
+        await self._pools.stop()
+        self._ticker.stop()
+        await asyncio.sleep(0)  # transports that were aborted close in the next turn of the loop
+
+    # --- parts
+
+    def _of(self, direction: str | None) -> list[Listener]:
+        listeners = [*self._listeners.values(), *self._retired]
+        return [one for one in listeners if direction is None or one.rules.plan.direction == direction]
+
+    def _kept(self, plan: Plan) -> dict[str, ListeningSocket]:
+        """Name of a listener of `plan` -> the open socket that it goes on with."""
+        kept: dict[str, ListeningSocket] = {}
+        for listener in plan.listeners:
+            for socket in self._sockets.values():
+                if socket.is_at(listener.bind):
+                    kept[listener.name] = socket
+        for listener in plan.listeners:  # those that take any port: the one that they have, unless it was asked for
+            own = self._sockets.get(listener.name)
+            if own is not None and own.listener.rules.plan.bind == listener.bind and own not in kept.values():
+                kept[listener.name] = own
+        return kept
+
+    def _listener(self, rules: ListenerRules) -> Listener:
+        return Listener(
+            rules,
+            ticker=self._ticker,
+            outbox=self._outbox,
+            pools=self._pools,
+            access_log=self._access_log,
+        )
+
+    def _rules(self, plan: ListenerPlan) -> ListenerRules:
+        pseudonym = f"{re.sub(r'[^A-Za-z0-9-]', '-', plan.name)}.{self._name}.ops-sidecar"
+        return ListenerRules(plan, self._pools, self._metrics, pseudonym)
+
+    def _leads_back(self, ip: str, port: int, inbound: bool) -> bool:
+        """Whether a request that is sent there, by an `inbound` listener or another, would go round.
+
+        An outbound listener may send to an inbound one: so the app calls itself.
+        """
+        address = ipaddress.ip_address(ip.split("%")[0])
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        hosts = [str(address)]
+        if address.is_loopback or address.is_unspecified:
+            hosts += ["0.0.0.0", "::"]
+        directions = [self._own.get((host, port)) for host in hosts]
+        return "outbound" in directions or (inbound and "inbound" in directions)
+
+    async def _shut(self, direction: str) -> None:
+        """Accept nobody further at `direction`. Whom the kernel has accepted for us is ours to serve."""
+        waiting: Waiting = []
+        for listener in [one for one in self._listeners.values() if one.rules.plan.direction == direction]:
+            socket = self._sockets.pop(listener.name, None)
+            if socket is not None:
+                waiting += socket.close()
+            listener.shut()
+        await serve(waiting)
+
+    async def _until_app_is_gone(self, until: float) -> None:
+        loop = asyncio.get_running_loop()
+        addresses = app_addresses(self._plan)
+        while loop.time() < until and (  # noqa: ASYNC110 - no event tells when another process ends
+            self.in_flight("outbound") or await is_anyone_there(addresses)
+        ):
+            await asyncio.sleep(min(TICK_S, max(0.0, until - loop.time())))
+
+    async def _until_idle(self, direction: str | None, deadline: float) -> None:
+        loop = asyncio.get_running_loop()
+        while any(one.is_busy() for one in self._of(direction)) and loop.time() < deadline:  # noqa: ASYNC110 - the hot path pays for no event
+            await asyncio.sleep(min(TICK_S, max(0.0, deadline - loop.time())))

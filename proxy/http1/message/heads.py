@@ -1,0 +1,196 @@
+"""Reads heads (start line and field lines) and trailer sections off a byte stream. PURE: bytes in, values out.
+
+The start line is matched by `grammar`; field lines are llhttp's work, in its strict mode (no obs-fold, no space before
+the colon, no bare CR or LF, no CTL, no broken or doubled framing field). llhttp is given exactly one field section at
+a time, behind a start line of ours, so it never sees a body, a second message or a method that it does not know.
+
+It is not asked about what it could only pass: a line whose name it has passed before and whose value is printable
+ASCII, or one that a template knows. Fields that are well-formed but contradict each other (two Content-Length) are for
+`request` and `response` to refuse. docs/decisions/006-cost-per-request.md has what this saves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import httptools
+
+from proxy.http1.message.grammar import ILLEGAL_IN_HEAD
+from proxy.http1.message.repeats import Sorted, Template, is_text
+from proxy.semantics.faults import Fault, Refusal
+from proxy.semantics.fields import PLAIN, TRANSFER_ENCODING, FieldKinds, Special
+
+_START_LINE = b"GET / HTTP/1.1"
+
+
+class HeadLimits(NamedTuple):
+    """How large a head may be, and which fault each excess is."""
+
+    line_bytes: int
+    field_bytes: int
+    field_count: int
+    line_fault: Fault
+    field_fault: Fault
+    bad_fault: Fault
+    empty_lines: int = 4  # before a request line (RFC 9112, 2.2 asks for at least one); more is a flood
+
+
+class _Validator:
+    """Learns from llhttp that a field section is whole. No callback per field: splitting the lines here costs half as
+    much.
+    """
+
+    __slots__ = ("complete",)
+
+    def __init__(self) -> None:
+        self.complete = False
+
+    def on_headers_complete(self) -> None:
+        self.complete = True
+
+
+def sort_fields(section: list[bytes], kinds: FieldKinds, fault: Fault) -> Sorted:
+    """The fields of `section`, its lines without CRLF, sorted by kind; llhttp is asked only where it might refuse.
+
+    Raises Refusal with `fault` where the section is malformed.
+    """
+    lines: list[bytes] = []
+    special: list[Any] = []  # of Special, which compiled code would take apart and put together again
+    known = kinds.known
+    for line in section:
+        name, colon, value = line.partition(b": ")
+        kind = known.get(name, TRANSFER_ENCODING)  # a new name is llhttp's to judge, as that field is
+        if kind == TRANSFER_ENCODING or not colon:
+            return check_fields(b"\r\n".join(section), kinds, fault)
+        if not value.isalnum():  # as ids and numbers are: nothing to strip, nothing to refuse
+            value = value.strip(b" \t")
+            if is_text(value) is None:
+                return check_fields(b"\r\n".join(section), kinds, fault)
+        if kind == PLAIN:
+            lines.append(line)
+        else:
+            special.append((kind, name, value))
+    return lines, special
+
+
+def check_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
+    """As `sort_fields`, of a section in one piece, lines joined by CRLF: llhttp judges all of it, framing included."""
+    validator = _Validator()
+    try:
+        httptools.HttpRequestParser(validator).feed_data(b"%b\r\n%b\r\n\r\n" % (_START_LINE, section))
+    except httptools.HttpParserUpgrade:
+        pass  # said after the section was read whole; whether it is an upgrade is not llhttp's to say
+    except httptools.HttpParserError as error:
+        raise Refusal(fault, f"malformed header section: {error}") from None
+    if not validator.complete:
+        raise Refusal(fault, "malformed header section")
+    # llhttp has found every line well-formed: a name, a colon, a value without CR or LF.
+    lines: list[bytes] = []
+    special: list[Special] = []
+    for line in section.split(b"\r\n") if section else ():
+        name, _, value = line.partition(b":")
+        kind = kinds.known.get(name, -1)
+        if kind < 0:
+            kind = kinds.classify(name)
+        if kind == PLAIN:
+            lines.append(line)
+        else:
+            special.append((kind, name, value.strip(b" \t")))
+    return lines, special
+
+
+class HeadReader:
+    """Reads one head after another. `feed` takes bytes as they come, in pieces of any size."""
+
+    __slots__ = ("_buffer", "_check_line", "_empty_lines", "_limits", "_template", "_unlike", "_usual_bytes")
+
+    def __init__(self, limits: HeadLimits, check_line: Callable[[bytes], object]) -> None:
+        """`check_line` raises Refusal on a bad start line; it is asked as soon as an incomplete head has one."""
+        self._limits = limits
+        self._usual_bytes = min(limits.line_bytes, limits.field_bytes)
+        self._check_line = check_line
+        self._buffer = bytearray()
+        self._empty_lines = 0
+        self._template: Template | None = None
+        self._unlike = 0  # heads in a row that the template did not know
+
+    @property
+    def is_started(self) -> bool:
+        """Whether bytes of an incomplete head are held."""
+        return bool(self._buffer)
+
+    def feed(self, data: bytes, kinds: FieldKinds) -> tuple[bytes, Sorted, bytes] | None:
+        """Start line, fields and the bytes after the head; None while it is incomplete. Raises Refusal."""
+        if self._buffer:
+            self._buffer += data
+            # Bytes before the last three have been searched already.
+            start = max(0, len(self._buffer) - len(data) - 3)
+            if self._buffer.find(b"\r\n\r\n", start) < 0 and not self._buffer.startswith(b"\r\n"):
+                self._check_incomplete(start)
+                return None
+            data = bytes(self._buffer)
+            self._buffer.clear()
+        # The common case: a head of usual size in one piece.
+        head, blank, rest = data.partition(b"\r\n\r\n")
+        if blank and 0 < len(head) <= self._usual_bytes and head[0] != 0x0D:
+            section = head.split(b"\r\n")
+            line = section.pop(0)
+            return line, self._sort(section, kinds), rest
+        return self._feed_unusual(data, kinds)
+
+    def _sort(self, section: list[bytes], kinds: FieldKinds) -> Sorted:
+        limits = self._limits
+        if len(section) > limits.field_count:
+            raise Refusal(limits.field_fault, f"more than {limits.field_count} header fields")
+        self._empty_lines = 0
+        template = self._template
+        if template is not None and template.count == len(section) and template.kinds is kinds:
+            fields = template.sort(section)
+            if fields is not None:
+                self._unlike = 0
+                return fields
+        fields = sort_fields(section, kinds, limits.bad_fault)
+        # At the second head that is unlike those before, the fourth, the eighth...: who never sends two alike is not
+        # looked at twice each time.
+        self._unlike += 1
+        if self._unlike > 1 and not self._unlike & (self._unlike - 1):
+            template = Template(kinds)
+            self._template = template if template.learn(section) else None
+        return fields
+
+    def _feed_unusual(self, data: bytes, kinds: FieldKinds) -> tuple[bytes, Sorted, bytes] | None:
+        """A head that is incomplete, or comes after empty lines, or may be over a limit."""
+        line_end = data.find(b"\r\n")
+        while line_end == 0:
+            self._empty_lines += 1
+            if self._empty_lines > self._limits.empty_lines:
+                raise Refusal(self._limits.bad_fault, "too many empty lines before the message")
+            data = data[2:]
+            line_end = data.find(b"\r\n")
+        end = data.find(b"\r\n\r\n", line_end) if line_end >= 0 else -1
+        if end < 0:
+            self._buffer += data
+            self._check_incomplete(0)
+            return None
+        limits = self._limits
+        if line_end > limits.line_bytes:
+            raise Refusal(limits.line_fault, f"the start line is longer than {limits.line_bytes} bytes")
+        if end - line_end > limits.field_bytes:
+            raise Refusal(limits.field_fault, f"the header section is longer than {limits.field_bytes} bytes")
+        line, *section = data[:end].split(b"\r\n")
+        return line, self._sort(section, kinds), data[end + 4 :]
+
+    def _check_incomplete(self, start: int) -> None:
+        """Refuse at once what can no longer become a head, so that nobody waits for the rest of it."""
+        limits, buffer = self._limits, self._buffer
+        if ILLEGAL_IN_HEAD.search(buffer, start):
+            raise Refusal(limits.bad_fault, "a control character, or a CR or LF that stands alone, in the head")
+        line_end = buffer.find(b"\r\n", 0, limits.line_bytes + 2)
+        if line_end < 0:
+            if len(buffer) > limits.line_bytes:
+                raise Refusal(limits.line_fault, f"the start line is longer than {limits.line_bytes} bytes")
+        elif len(buffer) - line_end > limits.field_bytes:
+            raise Refusal(limits.field_fault, f"the header section is longer than {limits.field_bytes} bytes")
+        elif line_end >= start - 1:  # the line has just been completed
+            self._check_line(bytes(buffer[:line_end]))

@@ -1,0 +1,63 @@
+"""What the access log is told: of an exchange that is over, or of a request that was refused before it was one.
+
+May know exchanges and faults. How a record is written is the log's business; none is made where there is no log.
+"""
+
+from __future__ import annotations
+
+from proxy.http1.exchange import Exchange
+from proxy.http1.message.request import Request
+from proxy.listener.translation import LogView, log_view
+from proxy.semantics.faults import Refusal
+from proxy.telemetry.access_log import AccessRecord
+
+
+def exchange_record(
+    exchange: Exchange, client: bytes, status: int, duration_s: float, refusal: Refusal | None
+) -> AccessRecord:
+    """Of an exchange. `client`: its address; `status`: what the client got, 0 for nothing; `refusal`: why it failed."""
+    translation = exchange.translation
+    told = log_view(exchange.route.metrics.translation, translation) if translation is not None else LogView()
+    return AccessRecord(
+        listener=exchange.route.listener,
+        upstream=exchange.route.name,
+        client=client.decode("ascii"),
+        method=exchange.method.decode("ascii"),
+        path=_path(exchange.request.path),
+        status=status,
+        bytes_in=exchange.bytes_in,
+        bytes_out=exchange.bytes_out,
+        duration_s=duration_s,
+        trace_id=told.trace_id,
+        session=told.session,
+        conflict=told.conflict,
+        error=refusal.fault.label if refusal is not None else "",
+        detail=refusal.detail if refusal is not None else "",
+    )
+
+
+def refused_record(
+    listener: str, client: bytes, request: Request | None, status: int, refusal: Refusal | None
+) -> AccessRecord:
+    """Of a request that never was an exchange: refused, answered here, or a CONNECT. `request`: None if unreadable."""
+    return AccessRecord(
+        listener=listener,
+        upstream="",
+        client=client.decode("ascii"),
+        method=request.method.decode("ascii") if request is not None else "",
+        path=_path(request.path) if request is not None else "",
+        status=status,
+        bytes_in=0,
+        bytes_out=0,
+        duration_s=0.0,
+        trace_id="",
+        session="",
+        conflict="",
+        error=refusal.fault.label if refusal is not None else "",
+        detail=refusal.detail if refusal is not None else "",
+    )
+
+
+def _path(target: bytes) -> str:
+    """A request target without its query, which may hold secrets."""
+    return target.split(b"?", 1)[0].decode("latin-1")

@@ -1,0 +1,99 @@
+"""The rules by which a listener serves requests: its part of the plan, made into what each request asks for.
+
+May know the plan, routes, translators. Made once per plan.
+A request keeps to the rules that hold when its head is read.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from proxy.http1.message.heads import HeadLimits
+from proxy.http1.message.request import Request
+from proxy.http1.message.write import Hop
+from proxy.listener.pools import PoolTable
+from proxy.listener.routes import Route
+from proxy.plan import ListenerPlan, UpstreamPlan
+from proxy.semantics.authority import parse_authority
+from proxy.semantics.faults import Fault, Refusal
+from proxy.semantics.fields import request_kinds
+from proxy.telemetry.metrics import Metrics
+from proxy.translate import Translator
+
+_REMEMBERED_AUTHORITIES: Final = 1024
+_REMEMBERED_CLIENTS: Final = 1024
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+class ListenerRules:
+    """A ListenerPlan, compiled. Immutable but for what it remembers."""
+
+    def __init__(self, plan: ListenerPlan, pools: PoolTable, metrics: Metrics, pseudonym: str) -> None:
+        """`pseudonym`: our name in Via, unique to this process and listener (RFC 9110, 7.6.3)."""
+        self.plan = plan
+        self.metrics = metrics.listener(plan.name)
+        self.pseudonym = pseudonym.encode("ascii")
+        self.via = (b"1.0 " + self.pseudonym, b"1.1 " + self.pseudonym) if plan.via else (b"", b"")
+        limits = plan.limits
+        self.head_limits = HeadLimits(
+            line_bytes=limits.request_line_bytes,
+            field_bytes=limits.header_bytes,
+            field_count=limits.header_count,
+            line_fault=Fault.TARGET_TOO_LONG,
+            field_fault=Fault.HEADERS_TOO_LARGE,
+            bad_fault=Fault.BAD_REQUEST,
+        )
+        upstreams = plan.router.upstreams()
+        translators = {upstream.propagation: Translator(upstream.propagation) for upstream in upstreams}
+        owners = tuple(translators.values())
+        # The fields of a head are sorted before it is known where the request goes. So whatever any translator owns is
+        # set aside, and what the chosen one turns out not to own is forwarded as it came: see `trace`.
+        self.kinds = request_kinds(
+            lambda name: any(owner.owns(name) for owner in owners), via=plan.via, x_forwarded=plan.x_forwarded
+        )
+        self.is_shared = len(owners) > 1  # then one may own what is a plain field to another
+        # RFC 9110, 7.6.3: a proxy, as an outbound listener is, adds Via to responses. A gateway need not.
+        self.is_proxy = plan.direction == "outbound"
+        response_via = self.via[1] if self.is_proxy else b""
+        self._routes = {
+            upstream: Route(
+                upstream,
+                translators[upstream.propagation],
+                pools,
+                metrics.exchange(plan.name, upstream.name),
+                listener=plan.name,
+                inbound=plan.direction == "inbound",
+                buffer_bytes=limits.buffer_bytes,
+                kinds=self.kinds,
+                response_via=response_via,
+            )
+            for upstream in upstreams
+        }
+        self.only = self._routes[upstreams[-1]] if plan.fixed_upstream else None  # the route of every request
+        self.parse_authority = lru_cache(_REMEMBERED_AUTHORITIES)(parse_authority)
+        self._found = lru_cache(_REMEMBERED_AUTHORITIES)(self._find)
+        self.hop = lru_cache(_REMEMBERED_CLIENTS)(self._hop)
+
+    def _find(self, host: str, port: int) -> Route:
+        return self._routes[self.plan.router.route(host, port)]
+
+    def _hop(self, client: bytes) -> Hop:
+        return Hop(via=self.via, client=client, forwarded=self.plan.x_forwarded)
+
+    def route(self, request: Request) -> Route:
+        """Where `request` goes."""
+        authority = request.authority
+        if not authority.host:
+            raise Refusal(Fault.BAD_HOST, "the request names no host to send it to")
+        return self._found(authority.host, authority.port or _DEFAULT_PORTS[request.scheme])
+
+    def upstream_plan(self, host: str, port: int) -> UpstreamPlan:
+        """Where a tunnel goes."""
+        return self.plan.router.route(host, port)
+
+    def trace(self, route: Route, request: Request) -> list[tuple[bytes, bytes]]:
+        """The fields of `request` that the route's translator owns; where there are others, the rest is plain."""
+        owns = route.translator.owns
+        request.lines.extend(name + b": " + value for name, value in request.trace if not owns(name))
+        return [field for field in request.trace if owns(field[0])]

@@ -1,0 +1,84 @@
+"""What a listener does with a translation: counts it, tells the log of it, and goes on where it failed.
+
+May know translations and their metrics. This is the outermost edge of tracing: a bug of ours behind it never breaks a
+request (tracing fails open). Whatever is raised here is ours: the heart promises to take any bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple
+
+from proxy.telemetry.metrics import TranslationMetrics, count
+from proxy.translate import NOTHING, FastTranslation, Translation
+
+log = logging.getLogger(__name__)
+
+
+def tally(metrics: TranslationMetrics, translation: Translation) -> None:
+    """Add one request's translation."""
+    counts = metrics.injected
+    for injected in translation.injected:
+        counts[injected] = counts.get(injected, 0) + 1
+    for lossy, what in translation.losses:
+        count(metrics.losses, (lossy, what))
+    if isinstance(translation, FastTranslation):
+        count(metrics.extracted, translation.winner)
+        if translation.has_session:
+            metrics.sessions_carried += 1
+        return
+    extraction = translation.extraction
+    if extraction is None:
+        metrics.untraced += 1
+        return
+    winner = extraction.winner
+    if winner is None:
+        metrics.untraced += 1
+    else:
+        count(metrics.extracted, winner)
+        if extraction.context is None:
+            metrics.bare_decisions += 1
+        for loser, _ in extraction.conflicts:
+            count(metrics.conflicts, (winner, loser))
+    for malformed, reason in extraction.malformed:
+        count(metrics.malformed, (malformed, reason))
+    if extraction.session is not None:
+        metrics.sessions_carried += 1
+    if extraction.session_malformed is not None:
+        count(metrics.sessions_malformed, extraction.session_malformed)
+
+
+def untranslated(metrics: TranslationMetrics, error: Exception) -> Translation:
+    """What stands for a translation that failed: the request goes on with no trace header at all."""
+    _tell(metrics, error)
+    return NOTHING
+
+
+class LogView(NamedTuple):
+    """What the access log says of a translation; empty for none."""
+
+    trace_id: str = ""
+    session: str = ""
+    conflict: str = ""
+
+
+def log_view(metrics: TranslationMetrics, translation: Translation) -> LogView:
+    """What the access log says of `translation`."""
+    try:
+        context, extraction = translation.context, translation.extraction
+    except Exception as error:  # a bug of ours: the outermost edge
+        _tell(metrics, error)
+        return LogView()
+    trace_id = context.trace_id if context is not None else ""
+    if extraction is None:
+        return LogView(trace_id)
+    conflict = ",".join(f"{format}:{loser.trace_id}" for format, loser in extraction.conflicts)
+    return LogView(trace_id, extraction.session or "", conflict)
+
+
+def _tell(metrics: TranslationMetrics, error: Exception) -> None:
+    """Count it, and log the first of its kind."""
+    kind = type(error).__name__
+    if kind not in metrics.errors:
+        log.error("tracing failed, the request did not", exc_info=error)
+    count(metrics.errors, kind)

@@ -1,0 +1,1 @@
+"""Sockets, names, time, backpressure: what any protocol needs of the operating system. Knows no HTTP."""

@@ -1,0 +1,102 @@
+"""Host names to addresses, remembered for a while. May know the event loop's resolver; must not know connections."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from functools import partial
+from typing import Final
+
+from proxy.semantics.faults import Fault, Refusal
+
+MAX_LOOKUPS: Final = 256  # names that are being looked up at a time
+_PATIENCE_S: Final = 1.0  # how long a new answer is waited for where there is an old one
+
+
+def literal_address(host: str) -> str | None:
+    """`host` where it is an IPv4 or IPv6 literal (a zone may follow), else None."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return host
+
+
+class Lookups:
+    """The look-ups under way: one for each name, whoever waits for it.
+
+    The system's look-up cannot be called off. A name that hangs keeps its thread until the system gives up, and so is
+    asked for once, not by each request.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: dict[str, asyncio.Task[tuple[str, ...]]] = {}
+
+    def begin(self, host: str) -> asyncio.Task[tuple[str, ...]]:
+        """The look-up of `host`; its result are the addresses, as the system orders them, or an OSError or
+        UnicodeError. Raises Refusal where too many are under way.
+        """
+        task = self._under_way.get(host)
+        if task is None:
+            if len(self._under_way) >= MAX_LOOKUPS:
+                raise Refusal(Fault.DNS_ERROR, f"{MAX_LOOKUPS} names are being looked up already")
+            task = self._under_way[host] = asyncio.get_running_loop().create_task(_look_up(host))
+            task.add_done_callback(partial(self._ended, host))
+        return task
+
+    def _ended(self, host: str, task: asyncio.Task[tuple[str, ...]]) -> None:
+        del self._under_way[host]
+        if not task.cancelled():
+            task.exception()  # whoever waited was told; maybe nobody was left
+
+    async def stop(self) -> None:
+        """Wait for none of them any longer."""
+        tasks = tuple(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _look_up(host: str) -> tuple[str, ...]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class Resolver:
+    """The addresses of one host. Those that were found last stay good while there is no new answer: a DNS that is down,
+    or hangs, does not take upstreams with it.
+    """
+
+    def __init__(self, host: str, refresh_s: float, lookups: Lookups) -> None:
+        self.host = host
+        self.refresh_s = refresh_s
+        self._lookups = lookups
+        self._literal = literal_address(host)
+        self._addresses: tuple[str, ...] = ()
+        self._expires = 0.0
+
+    def is_stale(self, now: float) -> bool:
+        """Whether `addresses` would ask again."""
+        return self._literal is None and now >= self._expires
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The addresses found last; nothing is asked."""
+        return (self._literal,) if self._literal is not None else self._addresses
+
+    async def addresses(self) -> tuple[str, ...]:
+        """All addresses of the host, as the system orders them. Raises Refusal where there is none."""
+        loop = asyncio.get_running_loop()
+        if not self.is_stale(loop.time()):
+            return self.known
+        lookup = self._lookups.begin(self.host)
+        await asyncio.wait({lookup}, timeout=_PATIENCE_S if self._addresses else None)
+        if lookup.done():
+            try:
+                self._addresses = lookup.result()
+            except (OSError, UnicodeError) as error:
+                if not self._addresses:
+                    raise Refusal(Fault.DNS_ERROR, f"the name {self.host} has no address: {error}") from None
+        self._expires = loop.time() + self.refresh_s
+        return self._addresses

@@ -1,0 +1,101 @@
+"""Tunnels: after CONNECT or 101 the bytes pass untouched, both ways, each way ending on its own.
+
+May know transports. Must not know what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple, cast, final
+
+from proxy.transport.deadlines import NEVER, Ticker
+
+
+class End(NamedTuple):
+    """One end of a tunnel to be."""
+
+    transport: asyncio.Transport
+    tell: Callable[[int], None]  # is told of bytes read here
+    on_lost: Callable[[Exception | None], None]  # what the transport's former protocol does at its end
+    received: bytes  # read already, and the tunnel's
+    saw_eof: bool
+    is_full: bool  # takes no more bytes for now; its transport will say when it does again
+
+
+@final
+class TunnelSide:
+    """One end of a tunnel; what it reads, its peer writes."""
+
+    __slots__ = ("_idle_s", "_lost", "_on_lost", "_saw_eof", "_tell", "_ticker", "deadline", "peer", "transport")
+
+    peer: TunnelSide
+
+    def __init__(self, end: End, ticker: Ticker, idle_s: float) -> None:
+        self.transport = end.transport
+        self._tell = end.tell
+        self._on_lost = end.on_lost
+        self._ticker = ticker
+        self._idle_s = idle_s
+        self._saw_eof = False
+        self._lost = False
+        self.deadline = NEVER
+
+    def start(self) -> None:
+        """Take over the transport."""
+        self.transport.set_protocol(cast(asyncio.Protocol, self))
+        self.deadline = self._ticker.now + self._idle_s
+        self._ticker.add(self)
+        self.transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        self._tell(len(data))
+        self.deadline = self.peer.deadline = self._ticker.now + self._idle_s
+        if not self.peer._lost:
+            self.peer.transport.write(data)
+
+    def eof_received(self) -> bool:
+        self._saw_eof = True
+        peer = self.peer
+        if peer._lost or peer._saw_eof or not peer.transport.can_write_eof():
+            peer.transport.close()
+            return False
+        peer.transport.write_eof()
+        return True  # the other way goes on
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
+        self._ticker.discard(self)
+        if not self.peer._lost:
+            self.peer.transport.close()
+        self._on_lost(exc)
+
+    def pause_writing(self) -> None:
+        if not self.peer._lost:
+            self.peer.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if not self.peer._lost:
+            self.peer.transport.resume_reading()
+
+    def on_deadline(self) -> None:
+        """No byte either way for too long."""
+        self.deadline = NEVER
+        self.transport.abort()
+
+
+def open_tunnel(client: End, upstream: End, ticker: Ticker, idle_s: float) -> None:
+    """Make a tunnel; what was read before is passed on first."""
+    near, far = TunnelSide(client, ticker, idle_s), TunnelSide(upstream, ticker, idle_s)
+    near.peer = far
+    far.peer = near
+    near.start()
+    far.start()
+    for end, side in ((upstream, far), (client, near)):
+        if end.is_full:
+            side.pause_writing()
+    for end, side in ((upstream, far), (client, near)):
+        if end.received:
+            side.data_received(end.received)
+        if end.saw_eof:
+            side.eof_received()

@@ -1,0 +1,100 @@
+"""The meaning of a request head. What goes wrong on the wire is in test_client; what goes out, in test_listener."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.http1.message.heads import sort_fields
+from proxy.http1.message.request import Request, check_request_line, field_name, members, read_request
+from proxy.semantics.authority import parse_authority
+from proxy.semantics.faults import Fault, Refusal
+from proxy.semantics.fields import request_kinds
+
+KINDS = request_kinds(lambda name: name.lower() == b"b3", via=True, x_forwarded=True)
+
+
+def read(line: bytes, *fields: bytes) -> Request:
+    return read_request(line, sort_fields(list(fields), KINDS, Fault.BAD_REQUEST), parse_authority)
+
+
+def test_what_a_request_says() -> None:
+    request = read(b"POST /a HTTP/1.1", b"Host: App:81", b"Content-Length: 007", b"B3: 0", b"Via: 1.0 a", b"X: y")
+    assert (request.method, request.path, request.minor) == (b"POST", b"/a", 1)
+    assert request.host == b"App:81"
+    assert request.authority == ("app", 81)
+    assert request.length == 7
+    assert request.has_body
+    assert request.keep_alive
+    assert request.trace == [(b"B3", b"0")]
+    assert request.via == (b"1.0 a",)
+    assert request.lines == [b"X: y"]
+
+
+@pytest.mark.parametrize(
+    ("minor", "connection", "kept"),
+    [
+        (1, b"", True),
+        (1, b"close", False),
+        (1, b"X, CLOSE", False),
+        (0, b"", False),
+        (0, b"Keep-Alive", True),
+        (0, b"keep-alive, close", False),
+    ],
+)
+def test_keep_alive(minor: int, connection: bytes, kept: bool) -> None:
+    fields = [b"Host: a", b"Connection: " + connection] if connection else [b"Host: a"]
+    assert read(b"GET / HTTP/1.%d" % minor, *fields).keep_alive is kept
+
+
+def test_no_body_but_a_length_is_said() -> None:
+    request = read(b"POST / HTTP/1.1", b"Host: a", b"Content-Length: 0")
+    assert not request.has_body
+    assert request.lines == [b"Content-Length: 0"]
+
+
+def test_expect_is_ignored_where_no_body_comes_or_from_http_1_0() -> None:
+    """RFC 9110, 10.1.1; nor does it pass where Connection names it (7.6.1)."""
+    assert read(b"GET / HTTP/1.1", b"Host: a", b"Expect: 100-continue").lines == []
+    assert read(b"POST / HTTP/1.0", b"Host: a", b"Expect: 100-continue", b"Content-Length: 1").lines == []
+    nominated = read(
+        b"POST / HTTP/1.1", b"Host: a", b"Connection: expect", b"Expect: 100-continue", b"Content-Length: 1"
+    )
+    assert nominated.lines == []
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "real"),
+    [
+        (b"websocket", b"websocket"),
+        (b"h2c", b""),
+        (b"H2C, websocket", b"websocket"),
+        (b"HTTP/2.0", b""),
+        (b"TLS/1.0", b""),
+        (b"foo/2", b"foo/2"),
+    ],
+)
+def test_upgrade(upgrade: bytes, real: bytes) -> None:
+    assert read(b"GET / HTTP/1.1", b"Host: a", b"Connection: upgrade", b"Upgrade: " + upgrade).upgrade == real
+
+
+@pytest.mark.parametrize("line", [b"GET / HTTP/2.0", b"PRI * HTTP/2.0", b"GET / HTTP/0.9"])
+def test_versions_that_are_not_spoken(line: bytes) -> None:
+    with pytest.raises(Refusal) as caught:
+        check_request_line(line)
+    assert caught.value.fault is Fault.VERSION_NOT_SUPPORTED
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"GET /", b"GET / HTTP/1.2", b"GET / HTTP/1.10", b"GET / http/1.1", b"G(T / HTTP/1.1", b" GET / HTTP/1.1"],
+)
+def test_malformed_lines(line: bytes) -> None:
+    with pytest.raises(Refusal) as caught:
+        check_request_line(line)
+    assert caught.value.fault is Fault.BAD_REQUEST
+
+
+def test_lists() -> None:
+    assert members(b"Close, , x;q=1 ,\tY") == {b"close", b"", b"x", b"y"}
+    assert members(b"keep-alive") == {b"keep-alive"}
+    assert field_name(b"X-Mine: a: b") == b"x-mine"

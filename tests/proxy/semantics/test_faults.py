@@ -1,0 +1,47 @@
+"""The table of faults: what each is answered with can be answered, counted and read by other proxies."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+
+import pytest
+
+from proxy.semantics.faults import Fault, Refusal
+
+# RFC 9209, 2.3: the error types that there are.
+PROXY_ERRORS = frozenset((
+    "dns_timeout", "dns_error", "destination_not_found", "destination_unavailable", "destination_ip_prohibited",
+    "destination_ip_unroutable", "connection_refused", "connection_terminated", "connection_timeout",
+    "connection_read_timeout", "connection_write_timeout", "connection_limit_reached", "tls_protocol_error",
+    "tls_certificate_error", "tls_alert_received", "http_request_error", "http_request_denied",
+    "http_response_incomplete", "http_response_header_section_size", "http_response_header_size",
+    "http_response_body_size", "http_response_trailer_section_size", "http_response_trailer_size",
+    "http_response_transfer_coding", "http_response_content_coding", "http_response_timeout", "http_upgrade_failed",
+    "http_protocol_error", "proxy_internal_response", "proxy_internal_error", "proxy_configuration_error",
+    "proxy_loop_detected",
+))  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.label)
+def test_a_fault_can_be_told(fault: Fault) -> None:
+    assert re.fullmatch("[a-z]+(-[a-z]+)*", fault.label)
+    assert fault.proxy_error in PROXY_ERRORS
+    assert 400 <= fault.status < 600
+    assert bool(fault.retry_after_s) == (fault.status == 503)
+
+
+def test_a_label_names_one_fault() -> None:
+    assert len({fault.label for fault in Fault}) == len(Fault)
+
+
+@pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.label)
+def test_a_title_is_that_of_its_status(fault: Fault) -> None:
+    """RFC 9457, 4.2.1. Python 3.11 has older titles for two of them, and 499 is nginx's."""
+    renamed = {413: "Content Too Large", 414: "URI Too Long", 499: "Client Closed Request"}
+    assert fault.title == (renamed.get(fault.status) or HTTPStatus(fault.status).phrase)
+
+
+def test_a_refusal_says_what_is_wrong() -> None:
+    refusal = Refusal(Fault.BAD_HOST, "empty Host")
+    assert (refusal.fault, refusal.detail, str(refusal)) == (Fault.BAD_HOST, "empty Host", "empty Host")

@@ -1,0 +1,59 @@
+"""Kinds of fields."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.semantics.fields import (
+    CONNECTION,
+    DROP,
+    FORWARDED_FOR,
+    HOST,
+    KEEP_ALIVE,
+    PLAIN,
+    TRACE,
+    VIA,
+    allowed_in_trailers,
+    request_kinds,
+    response_kinds,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        (b"HOST", HOST),
+        (b"connection", CONNECTION),
+        (b"Proxy-Authorization", DROP),
+        (b"HTTP2-Settings", DROP),
+        (b"keep-alive", DROP),
+        (b"Via", VIA),
+        (b"X-Forwarded-For", FORWARDED_FOR),
+        (b"B3", TRACE),
+        (b"X-Anything", PLAIN),
+        (b"Content_Length", PLAIN),
+    ],
+)
+def test_requests(name: bytes, kind: int) -> None:
+    kinds = request_kinds(lambda name: name.lower() == b"b3", via=True, x_forwarded=True)
+    assert kinds.classify(name) == kind
+    assert kinds.known[name] == kind
+
+
+def test_what_is_switched_off_is_plain() -> None:
+    kinds = request_kinds(lambda _: False, via=False, x_forwarded=False)
+    assert [kinds.classify(name) for name in (b"Via", b"X-Forwarded-For", b"X-Forwarded-Host")] == [PLAIN] * 3
+
+
+def test_responses() -> None:
+    kinds = response_kinds()
+    names = (b"Keep-Alive", b"Proxy-Authenticate", b"Host", b"traceparent")
+    assert [kinds.classify(name) for name in names] == [KEEP_ALIVE, DROP, PLAIN, PLAIN]
+
+
+@pytest.mark.parametrize(
+    ("line", "allowed"),
+    [(b"X-Sum: 1", True), (b"Server-Timing: x", True), (b"SET-COOKIE: a", False), (b"Authorization:a", False)],
+)
+def test_trailers(line: bytes, allowed: bool) -> None:
+    assert allowed_in_trailers(line) is allowed

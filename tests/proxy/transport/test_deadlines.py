@@ -1,0 +1,68 @@
+"""The tick."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from proxy.transport.deadlines import NEVER, Ticker
+
+
+class Timed:
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.passed = asyncio.Event()
+        self.times = 0
+
+    def on_deadline(self) -> None:
+        self.times += 1
+        self.deadline = NEVER
+        self.passed.set()
+
+
+async def test_deadlines_pass_once_and_others_do_not(eventually: Any) -> None:
+    ticker = Ticker(asyncio.get_running_loop())
+    ticks: list[float] = []
+    soon, later, gone = Timed(ticker.now + 0.15), Timed(NEVER), Timed(ticker.now)
+    for member in (soon, later, gone):
+        ticker.add(member)
+    ticker.discard(gone)
+    ticker.every_tick(lambda: ticks.append(ticker.now))
+    ticker.start()
+    await asyncio.wait_for(soon.passed.wait(), 5)
+    seen = len(ticks)
+    await eventually(lambda: len(ticks) > seen + 1)
+    ticker.stop()
+    assert (soon.times, later.times, gone.times) == (1, 0, 0)
+    assert ticks == sorted(ticks)
+
+
+async def test_a_member_may_leave_from_its_deadline() -> None:
+    ticker = Ticker(asyncio.get_running_loop())
+
+    class Leaving(Timed):
+        def on_deadline(self) -> None:
+            super().on_deadline()
+            for member in members:
+                ticker.discard(member)
+
+    members: list[Any] = [Leaving(ticker.now - 1) for _ in range(3)]
+    for member in members:
+        ticker.add(member)
+    ticker.start()
+    ticker.stop()
+    assert sum(member.times for member in members) >= 1
+
+
+async def test_a_deadline_never_comes_due_early() -> None:
+    """Whenever between two ticks it was set by `now`."""
+    loop = asyncio.get_running_loop()
+    ticker = Ticker(loop)
+    ticker.start()
+    for _ in range(3):
+        await asyncio.sleep(0.07)
+        start, member = loop.time(), Timed(ticker.now + 0.05)
+        ticker.add(member)
+        await asyncio.wait_for(member.passed.wait(), 5)
+        assert loop.time() - start >= 0.05
+    ticker.stop()
