@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ops_lib import propagators
+from ops_lib.headers import context_propagator
 from proxy.cli import translate
 from proxy.cli.commands import main
 from proxy.settings import layers
@@ -24,7 +24,7 @@ def _no_propagator_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_variable_is_that_of_the_settings() -> None:
     """It is written down here once more, because this command works where the settings' packages are missing."""
-    assert translate.PROPAGATOR_VARIABLE == layers.PROPAGATOR_VARIABLE == propagators.FORMAT_VARIABLE
+    assert translate.PROPAGATOR_VARIABLE == layers.PROPAGATOR_VARIABLE == context_propagator.FORMAT_VARIABLE
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
