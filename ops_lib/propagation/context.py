@@ -89,11 +89,26 @@ Headers = list[tuple[str, str]]
 Losses = list[tuple[Format, Loss]]
 
 
-class Policy(NamedTuple):
-    """What is decided by the settings where a format cannot say what the record says."""
+_ALL_TRACES = 1 << 64
 
-    on_defer: Sampling = Sampling.DENY  # DENY or ACCEPT: what DEFER becomes in a format of one bit
+
+class Policy(NamedTuple):
+    """What the settings decide where a format cannot say what the record says. Make it with `policy`."""
+
+    accepted: int = _ALL_TRACES  # of 2**64 trace ids: for how many DEFER becomes ACCEPT in a format of one bit
     lossless: bool = True  # whether our member of tracestate keeps what traceparent cannot say
+
+    def decide(self, trace_id: str) -> Sampling:
+        """What DEFER becomes: ACCEPT or DENY, the same for a trace wherever it is asked.
+
+        It is what OpenTelemetry's sampler of the same ratio says: it too goes by the lower half of the trace id.
+        """
+        return ACCEPT if int(trace_id[16:], 16) < self.accepted else DENY
+
+
+def policy(on_defer: float, lossless: bool) -> Policy:
+    """`on_defer`: the ratio of traces, from 0 to 1, for which "no decision" becomes ACCEPT."""
+    return Policy(round(on_defer * _ALL_TRACES), lossless)
 
 
 def new_span_id(random_bits: RandomBits = random.getrandbits) -> str:

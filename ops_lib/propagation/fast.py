@@ -28,7 +28,7 @@ _WRITE: dict[Format, tuple[str, str]] = {
     Format.JAEGER: ("uber-trace-id", "%s:%s:0:%s"),
 }
 _PADDING = "0" * 16
-_WIDTH_MEMBER = ops_member.member(TraceContext("", "", ACCEPT, short=True), sampled=True)
+_WIDTH_MEMBER = ops_member.member(TraceContext("", "", ACCEPT, short=True))
 MAX_BAGGAGE_LENGTH: Final = 2048  # far below what would have to be cut
 
 # Traits: bits for what may come beside plain ids. Most requests have none, and one test for 0 passes over all of them.

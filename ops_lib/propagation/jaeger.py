@@ -64,7 +64,7 @@ def inject(context: TraceContext, policy: Policy, headers: Headers, losses: Loss
     trace_id, span_id, sampling, short, is_random, parent_id, tracestate, made_up = context
     if sampling is DEFER:
         losses.append(_LOST_DEFER)
-        sampling = policy.on_defer
+        sampling = policy.decide(trace_id)
     headers.append((UBER_TRACE_ID, f"{trace_id[16:] if short else trace_id}:{span_id}:0:{_FLAGS_OUT[sampling]}"))
     if parent_id is not None:
         losses.append(_LOST_PARENT)

@@ -1,39 +1,58 @@
 """Our own member of `tracestate`, `ops=`: what `traceparent` cannot say, kept for the way back.
 
     member = "ops=" item *( ";" item )
-    item   = "s:d"     ; sampling was DEBUG
-           / "s:q"     ; sampling was DEFER
-           / "w:16"    ; the trace id was 64 bits wide
-           / "b:1"     ; the ids were made up for a bare decision
+    item   = "s:d"                  ; sampling was DEBUG
+           / "s:q." 16HEXDIGLC      ; sampling was DEFER when the span with this id made the call
+           / "w:16"                 ; the trace id was 64 bits wide
+           / "b:1"                  ; the ids were made up for a bare decision
 
-Ours alone, in no specification. Others copy the member from request to request without reading it (W3C Trace Context
-§3.3.1), so it goes stale: each item is believed only while it agrees with the `traceparent` beside it. Else the item is
-dropped, and `traceparent` is right. Unknown items are ignored, so that a later version may add some.
+Ours alone, in no specification. A value that is not of this grammar is another vendor's, and passed on as theirs; so is
+one with an item that only a later version of this module knows. `s:q` without a span is what the first version wrote:
+it is ours, and believed nowhere.
+
+Others copy the member from request to request without reading it (W3C Trace Context §3.3.1), so it goes stale. Each
+item is believed only while it agrees with the `traceparent` beside it; otherwise `traceparent` is right:
+
+    s:d    needs the sampled flag: a span that joins a debug trace and records is still in a debug trace
+    s:q    needs the span that it names: a span that has joined has decided for itself, and its flag says what
+    w:16   needs a trace id whose upper half is zero: joining a trace does not change its id
+    b:1    needs the span id that repeats the trace id (`context.stand_in`): a real span has an id of its own
 """
 
 from __future__ import annotations
 
-from .context import ACCEPT, DEBUG, DEFER, DENY, TraceContext
+import re
+
+from .context import ACCEPT, DEBUG, DEFER, TraceContext
 
 KEY = "ops"
 PREFIX = "ops="
 
 _ZERO_HALF = "0" * 16
+_DEFERRED = "s:q."
+_ITEM = r"(?:s:d|s:q(?:\.[0-9a-f]{16})?|w:16|b:1)"
+_match = re.compile(rf"{_ITEM}(?:;{_ITEM})*").fullmatch
 
 
-def believe(item_list: str, context: TraceContext) -> TraceContext:
-    """`context` as read from `traceparent`, corrected by the value of our member.
+def is_ours(value: str) -> bool:
+    """Whether `value`, of a member with our key, is one that we write or have ever written."""
+    return _match(value) is not None
 
-    `s:d` needs the sampled flag, `s:q` needs its absence, `w:16` a zero upper half, and `b:1` the made-up span id
-    (`context.stand_in`), which is gone as soon as a real span has joined the trace.
-    """
+
+def is_taken(others: str) -> bool:
+    """Whether one of the other vendors' members has our key. Then ours stays out: no key may be written twice."""
+    return PREFIX in others and (others.startswith(PREFIX) or f",{PREFIX}" in others)
+
+
+def believe(value: str, context: TraceContext) -> TraceContext:
+    """`context` as read from `traceparent`, corrected by the value of our member as far as the two agree."""
     sampling, short, made_up = context.sampling, context.short, context.made_up
-    for item in item_list.split(";"):
+    for item in value.split(";"):
         if item == "s:d":
             if sampling is ACCEPT:
                 sampling = DEBUG
-        elif item == "s:q":
-            if sampling is DENY:
+        elif item.startswith(_DEFERRED):
+            if item.endswith(context.span_id):
                 sampling = DEFER
         elif item == "w:16":
             short = context.trace_id.startswith(_ZERO_HALF)
@@ -43,13 +62,13 @@ def believe(item_list: str, context: TraceContext) -> TraceContext:
     return context._replace(sampling=sampling, short=short, made_up=made_up)
 
 
-def member(context: TraceContext, *, sampled: bool) -> str:
-    """Our member for `context` when `traceparent` says `sampled`, or "" where there is nothing to keep."""
+def member(context: TraceContext) -> str:
+    """Our member for `context`, or "" where there is nothing to keep."""
     items = []
     if context.sampling is DEBUG:
         items.append("s:d")
-    elif context.sampling is DEFER and not sampled:
-        items.append("s:q")
+    elif context.sampling is DEFER:
+        items.append(_DEFERRED + context.span_id)
     if context.short:
         items.append("w:16")
     if context.made_up:

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from . import baggage, carrier, session
 from .baggage import Baggage
-from .context import Fields, Headers, Losses, Malformed, Policy, RandomBits, Sampling, TraceContext, new
+from .context import Fields, Headers, Losses, Malformed, RandomBits, Sampling, TraceContext, new, policy
 from .fast import TextFastPath, sample
 from .fast_reader import FastReader
 from .fast_shapes import FastSettings
@@ -113,7 +113,7 @@ class Propagator:
         session_extract: Iterable[str] = session.EXTRACT_NAMES,
         session_bridge: bool = False,
         baggage: BaggageMode = "translate",
-        on_defer: Sampling = Sampling.DENY,
+        on_defer: float = 1.0,
         lossless: bool = True,
         random_bits: RandomBits = random.getrandbits,
     ) -> None:
@@ -126,7 +126,7 @@ class Propagator:
         self.extract_formats = with_siblings(extract)
         self.inject_formats = tuple(dict.fromkeys(inject))
         self._lossless = lossless
-        self._writer = Writer(self.inject_formats, Policy(on_defer, lossless), random_bits)
+        self._writer = Writer(self.inject_formats, policy(on_defer, lossless), random_bits)
         self._present: dict[tuple[str, ...], _Present] = {}
         self._session_inject = session_inject
         self._session_names = tuple(dict.fromkeys(name.lower() for name in session_extract))

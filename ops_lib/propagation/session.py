@@ -2,8 +2,11 @@
 
     session-id = 1*256VCHAR      ; visible ASCII, %x21-7E
 
-Only the id travels. What goes over the wire is dropped and counted where it is anything else; what the program itself
-hands in is an error.
+Only the id travels. Anything else on the wire is dropped and counted; from the program itself it is an error.
+
+The header may come several times, or joined into a list on the way (RFC 9110 §5.3): the first valid id counts. A comma
+may also stand in an id. So a comma separates only beside white space, or where all that it separates is the same:
+`s1, s2` is a list, `s1,s1` is `s1` twice, and `s1,s2` is one id.
 """
 
 from __future__ import annotations
@@ -18,8 +21,10 @@ EXTRACT_NAMES = ("X-Mirascope-Session-Id", "Mirascope-Session-Id")
 
 MAX_LENGTH = 256
 
-SESSION_ID = rf"[\x21-\x7e]{{1,{MAX_LENGTH}}}"
-_match = re.compile(SESSION_ID).fullmatch
+SESSION_ID = rf"[\x21-\x2b\x2d-\x7e]{{1,{MAX_LENGTH}}}"
+"""An id without a comma: it means what it says, whatever happened on the way."""
+_match = re.compile(rf"[\x21-\x7e]{{1,{MAX_LENGTH}}}").fullmatch
+_separate = re.compile(r"[ \t],|,[ \t]").split
 _find_stranger = re.compile(r"[^\x21-\x7e]").search
 
 
@@ -46,17 +51,24 @@ def extract(fields: Fields, names: tuple[str, ...]) -> tuple[str | None, Malform
     """The first valid id under `names` (lower case), in their order; and why the first refused one was refused."""
     refused: Malformed | None = None
     for name in names:
-        values = fields.get(name)
-        if values is None:
-            continue
-        value = values[0]
-        if _match(value):
-            return value, refused
-        value = value.strip(" \t")
-        if _match(value):
-            return value, refused
-        refused = refused or _why(value)
+        for value in fields.get(name, ()):
+            for each in _ids(value):
+                if _match(each):
+                    return each, refused
+                refused = refused or _why(each)
     return None, refused
+
+
+def _ids(value: str) -> list[str]:
+    """What one header holds: an id, or several that were joined."""
+    value = value.strip(" \t")
+    if "," not in value:
+        return [value]
+    each, *others = value.split(",")
+    each = each.strip(" \t")
+    if each and all(other.strip(" \t") == each for other in others):
+        return [each]
+    return [part.strip(" \t") for part in _separate(value)]
 
 
 def _why(value: str) -> Malformed:

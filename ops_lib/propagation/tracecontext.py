@@ -103,10 +103,9 @@ def _why(value: str) -> Malformed:
 def inject(context: TraceContext, policy: Policy, headers: Headers, losses: Losses) -> None:
     """Append `traceparent`, and `tracestate` where there is one or `ops=` has something to keep; note what is lost."""
     trace_id, span_id, sampling, short, is_random, parent_id, others, made_up = context
-    on_defer, lossless = policy
     if sampling is DEFER:
         losses.append(_LOST_DEFER)
-        is_sampled = on_defer is ACCEPT
+        is_sampled = policy.decide(trace_id) is ACCEPT
     else:
         is_sampled = sampling is not DENY
     flags = _FLAGS_OUT[is_sampled + 2 * is_random]
@@ -117,8 +116,8 @@ def inject(context: TraceContext, policy: Policy, headers: Headers, losses: Loss
         losses.append(_LOST_BARE)
     own = ""
     if short or made_up or sampling is DEBUG or sampling is DEFER:
-        if lossless:
-            own = ops_member.member(context, sampled=is_sampled)
+        if policy.lossless and not ops_member.is_taken(others):
+            own = ops_member.member(context)
         else:
             if sampling is DEBUG:
                 losses.append(_LOST_DEBUG)

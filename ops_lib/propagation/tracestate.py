@@ -1,33 +1,25 @@
-"""The `tracestate` header: reading, our own member, and cutting to length. W3C Trace Context §3.3.
+"""The `tracestate` header: reading it, our own member, and cutting it to length. W3C Trace Context level 2, §3.3.
 
     list        = list-member 0*31( OWS "," OWS list-member )
     list-member = key "=" value / OWS                    ; empty members are allowed, and not counted
-    key         = simple-key / tenant-key
-    simple-key  = ( lcalpha / DIGIT ) 0*255keychar       ; level 2 lets a key begin with a digit
-    tenant-key  = ( lcalpha / DIGIT ) 0*240keychar "@" lcalpha 0*13keychar
-    keychar     = lcalpha / DIGIT / "_" / "-" / "*" / "/"
+    key         = ( lcalpha / DIGIT ) 0*255keychar
+    keychar     = lcalpha / DIGIT / "_" / "-" / "*" / "/" / "@"
     value       = 0*255chr nblk-chr                      ; printable ASCII without "," and "="; not ending in a space
 
-Departure from level 2 (§3.3.1.3.1), which takes "@" for any other keychar: a key with "@" has to be a tenant-key as in
-level 1, because the official conformance suite at its strictest level asks for it, and no vendor writes another.
-A duplicated key is kept as it came (§3.3.1.3.1 lets one pass it on).
+A duplicate key is kept as it came (§3.3.1.3.1 allows passing it on).
 """
 
 from __future__ import annotations
 
 import re
 
-from .ops_member import KEY
+from .ops_member import KEY, is_ours
 
 MAX_MEMBERS = 32  # §3.3.1.1
 MAX_LENGTH = 512  # §3.3.1.5: what everyone has to pass on; more is not sent
 LONG_MEMBER = 128  # §3.3.1.5: members over this go first
 
-_KEYCHAR = r"[a-z0-9_\-*/]"
-_MEMBER = (
-    rf"(?:[a-z0-9]{_KEYCHAR}{{0,255}}|[a-z0-9]{_KEYCHAR}{{0,240}}@[a-z]{_KEYCHAR}{{0,13}})"
-    r"=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
-)
+_MEMBER = r"[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
 _match_member = re.compile(_MEMBER).fullmatch
 PLAIN_LIST = rf"{_MEMBER}(?:,{_MEMBER}){{0,{MAX_MEMBERS - 1}}}"
 """A whole header without white space around members or empty ones: what nearly every sender writes."""
@@ -38,7 +30,8 @@ def read(values: list[str]) -> tuple[str, str] | None:
     """The headers' values combined in order: (the other vendors' members, the value of our own member or "").
 
     None where any member is malformed or there are more than 32: then the whole of it may not be believed (§3.3.1).
-    Our own member counts for nothing when it comes twice but for the first.
+    Of several members of our own the first counts. A member with our key and a value that we never write is another
+    vendor's.
     """
     text = values[0] if len(values) == 1 else ",".join(values)
     if f"{KEY}=" not in text and _match_plain_list(text):
@@ -53,7 +46,7 @@ def read(values: list[str]) -> tuple[str, str] | None:
         count += 1
         if count > MAX_MEMBERS or not _match_member(member):
             return None
-        if member.startswith(f"{KEY}="):
+        if member.startswith(f"{KEY}=") and is_ours(member[len(KEY) + 1 :]):
             own = own or member[len(KEY) + 1 :]
         else:
             others.append(member)

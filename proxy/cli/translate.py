@@ -15,7 +15,6 @@ from ops_lib.propagation import (
     SESSION_INJECT_NAME,
     Format,
     Propagator,
-    Sampling,
     UnknownFormatError,
     parse_formats,
 )
@@ -97,9 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--on-defer",
-        choices=("deny", "accept"),
-        default="deny",
-        help="what `no decision` becomes where it cannot be said (default: deny)",
+        metavar="WHAT",
+        default="accept",
+        help="what `no decision` becomes where it cannot be said: accept (default), deny, or a ratio such as 0.1",
     )
     made.add_argument("--no-lossless", action="store_true", help="write no `ops=` member into tracestate")
     output = made.add_mutually_exclusive_group()
@@ -128,6 +127,17 @@ def _session_names(text: str) -> list[str]:
     return names
 
 
+def _on_defer(text: str) -> float:
+    """The ratio of traces to accept. Raises HeaderInputError."""
+    try:
+        ratio = float({"accept": 1, "deny": 0}.get(text, text))
+    except ValueError:
+        ratio = -1
+    if not 0 <= ratio <= 1:
+        raise HeaderInputError(f"--on-defer {text!r}: expected accept, deny, or a ratio from 0 to 1")
+    return ratio
+
+
 def _propagator(arguments: argparse.Namespace) -> Propagator:
     extract, inject = parse_formats(arguments.extract), _formats_to_write(arguments)
     if not extract or not inject:
@@ -141,7 +151,7 @@ def _propagator(arguments: argparse.Namespace) -> Propagator:
         inject=inject,
         session_bridge=arguments.session_bridge,
         baggage=arguments.baggage,
-        on_defer=Sampling.ACCEPT if arguments.on_defer == "accept" else Sampling.DENY,
+        on_defer=_on_defer(arguments.on_defer),
         lossless=not arguments.no_lossless,
         session_inject=written[0],
         session_extract=session,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from ops_lib.propagation import Sampling
 from proxy.address import Address
 from proxy.plan.listener import DrainPlan, Limits, ListenerPlan, Plan
 from proxy.plan.router import Router
@@ -27,6 +26,7 @@ from proxy.settings.models import (
     TlsSettings,
     UpstreamSettings,
 )
+from proxy.settings.values import ratio_of
 
 
 class Sections(NamedTuple):
@@ -61,7 +61,7 @@ class Sections(NamedTuple):
             session_extract=self.propagation.session.extract,
             session_bridge=self.propagation.session.bridge,
             baggage=self.propagation.baggage,
-            on_defer=Sampling.ACCEPT if self.propagation.on_defer == "accept" else Sampling.DENY,
+            on_defer=ratio_of(self.propagation.on_defer),
             lossless=self.propagation.lossless,
         )
 

@@ -9,7 +9,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Literal
 
-from ops_lib.propagation import Format, Sampling
+from ops_lib.propagation import Format
 from proxy.address import Address
 
 Mode = Literal["translate", "participate"]
@@ -27,7 +27,7 @@ class PropagationPlan:
     session_extract: tuple[str, ...] = ("X-Mirascope-Session-Id", "Mirascope-Session-Id")
     session_bridge: bool = False  # baggage `session.id` in and out
     baggage: BaggageMode = "translate"
-    on_defer: Sampling = Sampling.DENY  # DENY or ACCEPT
+    on_defer: float = 1.0  # the ratio of traces for which "no decision" becomes "accept"
     lossless: bool = True
 
 

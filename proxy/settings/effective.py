@@ -15,6 +15,8 @@ from proxy.settings.problems import shown, source_of
 from proxy.settings.yaml_file import Path
 
 DEFAULT = "default"
+NEW_DEFAULTS: dict[Path, str] = {("propagation", "on_defer"): "deny"}
+"""What the default was in 0.1, by the end of the key: whoever relies on it learns so from `check`."""
 _LAYERED = ("propagation", "limits", "timeouts", "pool", "forwarding")
 
 _Level = tuple[Settings | Section, Path]
@@ -81,8 +83,13 @@ def _entry(loaded: Loaded, levels: Sequence[_Level], name: str, key: str) -> Ent
     changed = any(getattr(section, name) != default for section, _ in written)
     section, path = (written or levels)[0]
     where = (*path, name)
-    source = source_of(where, loaded.sources) if written else DEFAULT
+    source = source_of(where, loaded.sources) if written else _default(where)
     return Entry(key, _plain(where, getattr(section, name)), source, changed)
+
+
+def _default(path: Path) -> str:
+    before = NEW_DEFAULTS.get(path[-2:])
+    return DEFAULT if before is None else f"{DEFAULT} (0.1 had {before})"
 
 
 def _host(upstream: UpstreamSettings, entry: Entry) -> Entry:

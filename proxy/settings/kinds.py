@@ -12,8 +12,16 @@ from pydantic import BeforeValidator, PlainValidator
 
 from ops_lib.propagation import Format
 from proxy.address import Address
+from proxy.settings import values
 from proxy.settings.addresses import HostPattern, TargetUrl, parse_host, parse_listen, parse_pattern, parse_target
-from proxy.settings.values import parse_bytes, parse_count, parse_seconds, parse_session_header, read_formats
+from proxy.settings.values import (
+    parse_bytes,
+    parse_count,
+    parse_on_defer,
+    parse_seconds,
+    parse_session_header,
+    read_formats,
+)
 from proxy.settings.yaml_file import read_value
 
 
@@ -67,4 +75,5 @@ Bytes = Annotated[int, PlainValidator(_within(parse_bytes, 256, 2**30, " bytes")
 BytesOrZero = Annotated[int, PlainValidator(_within(parse_bytes, 0, 2**60, " bytes"))]
 Count = Annotated[int, PlainValidator(_within(parse_count, 1, 1_000_000, ""))]
 CountOrZero = Annotated[int, PlainValidator(_within(parse_count, 0, 1_000_000, ""))]
+OnDefer = Annotated[values.OnDefer, PlainValidator(parse_on_defer)]
 Lines = Annotated[int, PlainValidator(_within(parse_count, 100, 1_000_000, " lines"))]  # the start alone writes some

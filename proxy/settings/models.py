@@ -29,6 +29,7 @@ from proxy.settings.kinds import (
     Host,
     Lines,
     Listen,
+    OnDefer,
     Patterns,
     Seconds,
     SecondsOrZero,
@@ -75,7 +76,7 @@ class PropagationSettings(Section):
     mode: Literal["translate", "participate"] = "translate"
     session: SessionSettings = SessionSettings()
     baggage: Literal["translate", "pass", "drop"] = "translate"
-    on_defer: Literal["deny", "accept"] = "deny"
+    on_defer: OnDefer = "accept"
     lossless: bool = True
 
 

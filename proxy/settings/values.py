@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from typing import Literal
 
 from ops_lib.propagation import COMPOSITE, FORMATS, Format, UnknownFormatError, parse_formats
 
@@ -44,6 +45,28 @@ def parse_count(value: object) -> int:
     if number != int(number):
         raise ValueError("expected a whole number")
     return int(number)
+
+
+OnDefer = Literal["accept", "deny"] | float
+
+
+def parse_on_defer(value: object) -> OnDefer:
+    """`accept`, `deny`, or the ratio of traces to accept, from 0 to 1."""
+    form = "expected accept, deny, or the ratio of traces to accept, from 0 to 1"
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if word == "accept":
+        return "accept"
+    if word == "deny":
+        return "deny"
+    ratio = _quantity(value, {"": 1}, form)
+    if ratio > 1:
+        raise ValueError(form)
+    return ratio
+
+
+def ratio_of(on_defer: OnDefer) -> float:
+    """The ratio of traces that `on_defer` accepts, from 0 to 1."""
+    return {"accept": 1.0, "deny": 0.0}[on_defer] if isinstance(on_defer, str) else on_defer
 
 
 def _quantity(value: object, units: dict[str, int] | dict[str, float], form: str) -> float:

@@ -142,7 +142,7 @@ def test_no_decision_is_taken_where_a_span_is_made() -> None:
     for sender in (b"b3", b"X-B3-TraceId"):
         value = f"{TRACE_ID}-{SPAN_ID}" if sender == b"b3" else TRACE_ID
         headers = [(sender, value.encode())] + [(b"X-B3-SpanId", SPAN_ID.encode())] * (sender != b"b3")
-        participant = translator(mode="participate", inject=(Format.TRACECONTEXT, Format.B3), on_defer=Sampling.DENY)
+        participant = translator(mode="participate", inject=(Format.TRACECONTEXT, Format.B3), on_defer=0.0)
         out = dict(through(participant, headers).headers)
         assert out[b"traceparent"].endswith(b"-01")
         assert out[b"b3"].endswith(b"-1")

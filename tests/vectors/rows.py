@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ops_lib.propagation import Extraction, Sampling, parse_formats
+from ops_lib.propagation import Extraction, parse_formats
 
 MADE_UP_BITS = 0x1111_1111_1111_1111_1111_1111_1111_1111
 
@@ -44,7 +44,7 @@ def load() -> list[Row]:
                 if key in settings:
                     settings[key] = parse_formats(settings[key])
             if "on_defer" in settings:
-                settings["on_defer"] = Sampling[settings["on_defer"].upper()]
+                settings["on_defer"] = {"accept": 1.0, "deny": 0.0}.get(settings["on_defer"], settings["on_defer"])
             rows.append(
                 Row(
                     f"{path.stem}/{row['id']}",

@@ -83,12 +83,22 @@ def test_options_of_the_session_and_of_losses(capsys: pytest.CaptureFixture[str]
     assert "X-S: s1\nbaggage: session.id=s1\n" in out
     assert "s1" not in run(capsys, "Mirascope-Session-Id: s1", TRACEPARENT, "--session-from", "X-Other")[1]
     deferred = f"b3: {TRACE}-{SPAN}"
-    assert run(capsys, "--to", "jaeger", deferred)[1].endswith(":0\n")
-    code, out, err = run(capsys, "--to", "jaeger", "--on-defer", "accept", deferred)
-    assert (code, out[-3:]) == (0, ":1\n")
+    assert run(capsys, "--to", "jaeger", deferred)[1].endswith(":1\n")
+    assert run(capsys, "--to", "jaeger", "--on-defer", "accept", deferred)[1].endswith(":1\n")
+    assert run(capsys, "--to", "jaeger", "--on-defer", "0.001", deferred)[1].endswith(":0\n")
+    code, out, err = run(capsys, "--to", "jaeger", "--on-defer", "deny", deferred)
+    assert (code, out[-3:]) == (0, ":0\n")
     assert "jaeger cannot say: defer" in err
     assert "ops=" in run(capsys, deferred)[1]
     assert "ops=" not in run(capsys, "--no-lossless", deferred)[1]
+
+
+@pytest.mark.parametrize("wrong", ["never", "1.5", "-1", "nan", ""])
+def test_a_wrong_ratio_is_refused(capsys: pytest.CaptureFixture[str], wrong: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(capsys, f"--on-defer={wrong}", TRACEPARENT)
+    assert ended.value.code == 2
+    assert f"--on-defer '{wrong}': expected accept, deny, or a ratio from 0 to 1" in capsys.readouterr().err
 
 
 def test_nothing_found_is_said(capsys: pytest.CaptureFixture[str]) -> None:

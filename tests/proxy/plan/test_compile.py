@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from ops_lib.propagation import FORMATS, Format, Sampling
+from ops_lib.propagation import FORMATS, Format
 from proxy.plan import Address, Plan
 from proxy.plan.compile import compile_plan
 from proxy.settings import load
@@ -79,7 +79,7 @@ upstreams:
     inbound, outbound, own = made.listeners
     app = inbound.router.route("", 0)
     assert app.propagation.inject == (Format.B3MULTI,)
-    assert app.propagation.on_defer is Sampling.ACCEPT
+    assert app.propagation.on_defer == 1.0
     assert (app.timeouts.connect_s, app.timeouts.idle_s) == (1, 1)
     assert (inbound.limits.header_count, inbound.limits.body_bytes) == (10, 1024)
     assert (inbound.via, inbound.x_forwarded) == (False, True)

@@ -90,3 +90,10 @@ def test_values_are_shown_as_they_would_be_written(tmp_path: Path) -> None:
     assert found["upstreams.0.tls.verify"].value is True
     assert found["upstreams.0.tls.ca_file"].value is None
     assert found["upstreams.0.limits.connections"].value == 10_000
+
+
+def test_a_default_that_is_new_names_the_old_one(tmp_path: Path) -> None:
+    found = entries(tmp_path, "inbound: {propagation: {on_defer: accept}}\n")
+    assert found["propagation.on_defer"][1:3] == ("accept", "default (0.1 had deny)")
+    assert found["outbound.propagation.on_defer"].source == "default (0.1 had deny)"
+    assert found["inbound.propagation.on_defer"].source.endswith("f.yaml:1")

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.settings.values import parse_bytes, parse_count, parse_seconds, parse_session_header
+from proxy.settings.values import (
+    parse_bytes,
+    parse_count,
+    parse_on_defer,
+    parse_seconds,
+    parse_session_header,
+    ratio_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +36,22 @@ def test_a_quantity_is_read(parse: Callable[[object], float], value: object, num
     assert parse(value) == number
 
 
-@pytest.mark.parametrize("parse", [parse_seconds, parse_bytes, parse_count])
+@pytest.mark.parametrize(
+    ("value", "read", "ratio"),
+    [("accept", "accept", 1), (" Deny", "deny", 0), ("0.25", 0.25, 0.25), (0, 0, 0), (1, 1, 1), (0.5, 0.5, 0.5)],
+)
+def test_on_defer_is_a_word_or_a_ratio(value: object, read: object, ratio: float) -> None:
+    assert parse_on_defer(value) == read
+    assert ratio_of(parse_on_defer(value)) == ratio
+
+
+@pytest.mark.parametrize("value", [1.01, "2", "50%", "maybe"])
+def test_on_defer_is_nothing_else(value: object) -> None:
+    with pytest.raises(ValueError, match="expected accept, deny, or the ratio of traces to accept, from 0 to 1"):
+        parse_on_defer(value)
+
+
+@pytest.mark.parametrize("parse", [parse_seconds, parse_bytes, parse_count, parse_on_defer])
 @pytest.mark.parametrize("value", [True, None, "", "x", "-1", -1, "5x", float("nan"), float("inf"), "1e3", [1], "٣"])
 def test_a_wrong_quantity_is_refused(parse: Callable[[object], float], value: object) -> None:
     with pytest.raises(ValueError, match="expected"):
@@ -59,7 +81,7 @@ def test_a_session_header_is_a_name_that_means_nothing_else(value: object) -> No
 
 @given(st.one_of(st.text(), st.integers(), st.none(), st.booleans(), st.floats()))
 def test_a_parser_raises_nothing_but_value_error(value: object) -> None:
-    for parse in (parse_seconds, parse_bytes, parse_count, parse_session_header):
+    for parse in (parse_seconds, parse_bytes, parse_count, parse_on_defer, parse_session_header):
         try:
             parse(value)
         except ValueError as error:
