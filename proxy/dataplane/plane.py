@@ -12,6 +12,7 @@ from collections.abc import Callable
 from secrets import token_hex
 
 from proxy.dataplane.app_presence import app_addresses, is_anyone_there
+from proxy.dataplane.door import Door
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.pools import PoolTable
@@ -20,7 +21,7 @@ from proxy.telemetry.access_log import AccessRecord
 from proxy.telemetry.metrics import Metrics
 from proxy.transport.deadlines import TICK_S, Ticker
 from proxy.transport.descriptors import NO_LIMIT, Descriptors
-from proxy.transport.listening import ListeningSocket, Waiting, drop, serve
+from proxy.transport.listening import Waiting, drop, serve
 from proxy.transport.outbox import Outbox
 
 
@@ -41,7 +42,7 @@ class DataPlane:
         self._access_log = access_log
         self._name = token_hex(6)  # ours in Via, this process's alone
         self._listeners: dict[str, Listener] = {}
-        self._sockets: dict[str, ListeningSocket] = {}  # by the name of the listener; those that accept
+        self._doors: dict[str, Door] = {}  # by the name of the listener; those that accept
         self._descriptors = Descriptors(file_limit)
         self._retired: list[Listener] = []  # of former plans, with connections still open
         self._own: dict[tuple[str, int], str] = {}  # address -> direction
@@ -60,7 +61,7 @@ class DataPlane:
 
     def addresses(self) -> dict[str, Address]:
         """Listener name -> bound address, with the real port where 0 was asked."""
-        return {name: socket.address for name, socket in self._sockets.items()}
+        return {name: door.socket.address for name, door in self._doors.items()}
 
     @property
     def most_clients(self) -> int:
@@ -74,29 +75,29 @@ class DataPlane:
         """
         rules = {listener.name: self._rules(listener) for listener in plan.listeners}
         kept = self._kept(plan)
-        opened: dict[str, ListeningSocket] = {}
+        opened: dict[str, Door] = {}
         try:
             for name in [name for name in rules if name not in kept]:
-                socket = ListeningSocket(self._listener(rules[name]))
-                await socket.open()
-                opened[name] = socket
+                door = Door(self._listener(rules[name]))
+                await door.open()
+                opened[name] = door
         except BaseException:
-            for socket in opened.values():
-                drop(socket.close())
-                socket.listener.abort()
+            for door in opened.values():
+                drop(door.socket.close())
+                door.listener.abort()
             raise
         # Nothing can fail from here on.
         self._retired = [listener for listener in self._retired if listener.connections]
         waiting: Waiting = []
-        for socket in self._sockets.values():
-            if socket not in kept.values():
-                waiting += socket.close()
-                socket.listener.shut()
-                self._retired.append(socket.listener)
-        self._sockets = {name: kept.get(name) or opened[name] for name in rules}
-        self._listeners = {name: socket.listener for name, socket in self._sockets.items()}
-        for name, socket in kept.items():
-            socket.listener.use(rules[name])
+        for door in self._doors.values():
+            if door not in kept.values():
+                waiting += door.socket.close()
+                door.listener.shut()
+                self._retired.append(door.listener)
+        self._doors = {name: kept.get(name) or opened[name] for name in rules}
+        self._listeners = {name: door.listener for name, door in self._doors.items()}
+        for name, door in kept.items():
+            door.use(rules[name])
         self._plan = plan
         self._own = {
             (address.host, address.port): self._listeners[name].rules.plan.direction
@@ -134,9 +135,9 @@ class DataPlane:
 
     async def stop(self) -> None:
         """Close everything at once."""
-        for socket in self._sockets.values():
-            drop(socket.close())
-        self._sockets.clear()
+        for door in self._doors.values():
+            drop(door.socket.close())
+        self._doors.clear()
         listeners = [*self._listeners.values(), *self._retired]
         for listener in listeners:
             listener.abort()
@@ -152,16 +153,16 @@ class DataPlane:
         listeners = [*self._listeners.values(), *self._retired]
         return [one for one in listeners if direction is None or one.rules.plan.direction == direction]
 
-    def _kept(self, plan: Plan) -> dict[str, ListeningSocket]:
-        """Name of a listener of `plan` -> the open socket that it goes on with."""
-        kept: dict[str, ListeningSocket] = {}
+    def _kept(self, plan: Plan) -> dict[str, Door]:
+        """Name of a listener of `plan` -> the open door that it goes on with."""
+        kept: dict[str, Door] = {}
         for listener in plan.listeners:
-            for socket in self._sockets.values():
-                if socket.is_at(listener.bind):
-                    kept[listener.name] = socket
+            for door in self._doors.values():
+                if door.socket.is_at(listener.bind):
+                    kept[listener.name] = door
         for listener in plan.listeners:  # those that take any port: the one that they have, unless it was asked for
-            own = self._sockets.get(listener.name)
-            if own is not None and own.listener.rules.plan.bind == listener.bind and own not in kept.values():
+            own = self._doors.get(listener.name)
+            if own is not None and own.socket.bind == listener.bind and own not in kept.values():
                 kept[listener.name] = own
         return kept
 
@@ -196,9 +197,9 @@ class DataPlane:
         """Accept nobody further at `direction`. Whom the kernel has accepted for us is ours to serve."""
         waiting: Waiting = []
         for listener in [one for one in self._listeners.values() if one.rules.plan.direction == direction]:
-            socket = self._sockets.pop(listener.name, None)
-            if socket is not None:
-                waiting += socket.close()
+            door = self._doors.pop(listener.name, None)
+            if door is not None:
+                waiting += door.socket.close()
             listener.shut()
         await serve(waiting)
 

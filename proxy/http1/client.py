@@ -11,17 +11,18 @@ from typing import Final, final
 
 from proxy.http1.connection import BODY, BUSY, ENDING, HEAD, TUNNEL, Connection
 from proxy.http1.exchange import Exchange
+from proxy.http1.message.answers import ESTABLISHED, options_response, problem_response
 from proxy.http1.message.bodies import Body, request_body
 from proxy.http1.message.heads import HeadReader
-from proxy.http1.message.problem import options_response, problem_response
 from proxy.http1.message.request import Request, check_request_line
 from proxy.http1.upstream import UpstreamConnection
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
 from proxy.semantics.faults import Fault, Refusal
+from proxy.semantics.problem import problem_of
 from proxy.transport.deadlines import NEVER
 from proxy.transport.flow import PIPELINED
-from proxy.transport.tunnel import open_tunnel
+from proxy.transport.tunnel import End, FarEnd, open_tunnel
 
 _BEGUN_BYTES: Final = 16  # room for a method behind the empty lines that may stand before it
 
@@ -242,12 +243,14 @@ class ClientConnection(Connection):
         self.exchange_over(keep_alive=keep_alive and exchange.request.minor == 1)
 
     def switch(self, upstream: UpstreamConnection, rest: bytes, idle_s: float) -> None:
+        self._begin_tunnel("upgrade", upstream.detach(self._listener.count_tunnel_out, rest), idle_s)
+
+    def _begin_tunnel(self, kind: str, far: End, idle_s: float) -> None:
         exchange, self._exchange = self._exchange, None
         listener = self._listener
         listener.record(self, self._request, exchange, None)
-        listener.tunnel_opened("connect" if exchange is None else "upgrade")
-        near = self._detach(listener.count_tunnel_in, self._tunnel_lost)
-        open_tunnel(near, upstream.detach(listener.count_tunnel_out, rest), self._ticker, idle_s)
+        listener.tunnel_opened(kind)
+        open_tunnel(self._detach(listener.count_tunnel_in, self._tunnel_lost), far, self._ticker, idle_s)
 
     def _tunnel_lost(self, exc: Exception | None) -> None:
         self._listener.tunnel_closed()
@@ -256,7 +259,8 @@ class ClientConnection(Connection):
     def _answer(self, refusal: Refusal, *, close: bool = True) -> None:
         request = self._request  # None: its head was not read to its end
         head_only = request.method == b"HEAD" if request is not None else self._begun.lstrip(b"\r\n")[:5] == b"HEAD "
-        self.write(problem_response(refusal.fault, refusal.detail, date=self.date, head_only=head_only, close=close))
+        problem = problem_of(refusal.fault, refusal.detail)
+        self.write(problem_response(problem, date=self.date, head_only=head_only, close=close))
 
     # --- what a listener asks (see connection.Connection)
 
@@ -273,12 +277,12 @@ class ClientConnection(Connection):
             self._answer(refusal)
             self._end()
 
-    def connected(self, upstream: UpstreamConnection, idle_s: float) -> None:
+    def connected(self, far: FarEnd, idle_s: float) -> None:
         if self._state != BUSY:
-            upstream.abort()
+            far.abort()
             return
-        self.write(b"HTTP/1.1 200 Connection Established\r\n\r\n")
-        self.switch(upstream, b"", idle_s)
+        self.write(ESTABLISHED)
+        self._begin_tunnel("connect", far.end(self._listener.count_tunnel_out), idle_s)
 
     @property
     def is_expecting(self) -> bool:

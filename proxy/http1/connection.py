@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from proxy.http1.exchange import Client
-from proxy.http1.upstream import UpstreamConnection
 from proxy.listener.listener_rules import ListenerRules
 from proxy.plan import Timeouts
 from proxy.semantics.faults import Refusal
@@ -20,7 +19,7 @@ from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.flow import PIPELINED, UPSTREAM_FULL, Flow
 from proxy.transport.outbox import Outbox
 from proxy.transport.sockets import descriptor, has_unread, reset
-from proxy.transport.tunnel import End
+from proxy.transport.tunnel import End, FarEnd
 
 # What the connection is doing.
 HEAD: Final = 0  # waiting for a request head, or reading one
@@ -106,8 +105,8 @@ class Connection(Client):
         """The request is broken, or came to nothing: want no more of it, and say so where there is still room to."""
 
     @abstractmethod
-    def connected(self, upstream: UpstreamConnection, idle_s: float) -> None:
-        """A CONNECT that came to a connection."""
+    def connected(self, far: FarEnd, idle_s: float) -> None:
+        """A CONNECT has got its connection."""
 
     # --- writing
 

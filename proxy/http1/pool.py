@@ -293,7 +293,7 @@ class Pool:
                 return
         self.release(connection)
 
-    def _new_protocol(self) -> UpstreamConnection:
+    def _new_protocol(self, _alpn: str = "") -> UpstreamConnection:
         return UpstreamConnection(self._ticker, on_lost=self.lost, kinds=self._kinds)
 
     async def _follow_dns(self) -> None:

@@ -82,9 +82,7 @@ class UpstreamConnection:
 
     __slots__ = (
         "_body",
-        "_early",
         "_fd",
-        "_for_tunnel",
         "_interim",
         "_is_clean",
         "_is_paused",
@@ -120,11 +118,8 @@ class UpstreamConnection:
         on_lost: Callable[[UpstreamConnection], None],
         buffer_bytes: int = _BUFFER_BYTES,
         kinds: FieldKinds | None = None,
-        for_tunnel: bool = False,
     ) -> None:
-        """Whoever owns it has its deadline swept. `for_tunnel`: no request is sent on it, so it has none, and the
-        upstream may speak before the tunnel is made.
-        """
+        """Whoever owns it has its deadline swept."""
         self._ticker = ticker
         self._on_lost = on_lost
         self._kinds = kinds if kinds is not None else response_kinds()
@@ -137,8 +132,6 @@ class UpstreamConnection:
         self._interim = 0
         self._is_clean = False  # no byte came behind the response, and the upstream keeps the connection
         self._is_paused = False
-        self._for_tunnel = for_tunnel
-        self._early = b""
         self._saw_eof = False
         self._was_answered = False
         self.deadline = NEVER
@@ -200,7 +193,6 @@ class UpstreamConnection:
         """Give the transport away: this end of a tunnel. `received`: its first bytes, as far as they were read here."""
         self._receiver = None
         self.deadline = NEVER
-        received += self._early
         return End(self.transport, tell, self.connection_lost, received, self._saw_eof, self.is_full)
 
     def close(self) -> None:
@@ -242,10 +234,6 @@ class UpstreamConnection:
     def data_received(self, data: bytes) -> None:
         receiver = self._receiver
         if receiver is None:
-            if self._for_tunnel:
-                self._early += data
-                self.transport.pause_reading()
-                return
             # Nobody asked for these bytes. Whatever they are, no response may be looked for behind them.
             self.is_retired = True
             self.transport.abort()
@@ -318,7 +306,7 @@ class UpstreamConnection:
         self._saw_eof = self.is_retired = True
         receiver = self._receiver
         if receiver is None or self._is_tls:
-            return self._for_tunnel  # a tunnel's other way may go on: it may still read
+            return False
         # We cannot wait for `connection_lost`: it comes once the upstream has read all that we have to send, which may
         # be never.
         if isinstance(self._body, CloseBody):

@@ -17,7 +17,6 @@ from proxy.http1.exchange import Exchange
 from proxy.http1.message.repeats import Sorted
 from proxy.http1.message.request import Request, read_request
 from proxy.http1.message.write import request_head
-from proxy.http1.upstream import UpstreamConnection
 from proxy.listener.exchange_record import exchange_record, refused_record
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.pools import PoolTable
@@ -28,6 +27,7 @@ from proxy.telemetry.access_log import AccessRecord
 from proxy.telemetry.metrics import count
 from proxy.transport.deadlines import Ticker
 from proxy.transport.outbox import Outbox
+from proxy.transport.tunnel import FarEnd
 
 
 class Listener:
@@ -166,9 +166,7 @@ class Listener:
         limit = self.rules.plan.limits.buffer_bytes
         try:
             far = await connector.connect(
-                lambda: UpstreamConnection(
-                    self.ticker, on_lost=lambda _lost: None, buffer_bytes=limit, for_tunnel=True
-                ),
+                lambda _alpn: FarEnd(limit),
                 upstream.timeouts.connect_s,
                 tls=False,  # the client speaks TLS itself, through the tunnel
             )

@@ -1,6 +1,7 @@
 """Opens connections to upstreams: TCP, TLS, Unix sockets; every address of a name is tried.
 
-May know sockets and TLS. Foreign exceptions become a `Refusal` here and nowhere else.
+May know sockets and TLS. Must not know what is made of a connection, which may hang on what TLS has agreed upon.
+Foreign exceptions become a `Refusal` here and nowhere else.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ import asyncio
 import errno
 import ssl
 from collections.abc import Callable
-from typing import cast
+from functools import partial
+from typing import Any, Generic, TypeVar, cast
 
-from proxy.http1.upstream import UpstreamConnection
 from proxy.plan import UpstreamTarget
 from proxy.semantics.faults import Fault, Refusal
 from proxy.transport.resolve import Resolver
-from proxy.transport.sockets import protocols
+
+P = TypeVar("P")  # has the methods of an asyncio.Protocol
 
 _UNREACHABLE = frozenset((errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN))
 
@@ -30,32 +32,30 @@ class Connector:
         self._leads_back = leads_back
         self._turn = 0
 
-    async def connect(
-        self, factory: Callable[[], UpstreamConnection], timeout_s: float, *, tls: bool = True
-    ) -> UpstreamConnection:
-        """A new connection. Name look-up, every address and the TLS handshake share `timeout_s`. Raises Refusal."""
+    async def connect(self, make: Callable[[str], P], timeout_s: float, *, tls: bool = True) -> P:
+        """A new connection: what `make` has made of it, given the protocol that TLS agreed upon (ALPN), empty for none.
+
+        Name look-up, every address and the TLS handshake share `timeout_s`. Raises Refusal.
+        """
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._connect(factory, timeout_s, tls)
+                return await self._connect(make, timeout_s, tls)
         except TimeoutError:
             raise Refusal(Fault.CONNECT_TIMEOUT, f"no connection to the upstream within {timeout_s:g} s") from None
 
-    async def _connect(
-        self, factory: Callable[[], UpstreamConnection], timeout_s: float, tls: bool
-    ) -> UpstreamConnection:
+    async def _connect(self, make: Callable[[str], P], timeout_s: float, tls: bool) -> P:
         loop = asyncio.get_running_loop()
-        make_protocol = protocols(factory)
         address = self.target.address
         context = self.target.tls if tls and self.target.scheme == "https" else None
         name = self.target.server_name or address.host if context is not None else None
         if address.unix_path:
             try:
-                _, protocol = await loop.create_unix_connection(
-                    make_protocol, address.unix_path, ssl=context, server_hostname=name or None
+                _, made = await loop.create_unix_connection(
+                    partial(_Made, make), address.unix_path, ssl=context, server_hostname=name or None
                 )
             except (OSError, ssl.SSLError) as error:
                 raise refusal_of(error, address.unix_path) from None
-            return cast(UpstreamConnection, protocol)
+            return made.protocol
         addresses = await self.resolver.addresses()
         # Each new connection begins with the next address, so that they share the load.
         self._turn = (self._turn + 1) % len(addresses)
@@ -69,16 +69,33 @@ class Connector:
             share_s = (deadline - loop.time()) / (len(ordered) - position)
             try:
                 async with asyncio.timeout(share_s):
-                    _, protocol = await loop.create_connection(
-                        make_protocol, ip, address.port, ssl=context, server_hostname=name
+                    _, made = await loop.create_connection(
+                        partial(_Made, make), ip, address.port, ssl=context, server_hostname=name
                     )
-                return cast(UpstreamConnection, protocol)
+                return made.protocol
             except TimeoutError:
                 failure = Refusal(Fault.CONNECT_TIMEOUT, f"{ip} port {address.port} did not answer")
             except (OSError, ssl.SSLError) as error:
                 failure = refusal_of(error, f"{ip} port {address.port}")
         assert failure is not None, "a name has at least one address"
         raise failure
+
+
+class _Made(asyncio.Protocol, Generic[P]):
+    """Stands at a transport until it is connected, TLS included; then the one that `make` chooses takes its place."""
+
+    protocol: P
+
+    def __init__(self, make: Callable[[str], P]) -> None:
+        self._make = make
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        tls: Any = transport.get_extra_info("ssl_object")
+        agreed = tls.selected_alpn_protocol() if tls is not None else None
+        self.protocol = self._make(agreed or "")
+        protocol = cast(asyncio.Protocol, self.protocol)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
 
 
 def refusal_of(error: OSError, where: str) -> Refusal:

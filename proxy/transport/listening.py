@@ -1,7 +1,7 @@
 """One listening socket: bound once, kept over reloads, closed without losing those who wait at it.
 
-May know sockets, the event loop, and the listener whose connections it makes. Which listener stays at which address is
-the data plane's business.
+May know sockets and the event loop. Must not know what is made of those who come in (`accept` does that), nor which
+listener stays at which address, which is the data plane's business.
 """
 
 from __future__ import annotations
@@ -10,70 +10,69 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Iterable
-from functools import partial
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
-from proxy.http1.client import ClientConnection
-from proxy.listener.listener import Listener
 from proxy.plan import Address
 from proxy.transport.binding import FileIdentity, cannot_listen, file_identity, remove_own_socket, remove_stale_socket
 from proxy.transport.sockets import protocols
 
 _BACKLOG: Final = 1024
 
-Waiting = list[tuple[Listener, socket.socket]]  # accepted, and not served yet
+Accept = Callable[[], asyncio.Protocol]  # makes the protocol of a client that has come in
+Waiting = list[tuple[Accept, socket.socket]]  # accepted by the kernel, and not served yet
 
 
 class ListeningSocket:
-    """Where the clients of one listener come in. The listener may change its name and rules; it stays the same."""
+    """Where the clients of one listener come in."""
 
-    def __init__(self, listener: Listener) -> None:
-        self.listener = listener
-        self._made = protocols(partial(ClientConnection, listener))
+    def __init__(self, bind: Address, accept: Callable[[], Any]) -> None:
+        """`accept` makes what has the methods of an asyncio.Protocol, one for each client."""
+        self.bind = bind  # as the plan in force has it; the socket stays where another plan names it otherwise
+        self._accept = protocols(accept)
         self._server: asyncio.Server
         self._file: FileIdentity | None = None  # of a Unix socket
 
-    async def open(self) -> None:
-        """Bind and accept. Raises StartError naming the listener and the address."""
+    def __repr__(self) -> str:
+        return f"<ListeningSocket at {self.address if hasattr(self, '_server') else self.bind}>"
+
+    async def open(self, name: str) -> None:
+        """Bind and accept. Raises StartError with the address and `name`, the listener's."""
         loop = asyncio.get_running_loop()
-        plan = self.listener.rules.plan
-        path, host, port = plan.bind.unix_path, plan.bind.host, plan.bind.port
+        path, host, port = self.bind.unix_path, self.bind.host, self.bind.port
         try:
             if path:
                 remove_stale_socket(path)
-                self._server = await loop.create_unix_server(self._made, path, backlog=_BACKLOG)
+                self._server = await loop.create_unix_server(self._accept, path, backlog=_BACKLOG)
                 self._file = file_identity(path)
             else:
-                self._server = await loop.create_server(self._made, host or None, port, backlog=_BACKLOG)
+                self._server = await loop.create_server(self._accept, host or None, port, backlog=_BACKLOG)
         except OSError as error:
-            raise cannot_listen(plan.name, plan.bind, error) from None
+            raise cannot_listen(name, self.bind, error) from None
 
     @property
     def address(self) -> Address:
         """As bound, with the real port where 0 was asked."""
-        bind = self.listener.rules.plan.bind
-        return bind if bind.unix_path else Address(*self._server.sockets[0].getsockname()[:2])
+        return self.bind if self.bind.unix_path else Address(*self._server.sockets[0].getsockname()[:2])
 
     def is_at(self, bind: Address) -> bool:
         """Whether `bind` names this very socket. Port 0 names none."""
         if not (bind.port or bind.unix_path):
             return False
-        return bind == self.listener.rules.plan.bind or (len(self._server.sockets) == 1 and bind == self.address)
+        return bind == self.bind or (len(self._server.sockets) == 1 and bind == self.address)
 
     def close(self) -> Waiting:
         """Accept nobody further. Those whom the kernel had accepted by then are given back, for `serve`."""
-        path = self.listener.rules.plan.bind.unix_path
         # Its copies keep the socket and those who wait at it alive while the event loop lets go of it.
         copies = []
         with contextlib.suppress(OSError):  # no file descriptor is left; then nobody could be accepted either
             copies += [socket.socket(fileno=os.dup(each.fileno())) for each in self._server.sockets]
         self._server.close()
-        remove_own_socket(path, self._file)
+        remove_own_socket(self.bind.unix_path, self._file)
         waiting: Waiting = []
         for copy in copies:
             with copy:
-                waiting += ((self.listener, client) for client in _accept_all(copy))
+                waiting += ((self._accept, client) for client in _accept_all(copy))
         return waiting
 
 
@@ -83,9 +82,9 @@ async def serve(waiting: Waiting) -> None:
     waiting.reverse()
     try:
         while waiting:
-            listener, client = waiting[-1]
+            accept, client = waiting[-1]
             try:
-                await loop.connect_accepted_socket(protocols(partial(ClientConnection, listener)), client)
+                await loop.connect_accepted_socket(accept, client)
             except OSError:  # gone already
                 client.close()
             waiting.pop()

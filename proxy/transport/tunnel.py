@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple, cast, final
+from typing import Final, NamedTuple, cast, final
 
 from proxy.transport.deadlines import NEVER, Ticker
 
@@ -21,6 +21,60 @@ class End(NamedTuple):
     received: bytes  # read already, and the tunnel's
     saw_eof: bool
     is_full: bool  # takes no more bytes for now; its transport will say when it does again
+
+
+_BUFFER_BYTES: Final = 64 * 1024
+
+
+@final
+class FarEnd:
+    """A connection that was made for a tunnel, until there is one: its peer may speak first, and may end its way."""
+
+    __slots__ = ("_buffer_bytes", "_is_full", "_received", "_saw_eof", "is_lost", "transport")
+
+    transport: asyncio.Transport
+
+    def __init__(self, buffer_bytes: int = _BUFFER_BYTES) -> None:
+        """`buffer_bytes`: how much may wait to be sent before it counts as full."""
+        self._buffer_bytes = buffer_bytes
+        self._received = b""
+        self._saw_eof = False
+        self._is_full = False
+        self.is_lost = False
+
+    def __repr__(self) -> str:
+        return f"<FarEnd {'lost' if self.is_lost else 'waits'}, {len(self._received)} bytes received>"
+
+    def end(self, tell: Callable[[int], None]) -> End:
+        """Give the transport away, with what came early."""
+        return End(self.transport, tell, self.connection_lost, self._received, self._saw_eof, self._is_full)
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.transport.abort()
+
+    # --- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=self._buffer_bytes)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        self.transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        self._saw_eof = True
+        return True  # the other way may go on
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost = True
+
+    def pause_writing(self) -> None:
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        self._is_full = False
 
 
 @final

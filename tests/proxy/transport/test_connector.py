@@ -36,7 +36,7 @@ async def test_every_address_is_tried(lab: Any) -> None:
     target = UpstreamTarget("http", Address("name.test", origin.port))
     connector = Connector(target, Fixed("127.0.0.2", "127.0.0.1", "127.0.0.3"), lambda ip, port: False)
     for _ in range(3):
-        connection = await connector.connect(asyncio.Protocol, 5)
+        connection = await connector.connect(lambda _alpn: asyncio.Protocol(), 5)
         assert connection is not None
         (await origin.accept()).reset()
 
@@ -45,7 +45,7 @@ async def test_no_address_answers(lab: Any) -> None:
     target = UpstreamTarget("http", Address("name.test", 1))
     connector = Connector(target, Fixed("127.0.0.2", "127.0.0.1"), lambda ip, port: False)
     with pytest.raises(Refusal) as caught:
-        await connector.connect(asyncio.Protocol, 5)
+        await connector.connect(lambda _alpn: asyncio.Protocol(), 5)
     assert caught.value.fault is Fault.CONNECTION_REFUSED
 
 
@@ -70,6 +70,35 @@ async def test_https_is_verified(lab: Any) -> None:
     for answer in (await ask(trusting(stranger), "localhost"), await ask(trusting(authority), "elsewhere")):
         assert answer.startswith(b"HTTP/1.1 502 Bad Gateway")
         assert b"error=tls_certificate_error" in answer
+
+
+@pytest.mark.parametrize(("spoken", "agreed"), [(["h2", "http/1.1"], "h2"), (["http/1.1"], "http/1.1"), ([], "")])
+async def test_tls_says_what_is_made_of_a_connection(lab: Any, spoken: list[str], agreed: str) -> None:
+    """By ALPN (RFC 7301); and what is made has the transport from its first byte on."""
+    authority = trustme.CA()
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(serving)
+    if spoken:
+        serving.set_alpn_protocols(spoken)
+    origin = await lab.origin(ssl=serving)
+    origin.by_hand()
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    target = UpstreamTarget("https", Address("127.0.0.1", origin.port), context, "127.0.0.1")
+    connector = Connector(target, Fixed("127.0.0.1"), lambda ip, port: False)
+    reader = asyncio.StreamReader()
+    asked = []
+
+    def make(alpn: str) -> asyncio.StreamReaderProtocol:
+        asked.append(alpn)
+        return asyncio.StreamReaderProtocol(reader)
+
+    await connector.connect(make, 5)
+    assert asked == [agreed]
+    await (await origin.accept()).send(b"first")
+    assert await reader.readexactly(5) == b"first"
+    reader._transport.abort()  # type: ignore[attr-defined]  # a StreamWriter would
 
 
 async def test_an_absolute_https_target_is_verified(lab: Any) -> None:
@@ -137,6 +166,6 @@ async def test_a_connection_made_too_late_leaves_nothing(lab: Any) -> None:
     target = UpstreamTarget("http", Address("127.0.0.1", origin.port))
     connector = Connector(target, Resolver("127.0.0.1", origin.port, 60), lambda ip, port: False)
     with pytest.raises(Refusal) as caught:
-        await connector.connect(Late, 0.1)
+        await connector.connect(lambda _alpn: Late(), 0.1)
     assert caught.value.fault is Fault.CONNECT_TIMEOUT
     assert not ticker._members

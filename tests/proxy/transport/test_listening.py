@@ -16,9 +16,14 @@ GET = b"GET / HTTP/1.1\r\nHost: app\r\n\r\n"
 
 
 @pytest.fixture
-async def opened(lab: Any) -> ListeningSocket:
+async def sidecar(lab: Any) -> Any:
     sidecar, _ = await lab.pair()
-    found: ListeningSocket = sidecar.plane._sockets["inbound"]
+    return sidecar
+
+
+@pytest.fixture
+def opened(sidecar: Any) -> ListeningSocket:
+    found: ListeningSocket = sidecar.plane._doors["inbound"].socket
     return found
 
 
@@ -39,13 +44,14 @@ async def test_what_names_it(opened: ListeningSocket) -> None:
 async def test_unix_paths_name_it(lab: Any, tmp_path: Path) -> None:
     bind = Address(unix_path=str(tmp_path / "in.sock"))
     sidecar = await lab.sidecar(lab.inbound(lab.upstream(1), bind=bind))
-    one = sidecar.plane._sockets["inbound"]
+    one = sidecar.plane._doors["inbound"].socket
     assert one.is_at(bind)
     assert not one.is_at(Address(unix_path=str(tmp_path / "other.sock")))
     assert one.address == bind
+    assert repr(one) == f"<ListeningSocket at {bind}>"
 
 
-async def test_who_waits_when_it_closes(opened: ListeningSocket) -> None:
+async def test_who_waits_when_it_closes(sidecar: Any, opened: ListeningSocket) -> None:
     """Is given back once, whole, and nobody comes after."""
     first, second = connect(opened.address), connect(opened.address)  # without a turn of the loop
     address = opened.address
@@ -60,19 +66,19 @@ async def test_who_waits_when_it_closes(opened: ListeningSocket) -> None:
     first.setblocking(False)
     await loop.sock_sendall(first, GET)
     assert (await loop.sock_recv(first, 65536)).startswith(b"HTTP/1.1 200 ")
-    assert opened.listener.rules.metrics.connections_total == 1
+    assert sidecar.metrics.listener("inbound").connections_total == 1
     first.close()
     second.close()
 
 
-async def test_who_waits_when_nobody_serves_them_any_more(opened: ListeningSocket) -> None:
+async def test_who_waits_when_nobody_serves_them_any_more(sidecar: Any, opened: ListeningSocket) -> None:
     """Is ended, not forgotten."""
     client = connect(opened.address)
     serving = asyncio.create_task(serve(opened.close()))
     await asyncio.sleep(0)
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
-    opened.listener.abort()
+    sidecar.plane._listeners["inbound"].abort()
     await asyncio.sleep(0)
     client.setblocking(False)
     assert await asyncio.get_running_loop().sock_recv(client, 1) == b""
