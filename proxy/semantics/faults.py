@@ -1,11 +1,46 @@
-"""What can go wrong in an exchange, whose fault it is, and the status it is answered with: the one table.
+"""What can go wrong in an exchange, whose fault it is, and how each protocol says so: the one table.
 
-May know HTTP status codes and the error types of RFC 9209. Must not know sockets or messages.
+May know HTTP status codes, the error types of RFC 9209, the error codes of HTTP/2 and the statuses of gRPC. Must not
+know sockets or messages.
 """
 
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
+
+# RFC 9113, 7: with which a stream is reset, where no response can tell the fault (any more).
+_PROTOCOL_ERROR: Final = 0x1
+_INTERNAL_ERROR: Final = 0x2
+_REFUSED_STREAM: Final = 0x7  # nobody has seen the request: whoever sent it may send it again, whatever its method
+_CANCEL: Final = 0x8
+_ENHANCE_YOUR_CALM: Final = 0xB  # more of something than we take
+_HTTP_1_1_REQUIRED: Final = 0xD
+
+# gRPC, "Status codes and their use in gRPC". A client that retries does so on UNAVAILABLE.
+_CANCELLED: Final = 1
+_DEADLINE_EXCEEDED: Final = 4
+_RESOURCE_EXHAUSTED: Final = 8
+_UNIMPLEMENTED: Final = 12
+_INTERNAL: Final = 13
+_UNAVAILABLE: Final = 14
+
+# RFC 9110, 15: the reason phrases of the statuses in the table.
+_TITLES: Final = {
+    400: "Bad Request",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    413: "Content Too Large",
+    414: "URI Too Long",
+    417: "Expectation Failed",
+    431: "Request Header Fields Too Large",
+    499: "Client Closed Request",  # nginx's
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+    505: "HTTP Version Not Supported",
+    508: "Loop Detected",
+}
 
 
 class Fault(Enum):
@@ -14,54 +49,54 @@ class Fault(Enum):
     `proxy_error` is the error type of RFC 9209, section 2.3. A retry makes sense where `retry_after_s` is not 0.
     """
 
-    # label, status, title, RFC 9209 error type, Retry-After in seconds
+    # label, status, RFC 9209 error type, Retry-After in seconds, HTTP/2 error code, grpc-status
     # The client's fault.
-    BAD_REQUEST = ("bad-request", 400, "Bad Request", "http_request_error", 0)
-    BAD_FRAMING = ("bad-framing", 400, "Bad Request", "http_request_error", 0)
-    BAD_TARGET = ("bad-target", 400, "Bad Request", "http_request_error", 0)
-    BAD_HOST = ("bad-host", 400, "Bad Request", "http_request_error", 0)
-    INCOMPLETE_REQUEST = ("incomplete-request", 400, "Bad Request", "http_request_error", 0)
-    METHOD_NOT_ALLOWED = ("method-not-allowed", 405, "Method Not Allowed", "http_request_denied", 0)
-    REQUEST_TIMEOUT = ("request-timeout", 408, "Request Timeout", "http_request_error", 0)
-    BODY_TOO_LARGE = ("body-too-large", 413, "Content Too Large", "http_request_error", 0)
-    TARGET_TOO_LONG = ("target-too-long", 414, "URI Too Long", "http_request_error", 0)
-    EXPECTATION_FAILED = ("expectation-failed", 417, "Expectation Failed", "http_request_error", 0)
-    HEADERS_TOO_LARGE = ("headers-too-large", 431, "Request Header Fields Too Large", "http_request_error", 0)
-    VERSION_NOT_SUPPORTED = ("version-not-supported", 505, "HTTP Version Not Supported", "http_request_error", 0)
-    # The upstream's fault.
-    DNS_ERROR = ("dns-error", 502, "Bad Gateway", "dns_error", 0)
-    CONNECTION_REFUSED = ("connection-refused", 502, "Bad Gateway", "connection_refused", 0)
-    UNREACHABLE = ("unreachable", 502, "Bad Gateway", "destination_ip_unroutable", 0)
-    TLS_CERTIFICATE = ("tls-certificate", 502, "Bad Gateway", "tls_certificate_error", 0)
-    TLS_ERROR = ("tls-error", 502, "Bad Gateway", "tls_protocol_error", 0)
-    CONNECTION_LOST = ("connection-lost", 502, "Bad Gateway", "connection_terminated", 0)
-    RESPONSE_INCOMPLETE = ("response-incomplete", 502, "Bad Gateway", "http_response_incomplete", 0)
-    BAD_RESPONSE = ("bad-response", 502, "Bad Gateway", "http_protocol_error", 0)
+    BAD_REQUEST = ("bad-request", 400, "http_request_error", 0, _PROTOCOL_ERROR, _INTERNAL)
+    BAD_FRAMING = ("bad-framing", 400, "http_request_error", 0, _PROTOCOL_ERROR, _INTERNAL)
+    BAD_TARGET = ("bad-target", 400, "http_request_error", 0, _PROTOCOL_ERROR, _INTERNAL)
+    BAD_HOST = ("bad-host", 400, "http_request_error", 0, _PROTOCOL_ERROR, _INTERNAL)
+    INCOMPLETE_REQUEST = ("incomplete-request", 400, "http_request_error", 0, _PROTOCOL_ERROR, _INTERNAL)
+    METHOD_NOT_ALLOWED = ("method-not-allowed", 405, "http_request_denied", 0, _CANCEL, _UNIMPLEMENTED)
+    REQUEST_TIMEOUT = ("request-timeout", 408, "http_request_error", 0, _CANCEL, _DEADLINE_EXCEEDED)
+    BODY_TOO_LARGE = ("body-too-large", 413, "http_request_error", 0, _ENHANCE_YOUR_CALM, _RESOURCE_EXHAUSTED)
+    TARGET_TOO_LONG = ("target-too-long", 414, "http_request_error", 0, _ENHANCE_YOUR_CALM, _RESOURCE_EXHAUSTED)
+    EXPECTATION_FAILED = ("expectation-failed", 417, "http_request_error", 0, _CANCEL, _UNIMPLEMENTED)
+    HEADERS_TOO_LARGE = ("headers-too-large", 431, "http_request_error", 0, _ENHANCE_YOUR_CALM, _RESOURCE_EXHAUSTED)
+    VERSION_NOT_SUPPORTED = ("version-not-supported", 505, "http_request_error", 0, _HTTP_1_1_REQUIRED, _UNIMPLEMENTED)
+    # The upstream's fault. Up to the handshake the request has not left us.
+    DNS_ERROR = ("dns-error", 502, "dns_error", 0, _REFUSED_STREAM, _UNAVAILABLE)
+    CONNECTION_REFUSED = ("connection-refused", 502, "connection_refused", 0, _REFUSED_STREAM, _UNAVAILABLE)
+    UNREACHABLE = ("unreachable", 502, "destination_ip_unroutable", 0, _REFUSED_STREAM, _UNAVAILABLE)
+    TLS_CERTIFICATE = ("tls-certificate", 502, "tls_certificate_error", 0, _REFUSED_STREAM, _UNAVAILABLE)
+    TLS_ERROR = ("tls-error", 502, "tls_protocol_error", 0, _REFUSED_STREAM, _UNAVAILABLE)
+    CONNECT_TIMEOUT = ("connect-timeout", 504, "connection_timeout", 0, _REFUSED_STREAM, _UNAVAILABLE)
+    CONNECTION_LOST = ("connection-lost", 502, "connection_terminated", 0, _INTERNAL_ERROR, _UNAVAILABLE)
+    RESPONSE_INCOMPLETE = ("response-incomplete", 502, "http_response_incomplete", 0, _INTERNAL_ERROR, _UNAVAILABLE)
+    BAD_RESPONSE = ("bad-response", 502, "http_protocol_error", 0, _INTERNAL_ERROR, _INTERNAL)
     RESPONSE_HEAD_TOO_LARGE = (
-        "response-head-too-large",
-        502,
-        "Bad Gateway",
-        "http_response_header_section_size",
-        0,
-    )
-    BAD_UPGRADE = ("bad-upgrade", 502, "Bad Gateway", "http_upgrade_failed", 0)
-    CONNECT_TIMEOUT = ("connect-timeout", 504, "Gateway Timeout", "connection_timeout", 0)
-    RESPONSE_TIMEOUT = ("response-timeout", 504, "Gateway Timeout", "http_response_timeout", 0)
-    BODY_TIMEOUT = ("response-body-timeout", 504, "Gateway Timeout", "http_response_timeout", 0)
+        "response-head-too-large", 502, "http_response_header_section_size", 0, _INTERNAL_ERROR, _INTERNAL
+    )  # fmt: skip
+    BAD_UPGRADE = ("bad-upgrade", 502, "http_upgrade_failed", 0, _INTERNAL_ERROR, _INTERNAL)
+    RESPONSE_TIMEOUT = ("response-timeout", 504, "http_response_timeout", 0, _CANCEL, _DEADLINE_EXCEEDED)
+    BODY_TIMEOUT = ("response-body-timeout", 504, "http_response_timeout", 0, _CANCEL, _DEADLINE_EXCEEDED)
     # Ours, or our settings'.
-    QUEUE_FULL = ("queue-full", 503, "Service Unavailable", "connection_limit_reached", 1)
-    QUEUE_TIMEOUT = ("queue-timeout", 503, "Service Unavailable", "connection_limit_reached", 1)
-    STOPPED = ("stopped", 503, "Service Unavailable", "connection_terminated", 1)  # for counters and logs only
-    LOOP = ("loop", 508, "Loop Detected", "proxy_loop_detected", 0)
+    QUEUE_FULL = ("queue-full", 503, "connection_limit_reached", 1, _REFUSED_STREAM, _RESOURCE_EXHAUSTED)
+    QUEUE_TIMEOUT = ("queue-timeout", 503, "connection_limit_reached", 1, _REFUSED_STREAM, _RESOURCE_EXHAUSTED)
+    STOPPED = ("stopped", 503, "connection_terminated", 1, _CANCEL, _UNAVAILABLE)  # for counters and logs only
+    LOOP = ("loop", 508, "proxy_loop_detected", 0, _CANCEL, _INTERNAL)
     # The client went away: nobody is left to be answered. 499 stands in counters and logs only (nginx's convention).
-    CLIENT_GONE = ("client-gone", 499, "Client Closed Request", "connection_terminated", 0)
+    CLIENT_GONE = ("client-gone", 499, "connection_terminated", 0, _CANCEL, _CANCELLED)
 
-    def __init__(self, label: str, status: int, title: str, proxy_error: str, retry_after_s: int) -> None:
+    def __init__(
+        self, label: str, status: int, proxy_error: str, retry_after_s: int, http2_code: int, grpc_status: int
+    ) -> None:
         self.label = label
         self.status = status
-        self.title = title
+        self.title = _TITLES[status]
         self.proxy_error = proxy_error
         self.retry_after_s = retry_after_s
+        self.http2_code = http2_code
+        self.grpc_status = grpc_status
 
 
 class Refusal(Exception):

@@ -31,6 +31,35 @@ def test_a_fault_can_be_told(fault: Fault) -> None:
     assert bool(fault.retry_after_s) == (fault.status == 503)
 
 
+@pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.label)
+def test_http2_and_grpc_can_tell_it(fault: Fault) -> None:
+    """RFC 9113, 7 has 14 codes, NO_ERROR among them; gRPC has 17 statuses, OK among them."""
+    assert 0 < fault.http2_code <= 0xD
+    assert 0 < fault.grpc_status <= 16
+
+
+def test_a_stream_that_is_refused_was_seen_by_nobody() -> None:
+    """RFC 9113, 8.7: it may be sent again, whatever its method. So no byte of the request may have left us."""
+    refused = {fault for fault in Fault if fault.http2_code == 0x7}
+    assert {fault.label for fault in refused} == {
+        "dns-error", "connection-refused", "unreachable", "tls-certificate", "tls-error", "connect-timeout",
+        "queue-full", "queue-timeout",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fault", "grpc_status"),
+    [
+        (Fault.RESPONSE_TIMEOUT, 4),  # DEADLINE_EXCEEDED
+        (Fault.QUEUE_FULL, 8),  # RESOURCE_EXHAUSTED
+        (Fault.CONNECTION_REFUSED, 14),  # UNAVAILABLE: clients retry
+        (Fault.CLIENT_GONE, 1),  # CANCELLED
+    ],
+)
+def test_what_grpc_clients_go_by(fault: Fault, grpc_status: int) -> None:
+    assert fault.grpc_status == grpc_status
+
+
 def test_a_label_names_one_fault() -> None:
     assert len({fault.label for fault in Fault}) == len(Fault)
 
