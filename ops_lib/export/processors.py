@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
 
 from ops_lib.export.console import ConsoleProcessor
+from ops_lib.propagation import ConfigurationError
 
 _log = logging.getLogger("ops_lib")
 
@@ -102,7 +103,7 @@ def _otlp(endpoint: str | None, headers: Mapping[str, str] | None, environ: Mapp
     given = dict(headers) if headers is not None else None
     if endpoint is not None:
         if not endpoint.lower().startswith(("http://", "https://")):
-            raise ValueError(f"endpoint must be a URL, http://host:port or https://..., not {endpoint!r}")
+            raise ConfigurationError(f"endpoint must be a URL, http://host:port or https://..., not {endpoint!r}")
         path = "" if "/v1/" in endpoint else "/v1/traces"  # OTLP specification, "Endpoint URLs for OTLP/HTTP"
         return OTLPSpanExporter(endpoint=endpoint.rstrip("/") + path, headers=given)
     if any(environ.get(name) for name in _ENDPOINTS):
@@ -121,7 +122,7 @@ def processors(
 ) -> list[SpanProcessor]:
     """The span processors for `exporter`: names joined by commas, or one of the SDK's own; None asks the environment.
 
-    Raises ValueError for an unknown name, ImportError telling the pip command where OTLP is not installed.
+    Raises ConfigurationError for an unknown name, ImportError telling the pip command where OTLP is not installed.
     """
     if isinstance(exporter, SpanProcessor):
         return [exporter]
@@ -132,7 +133,7 @@ def processors(
     names = [_ALIASES.get(name, name) for name in (part.strip().lower() for part in exporter.split(","))]
     for name in names:
         if name not in NAMES:
-            raise ValueError(f"unknown exporter {name!r}; known are: {', '.join(NAMES)}, or a SpanExporter")
+            raise ConfigurationError(f"unknown exporter {name!r}; known are: {', '.join(NAMES)}, or a SpanExporter")
     made: list[SpanProcessor] = []
     if "otlp" in names:
         made.append(_processor(_otlp(endpoint, headers, environ), batch))

@@ -17,14 +17,14 @@ from .context import (
     new_span_id,
     new_trace_id,
 )
-from .errors import InvalidSessionError, UnknownFormatError
+from .errors import ConfigurationError, InvalidSessionError, OpsError, UnknownFormatError
 from .fast import ALL_TRAITS, IS_RANDOM, FastPath, Plain, PlainBaggage, context_of
 from .formats import COMPOSITE, FORMATS, Format, Loss, parse_formats
 from .precedence import Said
 from .propagator import NOTHING, SESSION_KEY, BaggageMode, Extraction, Injection, Propagator
 from .session import EXTRACT_NAMES as SESSION_EXTRACT_NAMES
 from .session import INJECT_NAME as SESSION_INJECT_NAME
-from .session import check_session_id
+from .session import check_session_id, is_session_id
 
 __all__ = [
     "ALL_TRAITS",
@@ -39,6 +39,7 @@ __all__ = [
     "Baggage",
     "BaggageMode",
     "Carrier",
+    "ConfigurationError",
     "Extraction",
     "FastPath",
     "Fields",
@@ -49,6 +50,7 @@ __all__ = [
     "Malformed",
     "Member",
     "MutableCarrier",
+    "OpsError",
     "Plain",
     "PlainBaggage",
     "Propagator",
@@ -62,6 +64,7 @@ __all__ = [
     "context_of",
     "fields",
     "inject_into",
+    "is_session_id",
     "new_context",
     "new_span_id",
     "new_trace_id",
