@@ -5,7 +5,8 @@ module; which of them is believed and what goes out, in `propagator`.
 """
 
 from .baggage import Baggage, Member
-from .carrier import HEADER_NAMES, Carrier, MutableCarrier, fields, inject_into
+from .carrier import Carrier, MutableCarrier, fields, inject_into
+from .codec import Codec, PlainForm
 from .context import (
     Fields,
     Malformed,
@@ -19,9 +20,10 @@ from .context import (
 )
 from .errors import ConfigurationError, InvalidSessionError, OpsError, UnknownFormatError
 from .fast import ALL_TRAITS, IS_RANDOM, FastPath, Plain, PlainBaggage, context_of
-from .formats import COMPOSITE, FORMATS, Format, Loss, parse_formats
+from .formats import Format, Loss
 from .precedence import Said
 from .propagator import NOTHING, SESSION_KEY, BaggageMode, Extraction, Injection, Propagator
+from .registry import COMPOSITE, FORMAT_NAMES, FORMATS, KNOWN_FORMATS, codec_of, parse_formats
 from .session import EXTRACT_NAMES as SESSION_EXTRACT_NAMES
 from .session import INJECT_NAME as SESSION_INJECT_NAME
 from .session import check_session_id, is_session_id
@@ -30,8 +32,9 @@ __all__ = [
     "ALL_TRAITS",
     "COMPOSITE",
     "FORMATS",
-    "HEADER_NAMES",
+    "FORMAT_NAMES",
     "IS_RANDOM",
+    "KNOWN_FORMATS",
     "NOTHING",
     "SESSION_EXTRACT_NAMES",
     "SESSION_INJECT_NAME",
@@ -39,6 +42,7 @@ __all__ = [
     "Baggage",
     "BaggageMode",
     "Carrier",
+    "Codec",
     "ConfigurationError",
     "Extraction",
     "FastPath",
@@ -53,6 +57,7 @@ __all__ = [
     "OpsError",
     "Plain",
     "PlainBaggage",
+    "PlainForm",
     "Propagator",
     "RandomBits",
     "Said",
@@ -61,6 +66,7 @@ __all__ = [
     "UnknownFormatError",
     "check_session_id",
     "child",
+    "codec_of",
     "context_of",
     "fields",
     "inject_into",

@@ -209,7 +209,7 @@ class FastPath(Generic[AnyStr]):
         for format, pick in beside.others:
             said = pick(values)
             theirs: AnyStr | None = None
-            if format is Format.B3MULTI:
+            if format == Format.B3MULTI:
                 if said[:3] != ids:
                     return None
                 if len(said) == 4:
@@ -217,11 +217,11 @@ class FastPath(Generic[AnyStr]):
             else:
                 same = self._templates[format] % ids
                 if said != same:
-                    if format is Format.TRACECONTEXT:
+                    if format == Format.TRACECONTEXT:
                         if said != self._templates[format] % (trace_id, span_id, self._random[flag]):
                             return None
                         traits |= IS_RANDOM
-                    elif format is Format.B3:
+                    elif format == Format.B3:
                         mark = len(same)
                         if said[:mark] != same or said[mark : mark + 1] != self._parent_mark:
                             return None
@@ -265,7 +265,7 @@ class FastPath(Generic[AnyStr]):
         trace_id, span_id, flag = ids
         headers = []
         for format, name, form in self._writes:
-            if format is Format.TRACECONTEXT:
+            if format == Format.TRACECONTEXT:
                 if traits & IS_SHORT:
                     headers.append((name, form % (self._padding + trace_id, span_id, flag)))
                     if self._width_member:
@@ -277,14 +277,14 @@ class FastPath(Generic[AnyStr]):
                     headers.append((name, form % ids))
                 if state:
                     headers.append((self._tracestate, state))
-            elif format is Format.B3MULTI:
+            elif format == Format.B3MULTI:
                 multi = self._multi_names
                 headers.append((multi[0], trace_id))
                 headers.append((multi[1], span_id))
                 if parent is not None:
                     headers.append((self._parent_name, parent))
                 headers.append((multi[2], flag))
-            elif parent is not None and format is Format.B3:
+            elif parent is not None and format == Format.B3:
                 headers.append((name, form % ids + self._parent_mark + parent))
             else:
                 headers.append((name, form % ids))

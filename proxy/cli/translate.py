@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from ops_lib.propagation import (
+    FORMAT_NAMES,
     FORMATS,
     SESSION_EXTRACT_NAMES,
     SESSION_INJECT_NAME,
@@ -141,7 +142,7 @@ def _on_defer(text: str) -> float:
 def _propagator(arguments: argparse.Namespace) -> Propagator:
     extract, inject = parse_formats(arguments.extract), _formats_to_write(arguments)
     if not extract or not inject:
-        raise UnknownFormatError(f"expected at least one format of {', '.join(FORMATS)}")
+        raise UnknownFormatError(f"expected at least one format of {', '.join(FORMAT_NAMES)}")
     session = _session_names(arguments.session_from) if arguments.session_from is not None else SESSION_EXTRACT_NAMES
     written = _session_names(arguments.session)
     if len(written) != 1:

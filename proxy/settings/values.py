@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from ops_lib.propagation import COMPOSITE, FORMATS, Format, UnknownFormatError, parse_formats
+from ops_lib.propagation import FORMAT_NAMES, Format, UnknownFormatError, parse_formats
 
 _LARGEST = 1e300  # what is larger may not fit into a float, and infinity into no int
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\Z")
@@ -96,9 +96,8 @@ def read_formats(names: Iterable[str]) -> tuple[Format, ...]:
     try:
         return parse_formats(names)
     except UnknownFormatError as error:
-        known = [*FORMATS, COMPOSITE]
-        wrong = next(name for name in names if name.strip().lower() not in known)
-        close = difflib.get_close_matches(wrong.strip().lower(), known, n=1, cutoff=0.5)
+        wrong = next(name for name in names if name.strip().lower() not in FORMAT_NAMES)
+        close = difflib.get_close_matches(wrong.strip().lower(), FORMAT_NAMES, n=1, cutoff=0.5)
         raise ValueError(f"{error}; did you mean {close[0]}?" if close else str(error)) from None
 
 
