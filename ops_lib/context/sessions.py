@@ -17,9 +17,9 @@ from typing import Final, Literal
 from opentelemetry.context import Context
 
 from ops_lib.context.current import SESSION_KEY, attach, current, leave, with_value
-from ops_lib.propagation import ConfigurationError, check_session_id, is_session_id
+from ops_lib.propagation import SESSION_INJECT_NAME, ConfigurationError, check_session_id, is_session_id
 
-SESSION_HEADER_NAME: Final = "X-Mirascope-Session-Id"
+SESSION_HEADER_NAME: Final = SESSION_INJECT_NAME
 """The header that carries the session id; `Mirascope-Session-Id` is read as well (docs/formats.md, "Session")."""
 
 

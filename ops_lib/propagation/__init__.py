@@ -27,6 +27,7 @@ from .registry import COMPOSITE, FORMAT_NAMES, FORMATS, KNOWN_FORMATS, codec_of,
 from .session import EXTRACT_NAMES as SESSION_EXTRACT_NAMES
 from .session import INJECT_NAME as SESSION_INJECT_NAME
 from .session import check_session_id, is_session_id
+from .session_header import check_session_header
 
 __all__ = [
     "ALL_TRAITS",
@@ -64,6 +65,7 @@ __all__ = [
     "Sampling",
     "TraceContext",
     "UnknownFormatError",
+    "check_session_header",
     "check_session_id",
     "child",
     "codec_of",

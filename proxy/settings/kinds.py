@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainValidator
 
+from ops_lib.hosts import HostPattern
 from ops_lib.propagation import COMPOSITE, KNOWN_FORMATS, Format
 from proxy.address import Address
 from proxy.settings import values
-from proxy.settings.addresses import HostPattern, TargetUrl, parse_host, parse_listen, parse_pattern, parse_target
+from proxy.settings.addresses import TargetUrl, parse_host, parse_listen, parse_pattern, parse_target
 from proxy.settings.values import (
     parse_bytes,
     parse_count,
