@@ -7,7 +7,6 @@ force before. May know: every room, and the SDK (imported when it is wanted).
 from __future__ import annotations
 
 import atexit
-import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
@@ -23,14 +22,13 @@ from ops_lib.headers.context_propagator import ContextPropagator
 from ops_lib.headers.propagators import get_propagator, set_propagator
 from ops_lib.propagation import ConfigurationError
 from ops_lib.spans.configured import INSTRUMENTATION_NAME, RUNTIME, SHUTDOWN_TIMEOUT_S
+from ops_lib.spans.failures import FAILURES
 from ops_lib.spans.start import OpsTracerProvider, get_tracer_provider
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.sdk.trace.sampling import Sampler
-
-_log = logging.getLogger("ops_lib")
 
 
 def configure(
@@ -197,7 +195,7 @@ def flush(timeout_s: float = 30.0) -> bool:
         try:
             done = force_flush(int(timeout_s * 1000)) is not False
         except Exception:  # the outermost edge: an exporter may be anyone's
-            _log.exception("a span processor failed to flush")
+            FAILURES.tell("a span processor failed to flush")
 
     timeout_s = min(timeout_s, threading.TIMEOUT_MAX)
     # On a thread, because the SDK's BatchSpanProcessor waits for its exporter however long that takes (1.45).

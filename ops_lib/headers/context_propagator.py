@@ -39,9 +39,8 @@ from ops_lib.propagation import (
     inject_into,
     parse_formats,
 )
+from ops_lib.spans.failures import FAILURES
 from ops_lib.spans.unrecorded import RemoteSpan
-
-_log = logging.getLogger("ops_lib")
 
 PropagatorFormat: TypeAlias = Literal["tracecontext", "b3", "b3multi", "jaeger", "composite"]
 """The names that Mirascope knows; `composite` stands for the other four at once. ContextPropagator takes any format.
@@ -122,7 +121,7 @@ class ContextPropagator:
         try:
             said = self._read(carrier)
         except Exception:  # the outermost edge: a carrier may be anything
-            _log.warning("could not read headers from %s", type(carrier), exc_info=True)
+            FAILURES.tell("could not read headers from %s", type(carrier), level=logging.WARNING)
             return base
         if isinstance(said, Extraction):
             return into_context(said, base) if said is not NOTHING else base
@@ -158,7 +157,7 @@ class ContextPropagator:
             try:
                 inject_into(carrier, headers, owns=self.propagator.owns_trace if has_trace else None)
             except Exception:  # the outermost edge: a carrier may be anything
-                _log.warning("could not write headers into %s", type(carrier), exc_info=True)
+                FAILURES.tell("could not write headers into %s", type(carrier), level=logging.WARNING)
 
     @property
     def written(self) -> set[str]:

@@ -7,7 +7,6 @@ capture. Must not know functions and decorators.
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Token
@@ -24,9 +23,8 @@ from ops_lib.context.sessions import SessionContext, session_id_of
 from ops_lib.propagation import Extraction
 from ops_lib.spans.attributes import attributes_of, text_of
 from ops_lib.spans.configured import RUNTIME
+from ops_lib.spans.failures import FAILURES
 from ops_lib.spans.start import SESSION_ID, end_span, start_span, tracer_for
-
-_log = logging.getLogger("ops_lib")
 
 # Names for which the OpenTelemetry semantic conventions have none.
 TAGS: Final = "ops.tags"
@@ -285,7 +283,7 @@ class Span:
         try:
             call(*values)
         except Exception:  # the outermost edge: the span may be of anyone's making
-            _log.exception("could not write to span %r", self._name)
+            FAILURES.tell("could not write to span %r", self._name)
 
     @property
     def name(self) -> str:
