@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import ops_lib as ops
 
-    from . import exceptions as exceptions
     from .capture.render import CaptureLimits
     from .configuration import configure, flush, shutdown
     from .context.sessions import SESSION_HEADER_NAME, SessionContext, current_session, session
-    from .decorator.function import AsyncTracedFunction, AsyncTracedSpanFunction, TracedFunction, TracedSpanFunction
+    from .decorator.function import AsyncTracedFunction, TracedFunction
     from .decorator.result import AsyncTrace, Trace
-    from .decorator.trace import TraceDecorator, trace
+    from .decorator.trace import trace
     from .headers.context_propagator import ContextPropagator, PropagatorFormat
     from .headers.propagators import (
         extract_context,
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from .headers.workers import ContextExecutor, context_carry
     from .instrumentation import instrument, uninstrument
     from .logs import correlate_logs, uncorrelate_logs
-    from .propagation import ConfigurationError, InvalidSessionError, UnknownFormatError
+    from .propagation import InvalidSessionError, UnknownFormatError
     from .spans.span import Span, current_span, span
     from .spans.start import get_tracer_provider, tracer_context
 else:
@@ -43,9 +42,7 @@ __all__ = [
     "SESSION_HEADER_NAME",
     "AsyncTrace",
     "AsyncTracedFunction",
-    "AsyncTracedSpanFunction",
     "CaptureLimits",
-    "ConfigurationError",
     "ContextExecutor",
     "ContextPropagator",
     "InvalidSessionError",
@@ -53,9 +50,7 @@ __all__ = [
     "SessionContext",
     "Span",
     "Trace",
-    "TraceDecorator",
     "TracedFunction",
-    "TracedSpanFunction",
     "UnknownFormatError",
     "configure",
     "context_carry",
@@ -86,9 +81,9 @@ _MADE_IN = {
     "capture.render": ("CaptureLimits",),
     "configuration": ("configure", "flush", "shutdown"),
     "context.sessions": ("SESSION_HEADER_NAME", "SessionContext", "current_session", "session"),
-    "decorator.function": ("AsyncTracedFunction", "AsyncTracedSpanFunction", "TracedFunction", "TracedSpanFunction"),
+    "decorator.function": ("AsyncTracedFunction", "TracedFunction"),
     "decorator.result": ("AsyncTrace", "Trace"),
-    "decorator.trace": ("TraceDecorator", "trace"),
+    "decorator.trace": ("trace",),
     "headers.context_propagator": ("ContextPropagator", "PropagatorFormat"),
     "headers.propagators": (
         "extract_context",
@@ -102,7 +97,7 @@ _MADE_IN = {
     "headers.workers": ("ContextExecutor", "context_carry"),
     "instrumentation": ("instrument", "uninstrument"),
     "logs": ("correlate_logs", "uncorrelate_logs"),
-    "propagation": ("ConfigurationError", "InvalidSessionError", "UnknownFormatError"),
+    "propagation": ("InvalidSessionError", "UnknownFormatError"),
     "spans.span": ("Span", "current_span", "span"),
     "spans.start": ("get_tracer_provider", "tracer_context"),
 }
@@ -111,8 +106,6 @@ _MODULE_OF = {name: module for module, names in _MADE_IN.items() for name in nam
 
 def __getattr__(name: str) -> Any:
     """A public name at its first use (PEP 562)."""
-    if name == "exceptions":
-        return importlib.import_module(f"{__name__}.exceptions")
     module = _MODULE_OF.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,9 +4,8 @@ Standard library only; no sockets, environment, clock, logging or event loop. Th
 module; which of them is believed and what goes out, in `propagator`.
 """
 
-from .baggage import Baggage, Member
-from .carrier import Carrier, MutableCarrier, fields, inject_into
-from .codec import Codec, PlainForm
+from .baggage import REQUEST_BYTES, REQUEST_FIELDS, Baggage, Beside, Member
+from .carrier import HEADER_NAMES, Carrier, MutableCarrier, fields, inject_into
 from .context import (
     Fields,
     Malformed,
@@ -18,33 +17,31 @@ from .context import (
     new_span_id,
     new_trace_id,
 )
-from .errors import ConfigurationError, InvalidSessionError, OpsError, UnknownFormatError
+from .errors import InvalidSessionError, UnknownFormatError
 from .fast import ALL_TRAITS, IS_RANDOM, FastPath, Plain, PlainBaggage, context_of
-from .formats import Format, Loss
+from .formats import COMPOSITE, FORMATS, Format, Loss, parse_formats
 from .precedence import Said
 from .propagator import NOTHING, SESSION_KEY, BaggageMode, Extraction, Injection, Propagator
-from .registry import COMPOSITE, FORMAT_NAMES, FORMATS, KNOWN_FORMATS, codec_of, parse_formats
 from .session import EXTRACT_NAMES as SESSION_EXTRACT_NAMES
 from .session import INJECT_NAME as SESSION_INJECT_NAME
-from .session import check_session_id, is_session_id
-from .session_header import check_session_header
+from .session import check_session_id
 
 __all__ = [
     "ALL_TRAITS",
     "COMPOSITE",
     "FORMATS",
-    "FORMAT_NAMES",
+    "HEADER_NAMES",
     "IS_RANDOM",
-    "KNOWN_FORMATS",
     "NOTHING",
+    "REQUEST_BYTES",
+    "REQUEST_FIELDS",
     "SESSION_EXTRACT_NAMES",
     "SESSION_INJECT_NAME",
     "SESSION_KEY",
     "Baggage",
     "BaggageMode",
+    "Beside",
     "Carrier",
-    "Codec",
-    "ConfigurationError",
     "Extraction",
     "FastPath",
     "Fields",
@@ -55,24 +52,19 @@ __all__ = [
     "Malformed",
     "Member",
     "MutableCarrier",
-    "OpsError",
     "Plain",
     "PlainBaggage",
-    "PlainForm",
     "Propagator",
     "RandomBits",
     "Said",
     "Sampling",
     "TraceContext",
     "UnknownFormatError",
-    "check_session_header",
     "check_session_id",
     "child",
-    "codec_of",
     "context_of",
     "fields",
     "inject_into",
-    "is_session_id",
     "new_context",
     "new_span_id",
     "new_trace_id",

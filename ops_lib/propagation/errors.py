@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 
-class OpsError(Exception):
-    """The base of every error that this library raises of its own."""
-
-
-class ConfigurationError(OpsError, ValueError):
-    """A wrong setting. The message names it, its value and what would be right."""
-
-
-class UnknownFormatError(ConfigurationError):
+class UnknownFormatError(ValueError):
     """A format name that is none of ours. The message lists the right ones."""
 
 
-class InvalidSessionError(OpsError, ValueError):
+class InvalidSessionError(ValueError):
     """A session id that may not travel. The message names the limit and what is wrong with the value."""

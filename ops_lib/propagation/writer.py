@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from .context import Headers, Losses, Policy, RandomBits, Sampling, TraceContext, stand_in
 from .formats import Format
-from .registry import codecs_of
+from .registry import CODECS
 
 
 class Writer:
     """The configured formats, in order. Immutable."""
 
-    __slots__ = ("_policy", "_random_bits", "_writers")
+    __slots__ = ("_policy", "_random_bits", "_writers", "formats")
 
     def __init__(self, formats: tuple[Format, ...], policy: Policy, random_bits: RandomBits) -> None:
-        self._writers = tuple((codec.inject, codec.inject_decision) for codec in codecs_of(formats))
+        self.formats = formats
+        self._writers = tuple((format, CODECS[format].inject, CODECS[format].inject_decision) for format in formats)
         self._policy = policy
         self._random_bits = random_bits
 
@@ -22,7 +23,7 @@ class Writer:
         headers: Headers = []
         losses: Losses = []
         policy = self._policy
-        for write, _ in self._writers:
+        for _, write, _ in self._writers:
             write(context, policy, headers, losses)
         return headers, losses
 
@@ -31,7 +32,7 @@ class Writer:
         headers: Headers = []
         losses: Losses = []
         ids: TraceContext | None = None
-        for write, write_decision in self._writers:
+        for _, write, write_decision in self._writers:
             if write_decision is not None:
                 write_decision(decision, headers)
                 continue

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ops_lib.propagation import FORMATS
 from proxy.errors import SettingsProblem
 from proxy.settings import Flag
 
@@ -21,7 +20,7 @@ QUICK_FLAGS = {
     "extract": (
         "propagation.extract",
         "LIST",
-        f"formats to read, the first valid one wins: {','.join(FORMATS)}",
+        "formats to read, the first valid one wins: tracecontext,b3,b3multi,jaeger",
     ),
     "inject": (
         "propagation.inject",

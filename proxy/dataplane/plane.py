@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable
 from secrets import token_hex
 
-from ops_lib.hosts import unmapped
 from proxy.dataplane.app_presence import app_addresses, is_anyone_there
 from proxy.dataplane.door import Door
 from proxy.listener.listener import Listener
@@ -185,7 +184,9 @@ class DataPlane:
 
         An outbound listener may send to an inbound one: so the app calls itself.
         """
-        address = unmapped(ipaddress.ip_address(ip.split("%")[0]))
+        address = ipaddress.ip_address(ip.split("%")[0])
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
         hosts = [str(address)]
         if address.is_loopback or address.is_unspecified:
             hosts += ["0.0.0.0", "::"]
