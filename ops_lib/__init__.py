@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import ops_lib as ops
 
+    from . import exceptions as exceptions
     from .capture.render import CaptureLimits
     from .configuration import configure, flush, shutdown
     from .context.sessions import SESSION_HEADER_NAME, SessionContext, current_session, session
-    from .decorator.function import AsyncTracedFunction, TracedFunction
+    from .decorator.function import AsyncTracedFunction, AsyncTracedSpanFunction, TracedFunction, TracedSpanFunction
     from .decorator.result import AsyncTrace, Trace
-    from .decorator.trace import trace
+    from .decorator.trace import TraceDecorator, trace
     from .headers.context_propagator import ContextPropagator, PropagatorFormat
     from .headers.propagators import (
         extract_context,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from .headers.workers import ContextExecutor, context_carry
     from .instrumentation import instrument, uninstrument
     from .logs import correlate_logs, uncorrelate_logs
-    from .propagation import InvalidSessionError, UnknownFormatError
+    from .propagation import ConfigurationError, InvalidSessionError, UnknownFormatError
     from .spans.span import Span, current_span, span
     from .spans.start import get_tracer_provider, tracer_context
 else:
@@ -42,7 +43,9 @@ __all__ = [
     "SESSION_HEADER_NAME",
     "AsyncTrace",
     "AsyncTracedFunction",
+    "AsyncTracedSpanFunction",
     "CaptureLimits",
+    "ConfigurationError",
     "ContextExecutor",
     "ContextPropagator",
     "InvalidSessionError",
@@ -50,7 +53,9 @@ __all__ = [
     "SessionContext",
     "Span",
     "Trace",
+    "TraceDecorator",
     "TracedFunction",
+    "TracedSpanFunction",
     "UnknownFormatError",
     "configure",
     "context_carry",
@@ -81,9 +86,9 @@ _MADE_IN = {
     "capture.render": ("CaptureLimits",),
     "configuration": ("configure", "flush", "shutdown"),
     "context.sessions": ("SESSION_HEADER_NAME", "SessionContext", "current_session", "session"),
-    "decorator.function": ("AsyncTracedFunction", "TracedFunction"),
+    "decorator.function": ("AsyncTracedFunction", "AsyncTracedSpanFunction", "TracedFunction", "TracedSpanFunction"),
     "decorator.result": ("AsyncTrace", "Trace"),
-    "decorator.trace": ("trace",),
+    "decorator.trace": ("TraceDecorator", "trace"),
     "headers.context_propagator": ("ContextPropagator", "PropagatorFormat"),
     "headers.propagators": (
         "extract_context",
@@ -97,7 +102,7 @@ _MADE_IN = {
     "headers.workers": ("ContextExecutor", "context_carry"),
     "instrumentation": ("instrument", "uninstrument"),
     "logs": ("correlate_logs", "uncorrelate_logs"),
-    "propagation": ("InvalidSessionError", "UnknownFormatError"),
+    "propagation": ("ConfigurationError", "InvalidSessionError", "UnknownFormatError"),
     "spans.span": ("Span", "current_span", "span"),
     "spans.start": ("get_tracer_provider", "tracer_context"),
 }
@@ -106,6 +111,8 @@ _MODULE_OF = {name: module for module, names in _MADE_IN.items() for name in nam
 
 def __getattr__(name: str) -> Any:
     """A public name at its first use (PEP 562)."""
+    if name == "exceptions":
+        return importlib.import_module(f"{__name__}.exceptions")
     module = _MODULE_OF.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,6 @@ force before. May know: every room, and the SDK (imported when it is wanted).
 from __future__ import annotations
 
 import atexit
-import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
@@ -21,15 +20,15 @@ from ops_lib.capture.scrubbing import normalised
 from ops_lib.export.stopping import Stop
 from ops_lib.headers.context_propagator import ContextPropagator
 from ops_lib.headers.propagators import get_propagator, set_propagator
+from ops_lib.propagation import ConfigurationError
 from ops_lib.spans.configured import INSTRUMENTATION_NAME, RUNTIME, SHUTDOWN_TIMEOUT_S
+from ops_lib.spans.failures import FAILURES
 from ops_lib.spans.start import OpsTracerProvider, get_tracer_provider
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.sdk.trace.sampling import Sampler
-
-_log = logging.getLogger("ops_lib")
 
 
 def configure(
@@ -68,8 +67,9 @@ def configure(
     and propagator become ours too, for other people's instrumentation (default: no global state is touched).
     Gives: nothing. What was in force before is flushed and shut down, if it was made here, within its own
     `shutdown_timeout_s`; at exit that happens too.
-    Raises: ValueError for settings that are wrong or contradict each other, ImportError with the pip command where OTLP
-    is not installed; then nothing has changed. Exporters that fail later are logged by the SDK and never raise.
+    Raises: ConfigurationError (a ValueError) for settings that are wrong or contradict each other, ImportError with the
+    pip command where OTLP is not installed; then nothing has changed.
+    Exporters that fail later are logged by the SDK and never raise.
     Specification: OpenTelemetry SDK environment variables; OTLP 1.x over HTTP; semantic conventions, `service.name`.
     """
     names = (scrub,) if isinstance(scrub, str) else scrub
@@ -77,7 +77,7 @@ def configure(
         capture_args, capture_result, frozenset(map(normalised, names)) - {""}, capture_limits or CaptureLimits()
     )
     if not shutdown_timeout_s >= 0:  # nor nan
-        raise ValueError(f"shutdown_timeout_s must be 0 or more seconds, not {shutdown_timeout_s!r}")
+        raise ConfigurationError(f"shutdown_timeout_s must be 0 or more seconds, not {shutdown_timeout_s!r}")
     if extract is not None or inject is not None:
         propagator: ContextPropagator | None = ContextPropagator(extract=extract, inject=inject)
     else:
@@ -98,11 +98,11 @@ def configure(
         own |= {"sampler": sampler, "resource": resource}
         given = [name for name, value in own.items() if value is not None]
         if given:
-            raise ValueError(
+            raise ConfigurationError(
                 f"configure takes tracer_provider or {', '.join(given)}, not both: set them on the provider"
             )
         if isinstance(tracer_provider, OpsTracerProvider):
-            raise ValueError("configure cannot take the provider of get_tracer_provider(): it asks back here")
+            raise ConfigurationError("configure cannot take the provider of get_tracer_provider(): it asks back here")
     tracer: Tracer | None = tracer_provider.get_tracer(tracer_name, tracer_version)
     if isinstance(tracer, NoOpTracer):  # OTEL_SDK_DISABLED, or a provider that makes no spans: light ones then
         tracer = None
@@ -195,7 +195,7 @@ def flush(timeout_s: float = 30.0) -> bool:
         try:
             done = force_flush(int(timeout_s * 1000)) is not False
         except Exception:  # the outermost edge: an exporter may be anyone's
-            _log.exception("a span processor failed to flush")
+            FAILURES.tell("a span processor failed to flush")
 
     timeout_s = min(timeout_s, threading.TIMEOUT_MAX)
     # On a thread, because the SDK's BatchSpanProcessor waits for its exporter however long that takes (1.45).

@@ -9,22 +9,16 @@ before any other.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from ops_lib.propagation import (
     ALL_TRAITS,
-    HEADER_NAMES,
-    REQUEST_BYTES,
-    REQUEST_FIELDS,
-    Beside,
     Extraction,
     FastPath,
     Fields,
     Format,
     Loss,
     Plain,
-    PlainBaggage,
     Propagator,
     RandomBits,
     Sampling,
@@ -36,13 +30,6 @@ from ops_lib.propagation import (
 from proxy.plan import PropagationPlan
 
 RawHeaders = list[tuple[bytes, bytes]]
-
-_MOST_TRACE_FIELDS = 10  # of all formats together, with the session and `baggage`
-_MOST_TRACE_BYTES = 1536
-
-
-def _beside(lines: Sequence[bytes], target: bytes) -> Beside:
-    return Beside(len(lines), sum(map(len, lines)) + 2 * len(lines) + len(target))
 
 
 class FullTranslation(NamedTuple):
@@ -97,7 +84,6 @@ class Translator:
         "_random_bits",
         "_spellings",
         "_way",
-        "_writes_jaeger_baggage",
         "injected",
         "losses_of_traits",
     )
@@ -114,17 +100,17 @@ class Translator:
             lossless=plan.lossless,
             random_bits=random_bits,
         )
-        self._writes_jaeger_baggage = Format.JAEGER in plan.inject and plan.baggage == "translate"
         self._participates = plan.mode == "participate"
         self._random_bits = random_bits
         self.injected = self._propagator.inject_formats
         # What a fast translation loses, by its traits.
         self.losses_of_traits = tuple(map(self._propagator.losses_of, range(ALL_TRAITS + 1)))
         self._way: FastPath[bytes] | None = None
-        if not (self._participates or plan.session_bridge):  # these make ids, which the fast path cannot
+        # Participating and the bridge make values of their own, which the fast path cannot.
+        if self._propagator.way is not None and not self._participates:
             self._way = FastPath(bytes, self._propagator.fast_settings)
         # The spellings seen on nearly every wire: saves decoding, lowering and encoding names (1 of 5.5 µs a call).
-        names = [*HEADER_NAMES, plan.session_inject, *plan.session_extract]
+        names = self._propagator.header_names
         self._spellings = {s.encode("latin-1"): name.lower() for name in names for s in (name, name.lower())}
         self._encoded = {name: name.encode("latin-1") for name in names}
 
@@ -132,32 +118,17 @@ class Translator:
         """Whether the header `name` (any case) goes in here and is not forwarded as it came."""
         return self._propagator.owns(name.decode("latin-1"))
 
-    def translate(self, headers: RawHeaders, lines: Sequence[bytes] = (), target: bytes = b"") -> Translation:
-        """`headers`: those for which `owns` is true, in wire order. Never raises on what they hold.
-
-        `lines`: the other field lines of the request, without CRLF, and `target` its request target: they leave so much
-        less room for baggage.
-        """
+    def translate(self, headers: RawHeaders) -> Translation:
+        """`headers`: those for which `owns` is true, in wire order. Never raises on what they hold."""
         way = self._way
         if headers and way is not None:
             names, values = zip(*headers)  # noqa: B905 - pairs; strict costs 0.1 µs
             plain = way.read(names, values)
-            if plain is not None and (plain[6] is None or self._has_room(plain[6], lines, target)):
+            if plain is not None:
                 return FastTranslation(way.write(plain), plain, self, headers)
-        return self.translate_in_full(headers, lines, target)
+        return self.translate_in_full(headers)
 
-    def _has_room(self, baggage: PlainBaggage[bytes], lines: Sequence[bytes], target: bytes) -> bool:
-        """Whether `baggage` surely fits into the request; where not, what fits is for the propagator to say."""
-        if not self._writes_jaeger_baggage:
-            return True  # it goes out as it came
-        text, members = baggage
-        beside = _beside(lines, target)
-        size = beside.size + _MOST_TRACE_BYTES + 4 * len(text) + 12 * len(members)
-        return beside.fields + _MOST_TRACE_FIELDS + len(members) <= REQUEST_FIELDS and size <= REQUEST_BYTES
-
-    def translate_in_full(
-        self, headers: RawHeaders, lines: Sequence[bytes] = (), target: bytes = b""
-    ) -> FullTranslation:
+    def translate_in_full(self, headers: RawHeaders) -> FullTranslation:
         """The same by way of the propagator, whatever they hold."""
         propagator = self._propagator
         extraction: Extraction | None = None
@@ -166,8 +137,7 @@ class Translator:
             extraction = propagator.extract(self._fields(headers))
             if self._participates:
                 context = self._span(extraction)
-            beside = _beside(lines, target) if extraction.baggage is not None else Beside()
-            injection = propagator.inject(extraction, context=context, beside=beside)
+            injection = propagator.inject(extraction, context=context)
         elif self._participates:
             injection = propagator.inject(Extraction(), context=self._span(Extraction()))
         else:

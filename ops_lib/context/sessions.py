@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from contextvars import Token
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from opentelemetry.context import Context
 
 from ops_lib.context.current import SESSION_KEY, attach, current, leave, with_value
-from ops_lib.propagation import check_session_id
+from ops_lib.propagation import SESSION_INJECT_NAME, ConfigurationError, check_session_id, is_session_id
 
-SESSION_HEADER_NAME: Final = "X-Mirascope-Session-Id"
+SESSION_HEADER_NAME: Final = SESSION_INJECT_NAME
 """The header that carries the session id; `Mirascope-Session-Id` is read as well (docs/formats.md, "Session")."""
 
 
@@ -85,17 +85,30 @@ class _Session:
         self.__exit__(kind, *error)
 
 
-def session(*, id: str | None = None, attributes: Mapping[str, object] | None = None) -> _Session:
+def session(
+    *,
+    id: str | None = None,
+    attributes: Mapping[str, object] | None = None,
+    on_invalid: Literal["raise", "new"] = "raise",
+) -> _Session:
     """Put a session in force for a `with` or `async with` block.
 
     Takes: `id`, 1 to 256 visible ASCII characters (default: a fresh UUID); `attributes`, a mapping of names to
-    JSON-like values that stay in this process. Blocks nest; the inner session stands until its block ends.
+    JSON-like values that stay in this process; `on_invalid`, what becomes of an id that may not travel: "raise", or
+    "new" for a fresh id in its place. Use "new" for an id that a client sent: no client causes an error by it.
+    Blocks nest; the inner session stands until its block ends.
     Gives: a context manager whose value is the SessionContext. Spans made within carry `session.id`, and
     `inject_context` writes SESSION_HEADER_NAME.
-    Raises: ValueError when the id is empty, longer than 256 characters, or holds anything but visible ASCII.
+    Raises: ValueError (InvalidSessionError) when the id is empty, longer than 256 characters, or holds anything but
+    visible ASCII, and `on_invalid` is "raise"; ValueError for another `on_invalid`.
     Specification: docs/formats.md "Session"; OpenTelemetry semantic conventions, `session.id`.
     """
     given = _NO_ATTRIBUTES if attributes is None else attributes
+    if on_invalid == "new":
+        if not isinstance(id, str) or not is_session_id(id):
+            id = None
+    elif on_invalid != "raise":
+        raise ConfigurationError(f'on_invalid is "raise" or "new", not {on_invalid!r}')
     return _Session(SessionContext(attributes=given) if id is None else SessionContext(id, given))
 
 

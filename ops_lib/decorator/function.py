@@ -134,7 +134,7 @@ class _Bound(functools.partial):  # type: ignore[type-arg]  # stands for a Trace
     def __func__(self) -> object:
         return self.func
 
-    def wrapped(self, *args: Any, **kwargs: Any) -> Any:
+    def wrapped(self, /, *args: Any, **kwargs: Any) -> Any:
         """See TracedFunction.wrapped."""
         return self.func.wrapped(self.args[0], *args, **kwargs)  # type: ignore[attr-defined]  # a Traced
 
@@ -166,10 +166,8 @@ class TracedFunction(Traced[P, R_co]):
     Specification: OpenTelemetry semantic conventions, `code.function.name`, `exception.*`, `error.type`.
     """
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         context = current()
-        if self._subject.span_index is not None:
-            return self.wrapped(*args, **kwargs).result
         if tracer_for(context) is None:
             attached = with_value(context, SPAN_KEY, light_span(context))
             token = attach(attached)
@@ -197,14 +195,14 @@ class TracedFunction(Traced[P, R_co]):
 
     # By what the function gives: of a coroutine function, a coroutine.
     @overload
-    def wrapped(self: TracedFunction[P, Anything], *args: P.args, **kwargs: P.kwargs) -> Trace[Any]: ...
+    def wrapped(self: TracedFunction[P, Anything], /, *args: P.args, **kwargs: P.kwargs) -> Trace[Any]: ...
     @overload
     def wrapped(  # type: ignore[overload-overlap]  # the narrower one stands first
-        self: TracedFunction[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+        self: TracedFunction[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> Coroutine[Any, Any, AsyncTrace[T]]: ...
     @overload
-    def wrapped(self, *args: P.args, **kwargs: P.kwargs) -> Trace[R_co]: ...
-    def wrapped(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+    def wrapped(self, /, *args: P.args, **kwargs: P.kwargs) -> Trace[R_co]: ...
+    def wrapped(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Calls the function and gives its result together with the span. Raises what the function raises."""
         context = current()
         span = self._start(context)
@@ -254,10 +252,10 @@ class _AsyncTracedFunction(Traced[P, Coroutine[Any, Any, R]]):
     Specification: OpenTelemetry semantic conventions, `code.function.name`, `exception.*`, `error.type`.
     """
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         return self._named(self._call(*args, **kwargs))
 
-    async def _call(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def _call(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         with Span(self._subject.name, self._subject.attributes) as own:  # as `wrapped`, without a coroutine in between
             if args or kwargs:
                 self._record_arguments(own.otel_span, args, kwargs)
@@ -265,7 +263,7 @@ class _AsyncTracedFunction(Traced[P, Coroutine[Any, Any, R]]):
             self._record_result(own.otel_span, result)
             return result
 
-    async def wrapped(self, *args: P.args, **kwargs: P.kwargs) -> AsyncTrace[R]:
+    async def wrapped(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncTrace[R]:
         """Awaits the function and gives its result together with the span. Raises what the function raises."""
         with Span(self._subject.name, self._subject.attributes) as own:
             if args or kwargs:
@@ -279,9 +277,30 @@ class _AsyncTracedFunction(Traced[P, Coroutine[Any, Any, R]]):
         return self if receiver is None else self._bound_to(receiver)
 
 
+class _TracedSpanFunction(TracedFunction[P, R]):
+    """A TracedFunction whose function receives the span, by a first parameter `trace_ctx: Span`.
+
+    Takes: the function's own arguments, without `trace_ctx`. Gives, Raises, Specification: as TracedFunction.
+    """
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.wrapped(*args, **kwargs).result
+
+
+class _AsyncTracedSpanFunction(_AsyncTracedFunction[P, R]):
+    """An AsyncTracedFunction whose coroutine function receives the span, by a first parameter `trace_ctx: Span`.
+
+    Takes: the function's own arguments, without `trace_ctx`. Gives, Raises, Specification: as AsyncTracedFunction.
+    """
+
+
 if TYPE_CHECKING:
-    # One type for both: with two, a function that gives Any, or what it was given, would be taken for a coroutine
-    # function (docs/decisions/005).
+    # One type for all: with two, a function that gives Any, or what it was given, would be taken for a coroutine
+    # function (docs/decisions/005). Whether a function receives its span no longer shows in its type either.
     AsyncTracedFunction: TypeAlias = TracedFunction[P, Coroutine[Any, Any, R]]
+    TracedSpanFunction: TypeAlias = TracedFunction[P, R]
+    AsyncTracedSpanFunction: TypeAlias = TracedFunction[P, Coroutine[Any, Any, R]]
 else:
     AsyncTracedFunction = _AsyncTracedFunction
+    TracedSpanFunction = _TracedSpanFunction
+    AsyncTracedSpanFunction = _AsyncTracedSpanFunction

@@ -20,10 +20,10 @@ from ops_lib.spans.span import Span, record_exception
 class TracedGenerator(TracedFunction[P, R]):
     """A TracedFunction for generator functions: a call gives a generator that carries the span."""
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.wrapped(*args, **kwargs).result
 
-    def wrapped(self, *args: P.args, **kwargs: P.kwargs) -> Trace[R]:
+    def wrapped(self, /, *args: P.args, **kwargs: P.kwargs) -> Trace[R]:
         """See TracedFunction.wrapped. The span's ids are there once the generator has begun."""
         own = Span(self._subject.name)
         body = self._fn(*self._subject.with_span(args, own), **kwargs)

@@ -7,7 +7,13 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
-from ops_lib.decorator.function import AsyncTracedFunction, Traced, TracedFunction
+from ops_lib.decorator.function import (
+    AsyncTracedFunction,
+    AsyncTracedSpanFunction,
+    Traced,
+    TracedFunction,
+    TracedSpanFunction,
+)
 from ops_lib.decorator.generators import TracedAsyncGenerator, TracedGenerator
 from ops_lib.decorator.subject import Subject
 
@@ -26,8 +32,11 @@ class _TracedClassMethod(classmethod):  # type: ignore[type-arg]  # type checker
         return self.__func__.__get__(type(receiver) if owner is None else owner)
 
 
-class _Decorate(Protocol):
-    """What `trace(...)` gives: the decorator."""
+class TraceDecorator(Protocol):
+    """What `trace(...)` gives: the decorator.
+
+    Takes: what `trace` takes as `fn`. Gives: what `trace` gives. Raises: what `trace` raises. Specification: none.
+    """
 
     @overload
     def __call__(self, fn: classmethod[S, P, R], /) -> classmethod[S, P, R]: ...
@@ -61,7 +70,7 @@ def trace(
     metadata: Mapping[str, object] | None = None,
     capture_args: bool | Collection[str] | None = None,
     capture_result: bool | None = None,
-) -> _Decorate: ...
+) -> TraceDecorator: ...
 def trace(
     fn: Any = None,
     /,
@@ -99,12 +108,12 @@ def trace(
         subject = Subject(
             fn, name=name, tags=tags, metadata=metadata, capture_args=capture_args, capture_result=capture_result
         )
-        return _kind_of(fn)(subject)
+        return _kind_of(fn, subject.span_index is not None)(subject)
 
     return decorate if fn is None else decorate(fn)
 
 
-def _kind_of(fn: Any) -> type[Traced[..., Any]]:
+def _kind_of(fn: Any, receives_span: bool) -> type[Traced[..., Any]]:
     """The wrapper for a callable of this kind."""
     call = fn
     while isinstance(call, functools.partial):
@@ -112,9 +121,9 @@ def _kind_of(fn: Any) -> type[Traced[..., Any]]:
     if not (inspect.isroutine(call) or hasattr(call, "__code__")):
         call = call.__call__  # a callable object is what its __call__ is
     if inspect.iscoroutinefunction(call):
-        return AsyncTracedFunction
+        return AsyncTracedSpanFunction if receives_span else AsyncTracedFunction
     if inspect.isgeneratorfunction(call):
         return TracedGenerator
     if inspect.isasyncgenfunction(call):
         return TracedAsyncGenerator
-    return TracedFunction
+    return TracedSpanFunction if receives_span else TracedFunction

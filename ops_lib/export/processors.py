@@ -17,6 +17,8 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
 
 from ops_lib.export.console import ConsoleProcessor
+from ops_lib.export.steady import SteadyExporter
+from ops_lib.propagation import ConfigurationError
 
 _log = logging.getLogger("ops_lib")
 
@@ -40,10 +42,10 @@ def answers(address: tuple[str, int]) -> bool:
 
 
 class WhenThere(SpanExporter):
-    """Exports to a local receiver while there is one; drops and counts in silence while there is none.
+    """Exports to a local receiver while there is one; drops and counts while there is none.
 
-    So a service starts before its sidecar, outlives it, and runs without one, and its log stays clean. A missing
-    receiver is looked for again after 1 s, then 2 s, up to 30 s.
+    So a service starts before its sidecar, outlives it, and runs without one. The log says once that spans are dropped,
+    and once that they no longer are. A missing receiver is looked for again after 1 s, then 2 s, up to 30 s.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class WhenThere(SpanExporter):
         self._known = False
         self._pause_s = 0.0
         self._again_at = float("-inf")
+        self._is_said_missing = False
         self.dropped = 0
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -72,11 +75,25 @@ class WhenThere(SpanExporter):
                     self._pause_s = min(max(1.0, self._pause_s * 2), _LONGEST_PAUSE_S)
                     self._again_at = now + self._pause_s
                 self.dropped += len(spans)
+                self._say_missing()
                 return SpanExportResult.FAILURE
             self._known, self._pause_s = True, 0.0
+            if self._is_said_missing:
+                self._is_said_missing = False
+                _log.info("a collector listens at %s:%d now; spans are exported", *self._address)
         result = self._exporter.export(spans)
         self._known = result is SpanExportResult.SUCCESS
         return result
+
+    def _say_missing(self) -> None:
+        if not self._is_said_missing:
+            self._is_said_missing = True
+            _log.warning(
+                "no collector listens at %s:%d, so spans are dropped; start one there, or name yours:"
+                " configure(endpoint=...) or OTEL_EXPORTER_OTLP_ENDPOINT;"
+                " configure(exporter='console') prints them, exporter='none' wants none",
+                *self._address,
+            )
 
     def shutdown(self) -> None:
         """See SpanExporter."""
@@ -102,13 +119,14 @@ def _otlp(endpoint: str | None, headers: Mapping[str, str] | None, environ: Mapp
     given = dict(headers) if headers is not None else None
     if endpoint is not None:
         if not endpoint.lower().startswith(("http://", "https://")):
-            raise ValueError(f"endpoint must be a URL, http://host:port or https://..., not {endpoint!r}")
+            raise ConfigurationError(f"endpoint must be a URL, http://host:port or https://..., not {endpoint!r}")
         path = "" if "/v1/" in endpoint else "/v1/traces"  # OTLP specification, "Endpoint URLs for OTLP/HTTP"
-        return OTLPSpanExporter(endpoint=endpoint.rstrip("/") + path, headers=given)
+        return SteadyExporter(OTLPSpanExporter(endpoint=endpoint.rstrip("/") + path, headers=given))
     if any(environ.get(name) for name in _ENDPOINTS):
-        return OTLPSpanExporter(headers=given)
+        return SteadyExporter(OTLPSpanExporter(headers=given))
     host, port = RECEIVER
-    return WhenThere(OTLPSpanExporter(endpoint=f"http://{host}:{port}/v1/traces", headers=given), (host, port))
+    exporter = SteadyExporter(OTLPSpanExporter(endpoint=f"http://{host}:{port}/v1/traces", headers=given))
+    return WhenThere(exporter, (host, port))
 
 
 def processors(
@@ -121,18 +139,18 @@ def processors(
 ) -> list[SpanProcessor]:
     """The span processors for `exporter`: names joined by commas, or one of the SDK's own; None asks the environment.
 
-    Raises ValueError for an unknown name, ImportError telling the pip command where OTLP is not installed.
+    Raises ConfigurationError for an unknown name, ImportError telling the pip command where OTLP is not installed.
     """
     if isinstance(exporter, SpanProcessor):
         return [exporter]
     if exporter is None:
         exporter = environ.get(_EXPORTER) or "otlp"
     if not isinstance(exporter, str):
-        return [_processor(exporter, batch)]
+        return [_processor(SteadyExporter(exporter), batch)]
     names = [_ALIASES.get(name, name) for name in (part.strip().lower() for part in exporter.split(","))]
     for name in names:
         if name not in NAMES:
-            raise ValueError(f"unknown exporter {name!r}; known are: {', '.join(NAMES)}, or a SpanExporter")
+            raise ConfigurationError(f"unknown exporter {name!r}; known are: {', '.join(NAMES)}, or a SpanExporter")
     made: list[SpanProcessor] = []
     if "otlp" in names:
         made.append(_processor(_otlp(endpoint, headers, environ), batch))

@@ -13,7 +13,7 @@ from opentelemetry.trace import Link, SpanKind, TraceState, get_current_span
 from opentelemetry.util.types import Attributes
 
 from ops_lib.context.current import EXTRACTION_KEY
-from ops_lib.propagation import Extraction
+from ops_lib.propagation import ConfigurationError, Extraction
 
 # OTEL_TRACES_SAMPLER (OpenTelemetry SDK environment variables), those that need no argument.
 BY_NAME = {
@@ -61,16 +61,18 @@ class Obedient(sdk.Sampler):
 def sampler_of(wanted: sdk.Sampler | float | str | None, default: sdk.Sampler) -> sdk.Sampler:
     """The sampler that `configure(sampler=...)` asks for: itself, a ratio of new traces, a name, or `default` for None.
 
-    Raises ValueError for a ratio outside 0 to 1 or an unknown name.
+    Raises ConfigurationError for a ratio outside 0 to 1 or an unknown name.
     """
     if wanted is None:
         return default
     if isinstance(wanted, str):
         if (sampler := BY_NAME.get(wanted.strip().lower())) is None:
-            raise ValueError(f"unknown sampler {wanted!r}; known are: {', '.join(BY_NAME)}, or a ratio as a number")
+            raise ConfigurationError(
+                f"unknown sampler {wanted!r}; known are: {', '.join(BY_NAME)}, or a ratio as a number"
+            )
         return sampler
     if isinstance(wanted, (int, float)):
         if not 0 <= wanted <= 1:
-            raise ValueError(f"sampler must be a ratio from 0 to 1, not {wanted!r}")
+            raise ConfigurationError(f"sampler must be a ratio from 0 to 1, not {wanted!r}")
         return sdk.ParentBased(sdk.TraceIdRatioBased(float(wanted)))
     return wanted

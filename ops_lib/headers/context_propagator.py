@@ -26,6 +26,7 @@ from ops_lib.headers.bridge import (
     trace_context_of,
 )
 from ops_lib.propagation import (
+    FORMAT_NAMES,
     FORMATS,
     NOTHING,
     Carrier,
@@ -34,16 +35,15 @@ from ops_lib.propagation import (
     MutableCarrier,
     Propagator,
     UnknownFormatError,
+    codec_of,
     inject_into,
     parse_formats,
 )
-from ops_lib.propagation.carrier import TRACE_NAMES
+from ops_lib.spans.failures import FAILURES
 from ops_lib.spans.unrecorded import RemoteSpan
 
-_log = logging.getLogger("ops_lib")
-
 PropagatorFormat: TypeAlias = Literal["tracecontext", "b3", "b3multi", "jaeger", "composite"]
-"""The names that `MIRASCOPE_PROPAGATOR` and ContextPropagator take; `composite` stands for the other four at once.
+"""The names that Mirascope knows; `composite` stands for the other four at once. ContextPropagator takes any format.
 
 Specification: docs/formats.md; W3C Trace Context level 2, B3 (openzipkin/b3-propagation), Jaeger "Propagation format".
 """
@@ -51,13 +51,6 @@ Specification: docs/formats.md; W3C Trace Context level 2, B3 (openzipkin/b3-pro
 FORMAT_VARIABLE = "MIRASCOPE_PROPAGATOR"
 INJECT_VARIABLE = "OPS_PROPAGATION_INJECT"
 EXTRACT_VARIABLE = "OPS_PROPAGATION_EXTRACT"
-
-_WRITTEN = {
-    Format.TRACECONTEXT: {"traceparent", "tracestate"},
-    Format.B3: {"b3"},
-    Format.B3MULTI: {"X-B3-TraceId", "X-B3-SpanId", "X-B3-ParentSpanId", "X-B3-Sampled", "X-B3-Flags"},
-    Format.JAEGER: {"uber-trace-id"},
-}
 
 
 def _formats(names: str | Iterable[str], source: str) -> tuple[Format, ...]:
@@ -67,13 +60,8 @@ def _formats(names: str | Iterable[str], source: str) -> tuple[Format, ...]:
     except UnknownFormatError as error:
         raise UnknownFormatError(f"{source}: {error}") from None
     if not formats:
-        raise UnknownFormatError(f"{source}: no format named; known are: {', '.join(FORMATS)}, composite")
+        raise UnknownFormatError(f"{source}: no format named; known are: {', '.join(FORMAT_NAMES)}")
     return formats
-
-
-def _owns_trace(name: str) -> bool:
-    """Whether `name` is a trace header of any format, in any case, or its underscore twin."""
-    return name.lower().replace("_", "-") in TRACE_NAMES
 
 
 class ContextPropagator:
@@ -133,7 +121,7 @@ class ContextPropagator:
         try:
             said = self._read(carrier)
         except Exception:  # the outermost edge: a carrier may be anything
-            _log.warning("could not read headers from %s", type(carrier), exc_info=True)
+            FAILURES.tell("could not read headers from %s", type(carrier), level=logging.WARNING)
             return base
         if isinstance(said, Extraction):
             return into_context(said, base) if said is not NOTHING else base
@@ -167,16 +155,16 @@ class ContextPropagator:
         headers, has_trace = self.headers(context)
         if headers:
             try:
-                inject_into(carrier, headers, owns=_owns_trace if has_trace else None)
+                inject_into(carrier, headers, owns=self.propagator.owns_trace if has_trace else None)
             except Exception:  # the outermost edge: a carrier may be anything
-                _log.warning("could not write headers into %s", type(carrier), exc_info=True)
+                FAILURES.tell("could not write headers into %s", type(carrier), level=logging.WARNING)
 
     @property
     def written(self) -> set[str]:
         """The names of the headers that may be written; those of Jaeger's baggage depend on it and are left out."""
         names = {SESSION_HEADER_NAME, "baggage"}
         for format in self.propagator.inject_formats:
-            names |= _WRITTEN[format]
+            names.update(codec_of(format).writes)
         return names
 
     def headers(self, context: Context) -> tuple[tuple[tuple[str, str], ...], bool]:

@@ -50,7 +50,7 @@ def _wrap(send: Any, slot: Slot) -> Any:
     async def send_with_context(request: Any, connection: Any) -> Any:
         if slot.policy is not None:
             headers = list(request.headers.items())
-            slot.policy.write(headers, request.url.host or "", request.url.port)
+            slot.policy.write(headers, request.url.raw_host or "", request.url.port)
             request.headers.clear()  # this hop's own copy
             request.headers.extend(headers)
         return await send(request, connection)

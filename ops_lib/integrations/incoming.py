@@ -9,7 +9,6 @@ carry secrets.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -20,10 +19,9 @@ from opentelemetry.util.types import AttributeValue
 
 from ops_lib.headers.propagators import extract_context
 from ops_lib.spans.attributes import attributes_of
+from ops_lib.spans.failures import FAILURES
 from ops_lib.spans.span import record_exception, start_in
 from ops_lib.spans.start import end_span
-
-_logger = logging.getLogger("ops_lib")
 
 # RFC 9110 section 9 and RFC 5789. The conventions want `_OTHER` for the rest, of which anybody can invent without end.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
@@ -103,7 +101,7 @@ def _fails_open() -> Iterator[None]:
     try:
         yield
     except Exception:  # the outermost edge: samplers and span processors may be anyone's
-        _logger.exception("tracing of a request failed; the request goes on")
+        FAILURES.tell("tracing of a request failed; the request goes on")
 
 
 def _attributes(request: Request) -> dict[str, object]:

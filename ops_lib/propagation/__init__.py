@@ -4,8 +4,9 @@ Standard library only; no sockets, environment, clock, logging or event loop. Th
 module; which of them is believed and what goes out, in `propagator`.
 """
 
-from .baggage import REQUEST_BYTES, REQUEST_FIELDS, Baggage, Beside, Member
-from .carrier import HEADER_NAMES, Carrier, MutableCarrier, fields, inject_into
+from .baggage import Baggage, Member
+from .carrier import Carrier, MutableCarrier, fields, inject_into
+from .codec import Codec, PlainForm
 from .context import (
     Fields,
     Malformed,
@@ -17,31 +18,33 @@ from .context import (
     new_span_id,
     new_trace_id,
 )
-from .errors import InvalidSessionError, UnknownFormatError
+from .errors import ConfigurationError, InvalidSessionError, OpsError, UnknownFormatError
 from .fast import ALL_TRAITS, IS_RANDOM, FastPath, Plain, PlainBaggage, context_of
-from .formats import COMPOSITE, FORMATS, Format, Loss, parse_formats
+from .formats import Format, Loss
 from .precedence import Said
 from .propagator import NOTHING, SESSION_KEY, BaggageMode, Extraction, Injection, Propagator
+from .registry import COMPOSITE, FORMAT_NAMES, FORMATS, KNOWN_FORMATS, codec_of, parse_formats
 from .session import EXTRACT_NAMES as SESSION_EXTRACT_NAMES
 from .session import INJECT_NAME as SESSION_INJECT_NAME
-from .session import check_session_id
+from .session import check_session_id, is_session_id
+from .session_header import check_session_header
 
 __all__ = [
     "ALL_TRAITS",
     "COMPOSITE",
     "FORMATS",
-    "HEADER_NAMES",
+    "FORMAT_NAMES",
     "IS_RANDOM",
+    "KNOWN_FORMATS",
     "NOTHING",
-    "REQUEST_BYTES",
-    "REQUEST_FIELDS",
     "SESSION_EXTRACT_NAMES",
     "SESSION_INJECT_NAME",
     "SESSION_KEY",
     "Baggage",
     "BaggageMode",
-    "Beside",
     "Carrier",
+    "Codec",
+    "ConfigurationError",
     "Extraction",
     "FastPath",
     "Fields",
@@ -52,19 +55,24 @@ __all__ = [
     "Malformed",
     "Member",
     "MutableCarrier",
+    "OpsError",
     "Plain",
     "PlainBaggage",
+    "PlainForm",
     "Propagator",
     "RandomBits",
     "Said",
     "Sampling",
     "TraceContext",
     "UnknownFormatError",
+    "check_session_header",
     "check_session_id",
     "child",
+    "codec_of",
     "context_of",
     "fields",
     "inject_into",
+    "is_session_id",
     "new_context",
     "new_span_id",
     "new_trace_id",

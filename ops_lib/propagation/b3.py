@@ -25,6 +25,9 @@ from __future__ import annotations
 
 import re
 
+from .codec import SPAN_ID as PLAIN_SPAN_ID
+from .codec import TRACE_ID as PLAIN_TRACE_ID
+from .codec import Codec, PlainForm
 from .context import (
     ACCEPT,
     DEBUG,
@@ -43,7 +46,6 @@ from .context import (
 from .formats import Format, Loss
 
 B3 = "b3"
-NAMES = frozenset({B3})
 
 TRACE_ID = "X-B3-TraceId"
 SPAN_ID = "X-B3-SpanId"
@@ -53,7 +55,6 @@ FLAGS = "X-B3-Flags"
 _TRACE_ID, _SPAN_ID, _PARENT_SPAN_ID, _SAMPLED, _FLAGS = (
     name.lower() for name in (TRACE_ID, SPAN_ID, PARENT_SPAN_ID, SAMPLED, FLAGS)
 )
-MULTI_NAMES = frozenset({_TRACE_ID, _SPAN_ID, _PARENT_SPAN_ID, _SAMPLED, _FLAGS})
 
 _HEX16 = "[0-9a-fA-F]{16}"
 _NON_ZERO16 = f"(?!0{{16}}){_HEX16}"
@@ -218,3 +219,28 @@ _LOST_TRACESTATE = (Format.B3, Loss.TRACESTATE)
 _LOST_RANDOM = (Format.B3, Loss.RANDOM)
 _MULTI_LOST_TRACESTATE = (Format.B3MULTI, Loss.TRACESTATE)
 _MULTI_LOST_RANDOM = (Format.B3MULTI, Loss.RANDOM)
+
+CODEC = Codec(
+    format=Format.B3,
+    writes=(B3,),
+    extract=extract,
+    inject=inject,
+    inject_decision=inject_decision,
+    cannot_say=frozenset({Loss.TRACESTATE, Loss.RANDOM}),
+    plain=PlainForm((((B3,), f"{PLAIN_TRACE_ID}-{PLAIN_SPAN_ID}-([01])(?:-{PLAIN_SPAN_ID})?"),)),
+    family="b3",
+)
+
+_IDS = (_TRACE_ID, _SPAN_ID, _SAMPLED)
+_PLAIN_IDS = f"{PLAIN_TRACE_ID}\n{PLAIN_SPAN_ID}\n([01])"
+
+MULTI_CODEC = Codec(
+    format=Format.B3MULTI,
+    writes=(TRACE_ID, SPAN_ID, PARENT_SPAN_ID, SAMPLED, FLAGS),
+    extract=extract_multi,
+    inject=inject_multi,
+    inject_decision=inject_multi_decision,
+    cannot_say=frozenset({Loss.TRACESTATE, Loss.RANDOM}),
+    plain=PlainForm((((*_IDS, _PARENT_SPAN_ID), f"{_PLAIN_IDS}\n{PLAIN_SPAN_ID}"), (_IDS, _PLAIN_IDS))),
+    family="b3",
+)

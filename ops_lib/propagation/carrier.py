@@ -9,35 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
-from . import b3, baggage, jaeger, session, tracecontext
+from . import baggage, session
+from .codec import Codec
 from .context import Fields
+from .registry import CODECS
 
 Carrier = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
 MutableCarrier = MutableMapping[Any, Any] | list[tuple[Any, Any]]
 
-HEADER_NAMES = (
-    tracecontext.TRACEPARENT,
-    tracecontext.TRACESTATE,
-    b3.B3,
-    b3.TRACE_ID,
-    b3.SPAN_ID,
-    b3.PARENT_SPAN_ID,
-    b3.SAMPLED,
-    b3.FLAGS,
-    jaeger.UBER_TRACE_ID,
-    jaeger.DEBUG_ID,
-    baggage.BAGGAGE,
-    baggage.JAEGER_BAGGAGE,
-)
-"""Every header of every format as it is usually spelled; `uberctx-*` and the session's come on top."""
-
-TRACE_NAMES = tracecontext.NAMES | b3.NAMES | b3.MULTI_NAMES | jaeger.NAMES
 BAGGAGE_NAMES = frozenset({baggage.BAGGAGE, baggage.JAEGER_BAGGAGE})
 
 
-def known_names(session_names: Iterable[str] = session.EXTRACT_NAMES) -> frozenset[str]:
-    """Every header name, in lower case, that the heart reads; `uberctx-*` comes on top."""
-    return TRACE_NAMES | BAGGAGE_NAMES | {name.lower() for name in session_names}
+def known_names(
+    session_names: Iterable[str] = session.EXTRACT_NAMES, codecs: Iterable[Codec] = CODECS
+) -> frozenset[str]:
+    """Every header name, in lower case, that the heart reads for these formats; `uberctx-*` comes on top."""
+    return BAGGAGE_NAMES.union({name.lower() for name in session_names}, *(codec.names for codec in codecs))
 
 
 _DEFAULT_NAMES = known_names()

@@ -29,7 +29,7 @@ _WRITE: dict[Format, tuple[str, str]] = {
 }
 _PADDING = "0" * 16
 _WIDTH_MEMBER = ops_member.member(TraceContext("", "", ACCEPT, short=True))
-MAX_BAGGAGE_LENGTH: Final = 1536  # nothing of it has to be cut, written in both kinds and all of it a plus
+MAX_BAGGAGE_LENGTH: Final = 2048  # far below what would have to be cut
 
 # Traits: bits for what may come beside plain ids. Most requests have none, and one test for 0 passes over all of them.
 HAS_STATE: Final = 1  # a tracestate
@@ -74,7 +74,6 @@ class FastPath(Generic[AnyStr]):
         "_padding",
         "_parent_mark",
         "_parent_name",
-        "_plus",
         "_random",
         "_sampled",
         "_session_name",
@@ -114,7 +113,6 @@ class FastPath(Generic[AnyStr]):
         self._parent_name: AnyStr = of_kind(kind, "X-B3-ParentSpanId")
         self._parent_mark: AnyStr = of_kind(kind, "-")
         self._baggage: AnyStr = of_kind(kind, BAGGAGE if settings.writes_w3c_baggage else "")
-        self._plus: tuple[AnyStr, AnyStr] = (of_kind(kind, "+"), of_kind(kind, "%2B"))
         self._uberctx: AnyStr = of_kind(kind, UBERCTX if settings.writes_jaeger_baggage else "")
         zero, one, two, three = (of_kind(kind, flag) for flag in "0123")
         self._sampled: AnyStr = one
@@ -211,7 +209,7 @@ class FastPath(Generic[AnyStr]):
         for format, pick in beside.others:
             said = pick(values)
             theirs: AnyStr | None = None
-            if format is Format.B3MULTI:
+            if format == Format.B3MULTI:
                 if said[:3] != ids:
                     return None
                 if len(said) == 4:
@@ -219,11 +217,11 @@ class FastPath(Generic[AnyStr]):
             else:
                 same = self._templates[format] % ids
                 if said != same:
-                    if format is Format.TRACECONTEXT:
+                    if format == Format.TRACECONTEXT:
                         if said != self._templates[format] % (trace_id, span_id, self._random[flag]):
                             return None
                         traits |= IS_RANDOM
-                    elif format is Format.B3:
+                    elif format == Format.B3:
                         mark = len(same)
                         if said[:mark] != same or said[mark : mark + 1] != self._parent_mark:
                             return None
@@ -259,8 +257,7 @@ class FastPath(Generic[AnyStr]):
             if self._baggage:
                 headers.append((self._baggage, text))
             if self._uberctx:
-                plus, escape = self._plus
-                headers += [(self._uberctx + key, value.replace(plus, escape)) for key, value in members.items()]
+                headers += [(self._uberctx + key, value) for key, value in members.items()]
         return headers
 
     def _write_traits(self, plain: Plain[AnyStr]) -> list[tuple[AnyStr, AnyStr]]:
@@ -268,7 +265,7 @@ class FastPath(Generic[AnyStr]):
         trace_id, span_id, flag = ids
         headers = []
         for format, name, form in self._writes:
-            if format is Format.TRACECONTEXT:
+            if format == Format.TRACECONTEXT:
                 if traits & IS_SHORT:
                     headers.append((name, form % (self._padding + trace_id, span_id, flag)))
                     if self._width_member:
@@ -280,14 +277,14 @@ class FastPath(Generic[AnyStr]):
                     headers.append((name, form % ids))
                 if state:
                     headers.append((self._tracestate, state))
-            elif format is Format.B3MULTI:
+            elif format == Format.B3MULTI:
                 multi = self._multi_names
                 headers.append((multi[0], trace_id))
                 headers.append((multi[1], span_id))
                 if parent is not None:
                     headers.append((self._parent_name, parent))
                 headers.append((multi[2], flag))
-            elif parent is not None and format is Format.B3:
+            elif parent is not None and format == Format.B3:
                 headers.append((name, form % ids + self._parent_mark + parent))
             else:
                 headers.append((name, form % ids))
@@ -362,7 +359,7 @@ class TextFastPath(FastPath[str]):
                 headers["baggage"] = text
             if self._jaeger_baggage:
                 for key, value in members.items():
-                    headers[f"uberctx-{key}"] = value.replace("+", "%2B")
+                    headers[f"uberctx-{key}"] = value
 
 
 def context_of(plain: Plain[str]) -> TraceContext:

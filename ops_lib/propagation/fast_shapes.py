@@ -11,7 +11,9 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from .baggage import BAGGAGE, PLAIN_BAGGAGE
+from .codec import SPAN_ID
 from .formats import Format
+from .registry import codecs_of
 from .session import SESSION_ID
 from .tracestate import PLAIN_LIST
 
@@ -21,23 +23,6 @@ AnyStr = TypeVar("AnyStr", bound=Any)
 Names = tuple[AnyStr, ...] | frozenset[AnyStr]
 Match = Callable[[Any], "re.Match[Any] | None"]
 Pick = Callable[[Any], Any]
-
-_TRACE = "((?!0{32})[0-9a-f]{32})"
-_TRACE_OF_ANY_WIDTH = "((?!0+(?![0-9a-f]))[0-9a-f]{16}(?:[0-9a-f]{16})?)"
-_SPAN = "((?!0{16})[0-9a-f]{16})"
-_MULTI = ("x-b3-traceid", "x-b3-spanid", "x-b3-sampled")
-_PARENT = "x-b3-parentspanid"
-_TRACESTATE = "tracestate"
-
-# For each format: the headers that it needs, and the pattern of their values. Several values are matched as one text,
-# joined by line feeds, which no header value can hold.
-_READ: tuple[tuple[Format, tuple[str, ...], str], ...] = (
-    (Format.TRACECONTEXT, ("traceparent",), f"00-{_TRACE}-{_SPAN}-0([0-3])"),
-    (Format.B3, ("b3",), f"{_TRACE_OF_ANY_WIDTH}-{_SPAN}-([01])(?:-{_SPAN})?"),
-    (Format.B3MULTI, (*_MULTI, _PARENT), f"{_TRACE_OF_ANY_WIDTH}\n{_SPAN}\n([01])\n{_SPAN}"),
-    (Format.B3MULTI, _MULTI, f"{_TRACE_OF_ANY_WIDTH}\n{_SPAN}\n([01])"),
-    (Format.JAEGER, ("uber-trace-id",), f"{_TRACE_OF_ANY_WIDTH}:{_SPAN}:[0-9a-f]{{1,16}}:0?([01])"),
-)
 
 
 class FastSettings(NamedTuple):
@@ -93,9 +78,14 @@ class Shapes:
 
     def __init__(self, kind: type[AnyStr], settings: FastSettings) -> None:
         self._kind = kind
-        self._formats = [
-            read for format in settings.extract for read in _READ if read[0] is format
-        ]  # in the order in which they are believed
+        plain = [codec for codec in codecs_of(settings.extract) if codec.plain is not None]
+        self._formats = [  # in the order in which they are believed
+            (codec.format, needed, pattern)
+            for codec in plain
+            if codec.plain is not None
+            for needed, pattern in codec.plain.reads
+        ]
+        self._state_of = {codec.plain.state: codec.format for codec in plain if codec.plain and codec.plain.state}
         self._sessions = frozenset(settings.session_extract)
         self._reads_baggage = settings.reads_baggage
         self.known: dict[object, Shape | None] = {}
@@ -129,7 +119,7 @@ class Shapes:
         if len(where) != len(names):
             return None  # one name twice
         sessions = [where.pop(name) for name in self._sessions.intersection(where)]
-        tracestate = where.pop(_TRACESTATE, None)
+        states = [(format, where.pop(name)) for name, format in self._state_of.items() if name in where]
         baggage = where.pop(BAGGAGE, None) if self._reads_baggage else None
         told: dict[Format, tuple[tuple[str, ...], str]] = {}
         for format, needed, pattern in self._formats:
@@ -138,8 +128,9 @@ class Shapes:
         used = {name for needed, _ in told.values() for name in needed}
         if not told or used != where.keys() or len(sessions) > 1:
             return None
-        if tracestate is not None and Format.TRACECONTEXT not in told:
+        if len(states) > 1 or any(format not in told for format, _ in states):
             return None
+        tracestate = states[0][1] if states else None
         picks = {format: itemgetter(*(where[name] for name in needed)) for format, (needed, _) in told.items()}
         (winner, (needed, pattern)), *_ = told.items()
         others = tuple((format, pick) for format, pick in picks.items() if format is not winner)
@@ -150,7 +141,7 @@ class Shapes:
         if baggage is not None:
             self.is_baggage = self._compile(PLAIN_BAGGAGE)
         if others:
-            self.is_span_id = self._compile(_SPAN)
+            self.is_span_id = self._compile(SPAN_ID)
         is_alone = tracestate is None and baggage is None and not others
         beside = None if is_alone else Beside(tracestate, baggage, others)
         session = sessions[0] if sessions else None

@@ -1,26 +1,33 @@
-"""The names of the wire formats, and of what they cannot say. Nothing of their grammar."""
+"""The names of wire formats, and of what a format may be unable to say. Nothing of their grammar.
+
+Which formats there are is in `registry`.
+"""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
-
-from .errors import UnknownFormatError
+from typing import ClassVar
 
 
-class Format(enum.StrEnum):
-    """A wire format, named as in the settings."""
+class Format(str):
+    """A wire format's name, as in the settings, in logs and in metrics: text with a type of its own.
 
-    TRACECONTEXT = "tracecontext"
-    B3 = "b3"
-    B3MULTI = "b3multi"
-    JAEGER = "jaeger"
+    Not an enum: a format is known by its row in `registry`, and needs no second one here. The four that other code and
+    tests name are attributes.
+    """
+
+    __slots__ = ()
+
+    TRACECONTEXT: ClassVar[Format]
+    B3: ClassVar[Format]
+    B3MULTI: ClassVar[Format]
+    JAEGER: ClassVar[Format]
 
 
-FORMATS: tuple[Format, ...] = (Format.TRACECONTEXT, Format.B3, Format.B3MULTI, Format.JAEGER)
-"""Every format, in the default order of extraction. `composite` stands for all of them."""
-
-COMPOSITE = "composite"
+Format.TRACECONTEXT = Format("tracecontext")
+Format.B3 = Format("b3")
+Format.B3MULTI = Format("b3multi")
+Format.JAEGER = Format("jaeger")
 
 
 class Loss(enum.StrEnum):
@@ -35,21 +42,3 @@ class Loss(enum.StrEnum):
     RANDOM = "random"  # the random-trace-id flag
     BARE = "bare"  # a bare accept or debug got made-up ids: its parent is a span that nobody reports
     BAGGAGE_CUT = "baggage-cut"  # members of baggage, for length, number, or another of the same header name
-
-
-def parse_formats(names: str | Iterable[str]) -> tuple[Format, ...]:
-    """Formats from `"b3,tracecontext"`, `["b3multi"]` or `"composite"`: case does not matter, equals count once.
-
-    Nothing in gives nothing out. Raises UnknownFormatError, which names the wrong one and lists the right ones.
-    """
-    found: dict[Format, None] = {}
-    for name in names.split(",") if isinstance(names, str) else names:
-        key = name.strip().lower()
-        if key == COMPOSITE:
-            found.update(dict.fromkeys(FORMATS))
-        elif key in Format.__members__.values():
-            found[Format(key)] = None
-        elif key or not isinstance(names, str):
-            known = ", ".join([*FORMATS, COMPOSITE])
-            raise UnknownFormatError(f"unknown propagation format {name!r}; known are: {known}")
-    return tuple(found)

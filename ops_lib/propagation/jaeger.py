@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import re
 
+from .codec import SPAN_ID, TRACE_ID, Codec, PlainForm
 from .context import ACCEPT, DEBUG, DEFER, DENY, Fields, Headers, Losses, Malformed, Policy, Reading, TraceContext, new
 from .formats import Format, Loss
 
 UBER_TRACE_ID = "uber-trace-id"
 DEBUG_ID = "jaeger-debug-id"
-NAMES = frozenset({UBER_TRACE_ID, DEBUG_ID})
 
 _HEX = "[0-9a-fA-F]"
 _match = re.compile(
@@ -82,3 +82,14 @@ _LOST_PARENT = (Format.JAEGER, Loss.PARENT)
 _LOST_TRACESTATE = (Format.JAEGER, Loss.TRACESTATE)
 _LOST_RANDOM = (Format.JAEGER, Loss.RANDOM)
 _LOST_BARE = (Format.JAEGER, Loss.BARE)
+
+CODEC = Codec(
+    format=Format.JAEGER,
+    writes=(UBER_TRACE_ID,),
+    only_reads=(DEBUG_ID,),
+    extract=extract,
+    inject=inject,
+    cannot_say=frozenset({Loss.DEFER, Loss.PARENT, Loss.TRACESTATE, Loss.RANDOM, Loss.BARE}),
+    plain=PlainForm((((UBER_TRACE_ID,), f"{TRACE_ID}:{SPAN_ID}:[0-9a-f]{{1,16}}:0?([01])"),)),
+    baggage="jaeger",
+)

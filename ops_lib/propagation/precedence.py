@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .context import Malformed, Sampling, TraceContext
-from .formats import Format
+from .formats import Format, Loss
+from .registry import codec_of
 
 
 class Said(NamedTuple):
@@ -26,14 +27,13 @@ Verdict = tuple[Format | None, TraceContext | None, Sampling | None, tuple[tuple
 def _merge(winner: Format, context: TraceContext, other: TraceContext) -> TraceContext:
     """`context` with what `winner` cannot say taken from `other`, a context of the same trace (or the same again).
 
-    tracecontext cannot say DEBUG, the width and the parent; Jaeger not the parent; and only tracecontext has
-    tracestate, the random flag and the mark of made-up ids. A parent belongs to a span, and so counts only where both
-    name the same one.
+    A parent belongs to a span, and so counts only where both name the same one.
     """
     sampling, short, parent_id = context.sampling, context.short, context.parent_id
-    if winner is Format.TRACECONTEXT:
-        if sampling is Sampling.ACCEPT and other.sampling is Sampling.DEBUG:
-            sampling = Sampling.DEBUG
+    cannot_say = codec_of(winner).cannot_say
+    if Loss.DEBUG in cannot_say and sampling is Sampling.ACCEPT and other.sampling is Sampling.DEBUG:
+        sampling = Sampling.DEBUG
+    if Loss.WIDTH in cannot_say:
         short = short or other.short
     if parent_id is None and other.span_id == context.span_id:
         parent_id = other.parent_id

@@ -14,14 +14,15 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from . import baggage, carrier, session
-from .baggage import NOTHING_BESIDE, Baggage, Beside
+from .baggage import Baggage
+from .codec import Extract
 from .context import Fields, Headers, Losses, Malformed, RandomBits, Sampling, TraceContext, new, policy
 from .fast import TextFastPath, sample
 from .fast_reader import FastReader
 from .fast_shapes import FastSettings
-from .formats import FORMATS, Format, Loss
+from .formats import Format, Loss
 from .precedence import Said, decide
-from .registry import CODECS, Extract, with_siblings
+from .registry import FORMATS, codecs_of, with_family
 from .writer import Writer
 
 BaggageMode = Literal["translate", "pass", "drop"]
@@ -76,6 +77,7 @@ class Propagator:
     `read(carrier)` gives what any carrier says: Plain where nothing has to be weighed, or else an Extraction.
     `fields(carrier)` gives the headers of any carrier that this propagator reads, for `extract`.
     Both raise TypeError where `carrier` is no carrier at all.
+    `header_names` are the names that it may read or write, as they are usually spelled; `uberctx-*` comes on top.
     `way` is the fast path, None where it may not be taken; it writes into dicts in which, by `has_ours(dict)`,
     nothing has to be cleared before.
     """
@@ -83,6 +85,7 @@ class Propagator:
     __slots__ = (
         "_baggage",
         "_bridge",
+        "_codecs",
         "_jaeger_baggage",
         "_jaeger_first",
         "_lossless",
@@ -93,12 +96,14 @@ class Propagator:
         "_reads_baggage",
         "_session_inject",
         "_session_names",
+        "_trace_names",
         "_write_jaeger",
         "_write_w3c",
         "_writer",
         "extract_formats",
         "fields",
         "has_ours",
+        "header_names",
         "inject_formats",
         "read",
         "way",
@@ -123,7 +128,7 @@ class Propagator:
         written), or "drop". With `session_bridge` W3C baggage is always ours, as the session goes into it.
         """
         session_extract = tuple(session_extract)
-        self.extract_formats = with_siblings(extract)
+        self.extract_formats = with_family(extract)
         self.inject_formats = tuple(dict.fromkeys(inject))
         self._lossless = lossless
         self._writer = Writer(self.inject_formats, policy(on_defer, lossless), random_bits)
@@ -132,14 +137,26 @@ class Propagator:
         self._session_names = tuple(dict.fromkeys(name.lower() for name in session_extract))
         self._bridge = session_bridge
         self._baggage: BaggageMode = baggage
-        self._jaeger_baggage = Format.JAEGER in self.extract_formats and baggage != "pass"
-        self._jaeger_first = self._jaeger_baggage and (
-            Format.TRACECONTEXT not in self.extract_formats
-            or self.extract_formats.index(Format.JAEGER) < self.extract_formats.index(Format.TRACECONTEXT)
+        kinds = [codec.baggage for codec in codecs_of(self.extract_formats) if codec.baggage]
+        self._jaeger_baggage = "jaeger" in kinds and baggage != "pass"
+        self._jaeger_first = self._jaeger_baggage and kinds[0] == "jaeger"
+        self._write_jaeger = baggage != "pass" and any(
+            codec.baggage == "jaeger" for codec in codecs_of(self.inject_formats)
         )
-        self._write_jaeger = Format.JAEGER in self.inject_formats and baggage != "pass"
         self._write_w3c = not self._write_jaeger or len(self.inject_formats) > 1
-        self._names = carrier.known_names(self._session_names)
+        self._codecs = codecs_of(dict.fromkeys((*FORMATS, *self.extract_formats, *self.inject_formats)))
+        self._trace_names = frozenset(name for codec in self._codecs for name in codec.names)
+        self._names = carrier.known_names(self._session_names, self._codecs)
+        self.header_names = tuple(
+            dict.fromkeys(
+                (
+                    *(name for codec in self._codecs for name in codec.headers),
+                    *sorted(carrier.BAGGAGE_NAMES),
+                    *((session_inject,) if session_inject else ()),
+                    *session_extract,
+                )
+            )
+        )
         self._reads_baggage = baggage == "translate" or session_bridge
         owned = set(self._names)
         if session_inject:
@@ -152,10 +169,11 @@ class Propagator:
                 owned.add("baggage")
         self._owned = frozenset(name.replace("_", "-") for name in owned)
         # With the bridge, the session may go into or come out of baggage: nothing is plain.
-        self.way = None if session_bridge else TextFastPath(self.fast_settings)
+        is_plain = all(codec.plain is not None for codec in codecs_of(self.inject_formats))
+        self.way = TextFastPath(self.fast_settings) if is_plain and not session_bridge else None
         self._reader: FastReader[Extraction] = FastReader(
             names=self._names,
-            spelled=(*carrier.HEADER_NAMES, *session_extract),
+            spelled=[name for name in self.header_names if name.lower() in self._names],
             is_ours=lambda name: self._reads(name) or self.owns(name),
             way=self.way,
             in_full=self.extract,
@@ -192,6 +210,15 @@ class Propagator:
         name = name.lower().replace("_", "-")
         return name in self._owned or (self._baggage != "pass" and name.startswith(baggage.UBERCTX))
 
+    def owns_trace(self, name: str) -> bool:
+        """As `owns`, of the formats' own headers alone: neither session nor baggage."""
+        return name.lower().replace("_", "-") in self._trace_names
+
+    @property
+    def known_formats(self) -> tuple[Format, ...]:
+        """The formats whose headers are read or cleared: those that are by default, and those that were chosen."""
+        return tuple(codec.format for codec in self._codecs)
+
     def extract(self, fields: Fields) -> Extraction:
         """All that `fields` say. Never raises."""
         if not fields:
@@ -226,9 +253,9 @@ class Propagator:
     def _learn(self, names: tuple[str, ...]) -> _Present:
         present = _Present(
             tuple(
-                (format, CODECS[format].extract)
-                for format in self.extract_formats
-                if not CODECS[format].names.isdisjoint(names)
+                (codec.format, codec.extract)
+                for codec in codecs_of(self.extract_formats)
+                if not codec.names.isdisjoint(names)
             ),
             tuple(name for name in self._session_names if name in names),
             self._reads_baggage
@@ -238,13 +265,8 @@ class Propagator:
             self._present[names] = present
         return present
 
-    def inject(
-        self, extraction: Extraction, *, context: TraceContext | None = None, beside: Beside = NOTHING_BESIDE
-    ) -> Injection:
-        """The headers for `extraction`, with `context` (a span of our own) instead of its own where given.
-
-        `beside`: what else the request holds, which leaves so much less room for baggage.
-        """
+    def inject(self, extraction: Extraction, *, context: TraceContext | None = None) -> Injection:
+        """The headers for `extraction`, with `context` (a span of our own) instead of its own where given."""
         formats = self.inject_formats
         if context is None:
             context = extraction.context
@@ -258,23 +280,20 @@ class Propagator:
             if self._session_inject:
                 headers.append((self._session_inject, extraction.session))
             if self._bridge or extraction.baggage is not None:
-                self._inject_baggage(extraction, headers, losses, beside)
+                self._inject_baggage(extraction, headers, losses)
         elif extraction.baggage is not None:
-            self._inject_baggage(extraction, headers, losses, beside)
+            self._inject_baggage(extraction, headers, losses)
         return new(Injection, (tuple(headers), tuple(losses), context, formats))
 
-    def _inject_baggage(self, extraction: Extraction, headers: Headers, losses: Losses, beside: Beside) -> None:
+    def _inject_baggage(self, extraction: Extraction, headers: Headers, losses: Losses) -> None:
         members = extraction.baggage or baggage.EMPTY
         if self._baggage == "drop":
             members = baggage.EMPTY
         if self._bridge and extraction.session is not None and members.get(SESSION_KEY) != extraction.session:
             members = members.with_member(SESSION_KEY, extraction.session)
-        cut_w3c, cut_jaeger = baggage.write(
-            members, headers, w3c=self._write_w3c, jaeger=self._write_jaeger, beside=beside
-        )
-        if cut_w3c:
+        if self._write_w3c and baggage.write_w3c(members, headers):
             losses.append((Format.TRACECONTEXT, Loss.BAGGAGE_CUT))
-        if cut_jaeger:
+        if self._write_jaeger and baggage.write_jaeger(members, headers):
             losses.append((Format.JAEGER, Loss.BAGGAGE_CUT))
 
 

@@ -1,43 +1,72 @@
-"""The registry: for each format the functions that read and write it."""
+"""Which wire formats there are: one row each. A new format is a module of its own, and a row in CODECS.
+
+The order of the rows is the order in which formats are read where nobody chose another.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Iterable
 
 from . import b3, jaeger, tracecontext
-from .context import Fields, Headers, Losses, Policy, Reading, Sampling, TraceContext
+from .codec import Codec
+from .errors import UnknownFormatError
 from .formats import Format
 
-Extract = Callable[[Fields], Reading]
-Inject = Callable[[TraceContext, Policy, Headers, Losses], None]
+CODECS: tuple[Codec, ...] = (
+    tracecontext.CODEC,
+    b3.CODEC,
+    b3.MULTI_CODEC,
+    jaeger.CODEC,
+)
+
+KNOWN_FORMATS: tuple[Format, ...] = tuple(codec.format for codec in CODECS)
+"""Every format that may be named."""
+
+FORMATS: tuple[Format, ...] = tuple(codec.format for codec in CODECS if codec.by_default)
+"""Those that are read by default, in order. `composite` stands for all of them."""
+
+COMPOSITE = "composite"
+
+FORMAT_NAMES: tuple[str, ...] = (*KNOWN_FORMATS, COMPOSITE)
+"""What people may write where formats are asked for."""
+
+_BY_FORMAT = {codec.format: codec for codec in CODECS}
 
 
-class Codec(NamedTuple):
-    """One format. `extract` is only called where one of `names` is present."""
-
-    names: frozenset[str]
-    extract: Extract
-    inject: Inject
-    inject_decision: Callable[[Sampling, Headers], None] | None  # None: a bare decision needs ids
+def codec_of(format: Format) -> Codec:
+    """The row of `format`."""
+    return _BY_FORMAT[format]
 
 
-CODECS = {
-    Format.TRACECONTEXT: Codec(tracecontext.NAMES, tracecontext.extract, tracecontext.inject, None),
-    Format.B3: Codec(b3.NAMES, b3.extract, b3.inject, b3.inject_decision),
-    Format.B3MULTI: Codec(b3.MULTI_NAMES, b3.extract_multi, b3.inject_multi, b3.inject_multi_decision),
-    Format.JAEGER: Codec(jaeger.NAMES, jaeger.extract, jaeger.inject, None),
-}
-
-_SIBLING = {Format.B3: Format.B3MULTI, Format.B3MULTI: Format.B3}
+def codecs_of(formats: Iterable[Format]) -> tuple[Codec, ...]:
+    """The rows of `formats`, in their order."""
+    return tuple(_BY_FORMAT[format] for format in formats)
 
 
-def with_siblings(formats: Iterable[Format]) -> tuple[Format, ...]:
-    """The two encodings of B3 are one family: asked for one, the other is read too, right after it."""
+def parse_formats(names: str | Iterable[str]) -> tuple[Format, ...]:
+    """Formats from `"b3,tracecontext"`, `["b3multi"]` or `"composite"`: case does not matter, duplicates count once.
+
+    Nothing in gives nothing out. Raises UnknownFormatError, which names the wrong one and lists the right ones.
+    """
+    found: dict[Format, None] = {}
+    for name in names.split(",") if isinstance(names, str) else names:
+        key = Format(name.strip().lower())
+        if key == COMPOSITE:
+            found.update(dict.fromkeys(FORMATS))
+        elif (codec := _BY_FORMAT.get(key)) is not None:
+            found[codec.format] = None
+        elif key or not isinstance(names, str):
+            raise UnknownFormatError(f"unknown propagation format {name!r}; known are: {', '.join(FORMAT_NAMES)}")
+    return tuple(found)
+
+
+def with_family(formats: Iterable[Format]) -> tuple[Format, ...]:
+    """`formats`, each with the others of its family right after it. The two encodings of B3 are such a family."""
     formats = tuple(formats)
     order: dict[Format, None] = {}
-    for format in formats:
-        order[format] = None
-        if (sibling := _SIBLING.get(format)) and sibling not in formats:
-            order[sibling] = None
+    for codec in codecs_of(formats):
+        order[codec.format] = None
+        for other in CODECS:
+            if codec.family and other.family == codec.family and other.format not in formats:
+                order[other.format] = None
     return tuple(order)

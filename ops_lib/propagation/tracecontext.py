@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 
 from . import ops_member, tracestate
+from .codec import SPAN_ID, TRACE_ID_128, Codec, PlainForm
 from .context import (
     ACCEPT,
     DEBUG,
@@ -35,7 +36,6 @@ from .formats import Format, Loss
 
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
-NAMES = frozenset({TRACEPARENT, TRACESTATE})
 
 _LENGTH = 55
 _match = re.compile(
@@ -128,3 +128,15 @@ def inject(context: TraceContext, policy: Policy, headers: Headers, losses: Loss
         if len(value) < len(own) + len(others):
             losses.append(_CUT)
         headers.append((TRACESTATE, value))
+
+
+CODEC = Codec(
+    format=Format.TRACECONTEXT,
+    writes=(TRACEPARENT, TRACESTATE),
+    extract=extract,
+    inject=inject,
+    cannot_say=frozenset({Loss.DEFER, Loss.DEBUG, Loss.WIDTH, Loss.PARENT, Loss.BARE}),
+    keeps=frozenset({Loss.DEFER, Loss.DEBUG, Loss.WIDTH, Loss.BARE}),
+    plain=PlainForm((((TRACEPARENT,), f"00-{TRACE_ID_128}-{SPAN_ID}-0([0-3])"),), state=TRACESTATE),
+    baggage="w3c",
+)

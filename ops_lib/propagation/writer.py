@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from .context import Headers, Losses, Policy, RandomBits, Sampling, TraceContext, stand_in
 from .formats import Format
-from .registry import CODECS
+from .registry import codecs_of
 
 
 class Writer:
     """The configured formats, in order. Immutable."""
 
-    __slots__ = ("_policy", "_random_bits", "_writers", "formats")
+    __slots__ = ("_policy", "_random_bits", "_writers")
 
     def __init__(self, formats: tuple[Format, ...], policy: Policy, random_bits: RandomBits) -> None:
-        self.formats = formats
-        self._writers = tuple((format, CODECS[format].inject, CODECS[format].inject_decision) for format in formats)
+        self._writers = tuple((codec.inject, codec.inject_decision) for codec in codecs_of(formats))
         self._policy = policy
         self._random_bits = random_bits
 
@@ -23,7 +22,7 @@ class Writer:
         headers: Headers = []
         losses: Losses = []
         policy = self._policy
-        for _, write, _ in self._writers:
+        for write, _ in self._writers:
             write(context, policy, headers, losses)
         return headers, losses
 
@@ -32,7 +31,7 @@ class Writer:
         headers: Headers = []
         losses: Losses = []
         ids: TraceContext | None = None
-        for _, write, write_decision in self._writers:
+        for write, write_decision in self._writers:
             if write_decision is not None:
                 write_decision(decision, headers)
                 continue

@@ -7,7 +7,6 @@ capture. Must not know functions and decorators.
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Token
@@ -24,9 +23,8 @@ from ops_lib.context.sessions import SessionContext, session_id_of
 from ops_lib.propagation import Extraction
 from ops_lib.spans.attributes import attributes_of, text_of
 from ops_lib.spans.configured import RUNTIME
+from ops_lib.spans.failures import FAILURES
 from ops_lib.spans.start import SESSION_ID, end_span, start_span, tracer_for
-
-_log = logging.getLogger("ops_lib")
 
 # Names for which the OpenTelemetry semantic conventions have none.
 TAGS: Final = "ops.tags"
@@ -89,18 +87,30 @@ def record_exception(span: OtelSpan, error: BaseException) -> None:
     if not span.is_recording() or isinstance(error, GeneratorExit):
         return
     name = exception_name(type(error))
-    timestamp = RUNTIME.clock() if RUNTIME.clock is not None else None
-    try:
-        said = f"{name}: {error}"
-        description = encodable(said)
-        span.record_exception(error, None if description == said else _encodable_parts(error), timestamp)
-    except Exception:  # the outermost edge: an exception's own __str__ may raise
-        span.add_event("exception", {"exception.type": name}, timestamp)
-        description = name
+    description = add_exception(span, error)
     if _is_cancellation(error) or (isinstance(error, SystemExit) and not error.code):
         return
     span.set_attribute("error.type", name)
     span.set_status(StatusCode.ERROR, description[:1024])
+
+
+def add_exception(span: OtelSpan, error: BaseException, attributes: Mapping[str, object] | None = None) -> str:
+    """Adds the event `exception` for `error` to `span`, with further `attributes`. Gives the error in one line of text.
+
+    Raises nothing that the error's own `__str__` raises. OpenTelemetry semantic conventions: exceptions on spans.
+    """
+    name = exception_name(type(error))
+    further = attributes_of(attributes) if attributes else {}
+    timestamp = RUNTIME.clock() if RUNTIME.clock is not None else None
+    try:
+        said = f"{name}: {error}"
+        description = encodable(said)
+        parts = further if description == said else {**_encodable_parts(error), **further}
+        span.record_exception(error, parts or None, timestamp)  # type: ignore[arg-type]  # fit for OpenTelemetry
+    except Exception:  # the outermost edge: an exception's own __str__ may raise
+        span.add_event("exception", {"exception.type": name, **further}, timestamp)  # type: ignore[dict-item]  # as above
+        return name
+    return description
 
 
 def _encodable_parts(error: BaseException) -> dict[str, str]:
@@ -194,7 +204,7 @@ class Span:
     def __repr__(self) -> str:
         return f"Span({self._name!r}, trace_id={self.trace_id!r}, span_id={self.span_id!r})"
 
-    def set(self, **attributes: object) -> Span:
+    def set(self, /, **attributes: object) -> Span:
         """Sets attributes: scalars and lists of one kind as they are, all else as bounded JSON text. Gives the span."""
         if self._span is None:
             self._attributes = {**(self._attributes or {}), **attributes}
@@ -228,6 +238,16 @@ class Span:
     def critical(self, message: str, /, **attributes: object) -> Span:
         """Adds the event `critical` with `level` and `message`, and makes the span a failed one. Gives the span."""
         return self._failed(message).event("critical", **{"level": "critical", "message": message, **attributes})
+
+    def record_exception(self, error: BaseException, /, **attributes: object) -> Span:
+        """Adds the event `exception` for an error that was handled, with further attributes. Gives the span.
+
+        The span does not become a failed one by it, as in OpenTelemetry: `error` does that. An exception that leaves
+        the block is recorded without this.
+        """
+        if self._span is not None and self._span.is_recording():
+            self._guarded(add_exception, self._span, error, attributes)
+        return self
 
     def link(self, target: object, /, **attributes: object) -> Span:
         """Links another span: a Span, an OpenTelemetry span, SpanContext or Context. Gives the span.
@@ -263,7 +283,7 @@ class Span:
         try:
             call(*values)
         except Exception:  # the outermost edge: the span may be of anyone's making
-            _log.exception("could not write to span %r", self._name)
+            FAILURES.tell("could not write to span %r", self._name)
 
     @property
     def name(self) -> str:
@@ -312,16 +332,20 @@ def _ids_of(target: object) -> SpanContext | None:
         return None
 
 
-def span(name: str, **attributes: object) -> Span:
+def span(name: str, *, kind: object = SpanKind.INTERNAL, **attributes: object) -> Span:
     """A span for a `with` or `async with` block.
 
-    Takes: `name`, what is done (few different values: no ids in it); attributes as keywords, scalars and lists of one
-    kind as they are, all else as bounded JSON text with secrets scrubbed. (One called `name` goes by `Span.set`.)
+    Takes: `name`, what is done (few different values: no ids in it); `kind`, OpenTelemetry's SpanKind (default:
+    INTERNAL); attributes as keywords, scalars and lists of one kind as they are, all else as bounded JSON text with
+    secrets scrubbed. A `kind` that is not a SpanKind is an attribute. One called `name` goes by `Span.set`.
     Gives: a Span; from the block the same. Its ids are real and travel also where nothing is configured or sampled.
     Raises: nothing; an exception that leaves the block is recorded and goes on.
     Specification: OpenTelemetry Trace API, Span; semantic conventions, `exception.*`, `session.id`.
     """
-    return Span(name, attributes)
+    if kind.__class__ is not SpanKind:
+        attributes["kind"] = kind
+        kind = SpanKind.INTERNAL
+    return Span(name, attributes, kind=kind)
 
 
 def current_span() -> Span:

@@ -33,9 +33,8 @@ from ops_lib.context.current import EXTRACTION_KEY, SPAN_KEY, TRACER_KEY, Attach
 from ops_lib.context.sessions import session_id_of
 from ops_lib.propagation import Extraction, Sampling
 from ops_lib.spans.configured import INSTRUMENTATION_NAME, RUNTIME
+from ops_lib.spans.failures import FAILURES
 from ops_lib.spans.unrecorded import SAMPLED, LightSpan, RemoteSpan, light_span
-
-_log = logging.getLogger("ops_lib")
 
 SESSION_ID = "session.id"  # OpenTelemetry semantic conventions, "Session"
 
@@ -61,7 +60,7 @@ class _Drops:
             try:
                 description = sampler.get_description()
             except Exception:  # the outermost edge: a sampler may be anyone's
-                _log.warning("the sampler %r cannot describe itself", type(sampler), exc_info=True)
+                FAILURES.tell("the sampler %r cannot describe itself", type(sampler), level=logging.WARNING)
         match = re.fullmatch(_DROPS_CHILDREN, description) if isinstance(description, str) else None
         self.always = description == _DROPS_ALL
         self.children = self.always or match is not None
@@ -148,7 +147,7 @@ def start_span(
             start_time = RUNTIME.clock()
         return tracer.start_span(name, context, kind, attributes, links, start_time)
     except Exception:  # the outermost edge: tracer, sampler and processors may be anyone's
-        _log.exception("the tracer could not start a span; it goes on unrecorded")
+        FAILURES.tell("the tracer could not start a span; it goes on unrecorded")
         return light_span(context)
 
 
@@ -210,7 +209,7 @@ def end_span(span: Span) -> None:
         else:
             span.end()
     except Exception:  # the outermost edge: span processors may be anyone's
-        _log.exception("a span processor failed at the end of a span")
+        FAILURES.tell("a span processor failed at the end of a span")
 
 
 class OpsTracer(Tracer):

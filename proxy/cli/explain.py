@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
+from os.path import commonprefix
 
 from ops_lib.propagation import (
-    FORMATS,
     Extraction,
     Format,
     Injection,
@@ -16,14 +16,8 @@ from ops_lib.propagation import (
     Said,
     Sampling,
     TraceContext,
+    codec_of,
 )
-
-HEADERS = {
-    Format.TRACECONTEXT: "traceparent, tracestate",
-    Format.B3: "b3",
-    Format.B3MULTI: "X-B3-*",
-    Format.JAEGER: "uber-trace-id",
-}
 
 _LOSSES = {
     Loss.DEFER: "`no decision` cannot be said; it became what on_defer says",
@@ -60,11 +54,11 @@ def explain(
     said = {one.format: one for one in extraction.says}
     rows = [("format", "headers", "trace id", "span id", "decision", "verdict")]
     for format in propagator.extract_formats:
-        rows.append((format, HEADERS[format], *_row(format, said.get(format), extraction)))
+        rows.append((format, _headers(format), *_row(format, said.get(format), extraction)))
     parts = ["read, in this order:", *_table(rows)]
     for format, reason in extraction.malformed:
         parts.append(f"  {format}: {reason}: {_REASONS.get(reason, reason)}")
-    unread = [format for format in FORMATS if format not in propagator.extract_formats]
+    unread = [format for format in propagator.known_formats if format not in propagator.extract_formats]
     for other in Propagator(extract=unread).extract(propagator.fields(headers)).says:
         parts.append(f"  {other.format}: not asked for: not read, not passed on")
     ignored = sorted({name for name, _ in headers if not propagator.owns(name)}, key=str.lower)
@@ -78,6 +72,13 @@ def explain(
     parts += ["", "lost:"]
     parts += [f"  {format}: {loss}: {_LOSSES.get(loss, loss)}" for format, loss in injection.losses] or ["  nothing"]
     return "\n".join(parts)
+
+
+def _headers(format: Format) -> str:
+    """The headers that `format` is written in; several of one prefix as `X-B3-*`."""
+    names = codec_of(format).writes
+    prefix = commonprefix(names)  # noqa: RUF071  # of header names, not of paths
+    return f"{prefix}*" if len(names) > 2 and prefix else ", ".join(names)
 
 
 def _row(format: Format, said: Said | None, extraction: Extraction) -> tuple[str, str, str, str]:

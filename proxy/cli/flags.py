@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ops_lib.propagation import FORMATS
 from proxy.errors import SettingsProblem
 from proxy.settings import Flag
 
@@ -20,7 +21,7 @@ QUICK_FLAGS = {
     "extract": (
         "propagation.extract",
         "LIST",
-        "formats to read, the first valid one wins: tracecontext,b3,b3multi,jaeger",
+        f"formats to read, the first valid one wins: {','.join(FORMATS)}",
     ),
     "inject": (
         "propagation.inject",

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 Header = tuple[str, str]
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110, 5.6.2
-_NAME = re.compile(rf"{_TOKEN}\Z")
 _HEADER = re.compile(rf"({_TOKEN})[ \t]*:[ \t]*(.*?)[ \t]*\Z", re.DOTALL)
 _FIRST_LINE = re.compile(r"(?:[A-Z]+ \S+ HTTP/[0-9.]+|HTTP/[0-9.]+ [0-9]{3}.*)\Z")
 
@@ -25,15 +24,6 @@ def read_headers(lines: Iterable[str]) -> list[Header]:
             raise HeaderInputError(f"{line[:60]!r} is no header: expected 'name: value'")
         found.append((match[1], match[2]))
     return found
-
-
-def read_names(text: str) -> list[str]:
-    """Header names separated by commas. Raises HeaderInputError."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if not _NAME.match(name):
-            raise HeaderInputError(f"{name[:60]!r} is no header name")
-    return names
 
 
 def read_transcript(text: str) -> list[Header]:

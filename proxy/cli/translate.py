@@ -10,16 +10,18 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from ops_lib.propagation import (
+    FORMAT_NAMES,
     FORMATS,
     SESSION_EXTRACT_NAMES,
     SESSION_INJECT_NAME,
     Format,
     Propagator,
     UnknownFormatError,
+    check_session_header,
     parse_formats,
 )
 from proxy.cli.explain import as_json, explain
-from proxy.cli.headers import HeaderInputError, read_headers, read_names, read_transcript
+from proxy.cli.headers import HeaderInputError, read_headers, read_transcript
 from proxy.cli.help import parser
 
 PROPAGATOR_VARIABLE = "MIRASCOPE_PROPAGATOR"  # as in proxy.settings.layers
@@ -119,11 +121,12 @@ def _formats_to_write(arguments: argparse.Namespace) -> tuple[Format, ...]:
 
 def _session_names(text: str) -> list[str]:
     """As the settings have it: no header that means something else. Raises HeaderInputError."""
-    is_taken = Propagator(session_inject="", session_extract=()).owns
-    names = read_names(text)
+    names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
-        if is_taken(name):
-            raise HeaderInputError(f"{name!r} has a meaning of its own; the session needs another name")
+        try:
+            check_session_header(name)
+        except ValueError as error:
+            raise HeaderInputError(f"{name[:60]!r}: {error}") from None
     return names
 
 
@@ -141,7 +144,7 @@ def _on_defer(text: str) -> float:
 def _propagator(arguments: argparse.Namespace) -> Propagator:
     extract, inject = parse_formats(arguments.extract), _formats_to_write(arguments)
     if not extract or not inject:
-        raise UnknownFormatError(f"expected at least one format of {', '.join(FORMATS)}")
+        raise UnknownFormatError(f"expected at least one format of {', '.join(FORMAT_NAMES)}")
     session = _session_names(arguments.session_from) if arguments.session_from is not None else SESSION_EXTRACT_NAMES
     written = _session_names(arguments.session)
     if len(written) != 1:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from secrets import token_hex
 
+from ops_lib.hosts import unmapped
 from proxy.dataplane.app_presence import app_addresses, is_anyone_there
 from proxy.dataplane.door import Door
 from proxy.listener.listener import Listener
@@ -184,9 +185,7 @@ class DataPlane:
 
         An outbound listener may send to an inbound one: so the app calls itself.
         """
-        address = ipaddress.ip_address(ip.split("%")[0])
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
+        address = unmapped(ipaddress.ip_address(ip.split("%")[0]))
         hosts = [str(address)]
         if address.is_loopback or address.is_unspecified:
             hosts += ["0.0.0.0", "::"]

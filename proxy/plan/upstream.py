@@ -9,7 +9,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Literal
 
-from ops_lib.propagation import Format
+from ops_lib.propagation import SESSION_EXTRACT_NAMES, SESSION_INJECT_NAME, Format
 from proxy.address import Address
 
 Mode = Literal["translate", "participate"]
@@ -23,8 +23,8 @@ class PropagationPlan:
     extract: tuple[Format, ...]
     inject: tuple[Format, ...]
     mode: Mode = "translate"
-    session_inject: str = "X-Mirascope-Session-Id"
-    session_extract: tuple[str, ...] = ("X-Mirascope-Session-Id", "Mirascope-Session-Id")
+    session_inject: str = SESSION_INJECT_NAME
+    session_extract: tuple[str, ...] = SESSION_EXTRACT_NAMES
     session_bridge: bool = False  # baggage `session.id` in and out
     baggage: BaggageMode = "translate"
     on_defer: float = 1.0  # the ratio of traces for which "no decision" becomes "accept"

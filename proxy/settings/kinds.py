@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainValidator
 
-from ops_lib.propagation import Format
+from ops_lib.hosts import HostPattern
+from ops_lib.propagation import COMPOSITE, KNOWN_FORMATS, Format
 from proxy.address import Address
 from proxy.settings import values
-from proxy.settings.addresses import HostPattern, TargetUrl, parse_host, parse_listen, parse_pattern, parse_target
+from proxy.settings.addresses import TargetUrl, parse_host, parse_listen, parse_pattern, parse_target
 from proxy.settings.values import (
     parse_bytes,
     parse_count,
@@ -40,12 +41,15 @@ def read_sections(value: object) -> object:
     return () if value is None else value
 
 
+_FORMATS = f"{', '.join(KNOWN_FORMATS)}, or {COMPOSITE} for all that are read by default"
+
+
 def _formats(value: object) -> tuple[Format, ...]:
     items = split_items(value)
     if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
-        raise ValueError("expected a list of formats: tracecontext, b3, b3multi, jaeger, or composite for all four")
+        raise ValueError(f"expected a list of formats: {_FORMATS}")
     if not items:
-        raise ValueError("expected at least one format: tracecontext, b3, b3multi, jaeger, or composite for all four")
+        raise ValueError(f"expected at least one format: {_FORMATS}")
     return read_formats(items)
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ops_lib.propagation import FORMATS, Format
+from ops_lib.propagation import FORMATS, SESSION_EXTRACT_NAMES, SESSION_INJECT_NAME, Format
 from proxy.address import Address
 from proxy.settings.addresses import TargetUrl
 from proxy.settings.kinds import (
@@ -63,8 +63,8 @@ class Section(BaseModel):
 class SessionSettings(Section):
     """The session's header names."""
 
-    inject: HeaderName = "X-Mirascope-Session-Id"
-    extract: HeaderNames = ("X-Mirascope-Session-Id", "Mirascope-Session-Id")
+    inject: HeaderName = SESSION_INJECT_NAME
+    extract: HeaderNames = SESSION_EXTRACT_NAMES
     bridge: bool = False
 
 

@@ -1,6 +1,6 @@
 """Values of single settings: text or number in, a checked value out. Pure.
 
-May know the grammar of durations, sizes, header names and lists of formats. Must not know any key, file or environment.
+May know the grammar of durations, sizes and lists of formats. Must not know any key, file or environment.
 Every parser raises ValueError with a message that says what would be right; the value itself is named by the caller.
 """
 
@@ -11,19 +11,12 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from ops_lib.propagation import COMPOSITE, FORMATS, Format, UnknownFormatError, parse_formats
+from ops_lib.propagation import FORMAT_NAMES, Format, UnknownFormatError, check_session_header, parse_formats
 
 _LARGEST = 1e300  # what is larger may not fit into a float, and infinity into no int
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\Z")
 _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}\Z")  # RFC 9110 section 5.6.2
-_TAKEN_PREFIXES = ("x-b3-", "uberctx-", "x-forwarded-", "content-", "proxy-", "sec-", "access-control-")
-_TAKEN_HEADERS = frozenset(
-    {"authorization", "b3", "baggage", "connection", "cookie", "date", "expect", "forwarded", "host", "http2-settings"}
-    | {"jaeger-baggage", "jaeger-debug-id", "keep-alive", "set-cookie", "te", "traceparent", "tracestate", "trailer"}
-    | {"transfer-encoding", "uber-trace-id", "upgrade", "via"}
-)
 
 
 def parse_seconds(value: object) -> float:
@@ -96,17 +89,11 @@ def read_formats(names: Iterable[str]) -> tuple[Format, ...]:
     try:
         return parse_formats(names)
     except UnknownFormatError as error:
-        known = [*FORMATS, COMPOSITE]
-        wrong = next(name for name in names if name.strip().lower() not in known)
-        close = difflib.get_close_matches(wrong.strip().lower(), known, n=1, cutoff=0.5)
+        wrong = next(name for name in names if name.strip().lower() not in FORMAT_NAMES)
+        close = difflib.get_close_matches(wrong.strip().lower(), FORMAT_NAMES, n=1, cutoff=0.5)
         raise ValueError(f"{error}; did you mean {close[0]}?" if close else str(error)) from None
 
 
 def parse_session_header(value: object) -> str:
-    """A header field name (RFC 9110 section 5.1) that means nothing else to the sidecar or to HTTP."""
-    if not isinstance(value, str) or not _TOKEN.match(value):
-        raise ValueError("expected a header name: letters, digits and -")
-    name = value.lower().replace("_", "-")  # a CGI or WSGI server cannot tell the two apart
-    if name in _TAKEN_HEADERS or name.startswith(_TAKEN_PREFIXES):
-        raise ValueError("this header has a meaning of its own; the session needs another name")
-    return value
+    """A header that may carry the session (`ops_lib.propagation.session_header`)."""
+    return check_session_header(value if isinstance(value, str) else "")

@@ -11,6 +11,7 @@ import ops_lib as ops
 from ops_lib.context.current import EMPTY, Attached
 from ops_lib.headers import propagators
 from ops_lib.spans.configured import RUNTIME, Runtime
+from ops_lib.spans.failures import FAILURES
 
 VARIABLES = ("MIRASCOPE_PROPAGATOR", "OPS_PROPAGATION_INJECT", "OPS_PROPAGATION_EXTRACT")
 
@@ -22,6 +23,7 @@ def unconfigured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before, propagator = RUNTIME.snapshot(), propagators.chosen_propagator()
     RUNTIME.restore(Runtime().snapshot())
     ops.reset_propagator()
+    FAILURES.forget()
     with Attached(lambda: EMPTY):
         yield
     ops.shutdown()

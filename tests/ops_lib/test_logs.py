@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -40,30 +41,76 @@ def test_extra_of_the_caller_wins_and_never_fails(log: tuple[logging.Logger, io.
     assert out.getvalue() == "mine mine mine m\n"
 
 
+class TestRecordsThatNoLoggerMade:
+    def test_of_make_log_record(self, log: tuple[logging.Logger, io.StringIO]) -> None:
+        """A listener makes its records so, out of what a socket or a queue brought."""
+        logger, out = log
+        ops.correlate_logs()
+        with ops.session(id="s"), ops.span("x") as span:
+            logger.handle(logging.makeLogRecord({"msg": "in", "levelno": logging.WARNING}))
+        logger.handle(logging.makeLogRecord({"msg": "out", "levelno": 30, "trace_id": "theirs"}))
+        assert out.getvalue() == f"{span.trace_id} {span.span_id} s in\ntheirs - - out\n"
+
+    def test_of_the_class_and_of_a_factory(self, log: tuple[logging.Logger, io.StringIO]) -> None:
+        logger, out = log
+        ops.correlate_logs()
+        for make in (logging.LogRecord, logging.getLogRecordFactory()):
+            logger.handle(make("x", logging.WARNING, "x.py", 1, "m", (), None))
+        assert out.getvalue() == "- - - m\n" * 2
+
+    def test_of_a_factory_that_sets_the_ids(
+        self, log: tuple[logging.Logger, io.StringIO], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        logger, out = log
+        ops.correlate_logs()
+
+        def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
+            record = logging.LogRecord(*args, **kwargs)
+            record.trace_id = "theirs"
+            return record
+
+        monkeypatch.setattr(logging, "_logRecordFactory", factory)
+        logger.warning("m")
+        assert out.getvalue() == "theirs - - m\n"
+
+    def test_once_correlation_is_off_they_have_no_ids(self) -> None:
+        ops.correlate_logs()
+        ops.uncorrelate_logs()
+        assert not hasattr(logging.makeLogRecord({}), "trace_id")
+
+    def test_a_logger_that_fails_to_make_one_leaves_no_mark(self) -> None:
+        ops.correlate_logs()
+        with pytest.raises(KeyError):
+            logging.getLogger("ops-test").warning("m", extra={"message": "not allowed"})
+        assert hasattr(logging.makeLogRecord({}), "trace_id")
+
+
 def test_twice_is_once_with_the_new_choice(log: tuple[logging.Logger, io.StringIO]) -> None:
     logger, out = log
-    before = logging.Logger.makeRecord
+    before = logging.Logger.makeRecord, logging.LogRecord.__init__
     ops.correlate_logs()
     ops.correlate_logs(missing="none")
     logger.warning("m")
     assert out.getvalue() == "none none none m\n"
-    ops.uncorrelate_logs()
-    assert logging.Logger.makeRecord is before
-    ops.uncorrelate_logs()
-    assert logging.Logger.makeRecord is before
+    for _ in range(2):
+        ops.uncorrelate_logs()
+        assert (logging.Logger.makeRecord, logging.LogRecord.__init__) == before
 
 
-def test_somebody_elses_patch_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_somebody_elses_patch_stays() -> None:
+    before = logging.Logger.makeRecord
     ops.correlate_logs()
     ours = logging.Logger.makeRecord
 
     def theirs(self, *args, **kwargs):  # type: ignore[no-untyped-def]  # as patches are
         return ours(self, *args, **kwargs)
 
-    monkeypatch.setattr(logging.Logger, "makeRecord", theirs)
-    ops.uncorrelate_logs()
-    assert logging.Logger.makeRecord is theirs
-    monkeypatch.setattr(logging.Logger, "makeRecord", ours)
+    logging.Logger.makeRecord = theirs  # type: ignore[method-assign]  # not by monkeypatch, which would put back ours
+    try:
+        ops.uncorrelate_logs()
+        assert logging.Logger.makeRecord is theirs
+    finally:
+        logging.Logger.makeRecord = before  # type: ignore[method-assign]  # as it was
 
 
 def test_a_foreign_span(log: tuple[logging.Logger, io.StringIO]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import pickle
 import threading
 import uuid
+from typing import Any
 
 import pytest
 
@@ -140,3 +141,25 @@ def test_is_on_spans_also_root_spans(ops_spans: SpanCapture) -> None:
         assert span.attributes is not None
         assert span.attributes["session.id"] == "s-1"
         assert span.attributes["ops.session.attributes"] == '{"plan": "pro", "api_key": "[scrubbed]"}'
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "two words", "x" * 257, "caf\u00e9", "a\r\nb", "\ud800", None, b"bytes", ["list"], 7]
+)
+def test_an_id_that_a_client_sent_never_raises(sent: Any) -> None:
+    with ops.session(id=sent, on_invalid="new") as session:
+        assert uuid.UUID(session.id).version == 4
+        headers: dict[str, str] = {}
+        ops.inject_context(headers)
+    assert headers == {"X-Mirascope-Session-Id": session.id}
+
+
+def test_a_valid_id_that_a_client_sent_is_kept() -> None:
+    with ops.session(id="x" * 256, on_invalid="new", attributes={"plan": "trial"}) as session:
+        assert session.id == "x" * 256
+        assert session.attributes == {"plan": "trial"}
+
+
+def test_what_to_do_with_an_invalid_id_is_one_of_two() -> None:
+    with pytest.raises(ops.ConfigurationError, match='on_invalid is "raise" or "new", not \'ignore\''):
+        ops.session(id="s", on_invalid="ignore")  # type: ignore[arg-type]  # this is the test

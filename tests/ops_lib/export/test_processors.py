@@ -45,7 +45,8 @@ def test_answers() -> None:
     assert not answers(address)
 
 
-def test_looks_again_ever_more_rarely_and_drops_meanwhile() -> None:
+def test_looks_again_ever_more_rarely_and_drops_meanwhile(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     world, inner = World(), Counting()
     exporter = WhenThere(inner, RECEIVER, is_there=world.is_there, clock_s=lambda: world.now)
     spans = [ReadableSpan("s")] * 3
@@ -58,11 +59,19 @@ def test_looks_again_ever_more_rarely_and_drops_meanwhile() -> None:
             looked_at.append(second)
     assert looked_at == [0, 1, 3, 7, 15, 31, 61, 91]
     assert exporter.dropped == 360
+    (record,) = caplog.records  # said once, and what to do
+    assert record.levelname == "WARNING"
+    assert "no collector listens at 127.0.0.1:4318, so spans are dropped" in record.getMessage()
+    for way in ("endpoint=", "OTEL_EXPORTER_OTLP_ENDPOINT", "exporter='console'", "exporter='none'"):
+        assert way in record.getMessage()
     assert inner.batches == 0
     world.there, world.now = True, 125.0
     assert exporter.export(spans) is SpanExportResult.SUCCESS
     assert exporter.export(spans) is SpanExportResult.SUCCESS
     assert (inner.batches, world.looked) == (2, 9)  # once found, it is not looked for
+    assert [record.getMessage() for record in caplog.records[1:]] == [
+        "a collector listens at 127.0.0.1:4318 now; spans are exported"
+    ]
 
 
 def test_looks_again_at_once_when_it_is_gone() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -83,6 +84,23 @@ def test_hosts_outside_the_allow_list_get_nothing(
     assert elsewhere.headers()["x-other"] == "kept"
     assert carried(server.headers()).keys() == {"traceparent", "x-mirascope-session-id", "baggage"}
     assert len(spans.client) == 2
+
+
+def test_a_host_in_another_alphabet_is_compared_in_its_ascii_form(
+    client: Client, server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of `straße` there are two; the client says which one it calls."""
+    look_up = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *arguments: Any, **options: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        return look_up("127.0.0.1" if name == "xn--strae-oqa.example" else host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    client.integration.instrument(allow_hosts=["xn--strae-oqa.example"])
+    with ops.span("app"):
+        assert client.get(f"http://straße.example:{server.port}/") == 200
+    assert carried(server.headers()).keys() == {"traceparent"}
 
 
 def test_baggage_stays_here_whatever_becomes_of_it_elsewhere(server: Recorder) -> None:

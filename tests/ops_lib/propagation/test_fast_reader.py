@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ops_lib.propagation import Fields, carrier
+from ops_lib.propagation import Fields, Propagator, carrier
 from ops_lib.propagation.fast_reader import MAX_STRANGER_LENGTH, MAX_STRANGERS, FastReader
 
 
@@ -13,7 +13,7 @@ def reader() -> FastReader[Fields]:
     names = carrier.known_names()
     return FastReader(
         names=names,
-        spelled=carrier.HEADER_NAMES,
+        spelled=Propagator().header_names,
         is_ours=lambda name: name.lower() in names,
         way=None,
         in_full=lambda fields: fields,

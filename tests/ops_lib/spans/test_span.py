@@ -152,6 +152,56 @@ def test_event(ops_spans: SpanCapture) -> None:
     assert (event.name, dict(event.attributes or {})) == ("cache.miss", {"key": "k", "name": "n", "attempts": (1, 2)})
 
 
+def test_a_handled_exception_is_recorded_and_is_no_failure(ops_spans: SpanCapture) -> None:
+    with ops.span("s") as span:
+        try:
+            raise ValueError("bad")
+        except ValueError as error:
+            assert span.record_exception(error, attempt=2, self="x") is span
+        span.record_exception(UnprintableError(), attempt=3)
+    done = ops_spans.one("s")
+    assert done.status.status_code is StatusCode.UNSET
+    first, second = (dict(event.attributes or {}) for event in done.events)
+    assert first["exception.type"] == "ValueError"
+    assert first["exception.message"] == "bad"
+    assert "test_span.py" in str(first["exception.stacktrace"])
+    assert first["attempt"] == 2
+    assert first["self"] == "x"
+    assert second["exception.type"] == f"{__name__}.UnprintableError"
+    assert second["attempt"] == 3
+
+
+def test_recording_an_exception_outside_a_span_does_nothing() -> None:
+    ops.current_span().record_exception(ValueError("bad"))
+    with ops.span("unrecorded") as span:
+        span.record_exception(ValueError("bad"))
+
+
+@pytest.mark.parametrize("name", ["self", "name", "kind", "fn", "attributes", "error", "target", "message", "span"])
+def test_an_attribute_may_have_any_name(ops_spans: SpanCapture, name: str) -> None:
+    with ops.span("s").set(**{name: 1}) as span:
+        span.event("e", **{name: 2})
+        span.info("m", **{name: 3})
+        span.record_exception(ValueError(), **{name: 4})
+        span.link(span, **{name: 5})
+    done = ops_spans.one("s")
+    assert (done.attributes or {})[name] == 1
+    assert [(event.attributes or {})[name] for event in done.events] == [2, 3, 4]
+    assert [(link.attributes or {})[name] for link in done.links] == [5]
+    if name != "name":
+        with ops.span("t", **{name: 1}):
+            pass
+        assert (ops_spans.one("t").attributes or {})[name] == 1
+
+
+@pytest.mark.parametrize("kind", list(SpanKind))
+def test_the_kind_of_a_span(ops_spans: SpanCapture, kind: SpanKind) -> None:
+    with ops.span("s", kind=kind, a=1):
+        pass
+    assert ops_spans.one("s").kind is kind
+    assert dict(ops_spans.one("s").attributes or {}) == {"a": 1}
+
+
 def test_links(ops_spans: SpanCapture) -> None:
     with ops.span("cause") as cause:
         pass

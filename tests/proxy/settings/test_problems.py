@@ -45,7 +45,7 @@ def problems(
         ("upstreams: [a]", "upstreams.0", "expected a section with the keys name, match"),
         ("upstreams: [{name: 5, match: a}]", "upstreams.0.name", "expected text"),
         ("limits: {header_bytes: 1}", "limits.header_bytes", "expected 256 to 1,073,741,824 bytes"),
-        ("inbound: {app: 'https://a', tls: {server_name: a..b}}", "inbound.tls.server_name", "is no host name"),
+        ("inbound: {app: 'https://a', tls: {server_name: a..b}}", "inbound.tls.server_name", "is not a host name"),
         ("inbound: {app: 'https://a', tls: {server_name: ''}}", "inbound.tls.server_name", "expected a host name"),
         ("inbound: {app: 'https://a', tls: {server_name: 5}}", "inbound.tls.server_name", "expected a host name"),
         ("log: {queue_lines: 1}", "log.queue_lines", "expected 100 to 1,000,000 lines"),

@@ -1,0 +1,10 @@
+"""The errors that this library raises of its own. What a caller's headers hold never raises any of them."""
+
+from __future__ import annotations
+
+from ops_lib.propagation import ConfigurationError, InvalidSessionError, OpsError, UnknownFormatError
+
+MirascopeOpsError = OpsError
+"""The name that code written for Mirascope's `ops` catches."""
+
+__all__ = ["ConfigurationError", "InvalidSessionError", "MirascopeOpsError", "OpsError", "UnknownFormatError"]

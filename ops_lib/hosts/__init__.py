@@ -1,0 +1,23 @@
+"""Hosts: their names, their addresses, and the patterns that match them. Pure, standard library only.
+
+The sidecar's `match` and the library's `allow_hosts` read the same patterns and match them by the same rules.
+A name is never resolved: a network matches only a host that is written as an address.
+"""
+
+from .addresses import IPAddress, IPNetwork, read_address, unmapped
+from .names import parse_host, read_host
+from .patterns import HostPattern, parse_pattern, split_port
+from .table import HostTable
+
+__all__ = [
+    "HostPattern",
+    "HostTable",
+    "IPAddress",
+    "IPNetwork",
+    "parse_host",
+    "parse_pattern",
+    "read_address",
+    "read_host",
+    "split_port",
+    "unmapped",
+]

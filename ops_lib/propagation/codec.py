@@ -1,0 +1,82 @@
+"""What the rest of the code knows of a wire format: one Codec.
+
+Each format's own module ends with its Codec, and `registry` lists them all. Everything else derives from it: the fast
+path, what is cleared, who wins, `translate --explain`, names in settings and messages, what the library writes.
+May know the record and the names. Must not know any one format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from .context import Fields, Headers, Losses, Policy, Reading, Sampling, TraceContext
+from .formats import Format, Loss
+
+Extract = Callable[[Fields], Reading]
+Inject = Callable[[TraceContext, Policy, Headers, Losses], None]
+InjectDecision = Callable[[Sampling, Headers], None]
+
+TRACE_ID_128 = "((?!0{32})[0-9a-f]{32})"
+TRACE_ID = "((?!0+(?![0-9a-f]))[0-9a-f]{16}(?:[0-9a-f]{16})?)"
+SPAN_ID = "((?!0{16})[0-9a-f]{16})"
+"""Ids as a plain form has them: lower case, of full width, not all zero."""
+
+
+class PlainForm(NamedTuple):
+    """How a format says the plainest of contexts, for the fast path: complete ids, and sampled yes or no.
+
+    `reads`: the headers that it takes (in lower case) and the pattern of their values. The first entry whose headers
+    are all there counts. Several values are matched as one text, joined by line feeds, which no header value can hold.
+    The groups of a pattern are, in this order: the trace id, the span id, a digit (bit 0 sampled, bit 1 random), and,
+    where the format can say one, the parent's span id. Whatever a pattern matches must mean to `extract` what its
+    groups say. So a format that splits its ids, or writes them in decimal, has no plain form.
+    `state`: the header beside it that holds the tracestate, if the format has one.
+    """
+
+    reads: tuple[tuple[tuple[str, ...], str], ...]
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Codec:
+    """One wire format.
+
+    `extract` is only called where one of the headers is present. It gives what they say, or a reason, and never raises.
+    `inject` appends the headers for any context, and names what it cannot say; what it writes, `extract` reads again.
+    """
+
+    format: Format
+    writes: tuple[str, ...]
+    """Every header that it may write, in the spelling that HTTP/1.1 upstreams get."""
+    only_reads: tuple[str, ...] = ()
+    """Further headers that it reads."""
+    extract: Extract
+    inject: Inject
+    inject_decision: InjectDecision | None = None
+    """Writes a decision without ids. None: the format cannot say one, and ids are made up for it."""
+    cannot_say: frozenset[Loss] = frozenset()
+    """What its own headers have no place for. Where it wins, other formats of the same trace may add that."""
+    keeps: frozenset[Loss] = frozenset()
+    """What of `cannot_say` it carries all the same, in a member of ours, for the way back."""
+    plain: PlainForm | None = None
+    """None: the fast path is not for this format. Everything else works the same."""
+    family: str = ""
+    """Encodings of one family are read together: asked for one, the other is read too, right after it."""
+    baggage: Literal["w3c", "jaeger"] | None = None
+    """The kind of baggage that belongs to it. None: it has none of its own, and goes with W3C's."""
+    by_default: bool = True
+    """Whether it is read where nobody chose formats, is part of `composite`, and is cleared even where not chosen.
+
+    A format that is not passes through untouched, like any header that is not ours, unless the settings name it."""
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """Every header that is its own, in its usual spelling."""
+        return self.writes + self.only_reads
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The same in lower case."""
+        return frozenset(name.lower() for name in self.headers)

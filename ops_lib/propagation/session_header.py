@@ -1,0 +1,37 @@
+"""Which header may carry the session id: any field that means nothing else, to HTTP or to a format. Pure.
+
+    session-header = token      ; RFC 9110, 5.6.2; 256 characters
+
+The header is cleared and written anew for each hop, so a field with a meaning of its own would lose it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from . import baggage, carrier
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}")
+_TAKEN_PREFIXES: Final = (
+    *(baggage.UBERCTX, "x-b3-", "x-forwarded-"),
+    *("accept-", "access-control-", "content-", "if-", "proxy-", "sec-"),
+)
+# RFC 9110, 9111, 9112 and 6265, and what proxies and servers obey beside them.
+_HTTP: Final = frozenset(
+    {"accept", "age", "allow", "alt-svc", "authorization", "cache-control", "connection", "cookie", "date", "etag"}
+    | {"expect", "expires", "forwarded", "from", "host", "http2-settings", "keep-alive", "last-modified", "location"}
+    | {"max-forwards", "origin", "pragma", "priority", "range", "referer", "retry-after", "server", "set-cookie", "te"}
+    | {"trailer", "transfer-encoding", "upgrade", "user-agent", "vary", "via", "www-authenticate", "x-real-ip"}
+)
+_TAKEN: Final = _HTTP | carrier.known_names(())
+
+
+def check_session_header(name: str) -> str:
+    """`name` itself. Raises ValueError, which says what would be right; the caller names the value."""
+    if not _TOKEN.fullmatch(name):
+        raise ValueError("expected a header name: letters, digits and -")
+    plain = name.lower().replace("_", "-")  # a CGI or WSGI server cannot tell the two apart
+    if plain in _TAKEN or plain.startswith(_TAKEN_PREFIXES):
+        raise ValueError("this header has a meaning of its own; the session needs another name")
+    return name
