@@ -14,13 +14,13 @@ from typing import NamedTuple
 from ops_lib.propagation import (
     ALL_TRAITS,
     Extraction,
-    FastPath,
     Fields,
     Format,
     Loss,
     Plain,
     Propagator,
     RandomBits,
+    RawFastPath,
     Sampling,
     TraceContext,
     child,
@@ -51,7 +51,7 @@ class FastTranslation:
         self.headers = headers
         _, _, session_id, self.winner, traits, _, _ = plain
         self.has_session = session_id is not None
-        self.losses = translator.losses_of_traits[traits] if traits else ()
+        self.losses = translator.losses_of_traits[traits]
         self._translator = translator
         self._came = came
 
@@ -105,10 +105,10 @@ class Translator:
         self.injected = self._propagator.inject_formats
         # What a fast translation loses, by its traits.
         self.losses_of_traits = tuple(map(self._propagator.losses_of, range(ALL_TRAITS + 1)))
-        self._way: FastPath[bytes] | None = None
+        self._way: RawFastPath | None = None
         # Participating and the bridge make values of their own, which the fast path cannot.
         if self._propagator.way is not None and not self._participates:
-            self._way = FastPath(bytes, self._propagator.fast_settings)
+            self._way = RawFastPath(self._propagator.fast_settings)
         # The spellings seen on nearly every wire: saves decoding, lowering and encoding names (1 of 5.5 µs a call).
         names = self._propagator.header_names
         self._spellings = {s.encode("latin-1"): name.lower() for name in names for s in (name, name.lower())}
@@ -125,7 +125,9 @@ class Translator:
             names, values = zip(*headers)  # noqa: B905 - pairs; strict costs 0.1 µs
             plain = way.read(names, values)
             if plain is not None:
-                return FastTranslation(way.write(plain), plain, self, headers)
+                written = way.write(plain)
+                if written is not None:
+                    return FastTranslation(written, plain, self, headers)
         return self.translate_in_full(headers)
 
     def translate_in_full(self, headers: RawHeaders) -> FullTranslation:

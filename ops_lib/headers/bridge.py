@@ -15,6 +15,7 @@ from opentelemetry.trace import Span, SpanContext, TraceState
 from ops_lib.context.current import EXTRACTION_KEY, SESSION_KEY, SPAN_KEY
 from ops_lib.context.otel_tracestate import NO_STATE, plain_text, state_text
 from ops_lib.propagation import (
+    HAS_STATE,
     IS_RANDOM,
     Baggage,
     Extraction,
@@ -64,7 +65,10 @@ def plain_of(span: object) -> Plain[str] | None:
     if text is None:
         return None
     told = (f"{trace_id:032x}", f"{span_id:016x}", "1" if flags & 1 else "0")
-    return told, text, None, Format.TRACECONTEXT, IS_RANDOM if flags & RANDOM else 0, None, None
+    traits = IS_RANDOM if flags & RANDOM else 0
+    if text:
+        traits |= HAS_STATE
+    return told, text, None, Format.TRACECONTEXT, traits, None, None
 
 
 def trace_context_of(span: object, came: TraceContext | None) -> TraceContext | None:

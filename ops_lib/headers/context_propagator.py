@@ -150,8 +150,8 @@ class ContextPropagator:
             ):
                 session = context.get(SESSION_KEY)
                 session_id = session if session is None or session.__class__ is str else session_id_of(context)
-                way.write_into(carrier, told, session_id, None if entries is None else entries.plain)
-                return
+                if way.write_into(carrier, told, session_id, None if entries is None else entries.plain):
+                    return
         headers, has_trace = self.headers(context)
         if headers:
             try:

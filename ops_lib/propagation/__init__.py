@@ -19,7 +19,8 @@ from .context import (
     new_trace_id,
 )
 from .errors import ConfigurationError, InvalidSessionError, OpsError, UnknownFormatError
-from .fast import ALL_TRAITS, IS_RANDOM, FastPath, Plain, PlainBaggage, context_of
+from .fast import Plain, PlainBaggage, RawFastPath, context_of
+from .fast_forms import ALL_TRAITS, HAS_STATE, IS_RANDOM
 from .formats import Format, Loss
 from .precedence import Said
 from .propagator import NOTHING, SESSION_KEY, BaggageMode, Extraction, Injection, Propagator
@@ -34,6 +35,7 @@ __all__ = [
     "COMPOSITE",
     "FORMATS",
     "FORMAT_NAMES",
+    "HAS_STATE",
     "IS_RANDOM",
     "KNOWN_FORMATS",
     "NOTHING",
@@ -46,7 +48,6 @@ __all__ = [
     "Codec",
     "ConfigurationError",
     "Extraction",
-    "FastPath",
     "Fields",
     "Format",
     "Injection",
@@ -61,6 +62,7 @@ __all__ = [
     "PlainForm",
     "Propagator",
     "RandomBits",
+    "RawFastPath",
     "Said",
     "Sampling",
     "TraceContext",

@@ -25,8 +25,6 @@ from __future__ import annotations
 
 import re
 
-from .codec import SPAN_ID as PLAIN_SPAN_ID
-from .codec import TRACE_ID as PLAIN_TRACE_ID
 from .codec import Codec, PlainForm
 from .context import (
     ACCEPT,
@@ -227,12 +225,12 @@ CODEC = Codec(
     inject=inject,
     inject_decision=inject_decision,
     cannot_say=frozenset({Loss.TRACESTATE, Loss.RANDOM}),
-    plain=PlainForm((((B3,), f"{PLAIN_TRACE_ID}-{PLAIN_SPAN_ID}-([01])(?:-{PLAIN_SPAN_ID})?"),)),
+    plain=PlainForm((((B3,), "<trace_id>-<span_id>-<sampled>(?:-<parent_id>)?"),)),
     family="b3",
 )
 
 _IDS = (_TRACE_ID, _SPAN_ID, _SAMPLED)
-_PLAIN_IDS = f"{PLAIN_TRACE_ID}\n{PLAIN_SPAN_ID}\n([01])"
+_PLAIN_IDS = "<trace_id>\n<span_id>\n<sampled>"
 
 MULTI_CODEC = Codec(
     format=Format.B3MULTI,
@@ -241,6 +239,6 @@ MULTI_CODEC = Codec(
     inject=inject_multi,
     inject_decision=inject_multi_decision,
     cannot_say=frozenset({Loss.TRACESTATE, Loss.RANDOM}),
-    plain=PlainForm((((*_IDS, _PARENT_SPAN_ID), f"{_PLAIN_IDS}\n{PLAIN_SPAN_ID}"), (_IDS, _PLAIN_IDS))),
+    plain=PlainForm((((*_IDS, _PARENT_SPAN_ID), f"{_PLAIN_IDS}\n<parent_id>"), (_IDS, _PLAIN_IDS))),
     family="b3",
 )

@@ -18,20 +18,16 @@ Extract = Callable[[Fields], Reading]
 Inject = Callable[[TraceContext, Policy, Headers, Losses], None]
 InjectDecision = Callable[[Sampling, Headers], None]
 
-TRACE_ID_128 = "((?!0{32})[0-9a-f]{32})"
-TRACE_ID = "((?!0+(?![0-9a-f]))[0-9a-f]{16}(?:[0-9a-f]{16})?)"
-SPAN_ID = "((?!0{16})[0-9a-f]{16})"
-"""Ids as a plain form has them: lower case, of full width, not all zero."""
-
 
 class PlainForm(NamedTuple):
     """How a format says the plainest of contexts, for the fast path: complete ids, and sampled yes or no.
 
     `reads`: the headers that it takes (in lower case) and the pattern of their values. The first entry whose headers
     are all there counts. Several values are matched as one text, joined by line feeds, which no header value can hold.
-    The groups of a pattern are, in this order: the trace id, the span id, a digit (bit 0 sampled, bit 1 random), and,
-    where the format can say one, the parent's span id. Whatever a pattern matches must mean to `extract` what its
-    groups say. So a format that splits its ids, or writes them in decimal, has no plain form.
+    A pattern is a regular expression with these parts, in this order: `<trace_id>` (16 or 32 digits) or
+    `<trace_id_128>`; `<span_id>`; `<sampled>` (0 or 1) or `<flags>` (bit 0 sampled, bit 1 random); and `<parent_id>`,
+    where the format has it. Digits are lower case, and no id is all zero. Whatever a pattern matches must mean to
+    `extract` what its parts say. So a format that splits its ids, or writes them in decimal, has no plain form.
     `state`: the header beside it that holds the tracestate, if the format has one.
     """
 

@@ -1,6 +1,7 @@
 """For the fast path: how to read a set of headers, decided by their names alone, once for each set. Pure.
 
-May know the header names of the formats, and the patterns that values have to match. Never looks at a value.
+Several formats in one request are matched at once: the first in full, the others as saying the same ids again.
+May know the registry, and the patterns that values have to match. Must not look at a value, nor know any one format.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from .baggage import BAGGAGE, PLAIN_BAGGAGE
-from .codec import SPAN_ID
 from .formats import Format
 from .registry import codecs_of
 from .session import SESSION_ID
@@ -39,27 +39,62 @@ class FastSettings(NamedTuple):
 
 
 class Beside(NamedTuple):
-    """What came besides one format and a session, which is seldom.
+    """What came besides the ids of one format and a session, which is seldom.
 
     `tracestate` and `baggage`: their keys among the values (a name or an index); None where there are none.
+    `flags`: the groups of the match that hold those of further formats; `parents`: those that hold any parent's id.
     """
 
     tracestate: Any
     baggage: Any
-    others: tuple[tuple[Format, Pick], ...]  # further formats, which have to tell the same story
+    flags: tuple[int, ...]
+    parents: tuple[int, ...]
 
 
-Shape = tuple[Format, Match, Pick, bool, Any, Beside | None]
+SINGLE: Final = 0
+IDS: Final = 1
+SEVERAL: Final = 2
+
+Shape = tuple[Format, Match, Pick, int, Any, Beside | None]
 """How to read headers that have certain names, in this order:
 
 1. the format that is believed;
-2. the pattern of its values, joined;
+2. the pattern of the values, joined; its groups are the trace id, the span id, the flags, and perhaps the parent id;
 3. what picks these values out of all of them: gives one value, or a tuple of several;
-4. whether it gives one;
+4. what it gives: SINGLE, one value; IDS, one value for each part of the form; or SEVERAL, which the match takes apart;
 5. the session's key among the values (a name or an index); None where there is no session;
 6. what else there is; None for nothing.
 
 A plain tuple, because it is unpacked for every request: a NamedTuple would cost more."""
+
+# What the parts of a plain form stand for: where it is the first, and where another format has said the ids already.
+_FIRST = {
+    "<trace_id>": "(?P<trace_id>(?!0+(?![0-9a-f]))[0-9a-f]{16}(?:[0-9a-f]{16})?)",
+    "<trace_id_128>": "(?P<trace_id>(?!0{32})[0-9a-f]{32})",
+    "<span_id>": "(?P<span_id>(?!0{16})[0-9a-f]{16})",
+    "<parent_id>": "(?P<parent_id>(?!0{16})[0-9a-f]{16})",
+    "<sampled>": "(?P<flags>[01])",
+    "<flags>": "(?P<flags>[0-3])",
+}
+_AGAIN = {
+    "<trace_id>": "(?P=trace_id)",
+    "<trace_id_128>": "(?=[0-9a-f]{32}(?![0-9a-f]))(?P=trace_id)",
+    "<span_id>": "(?P=span_id)",
+    "<parent_id>": "(?P<parent_id_N>(?!0{16})[0-9a-f]{16})",
+    "<sampled>": "(?P<flags_N>[01])",
+    "<flags>": "(?P<flags_N>[0-3])",
+}
+_split_parts = re.compile(f"({'|'.join(_FIRST)})").split
+
+
+def pattern_of(forms: Iterable[str]) -> str:
+    """One pattern for the values of several plain forms, joined by line feeds."""
+    whole = []
+    for number, form in enumerate(forms):
+        parts = _AGAIN if number else _FIRST
+        pattern = "".join(parts.get(part, part) for part in _split_parts(form))
+        whole.append(f"(?:{pattern.replace('_N>', f'_{number}>')})")
+    return "\n".join(whole)
 
 
 def of_kind(kind: type[AnyStr], text: str) -> AnyStr:
@@ -78,28 +113,26 @@ class Shapes:
 
     def __init__(self, kind: type[AnyStr], settings: FastSettings) -> None:
         self._kind = kind
-        plain = [codec for codec in codecs_of(settings.extract) if codec.plain is not None]
-        self._formats = [  # in the order in which they are believed
-            (codec.format, needed, pattern)
-            for codec in plain
-            if codec.plain is not None
-            for needed, pattern in codec.plain.reads
-        ]
-        self._state_of = {codec.plain.state: codec.format for codec in plain if codec.plain and codec.plain.state}
+        plain = [(codec.format, codec.plain) for codec in codecs_of(settings.extract) if codec.plain is not None]
+        self._reads = [(format, *read) for format, form in plain for read in form.reads]  # in the order of belief
+        self._state_of = {form.state: format for format, form in plain if form.state}
         self._sessions = frozenset(settings.session_extract)
         self._reads_baggage = settings.reads_baggage
         self.known: dict[object, Shape | None] = {}
         # Each is compiled when the first shape needs it: compiling all would add 3 ms to every import.
+        self._compiled: dict[str, re.Pattern[Any]] = {}
         self.is_session: Callable[[Any], object] = self._unset
         self.is_tracestate: Callable[[Any], object] = self._unset
         self.is_baggage: Callable[[Any], object] = self._unset
-        self.is_span_id: Callable[[Any], object] = self._unset
 
     def _unset(self, value: object) -> None:
         raise AssertionError("no shape has needed this pattern yet")
 
-    def _compile(self, pattern: str) -> Match:
-        return re.compile(of_kind(self._kind, pattern)).fullmatch
+    def _compile(self, pattern: str) -> re.Pattern[Any]:
+        """There are as many as there are sets of formats, whatever names come."""
+        if pattern not in self._compiled:
+            self._compiled[pattern] = re.compile(of_kind(self._kind, pattern))
+        return self._compiled[pattern]
 
     def learn(self, names: Names[AnyStr]) -> Shape | None:
         """The shape of headers named `names`, from now on in `known`; None where the fast path cannot read them."""
@@ -122,27 +155,31 @@ class Shapes:
         states = [(format, where.pop(name)) for name, format in self._state_of.items() if name in where]
         baggage = where.pop(BAGGAGE, None) if self._reads_baggage else None
         told: dict[Format, tuple[tuple[str, ...], str]] = {}
-        for format, needed, pattern in self._formats:
+        for format, needed, form in self._reads:
             if format not in told and where.keys() >= set(needed):
-                told[format] = needed, pattern
-        used = {name for needed, _ in told.values() for name in needed}
-        if not told or used != where.keys() or len(sessions) > 1:
+                told[format] = needed, form
+        used = [name for needed, _ in told.values() for name in needed]
+        if not told or set(used) != where.keys() or len(sessions) > 1:
             return None
         if len(states) > 1 or any(format not in told for format, _ in states):
             return None
         tracestate = states[0][1] if states else None
-        picks = {format: itemgetter(*(where[name] for name in needed)) for format, (needed, _) in told.items()}
-        (winner, (needed, pattern)), *_ = told.items()
-        others = tuple((format, pick) for format, pick in picks.items() if format is not winner)
         if sessions:
-            self.is_session = self._compile(SESSION_ID)
+            self.is_session = self._compile(SESSION_ID).fullmatch
         if tracestate is not None:
-            self.is_tracestate = self._compile(PLAIN_LIST)
+            self.is_tracestate = self._compile(PLAIN_LIST).fullmatch
         if baggage is not None:
-            self.is_baggage = self._compile(PLAIN_BAGGAGE)
-        if others:
-            self.is_span_id = self._compile(SPAN_ID)
-        is_alone = tracestate is None and baggage is None and not others
-        beside = None if is_alone else Beside(tracestate, baggage, others)
+            self.is_baggage = self._compile(PLAIN_BAGGAGE).fullmatch
+        pattern = self._compile(pattern_of(form for _, form in told.values()))
+        beside = None
+        if tracestate is not None or baggage is not None or len(told) > 1:
+            groups = [(name, index - 1) for name, index in pattern.groupindex.items()]
+            flags = tuple(at for name, at in groups if name.startswith("flags_"))
+            beside = Beside(
+                tracestate, baggage, flags, tuple(at for name, at in groups if name.startswith("parent_id"))
+            )
+        pick = itemgetter(*(where[name] for name in used))
         session = sessions[0] if sessions else None
-        return winner, self._compile(pattern), picks[winner], len(needed) == 1, session, beside
+        (winner, (_, form)), *others = told.items()
+        kind = SINGLE if len(used) == 1 else SEVERAL if others or not _FIRST.keys() >= set(form.split("\n")) else IDS
+        return winner, pattern.fullmatch, pick, kind, session, beside

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 
-from .codec import SPAN_ID, TRACE_ID, Codec, PlainForm
+from .codec import Codec, PlainForm
 from .context import ACCEPT, DEBUG, DEFER, DENY, Fields, Headers, Losses, Malformed, Policy, Reading, TraceContext, new
 from .formats import Format, Loss
 
@@ -90,6 +90,6 @@ CODEC = Codec(
     extract=extract,
     inject=inject,
     cannot_say=frozenset({Loss.DEFER, Loss.PARENT, Loss.TRACESTATE, Loss.RANDOM, Loss.BARE}),
-    plain=PlainForm((((UBER_TRACE_ID,), f"{TRACE_ID}:{SPAN_ID}:[0-9a-f]{{1,16}}:0?([01])"),)),
+    plain=PlainForm((((UBER_TRACE_ID,), "<trace_id>:<span_id>:[0-9a-f]{1,16}:0?<sampled>"),)),
     baggage="jaeger",
 )

@@ -17,7 +17,8 @@ from . import baggage, carrier, session
 from .baggage import Baggage
 from .codec import Extract
 from .context import Fields, Headers, Losses, Malformed, RandomBits, Sampling, TraceContext, new, policy
-from .fast import TextFastPath, sample
+from .fast import TextFastPath
+from .fast_forms import sample
 from .fast_reader import FastReader
 from .fast_shapes import FastSettings
 from .formats import Format, Loss
@@ -185,7 +186,7 @@ class Propagator:
 
     @property
     def fast_settings(self) -> FastSettings:
-        """For a FastPath like this propagator's."""
+        """For a RawFastPath like this propagator's."""
         return FastSettings(
             self.extract_formats,
             self.inject_formats,

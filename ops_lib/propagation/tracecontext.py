@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 
 from . import ops_member, tracestate
-from .codec import SPAN_ID, TRACE_ID_128, Codec, PlainForm
+from .codec import Codec, PlainForm
 from .context import (
     ACCEPT,
     DEBUG,
@@ -137,6 +137,6 @@ CODEC = Codec(
     inject=inject,
     cannot_say=frozenset({Loss.DEFER, Loss.DEBUG, Loss.WIDTH, Loss.PARENT, Loss.BARE}),
     keeps=frozenset({Loss.DEFER, Loss.DEBUG, Loss.WIDTH, Loss.BARE}),
-    plain=PlainForm((((TRACEPARENT,), f"00-{TRACE_ID_128}-{SPAN_ID}-0([0-3])"),), state=TRACESTATE),
+    plain=PlainForm((((TRACEPARENT,), "00-<trace_id_128>-<span_id>-0<flags>"),), state=TRACESTATE),
     baggage="w3c",
 )
