@@ -8,7 +8,7 @@ COMPILED := build/compiled
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test compiled test-compiled lint format types layers coverage bench conformance w3c compose-test soak fuzz lock clean
+.PHONY: help demo test compiled test-compiled lint format types layers coverage bench conformance w3c compose-test soak stall fuzz lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ compose-test: ## the image and docker-compose.yml, in containers (ENGINE=script 
 
 soak: $(VENV)/dev.stamp ## mixed load with faults (SOAK_S=60 seconds), 1 GiB bodies in every framing
 	$(BIN)/python -m pytest tests/wire/soak.py $(ARGS)
+
+stall: $(VENV)/dev.stamp ## floods of chunks, bytes and requests: others are served in time (STALL_S=2 seconds for each)
+	$(BIN)/python -m pytest -s tests/wire/stall.py $(ARGS)
 
 SECONDS ?= 60
 fuzz: $(VENV)/dev.stamp ## broken messages, peers that do anything (SECONDS=60; SEED=n: one case, as a failure names it)

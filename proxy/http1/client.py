@@ -21,9 +21,11 @@ from proxy.listener.listener_rules import ListenerRules
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.problem import problem_of
 from proxy.transport.deadlines import NEVER
-from proxy.transport.flow import PIPELINED
+from proxy.transport.flow import BEHIND
 from proxy.transport.tunnel import End, FarEnd, open_tunnel
+from proxy.transport.turns import FULL_READ_BYTES
 
+_PIECE_BYTES: Final = 16 * 1024  # of what was put aside, read at once
 _BEGUN_BYTES: Final = 16  # room for a method behind the empty lines that may stand before it
 
 # A client that has just connected is about to send a request. Once the listener is shut, it is waited for so long.
@@ -67,18 +69,12 @@ class ClientConnection(Connection):
             self._read_body(data)
         elif state == BUSY:
             self._put_aside(data)
-        # else ENDING: thrown away
+        elif len(data) >= FULL_READ_BYTES:  # ENDING: it is thrown away, but not as fast as it comes
+            self._read_later()
 
     def eof_received(self) -> bool:
         self._saw_eof = True
-        if self._state == BODY or (self._state == HEAD and self._reader.is_started):
-            self.refuse(Refusal(Fault.INCOMPLETE_REQUEST, "the client ended the connection in mid-request"))
-            return True
-        # The client will send no more, but a request that came whole is still answered.
-        if self._state == BUSY or self._pending:
-            return True
-        self._outbox.flush()  # an answer may have come in this very turn, and False closes the transport
-        return False
+        return self._is_due or self._read_eof()  # what came before is read first
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.deadline = NEVER
@@ -108,7 +104,9 @@ class ClientConnection(Connection):
             self.exchange_over(keep_alive=True)  # the answer was whole; we only waited for the client to read it
 
     def on_deadline(self) -> None:
-        if self._state == HEAD:
+        if self._is_due:  # it is we who have yet to read
+            self.deadline = self._ticker.now + self._timeouts.idle_s
+        elif self._state == HEAD:
             if self._begun:
                 text = f"the request head was not complete within {self._timeouts.header_read_s:g} s"
                 self.refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
@@ -142,7 +140,7 @@ class ClientConnection(Connection):
                 self._begun = b""
                 self._reader = HeadReader(self._listener.rules.head_limits, check_request_line)  # new ones, maybe
             if rest and not request.has_body:
-                self._put_aside(rest)
+                self._put_back(rest)
                 rest = b""
             if request.method == b"CONNECT":
                 self._listener.connect(self, request)
@@ -184,14 +182,27 @@ class ClientConnection(Connection):
         if rest is None:
             self._state = BODY
             self.deadline = self._ticker.now + self._timeouts.body_read_s
+            if body.is_behind or not self._aside.is_empty or len(data) >= FULL_READ_BYTES:
+                self._read_later()
             return content, False, body.trailers
         self._state = BUSY
         stalled = self._flow.is_stalled  # by an early answer
         self.deadline = self._ticker.now + self._timeouts.idle_s if stalled else NEVER
         self._body = None
         if rest:
-            self._put_aside(rest)
+            self._put_back(rest)
         return content, True, body.trailers
+
+    def _read_eof(self) -> bool:
+        """The client has ended its side. False where nothing is left to do, and the transport may close."""
+        if self._state == BODY or (self._state == HEAD and self._reader.is_started):
+            self.refuse(Refusal(Fault.INCOMPLETE_REQUEST, "the client ended the connection in mid-request"))
+            return True
+        # The client will send no more, but a request that came whole is still answered.
+        if self._state == BUSY or not self._aside.is_empty:
+            return True
+        self._outbox.flush()  # an answer may have come in this very turn, and False closes the transport
+        return False
 
     # --- what an exchange asks (see exchange.Client)
 
@@ -202,7 +213,7 @@ class ClientConnection(Connection):
 
     def is_keeping(self) -> bool:
         # Where we drain, or the client has ended its side, we still serve what has been read, and nothing more.
-        return bool(self._pending) or not (self._listener.is_draining or self._saw_eof)
+        return not self._aside.is_empty or not (self._listener.is_draining or self._saw_eof)
 
     def exchange_over(self, *, keep_alive: bool) -> None:
         exchange, self._exchange = self._exchange, None
@@ -216,20 +227,27 @@ class ClientConnection(Connection):
         if self._flow.is_stalled:
             return  # the next request waits until the client has read this answer: see `resume_writing`
         self._state = HEAD
-        if self._pending:
+        if not self._aside.is_empty:
             # Not called from here: each request that is answered at once would make the stack deeper.
-            asyncio.get_running_loop().call_soon(self._read_pending)
+            self._read_later()
         else:
             self._flow.resume()
 
-    def _read_pending(self) -> None:
-        if self._state != HEAD or not self._pending:
+    def _read_on(self) -> None:
+        self._is_due = False
+        body = self._body
+        if self._state == HEAD:
+            while (
+                not self._aside.is_empty and self._state == HEAD and not self._is_due
+            ):  # one head, in however many pieces
+                self._read_head(self._aside.take(_PIECE_BYTES))
+        elif self._state == BODY and body is not None and (body.is_behind or not self._aside.is_empty):
+            self._read_body(b"" if body.is_behind else self._aside.take(_PIECE_BYTES))
+        if self._is_due or not self._aside.is_empty or self._state == TUNNEL:
             return
-        data, self._pending = self._pending, b""
-        self._flow.pause(PIPELINED, False)
-        self._read_head(data)
-        if self._saw_eof and self._state == HEAD:
-            self._end()
+        self._flow.pause(BEHIND, False)
+        if self._saw_eof and self._state != ENDING and not self._read_eof():
+            self._close()
 
     def exchange_failed(self, refusal: Refusal, *, begun: bool) -> None:
         exchange, self._exchange = self._exchange, None
@@ -294,7 +312,7 @@ class ClientConnection(Connection):
             self._reader = HeadReader(rules.head_limits, check_request_line)
 
     def shut(self) -> None:
-        if self._state != HEAD or self._reader.is_started or self._pending or self._has_unread():
+        if self._state != HEAD or self._reader.is_started or not self._aside.is_empty or self._has_unread():
             return
         if not self._has_asked:
             self.deadline = min(self.deadline, self._ticker.now + _FIRST_REQUEST_S)

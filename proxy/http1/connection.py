@@ -15,8 +15,9 @@ from proxy.http1.exchange import Client
 from proxy.listener.listener_rules import ListenerRules
 from proxy.plan import Timeouts
 from proxy.semantics.faults import Refusal
+from proxy.transport.aside import Aside
 from proxy.transport.deadlines import NEVER, Ticker
-from proxy.transport.flow import PIPELINED, UPSTREAM_FULL, Flow
+from proxy.transport.flow import BEHIND, UPSTREAM_FULL, Flow
 from proxy.transport.outbox import Outbox
 from proxy.transport.sockets import descriptor, has_unread, reset
 from proxy.transport.tunnel import End, FarEnd
@@ -37,10 +38,11 @@ class Connection(Client):
     """One connection from a client, by the limits and timeouts of its listener's rules."""
 
     __slots__ = (
+        "_aside",
         "_buffer_bytes",
         "_flow",
+        "_is_due",
         "_outbox",
-        "_pending",
         "_saw_eof",
         "_state",
         "_ticker",
@@ -60,7 +62,8 @@ class Connection(Client):
         self._ticker = ticker
         self._outbox = outbox
         self._state = HEAD
-        self._pending = b""  # received, not yet looked at
+        self._aside = Aside()  # received, not yet looked at
+        self._is_due = False  # a later turn will read on
         self._saw_eof = False
         self.deadline = NEVER
 
@@ -75,8 +78,7 @@ class Connection(Client):
         self._state = TUNNEL
         self.deadline = NEVER
         self._outbox.flush()
-        received, self._pending = self._pending, b""
-        return End(self.transport, tell, on_lost, received, self._saw_eof, self._flow.is_stalled)
+        return End(self.transport, tell, on_lost, self._aside.take_all(), self._saw_eof, self._flow.is_stalled)
 
     # --- what a listener asks
 
@@ -125,8 +127,24 @@ class Connection(Client):
 
     def _put_aside(self, data: bytes) -> None:
         """Keep what came before its turn, and read no more until it is looked at."""
-        self._pending += data
-        self._flow.pause(PIPELINED, True)
+        self._aside.put(data)
+        self._flow.pause(BEHIND, True)
+
+    def _put_back(self, data: bytes) -> None:
+        """The same of the end of what was being read, which comes before all that is aside."""
+        self._aside.put_back(data)
+        self._flow.pause(BEHIND, True)
+
+    def _read_later(self) -> None:
+        """Read on in a later turn, and take nothing from the transport until then."""
+        self._flow.pause(BEHIND, True)
+        if not self._is_due:
+            self._is_due = True
+            self._ticker.turns.later(self._read_on)
+
+    @abstractmethod
+    def _read_on(self) -> None:
+        """Do one more piece of what is left to read. `_is_due` holds until it begins."""
 
     def _has_unread(self) -> bool:
         """Whether the kernel holds bytes that have not been read yet."""
@@ -151,7 +169,6 @@ class Connection(Client):
             self._close()
             return
         self._linger()
-        self._pending = b""
         self.transport.write_eof()
         self._flow.resume()
 
@@ -162,6 +179,7 @@ class Connection(Client):
 
     def _linger(self) -> None:
         self._state = ENDING
+        self._aside.take_all()
         self._flow.unstall()  # however slow the client was so far, it has time for the last answer
         self.deadline = self._ticker.now + _LINGER_S
         self._outbox.flush()

@@ -11,10 +11,9 @@ from abc import ABC, abstractmethod
 from time import perf_counter
 from typing import Final, final
 
-from proxy.http1.message.bodies import as_chunks
 from proxy.http1.message.request import IDEMPOTENT, Request, is_offered
 from proxy.http1.message.response import Response
-from proxy.http1.message.write import interim_head, response_head, switching_head
+from proxy.http1.message.write import as_chunks, interim_head, response_head, switching_head
 from proxy.http1.pool import Pool, Waiter
 from proxy.http1.upstream import RESPONSE_TIMEOUT, UpstreamConnection
 from proxy.listener.routes import Route

@@ -16,9 +16,11 @@ from proxy.http1.message.heads import HeadLimits, HeadReader
 from proxy.http1.message.response import Response, read_response, read_start
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import FieldKinds, response_kinds
+from proxy.transport.aside import Aside
 from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.sockets import descriptor, has_unread, watch
 from proxy.transport.tunnel import End
+from proxy.transport.turns import FULL_READ_BYTES
 
 # Of responses; there is no setting for them, since an upstream is trusted further than a client.
 RESPONSE_LIMITS: Final = HeadLimits(
@@ -81,13 +83,16 @@ class UpstreamConnection:
     """One connection to an upstream, from its making to its end."""
 
     __slots__ = (
+        "_aside",
         "_body",
         "_fd",
         "_interim",
         "_is_clean",
+        "_is_due",
         "_is_paused",
         "_is_tls",
         "_kinds",
+        "_lost",
         "_on_lost",
         "_reader",
         "_receiver",
@@ -131,7 +136,10 @@ class UpstreamConnection:
         self._body: Body | None = None
         self._interim = 0
         self._is_clean = False  # no byte came behind the response, and the upstream keeps the connection
-        self._is_paused = False
+        self._is_paused = False  # by whoever receives
+        self._aside = Aside()  # received, not yet looked at
+        self._is_due = False  # a later turn will read on; nothing is taken from the transport until then
+        self._lost: Exception | None = None  # with what the connection ended
         self._saw_eof = False
         self._was_answered = False
         self.deadline = NEVER
@@ -210,14 +218,16 @@ class UpstreamConnection:
     def pause_reading(self) -> None:
         """Take no more of the response for now; meanwhile its silence is not the upstream's fault."""
         self._is_paused = True
-        self.transport.pause_reading()
+        if not self._is_due:
+            self.transport.pause_reading()
         self.deadline = NEVER
 
     def resume_reading(self) -> None:
         """Take more of the response."""
         if self._receiver is not None and not self.is_lost:
             self._is_paused = False
-            self.transport.resume_reading()
+            if not self._is_due:
+                self.transport.resume_reading()
             self.deadline = self._ticker.now + self._receiver.response_body_s
 
     # --- asyncio.Protocol
@@ -239,6 +249,9 @@ class UpstreamConnection:
             self.transport.abort()
             return
         self._was_answered = True
+        if self._is_due:  # it came although nothing is read
+            self._aside.put(data)
+            return
         try:
             body = self._body
             if body is None:
@@ -246,7 +259,9 @@ class UpstreamConnection:
                 return
             content, rest = body.feed(data)
             if rest is None:
-                self.deadline = self._ticker.now + receiver.response_body_s
+                if body.is_behind or len(data) >= FULL_READ_BYTES:
+                    self._read_later()
+                self.deadline = NEVER if self._is_paused else self._ticker.now + receiver.response_body_s
                 receiver.on_response_content(content, False, [])
             else:
                 self._is_clean = self._is_clean and not rest
@@ -254,15 +269,36 @@ class UpstreamConnection:
         except Refusal as refusal:
             self._fail(refusal)
 
+    def _read_later(self) -> None:
+        """Read on in a later turn, and take nothing from the transport until then."""
+        if not self._is_due:
+            self._is_due = True
+            if not (self._is_paused or self.transport.is_closing()):
+                self.transport.pause_reading()
+            self._ticker.turns.later(self._read_on)
+
+    def _read_on(self) -> None:
+        self._is_due = False
+        body = self._body
+        if self._receiver is not None:  # as if it came only now
+            if body is not None and body.is_behind:
+                self.data_received(b"")
+            elif not self._aside.is_empty:
+                self.data_received(self._aside.take_all())
+        if self._is_due or cast(object, self.transport.get_protocol()) is not self:  # a tunnel's by now
+            return
+        if self.is_lost:
+            self._tell_lost()
+        elif not (self._is_paused or self.transport.is_closing()):
+            self.transport.resume_reading()
+
     def _read_head(self, data: bytes, receiver: Receiver) -> None:
-        while True:
-            parsed = self._reader.feed(data, self._kinds)
-            if parsed is None:
-                return
-            line, fields, data = parsed
-            response = read_response(line, fields)
-            if response.status >= 200:
-                break
+        parsed = self._reader.feed(data, self._kinds)
+        if parsed is None:
+            return
+        line, fields, data = parsed
+        response = read_response(line, fields)
+        if response.status < 200:
             if response.status == 101:
                 receiver.on_switch(response, data)
                 return
@@ -270,8 +306,10 @@ class UpstreamConnection:
             if self._interim > _MAX_INTERIM:
                 raise Refusal(Fault.BAD_RESPONSE, "too many 1xx responses from the upstream")
             receiver.on_interim(response)
-            if not data or self._receiver is not receiver:
-                return
+            if data and self._receiver is receiver:
+                self._aside.put_back(data)
+                self._read_later()
+            return
         self._is_clean = response.keep_alive
         if response.keep_alive_s is not None:
             self.keep_alive_s = float(response.keep_alive_s)
@@ -298,6 +336,8 @@ class UpstreamConnection:
             receiver.on_response(response, content, True, body.trailers)
             return
         self._body = body
+        if body.is_behind or len(data) >= FULL_READ_BYTES:
+            self._read_later()
         self.deadline = self._ticker.now + receiver.response_body_s
         self.timeout = Fault.BODY_TIMEOUT
         receiver.on_response(response, content, False, [])
@@ -305,7 +345,7 @@ class UpstreamConnection:
     def eof_received(self) -> bool:
         self._saw_eof = self.is_retired = True
         receiver = self._receiver
-        if receiver is None or self._is_tls:
+        if receiver is None or self._is_tls or self._is_due:
             return False
         # We cannot wait for `connection_lost`: it comes once the upstream has read all that we have to send, which may
         # be never.
@@ -317,13 +357,16 @@ class UpstreamConnection:
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = self.is_retired = True
-        receiver = self._receiver
-        body = self._body
-        self._receiver = None
+        self._lost = exc
         self._on_lost(self)
+        if not self._is_due:  # else what came before is read first
+            self._tell_lost()
+
+    def _tell_lost(self) -> None:
+        receiver, self._receiver = self._receiver, None
         if receiver is None:
             return
-        if isinstance(body, CloseBody) and exc is None and self._saw_eof:
+        if isinstance(self._body, CloseBody) and self._lost is None and self._saw_eof:
             receiver.on_response_content(b"", True, [])
         else:
             receiver.on_upstream_failed(self._broken_off())

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from math import inf
 from typing import Final, Protocol
 
+from proxy.transport.turns import Turns
+
 TICK_S: Final = 0.1
 NEVER: Final = inf
 
@@ -28,6 +30,7 @@ class Ticker:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.turns = Turns(loop)  # for whoever has too much to do at once
         self.now = loop.time()
         self._members: set[Timed] = set()
         self._periodic: list[Callable[[], None]] = []

@@ -10,7 +10,7 @@ from typing import Final
 
 # Why reading is paused, as bits.
 UPSTREAM_FULL: Final = 1
-PIPELINED: Final = 2  # requests have come that have to wait for their turn
+BEHIND: Final = 2  # more has come than was read: requests that wait for their turn, more chunks than fit one turn
 
 
 class Flow:

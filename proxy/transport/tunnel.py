@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, cast, final
 
 from proxy.transport.deadlines import NEVER, Ticker
+from proxy.transport.turns import FULL_READ_BYTES
 
 
 class End(NamedTuple):
@@ -81,7 +82,19 @@ class FarEnd:
 class TunnelSide:
     """One end of a tunnel; what it reads, its peer writes."""
 
-    __slots__ = ("_idle_s", "_lost", "_on_lost", "_saw_eof", "_tell", "_ticker", "deadline", "peer", "transport")
+    __slots__ = (
+        "_idle_s",
+        "_is_due",
+        "_is_held",
+        "_lost",
+        "_on_lost",
+        "_saw_eof",
+        "_tell",
+        "_ticker",
+        "deadline",
+        "peer",
+        "transport",
+    )
 
     peer: TunnelSide
 
@@ -93,6 +106,8 @@ class TunnelSide:
         self._idle_s = idle_s
         self._saw_eof = False
         self._lost = False
+        self._is_held = False  # nothing is read: the peer takes no more
+        self._is_due = False  # nothing is read until a later turn
         self.deadline = NEVER
 
     def start(self) -> None:
@@ -107,6 +122,25 @@ class TunnelSide:
         self.deadline = self.peer.deadline = self._ticker.now + self._idle_s
         if not self.peer._lost:
             self.peer.transport.write(data)
+        if len(data) >= FULL_READ_BYTES and not self._is_due:
+            self._is_due = True
+            if not (self._is_held or self.transport.is_closing()):
+                self.transport.pause_reading()
+            self._ticker.turns.later(self._read_on)
+
+    def _read_on(self) -> None:
+        self._is_due = False
+        if not (self._is_held or self.transport.is_closing()):
+            self.transport.resume_reading()
+
+    def _hold(self, held: bool) -> None:
+        """Read no more for now, or read on."""
+        self._is_held = held
+        if not (self._is_due or self.transport.is_closing()):
+            if held:
+                self.transport.pause_reading()
+            else:
+                self.transport.resume_reading()
 
     def eof_received(self) -> bool:
         self._saw_eof = True
@@ -125,12 +159,10 @@ class TunnelSide:
         self._on_lost(exc)
 
     def pause_writing(self) -> None:
-        if not self.peer._lost:
-            self.peer.transport.pause_reading()
+        self.peer._hold(True)
 
     def resume_writing(self) -> None:
-        if not self.peer._lost:
-            self.peer.transport.resume_reading()
+        self.peer._hold(False)
 
     def on_deadline(self) -> None:
         """No byte either way for too long."""

@@ -17,6 +17,7 @@ class FakeTransport(asyncio.Transport):
         self.is_reading_paused = False
         self.is_aborted = False
         self.is_ended = False
+        self.protocol: object = None  # what `get_protocol` says
         self._is_closing = False
         self._limits = (0, 65536)
 
@@ -56,6 +57,12 @@ class FakeTransport(asyncio.Transport):
 
     def is_reading(self) -> bool:
         return not (self.is_reading_paused or self._is_closing)
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self.protocol  # type: ignore[return-value]  # a compiled protocol inherits from none
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         self._limits = (low or 0, high or 0)

@@ -208,7 +208,8 @@ def test_switch_while_the_app_is_full(start: Callable[..., Sidecar], tmp_path: P
         with upstream.accept() as app:
             app.stream.request_head()
             client.send(bytes(400_000))
-            sidecar.settle()
+            [connection] = sidecar.plane._listeners["inbound"].connections
+            sidecar.until(lambda: connection._exchange.request_done)  # type: ignore[attr-defined]  # a ClientConnection
             app.send(SWITCH)
             assert client.stream.response_head().start[0] == b"101"
             assert until_stopped(client.sock) < 16 * 1024 * 1024

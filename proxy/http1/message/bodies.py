@@ -2,68 +2,88 @@
 
 `feed` takes the next bytes. It returns the content in them and, once the body has ended, the bytes behind it (before
 that, None). Content is never held back. A chunk-size line and trailers are, until they are whole.
+
+The event loop is shared, so one call reads a bounded number of chunks. Where more has come, the body `is_behind`: its
+owner feeds it b"" in a later turn, and reads nothing more from the peer until then.
+docs/decisions/008-turns.md has the figures.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Protocol
+from abc import ABC, abstractmethod
+from io import BytesIO
+from typing import Final, final
 
-from proxy.http1.message.grammar import CHUNK_LINE, ILLEGAL_IN_HEAD
+from proxy.http1.message.grammar import CHUNK_LINE
 from proxy.http1.message.heads import check_fields
+from proxy.http1.message.section import SectionScanner
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import FieldKinds, allowed_in_trailers
 
-_MAX_CHUNK_LINE = 1024  # chunk size and extensions, which nobody uses
-_MAX_TRAILERS = 16 * 1024
-# Chunk-size lines have 16 bytes each for free, and one more for each byte of their chunk; all share this beyond it.
-# The limit of a line would not stop a client that sends tiny chunks with long extensions for ever.
-_MAX_OVERHEAD = 16 * 1024
-_PARTIAL_CHUNK_LINE = re.compile(rb"[0-9A-Fa-f]{1,16}(?:[ \t;][^\r\n]*)?\r?")
+CHUNKS_A_FEED: Final = 512  # a tenth of a millisecond
+_MAX_CHUNK_LINE: Final = 1024  # chunk size and extensions, which nobody uses
+_MAX_TRAILERS: Final = 16 * 1024
+_MAX_TRAILER_FIELDS: Final = 128
+# A line with extensions has 16 bytes for free, and as many as came since the last such line.
+# All lines of a body share this beyond that: a limit per line would not stop tiny chunks with long extensions.
+_MAX_OVERHEAD: Final = 16 * 1024
+_PARTIAL_CHUNK_LINE: Final = re.compile(rb"[0-9A-Fa-f]{1,16}(?:[ \t;][^\r\n]*)?\r?")
+_CRLF: Final = b"\r\n"
+# The lines of nearly all chunks, without extensions or leading zeros: one look-up reads and checks them.
+_PLAIN: Final = {spelling % size: size for size in range(4096) for spelling in (b"%x\r\n", b"%X\r\n")}
 
 
-class Body(Protocol):
+class Body(ABC):
     """One body being read."""
+
+    __slots__ = ()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it holds bytes that it has yet to read."""
+        return False
 
     @property
     def trailers(self) -> list[bytes]:
         """At its end: the trailer fields that may be forwarded, as lines without CRLF."""
+        return []
 
+    @abstractmethod
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
         """Content, and the bytes after the body, None while it goes on. Raises Refusal."""
 
 
-class LengthBody:
+@final
+class LengthBody(Body):
     """A body of `length` bytes (RFC 9112, 6.2)."""
 
-    __slots__ = ("remaining", "trailers")
+    __slots__ = ("_remaining",)
 
     def __init__(self, length: int) -> None:
-        self.remaining = length
-        self.trailers: list[bytes] = []
+        self._remaining = length
 
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
-        remaining = self.remaining
+        remaining = self._remaining
         if len(data) < remaining:
-            self.remaining = remaining - len(data)
+            self._remaining = remaining - len(data)
             return data, None
-        self.remaining = 0
+        self._remaining = 0
         return data[:remaining], data[remaining:]
 
 
-class CloseBody:
+@final
+class CloseBody(Body):
     """A response body that ends where the connection does (RFC 9112, 6.3 rule 8)."""
 
-    __slots__ = ("trailers",)
-
-    def __init__(self) -> None:
-        self.trailers: list[bytes] = []
+    __slots__ = ()
 
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
         return data, None
 
 
-class LimitedBody:
+@final
+class LimitedBody(Body):
     """A request body of which no more than `limit_bytes` of content are taken."""
 
     __slots__ = ("_body", "_limit_bytes", "_received_bytes")
@@ -74,8 +94,11 @@ class LimitedBody:
         self._received_bytes = 0
 
     @property
+    def is_behind(self) -> bool:
+        return self._body.is_behind
+
+    @property
     def trailers(self) -> list[bytes]:
-        """Those of the body."""
         return self._body.trailers
 
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
@@ -86,89 +109,135 @@ class LimitedBody:
         return content, rest
 
 
-class ChunkedBody:
+@final
+class ChunkedBody(Body):
     """A chunked body (RFC 9112, 7.1). Extensions are checked and thrown away."""
 
-    __slots__ = ("_after_data", "_fault", "_held", "_in_trailers", "_kinds", "_overhead", "_remaining", "trailers")
+    __slots__ = (
+        "_fault",
+        "_held",
+        "_is_inside",
+        "_kinds",
+        "_overhead",
+        "_remaining",
+        "_section",
+        "_since_extension",
+        "_stream",
+        "_trailers",
+    )
 
     def __init__(self, fault: Fault, kinds: FieldKinds) -> None:
         """`fault`: what a malformed body is (the client's, or the upstream's); `kinds`: for trailers."""
         self._kinds = kinds
-        self.trailers: list[bytes] = []
         self._fault = fault
-        self._held = b""
-        self._remaining = 0  # of the chunk that is being read
-        self._after_data = False  # the CRLF that ends a chunk is still to come
-        self._in_trailers = False
+        self._stream: BytesIO | None = None  # what it has yet to read
+        self._held = b""  # the beginning of a line, or of the CRLF that ends a chunk
+        self._is_inside = False  # a chunk, or the CRLF that ends it
+        self._remaining = 0  # of the content of that chunk
         self._overhead = 0
+        self._since_extension = 0  # bytes since the last line that was not plain
+        self._section: SectionScanner | None = None  # of trailers that have begun
+        self._trailers: list[bytes] = []
+
+    @property
+    def is_behind(self) -> bool:
+        return self._stream is not None
+
+    @property
+    def trailers(self) -> list[bytes]:
+        return self._trailers
 
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
-        if self._held:
-            data = self._held + data
+        if self._section is not None:
+            return b"", self._read_trailers(self._section, data)
+        # Lines and pieces come off a stream in half the time of `find` and slices.
+        stream = self._stream
+        if stream is None:
+            stream = BytesIO(self._held + data if self._held else data)
             self._held = b""
-        content: list[bytes] = []
-        position = 0
-        while not self._in_trailers:
-            if self._remaining:
-                piece = data[position : position + self._remaining]
-                content.append(piece)
-                position += len(piece)
-                self._remaining -= len(piece)
-                if self._remaining:
-                    return _join(content), None
-            if self._after_data:
-                ending = data[position : position + 2]
-                if ending != b"\r\n":
-                    if not b"\r\n".startswith(ending):
-                        raise Refusal(self._fault, "chunk data is not followed by CRLF")
-                    self._held = ending
-                    return _join(content), None
-                position += 2
-                self._after_data = False
-            line_end = data.find(b"\r\n", position, position + _MAX_CHUNK_LINE + 2)
-            if line_end < 0:
-                self._held = data[position:]
-                self._check_partial_line()
-                return _join(content), None
-            self._open_chunk(data[position:line_end])
-            position = line_end + 2
-        rest = self._read_trailers(data[position:])
-        return _join(content), rest
+        elif data:
+            stream = BytesIO(stream.read() + data)
+        self._stream = None
+        pieces: list[bytes] = []
+        rest = self._read_chunks(stream, pieces)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces), rest
 
-    def _open_chunk(self, line: bytes) -> None:
-        match = CHUNK_LINE.fullmatch(line)
+    def _read_chunks(self, stream: BytesIO, pieces: list[bytes]) -> bytes | None:
+        """Add content to `pieces`. Returns the bytes after the body, None while it goes on."""
+        readline, read, plain = stream.readline, stream.read, _PLAIN
+        size, is_inside = self._remaining, self._is_inside
+        unplain = stream.tell() - self._since_extension  # where the last line ended that was not plain
+        for _ in range(CHUNKS_A_FEED):
+            if is_inside:
+                is_inside = False
+            else:
+                line = readline()
+                size = plain.get(line, -1)
+                if size <= 0:
+                    if size < 0:
+                        size = self._read_line(line, stream.tell() - unplain - len(line))
+                        if size >= 0:
+                            unplain = stream.tell()
+                    if size <= 0:
+                        self._is_inside = False
+                        self._since_extension = stream.tell() - unplain - len(self._held)
+                        return None if size < 0 else self._begin_trailers(stream.read())
+            piece = read(size)
+            pieces.append(piece)
+            ending = read(2)
+            if ending != _CRLF:
+                if len(piece) == size and not _CRLF.startswith(ending):
+                    raise Refusal(self._fault, "chunk data is not followed by CRLF")
+                self._remaining = size - len(piece)
+                self._is_inside = True
+                self._held = ending
+                self._since_extension = stream.tell() - unplain - len(ending)
+                return None
+        self._is_inside = False
+        self._since_extension = stream.tell() - unplain
+        self._stream = stream
+        return None
+
+    def _read_line(self, line: bytes, since_bytes: int) -> int:
+        """The size that a line says which is not plain; -1 where it is not whole, and held.
+
+        `since_bytes`: what came between the last such line and this one.
+        """
+        if line[-1:] != b"\n":
+            if line and (len(line) > _MAX_CHUNK_LINE + 1 or not _PARTIAL_CHUNK_LINE.fullmatch(line)):
+                raise Refusal(self._fault, "malformed chunk size")
+            self._held = line
+            return -1
+        end = len(line) - 2
+        match = CHUNK_LINE.fullmatch(line, 0, end) if end <= _MAX_CHUNK_LINE and line[end:] == _CRLF else None
         if match is None:
             raise Refusal(self._fault, "malformed chunk size")
         size = int(match[1], 16)
-        self._overhead = max(0, self._overhead + len(line) - 16 - size)
+        self._overhead = max(0, self._overhead - since_bytes) + max(0, end - 16)
         if self._overhead > _MAX_OVERHEAD:
             raise Refusal(self._fault, "more chunk extensions than content")
-        self._remaining = size
-        self._after_data = size > 0
-        self._in_trailers = size == 0
+        return size
 
-    def _check_partial_line(self) -> None:
-        if not self._held:
-            return
-        if len(self._held) > _MAX_CHUNK_LINE or not _PARTIAL_CHUNK_LINE.fullmatch(self._held):
-            raise Refusal(self._fault, "malformed chunk size")
-
-    def _read_trailers(self, data: bytes) -> bytes | None:
-        if data.startswith(b"\r\n"):
+    def _begin_trailers(self, data: bytes) -> bytes | None:
+        if data.startswith(_CRLF):  # nearly always
             return data[2:]
-        end = data.find(b"\r\n\r\n")
-        if end < 0:
-            if len(data) > _MAX_TRAILERS:
+        section = self._section = SectionScanner(self._fault, "trailers")
+        return self._read_trailers(section, data)
+
+    def _read_trailers(self, section: SectionScanner, data: bytes) -> bytes | None:
+        whole = section.feed(data)
+        if whole is None:
+            if section.size - 3 > _MAX_TRAILERS:
                 raise Refusal(self._fault, "the trailer section is too long")
-            if ILLEGAL_IN_HEAD.search(data):
-                raise Refusal(self._fault, "a control character, or a CR or LF that stands alone, in the trailers")
-            self._held = data
             return None
-        if end > _MAX_TRAILERS:
+        if whole.startswith(_CRLF):
+            return whole[2:]
+        trailers, _, rest = whole.partition(b"\r\n\r\n")
+        if len(trailers) > _MAX_TRAILERS or trailers.count(_CRLF) >= _MAX_TRAILER_FIELDS:
             raise Refusal(self._fault, "the trailer section is too long")
-        lines, _ = check_fields(data[:end], self._kinds, self._fault)
-        self.trailers = [line for line in lines if allowed_in_trailers(line)]
-        return data[end + 4 :]
+        lines, _special = check_fields(trailers, self._kinds, self._fault)
+        self._trailers = [line for line in lines if allowed_in_trailers(line)]
+        return rest
 
 
 def request_body(length: int, chunked: bool, kinds: FieldKinds, limit_bytes: int) -> Body:
@@ -184,17 +253,3 @@ def request_body(length: int, chunked: bool, kinds: FieldKinds, limit_bytes: int
 def body_too_large(limit_bytes: int) -> Refusal:
     """What a client is told."""
     return Refusal(Fault.BODY_TOO_LARGE, f"the request body is longer than {limit_bytes} bytes")
-
-
-def _join(pieces: list[bytes]) -> bytes:
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def as_chunks(content: bytes, done: bool, trailer_lines: list[bytes]) -> bytes:
-    """`content` as one chunk of our own, none where it is empty; with `done` the end of the body and its trailers."""
-    data = b"%x\r\n%b\r\n" % (len(content), content) if content else b""
-    if not done:
-        return data
-    if not trailer_lines:
-        return data + b"0\r\n\r\n"
-    return b"%b0\r\n%b\r\n\r\n" % (data, b"\r\n".join(trailer_lines))

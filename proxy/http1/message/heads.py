@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import httptools
 
-from proxy.http1.message.grammar import ILLEGAL_IN_HEAD
 from proxy.http1.message.repeats import Sorted, Template, is_text
+from proxy.http1.message.section import SectionScanner
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import PLAIN, TRANSFER_ENCODING, FieldKinds, Special
 
@@ -103,14 +103,24 @@ def check_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
 class HeadReader:
     """Reads one head after another. `feed` takes bytes as they come, in pieces of any size."""
 
-    __slots__ = ("_buffer", "_check_line", "_empty_lines", "_limits", "_template", "_unlike", "_usual_bytes")
+    __slots__ = (
+        "_check_line",
+        "_checked",
+        "_empty_lines",
+        "_limits",
+        "_scanner",
+        "_template",
+        "_unlike",
+        "_usual_bytes",
+    )
 
     def __init__(self, limits: HeadLimits, check_line: Callable[[bytes], object]) -> None:
         """`check_line` raises Refusal on a bad start line; it is asked as soon as an incomplete head has one."""
         self._limits = limits
         self._usual_bytes = min(limits.line_bytes, limits.field_bytes)
         self._check_line = check_line
-        self._buffer = bytearray()
+        self._scanner: SectionScanner | None = None  # of a head that comes in pieces
+        self._checked = False  # its start line, by `check_line`
         self._empty_lines = 0
         self._template: Template | None = None
         self._unlike = 0  # heads in a row that the template did not know
@@ -118,19 +128,18 @@ class HeadReader:
     @property
     def is_started(self) -> bool:
         """Whether bytes of an incomplete head are held."""
-        return bool(self._buffer)
+        return self._scanner is not None
 
     def feed(self, data: bytes, kinds: FieldKinds) -> tuple[bytes, Sorted, bytes] | None:
         """Start line, fields and the bytes after the head; None while it is incomplete. Raises Refusal."""
-        if self._buffer:
-            self._buffer += data
-            # Bytes before the last three have been searched already.
-            start = max(0, len(self._buffer) - len(data) - 3)
-            if self._buffer.find(b"\r\n\r\n", start) < 0 and not self._buffer.startswith(b"\r\n"):
-                self._check_incomplete(start)
+        scanner = self._scanner
+        if scanner is not None:
+            whole = scanner.feed(data)
+            if whole is None:
+                self._check_incomplete(scanner)
                 return None
-            data = bytes(self._buffer)
-            self._buffer.clear()
+            self._scanner = None
+            data = whole
         # The common case: a head of usual size in one piece.
         head, blank, rest = data.partition(b"\r\n\r\n")
         if blank and 0 < len(head) <= self._usual_bytes and head[0] != 0x0D:
@@ -170,8 +179,7 @@ class HeadReader:
             line_end = data.find(b"\r\n")
         end = data.find(b"\r\n\r\n", line_end) if line_end >= 0 else -1
         if end < 0:
-            self._buffer += data
-            self._check_incomplete(0)
+            self._hold(data)
             return None
         limits = self._limits
         if line_end > limits.line_bytes:
@@ -181,16 +189,24 @@ class HeadReader:
         line, *section = data[:end].split(b"\r\n")
         return line, self._sort(section, kinds), data[end + 4 :]
 
-    def _check_incomplete(self, start: int) -> None:
+    def _hold(self, data: bytes) -> None:
+        """Keep the beginning of a head, which has no empty line yet."""
+        if data:
+            scanner = self._scanner = SectionScanner(self._limits.bad_fault, "head")
+            self._checked = False
+            scanner.feed(data)
+            self._check_incomplete(scanner)
+
+    def _check_incomplete(self, scanner: SectionScanner) -> None:
         """Refuse at once what can no longer become a head, so that nobody waits for the rest of it."""
-        limits, buffer = self._limits, self._buffer
-        if ILLEGAL_IN_HEAD.search(buffer, start):
-            raise Refusal(limits.bad_fault, "a control character, or a CR or LF that stands alone, in the head")
-        line_end = buffer.find(b"\r\n", 0, limits.line_bytes + 2)
+        limits, line_end = self._limits, scanner.line_end
+        # What may be the beginning of CRLF, or of the empty line, does not count yet.
+        if (line_end if line_end >= 0 else scanner.size - 1) > limits.line_bytes:
+            raise Refusal(limits.line_fault, f"the start line is longer than {limits.line_bytes} bytes")
         if line_end < 0:
-            if len(buffer) > limits.line_bytes:
-                raise Refusal(limits.line_fault, f"the start line is longer than {limits.line_bytes} bytes")
-        elif len(buffer) - line_end > limits.field_bytes:
+            return
+        if scanner.size - 3 - line_end > limits.field_bytes:
             raise Refusal(limits.field_fault, f"the header section is longer than {limits.field_bytes} bytes")
-        elif line_end >= start - 1:  # the line has just been completed
-            self._check_line(bytes(buffer[:line_end]))
+        if not self._checked:
+            self._checked = True
+            self._check_line(scanner.first_line())

@@ -104,3 +104,13 @@ def switching_head(response: Response) -> bytes:
     """101, with the two fields that make it one."""
     lines = [*response.lines, b"Connection: Upgrade", b"Upgrade: " + response.upgrade]
     return b"HTTP/1.1 101 %b\r\n%b\r\n\r\n" % (response.reason or b"Switching Protocols", b"\r\n".join(lines))
+
+
+def as_chunks(content: bytes, done: bool, trailer_lines: list[bytes]) -> bytes:
+    """`content` as one chunk of our own, none where it is empty; with `done` the end of the body and its trailers."""
+    data = b"%x\r\n%b\r\n" % (len(content), content) if content else b""
+    if not done:
+        return data
+    if not trailer_lines:
+        return data + b"0\r\n\r\n"
+    return b"%b0\r\n%b\r\n\r\n" % (data, b"\r\n".join(trailer_lines))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.transport.flow import PIPELINED, UPSTREAM_FULL, Flow
+from proxy.transport.flow import BEHIND, UPSTREAM_FULL, Flow
 
 
 class Transport:
@@ -34,10 +34,10 @@ def flow() -> tuple[Flow, Any]:
 def test_reading_goes_on_when_the_last_reason_is_gone() -> None:
     throttle, transport = flow()
     throttle.pause(UPSTREAM_FULL, True)
-    throttle.pause(PIPELINED, True)
+    throttle.pause(BEHIND, True)
     throttle.pause(UPSTREAM_FULL, False)
     assert throttle.is_paused
-    throttle.pause(PIPELINED, False)
+    throttle.pause(BEHIND, False)
     assert transport.calls == ["pause", "resume"]
 
 
@@ -46,7 +46,7 @@ def test_all_reasons_at_once() -> None:
     throttle.resume()
     assert transport.calls == []
     throttle.pause(UPSTREAM_FULL, True)
-    throttle.pause(PIPELINED, True)
+    throttle.pause(BEHIND, True)
     throttle.resume()
     assert not throttle.is_paused
     assert transport.calls == ["pause", "resume"]
@@ -55,7 +55,7 @@ def test_all_reasons_at_once() -> None:
 def test_a_closing_transport_is_left_alone() -> None:
     throttle, transport = flow()
     transport.closing = True
-    throttle.pause(PIPELINED, True)
+    throttle.pause(BEHIND, True)
     assert transport.calls == []
 
 

@@ -1,0 +1,106 @@
+"""The gate against stalls: `make stall` (STALL_S=2 seconds for each row).
+
+A few connections send as fast as they can. Meanwhile every other request has to be answered in time: this is what
+would break first if one turn of the event loop did all the work that a peer can send. It measures time, so it is not a
+part of `make test`; there `test_turns.py` counts the work of a turn instead.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, perf_counter
+
+import pytest
+from lab.process import SidecarProcess
+from lab.sidecar import LISTEN, connect
+
+STALL_S = float(os.environ.get("STALL_S", "2"))
+REQUEST_LIMIT_S = 0.025  # 99 of 100 requests
+HEALTH_LIMIT_S = 0.050
+FLOOD = Path(__file__).parents[1] / "lab" / "flood.py"
+PAUSE_S = 0.003  # between two probes
+
+
+@contextmanager
+def flooding(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A process of `lab/flood.py`."""
+    process = subprocess.Popen(
+        [sys.executable, "-S", FLOOD, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+class Probe:
+    """Sends one request after another on a kept connection, and takes the time of each."""
+
+    def __init__(self, sidecar: SidecarProcess, listener: str, path: str) -> None:
+        self._sock = connect(sidecar.addresses[listener])
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._request = b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path.encode()
+        self.times_s: list[float] = []
+
+    def ask(self) -> None:
+        start = perf_counter()
+        self._sock.sendall(self._request)
+        answer = self._sock.recv(65536)
+        self.times_s.append(perf_counter() - start)
+        assert answer.startswith(b"HTTP/1.1 200 "), answer
+
+    def p99_s(self) -> float:
+        return sorted(self.times_s)[int(len(self.times_s) * 0.99)]
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+def measure(sidecar: SidecarProcess) -> tuple[float, float]:
+    """The 99th percentile of other requests, and of /healthz, in seconds."""
+    probes = Probe(sidecar, "inbound", "/"), Probe(sidecar, "admin", "/healthz")
+    until = monotonic() + STALL_S
+    while monotonic() < until:
+        for probe in probes:
+            probe.ask()
+            probe._sock.settimeout(30)
+    request_s, health_s = (probe.p99_s() for probe in probes)
+    print(f"{len(probes[0].times_s)} probes: p99 {request_s * 1000:.1f} ms, /healthz {health_s * 1000:.1f} ms", end=" ")
+    for probe in probes:
+        probe.close()
+    return request_s, health_s
+
+
+@pytest.fixture(scope="module")
+def sidecar() -> Iterator[SidecarProcess]:
+    with flooding("app") as app:
+        assert app.stdout is not None
+        url = f"http://127.0.0.1:{int(app.stdout.readline())}"
+        with SidecarProcess("--inbound", LISTEN, "--outbound", "off", "--admin", LISTEN, "--app", url) as sidecar:
+            yield sidecar
+
+
+def test_nobody_floods(sidecar: SidecarProcess) -> None:
+    """What this machine gives: where this fails, it is too busy for the rest to tell anything."""
+    request_s, health_s = measure(sidecar)
+    assert request_s < REQUEST_LIMIT_S
+    assert health_s < HEALTH_LIMIT_S
+
+
+@pytest.mark.parametrize("connections", [1, 4])
+@pytest.mark.parametrize(
+    "kind,size", [*[(k, s) for k in ("up", "down") for s in (1, 10, 40, 100, 0)], ("pipelined", 0)]
+)
+def test_others_are_served_in_time(sidecar: SidecarProcess, kind: str, size: int, connections: int) -> None:
+    """Whatever floods: chunks of `size` bytes, plain bytes (0), requests."""
+    with flooding(kind, sidecar.addresses["inbound"].port, connections, size):
+        measured = measure(sidecar)
+    assert measured[0] < REQUEST_LIMIT_S, measured
+    assert measured[1] < HEALTH_LIMIT_S, measured
