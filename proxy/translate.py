@@ -9,15 +9,20 @@ before any other.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ops_lib.propagation import (
     ALL_TRAITS,
+    REQUEST_BYTES,
+    REQUEST_FIELDS,
+    Beside,
     Extraction,
     Fields,
     Format,
     Loss,
     Plain,
+    PlainBaggage,
     Propagator,
     RandomBits,
     RawFastPath,
@@ -30,6 +35,13 @@ from ops_lib.propagation import (
 from proxy.plan import PropagationPlan
 
 RawHeaders = list[tuple[bytes, bytes]]
+
+_MOST_TRACE_FIELDS = 10  # of all formats together, with the session and `baggage`
+_MOST_TRACE_BYTES = 1536
+
+
+def _beside(lines: Sequence[bytes], target: bytes) -> Beside:
+    return Beside(len(lines), sum(map(len, lines)) + 2 * len(lines) + len(target))
 
 
 class FullTranslation(NamedTuple):
@@ -84,6 +96,7 @@ class Translator:
         "_random_bits",
         "_spellings",
         "_way",
+        "_writes_jaeger_baggage",
         "injected",
         "losses_of_traits",
     )
@@ -100,6 +113,7 @@ class Translator:
             lossless=plan.lossless,
             random_bits=random_bits,
         )
+        self._writes_jaeger_baggage = self._propagator.fast_settings.writes_jaeger_baggage
         self._participates = plan.mode == "participate"
         self._random_bits = random_bits
         self.injected = self._propagator.inject_formats
@@ -118,19 +132,34 @@ class Translator:
         """Whether the header `name` (any case) goes in here and is not forwarded as it came."""
         return self._propagator.owns(name.decode("latin-1"))
 
-    def translate(self, headers: RawHeaders) -> Translation:
-        """`headers`: those for which `owns` is true, in wire order. Never raises on what they hold."""
+    def translate(self, headers: RawHeaders, lines: Sequence[bytes] = (), target: bytes = b"") -> Translation:
+        """`headers`: those for which `owns` is true, in wire order. Never raises on what they hold.
+
+        `lines`: the other field lines of the request, without CRLF, and `target` its request target: they leave so much
+        less room for baggage.
+        """
         way = self._way
         if headers and way is not None:
             names, values = zip(*headers)  # noqa: B905 - pairs; strict costs 0.1 µs
             plain = way.read(names, values)
-            if plain is not None:
+            if plain is not None and (plain[6] is None or self._has_room(plain[6], lines, target)):
                 written = way.write(plain)
                 if written is not None:
                     return FastTranslation(written, plain, self, headers)
-        return self.translate_in_full(headers)
+        return self.translate_in_full(headers, lines, target)
 
-    def translate_in_full(self, headers: RawHeaders) -> FullTranslation:
+    def _has_room(self, baggage: PlainBaggage[bytes], lines: Sequence[bytes], target: bytes) -> bool:
+        """Whether `baggage` surely fits into the request; where not, what fits is for the propagator to say."""
+        if not self._writes_jaeger_baggage:
+            return True  # it goes out as it came
+        text, members = baggage
+        beside = _beside(lines, target)
+        size = beside.size + _MOST_TRACE_BYTES + 4 * len(text) + 12 * len(members)
+        return beside.fields + _MOST_TRACE_FIELDS + len(members) <= REQUEST_FIELDS and size <= REQUEST_BYTES
+
+    def translate_in_full(
+        self, headers: RawHeaders, lines: Sequence[bytes] = (), target: bytes = b""
+    ) -> FullTranslation:
         """The same by way of the propagator, whatever they hold."""
         propagator = self._propagator
         extraction: Extraction | None = None
@@ -139,7 +168,8 @@ class Translator:
             extraction = propagator.extract(self._fields(headers))
             if self._participates:
                 context = self._span(extraction)
-            injection = propagator.inject(extraction, context=context)
+            beside = _beside(lines, target) if extraction.baggage is not None else Beside()
+            injection = propagator.inject(extraction, context=context, beside=beside)
         elif self._participates:
             injection = propagator.inject(Extraction(), context=self._span(Extraction()))
         else:

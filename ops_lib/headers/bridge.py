@@ -26,6 +26,7 @@ from ops_lib.propagation import (
     Sampling,
     TraceContext,
 )
+from ops_lib.propagation.baggage import encode, is_key
 from ops_lib.spans.unrecorded import RANDOM, LightSpan, RemoteSpan, plain_span, told_span
 
 _baggage_key = ""  # where OpenTelemetry keeps baggage in the Context; see _find_baggage_key
@@ -127,17 +128,16 @@ def baggage_of(entries: object, came: Baggage | None) -> Baggage | None:
     """
     if not isinstance(entries, Mapping) or not entries:
         return None
-    raw = {member.key: member for member in came.members} if came is not None else {}
-    baggage = Baggage(())
+    raw = dict(came.members) if came is not None else {}
+    decoded = came.decoded() if came is not None else {}
+    members = []
     for key, value in entries.items():
         name, text = str(key), str(value)
-        if (member := raw.get(name)) is not None and came is not None and came.get(name) == text:
-            baggage = Baggage((*baggage.members, Member(name, member.value)))
-        elif (
-            name and name.isascii() and all(character.isalnum() or character in "!#$%&'*+-.^_`|~" for character in name)
-        ):
-            baggage = baggage.with_member(name, text)
-    return baggage if baggage.members else None
+        if decoded.get(name) == text:
+            members.append(Member(name, raw[name]))
+        elif is_key(name):
+            members.append(Member(name, encode(text)))
+    return Baggage(tuple(members)) if members else None
 
 
 def plain_into_context(said: Plain[str], base: Context) -> Context:
@@ -171,7 +171,5 @@ def into_context(extraction: Extraction, base: Context) -> Context:
     if extraction.session is not None:
         told[SESSION_KEY] = extraction.session
     if extraction.baggage is not None:
-        told[_baggage_key or _find_baggage_key()] = {
-            key: extraction.baggage.get(key) for key, _ in extraction.baggage.members
-        }
+        told[_baggage_key or _find_baggage_key()] = extraction.baggage.decoded()
     return Context({**base, **told})

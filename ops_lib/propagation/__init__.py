@@ -4,7 +4,7 @@ Standard library only; no sockets, environment, clock, logging or event loop. Th
 module; which of them is believed and what goes out, in `propagator`.
 """
 
-from .baggage import Baggage, Member
+from .baggage import REQUEST_BYTES, REQUEST_FIELDS, Baggage, Beside, Member
 from .carrier import Carrier, MutableCarrier, fields, inject_into
 from .codec import Codec, PlainForm
 from .context import (
@@ -39,11 +39,14 @@ __all__ = [
     "IS_RANDOM",
     "KNOWN_FORMATS",
     "NOTHING",
+    "REQUEST_BYTES",
+    "REQUEST_FIELDS",
     "SESSION_EXTRACT_NAMES",
     "SESSION_INJECT_NAME",
     "SESSION_KEY",
     "Baggage",
     "BaggageMode",
+    "Beside",
     "Carrier",
     "Codec",
     "ConfigurationError",

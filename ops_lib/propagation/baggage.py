@@ -2,39 +2,62 @@
 
     baggage-string = list-member 0*179( OWS "," OWS list-member )         ; W3C Baggage §3.3.1
     list-member    = key OWS "=" OWS value *( OWS ";" OWS property )
+    property       = key [ OWS "=" OWS value ]
     key            = token                                                ; RFC 9110 §5.6.2
-    value          = *baggage-octet                                       ; percent-encoded
+    value          = *baggage-octet                                       ; percent-encoded; "+" is a plus
+    baggage-octet  = %x21 / %x23-2B / %x2D-3A / %x3C-5B / %x5D-7E         ; not CTL, SP, DQUOTE, "," ";" "\"
 
     uberctx-{key}: {value}           ; Jaeger, "Propagation format": one header per member, the value URL-encoded
-    jaeger-baggage: k1=v1, k2=v2     ; the same, for people with curl; never written
+    jaeger-baggage: k1=v1, k2=v2     ; the same for people with curl, nothing encoded; never written
 
-A member is carried as it was written: value, percent-encoding and properties are one opaque text. So properties cross
-to Jaeger and back, and nothing is decoded and encoded again. Only what may not stand in the other grammar is encoded,
-and non-ASCII bytes, which may stand nowhere.
+A member is carried as W3C writes it, and value, percent-encoding and properties are one opaque text. So properties
+cross to Jaeger and back, and nothing is decoded and encoded again. From W3C to W3C a member passes as it came, equal
+keys included (the last of them counts, as it does to OpenTelemetry). What crosses from one kind to the other changes
+only where the two read it differently:
 
-Departures: a value may hold any characters but control characters and "," (many senders encode nothing; it is not a
-translator's business to drop what both ends understand). A header name has no case, so a key that has been Jaeger's
-comes back in lower case, unless the same key stands in `baggage` beside it. A malformed member is dropped alone.
+- "+" is a blank to Jaeger's clients for Go and Java, none of which writes a plus as "+": %20 on the way in, %2B out;
+- "%" that begins no escape is %25: OpenTelemetry for JavaScript drops such a member, Jaeger's for Java fails;
+- into W3C, what is no baggage-octet is percent-encoded; ";" too, unless properties and nothing else stand behind it.
+
+Departures: from W3C a value may hold any characters but control characters and "," (many senders encode nothing; it is
+not a translator's business to drop what both ends understand); bytes that are not ASCII are encoded. A header name has
+no case, so a key that has been Jaeger's comes back in lower case, unless the same key stands in `baggage` beside it. A
+malformed member is dropped alone.
+
+No server refuses a request for the baggage that we write, if it takes the one that came. See `write` for the limits.
 """
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
 
-from .context import Fields, Malformed
+from .context import Fields, Headers, Malformed
 
 BAGGAGE = "baggage"
 JAEGER_BAGGAGE = "jaeger-baggage"
 UBERCTX = "uberctx-"
 
-MAX_BYTES = 8192  # W3C Baggage §3.3.2
-MAX_MEMBERS = 180  # level 1 of the same
+MAX_BYTES: Final = 8192  # W3C Baggage §3.3.2
+MAX_MEMBERS: Final = 180  # level 1 of the same
+MAX_UBERCTX: Final = 64  # the members that W3C Baggage §3.3.2 asks everyone to pass on
+MAX_LINE: Final = 8000  # bytes of one field; gunicorn and aiohttp take 8190
+
+# What servers take of a whole request by default (gunicorn 100 fields; Node 16 KiB), less what may still join on the
+# way: Host, Via, Forwarded fields, framing.
+REQUEST_FIELDS: Final = 100 - 8
+REQUEST_BYTES: Final = 16 * 1024 - 512
+
+_FIELD_OVERHEAD = len(": \r\n")
+_BAGGAGE_OVERHEAD = len(BAGGAGE) + _FIELD_OVERHEAD
+_UBERCTX_OVERHEAD = len(UBERCTX) + _FIELD_OVERHEAD
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _match_member = re.compile(rf"({_TOKEN})[ \t]*=[ \t]*([^\x00-\x08\x0a-\x1f\x7f,]*)").fullmatch
 _match_token = re.compile(_TOKEN).fullmatch
+_find_control = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
+_stray_percent = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PLAIN_VALUE = r"[!#$&'()*+\-./0-9:<=>?@A-Z\[\]^_`a-z{|}~]*"
 PLAIN_BAGGAGE = rf"{_TOKEN}={_PLAIN_VALUE}(?:,{_TOKEN}={_PLAIN_VALUE}){{0,63}}"
 """A whole header without white space, percent-encoding or properties, far from any limit: it means what it says."""
@@ -55,84 +78,129 @@ class _Encoded(dict[int, str]):
         return quote(chr(point).encode("utf-8", "surrogateescape" if 0xDC80 <= point <= 0xDCFF else "replace"))
 
 
-# What an uberctx value may hold as it is to stand in a W3C member: baggage-octet, and ";" "=" for properties.
-_IN_MEMBER = _Encoded(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]")
+_OCTETS = _Encoded(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]")
 _ASCII = _Encoded(r"[\x00-\x7f]")
 
 
 class Member(NamedTuple):
-    """One entry. `value` is as written on the wire: percent-encoded, properties included."""
+    """One entry. `value` is as W3C writes it: percent-encoded, properties included."""
 
     key: str
     value: str
 
 
+class Came(NamedTuple):
+    """In what baggage came: the server that we pass it to would have taken as much."""
+
+    fields: int = 0
+    size: int = 0  # bytes of these fields: names, ": " and CRLF included
+    longest: int = 0  # bytes of the longest of them
+
+
+class Beside(NamedTuple):
+    """What else the request holds, in so far as the one who asks knows it."""
+
+    fields: int = 0
+    size: int = 0  # bytes of its start line and fields, as `Came` counts them
+
+
 class Baggage(NamedTuple):
-    """The members, in order, no key twice."""
+    """The members, in order. Of equal keys the last counts; the others are there to be passed on."""
 
     members: tuple[Member, ...]
+    came: Came = Came()
 
     def get(self, key: str) -> str | None:
         """The decoded value of `key`, properties left out."""
-        for member in self.members:
-            if member.key == key:
-                return unquote(member.value.partition(";")[0].strip(" \t"))
-        return None
+        return self.decoded().get(key)
+
+    def decoded(self) -> dict[str, str]:
+        """The decoded value of each key, properties left out."""
+        return {key: unquote(value.partition(";")[0].strip(" \t")) for key, value in self.members}
 
     def with_member(self, key: str, value: str) -> Baggage:
         """The same with `key` set to `value`, which is encoded here."""
         others = tuple(member for member in self.members if member.key != key)
-        return Baggage((*others, Member(key, quote(value, safe="!#$&'()*+-./:<=>?@[]^_`{|}~"))))
+        return Baggage((*others, Member(key, encode(value))), self.came)
 
 
 EMPTY = Baggage(())
 
 
+def is_key(name: str) -> bool:
+    """Whether `name` may stand as the key of a member."""
+    return _match_token(name) is not None
+
+
+def encode(text: str) -> str:
+    """`text` as the value of a member. A plus is encoded too: OpenTelemetry for Python reads a bare one as a blank."""
+    return quote(text, safe="!#$&'()*-./:<=>?@[]^_`{|}~")
+
+
 def extract(fields: Fields, *, jaeger: bool, jaeger_first: bool) -> tuple[Baggage | None, Malformed | None]:
     """The baggage in `baggage`, and where `jaeger` is set also in `uberctx-*` and `jaeger-baggage`.
 
-    None where there was no such header. Of equal keys the first counts; Jaeger's come first where `jaeger_first`. The
-    key of an `uberctx-*` equals one in `baggage` in any case, and is spelled like it. The reason tells why a member was
-    dropped, if one was.
+    None where there was no such header. Where both kinds have a key, in any letter case, Jaeger's counts if
+    `jaeger_first`, else W3C's; it is spelled as in `baggage`. The reason tells why a member was dropped, if one was.
     """
     refused: Malformed | None = None
     w3c: list[Member] = []
+    sizes: list[int] = []
     if (values := fields.get(BAGGAGE)) is not None:
         refused = _read_list(values, w3c)
-    theirs: list[Member] = []
+        sizes += [len(value) + _BAGGAGE_OVERHEAD for value in values]
+    theirs: dict[str, Member] = {}
     if jaeger:
-        spelled = {key.lower(): key for key, _ in reversed(w3c)}
+        spelled = {key.lower(): key for key, _ in w3c}
         for name, values in fields.items():
             if name.startswith(UBERCTX):
-                key, value = name[len(UBERCTX) :], values[0].strip(" \t")
-                if _match_token(key) and _match_member(f"k={value.replace(',', '')}"):
-                    theirs.append(Member(spelled.get(key, key), _as_w3c(value)))
+                key, value = name[len(UBERCTX) :], values[-1].strip(" \t")
+                if _match_token(key) and not _find_control(value):
+                    theirs[key] = Member(spelled.get(key, key), _as_w3c(value.replace("+", "%20")))
                 else:
                     refused = refused or Malformed.SHAPE
+                sizes += [len(name) + len(value) + _FIELD_OVERHEAD for value in values]
         if (values := fields.get(JAEGER_BAGGAGE)) is not None:
-            refused = _read_list(values, theirs) or refused
-    members = theirs + w3c if jaeger_first else w3c + theirs
-    if not members:
-        return None, refused
-    unique: dict[str, Member] = {}
-    for member in members:
-        unique.setdefault(member.key, member)
-    return Baggage(tuple(unique.values())), refused
+            listed: list[Member] = []
+            refused = _read_list(values, listed) or refused
+            named = {key.lower(): Member(spelled.get(key.lower(), key), _as_w3c(value)) for key, value in listed}
+            theirs = {**theirs, **{key: member for key, member in named.items() if key not in theirs}}
+            sizes += [len(JAEGER_BAGGAGE) + len(value) + _FIELD_OVERHEAD for value in values]
+    if not theirs:
+        members = w3c
+    elif jaeger_first:
+        members = [*theirs.values(), *(member for member in w3c if member.key.lower() not in theirs)]
+    else:
+        members = [*w3c, *(member for key, member in theirs.items() if key not in spelled)]
+    return (Baggage(tuple(members), Came(len(sizes), sum(sizes), max(sizes))) if members else None), refused
 
 
 def _as_w3c(value: str) -> str:
-    """An `uberctx-*` value that may stand in a W3C member; white space around ";" and a property's "=" stays OWS."""
+    """A value from Jaeger, "+" told already, as it may stand in a W3C member; white space around ";" and "=" stays."""
     if len(value) > MAX_BYTES:
         return value  # never goes out, and is not worth the time
-    value, *properties = value.split(";")
-    halves = [[value], *(each.split("=", 1) for each in properties)]
-    return ";".join("=".join(map(_encode_within, each)) for each in halves)
+    if "%" in value:
+        value = _stray_percent.sub("%25", value)
+    first, *properties = value.split(";")
+    if not properties:
+        return value.translate(_OCTETS)
+    halves = [each.split("=", 1) for each in properties]
+    if not all(_match_token(half[0].strip(" \t")) for half in halves):
+        return value.translate(_OCTETS)  # no properties: ";" is a character like any other
+    return ";".join("=".join(map(_encode_within, half)) for half in ([first], *halves))
 
 
 def _encode_within(text: str) -> str:
     core = text.strip(" \t")
     start = text.find(core)
-    return text[:start] + core.translate(_IN_MEMBER) + text[start + len(core) :]
+    return text[:start] + core.translate(_OCTETS) + text[start + len(core) :]
+
+
+def _as_jaeger(value: str) -> str:
+    """The value of a W3C member as Jaeger's clients read it right."""
+    if "%" in value:
+        value = _stray_percent.sub("%25", value)
+    return value.replace("+", "%2B")
 
 
 def _read_list(values: list[str], members: list[Member]) -> Malformed | None:
@@ -150,31 +218,58 @@ def _read_list(values: list[str], members: list[Member]) -> Malformed | None:
     return refused
 
 
-def write_w3c(baggage: Baggage, headers: list[tuple[str, str]]) -> bool:
-    """Append one `baggage` header, at most 8192 bytes and 180 members. Returns whether members had to go."""
-    kept: list[str] = []
-    room = MAX_BYTES + 1
-    for key, value in baggage.members:
-        text = f"{key}={value}"
-        if len(text) < room and len(kept) < MAX_MEMBERS:
-            kept.append(text)
-            room -= len(text) + 1
-    if kept:
-        headers.append((BAGGAGE, ",".join(kept)))
-    return len(kept) < len(baggage.members)
+NOTHING_BESIDE = Beside()
 
 
-def write_jaeger(baggage: Baggage, headers: list[tuple[str, str]]) -> bool:
-    """Append one `uberctx-*` header for each member, to the same limits. Returns whether members had to go.
+def write(
+    baggage: Baggage, headers: Headers, *, w3c: bool, jaeger: bool, beside: Beside = NOTHING_BESIDE
+) -> tuple[bool, bool]:
+    """Append `baggage`, `uberctx-*` or both. Returns whether members had to go from the one, and from the other.
 
-    Of keys that differ in case only the first is written: it would be the same header.
+    Whole members go, so that the rest fits; where it is for their bytes, from both kinds:
+
+    - 8192 bytes, of `baggage` alone counted as W3C does, else of all fields with their names, ": " and CRLF;
+    - 180 members of `baggage`, 64 fields `uberctx-*`;
+    - fields of 8000 bytes, or as long as the longest that came;
+    - 92 fields and 15.5 KiB in the whole request, or as many as it had with the baggage that came.
+
+    `headers` holds the trace and the session already; `beside` is the rest of the request. Of keys that differ in case
+    alone, which would be the same `uberctx-*`, the last is written.
     """
-    kept: set[str] = set()
-    room = MAX_BYTES
-    for key, value in baggage.members:
-        size = len(key) + len(value) + 1
-        if size <= room and len(kept) < MAX_MEMBERS and key.lower() not in kept:
-            headers.append((UBERCTX + key, value))
-            room -= size
-            kept.add(key.lower())
-    return len(kept) < len(baggage.members)
+    came = baggage.came
+    room = REQUEST_BYTES - beside.size - sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in headers)
+    room = min(max(room, came.size), MAX_BYTES if jaeger else MAX_BYTES + _BAGGAGE_OVERHEAD)
+    fields = REQUEST_FIELDS - beside.fields - len(headers)
+    fields = min(max(fields, came.fields) - w3c, MAX_UBERCTX)
+    longest = max(MAX_LINE, came.longest)
+    last = {key.lower(): place for place, (key, _) in enumerate(baggage.members)} if jaeger else {}
+    cut_w3c, cut_jaeger = False, jaeger and len(last) < len({key for key, _ in baggage.members})
+    lines: list[list[str]] = []
+    filled = longest  # of the last line: as full as that, the first member begins one
+    uberctx: Headers = []
+    for place, (key, value) in enumerate(baggage.members[:MAX_MEMBERS]):
+        crosses = jaeger and last[key.lower()] == place
+        if crosses and len(uberctx) >= fields:
+            crosses, cut_jaeger = False, True
+        text = f"{key}={value}" if w3c else ""
+        joins = filled + len(text) + 1 <= longest
+        line = len(text) + (1 if joins else _BAGGAGE_OVERHEAD) if w3c else 0
+        crossed = _as_jaeger(value) if crosses else ""
+        field = len(key) + len(crossed) + _UBERCTX_OVERHEAD if crosses else 0
+        if line + field > room or line > longest or field > longest:
+            cut_w3c, cut_jaeger = cut_w3c or w3c, cut_jaeger or crosses
+            continue
+        room -= line + field
+        if crosses:
+            uberctx.append((UBERCTX + key, crossed))
+        if w3c and joins:
+            lines[-1].append(text)
+            filled += line
+        elif w3c:
+            lines.append([text])
+            filled = line
+    if len(baggage.members) > MAX_MEMBERS:
+        cut_w3c, cut_jaeger = w3c, jaeger
+    headers += [(BAGGAGE, ",".join(line)) for line in lines]
+    headers += uberctx
+    return cut_w3c, cut_jaeger

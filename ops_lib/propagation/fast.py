@@ -21,7 +21,7 @@ from .fast_shapes import IDS, SINGLE, AnyStr, Beside, FastSettings, Names, Shape
 from .formats import Format
 from .tracestate import MAX_LENGTH
 
-MAX_BAGGAGE_LENGTH: Final = 2048  # far below what would have to be cut
+MAX_BAGGAGE_LENGTH: Final = 1536  # nothing of it has to be cut, written in both kinds and all of it a plus
 
 PlainBaggage = tuple[AnyStr, dict[AnyStr, AnyStr]]
 """The `baggage` header as it came, and its members by key; nothing in it is percent-encoded."""

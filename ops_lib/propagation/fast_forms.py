@@ -128,7 +128,8 @@ def _lines(kind: type, settings: FastSettings, forms: list[tuple[str, _Pieces]],
         yield f"        {put(literal(BAGGAGE), 'baggage[0]')}"
     if settings.writes_jaeger_baggage:
         yield "        for key, value in baggage[1].items():"
-        yield f"            {put(literal(UBERCTX) + ' + key', 'value')}"
+        crossed = f"value.replace({literal('+')}, {literal('%2B')})"  # all that plain baggage needs; see `baggage`
+        yield f"            {put(literal(UBERCTX) + ' + key', crossed)}"
     yield "    return True" if mapping else "    return headers"
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from . import baggage, carrier, session
-from .baggage import Baggage
+from .baggage import NOTHING_BESIDE, Baggage, Beside
 from .codec import Extract
 from .context import Fields, Headers, Losses, Malformed, RandomBits, Sampling, TraceContext, new, policy
 from .fast import TextFastPath
@@ -266,8 +266,13 @@ class Propagator:
             self._present[names] = present
         return present
 
-    def inject(self, extraction: Extraction, *, context: TraceContext | None = None) -> Injection:
-        """The headers for `extraction`, with `context` (a span of our own) instead of its own where given."""
+    def inject(
+        self, extraction: Extraction, *, context: TraceContext | None = None, beside: Beside = NOTHING_BESIDE
+    ) -> Injection:
+        """The headers for `extraction`, with `context` (a span of our own) instead of its own where given.
+
+        `beside`: what else the request holds, which leaves so much less room for baggage.
+        """
         formats = self.inject_formats
         if context is None:
             context = extraction.context
@@ -281,20 +286,23 @@ class Propagator:
             if self._session_inject:
                 headers.append((self._session_inject, extraction.session))
             if self._bridge or extraction.baggage is not None:
-                self._inject_baggage(extraction, headers, losses)
+                self._inject_baggage(extraction, headers, losses, beside)
         elif extraction.baggage is not None:
-            self._inject_baggage(extraction, headers, losses)
+            self._inject_baggage(extraction, headers, losses, beside)
         return new(Injection, (tuple(headers), tuple(losses), context, formats))
 
-    def _inject_baggage(self, extraction: Extraction, headers: Headers, losses: Losses) -> None:
+    def _inject_baggage(self, extraction: Extraction, headers: Headers, losses: Losses, beside: Beside) -> None:
         members = extraction.baggage or baggage.EMPTY
         if self._baggage == "drop":
             members = baggage.EMPTY
         if self._bridge and extraction.session is not None and members.get(SESSION_KEY) != extraction.session:
             members = members.with_member(SESSION_KEY, extraction.session)
-        if self._write_w3c and baggage.write_w3c(members, headers):
+        cut_w3c, cut_jaeger = baggage.write(
+            members, headers, w3c=self._write_w3c, jaeger=self._write_jaeger, beside=beside
+        )
+        if cut_w3c:
             losses.append((Format.TRACECONTEXT, Loss.BAGGAGE_CUT))
-        if self._write_jaeger and baggage.write_jaeger(members, headers):
+        if cut_jaeger:
             losses.append((Format.JAEGER, Loss.BAGGAGE_CUT))
 
 

@@ -128,7 +128,9 @@ class Listener:
         route = rules.only or rules.route(request)
         pool = route.fixed_pool or route.named_pool(request)
         try:
-            translation = route.translator.translate(rules.trace(route, request) if rules.is_shared else request.trace)
+            translation = route.translator.translate(
+                rules.trace(route, request) if rules.is_shared else request.trace, request.lines, request.path
+            )
             tally(route.metrics.translation, translation)
         except Exception as error:  # a bug of ours: the outermost edge
             translation = untranslated(route.metrics.translation, error)
