@@ -21,6 +21,7 @@ from proxy.plan import Address, Plan, UpstreamTarget
 from proxy.plan.compile import compile_plan
 from proxy.plan.tls import TlsContexts
 from proxy.settings import Loaded
+from proxy.settings.effective import effective
 from proxy.settings.models import LogSettings
 from proxy.settings.watch import FileWatch
 from proxy.telemetry import log, prometheus
@@ -109,12 +110,22 @@ class Generations:
             watch=FileWatch(loaded.read) if settings.reload.watch and loaded.read else None,
             interval_s=settings.reload.interval_s,
             apply=lambda: self._apply(settings.log),
+            values=_values(loaded),
         )
 
     def _apply(self, wanted: LogSettings) -> None:
         log.configure(self._writer, level=wanted.level, form=wanted.format)
         if (wanted.access, wanted.queue_lines) != (self._first.access, self._first.queue_lines):
             logger.warning("log.access and log.queue_lines take effect at the next start")
+
+
+def _values(loaded: Loaded) -> dict[str, str]:
+    """Every key as it takes effect, and how the certificates looked that some of them name."""
+    values = {entry.key: str(entry.value) for entry in effective(loaded)}
+    for path, looks in loaded.read.items():
+        if path != loaded.file:
+            values[f"contents of {path}"] = f"of {log.timestamp(looks[3] / 1e9)}" if looks is not None else "gone"
+    return values
 
 
 def _make_admin(state: State, metrics: Metrics, output: Output) -> Admin:

@@ -20,15 +20,20 @@ class SettingsProblem:
 
     def __str__(self) -> str:
         """One line for a terminal."""
-        return f"{self.key} = {self.value} (from {self.source}): {self.message}"
+        value = f" = {self.value}" if self.value else ""
+        return f"{self.key}{value} (from {self.source}): {self.message}"
 
 
 class SettingsError(Exception):
-    """The settings cannot be used; carries every problem found, not only the first."""
+    """The settings cannot be used; carries every problem found, not only the first.
 
-    def __init__(self, problems: tuple[SettingsProblem, ...]) -> None:
+    `more`: how many there are beyond those, where there are too many to tell.
+    """
+
+    def __init__(self, problems: tuple[SettingsProblem, ...], more: int = 0) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+        self.more = more
 
 
 class StartError(Exception):

@@ -20,6 +20,7 @@ ENV_PREFIX = "OPS_SIDECAR_"
 CONFIG_VARIABLE = "OPS_SIDECAR_CONFIG"
 PROPAGATOR_VARIABLE = "MIRASCOPE_PROPAGATOR"
 VARIABLE = "environment variable"  # how the source of a setting begins that one of them set
+FLAG = "flag"  # the same, of the command line
 
 # Kubernetes puts these into every container where a Service is called `ops-sidecar` or `ops-sidecar-...`; they are no
 # settings. What somebody guessed, such as OPS_SIDECAR_PORT=8080, is none of them.

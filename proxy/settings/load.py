@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from proxy.errors import SettingsError, SettingsProblem
 from proxy.settings.checks import check
+from proxy.settings.config_file import read_file
 from proxy.settings.layers import (
     CONFIG_VARIABLE,
     VARIABLE,
@@ -26,12 +27,12 @@ from proxy.settings.layers import (
     propagator_layer,
 )
 from proxy.settings.models import Settings
-from proxy.settings.problems import as_shown, describe, shown, source_of, without_item
+from proxy.settings.problems import as_shown, describe, not_settings, shown, source_of, without_item
 from proxy.settings.watch import Signature, signature
 from proxy.settings.yaml_file import Path, cut_off
 
-_FILE_LIMIT_BYTES = 2**20
-_READS = 3  # of a file that changes while it is read
+_PATIENCE_S = 5.0  # with the writer of a pipe, when the sidecar runs already
+MOST_PROBLEMS = 100  # that are told one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,10 @@ def load(
     text = ""
     try:
         if file is not None:
-            text, read[file] = _read(file, named_by)
+            text, read[file] = read_file(file, named_by, None if before is None else _PATIENCE_S)
         from_file = file_layer(text, str(file))
+        if file is not None and (other := not_settings(text, from_file)):
+            from_file = Layer(problems=[SettingsProblem("config", str(file), named_by, other)])
         if before is not None and (half := cut_off(text, before.text)):
             from_file.problems.append(SettingsProblem("config", str(file), named_by, half))
     except SettingsError as error:
@@ -79,37 +82,6 @@ def load(
     certificates = sorted({FilePath(section.ca_file) for section in sections if section.ca_file is not None})
     read |= {path: signature(path) for path in certificates}
     return Loaded(settings, file, _sources(layers), read, text)
-
-
-def _read(file: FilePath, named_by: str) -> tuple[str, Signature | None]:
-    """The file's text, and how it looked before and (a pipe apart) after it was read."""
-
-    def failed(message: str) -> SettingsError:
-        return SettingsError((SettingsProblem("config", str(file), named_by, message),))
-
-    for _ in range(_READS):
-        looked = signature(file)
-        try:
-            raw = _contents(file)
-            is_file = file.is_file()
-        except OSError as error:
-            raise failed(f"cannot read the file: {error.strerror}") from None
-        if not is_file or looked == signature(file):
-            break
-    else:
-        raise failed("the file changed while it was read")
-    if len(raw) > _FILE_LIMIT_BYTES:
-        raise failed(f"the file is larger than {_FILE_LIMIT_BYTES} bytes")
-    try:
-        return raw.decode("utf-8-sig"), looked
-    except UnicodeDecodeError as error:
-        raise failed(f"the file is no UTF-8 text (byte {error.start})") from None
-
-
-def _contents(file: FilePath) -> bytes:
-    """What the file holds, and no more than one byte beyond the limit: /dev/zero has no end."""
-    with file.open("rb") as opened:
-        return opened.read(_FILE_LIMIT_BYTES + 1)
 
 
 def _sources(layers: Sequence[Layer]) -> dict[Path, str]:
@@ -143,11 +115,14 @@ def _validate(layers: Sequence[Layer], found: Sequence[SettingsProblem], *, file
     wrong: set[Path] = {tuple(problem.key.split(".")) for problem in problems}
     settings: Settings | None = None
     valid: Settings | None
+    more = 0
     try:
         settings = valid = Settings.from_layers(data)
     except ValidationError as error:
-        problems += describe(error, sources)
-        wrong |= {without_item(tuple(str(step) for step in detail["loc"])) for detail in error.errors()}
+        details = error.errors(include_url=False, include_context=True)
+        problems += describe(details[:MOST_PROBLEMS], sources)
+        more = len(details[MOST_PROBLEMS:])
+        wrong |= {without_item(tuple(str(step) for step in detail["loc"])) for detail in details}
         valid = _the_rest(data, wrong)
     if not file_is_known:
         valid = None
@@ -157,7 +132,8 @@ def _validate(layers: Sequence[Layer], found: Sequence[SettingsProblem], *, file
             value, source = shown(finding.path, finding.value), source_of(finding.path, sources)
             problems.append(SettingsProblem(".".join(finding.path), value, source, finding.message))
     if problems or settings is None:
-        raise SettingsError(tuple(dict.fromkeys(as_shown(problem) for problem in problems)))
+        told = tuple(dict.fromkeys(as_shown(problem) for problem in problems[:MOST_PROBLEMS]))
+        raise SettingsError(told, more + len(problems[MOST_PROBLEMS:]))
     return settings
 
 

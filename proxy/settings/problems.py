@@ -6,17 +6,18 @@ May know the models (to say which keys exist). Must not show secrets.
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from proxy.errors import SettingsProblem
-from proxy.settings.layers import VARIABLE, variable
+from proxy.settings.layers import FLAG, VARIABLE, Layer, variable
 from proxy.settings.models import Settings
 from proxy.settings.yaml_file import Path
 
@@ -24,6 +25,8 @@ _SECRET = r"password|passwd|secret|token|credential|api_?key|private"
 _SECRET_KEY = re.compile(_SECRET, re.IGNORECASE)
 # `password: x`, `{"password":"x"}`, `?token=x`; a host such as token-service:8080 is none.
 _SECRET_PAIR = re.compile(rf"((?:{_SECRET})[\w.-]*(?:[\"']\s*:|:(?=\s)|\s*=)).*", re.IGNORECASE | re.DOTALL)
+_DID_YOU_MEAN = "; did you mean "
+_MOST_KEYS = 100  # of a file that are looked at to tell whether it is one of settings
 _LONGEST = 2000  # characters that the patterns are tried on: what is hostile has a million
 _CREDENTIALS = re.compile(r"((?:\w+:)?//).*@|[^\s/]+@", re.DOTALL)
 
@@ -65,9 +68,27 @@ def without_item(path: Path) -> Path:
     return path[:number]
 
 
-def describe(error: ValidationError, sources: Mapping[Path, str]) -> list[SettingsProblem]:
+def describe(details: Iterable[ErrorDetails], sources: Mapping[Path, str]) -> list[SettingsProblem]:
     """One problem per error of pydantic's."""
-    return [_problem(detail, sources) for detail in error.errors(include_url=False)]
+    return [_problem(detail, sources) for detail in details]
+
+
+def not_settings(text: str, read: Layer) -> str | None:
+    """Why the file with this `text`, which was `read`, is not one of settings; None where it may be.
+
+    Whoever takes another file for it must not see its lines, which may be secrets, in a message or a log.
+    """
+    keys = list(Settings.model_fields)
+    expected = f"expected keys such as {keys[0]}, {keys[1]} or {keys[2]} at the start of a line"
+    if read.data:
+        some = list(read.data)[:_MOST_KEYS]
+        is_known = any(key in keys or _DID_YOU_MEAN in unknown_key((key,), by_variable=False) for key in some)
+        return None if is_known else f"not a settings file: none of its keys is known; {expected}"
+    if not read.problems or re.search(rf"^[\"']?(?:{'|'.join(keys)})[\"']?\s*:", text, re.MULTILINE):
+        return None
+    source = read.problems[0].source.rsplit(":", 2)
+    place = ", column ".join(part for part in source[1:] if part.isdecimal())
+    return f"not a settings file: line {place} is not valid YAML, or not a key with a value; {expected}"
 
 
 def _problem(detail: ErrorDetails, sources: Mapping[Path, str]) -> SettingsProblem:
@@ -79,8 +100,11 @@ def _problem(detail: ErrorDetails, sources: Mapping[Path, str]) -> SettingsProbl
     if kind == "missing":
         return SettingsProblem(".".join(path), "(missing)", source, "this key is needed")
     if kind == "extra_forbidden":
+        is_in_a_file = not source.startswith((VARIABLE, FLAG))
+        text = "" if is_in_a_file else shown(path, value)  # where a file is not ours, it may be anything
         message = unknown_key(path, by_variable=source.startswith(VARIABLE))
-    elif kind == "literal_error":
+        return SettingsProblem(".".join(path), text, source, message)
+    if kind == "literal_error":
         words = re.findall(r"'([^']*)'", context["expected"])
         message = f"expected {', '.join(words[:-1])} or {words[-1]}" + _meant(str(value), words)
     elif kind.startswith("bool"):
@@ -101,19 +125,19 @@ def unknown_key(path: Path, *, by_variable: bool) -> str:
     keys = all_keys()
     run_together = {dotted.replace(".", "_"): dotted for dotted in keys}.get("_".join(path))
     if run_together:  # `_` where `.` or `__` was meant
-        return f"unknown key; did you mean {variable(run_together) if by_variable else run_together}?"
+        return f"unknown key{_DID_YOU_MEAN}{variable(run_together) if by_variable else run_together}?"
     known = keys_at(path[:-1]) + (["config"] if by_variable and len(path) == 1 else [])
     everywhere = [dotted for dotted in keys if dotted.rsplit(".", 1)[-1] == path[-1]]
     meant = _meant(path[-1], known)
     if not meant and everywhere:
-        meant = f"; did you mean {everywhere[0]}?"
+        meant = f"{_DID_YOU_MEAN}{everywhere[0]}?"
     where = f" in {'.'.join(path[:-1])}" if len(path) > 1 else ""
     return f"unknown key{meant}" if meant else f"unknown key; the keys{where} are {', '.join(known)}"
 
 
 def _meant(word: str, known: list[str]) -> str:
     close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else ""
+    return f"{_DID_YOU_MEAN}{close[0]}?" if close else ""
 
 
 def model_at(path: Path) -> type[BaseModel] | None:
@@ -142,6 +166,7 @@ def keys_at(path: Path) -> list[str]:
     return list(model.model_fields) if model else []
 
 
+@functools.cache
 def all_keys() -> list[str]:
     """Every key, dotted; those of an upstream as `upstreams.N.key`."""
     found: list[str] = []

@@ -4,6 +4,7 @@ and as a process under load."""
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socketserver
 import threading
@@ -337,6 +338,20 @@ def test_term_under_load(app: str, fresh: bool) -> None:
 
 
 @pytest.mark.slow
+def test_a_reload_that_hangs_holds_up_nothing(app: str, tmp_path: Path) -> None:
+    """A pipe stands where the settings were, and its writer says nothing: requests and SIGTERM pass it by."""
+    config, pipe = tmp_path / "sidecar.yaml", tmp_path / "pipe"
+    config.write_text(f"inbound: {{listen: '127.0.0.1:0', app: '{app}'}}\noutbound: {{listen: off}}\n")
+    os.mkfifo(pipe)
+    with SidecarProcess("--config", str(config), "--set", "admin.listen=127.0.0.1:0") as sidecar:
+        pipe.replace(config)
+        sidecar.send_signal(signal.SIGHUP)
+        with config.open("wb"):  # opens when the sidecar reads
+            assert sidecar.get("/")[0] == 501  # the app's own: it knows POST alone
+            assert sidecar.get("/healthz", "admin")[0] == 200
+            assert sidecar.end(signal.SIGTERM) == 0
+
+
 def test_hup_under_load(app: str, tmp_path: Path) -> None:
     """Ten reloads while clients ask without pause: nothing is lost, and the last settings hold."""
     config = tmp_path / "sidecar.yaml"

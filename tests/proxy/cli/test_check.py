@@ -67,7 +67,7 @@ def test_problems_exit_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err.startswith("ops-sidecar: 2 problems in the settings:\n")
-    assert f"  inbound.ap = x (from {file}:2): unknown key; did you mean app?\n" in shown.err
+    assert f"  inbound.ap (from {file}:2): unknown key; did you mean app?\n" in shown.err
     assert main(["check", str(file), "--json"]) == 2
     found = json.loads(capsys.readouterr().out)
     assert found["valid"] is False
@@ -93,7 +93,7 @@ def test_what_cannot_be_read_hides_no_other_problem(
     monkeypatch.setenv("OPS_SIDECAR_FOO", "1")
     monkeypatch.setenv("OPS_SIDECAR_UPSTREAMS__BILLING__TARGET", "http://a")  # of an upstream that the file may have
     monkeypatch.setenv("OPS_SIDECAR_INBOUND__LISTEN", "off")
-    (tmp_path / "broken.yaml").write_text("a: [", encoding="utf-8")
+    (tmp_path / "broken.yaml").write_text("log: [", encoding="utf-8")
     assert main(["check", str(tmp_path / file), "--set", "a", "--set", "a=b", "--outbound", "off"]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "ops-sidecar: 4 problems in the settings:"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from ops_lib.propagation import FORMATS, Format
 from proxy.errors import SettingsError, SettingsProblem
-from proxy.settings import Flag, Loaded, Settings, load
+from proxy.settings import Flag, Loaded, Settings, config_file, load
 
 
 def loaded(tmp_path: Path, text: str = "", *, flags: dict[str, str] | None = None, **environ: str) -> Loaded:
@@ -75,7 +74,7 @@ def test_an_unreadable_file_is_an_error(tmp_path: Path) -> None:
         load(tmp_path, environ={})
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"\xff\xfe")
-    with pytest.raises(SettingsError, match="no UTF-8"):
+    with pytest.raises(SettingsError, match="not UTF-8"):
         load(binary, environ={})
 
 
@@ -106,14 +105,14 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(
     file.write_text("log: {level: debug}\n", encoding="utf-8")
     left = [writes]
 
-    def read_and_write(path: Path) -> bytes:
+    def read_and_write(path: Path, patience_s: float | None) -> tuple[bytes, bool]:
         raw = path.read_bytes()
         if left[0] > 0:
             left[0] -= 1
             path.write_text(f"log: {{level: error}}\n{'#' * left[0]}\n", encoding="utf-8")
-        return raw
+        return raw, True
 
-    monkeypatch.setattr(import_module("proxy.settings.load"), "_contents", read_and_write)  # the module, not `load`
+    monkeypatch.setattr(config_file, "_contents", read_and_write)
     if writes == 1:
         assert load(file, environ={}).settings.log.level == "error"
     else:

@@ -154,4 +154,58 @@ def test_nothing_moves_the_cursor_of_a_terminal(tmp_path: Path) -> None:
 def test_values_are_shown_as_a_file_has_them(tmp_path: Path) -> None:
     found = problems(tmp_path, "inbound: {tls: {verify: false}, zzz: [true, null, {a: 1}]}")
     assert found["inbound.tls.verify"].value == "false"
-    assert found["inbound.zzz"].value == '[true, null, {"a": 1}]'
+    found = problems(tmp_path, "inbound: {app: [true, null, {a: 1}]}")
+    assert found["inbound.app"].value == '[true, null, {"a": 1}]'
+
+
+OTHER_FILES = {
+    "passwd": "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:SECRET:/usr/sbin:/usr/sbin/nologin\n",
+    "shadow": "root:$6$SECRET$abc:19000:0:99999:7:::\n",
+    "key": "-----BEGIN PRIVATE KEY-----\nSECRET\n-----END PRIVATE KEY-----\n",
+    "env": "DB_URL=postgres://u:SECRET@db\nX=1\n",
+    "ini": "[default]\naws_secret_access_key = SECRET\n",
+    "json": '{"zzSECRETzz": {"qq": "SECRET"}}',
+    "json array": '["SECRET"]',
+    "yaml": "zzz: SECRET\nqqq: SECRET\n",
+    "yaml twice": "zzz: SECRET\nzzz: SECRET\n",
+    "broken yaml": "zzz: [SECRET\nqqq: SECRET\n",
+    "broken later": "zzz: SECRET\n\tqqq: SECRET\n",
+    "alias": "zzz: *SECRET\n",
+    "tag": "zzz: !SECRET x\n",
+    "merge": "<<: SECRET\n",
+    "control": "SECRET\x00SECRET\n",
+}
+
+
+@pytest.mark.parametrize("text", OTHER_FILES.values(), ids=OTHER_FILES)
+def test_no_line_of_a_file_that_is_not_settings_is_shown(tmp_path: Path, text: str) -> None:
+    """Taken for settings by mistake, or put in their place: neither the terminal nor the log may show what it holds."""
+    found = problems(tmp_path, text)
+    assert list(found) == ["config"]
+    assert "not a settings file" in found["config"].message
+    assert "SECRET" not in str(found["config"])
+
+
+@pytest.mark.parametrize("text", ["inbound: [", "'log': {level: [}", "limits: {}\n\tpool: {}", '"pool" : [{]'])
+def test_a_line_of_settings_is_shown_where_it_is_wrong(tmp_path: Path, text: str) -> None:
+    assert problems(tmp_path, text)["(yaml)"].value
+
+
+def test_the_value_of_an_unknown_key_is_shown_only_where_a_person_wrote_it_just_now(tmp_path: Path) -> None:
+    found = problems(tmp_path, "inbound: {zzz: SECRET}")
+    assert str(found["inbound.zzz"]).startswith("inbound.zzz (from ")
+    with pytest.raises(SettingsError, match=r"zzz = 1 \(from flag --set zzz\)"):
+        load(environ={}, flags=[Flag(("zzz",), "1", "flag --set zzz")])
+
+
+@pytest.mark.parametrize("section", ["", "inbound:\n"])
+def test_thousands_of_unknown_keys_are_counted_and_not_all_told(tmp_path: Path, section: str) -> None:
+    """Each costs a search for what was meant, and a line of the log."""
+    indent = "  " if section else ""
+    text = f"log: {{}}\n{section}" + "".join(f"{indent}key{number}: 1\n" for number in range(5000))
+    file = tmp_path / "sidecar.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load(file, environ={})
+    assert len(caught.value.problems) == 100
+    assert caught.value.more == 4900

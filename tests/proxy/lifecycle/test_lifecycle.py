@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -95,6 +96,8 @@ class Bench:
         self.ready = asyncio.Event()
         self.next_admin: Address | None = ADMIN
         self.read_error: Exception | None = None
+        self.level = "info"
+        self.hang: threading.Event | None = None  # a reading waits for it
         self.refuse_admin: list[Address] = []
         self.life = Lifecycle(
             self.generation(1),
@@ -104,13 +107,17 @@ class Bench:
             state=self.state,
             announce=lambda plan, addresses, admin: self.ready.set(),
             clock=lambda: 1000.0 + self.state.reloads_ok,
+            patience_s=0.2,
         )
 
     def generation(self, number: int) -> Generation:
         plan = Plan(generation=number, listeners=(), admin=self.next_admin)
-        return Generation(plan, self.watch, 0.01, lambda: self.calls.append(f"apply {number}"))
+        values = {"log.level": self.level}
+        return Generation(plan, self.watch, 0.01, lambda: self.calls.append(f"apply {number}"), values)
 
     def read(self, number: int) -> Generation:
+        if self.hang is not None:
+            self.hang.wait()
         if self.read_error:
             raise self.read_error
         return self.generation(number)
@@ -277,3 +284,71 @@ async def test_an_unchanged_file_is_not_read(bench: Bench) -> None:
     await bench.until(lambda: bench.watch.looks > 2)
     assert bench.calls == ["start", ("admin", 1)]
     await bench.end(running)
+
+
+async def test_a_failed_reload_leaves_the_admin_listener_where_it_is(bench: Bench) -> None:
+    """It has not moved, and so there is nothing to take back."""
+    running = await started(bench)
+    bench.data_plane.refuse = StartError("taken")
+    os.kill(os.getpid(), signal.SIGHUP)
+    await bench.until(lambda: bench.state.reloads_failed)
+    assert bench.calls[2:] == []
+    bench.data_plane.refuse = None
+    await bench.end(running)
+
+
+async def test_a_reload_says_which_keys_have_changed(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "proxy")
+    running = await started(bench)
+    bench.level = "debug"
+    os.kill(os.getpid(), signal.SIGHUP)
+    await bench.until(lambda: bench.state.reloads_ok == 1)
+    os.kill(os.getpid(), signal.SIGHUP)
+    await bench.until(lambda: bench.state.reloads_ok == 2)
+    told = [record.fields["changed"] for record in caplog.records if record.msg == "settings reloaded"]  # type: ignore[attr-defined] - ours
+    assert told == ["log.level: info -> debug", "nothing"]
+    await bench.end(running)
+
+
+async def test_too_many_problems_are_counted(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    running = await started(bench)
+    bench.read_error = SettingsError((SettingsProblem("a", "b", "c", "d"),), 7)
+    os.kill(os.getpid(), signal.SIGHUP)
+    await bench.until(lambda: bench.state.reloads_failed)
+    told = [str(record.fields["problem"]) for record in caplog.records]  # type: ignore[attr-defined] - ours
+    assert told == ["a = b (from c): d", "and 7 more"]
+    await bench.end(running)
+
+
+@pytest.fixture
+def hanging(bench: Bench) -> Iterator[Bench]:
+    """Its next readings hang until the test is over."""
+    bench.hang = threading.Event()
+    yield bench
+    bench.hang.set()
+
+
+async def test_a_reading_that_hangs_does_not_hold_up_the_end(hanging: Bench) -> None:
+    running = await started(hanging)
+    os.kill(os.getpid(), signal.SIGHUP)
+    await hanging.until(lambda: threading.active_count() > 1)
+    assert await hanging.end(running) is True
+    assert hanging.calls[-2:] == ["stop", ("admin closed", 1)]
+
+
+async def test_a_reading_that_hangs_is_given_up_and_told(hanging: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """And no second one is started beside it: they would pile up."""
+    running = await started(hanging)
+    threads = set(threading.enumerate())
+    for times in (1, 2):
+        os.kill(os.getpid(), signal.SIGHUP)
+        await hanging.until(lambda times=times: hanging.state.reloads_failed == times)
+    assert "reading them has taken more than 0.2 s" in str(caplog.records[0].fields["problem"])  # type: ignore[attr-defined] - ours
+    assert "has not come back yet" in str(caplog.records[1].fields["problem"])  # type: ignore[attr-defined] - ours
+    assert len([one for one in threading.enumerate() if one not in threads and one.name == "settings"]) <= 1
+    assert hanging.hang is not None
+    hanging.hang.set()
+    await hanging.until(lambda: not any(one.name == "settings" for one in threading.enumerate()))
+    os.kill(os.getpid(), signal.SIGHUP)
+    await hanging.until(lambda: hanging.state.reloads_ok)
+    assert await hanging.end(running) is True

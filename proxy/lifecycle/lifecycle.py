@@ -10,29 +10,18 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from proxy.errors import SettingsError, StartError
+from proxy.lifecycle.blocking import BlockingCalls, StillBlockedError
+from proxy.lifecycle.generation import Generation, Watch, changes
 from proxy.plan import Address, Plan
 from proxy.telemetry.log import fields
 from proxy.telemetry.state import Phase, State
 
 log = logging.getLogger(__name__)
-
-
-class Watch(Protocol):
-    """What the lifecycle needs of `proxy.settings.watch.FileWatch`."""
-
-    def changed(self) -> bool: ...
-
-
-class Generation(NamedTuple):
-    """One reading of the settings, compiled."""
-
-    plan: Plan
-    watch: Watch | None  # of the files whose change asks for the next reading
-    interval_s: float  # between two looks at them
-    apply: Callable[[], None]  # what else changes with it, such as the log's level
+_PATIENCE_S = 10.0  # with files that are read
+_NOT_RELOADED = "settings not reloaded, the old ones stay"
 
 
 class DataPlane(Protocol):
@@ -66,10 +55,9 @@ class Lifecycle:
         state: State,
         announce: Callable[[Plan, dict[str, Address], Address | None], None],
         clock: Callable[[], float],
+        patience_s: float = _PATIENCE_S,
     ) -> None:
-        """`read(number)` gives a new generation (it may block: it runs in a thread); `clock` the seconds since the
-        epoch.
-        """
+        """`read(number)` gives a new generation; it may block for `patience_s`. `clock`: seconds since the epoch."""
         self._current = first
         self._data_plane = data_plane
         self._make_admin = make_admin
@@ -77,6 +65,7 @@ class Lifecycle:
         self._state = state
         self._announce = announce
         self._clock = clock
+        self._blocking = BlockingCalls(patience_s)
         self._admin: Admin | None = None
         self._stop = asyncio.Event()
         self._lingers = True  # for the app; not at Ctrl-C, where a person waits for the end
@@ -107,7 +96,7 @@ class Lifecycle:
         if number == signal.SIGHUP:
             self._reload.set()
         elif not self._stop.is_set():
-            hint = "; the same again stops at once" if number == signal.SIGINT else ""
+            hint = "; press Ctrl-C again to stop now" if number == signal.SIGINT else ""
             log.info("draining%s", hint, extra=fields(signal=number.name, in_flight=self._data_plane.in_flight()))
             self._state.phase = Phase.DRAINING
             self._lingers = number != signal.SIGINT
@@ -153,29 +142,39 @@ class Lifecycle:
                 async with asyncio.timeout(self._current.interval_s if watch is not None else None):
                     await self._reload.wait()
             except TimeoutError:
-                if watch is None or not await asyncio.to_thread(watch.changed):
+                if watch is None or not await self._has_changed(watch):
                     continue
             self._reload.clear()
             await self._reload_once()
 
+    async def _has_changed(self, watch: Watch) -> bool:
+        try:
+            return await self._blocking.run(watch.changed)
+        except StillBlockedError:
+            return False  # it is seen when the files answer again
+
     async def _reload_once(self) -> None:
         """Read the settings again and use them. Whatever is wrong with them, the old plan stays."""
+        number = self._state.generation + 1
         try:
-            new = await asyncio.to_thread(self._read, self._state.generation + 1)
+            new = await self._blocking.run(lambda: self._read(number))
             await self._replace(new)
         except SettingsError as error:
             for problem in error.problems:
-                log.error("settings not reloaded, the old ones stay", extra=fields(problem=problem))
-        except (StartError, OSError) as error:
-            log.error("settings not reloaded, the old ones stay", extra=fields(problem=error))
+                log.error(_NOT_RELOADED, extra=fields(problem=problem))
+            if error.more:
+                log.error(_NOT_RELOADED, extra=fields(problem=f"and {error.more} more"))
+        except (StartError, OSError, StillBlockedError) as error:
+            log.error(_NOT_RELOADED, extra=fields(problem=error))
         except Exception:  # a bug of ours: the outermost edge of a reload
-            log.exception("settings not reloaded, the old ones stay")
+            log.exception(_NOT_RELOADED)
         else:
-            self._current = new
+            old, self._current = self._current, new
             self._state.generation = new.plan.generation
             self._state.reloads_ok += 1
             self._state.reload_success_time_s = self._clock()
-            log.info("settings reloaded", extra=fields(generation=new.plan.generation))
+            changed = changes(old.values, new.values)
+            log.info("settings reloaded", extra=fields(generation=new.plan.generation, changed=changed))
             return
         self._state.reloads_failed += 1
 

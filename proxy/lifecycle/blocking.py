@@ -1,0 +1,65 @@
+"""Calls that may block for ever, such as reading a file whose disk has gone, in a thread that nobody has to wait for.
+
+asyncio's own threads are waited for at the end of the loop and of the interpreter; one that hangs would hold up both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class StillBlockedError(Exception):
+    """A call has not come back: the one that was just made, or one before it."""
+
+
+class BlockingCalls:
+    """One call at a time, each in a thread of its own. Where one hangs, no further thread is started."""
+
+    def __init__(self, patience_s: float) -> None:
+        """`patience_s`: how long a call may take."""
+        self._patience_s = patience_s
+        self._is_busy = False
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """What `call` gives or raises. Raises StillBlockedError where it, or a call before it, takes too long."""
+        if self._is_busy:
+            raise StillBlockedError("the reading before this one has not come back yet")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+
+        def finish(result: T | None, error: BaseException | None) -> None:
+            if answer.done():
+                return
+            if error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(result)  # type: ignore[arg-type]  # None only where T is
+
+        def work() -> None:
+            result, error = None, None
+            try:
+                result = call()
+            except Exception as raised:  # whatever it is, it is for whoever awaits
+                error = raised
+            self._is_busy = False
+            if not loop.is_closed():
+                try:
+                    loop.call_soon_threadsafe(finish, result, error)
+                except RuntimeError:  # closed just now: nobody asks any more
+                    return
+
+        self._is_busy = True
+        threading.Thread(target=work, name="settings", daemon=True).start()
+        # Not asyncio.wait_for: in Python 3.11 it can lose a cancellation, and with it SIGTERM.
+        try:
+            async with asyncio.timeout(self._patience_s):
+                return await answer
+        except TimeoutError:
+            if not answer.cancelled():
+                raise  # the call's own
+            raise StillBlockedError(f"reading them has taken more than {self._patience_s:g} s") from None
