@@ -36,6 +36,7 @@ the formats have no such form."""
 _Pieces = list[str]
 """A header's value in pieces: texts at even places, names of slots at odd ones."""
 
+_STATES = ("vendor=value", f"k={'v' * 126},l={'w' * 254},m={'x' * 124}", "a=1,b=2")  # the second as long as may be
 _SLOTS = ("trace_id", "span_id", "parent_id", "state")
 
 
@@ -52,7 +53,7 @@ def sample(traits: int, number: int = 0, *, is_sampled: bool = True) -> TraceCon
         short,
         bool(traits & IS_RANDOM),
         ids[3] if traits & HAS_PARENT else None,
-        ("vendor=value", "k=" + "v" * 126 + ",l=" + "w" * 381, "a=1,b=2")[number] if traits & HAS_STATE else "",
+        _STATES[number] if traits & HAS_STATE else "",
     )
 
 
