@@ -22,7 +22,7 @@ from .errors import ConfigurationError, InvalidSessionError, OpsError, UnknownFo
 from .fast import Plain, PlainBaggage, RawFastPath, context_of
 from .fast_forms import ALL_TRAITS, HAS_STATE, IS_RANDOM
 from .formats import Format, Loss
-from .precedence import Said
+from .precedence import Said, is_same_trace
 from .propagator import NOTHING, SESSION_KEY, BaggageMode, Extraction, Injection, Propagator
 from .registry import COMPOSITE, FORMAT_NAMES, FORMATS, KNOWN_FORMATS, codec_of, parse_formats
 from .session import EXTRACT_NAMES as SESSION_EXTRACT_NAMES
@@ -77,6 +77,7 @@ __all__ = [
     "context_of",
     "fields",
     "inject_into",
+    "is_same_trace",
     "is_session_id",
     "new_context",
     "new_span_id",

@@ -1,7 +1,10 @@
 """Which of the formats is believed, and what the others add to it. Knows nothing of their grammar.
 
 The first context in the order of extraction wins; a bare decision counts only where no format has a context; what the
-winner cannot say is merged from the others of the same trace; a context of another trace is a conflict.
+winner cannot say is merged from the others of the same trace; a context of another trace is a conflict, and one of the
+same trace that names another span is a conflict of spans.
+
+A trace id of 64 bits is the same trace as one of 128 that ends in it: tracers of 64 bits cut the id that they got.
 """
 
 from __future__ import annotations
@@ -21,23 +24,36 @@ class Said(NamedTuple):
     malformed: Malformed | None
 
 
-Verdict = tuple[Format | None, TraceContext | None, Sampling | None, tuple[tuple[Format, TraceContext], ...]]
+Losers = tuple[tuple[Format, TraceContext], ...]
+
+Verdict = tuple[Format | None, TraceContext | None, Sampling | None, Losers, Losers]
+
+_ZERO_HALF = "0" * 16
+
+
+def is_same_trace(one: str, other: str) -> bool:
+    """Whether two trace ids (32 digits) are the same, or one of them is the other cut to 64 bits."""
+    return one == other or (one[16:] == other[16:] and (one.startswith(_ZERO_HALF) or other.startswith(_ZERO_HALF)))
 
 
 def _merge(winner: Format, context: TraceContext, other: TraceContext) -> TraceContext:
     """`context` with what `winner` cannot say taken from `other`, a context of the same trace (or the same again).
 
-    A parent belongs to a span, and so counts only where both name the same one.
+    A parent belongs to a span, and so counts only where both name the same one. Of a trace id and its half, the whole
+    one stays: whoever knows the half alone reads it out of the whole.
     """
-    sampling, short, parent_id = context.sampling, context.short, context.parent_id
+    trace_id, sampling, short, parent_id = context.trace_id, context.sampling, context.short, context.parent_id
+    if trace_id != other.trace_id and trace_id.startswith(_ZERO_HALF):
+        trace_id, short = other.trace_id, False
     cannot_say = codec_of(winner).cannot_say
     if Loss.DEBUG in cannot_say and sampling is Sampling.ACCEPT and other.sampling is Sampling.DEBUG:
         sampling = Sampling.DEBUG
-    if Loss.WIDTH in cannot_say:
+    if Loss.WIDTH in cannot_say and trace_id == other.trace_id:
         short = short or other.short
     if parent_id is None and other.span_id == context.span_id:
         parent_id = other.parent_id
     return context._replace(
+        trace_id=trace_id,
         sampling=sampling,
         short=short,
         random=context.random or other.random,
@@ -48,18 +64,18 @@ def _merge(winner: Format, context: TraceContext, other: TraceContext) -> TraceC
 
 
 def decide(says: tuple[Said, ...]) -> Verdict:
-    """(winner, its context with the others merged in, or its bare decision, the conflicts)."""
+    """(winner, its context with the others merged in, or its bare decision, the conflicts, the conflicts of spans)."""
     if len(says) == 1:  # the usual case, flat
         format, what, _ = says[0]
         if isinstance(what, TraceContext):
-            return format, what, None, ()
+            return format, what, None, (), ()
     contexts = [(format, what) for format, what, _ in says if isinstance(what, TraceContext)]
     if contexts:
         return _choose(contexts)
     for format, what, _ in says:
         if isinstance(what, Sampling):
-            return format, None, what, ()
-    return None, None, None, ()
+            return format, None, what, (), ()
+    return None, None, None, (), ()
 
 
 def _choose(contexts: list[tuple[Format, TraceContext]]) -> Verdict:
@@ -70,10 +86,13 @@ def _choose(contexts: list[tuple[Format, TraceContext]]) -> Verdict:
     disguised = {what[:2] for _, what in contexts if what.made_up}
     real = [said for said in contexts if said[1][:2] not in disguised]
     winner, context = (real or contexts)[0]
-    conflicts: tuple[tuple[Format, TraceContext], ...] = ()
+    conflicts: Losers = ()
+    of_spans: Losers = ()
     for format, what in contexts:
-        if what.trace_id == context.trace_id:
+        if is_same_trace(what.trace_id, context.trace_id):
             context = _merge(winner, context, what)
+            if what.span_id != context.span_id and what[:2] not in disguised:
+                of_spans += ((format, what),)
         elif what[:2] not in disguised:
             conflicts += ((format, what),)
-    return winner, context, None, conflicts
+    return winner, context, None, conflicts, of_spans

@@ -45,6 +45,7 @@ class Extraction(NamedTuple):
     session_malformed: Malformed | None = None
     baggage: Baggage | None = None
     baggage_malformed: Malformed | None = None
+    span_conflicts: tuple[tuple[Format, TraceContext], ...] = ()  # losers of the same trace that name another span
 
 
 class Injection(NamedTuple):
@@ -247,9 +248,9 @@ class Propagator:
                 bridged = members.get(SESSION_KEY)
                 if bridged is not None and session.is_session_id(bridged):
                     session_id = bridged
-        winner, context, decision, conflicts = decide(says)
+        winner, context, decision, conflicts, of_spans = decide(says)
         came = (context, decision, winner, says, conflicts, malformed)
-        return new(Extraction, (*came, session_id, session_malformed, members, baggage_malformed))
+        return new(Extraction, (*came, session_id, session_malformed, members, baggage_malformed, of_spans))
 
     def _learn(self, names: tuple[str, ...]) -> _Present:
         present = _Present(

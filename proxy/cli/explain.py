@@ -17,6 +17,7 @@ from ops_lib.propagation import (
     Sampling,
     TraceContext,
     codec_of,
+    is_same_trace,
 )
 
 _LOSSES = {
@@ -107,7 +108,9 @@ def _verdict(format: Format, context: TraceContext, extraction: Extraction) -> s
         return "wins: the first with ids" if any(said.what for said in before) else "wins: the first that is valid"
     if any(loser is format for loser, _ in extraction.conflicts):
         return "conflict: another trace, dropped"
-    if extraction.context is not None and context.trace_id == extraction.context.trace_id:
+    if any(loser is format for loser, _ in extraction.span_conflicts):
+        return "conflict of spans: the same trace, but another span"
+    if extraction.context is not None and is_same_trace(context.trace_id, extraction.context.trace_id):
         return "the same trace: fills in what the winner cannot say"
     return "made-up ids: gives way"
 
@@ -170,6 +173,9 @@ def as_json(extraction: Extraction, injection: Injection) -> dict[str, object]:
             for one in extraction.says
         ],
         "conflicts": [{"format": format, "context": _context(other)} for format, other in extraction.conflicts],
+        "span_conflicts": [
+            {"format": format, "context": _context(other)} for format, other in extraction.span_conflicts
+        ],
         "session": extraction.session,
         "session_malformed": extraction.session_malformed,
         "baggage": [[one.key, one.value] for one in extraction.baggage.members] if extraction.baggage else None,

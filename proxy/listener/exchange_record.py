@@ -31,6 +31,7 @@ def exchange_record(
         trace_id=told.trace_id,
         session=told.session,
         conflict=told.conflict,
+        span_conflict=told.span_conflict,
         error=refusal.fault.label if refusal is not None else "",
         detail=refusal.detail if refusal is not None else "",
     )
@@ -53,6 +54,7 @@ def refused_record(
         trace_id="",
         session="",
         conflict="",
+        span_conflict="",
         error=refusal.fault.label if refusal is not None else "",
         detail=refusal.detail if refusal is not None else "",
     )

@@ -40,6 +40,8 @@ def tally(metrics: TranslationMetrics, translation: Translation) -> None:
             metrics.bare_decisions += 1
         for loser, _ in extraction.conflicts:
             count(metrics.conflicts, (winner, loser))
+        for loser, _ in extraction.span_conflicts:
+            count(metrics.span_conflicts, (winner, loser))
     for malformed, reason in extraction.malformed:
         count(metrics.malformed, (malformed, reason))
     if extraction.session is not None:
@@ -60,6 +62,7 @@ class LogView(NamedTuple):
     trace_id: str = ""
     session: str = ""
     conflict: str = ""
+    span_conflict: str = ""
 
 
 def log_view(metrics: TranslationMetrics, translation: Translation) -> LogView:
@@ -73,7 +76,8 @@ def log_view(metrics: TranslationMetrics, translation: Translation) -> LogView:
     if extraction is None:
         return LogView(trace_id)
     conflict = ",".join(f"{format}:{loser.trace_id}" for format, loser in extraction.conflicts)
-    return LogView(trace_id, extraction.session or "", conflict)
+    span_conflict = ",".join(f"{format}:{loser.span_id}" for format, loser in extraction.span_conflicts)
+    return LogView(trace_id, extraction.session or "", conflict, span_conflict)
 
 
 def _tell(metrics: TranslationMetrics, error: Exception) -> None:

@@ -30,6 +30,7 @@ class AccessRecord(NamedTuple):
     trace_id: str  # of the context that went to the upstream; empty for none
     session: str  # empty for none
     conflict: str  # what told of another trace and was dropped, as format:trace id, with commas; empty for none
+    span_conflict: str  # what named another span of this trace, as format:span id, with commas; empty for none
     error: str  # label of the fault, where the sidecar answered by itself or cut the exchange; else empty
     detail: str  # what was wrong, in words; empty where `error` is
 
@@ -57,7 +58,7 @@ def json_line(record: AccessRecord, time_s: float) -> str:
 def text_line(record: AccessRecord, time_s: float) -> str:
     """`time client "method path" status bytes_out duration listener>upstream trace=... session=...`; empty is `-`.
 
-    Behind it `conflict=...` and `error=...`, where there are such.
+    Behind it `conflict=...`, `span_conflict=...` and `error=...`, where there are such.
     """
     record = _shown(record)
     parts = [
@@ -71,7 +72,8 @@ def text_line(record: AccessRecord, time_s: float) -> str:
         f"trace={record.trace_id or '-'}",
         f"session={record.session or '-'}",
     ]
-    parts += [f"{name}={value}" for name, value in (("conflict", record.conflict), ("error", record.error)) if value]
+    ends = (("conflict", record.conflict), ("span_conflict", record.span_conflict), ("error", record.error))
+    parts += [f"{name}={value}" for name, value in ends if value]
     return " ".join(parts)
 
 

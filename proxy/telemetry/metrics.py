@@ -59,6 +59,7 @@ class TranslationMetrics:
         "malformed",
         "sessions_carried",
         "sessions_malformed",
+        "span_conflicts",
         "untraced",
     )
 
@@ -67,6 +68,7 @@ class TranslationMetrics:
         self.injected: dict[str, int] = {}  # by format
         self.malformed: dict[tuple[str, str], int] = {}  # by (format, reason)
         self.conflicts: dict[tuple[str, str], int] = {}  # by (winner, loser)
+        self.span_conflicts: dict[tuple[str, str], int] = {}  # by (winner, loser)
         self.losses: dict[tuple[str, str], int] = {}  # by (format, what)
         self.bare_decisions = 0  # a sampling decision without ids
         self.untraced = 0  # requests without any context or decision

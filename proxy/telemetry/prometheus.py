@@ -125,6 +125,13 @@ def _translations(metrics: Metrics) -> list[Family]:
         singles("contexts_injected", "Contexts written, by format.", "injected", "format"),
         pairs("contexts_malformed", "Trace headers that were dropped.", "malformed", "format", "reason"),
         pairs("contexts_conflicting", "Requests with two trace ids, by format.", "conflicts", "winner", "loser"),
+        pairs(
+            "spans_conflicting",
+            "Requests with one trace id and two span ids, by format.",
+            "span_conflicts",
+            "winner",
+            "loser",
+        ),
         pairs("contexts_losses", "What a written format could not say.", "losses", "format", "what"),
         plain("bare_decisions", "Sampling decisions that came without ids.", "bare_decisions"),
         plain("requests_untraced", "Requests without any context or decision.", "untraced"),

@@ -69,6 +69,19 @@ def test_made_up_ids_give_way_and_baggage_is_named(capsys: pytest.CaptureFixture
     assert "baggage k, l" in text
 
 
+def test_another_span_of_the_same_trace_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    multi = (f"X-B3-TraceId: {TRACE}", "X-B3-SpanId: e457b5a2e4d86bd1", "X-B3-Sampled: 1")
+    text = table(capsys, f"b3: {TRACE}-{SPAN}-1", *multi)
+    assert f"{TRACE} e457b5a2e4d86bd1 accept conflict of spans: the same trace, but another span" in text
+    assert f"{TRACE} {SPAN} accept wins: the first" in text
+
+
+def test_a_half_of_the_id_is_the_same_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    text = table(capsys, f"traceparent: 00-{TRACE}-{SPAN}-01", f"b3: {TRACE[16:]}-{SPAN}-d", "--to=b3")
+    assert f"{TRACE[16:]} {SPAN} debug the same trace: fills in what the winner cannot say" in text
+    assert f"written:\n b3: {TRACE}-{SPAN}-d\n" in text
+
+
 def test_a_bare_decision_that_another_one_came_before(capsys: pytest.CaptureFixture[str]) -> None:
     text = table(capsys, "b3: 0", "X-B3-Sampled: 1")
     assert "b3multi X-B3-* - - accept a bare decision: another came first" in text

@@ -67,3 +67,18 @@ async def test_the_loser_of_a_conflict_is_told_in_the_log(lab: Any) -> None:
         await wire.message()
     assert [record.trace_id for record in sidecar.records] == ["4bf92f3577b34da6a3ce929d0e0e4736"] * 2
     assert [record.conflict for record in sidecar.records] == ["", "b3:80f198ee56343ba864fe8b2a57d3eff7"]
+    assert [record.span_conflict for record in sidecar.records] == ["", ""]
+
+
+async def test_another_span_of_the_same_trace_is_told_in_the_log_and_counted(lab: Any) -> None:
+    sidecar, _ = await lab.pair()
+    wire = await sidecar.connect()
+    trace = b"463ac35c9f6413ad48485a3953bb6124"
+    stale = b"b3: " + trace + b"-a2fb4a1d1a96d312-1\r\n"
+    fresh = b"X-B3-TraceId: " + trace + b"\r\nX-B3-SpanId: 00f067aa0ba902b7\r\nX-B3-Sampled: 1\r\n"
+    await wire.send(b"GET / HTTP/1.1\r\nHost: app\r\n" + stale + fresh + b"\r\n")
+    await wire.message()
+    assert [(record.conflict, record.span_conflict) for record in sidecar.records] == [("", "b3multi:00f067aa0ba902b7")]
+    translation = sidecar.metrics.exchange("inbound", "app").translation
+    assert translation.span_conflicts == {("b3", "b3multi"): 1}
+    assert translation.conflicts == {}

@@ -21,6 +21,7 @@ DONE = AccessRecord(
     trace_id="a" * 32,
     session="s 1",
     conflict="",
+    span_conflict="",
     error="",
     detail="",
 )
@@ -58,6 +59,8 @@ def test_text() -> None:
     assert text_line(refused, 0.0).endswith("inbound>- trace=- session=- error=http_request_error")
     quarrel = text_line(DONE._replace(conflict="b3:463ac35c9f6413ad"), 0.0)
     assert quarrel.endswith(" session=s 1 conflict=b3:463ac35c9f6413ad")
+    quarrel = text_line(DONE._replace(span_conflict="b3:a2fb4a1d1a96d312", error="timeout"), 0.0)
+    assert quarrel.endswith(" session=s 1 span_conflict=b3:a2fb4a1d1a96d312 error=timeout")
 
 
 def test_no_line_can_be_forged() -> None:
