@@ -9,7 +9,7 @@ before any other.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ops_lib.propagation import (
@@ -40,8 +40,8 @@ _MOST_TRACE_FIELDS = 10  # of all formats together, with the session and `baggag
 _MOST_TRACE_BYTES = 1536
 
 
-def _beside(lines: Sequence[bytes], target: bytes) -> Beside:
-    return Beside(len(lines), sum(map(len, lines)) + 2 * len(lines) + len(target))
+def _nothing() -> tuple[int, int]:
+    return 0, 0
 
 
 class FullTranslation(NamedTuple):
@@ -132,33 +132,33 @@ class Translator:
         """Whether the header `name` (any case) goes in here and is not forwarded as it came."""
         return self._propagator.owns(name.decode("latin-1"))
 
-    def translate(self, headers: RawHeaders, lines: Sequence[bytes] = (), target: bytes = b"") -> Translation:
+    def translate(self, headers: RawHeaders, weigh: Callable[[], tuple[int, int]] = _nothing) -> Translation:
         """`headers`: those for which `owns` is true, in wire order. Never raises on what they hold.
 
-        `lines`: the other field lines of the request, without CRLF, and `target` its request target: they leave so much
-        less room for baggage.
+        `weigh` says how many other fields the request has, and how many bytes they and its target take: they leave so
+        much less room for baggage. It is asked where there is some.
         """
         way = self._way
         if headers and way is not None:
             names, values = zip(*headers)  # noqa: B905 - pairs; strict costs 0.1 µs
             plain = way.read(names, values)
-            if plain is not None and (plain[6] is None or self._has_room(plain[6], lines, target)):
+            if plain is not None and (plain[6] is None or self._has_room(plain[6], weigh)):
                 written = way.write(plain)
                 if written is not None:
                     return FastTranslation(written, plain, self, headers)
-        return self.translate_in_full(headers, lines, target)
+        return self.translate_in_full(headers, weigh)
 
-    def _has_room(self, baggage: PlainBaggage[bytes], lines: Sequence[bytes], target: bytes) -> bool:
+    def _has_room(self, baggage: PlainBaggage[bytes], weigh: Callable[[], tuple[int, int]]) -> bool:
         """Whether `baggage` surely fits into the request; where not, what fits is for the propagator to say."""
         if not self._writes_jaeger_baggage:
             return True  # it goes out as it came
         text, members = baggage
-        beside = _beside(lines, target)
+        beside = Beside(*weigh())
         size = beside.size + _MOST_TRACE_BYTES + 4 * len(text) + 12 * len(members)
         return beside.fields + _MOST_TRACE_FIELDS + len(members) <= REQUEST_FIELDS and size <= REQUEST_BYTES
 
     def translate_in_full(
-        self, headers: RawHeaders, lines: Sequence[bytes] = (), target: bytes = b""
+        self, headers: RawHeaders, weigh: Callable[[], tuple[int, int]] = _nothing
     ) -> FullTranslation:
         """The same by way of the propagator, whatever they hold."""
         propagator = self._propagator
@@ -168,7 +168,7 @@ class Translator:
             extraction = propagator.extract(self._fields(headers))
             if self._participates:
                 context = self._span(extraction)
-            beside = _beside(lines, target) if extraction.baggage is not None else Beside()
+            beside = Beside(*weigh()) if extraction.baggage is not None else Beside()
             injection = propagator.inject(extraction, context=context, beside=beside)
         elif self._participates:
             injection = propagator.inject(Extraction(), context=self._span(Extraction()))

@@ -1,7 +1,7 @@
-"""The client's side of an exchange: reads the requests of one connection, one after another.
+"""The client's side of an exchange, in HTTP/1.1: reads the requests of one connection, one after another.
 
-May know request messages. Where a request is sent is the listener's business; bytes and states are `connection`'s.
-While a request is being answered, nothing more is read. What had come by then is put aside, and parsed in its turn.
+May know messages. Where a request is sent is the listener's business; bytes and states are `connection`'s. While a
+request is being answered, nothing more is read. What had come by then is put aside, and parsed in its turn.
 """
 
 from __future__ import annotations
@@ -10,16 +10,21 @@ import asyncio
 from typing import Final, final
 
 from proxy.http1.connection import BODY, BUSY, ENDING, HEAD, TUNNEL, Connection
-from proxy.http1.exchange import Exchange
 from proxy.http1.message.answers import ESTABLISHED, options_response, problem_response
 from proxy.http1.message.bodies import Body, request_body
-from proxy.http1.message.heads import HeadReader
-from proxy.http1.message.request import Request, check_request_line
-from proxy.http1.upstream import UpstreamConnection
+from proxy.http1.message.heads import HeadLimits, HeadReader
+from proxy.http1.message.repeats import Sorted
+from proxy.http1.message.request import Request, check_request_line, read_request
+from proxy.http1.message.write import as_chunks, interim_head, response_head, switching_head
+from proxy.listener.dispatch import open_exchange
+from proxy.listener.exchange import Exchange
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
+from proxy.listener.sides import Answerer
+from proxy.plan import Limits
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.problem import problem_of
+from proxy.semantics.response import Response
 from proxy.transport.deadlines import NEVER
 from proxy.transport.flow import BEHIND
 from proxy.transport.tunnel import End, FarEnd, open_tunnel
@@ -32,21 +37,50 @@ _BEGUN_BYTES: Final = 16  # room for a method behind the empty lines that may st
 _FIRST_REQUEST_S: Final = 1.0
 
 
+def head_limits(limits: Limits) -> HeadLimits:
+    """Of requests."""
+    return HeadLimits(
+        line_bytes=limits.request_line_bytes,
+        field_bytes=limits.header_bytes,
+        field_count=limits.header_count,
+        line_fault=Fault.TARGET_TOO_LONG,
+        field_fault=Fault.HEADERS_TOO_LARGE,
+        bad_fault=Fault.BAD_REQUEST,
+    )
+
+
 @final
 class ClientConnection(Connection):
     """One connection from a client, and its requests."""
 
-    __slots__ = ("_begun", "_body", "_exchange", "_has_asked", "_listener", "_reader", "_request")
+    __slots__ = (
+        "_begun",
+        "_body",
+        "_chunks",
+        "_exchange",
+        "_has_asked",
+        "_is_sized",
+        "_keeps",
+        "_listener",
+        "_reader",
+        "_request",
+    )
 
     def __init__(self, listener: Listener) -> None:
         super().__init__(listener.ticker, listener.outbox)
         self._listener = listener
-        self._reader = HeadReader(listener.rules.head_limits, check_request_line)
+        self._reader = self._new_reader()
         self._begun = b""  # the first bytes of a head that is not whole, or was refused
         self._has_asked = False  # a head came whole, now or before
         self._body: Body | None = None
         self._request: Request | None = None  # the one that was read last, until it is answered
         self._exchange: Exchange | None = None
+        self._chunks = False  # the body of the response is chunked
+        self._is_sized = False  # its length is announced
+        self._keeps = False  # the connection may go on after this response
+
+    def _new_reader(self) -> HeadReader:
+        return HeadReader(head_limits(self._listener.rules.plan.limits), check_request_line)
 
     # --- asyncio.Protocol
 
@@ -56,7 +90,7 @@ class ClientConnection(Connection):
             self._state = ENDING
             self.transport.abort()
             return
-        super().use(self._listener.rules)
+        self._keep_to(self._listener.rules)
         self.deadline = self._ticker.now + self._timeouts.idle_s
         if self._listener.is_draining:
             self.shut()
@@ -83,7 +117,7 @@ class ClientConnection(Connection):
             exchange.abandon()
             gone = Refusal(Fault.CLIENT_GONE, "the client went away")
             stopped = Refusal(Fault.STOPPED, "the sidecar stopped before the exchange was over")
-            self._listener.record(self, exchange.request, exchange, stopped if self._listener.is_stopped else gone)
+            self._listener.record(exchange, self.address, stopped if self._listener.is_stopped else gone)
         self._state = ENDING
         self._listener.forget(self)
 
@@ -101,7 +135,7 @@ class ClientConnection(Connection):
         if self._exchange is not None:
             self._exchange.on_client_full(False)
         elif self._state == BUSY:
-            self.exchange_over(keep_alive=True)  # the answer was whole; we only waited for the client to read it
+            self._go_on()  # the answer was whole; we only waited for the client to read it
 
     def on_deadline(self) -> None:
         if self._is_due:  # it is we who have yet to read
@@ -135,35 +169,49 @@ class ClientConnection(Connection):
             line, fields, rest = parsed
             self._state = BUSY
             self._has_asked = True
-            self._request = request = self._listener.read(line, fields)
+            self._request = request = self._read(line, fields)
             if self._begun:
                 self._begun = b""
-                self._reader = HeadReader(self._listener.rules.head_limits, check_request_line)  # new ones, maybe
+                self._reader = self._new_reader()  # the limits are others by now, maybe
             if rest and not request.has_body:
                 self._put_back(rest)
                 rest = b""
             if request.method == b"CONNECT":
                 self._listener.connect(self, request)
-            elif request.max_forwards == 0:  # OPTIONS, which goes no further (RFC 9110, 7.6.2)
-                keep_alive = request.keep_alive and not request.has_body and self.is_keeping()
-                self.write(options_response(self.date, close=not keep_alive))
-                self._listener.record(self, request, None, None)
-                self.exchange_over(keep_alive=keep_alive)
+            elif request.max_forwards == 0:
+                self._answer_options(request)
             elif request.has_body:
-                self._begin_body(*self._listener.open(self, request), rest)
+                self._begin_body(request, rest)
             else:
-                self._exchange, head = self._listener.open(self, request)
-                self._exchange.begin(head, b"", True, [])
+                self._exchange = exchange = open_exchange(self._listener, self, request)
+                exchange.begin(b"", True, [])
         except Refusal as refusal:
             self._begun = (self._begun + data)[:_BEGUN_BYTES]
             self.refuse(refusal)
 
-    def _begin_body(self, exchange: Exchange, head: bytes, rest: bytes) -> None:
-        request = exchange.request
-        self._exchange = exchange  # first of all: `refuse` has to find it where its body is refused at once
+    def _read(self, line: bytes, fields: Sorted) -> Request:
+        """A request, checked against what concerns every request. Raises Refusal."""
         rules = self._listener.rules
-        self._body = request_body(request.length, request.chunked, rules.kinds, rules.plan.limits.body_bytes)
-        exchange.begin(head, *self._take(rest))
+        request = read_request(line, fields, rules.parse_authority)
+        if rules.is_proxy and request.minor == 0:
+            request.keep_alive = False  # RFC 9112, 9.3: proxies of old pass on a keep-alive that they do not understand
+        rules.check(request)
+        return request
+
+    def _answer_options(self, request: Request) -> None:
+        """One that goes no further (RFC 9110, 7.6.2)."""
+        self._keeps = request.keep_alive and not request.has_body and self.is_keeping()
+        self.write(options_response(self._listener.date(), close=not self._keeps))
+        self._listener.record_answered(request, self.address)
+        self._go_on()
+
+    def _begin_body(self, request: Request, rest: bytes) -> None:
+        # First of all: `refuse` has to find it where its body is refused at once.
+        self._exchange = exchange = open_exchange(self._listener, self, request)
+        rules = self._listener.rules
+        length = request.length
+        self._body = request_body(length or 0, length is None, rules.kinds, rules.plan.limits.body_bytes)
+        exchange.begin(*self._take(rest))
 
     def _read_body(self, data: bytes) -> None:
         try:
@@ -204,22 +252,73 @@ class ClientConnection(Connection):
         self._outbox.flush()  # an answer may have come in this very turn, and False closes the transport
         return False
 
-    # --- what an exchange asks (see exchange.Client)
+    # --- what an exchange asks (see sides.Asker)
 
-    @property
-    def date(self) -> bytes:
-        """The time, as a Date field has it."""
-        return self._listener.date()
+    def answer(self, response: Response, content: bytes, done: bool, trailers: list[bytes]) -> None:
+        request, exchange = self._request, self._exchange
+        assert request is not None
+        assert exchange is not None
+        minor = request.minor
+        # Where the response comes before the request is whole, the connection cannot be used again.
+        keep_alive = request.keep_alive and self._state == BUSY and self.is_keeping()
+        chunks = False
+        if response.length is None and response.has_body(request.method):
+            if minor == 1:
+                chunks = True
+            else:
+                keep_alive = False
+        self._chunks, self._keeps, self._is_sized = chunks, keep_alive, response.length is not None
+        data = response_head(
+            response,
+            as_chunks(content, done, trailers) if chunks else content,
+            minor=minor,
+            keep_alive=keep_alive,
+            chunked=chunks,
+            via=exchange.terms.response_via,
+            date=b"" if response.has_date() else self._listener.date(),  # RFC 9110, 6.6.1
+        )
+        if done:
+            self.send(data)
+        else:
+            self.write(data)
+
+    def answer_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
+        data = as_chunks(content, done, trailers) if self._chunks else content
+        if data:
+            self.write(data)
+
+    def answer_interim(self, response: Response) -> None:
+        request = self._request
+        assert request is not None
+        if request.minor == 1:  # HTTP/1.0 does not know them (RFC 9110, 15.2)
+            self.write(interim_head(response))
+
+    def switch(self, response: Response, answerer: Answerer, rest: bytes, idle_s: float) -> None:
+        exchange, self._exchange = self._exchange, None
+        assert exchange is not None
+        self.write(switching_head(response))
+        self._listener.record(exchange, self.address, None)
+        self._begin_tunnel("upgrade", answerer.detach(self._listener.count_tunnel_out, rest), idle_s)
+
+    def _begin_tunnel(self, kind: str, far: End, idle_s: float) -> None:
+        listener = self._listener
+        listener.tunnel_opened(kind)
+        open_tunnel(self._detach(listener.count_tunnel_in, self._tunnel_lost), far, self._ticker, idle_s)
 
     def is_keeping(self) -> bool:
+        """Whether the connection may go on after this exchange, as far as the listener is concerned."""
         # Where we drain, or the client has ended its side, we still serve what has been read, and nothing more.
         return not self._aside.is_empty or not (self._listener.is_draining or self._saw_eof)
 
-    def exchange_over(self, *, keep_alive: bool) -> None:
+    def exchange_over(self) -> None:
         exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            self._listener.record(self, exchange.request, exchange, None)
-        if self._state != BUSY or not (keep_alive and self.is_keeping()):
+        assert exchange is not None
+        self._listener.record(exchange, self.address, None)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """The answer is written. The next request, or the end."""
+        if self._state != BUSY or not (self._keeps and self.is_keeping()):
             self._end()
             return
         self._request = None
@@ -249,26 +348,23 @@ class ClientConnection(Connection):
         if self._saw_eof and self._state != ENDING and not self._read_eof():
             self._close()
 
-    def exchange_failed(self, refusal: Refusal, *, begun: bool) -> None:
+    def exchange_failed(self, refusal: Refusal, cut: bool) -> None:
         exchange, self._exchange = self._exchange, None
+        request = self._request
         assert exchange is not None
-        self._listener.record(self, exchange.request, exchange, refusal)
-        if begun:
-            self._cut(ends_at_close=exchange.ends_at_close)
+        assert request is not None
+        self._listener.record(exchange, self.address, refusal)
+        if cut:
+            self._cut(ends_at_close=self._ends_at_close(request))
             return
-        keep_alive = self._state == BUSY and exchange.request.keep_alive and self.is_keeping()
+        keep_alive = self._state == BUSY and request.keep_alive and self.is_keeping()
         self._answer(refusal, close=not keep_alive)
-        self.exchange_over(keep_alive=keep_alive and exchange.request.minor == 1)
+        self._keeps = keep_alive and request.minor == 1
+        self._go_on()
 
-    def switch(self, upstream: UpstreamConnection, rest: bytes, idle_s: float) -> None:
-        self._begin_tunnel("upgrade", upstream.detach(self._listener.count_tunnel_out, rest), idle_s)
-
-    def _begin_tunnel(self, kind: str, far: End, idle_s: float) -> None:
-        exchange, self._exchange = self._exchange, None
-        listener = self._listener
-        listener.record(self, self._request, exchange, None)
-        listener.tunnel_opened(kind)
-        open_tunnel(self._detach(listener.count_tunnel_in, self._tunnel_lost), far, self._ticker, idle_s)
+    def _ends_at_close(self, request: Request) -> bool:
+        """Whether the client learns that the response has ended only by the end of the connection."""
+        return request.minor == 0 and not self._is_sized
 
     def _tunnel_lost(self, exc: Exception | None) -> None:
         self._listener.tunnel_closed()
@@ -278,19 +374,22 @@ class ClientConnection(Connection):
         request = self._request  # None: its head was not read to its end
         head_only = request.method == b"HEAD" if request is not None else self._begun.lstrip(b"\r\n")[:5] == b"HEAD "
         problem = problem_of(refusal.fault, refusal.detail)
-        self.write(problem_response(problem, date=self.date, head_only=head_only, close=close))
+        self.write(problem_response(problem, date=self._listener.date(), head_only=head_only, close=close))
 
-    # --- what a listener asks (see connection.Connection)
+    # --- what a listener asks (see sides.Asker and accepted.Accepted)
 
     def refuse(self, refusal: Refusal) -> None:
         if self._state == ENDING:
             return
         exchange, self._exchange = self._exchange, None
-        if exchange is not None:
+        request = self._request
+        if exchange is None:
+            self._listener.record_refused(request, self.address, refusal)
+        else:
             exchange.abandon()
-        self._listener.record(self, self._request, exchange, refusal)
-        if exchange is not None and exchange.response is not None:
-            self._cut(ends_at_close=exchange.ends_at_close)
+            self._listener.record(exchange, self.address, refusal)
+        if exchange is not None and exchange.status and request is not None:  # it has been answered, in part
+            self._cut(ends_at_close=self._ends_at_close(request))
         else:
             self._answer(refusal)
             self._end()
@@ -299,7 +398,10 @@ class ClientConnection(Connection):
         if self._state != BUSY:
             far.abort()
             return
+        request = self._request
+        assert request is not None
         self.write(ESTABLISHED)
+        self._listener.record_answered(request, self.address)
         self._begin_tunnel("connect", far.end(self._listener.count_tunnel_out), idle_s)
 
     @property
@@ -307,9 +409,9 @@ class ClientConnection(Connection):
         return self._state == HEAD
 
     def use(self, rules: ListenerRules) -> None:
-        super().use(rules)
+        self._keep_to(rules)
         if not self._reader.is_started:  # a head that has begun is read to its end by the limits of before
-            self._reader = HeadReader(rules.head_limits, check_request_line)
+            self._reader = self._new_reader()
 
     def shut(self) -> None:
         if self._state != HEAD or self._reader.is_started or not self._aside.is_empty or self._has_unread():

@@ -1,7 +1,7 @@
 """A client's connection as a stream of bytes: how it is written to, how its reading is held, how it ends.
 
 May know its transport and its listener's rules. Must not know what the bytes mean: `client` builds the class that
-reads requests on this one. A listener knows no more of its connections than what stands here.
+reads requests on this one.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Final, cast
 
-from proxy.http1.exchange import Client
 from proxy.listener.listener_rules import ListenerRules
+from proxy.listener.sides import Asker
 from proxy.plan import Timeouts
-from proxy.semantics.faults import Refusal
 from proxy.transport.aside import Aside
 from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.flow import BEHIND, UPSTREAM_FULL, Flow
 from proxy.transport.outbox import Outbox
 from proxy.transport.sockets import descriptor, has_unread, reset
-from proxy.transport.tunnel import End, FarEnd
+from proxy.transport.tunnel import End
 
 # What the connection is doing.
 HEAD: Final = 0  # waiting for a request head, or reading one
@@ -34,7 +33,7 @@ TUNNEL: Final = 4
 _LINGER_S: Final = 3.0
 
 
-class Connection(Client):
+class Connection(Asker):
     """One connection from a client, by the limits and timeouts of its listener's rules."""
 
     __slots__ = (
@@ -47,13 +46,11 @@ class Connection(Client):
         "_state",
         "_ticker",
         "_timeouts",
-        "address",
         "deadline",
         "transport",
     )
 
     transport: asyncio.Transport
-    address: bytes  # of the client; empty on a Unix socket
     _flow: Flow
     _timeouts: Timeouts
     _buffer_bytes: int
@@ -80,35 +77,11 @@ class Connection(Client):
         self._outbox.flush()
         return End(self.transport, tell, on_lost, self._aside.take_all(), self._saw_eof, self._flow.is_stalled)
 
-    # --- what a listener asks
-
-    def use(self, rules: ListenerRules) -> None:
-        """Keep to the limits and timeouts of `rules` from now on."""
+    def _keep_to(self, rules: ListenerRules) -> None:
         self._timeouts = rules.plan.timeouts
         self._buffer_bytes = rules.plan.limits.buffer_bytes
         if self._state != TUNNEL and not self.transport.is_closing():
             self.transport.set_write_buffer_limits(high=self._buffer_bytes)
-
-    @property
-    @abstractmethod
-    def is_expecting(self) -> bool:
-        """Whether it is there for a request that has not come, or not whole."""
-
-    @abstractmethod
-    def on_deadline(self) -> None:
-        """What was waited for did not come in time."""
-
-    @abstractmethod
-    def shut(self) -> None:
-        """Take no further request: close now if idle, else after the response. A first request may be on its way."""
-
-    @abstractmethod
-    def refuse(self, refusal: Refusal) -> None:
-        """The request is broken, or came to nothing: want no more of it, and say so where there is still room to."""
-
-    @abstractmethod
-    def connected(self, far: FarEnd, idle_s: float) -> None:
-        """A CONNECT has got its connection."""
 
     # --- writing
 

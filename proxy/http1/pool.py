@@ -1,19 +1,19 @@
 """The keep-alive connections to one target. Their number has a limit, and so has the queue of those who wait for one.
 
-Whoever asks for a connection (a `Waiter`) is called back: at once where one is idle, otherwise when one becomes free or
-a new one is made. A new connection is not made for a certain waiter. Whichever connection is ready first goes to the
-one that has waited longest.
+Whoever asks for a connection (a `Receiver`) is called back: at once where one is idle, otherwise when one becomes free
+or a new one is made. Connections are made for the queue, not for a particular waiter: whichever is ready first goes to
+the one that has waited longest.
 """
 
 from __future__ import annotations
 
 import asyncio
-from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import Final, final
 
-from proxy.http1.upstream import Receiver, UpstreamConnection
+from proxy.http1.upstream import Keeper, UpstreamConnection
+from proxy.listener.sides import Receiver
 from proxy.plan import PoolPlan
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import response_kinds
@@ -21,38 +21,13 @@ from proxy.telemetry.metrics import UpstreamMetrics, count
 from proxy.transport.connector import Connector
 from proxy.transport.deadlines import Ticker
 from proxy.transport.descriptors import Descriptors
+from proxy.transport.outbox import Outbox
 
 _KEEP_ALIVE_MARGIN_S: Final = 1.0
 
 
-class Waiter(Receiver):
-    """An exchange, as the pool sees it: it asks for a connection, and then receives a response on it."""
-
-    over: bool  # it no longer wants one
-    wants_fresh: bool  # only one that has served nobody yet
-    deadline: float
-
-    @property
-    @abstractmethod
-    def connect_s(self) -> float:
-        """How long a connection of its own may take."""
-
-    @property
-    @abstractmethod
-    def queue_s(self) -> float:
-        """How long it may wait for somebody else's."""
-
-    @abstractmethod
-    def on_connected(self, connection: UpstreamConnection) -> None:
-        """It is yours. Give it back with `release`, or close it."""
-
-    @abstractmethod
-    def on_unconnected(self, refusal: Refusal) -> None:
-        """There will be none."""
-
-
 @final
-class Pool:
+class ConnectionPool(Keeper):
     """All connections to one target."""
 
     def __init__(
@@ -61,6 +36,7 @@ class Pool:
         plan: PoolPlan,
         metrics: UpstreamMetrics,
         ticker: Ticker,
+        outbox: Outbox,
         descriptors: Descriptors,
         shed: Callable[[], None],
     ) -> None:
@@ -71,26 +47,34 @@ class Pool:
         self._connector = connector
         self._metrics = metrics
         self._ticker = ticker
+        self._outbox = outbox
         self._kinds = response_kinds()  # learnt from all of the target's responses
         self._idle: deque[UpstreamConnection] = deque()  # right: used last
         self._all: set[UpstreamConnection] = set()
-        self._waiters: deque[Waiter] = deque()
+        self._waiters: deque[Receiver] = deque()
         self._tasks: set[asyncio.Task[None]] = set()  # one per connection being made
         self._refresh: asyncio.Task[None] | None = None
         self._closing = False
 
+    def __repr__(self) -> str:
+        target = self._connector.target
+        closing = ", closing" if self._closing else ""
+        return (
+            f"<ConnectionPool {target.scheme}://{target.authority}, {len(self._all)} connections, "
+            f"{len(self._idle)} idle, {len(self._tasks)} being made, {len(self._waiters)} waiting{closing}>"
+        )
+
+    # --- what an exchange and `Pools` ask (see pools.Pool)
+
     @property
     def is_unused(self) -> bool:
-        """No connection, open or being made, and nobody waiting."""
         return not (self._all or self._tasks or self._waiters)
 
     @property
     def is_idle(self) -> bool:
-        """Nobody is served, and nobody waits."""
         return not (self._tasks or self._waiters) and len(self._idle) == len(self._all)
 
-    def acquire(self, waiter: Waiter) -> None:
-        """Give `waiter` a connection, now or later."""
+    def acquire(self, receiver: Receiver) -> None:
         idle = self._idle
         while idle:
             connection = idle.pop()
@@ -105,46 +89,41 @@ class Pool:
                 connection.abort()
             else:
                 self._metrics.reused += 1
-                waiter.on_connected(connection)
+                receiver.on_connected(connection)
                 return
-        self.enqueue(waiter)
+        self.enqueue(receiver)
 
-    def enqueue(self, waiter: Waiter) -> None:
-        """Let `waiter` wait for a connection; one is made where there is room."""
+    def enqueue(self, receiver: Receiver) -> None:
         connecting = len(self._tasks)
         if len(self._all) + connecting < self.plan.max_connections:
-            self._connect(waiter.connect_s)
-            waiter.deadline = self._ticker.now + waiter.connect_s + waiter.queue_s
-        elif len(self._waiters) - connecting >= self.plan.max_queue and not waiter.wants_fresh:
+            self._connect(receiver.terms.timeouts.connect_s)
+            receiver.deadline = self._ticker.now + receiver.terms.timeouts.connect_s + receiver.terms.timeouts.queue_s
+        elif len(self._waiters) - connecting >= self.plan.max_queue and not receiver.wants_fresh:
             count(self._metrics.queue_refused, "full")
-            waiter.on_unconnected(Refusal(Fault.QUEUE_FULL, "too many requests wait for this upstream"))
+            receiver.on_unconnected(Refusal(Fault.QUEUE_FULL, "too many requests wait for this upstream"))
             return
         else:
-            waiter.deadline = self._ticker.now + waiter.queue_s
-        if waiter.wants_fresh:  # it is sent again, has waited before, and what died is about to make room for it
-            self._waiters.appendleft(waiter)
+            receiver.deadline = self._ticker.now + receiver.terms.timeouts.queue_s
+        if receiver.wants_fresh:  # it is sent again, has waited before, and what died is about to make room for it
+            self._waiters.appendleft(receiver)
         else:
-            self._waiters.append(waiter)
+            self._waiters.append(receiver)
         self._metrics.queued += 1
 
     def count_retry(self) -> None:
-        """A request is about to be sent again."""
         self._metrics.retries += 1
 
     def count_queue_timeout(self) -> None:
-        """Somebody waited in vain."""
         count(self._metrics.queue_refused, "timeout")
 
-    def give_up(self, waiter: Waiter) -> None:
-        """`waiter` wants no connection any more."""
+    def give_up(self, receiver: Receiver) -> None:
         try:
-            self._waiters.remove(waiter)
+            self._waiters.remove(receiver)
         except ValueError:
             return
         self._metrics.queued -= 1
 
     def release(self, connection: UpstreamConnection) -> None:
-        """`connection` has served its exchange and can serve another."""
         if self._closing or connection not in self._all:
             connection.close()
             return
@@ -171,7 +150,6 @@ class Pool:
             self._metrics.connections_idle += 1
 
     def lost(self, connection: UpstreamConnection) -> None:
-        """`connection` is closed, by whomever."""
         if connection in self._all:
             self._all.discard(connection)
             self._ticker.discard(connection)
@@ -187,7 +165,6 @@ class Pool:
         self._connect_for_waiters()
 
     def on_tick(self) -> None:
-        """Close what has been idle for too long; ask the DNS again where it is due."""
         now = self._ticker.now
         while self._idle:
             connection = self._idle[0]
@@ -202,7 +179,6 @@ class Pool:
             self._refresh = asyncio.get_running_loop().create_task(self._follow_dns())
 
     def close(self) -> None:
-        """Serve nobody new: idle connections are closed now, the others when their exchange is over."""
         self._closing = True
         for connection in tuple(self._idle):
             self._drop_idle(connection, "surplus")
@@ -210,7 +186,6 @@ class Pool:
             self._refresh.cancel()
 
     def abort(self) -> None:
-        """Close everything at once."""
         self.close()
         for task in self._tasks:
             task.cancel()
@@ -218,7 +193,6 @@ class Pool:
             connection.abort()
 
     async def wait_closed(self) -> None:
-        """Until the tasks of this pool have ended."""
         tasks = [*self._tasks, *([self._refresh] if self._refresh is not None else [])]
         await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -232,9 +206,9 @@ class Pool:
         """Make one more connection, where there is room and more are waiting than are being made."""
         connecting = len(self._tasks)
         if len(self._waiters) > connecting and len(self._all) + connecting < self.plan.max_connections:
-            self._connect(self._waiters[0].connect_s)
+            self._connect(self._waiters[0].terms.timeouts.connect_s)
 
-    def _next_waiter(self, *, is_fresh: bool) -> Waiter | None:
+    def _next_waiter(self, *, is_fresh: bool) -> Receiver | None:
         """The first in the queue that can use a connection, out of the queue now. `is_fresh`: it has served nobody yet.
 
         Whoever wants a fresh connection is passed over where this one is not. They do not wait for ever: the connection
@@ -247,7 +221,6 @@ class Pool:
         return None
 
     def shed(self) -> bool:
-        """Close the connection that was idle for longest; False where none is."""
         if not self._idle:
             return False
         self._drop_idle(self._idle[0], "file-descriptors")
@@ -294,7 +267,7 @@ class Pool:
         self.release(connection)
 
     def _new_protocol(self, _alpn: str = "") -> UpstreamConnection:
-        return UpstreamConnection(self._ticker, on_lost=self.lost, kinds=self._kinds)
+        return UpstreamConnection(self, self._ticker, self._outbox, self._kinds)
 
     async def _follow_dns(self) -> None:
         """Look the name up. Connections to addresses that it no longer has will serve no new request."""

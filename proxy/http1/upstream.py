@@ -1,23 +1,28 @@
-"""The upstream's side of an exchange: one connection, one response at a time.
+"""The upstream's side of an exchange, in HTTP/1.1: one connection, one request and response at a time.
 
-May know sockets (through its transport) and response messages. Must not know the client, nor why a request is sent.
+May know sockets (through its transport) and messages. Must not know the client, nor why a request is sent.
 """
 
 from __future__ import annotations
 
 import asyncio
 import select
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Final, cast, final
 
 from proxy.http1.message.bodies import Body, ChunkedBody, CloseBody, LengthBody
 from proxy.http1.message.heads import HeadLimits, HeadReader
-from proxy.http1.message.response import Response, read_response, read_start
+from proxy.http1.message.request import is_offered
+from proxy.http1.message.response import read_response, read_start
+from proxy.http1.message.write import as_chunks, request_head
+from proxy.listener.pools import Pool
+from proxy.listener.sides import HEARD, PERHAPS, Answerer, Receiver
 from proxy.semantics.faults import Fault, Refusal
-from proxy.semantics.fields import FieldKinds, response_kinds
+from proxy.semantics.fields import FieldKinds
 from proxy.transport.aside import Aside
 from proxy.transport.deadlines import NEVER, Ticker
+from proxy.transport.outbox import Outbox
 from proxy.transport.sockets import descriptor, has_unread, watch
 from proxy.transport.tunnel import End
 from proxy.transport.turns import FULL_READ_BYTES
@@ -38,62 +43,36 @@ _MAX_INTERIM = 32  # 1xx responses to one request; more is a flood
 _LAST_BYTES_S: Final = 3.0  # for an upstream that has answered to take what is left of its request
 
 
-class Receiver(ABC):
-    """Who sent the request on this connection and wants its response.
-
-    A class and no typing.Protocol: compiled, a call by way of a class costs a tenth of a call by name.
-    """
-
-    method: bytes
-
-    @property
-    @abstractmethod
-    def response_body_s(self) -> float:
-        """The longest silence in the response's body."""
+class Keeper(Pool):
+    """The pool that a connection belongs to, as the connection sees it."""
 
     @abstractmethod
-    def on_interim(self, response: Response) -> None:
-        """A 1xx other than 101."""
+    def release(self, connection: UpstreamConnection) -> None:
+        """`connection` has served its exchange and can serve another."""
 
     @abstractmethod
-    def on_switch(self, response: Response, rest: bytes) -> None:
-        """101: `rest` are the first bytes of the new protocol. The connection is the receiver's now."""
-
-    @abstractmethod
-    def on_response(self, response: Response, content: bytes, done: bool, trailers: list[bytes]) -> None:
-        """The final head, with as much of the content as came with it."""
-
-    @abstractmethod
-    def on_response_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
-        """More content; `done` with the last."""
-
-    @abstractmethod
-    def on_upstream_full(self, full: bool) -> None:
-        """The connection takes no more bytes for now, or does again."""
-
-    @abstractmethod
-    def on_upstream_failed(self, refusal: Refusal) -> None:
-        """There will be no (more) response; the connection is closed. CONNECTION_LOST: by the upstream, before a byte
-        of it came.
-        """
+    def lost(self, connection: UpstreamConnection) -> None:
+        """`connection` is closed, by whomever."""
 
 
 @final
-class UpstreamConnection:
+class UpstreamConnection(Answerer):
     """One connection to an upstream, from its making to its end."""
 
     __slots__ = (
         "_aside",
         "_body",
+        "_chunks",
         "_fd",
         "_interim",
         "_is_clean",
         "_is_due",
         "_is_paused",
         "_is_tls",
+        "_keeper",
         "_kinds",
         "_lost",
-        "_on_lost",
+        "_outbox",
         "_reader",
         "_receiver",
         "_saw_eof",
@@ -101,7 +80,6 @@ class UpstreamConnection:
         "_was_answered",
         "_watch",
         "buffer_bytes",
-        "deadline",
         "idle_until",
         "is_full",
         "is_lost",
@@ -109,32 +87,26 @@ class UpstreamConnection:
         "keep_alive_s",
         "peer",
         "served",
-        "timeout",
         "transport",
     )
 
     transport: asyncio.Transport
     _watch: select.poll
 
-    def __init__(
-        self,
-        ticker: Ticker,
-        *,
-        on_lost: Callable[[UpstreamConnection], None],
-        buffer_bytes: int = _BUFFER_BYTES,
-        kinds: FieldKinds | None = None,
-    ) -> None:
-        """Whoever owns it has its deadline swept."""
+    def __init__(self, keeper: Keeper, ticker: Ticker, outbox: Outbox, kinds: FieldKinds) -> None:
+        """`keeper` has its deadline swept."""
+        self._keeper = keeper
         self._ticker = ticker
-        self._on_lost = on_lost
-        self._kinds = kinds if kinds is not None else response_kinds()
-        self.buffer_bytes = buffer_bytes
+        self._outbox = outbox
+        self._kinds = kinds
+        self.buffer_bytes = _BUFFER_BYTES
         self._receiver: Receiver | None = None
         self._fd = -1
         self._is_tls = False  # then a body ends only with an orderly end of TLS: see `connection_lost`
         self._reader = HeadReader(RESPONSE_LIMITS, read_start)
         self._body: Body | None = None
         self._interim = 0
+        self._chunks = False  # the request's body is chunked
         self._is_clean = False  # no byte came behind the response, and the upstream keeps the connection
         self._is_paused = False  # by whoever receives
         self._aside = Aside()  # received, not yet looked at
@@ -152,7 +124,7 @@ class UpstreamConnection:
         self.peer = ""  # IP address, empty for a Unix socket
         self.served = 0  # exchanges, the present one included
 
-    # --- what the pool and the exchange ask
+    # --- what the pool asks
 
     @property
     def is_usable(self) -> bool:
@@ -170,21 +142,33 @@ class UpstreamConnection:
         """Whether that is bytes, not just the end."""
         return has_unread(self._fd)
 
-    def begin(self, receiver: Receiver) -> None:
-        """The next response is `receiver`'s."""
+    # --- what the exchange asks (see sides.Answerer)
+
+    def ask(self, receiver: Receiver, content: bytes, done: bool, trailers: list[bytes]) -> None:
         self._receiver = receiver
         self._is_clean = self._was_answered = False
         self._interim = 0
         self.timeout = RESPONSE_TIMEOUT
         self.served += 1
+        request, terms = receiver.request, receiver.terms
+        data = request_head(request, trace=receiver.trace, host=terms.host(request), hop=receiver.hop)
+        self._chunks = request.length is None
+        if self._chunks:
+            data += as_chunks(content, done, trailers)
+        elif content:
+            data += content
+        if self.buffer_bytes != terms.buffer_bytes:  # it last served another listener, or another plan
+            self.buffer_bytes = terms.buffer_bytes
+            self.transport.set_write_buffer_limits(high=terms.buffer_bytes)
+        if done:
+            self._outbox.send(self.transport, data)
+        else:
+            self.transport.write(data)  # more will follow, and must not overtake it
 
-    def hold_at_most(self, buffer_bytes: int) -> None:
-        """Say `pause_writing` where more than `buffer_bytes` wait to be sent."""
-        self.buffer_bytes = buffer_bytes
-        self.transport.set_write_buffer_limits(high=buffer_bytes)
+    def send(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
+        self.transport.write(as_chunks(content, done, trailers) if self._chunks else content)
 
-    def end(self) -> bool:
-        """The exchange is over. True where the connection may serve another; otherwise it is closed."""
+    def end(self) -> None:
         self._receiver = None
         self._body = None
         self.deadline = NEVER
@@ -193,12 +177,11 @@ class UpstreamConnection:
             if self._is_paused:  # the last bytes of the response were too much for a slow client
                 self._is_paused = False
                 self.transport.resume_reading()
-            return True
-        self.close()
-        return False
+            self._keeper.release(self)
+        else:
+            self.close()
 
     def detach(self, tell: Callable[[int], None], received: bytes) -> End:
-        """Give the transport away: this end of a tunnel. `received`: its first bytes, as far as they were read here."""
         self._receiver = None
         self.deadline = NEVER
         return End(self.transport, tell, self.connection_lost, received, self._saw_eof, self.is_full)
@@ -210,25 +193,22 @@ class UpstreamConnection:
         self.transport.close()
 
     def abort(self) -> None:
-        """Close at once."""
         self._receiver = None
         self.is_retired = True
         self.transport.abort()
 
     def pause_reading(self) -> None:
-        """Take no more of the response for now; meanwhile its silence is not the upstream's fault."""
         self._is_paused = True
         if not self._is_due:
             self.transport.pause_reading()
         self.deadline = NEVER
 
     def resume_reading(self) -> None:
-        """Take more of the response."""
         if self._receiver is not None and not self.is_lost:
             self._is_paused = False
             if not self._is_due:
                 self.transport.resume_reading()
-            self.deadline = self._ticker.now + self._receiver.response_body_s
+            self.deadline = self._ticker.now + self._receiver.terms.timeouts.response_body_s
 
     # --- asyncio.Protocol
 
@@ -261,7 +241,8 @@ class UpstreamConnection:
             if rest is None:
                 if body.is_behind or len(data) >= FULL_READ_BYTES:
                     self._read_later()
-                self.deadline = NEVER if self._is_paused else self._ticker.now + receiver.response_body_s
+                timeouts = receiver.terms.timeouts
+                self.deadline = NEVER if self._is_paused else self._ticker.now + timeouts.response_body_s
                 receiver.on_response_content(content, False, [])
             else:
                 self._is_clean = self._is_clean and not rest
@@ -300,6 +281,8 @@ class UpstreamConnection:
         response = read_response(line, fields)
         if response.status < 200:
             if response.status == 101:
+                if not (receiver.request_done and is_offered(response.upgrade, receiver.request.upgrade)):
+                    raise Refusal(Fault.BAD_UPGRADE, "the upstream switched protocols unasked")
                 receiver.on_switch(response, data)
                 return
             self._interim += 1
@@ -338,7 +321,7 @@ class UpstreamConnection:
         self._body = body
         if body.is_behind or len(data) >= FULL_READ_BYTES:
             self._read_later()
-        self.deadline = self._ticker.now + receiver.response_body_s
+        self.deadline = self._ticker.now + receiver.terms.timeouts.response_body_s
         self.timeout = Fault.BODY_TIMEOUT
         receiver.on_response(response, content, False, [])
 
@@ -352,13 +335,14 @@ class UpstreamConnection:
         if isinstance(self._body, CloseBody):
             receiver.on_response_content(b"", True, [])
         else:
-            self._fail(self._broken_off())
+            self.abort()
+            self._tell_broken_off(receiver)
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = self.is_retired = True
         self._lost = exc
-        self._on_lost(self)
+        self._keeper.lost(self)
         if not self._is_due:  # else what came before is read first
             self._tell_lost()
 
@@ -369,12 +353,17 @@ class UpstreamConnection:
         if isinstance(self._body, CloseBody) and self._lost is None and self._saw_eof:
             receiver.on_response_content(b"", True, [])
         else:
-            receiver.on_upstream_failed(self._broken_off())
+            self._tell_broken_off(receiver)
 
-    def _broken_off(self) -> Refusal:
+    def _tell_broken_off(self, receiver: Receiver) -> None:
         if self._was_answered:
-            return Refusal(Fault.RESPONSE_INCOMPLETE, "the upstream closed in mid-response")
-        return Refusal(Fault.CONNECTION_LOST, "the upstream closed without a response")
+            refusal = Refusal(Fault.RESPONSE_INCOMPLETE, "the upstream closed in mid-response")
+            receiver.on_upstream_failed(refusal, HEARD)
+            return
+        # An upstream may close a kept connection just when we send a request on it (RFC 9112, 9.3.1). One that has
+        # served no other request cannot have been idle for too long.
+        refusal = Refusal(Fault.CONNECTION_LOST, "the upstream closed without a response")
+        receiver.on_upstream_failed(refusal, PERHAPS if self.served > 1 else HEARD)
 
     def pause_writing(self) -> None:
         self.is_full = True
@@ -395,4 +384,4 @@ class UpstreamConnection:
         receiver = self._receiver
         self.abort()
         if receiver is not None:
-            receiver.on_upstream_failed(refusal)
+            receiver.on_upstream_failed(refusal, HEARD)

@@ -1,32 +1,33 @@
 """What the access log is told: of an exchange that is over, or of a request that was refused before it was one.
 
-May know exchanges and faults. How a record is written is the log's business; none is made where there is no log.
+May know what is accounted, and faults. How a record is written is the log's business. None is made where there is no
+log.
 """
 
 from __future__ import annotations
 
-from proxy.http1.exchange import Exchange
-from proxy.http1.message.request import Request
+from proxy.listener.accounting import Accounted
 from proxy.listener.translation import LogView, log_view
 from proxy.semantics.faults import Refusal
+from proxy.semantics.request import Request
 from proxy.telemetry.access_log import AccessRecord
 
 
 def exchange_record(
-    exchange: Exchange, client: bytes, status: int, duration_s: float, refusal: Refusal | None
+    accounted: Accounted, client: bytes, status: int, duration_s: float, refusal: Refusal | None
 ) -> AccessRecord:
     """Of an exchange. `client`: its address; `status`: what the client got, 0 for nothing; `refusal`: why it failed."""
-    translation = exchange.translation
-    told = log_view(exchange.route.metrics.translation, translation) if translation is not None else LogView()
+    translation = accounted.translation
+    told = log_view(accounted.terms.metrics.translation, translation) if translation is not None else LogView()
     return AccessRecord(
-        listener=exchange.route.listener,
-        upstream=exchange.route.name,
+        listener=accounted.terms.listener,
+        upstream=accounted.terms.upstream,
         client=client.decode("ascii"),
-        method=exchange.method.decode("ascii"),
-        path=_path(exchange.request.path),
+        method=accounted.method.decode("ascii"),
+        path=_path(accounted.request.path),
         status=status,
-        bytes_in=exchange.bytes_in,
-        bytes_out=exchange.bytes_out,
+        bytes_in=accounted.bytes_in,
+        bytes_out=accounted.bytes_out,
         duration_s=duration_s,
         trace_id=told.trace_id,
         session=told.session,

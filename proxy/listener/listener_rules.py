@@ -9,15 +9,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from proxy.http1.message.heads import HeadLimits
-from proxy.http1.message.request import Request
-from proxy.http1.message.write import Hop
-from proxy.listener.pools import PoolTable
+from proxy.listener.pools import Pools
 from proxy.listener.routes import Route
 from proxy.plan import ListenerPlan, UpstreamPlan
 from proxy.semantics.authority import parse_authority
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import request_kinds
+from proxy.semantics.hop import Hop
+from proxy.semantics.request import Request
 from proxy.telemetry.metrics import Metrics
 from proxy.translate import Translator
 
@@ -29,33 +28,23 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 class ListenerRules:
     """A ListenerPlan, compiled. Immutable but for what it remembers."""
 
-    def __init__(self, plan: ListenerPlan, pools: PoolTable, metrics: Metrics, pseudonym: str) -> None:
+    def __init__(self, plan: ListenerPlan, pools: Pools, metrics: Metrics, pseudonym: str) -> None:
         """`pseudonym`: our name in Via, unique to this process and listener (RFC 9110, 7.6.3)."""
         self.plan = plan
         self.metrics = metrics.listener(plan.name)
         self.pseudonym = pseudonym.encode("ascii")
-        self.via = (b"1.0 " + self.pseudonym, b"1.1 " + self.pseudonym) if plan.via else (b"", b"")
-        limits = plan.limits
-        self.head_limits = HeadLimits(
-            line_bytes=limits.request_line_bytes,
-            field_bytes=limits.header_bytes,
-            field_count=limits.header_count,
-            line_fault=Fault.TARGET_TOO_LONG,
-            field_fault=Fault.HEADERS_TOO_LARGE,
-            bad_fault=Fault.BAD_REQUEST,
-        )
+        self._via = self.pseudonym if plan.via else b""
         upstreams = plan.router.upstreams()
         translators = {upstream.propagation: Translator(upstream.propagation) for upstream in upstreams}
         owners = tuple(translators.values())
         # The fields of a head are sorted before it is known where the request goes. So whatever any translator owns is
-        # set aside, and what the chosen one turns out not to own is forwarded as it came: see `trace`.
+        # set aside, and what the chosen one turns out not to own is forwarded as it came: see `Route.translate`.
         self.kinds = request_kinds(
             lambda name: any(owner.owns(name) for owner in owners), via=plan.via, x_forwarded=plan.x_forwarded
         )
-        self.is_shared = len(owners) > 1  # then one may own what is a plain field to another
         # RFC 9110, 7.6.3: a proxy, as an outbound listener is, adds Via to responses. A gateway need not.
         self.is_proxy = plan.direction == "outbound"
-        response_via = self.via[1] if self.is_proxy else b""
+        response_via = self._via if self.is_proxy else b""
         self._routes = {
             upstream: Route(
                 upstream,
@@ -64,8 +53,8 @@ class ListenerRules:
                 metrics.exchange(plan.name, upstream.name),
                 listener=plan.name,
                 inbound=plan.direction == "inbound",
-                buffer_bytes=limits.buffer_bytes,
-                kinds=self.kinds,
+                is_shared=len(owners) > 1,
+                buffer_bytes=plan.limits.buffer_bytes,
                 response_via=response_via,
             )
             for upstream in upstreams
@@ -79,10 +68,17 @@ class ListenerRules:
         return self._routes[self.plan.router.route(host, port)]
 
     def _hop(self, client: bytes) -> Hop:
-        return Hop(via=self.via, client=client, forwarded=self.plan.x_forwarded)
+        return Hop(via=self._via, client=client, forwarded=self.plan.x_forwarded)
+
+    def check(self, request: Request) -> None:
+        """What concerns every request, wherever it goes. Raises Refusal."""
+        if request.via and any(self.pseudonym in entry for entry in request.via):
+            raise Refusal(Fault.LOOP, "the request has been here before, as its Via says")
+        if request.max_forwards == 0 and request.method == b"TRACE":
+            raise Refusal(Fault.METHOD_NOT_ALLOWED, "TRACE ends here, and the sidecar does not answer it")
 
     def route(self, request: Request) -> Route:
-        """Where `request` goes."""
+        """Where `request` goes, if there is no `only`. Raises Refusal."""
         authority = request.authority
         if not authority.host:
             raise Refusal(Fault.BAD_HOST, "the request names no host to send it to")
@@ -91,9 +87,3 @@ class ListenerRules:
     def upstream_plan(self, host: str, port: int) -> UpstreamPlan:
         """Where a tunnel goes."""
         return self.plan.router.route(host, port)
-
-    def trace(self, route: Route, request: Request) -> list[tuple[bytes, bytes]]:
-        """The fields of `request` that the route's translator owns; where there are others, the rest is plain."""
-        owns = route.translator.owns
-        request.lines.extend(name + b": " + value for name, value in request.trace if not owns(name))
-        return [field for field in request.trace if owns(field[0])]

@@ -1,70 +1,137 @@
-"""Every pool of connections to upstreams, by its target. Listeners share them.
+"""Every pool of connections to upstreams, by its target and protocol. Listeners share them.
 
-May know the plan and what a pool promises. Must not know messages in flight.
+May know the plan, and of a pool what `Pool` promises. Must not know any protocol: a factory makes the pools of each.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Final
 
-from proxy.http1.pool import Pool
+from proxy.listener.sides import Receiver
 from proxy.plan import Address, PoolPlan, UpstreamTarget
 from proxy.semantics.faults import Fault, Refusal
-from proxy.telemetry.metrics import Metrics, count
+from proxy.telemetry.metrics import Metrics, UpstreamMetrics, count
 from proxy.transport.connector import Connector
-from proxy.transport.deadlines import Ticker
-from proxy.transport.descriptors import Descriptors
 from proxy.transport.resolve import Lookups, Resolver
 
-_Key = tuple[str, UpstreamTarget, PoolPlan]  # the upstream's name, where it is, and how its connections are kept
+HTTP_1_1: Final = "http/1.1"  # protocols go by their ALPN names (RFC 7301)
 
 MAX_POOLS = 1024  # of targets that requests name; the longest idle one makes room
 
+# The upstream's name, where it is, how its connections are kept, and what is spoken on them.
+_Key = tuple[str, UpstreamTarget, PoolPlan, str]
 
-class PoolTable:
-    """Every pool, by its target. Listeners share them, and one whose target the next plan names again is kept."""
+
+class Pool(ABC):
+    """What carries requests to one target, in one protocol."""
+
+    # --- what an exchange asks
+
+    @abstractmethod
+    def acquire(self, receiver: Receiver) -> None:
+        """Give `receiver` an Answerer, now or later."""
+
+    @abstractmethod
+    def enqueue(self, receiver: Receiver) -> None:
+        """The same, but not at once: where it is asked for the second time, or nothing is free."""
+
+    @abstractmethod
+    def give_up(self, receiver: Receiver) -> None:
+        """It wants none any more."""
+
+    @abstractmethod
+    def count_retry(self) -> None:
+        """A request is about to be sent again."""
+
+    @abstractmethod
+    def count_queue_timeout(self) -> None:
+        """Somebody waited in vain."""
+
+    # --- what `Pools` asks
+
+    @property
+    @abstractmethod
+    def is_unused(self) -> bool:
+        """No connection, open or being made, and nobody waiting."""
+
+    @property
+    @abstractmethod
+    def is_idle(self) -> bool:
+        """Nobody is served, and nobody waits."""
+
+    @abstractmethod
+    def on_tick(self) -> None:
+        """Close what has been idle for too long; ask the DNS again where it is due."""
+
+    @abstractmethod
+    def shed(self) -> bool:
+        """Close the connection that was idle for longest; False where none is."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Serve nobody new: idle connections are closed now, the others when nobody is served on them."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Close everything at once."""
+
+    @abstractmethod
+    async def wait_closed(self) -> None:
+        """Until the tasks of this pool have ended."""
+
+
+# Makes a pool; the last closes an idle connection of any pool, where there is one.
+PoolFactory = Callable[[Connector, PoolPlan, UpstreamMetrics, Callable[[], None]], Pool]
+
+
+class Pools:
+    """Every pool. One whose target the next plan names again is kept."""
 
     def __init__(
         self,
-        ticker: Ticker,
+        factories: Mapping[str, PoolFactory],
         metrics: Metrics,
         leads_back: Callable[[str, int, bool], bool],
-        descriptors: Descriptors,
     ) -> None:
-        """`leads_back(ip, port, inbound)`: whether a request that a listener sends there would come back to us."""
-        self._ticker = ticker
+        """`factories`: by protocol. `leads_back(ip, port, inbound)`: whether a request that a listener sends there
+        would come back to us.
+        """
+        self._factories = factories
         self._metrics = metrics
         self._leads_back = leads_back
-        self.descriptors = descriptors
         self._pools: dict[_Key, Pool] = {}
         self._named: dict[_Key, None] = {}  # the keys of targets that requests named, the one used last at the end
         self._closing: set[Pool] = set()
         self._lookups = Lookups()
         self._default_tls: ssl.SSLContext | None = None
 
+    def __repr__(self) -> str:
+        return f"<Pools {len(self._pools)}, {len(self._closing)} closing>"
+
     def connector(self, target: UpstreamTarget, plan: PoolPlan, *, inbound: bool = False) -> Connector:
         """A connector of its own, without a pool: for CONNECT."""
         resolver = Resolver(target.address.host, plan.dns_refresh_s, self._lookups)
         return Connector(target, resolver, lambda ip, port: self._leads_back(ip, port, inbound))
 
-    def pool(self, name: str, target: UpstreamTarget, plan: PoolPlan, *, inbound: bool = False) -> Pool:
+    def pool(
+        self, name: str, target: UpstreamTarget, plan: PoolPlan, *, inbound: bool = False, protocol: str = HTTP_1_1
+    ) -> Pool:
         """The pool of a target that the plan names."""
-        key = (name, target, plan)
+        key = (name, target, plan, protocol)
         pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[key] = Pool(
-                self.connector(target, plan, inbound=inbound),
-                plan,
-                self._metrics.upstream(name),
-                self._ticker,
-                self.descriptors,
-                self._shed,
-            )
+            connector = self.connector(target, plan, inbound=inbound)
+            pool = self._factories[protocol](connector, plan, self._metrics.upstream(name), self._shed)
+            self._pools[key] = pool
         return pool
 
-    def named_by_request(self, name: str, scheme: str, host: str, port: int, plan: PoolPlan) -> Pool:
+    def named_by_request(
+        self, name: str, scheme: str, host: str, port: int, plan: PoolPlan, *, protocol: str = HTTP_1_1
+    ) -> Pool:
         """The pool of a target that a request names. Raises Refusal where every one of MAX_POOLS serves somebody."""
         if scheme == "https":
             if self._default_tls is None:
@@ -72,13 +139,13 @@ class PoolTable:
             target = UpstreamTarget("https", Address(host, port or 443), self._default_tls, host)
         else:
             target = UpstreamTarget("http", Address(host, port or 80))
-        key = (name, target, plan)
+        key = (name, target, plan, protocol)
         if key in self._named:
             del self._named[key]
         elif len(self._named) >= MAX_POOLS:
             self._make_room(name)
         self._named[key] = None
-        return self.pool(name, target, plan)
+        return self.pool(name, target, plan, protocol=protocol)
 
     def _make_room(self, name: str) -> None:
         unused_longest = next((key for key in self._named if self._pools[key].is_idle), None)
@@ -100,9 +167,9 @@ class PoolTable:
             if pool.shed():
                 return
 
-    def keep_only(self, wanted: set[_Key], names: set[str]) -> None:
+    def keep_only(self, wanted: set[tuple[str, UpstreamTarget, PoolPlan]], names: set[str]) -> None:
         """Let go of the pools of other targets than `wanted`. `names`: upstreams whose targets requests name."""
-        for key in [key for key in self._pools if key not in wanted and key[0] not in names]:
+        for key in [key for key in self._pools if key[:3] not in wanted and key[0] not in names]:
             self._let_go(key)
 
     def on_tick(self) -> None:

@@ -1,74 +1,72 @@
-"""Routes: one upstream as served from one listener, with all that a request to it needs, made once per plan.
+"""Routes: one upstream as served from one listener, and what a request to it goes through. Made once per plan.
 
 May know the plan, the translator, the pools. Must not know messages in flight.
 """
 
 from __future__ import annotations
 
-from proxy.http1.message.request import Request
-from proxy.http1.pool import Pool
-from proxy.listener.pools import PoolTable
+from proxy.listener.pools import Pool, Pools
+from proxy.listener.terms import Terms
+from proxy.listener.translation import tally, untranslated
 from proxy.plan import UpstreamPlan
-from proxy.semantics.fields import FieldKinds
+from proxy.semantics.request import Field, Request
 from proxy.telemetry.metrics import ExchangeMetrics
-from proxy.translate import Translator
+from proxy.translate import Translation, Translator
 
 
-class Route:
-    """One upstream as served from one listener."""
+class Route(Terms):
+    """Where requests to one upstream get their connections, and their trace fields."""
 
-    __slots__ = (
-        "_host",
-        "_preserves_host",
-        "buffer_bytes",
-        "fixed_pool",
-        "kinds",
-        "listener",
-        "metrics",
-        "name",
-        "plan",
-        "pools",
-        "response_via",
-        "timeouts",
-        "translator",
-    )
+    __slots__ = ("_fixed_pool", "_is_shared", "_plan", "_pools", "_translator")
 
     def __init__(
         self,
         plan: UpstreamPlan,
         translator: Translator,
-        pools: PoolTable,
+        pools: Pools,
         metrics: ExchangeMetrics,
         *,
         listener: str,
         inbound: bool,
+        is_shared: bool,
         buffer_bytes: int,
-        kinds: FieldKinds,
         response_via: bytes,
     ) -> None:
-        self.plan = plan
-        self.name = plan.name
-        self.listener = listener  # its name
-        self.buffer_bytes = buffer_bytes  # of a request, held towards the upstream
-        self.timeouts = plan.timeouts
-        self.translator = translator
-        self.pools = pools
-        self.metrics = metrics
-        self.kinds = kinds
-        self.response_via = response_via
+        """`is_shared`: whether other translators own fields that are plain ones to this."""
+        super().__init__(plan, metrics, listener=listener, buffer_bytes=buffer_bytes, response_via=response_via)
+        self._plan = plan
+        self._translator = translator
+        self._is_shared = is_shared
+        self._pools = pools
         target = plan.target
         # Found once: to hash a target for each request would cost 1 µs.
-        self.fixed_pool = pools.pool(plan.name, target, plan.pool, inbound=inbound) if target is not None else None
-        self._host = target.authority.encode("ascii") if target is not None else b""
-        self._preserves_host = plan.preserve_host or target is None
+        self._fixed_pool = pools.pool(plan.name, target, plan.pool, inbound=inbound) if target is not None else None
 
-    def host(self, request: Request) -> bytes:
-        """What Host says to the upstream. Where HTTP/1.0 brought none, it is the target's."""
-        return request.host if self._preserves_host and request.host else self._host
+    def __repr__(self) -> str:
+        return f"<Route {self.listener} -> {self.upstream}>"
 
-    def named_pool(self, request: Request) -> Pool:
-        """Where connections come from without a fixed pool: `request` names their target, as it has a host. Raises
-        Refusal.
-        """
+    def pool(self, request: Request) -> Pool:
+        """Where connections come from. Raises Refusal where `request` names a target, and too many are in use."""
+        if self._fixed_pool is not None:
+            return self._fixed_pool
         host, port = request.authority
-        return self.pools.named_by_request(self.name, request.scheme, host, port, self.plan.pool)
+        return self._pools.named_by_request(self.upstream, request.scheme, host, port, self._plan.pool)
+
+    def translate(self, request: Request) -> Translation:
+        """The trace fields of `request`, as the upstream wants them; counted. Never raises."""
+        metrics = self.metrics.translation
+        try:
+            trace = self._own(request) if self._is_shared else request.trace
+            translation = self._translator.translate(trace, request.weigh)
+            tally(metrics, translation)
+        except Exception as error:  # a bug of ours: the outermost edge
+            return untranslated(metrics, error)
+        return translation
+
+    def _own(self, request: Request) -> list[Field]:
+        """The fields of `request` that our translator owns; what others own is plain here, and forwarded as it came."""
+        owns = self._translator.owns
+        for name, value in request.trace:
+            if not owns(name):
+                request.forward(name, value)
+        return [field for field in request.trace if owns(field[0])]

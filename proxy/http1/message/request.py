@@ -12,6 +12,7 @@ from typing import Final, final
 from proxy.http1.message.grammar import ONLY_VISIBLE, OTHER_VERSION, PROTOCOL, REQUEST_LINE, read_length
 from proxy.http1.message.repeats import Sorted
 from proxy.http1.message.target import parse_target
+from proxy.semantics import request as semantics
 from proxy.semantics.authority import Authority
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import (
@@ -35,9 +36,7 @@ from proxy.semantics.fields import (
 
 # Never upgraded to (they would take the next hop's parser away from under us), whatever the version behind the slash.
 _NOT_UPGRADED_TO: Final = (b"h2c", b"h2", b"http", b"tls", b"")
-# Safe to send twice: RFC 9110, 9.2.2.
-IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE", b"QUERY"))
-_COMMON_METHODS: Final = IDEMPOTENT | {b"POST", b"PATCH", b"CONNECT"}
+_COMMON_METHODS: Final = semantics.IDEMPOTENT | {b"POST", b"PATCH", b"CONNECT"}
 # Nominated by Connection or not, these are read by us and written anew.
 _NEVER_NOMINATED: Final = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"connection", b"te", b"upgrade", b"close", b"keep-alive", b"")
@@ -47,39 +46,35 @@ _KNOWN_LISTS: Final = {
 }
 
 
-_NOBODY: Final = Authority("", 0)
-
-
 @final
-class Request:
-    """One request head. What most requests do not have is a default of the class: to set it each time costs 0.5 µs."""
-
-    scheme = "http"
-    host = b""  # the authority as it came: of the target, or else of Host; empty: none came
-    authority: Authority = _NOBODY  # the same, read
-    length = 0
-    chunked = False
-    takes_trailers = False
-    upgrade = b""  # the protocol, where this is a real upgrade
-    max_forwards: int | None = None
-    via: tuple[bytes, ...] = ()
-    forwarded_for: tuple[bytes, ...] = ()
-    has_forwarded_host = False
-    has_forwarded_proto = False
+class Request(semantics.Request):
+    """One request head of HTTP/1.x. `host` is the authority of the target, or else of Host."""
 
     def __init__(self, method: bytes, path: bytes, minor: int, lines: list[bytes]) -> None:
         """`lines`: the field lines to forward as they came."""
         self.method = method
-        self.path = path  # origin-form or "*"; authority-form for CONNECT
+        self.path = path
         self.minor = minor  # HTTP/1.minor
         self.keep_alive = minor == 1
         self.lines = lines  # without CRLF; Host, framing, trace and Via are not among them
-        self.trace: list[tuple[bytes, bytes]] = []  # fields for the translator
+        self.trace = []
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method.decode('latin-1')} {self.path.decode('latin-1')}, HTTP/1.{self.minor}>"
 
     @property
-    def has_body(self) -> bool:
-        """Whether content follows the head."""
-        return self.chunked or self.length > 0
+    def version(self) -> bytes:
+        return b"1.1" if self.minor else b"1.0"
+
+    def fields(self) -> list[semantics.Field]:
+        return [field_of(line) for line in self.lines]
+
+    def weigh(self) -> tuple[int, int]:
+        lines = self.lines
+        return len(lines), sum(map(len, lines)) + 2 * len(lines) + len(self.path)
+
+    def forward(self, name: bytes, value: bytes) -> None:
+        self.lines.append(name + b": " + value)
 
 
 def check_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
@@ -160,7 +155,7 @@ def _read_special(request: Request, special: list[Special]) -> None:
         expect = b""
     if length is not None or coding is not None:
         _read_framing(request, length, coding)
-    if trailer and request.chunked:
+    if trailer and request.length is None:
         request.lines.append(b"Trailer: " + trailer)
     if request.method == b"TRACE" and request.has_body:
         raise Refusal(Fault.BAD_FRAMING, "TRACE has no body")
@@ -237,7 +232,7 @@ def _read_framing(request: Request, length: bytes | None, coding: bytes | None) 
             raise Refusal(Fault.BAD_FRAMING, "Transfer-Encoding in HTTP/1.0")
         if coding.lower() != b"chunked":
             raise Refusal(Fault.BAD_FRAMING, "the only transfer coding taken is chunked")
-        request.chunked = True
+        request.length = None
     elif length is not None:
         size = read_length(length)
         if size < 0:
@@ -288,6 +283,12 @@ def members(value: bytes) -> frozenset[bytes]:
     if known is not None:
         return known
     return frozenset(part.split(b";")[0].strip(b" \t").lower() for part in value.split(b","))
+
+
+def field_of(line: bytes) -> semantics.Field:
+    """A field line, taken apart."""
+    name, _, value = line.partition(b":")
+    return name, value.strip(b" \t")
 
 
 def field_name(line: bytes) -> bytes:

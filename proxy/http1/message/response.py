@@ -7,9 +7,11 @@ from typing import Final, NamedTuple, final
 
 from proxy.http1.message.grammar import KEEP_ALIVE_TIMEOUT, STATUS_LINE, read_length
 from proxy.http1.message.repeats import Sorted
-from proxy.http1.message.request import field_name, list_of, members, real_upgrade
+from proxy.http1.message.request import field_name, field_of, list_of, members, real_upgrade
+from proxy.semantics import response as semantics
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import CONNECTION, CONTENT_LENGTH, KEEP_ALIVE, TRAILER, TRANSFER_ENCODING, UPGRADE
+from proxy.semantics.request import Field
 
 _REMEMBERED_STARTS: Final = 256
 _NEVER_NOMINATED: Final = frozenset((b"close", b"keep-alive", b"upgrade", b""))
@@ -25,32 +27,33 @@ class Start(NamedTuple):
 
 
 @final
-class Response:
-    """One response head. What most responses do not have is a default of the class, as in `Request`."""
+class Response(semantics.Response):
+    """One response head of HTTP/1.x."""
 
-    length: int | None = None  # as announced, whether or not a body follows; None: not announced
     chunked = False
     keep_alive_s: int | None = None  # how long the upstream says it keeps an idle connection
-    trailer = b""
-    upgrade = b""
 
     def __init__(self, start: Start, lines: list[bytes]) -> None:
         """`lines`: the field lines to forward as they came."""
-        self.status, self.reason, minor, self.line = start
-        self.keep_alive = minor == 1  # of the connection to the upstream
+        self.status, self.reason, self.minor, self.line = start
+        self.keep_alive = self.minor == 1  # of the connection to the upstream
         self.lines = lines  # without CRLF; framing is not among them
 
     def has_date(self) -> bool:
-        """Whether there is a Date field."""
         for line in self.lines:
             if line.startswith(b"Date:") or line.startswith(b"date:"):  # noqa: PIE810 - compiled, a tuple costs more
                 return True
         return any(field_name(line) == b"date" for line in self.lines)
 
-    def has_body(self, method: bytes) -> bool:
-        """Whether a body follows (it may still be empty): RFC 9112, 6.3 rules 1 and 2."""
-        status = self.status
-        return status >= 200 and status != 204 and status != 304 and method != b"HEAD"
+    def __repr__(self) -> str:
+        return f"<Response {self.status}, HTTP/1.{self.minor}>"
+
+    @property
+    def version(self) -> bytes:
+        return b"1.1" if self.minor else b"1.0"
+
+    def fields(self) -> list[Field]:
+        return [field_of(line) for line in self.lines]
 
 
 @lru_cache(_REMEMBERED_STARTS)

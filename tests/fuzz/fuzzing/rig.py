@@ -17,8 +17,8 @@ from fuzzing.peers import Peer
 from ops_lib.propagation import FORMATS, Format
 from proxy.dataplane import DataPlane
 from proxy.http1.client import ClientConnection
-from proxy.http1.exchange import Exchange
 from proxy.http1.upstream import UpstreamConnection
+from proxy.listener.exchange import Exchange
 from proxy.plan import (
     Address,
     DrainPlan,
@@ -146,9 +146,9 @@ class Rig:
                 found.append(f"{name}: {real} and {sum(len(pool._tasks) for pool in of_it)} being made")
         listeners = [*self.plane._listeners.values(), *self.plane._retired]
         found += [
-            f"{one.name}: {len(one.connections)} {len(one._tasks)}"
+            f"{one.name}: {len(one.connections)} {len(one._connecting)}"
             for one in listeners
-            if one.connections or one._tasks
+            if one.connections or len(one._connecting)
         ]
         idle = sum(len(pool._idle) for pool in pools)
         descriptors = self.plane._descriptors

@@ -52,7 +52,7 @@ async def test_upload_to_an_upstream_that_does_not_read(lab: Any, monkeypatch: p
     head = b"POST / HTTP/1.1\r\nHost: app\r\nContent-Length: 1000000000\r\n\r\n"
     await stuff(wire, head + block * 16, 1)
     await stuff(wire, block, 64)
-    held = connection_of(sidecar)._exchange._upstream.transport.get_write_buffer_size()
+    held = connection_of(sidecar)._exchange._answerer.transport.get_write_buffer_size()
     assert held <= MOST
     wire.reset()
 
@@ -186,7 +186,7 @@ async def test_a_reload_changes_how_much_is_held_for_a_pooled_connection(
     await wire.send(b"POST / HTTP/1.1\r\nHost: app\r\nContent-Length: 1000000000\r\n\r\n")
     await app.head()
     app.writer.transport.pause_reading()
-    held = connection_of(sidecar)._exchange._upstream.transport.get_write_buffer_size
+    held = connection_of(sidecar)._exchange._answerer.transport.get_write_buffer_size
     wire.writer.write(bytes(40 << 20))
     await eventually(lambda: held() >= after)
     await stuff(wire, b"x", 1)

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 import trustme
 
-from proxy.http1.upstream import UpstreamConnection
 from proxy.plan import Address, Router, Timeouts, UpstreamTarget
 from proxy.semantics.faults import Fault, Refusal
+from proxy.transport import connector as connector_module
 from proxy.transport.connector import Connector, refusal_of
-from proxy.transport.deadlines import Ticker
 from proxy.transport.resolve import Lookups, Resolver
 
 CLOSE = b"GET / HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n"
@@ -148,24 +147,23 @@ def test_faults(error: OSError, fault: Fault) -> None:
     assert refusal_of(error, "x").fault is fault
 
 
-async def test_a_connection_made_too_late_leaves_nothing(lab: Any) -> None:
+async def test_a_connection_made_too_late_leaves_nothing(
+    lab: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Made in the very turn in which its time is over: the event loop closes it, and tells nobody of the loss."""
+    made = connector_module._Made.connection_made
+
+    def late(self: Any, transport: asyncio.BaseTransport) -> None:
+        made(self, transport)
+        time.sleep(0.2)
+
+    monkeypatch.setattr(connector_module._Made, "connection_made", late)
     origin = await lab.origin()
-    ticker = Ticker(asyncio.get_running_loop())
-
-    class Late(asyncio.Protocol):
-        """Takes up all the time that there is in its `connection_made`."""
-
-        def __init__(self) -> None:
-            self.within = UpstreamConnection(ticker, on_lost=lambda _: None)
-
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            self.within.connection_made(transport)
-            time.sleep(0.2)
-
-    target = UpstreamTarget("http", Address("127.0.0.1", origin.port))
-    connector = Connector(target, Resolver("127.0.0.1", origin.port, 60), lambda ip, port: False)
-    with pytest.raises(Refusal) as caught:
-        await connector.connect(lambda _alpn: Late(), 0.1)
-    assert caught.value.fault is Fault.CONNECT_TIMEOUT
-    assert not ticker._members
+    sidecar = await lab.sidecar(lab.inbound(lab.upstream(origin, timeouts=Timeouts(connect_s=0.1))))
+    assert (await sidecar.ask(CLOSE)).startswith(b"HTTP/1.1 504 Gateway Timeout")
+    (pool,) = sidecar.plane._pools._pools.values()
+    assert (
+        repr(pool) == f"<ConnectionPool http://127.0.0.1:{origin.port}, 0 connections, 0 idle, 0 being made, 0 waiting>"
+    )
+    assert sidecar.plane._descriptors.upstreams == 0
+    await eventually(lambda: not sidecar.plane._ticker._members)

@@ -1,0 +1,32 @@
+"""A client's connection, as the listener sees it: one for each socket, however many requests there are on it.
+
+May know transports and the listener's rules. Must not know requests: see `sides.Asker`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from proxy.listener.listener_rules import ListenerRules
+
+
+class Accepted(Protocol):
+    """What a listener asks of each connection. No request passes here, so a call by name is cheap enough."""
+
+    transport: asyncio.Transport
+    address: bytes  # of the client; empty on a Unix socket
+    deadline: float
+
+    @property
+    def is_expecting(self) -> bool:
+        """Whether it is there for a request that has not come, or not whole."""
+
+    def on_deadline(self) -> None:
+        """What was waited for did not come in time."""
+
+    def use(self, rules: ListenerRules) -> None:
+        """Keep to the limits and timeouts of `rules` from now on."""
+
+    def shut(self) -> None:
+        """Take no further request: close now if idle, else after the response. A first request may be on its way."""

@@ -1,0 +1,73 @@
+"""CONNECT: from a request to a connection that its tunnel will go through.
+
+May know the plan, the pools' connectors, and who asks. Must not know any protocol. The one place of a listener that has
+tasks: whoever owns it aborts it, and waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from proxy.listener.listener_rules import ListenerRules
+from proxy.listener.pools import Pools
+from proxy.listener.sides import Asker
+from proxy.plan import Address, UpstreamPlan, UpstreamTarget
+from proxy.semantics.faults import Fault, Refusal
+from proxy.semantics.request import Request
+from proxy.transport.tunnel import FarEnd
+
+
+class Connecting:
+    """The CONNECTs of one listener that wait for their upstream."""
+
+    def __init__(self, pools: Pools, on_over: Callable[[], None]) -> None:
+        """`on_over`: one of them waits no longer."""
+        self._pools = pools
+        self._on_over = on_over
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def begin(self, rules: ListenerRules, asker: Asker, request: Request) -> None:
+        """Connect, and give the connection to `asker`, or refuse it. Raises Refusal where the plan allows no tunnel."""
+        if not rules.plan.connect:
+            raise Refusal(Fault.METHOD_NOT_ALLOWED, "CONNECT is not served here")
+        if request.has_body:
+            raise Refusal(Fault.BAD_FRAMING, "CONNECT has no body")
+        host, port = request.authority
+        if not port:
+            raise Refusal(Fault.BAD_TARGET, "the target of CONNECT is host:port")
+        upstream = rules.upstream_plan(host, port)
+        make = partial(FarEnd, rules.plan.limits.buffer_bytes)
+        task = asyncio.get_running_loop().create_task(self._connect(asker, upstream, Address(host, port), make))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connect(
+        self, asker: Asker, upstream: UpstreamPlan, address: Address, make: Callable[[], FarEnd]
+    ) -> None:
+        target = upstream.target or UpstreamTarget("http", address)
+        connector = self._pools.connector(target, upstream.pool)
+        try:
+            # Without TLS: the client speaks it itself, through the tunnel.
+            far = await connector.connect(lambda _alpn: make(), upstream.timeouts.connect_s, tls=False)
+            if far.is_lost:  # before we came to know of it
+                raise Refusal(Fault.CONNECTION_LOST, "the upstream closed the connection at once")
+        except Refusal as refusal:
+            asker.refuse(refusal)
+            return
+        finally:
+            self._on_over()
+        asker.connected(far, upstream.timeouts.tunnel_idle_s)
+
+    def abort(self) -> None:
+        """Wait for none of them any longer."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def wait_closed(self) -> None:
+        """Until their tasks have ended."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,0 +1,24 @@
+"""From a request to an exchange: where it goes, what goes out of its trace fields, who carries it.
+
+May know the listener, its rules, and exchanges. Must not know any protocol: a request comes as what it means.
+"""
+
+from __future__ import annotations
+
+from proxy.listener.exchange import Exchange
+from proxy.listener.listener import Listener
+from proxy.listener.sides import Asker
+from proxy.semantics.request import Request
+
+
+def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchange:
+    """An exchange for `request`, ready to begin. Raises Refusal."""
+    rules = listener.rules
+    route = rules.only or rules.route(request)
+    pool = route.pool(request)
+    translation = route.translate(request)
+    exchange = Exchange(asker, route, pool, request, translation.headers, rules.hop(asker.address), listener.ticker)
+    if listener.is_logging:
+        exchange.translation = translation
+    listener.exchanges += 1
+    return exchange

@@ -1,0 +1,264 @@
+"""One request and its response on their way through the sidecar. Pairs a client's side with an upstream's.
+
+May know both sides as `sides` has them, the pool, and messages by their meaning. Must not know which protocol either
+side speaks: how a message is framed is theirs. It decides whether a request is sent again, and who is told when one
+side fails. It has no task of its own: all of it is callbacks. Most exchanges are just `begin`, `on_connected`,
+`on_response`, and over.
+
+Its states, and what leads from one to another:
+
+    state      is told of                 and then is
+    NEW        begin                      ASKING where a connection is free, else QUEUED; OVER where none may be had
+    QUEUED     on_connected               ASKING
+               on_unconnected             OVER
+               on_deadline                OVER: 503
+               abandon                    OVER
+    ASKING     on_response                ANSWERING, or OVER with the whole response
+               on_switch                  OVER: a tunnel goes on
+               on_upstream_failed         QUEUED or ASKING where it may be sent again, else OVER
+               abandon                    OVER
+    ANSWERING  on_response_content        OVER with its last
+               on_upstream_failed         OVER: the response is cut
+               abandon                    OVER
+    OVER       everything is ignored
+
+The request has its own end (`request_done`): it may come before the response begins, or never.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Final, final
+
+from proxy.listener.pools import Pool
+from proxy.listener.sides import HEARD, UNHEARD, Answerer, Asker, Receiver
+from proxy.listener.terms import Terms
+from proxy.semantics.faults import Fault, Refusal
+from proxy.semantics.hop import Hop
+from proxy.semantics.request import IDEMPOTENT, Field, Request
+from proxy.semantics.response import Response
+from proxy.transport.deadlines import NEVER, Ticker
+
+_MAX_REPLAY_BYTES: Final = 64 * 1024  # the content of a request that may be sent again is remembered up to this size
+_RESPONSE_TIMEOUT: Final = Fault.RESPONSE_TIMEOUT  # bound once: to find an enum member costs 0.1 µs
+
+NEW: Final = 0
+QUEUED: Final = 1  # waits for a connection
+ASKING: Final = 2  # the request is being sent, or waits for its response
+ANSWERING: Final = 3  # the response has begun
+OVER: Final = 4
+_NAMES: Final = ("new", "queued", "asking", "answering", "over")
+
+
+@final
+class Exchange(Receiver):
+    """See the module. It waits for an answerer, and receives the response."""
+
+    # As in `Accounted`: what most exchanges never change.
+    _state = NEW
+    _answerer: Answerer | None = None
+    _held = b""  # content, until there is an answerer
+    _trailers: list[bytes] | None = None
+    _replay: bytes | None = None  # all of the content, where the request may be sent again
+    wants_fresh = False  # it is sent for the second time
+    request_done = False
+    deadline = NEVER
+
+    def __init__(
+        self, asker: Asker, terms: Terms, pool: Pool, request: Request, trace: list[Field], hop: Hop, ticker: Ticker
+    ) -> None:
+        """`trace`: the trace fields that go out; `hop`: what else this hop adds."""
+        self.terms = terms
+        self.request = request
+        self.method = request.method
+        self.started = perf_counter()
+        self.trace = trace
+        self.hop = hop
+        self._asker = asker
+        self._pool = pool
+        self._ticker = ticker
+
+    def __repr__(self) -> str:
+        request = self.request
+        return (
+            f"<Exchange {request.method.decode('latin-1')} {request.path.decode('latin-1')} {_NAMES[self._state]}, "
+            f"status {self.status}, {self.bytes_in} bytes in, {self.bytes_out} out>"
+        )
+
+    # --- the request
+
+    def begin(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
+        """Send the request, with the content that came with it, as soon as there is an answerer."""
+        self.bytes_in = len(content)
+        self.request_done = done
+        self._held = content
+        if trailers:
+            self._trailers = trailers
+        self._pool.acquire(self)
+        if self._state == NEW:
+            self._wait()
+
+    def send_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
+        """More of the request's content; `done` with the last."""
+        state = self._state
+        if state == OVER:
+            return
+        self.bytes_in += len(content)
+        self.request_done = done
+        answerer = self._answerer
+        if answerer is None:
+            self._held += content
+            if trailers:
+                self._trailers = trailers
+            return
+        answerer.send(content, done, trailers)
+        if done and state == ASKING:
+            answerer.deadline = self._ticker.now + self.terms.timeouts.response_head_s
+
+    # --- the pool's answer
+
+    def _wait(self) -> None:
+        self._state = QUEUED
+        self._ticker.add(self)
+        self._asker.hold(True)
+
+    def _stop_waiting(self) -> None:
+        self._ticker.discard(self)
+        self._asker.hold(False)
+
+    def on_connected(self, answerer: Answerer) -> None:
+        """Send what there is."""
+        if self._state == QUEUED:
+            self._stop_waiting()  # before the request is sent, which may call `on_upstream_full` at once
+        self._state = ASKING
+        self._answerer = answerer
+        content, self._held = self._held, b""
+        done = self.request_done
+        if done:
+            answerer.deadline = self._ticker.now + self.terms.timeouts.response_head_s
+            if len(content) <= _MAX_REPLAY_BYTES:
+                self._replay = content
+        answerer.ask(self, content, done, self._trailers or [])
+
+    def on_unconnected(self, refusal: Refusal) -> None:
+        """There is no connection to be had."""
+        if self._state == QUEUED:
+            self._stop_waiting()
+        self._fail(refusal)
+
+    def on_deadline(self) -> None:
+        """Waited for a connection for too long."""
+        if self._state != QUEUED:
+            return  # it was abandoned earlier in the same tick
+        self._pool.give_up(self)
+        self._pool.count_queue_timeout()
+        self.on_unconnected(Refusal(Fault.QUEUE_TIMEOUT, "no connection to the upstream became free in time"))
+
+    # --- the upstream's answer
+
+    def on_interim(self, response: Response) -> None:
+        """100 and 103 are relayed."""
+        self._asker.answer_interim(response)
+
+    def on_switch(self, response: Response, rest: bytes) -> None:
+        """101 makes a tunnel."""
+        answerer = self._answerer
+        assert answerer is not None
+        self._state = OVER
+        self._answerer = None
+        self.status = response.status
+        self._asker.switch(response, answerer, rest, self.terms.timeouts.tunnel_idle_s)
+
+    def on_response(self, response: Response, content: bytes, done: bool, trailers: list[bytes]) -> None:
+        """Pass on the head, and the content that came with it, in one piece."""
+        self._state = ANSWERING
+        self._replay = None
+        self.status = response.status
+        self.bytes_out = len(content)
+        self._asker.answer(response, content, done, trailers)
+        if done:
+            self._finish()
+
+    def on_response_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
+        """Pass on content as it comes."""
+        self.bytes_out += len(content)
+        self._asker.answer_content(content, done, trailers)
+        if done:
+            self._finish()
+
+    def _finish(self) -> None:
+        self._state = OVER
+        answerer = self._answerer
+        if answerer is not None:
+            self._answerer = None
+            if self.request_done:
+                answerer.end()
+            else:
+                answerer.abort()
+        self._asker.exchange_over()
+
+    # --- backpressure
+
+    def on_upstream_full(self, full: bool) -> None:
+        """The upstream takes the request too slowly: read no more of it from the client. Or it takes more again.
+
+        While it is full, the response's timeout is the limit of its silence.
+        """
+        answerer = self._answerer
+        if self._state == OVER or answerer is None:
+            return
+        self._asker.hold(full)
+        if full:
+            answerer.deadline = self._ticker.now + self.terms.timeouts.response_head_s
+            answerer.timeout = _RESPONSE_TIMEOUT
+        elif not self.request_done and self._state == ASKING:
+            answerer.deadline = NEVER
+
+    def on_client_full(self, full: bool) -> None:
+        """The client takes the response too slowly: read no more of it from the upstream. Or it takes more again."""
+        answerer = self._answerer
+        if answerer is None:
+            return
+        if full:
+            answerer.pause_reading()
+        else:
+            answerer.resume_reading()
+
+    # --- the end before the end
+
+    def on_upstream_failed(self, refusal: Refusal, heard: int) -> None:
+        """Try once more where that is safe, else tell the client."""
+        if self._state == OVER:
+            return
+        self._answerer = None
+        replay = self._replay
+        if replay is not None and heard != HEARD and (heard == UNHEARD or self.method in IDEMPOTENT):
+            self._replay = None
+            self._held = replay
+            self.wants_fresh = True
+            self._state = NEW
+            self._pool.count_retry()
+            self._pool.enqueue(self)
+            if self._state == NEW:
+                self._wait()
+            return
+        self._fail(refusal)
+
+    def _fail(self, refusal: Refusal) -> None:
+        """Where the response has begun, its status stays what it was."""
+        cut = self._state == ANSWERING
+        self._state = OVER
+        self._asker.exchange_failed(refusal, cut)
+
+    def abandon(self) -> None:
+        """The client is gone, or its request is broken: want nothing more from the upstream."""
+        state = self._state
+        if state == OVER:
+            return
+        self._state = OVER
+        if state == QUEUED:
+            self._ticker.discard(self)
+            self._pool.give_up(self)
+        if self._answerer is not None:
+            self._answerer.abort()
+            self._answerer = None

@@ -1,0 +1,48 @@
+"""On what terms one upstream is served from one listener: names, timeouts, counters. Made once per plan.
+
+May know the plan, requests by their meaning, metrics. Must not know pools, translators or messages in flight.
+"""
+
+from __future__ import annotations
+
+from proxy.plan import UpstreamPlan
+from proxy.semantics.request import Request
+from proxy.telemetry.metrics import ExchangeMetrics
+
+
+class Terms:
+    """What both sides of an exchange keep to."""
+
+    __slots__ = (
+        "_host",
+        "_preserves_host",
+        "buffer_bytes",
+        "listener",
+        "metrics",
+        "response_via",
+        "timeouts",
+        "upstream",
+    )
+
+    def __init__(
+        self,
+        plan: UpstreamPlan,
+        metrics: ExchangeMetrics,
+        *,
+        listener: str,
+        buffer_bytes: int,
+        response_via: bytes,
+    ) -> None:
+        self.upstream = plan.name
+        self.listener = listener  # its name
+        self.buffer_bytes = buffer_bytes  # of a request, held towards the upstream
+        self.timeouts = plan.timeouts
+        self.metrics = metrics
+        self.response_via = response_via  # our name in the Via of responses; empty for none
+        target = plan.target
+        self._host = target.authority.encode("ascii") if target is not None else b""
+        self._preserves_host = plan.preserve_host or target is None
+
+    def host(self, request: Request) -> bytes:
+        """What Host says to the upstream. Where HTTP/1.0 brought none, it is the target's."""
+        return request.host if self._preserves_host and request.host else self._host
