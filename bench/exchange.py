@@ -22,14 +22,13 @@ from bench import load
 from bench.peer_files import ANSWER
 from ops_lib.propagation import FORMATS, Format
 from proxy.http1.client import ClientConnection
-from proxy.http1.pool import ConnectionPool
+from proxy.http1.pool import ConnectionPool, connection_pools
 from proxy.http1.upstream import UpstreamConnection
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
-from proxy.listener.pools import HTTP_1_1, Pool, Pools
+from proxy.listener.pools import HTTP_1_1, Pools
 from proxy.plan import Address, ListenerPlan, PoolPlan, PropagationPlan, Router, UpstreamPlan, UpstreamTarget
-from proxy.telemetry.metrics import Metrics, UpstreamMetrics
-from proxy.transport.connector import Connector
+from proxy.telemetry.metrics import Metrics
 from proxy.transport.deadlines import Ticker
 from proxy.transport.descriptors import Descriptors
 from proxy.transport.outbox import Outbox
@@ -91,11 +90,9 @@ def connect(ticker: Ticker, outbox: Outbox) -> tuple[ClientConnection, Nowhere, 
     plan = ListenerPlan("inbound", "inbound", Address("127.0.0.1", 0), Router(upstream_plan), fixed_upstream=True)
     metrics = Metrics()
     descriptors = Descriptors()
-
-    def make_pool(connector: Connector, plan: PoolPlan, counts: UpstreamMetrics, shed: Callable[[], None]) -> Pool:
-        return ConnectionPool(connector, plan, counts, ticker, outbox, descriptors, shed)
-
-    pools = Pools({HTTP_1_1: make_pool}, metrics, lambda _host, _port, _inbound: False)
+    pools = Pools(
+        {HTTP_1_1: connection_pools(ticker, outbox, descriptors)}, metrics, lambda _host, _port, _inbound: False
+    )
     rules = ListenerRules(plan, pools, metrics, "bench")
     listener = Listener(rules, ticker=ticker, outbox=outbox, pools=pools, descriptors=descriptors, access_log=None)
     client, near = ClientConnection(listener), Nowhere()

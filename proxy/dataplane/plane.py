@@ -14,14 +14,13 @@ from secrets import token_hex
 from ops_lib.hosts import unmapped
 from proxy.dataplane.app_presence import app_addresses, is_anyone_there
 from proxy.dataplane.door import Door
-from proxy.http1.pool import ConnectionPool
+from proxy.http1.pool import connection_pools
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
-from proxy.listener.pools import HTTP_1_1, Pool, Pools
-from proxy.plan import Address, ListenerPlan, Plan, PoolPlan
+from proxy.listener.pools import HTTP_1_1, Pools
+from proxy.plan import Address, ListenerPlan, Plan
 from proxy.telemetry.access_log import AccessRecord
-from proxy.telemetry.metrics import Metrics, UpstreamMetrics
-from proxy.transport.connector import Connector
+from proxy.telemetry.metrics import Metrics
 from proxy.transport.deadlines import TICK_S, Ticker
 from proxy.transport.descriptors import NO_LIMIT, Descriptors
 from proxy.transport.listening import Waiting, drop, serve
@@ -52,7 +51,8 @@ class DataPlane:
         loop = asyncio.get_running_loop()
         self._ticker = Ticker(loop)
         self._outbox = Outbox(loop)
-        self._pools = Pools({HTTP_1_1: self._http1_pool}, metrics, self._leads_back)
+        pools = connection_pools(self._ticker, self._outbox, self._descriptors)
+        self._pools = Pools({HTTP_1_1: pools}, metrics, self._leads_back)
         self._ticker.every_tick(self._pools.on_tick)
 
     # --- life
@@ -182,11 +182,6 @@ class DataPlane:
     def _rules(self, plan: ListenerPlan) -> ListenerRules:
         pseudonym = f"{re.sub(r'[^A-Za-z0-9-]', '-', plan.name)}.{self._name}.ops-sidecar"
         return ListenerRules(plan, self._pools, self._metrics, pseudonym)
-
-    def _http1_pool(
-        self, connector: Connector, plan: PoolPlan, metrics: UpstreamMetrics, shed: Callable[[], None]
-    ) -> Pool:
-        return ConnectionPool(connector, plan, metrics, self._ticker, self._outbox, self._descriptors, shed)
 
     def _leads_back(self, ip: str, port: int, inbound: bool) -> bool:
         """Whether a request that is sent there, by an `inbound` listener or another, would go round.

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final, final
 
 from proxy.http1.upstream import Keeper, UpstreamConnection
+from proxy.listener.pools import Pool, PoolFactory
 from proxy.listener.sides import Receiver
 from proxy.plan import PoolPlan
 from proxy.semantics.faults import Fault, Refusal
@@ -283,3 +284,12 @@ class ConnectionPool(Keeper):
         for connection in tuple(self._idle):
             if connection.is_retired:
                 self._drop_idle(connection, "moved")
+
+
+def connection_pools(ticker: Ticker, outbox: Outbox, descriptors: Descriptors) -> PoolFactory:
+    """Makes the pools of HTTP/1.1."""
+
+    def make(connector: Connector, plan: PoolPlan, metrics: UpstreamMetrics, shed: Callable[[], None]) -> Pool:
+        return ConnectionPool(connector, plan, metrics, ticker, outbox, descriptors, shed)
+
+    return make

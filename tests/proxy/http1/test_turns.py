@@ -12,11 +12,11 @@ from lab.transports import FakeTransport
 from ops_lib.propagation import FORMATS, Format
 from proxy.http1.client import ClientConnection
 from proxy.http1.message.bodies import CHUNKS_A_FEED
-from proxy.http1.pool import Pool
+from proxy.http1.pool import ConnectionPool, connection_pools
 from proxy.http1.upstream import UpstreamConnection
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
-from proxy.listener.pools import PoolTable
+from proxy.listener.pools import HTTP_1_1, Pools
 from proxy.plan import Address, ListenerPlan, PoolPlan, PropagationPlan, Router, UpstreamPlan, UpstreamTarget
 from proxy.telemetry.metrics import Metrics
 from proxy.transport.deadlines import Ticker
@@ -58,10 +58,14 @@ class Plane:
         upstream = UpstreamPlan("app", target, propagation)
         plan = ListenerPlan("inbound", "inbound", Address("127.0.0.1", 0), Router(upstream), fixed_upstream=True)
         metrics, self.ticker = Metrics(), Ticker(loop)
-        pools = PoolTable(self.ticker, metrics, lambda _host, _port, _inbound: False, Descriptors())
+        outbox, descriptors = Outbox(loop), Descriptors()
+        factory = connection_pools(self.ticker, outbox, descriptors)
+        pools = Pools({HTTP_1_1: factory}, metrics, lambda _host, _port, _inbound: False)
         rules = ListenerRules(plan, pools, metrics, "test")
-        self.listener = Listener(rules, ticker=self.ticker, outbox=Outbox(loop), pools=pools, access_log=None)
-        self.pool: Pool = pools.pool("app", target, PoolPlan())
+        self.listener = Listener(
+            rules, ticker=self.ticker, outbox=outbox, pools=pools, descriptors=descriptors, access_log=None
+        )
+        self.pool = cast(ConnectionPool, pools.pool("app", target, PoolPlan()))
 
     def pairs(self, count: int) -> list[Pair]:
         return [Pair(self) for _ in range(count)]
