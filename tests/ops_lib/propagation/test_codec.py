@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from ops_lib.propagation import (
     Malformed,
     PlainForm,
     Propagator,
+    RawFastPath,
     Sampling,
     TraceContext,
     codec_of,
@@ -101,6 +103,11 @@ def headers_of(format: Format, context: TraceContext) -> list[tuple[str, str]]:
     return list(Propagator(inject=(format,)).inject(NOTHING, context=context).headers)
 
 
+def lowered(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Names as anyone may compare them: how they are spelled depends on what they are written into."""
+    return [(name.lower(), value) for name, value in headers]
+
+
 def same_both_ways(propagator: Propagator, carrier: Any) -> bool:
     """By the fast path or in full, the same is read and written. Returns whether the fast path was taken."""
     full = propagator.extract(propagator.fields(carrier))
@@ -112,12 +119,27 @@ def same_both_ways(propagator: Propagator, carrier: Any) -> bool:
     assert (context_of(read), read[3]) == (full.context, full.winner)
     injection = propagator.inject(full)
     written: dict[str, str] = {}
-    if propagator.way.write_into(written, read, read[2], read[6]):
-        assert written == dict(injection.headers)
-        assert propagator.losses_of(read[4]) == injection.losses
-        return True
-    assert not written
-    return False
+    if not propagator.way.write_into(written, read, read[2], read[6]):
+        assert not written
+        return False
+    assert lowered(written.items()) == lowered(injection.headers)
+    assert propagator.losses_of(read[4]) == injection.losses
+    return True
+
+
+def same_in_bytes(propagator: Propagator, headers: list[tuple[str, str]]) -> bool:
+    """The same of pairs of bytes, as the sidecar has them."""
+    if propagator.way is None:
+        return False
+    path = RawFastPath(propagator.fast_settings)
+    names, values = zip(*((name.encode(), value.encode()) for name, value in headers), strict=True)
+    plain = path.read(names, values)
+    written = path.write(plain) if plain is not None else None
+    if written is None:
+        return False
+    injection = propagator.inject(propagator.extract(propagator.fields(headers)))
+    assert [(name.decode(), value.decode()) for name, value in written] == list(injection.headers)
+    return True
 
 
 @pytest.mark.parametrize("sender", KNOWN_FORMATS)
@@ -129,6 +151,7 @@ def test_the_fast_path_takes_every_plain_kind_and_says_what_the_full_way_says(se
         is_plain = {sender, to} <= IS_PLAIN and not any("ops=" in value for _, value in headers)
         for carrier in (dict(headers), headers, [(name.encode(), value.encode()) for name, value in headers]):
             assert same_both_ways(propagator, carrier) is is_plain, (headers, to)
+        assert same_in_bytes(propagator, headers) is is_plain
 
 
 @pytest.mark.parametrize("one", KNOWN_FORMATS)
@@ -141,4 +164,5 @@ def test_two_formats_at_once_are_read_alike_both_ways(one: Format, other: Format
                 headers_of(other, sample(more, number, is_sampled=is_sampled))
             )
             for order in (KNOWN_FORMATS, KNOWN_FORMATS[::-1]):
-                same_both_ways(Propagator(extract=order, inject=FORMATS), headers)
+                propagator = Propagator(extract=order, inject=FORMATS)
+                assert same_both_ways(propagator, headers) is same_in_bytes(propagator, list(headers.items()))
