@@ -84,6 +84,13 @@ class Traced(Generic[P, R_co]):
         running.__name__, running.__qualname__ = self.__name__, self.__qualname__  # type: ignore[attr-defined]  # both have
         return running
 
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Makes a class method or a static method of what Python makes one of where it is a plain function."""
+        if name in _CLASS_METHODS:
+            setattr(owner, name, TracedClassMethod(cast("Any", self)))
+        elif name == "__new__":
+            setattr(owner, name, staticmethod(cast("Any", self)))
+
     def _bound_to(self, receiver: object) -> Any:
         return _Bound(cast("Callable[..., Any]", self), receiver)
 
@@ -102,6 +109,17 @@ class Traced(Generic[P, R_co]):
             return
         if (text := self._subject.result(value, RUNTIME.capture)) is not None:
             span.set_attribute(RESULT, text)
+
+
+# Python's Data model, "Customizing class creation", "Emulating generic types": class methods without saying so.
+_CLASS_METHODS: Final = frozenset({"__init_subclass__", "__class_getitem__"})
+
+
+class TracedClassMethod(classmethod):  # type: ignore[type-arg]  # type checkers see the classmethod it was made from
+    """`@trace` above `@classmethod`: binds the class, and keeps `.wrapped` on what it gives."""
+
+    def __get__(self, receiver: object, owner: type | None = None) -> Any:
+        return self.__func__.__get__(type(receiver) if owner is None else owner)
 
 
 # Double-underscore attributes that a method takes from its function (Python's Data model, "Instance methods").

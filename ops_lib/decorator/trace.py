@@ -11,6 +11,7 @@ from ops_lib.decorator.function import (
     AsyncTracedFunction,
     AsyncTracedSpanFunction,
     Traced,
+    TracedClassMethod,
     TracedFunction,
     TracedSpanFunction,
 )
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
-
-
-class _TracedClassMethod(classmethod):  # type: ignore[type-arg]  # type checkers see the classmethod it was made from
-    """`@trace` above `@classmethod`: binds the class, and keeps `.wrapped` on what it gives."""
-
-    def __get__(self, receiver: object, owner: type | None = None) -> Any:
-        return self.__func__.__get__(type(receiver) if owner is None else owner)
 
 
 class TraceDecorator(Protocol):
@@ -97,7 +91,7 @@ def trace(
 
     def decorate(fn: Any) -> Any:
         if isinstance(fn, classmethod):
-            return _TracedClassMethod(decorate(fn.__func__))
+            return TracedClassMethod(decorate(fn.__func__))
         if isinstance(fn, staticmethod):
             return staticmethod(decorate(fn.__func__))
         if isinstance(fn, type):

@@ -11,11 +11,16 @@ import inspect
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from ops_lib.context.current import Attached, attach, current, detach
 from ops_lib.headers.context_propagator import ContextPropagator
 from ops_lib.propagation import FORMATS, Propagator
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor as _Executor  # what asyncio wants, and what it passes for
+else:
+    _Executor = Executor
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -81,12 +86,13 @@ def _run_across(headers: dict[str, str], fn: Callable[..., R], args: tuple[Any, 
         return fn(*args, **kwargs)
 
 
-class ContextExecutor(Executor):
+class ContextExecutor(_Executor):
     """An executor whose jobs run in the Context of the place that submitted them.
 
     Takes: `executor`, any concurrent.futures executor; it stays the caller's own to shut down, or is shut down with
-    this one. Into a ProcessPoolExecutor goes what can cross: trace, sampling decision, session id and baggage, as
-    headers. Gives: an Executor. Raises: what `executor` raises.
+    this one. It passes for `executor` with `isinstance`, as `loop.set_default_executor` asks.
+    Into a ProcessPoolExecutor goes what can cross: trace, sampling decision, session id and baggage, as headers.
+    Gives: an Executor. Raises: what `executor` raises.
     Specification: OpenTelemetry Context API; docs/formats.md for what crosses between processes.
     """
 
@@ -95,6 +101,16 @@ class ContextExecutor(Executor):
         # Looked up, not imported: whoever has a process pool has imported its module.
         pools = sys.modules.get("concurrent.futures.process")
         self._crosses = pools is not None and isinstance(executor, pools.ProcessPoolExecutor)
+
+    @property  # type: ignore[misc]  # to be assigned to is not what it is for
+    def __class__(self) -> type:
+        return type(self._executor)
+
+    def __getattr__(self, name: str) -> Any:
+        """What tools ask of an executor that this one passes for: its number of workers, its queue."""
+        if name == "_executor":  # not made yet: by `copy` or `pickle`
+            raise AttributeError(name)
+        return getattr(self._executor, name)
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """As Executor.submit; `fn` runs in the Context of this call."""

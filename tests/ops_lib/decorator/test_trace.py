@@ -471,6 +471,39 @@ async def test_a_keyword_may_have_any_name(ops_spans: SpanCapture, keyword: str)
         assert json.loads(str((done.attributes or {})["ops.arguments"]))[keyword] == 1
 
 
+def test_what_python_makes_a_class_method_by_its_name(ops_spans: SpanCapture) -> None:
+    """`__init_subclass__` and `__class_getitem__` are class methods, `__new__` is a static one, without saying so."""
+
+    class Plugin:
+        known: typing.ClassVar[list[str]] = []
+
+        @ops.trace
+        def __init_subclass__(cls, *, key: str = "", **options: Any) -> None:
+            super().__init_subclass__(**options)
+            cls.known.append(key or cls.__name__)
+
+        @ops.trace
+        def __class_getitem__(cls, item: str) -> str:
+            return f"{cls.__name__}[{item}]"
+
+        @ops.trace
+        def __new__(cls, value: int) -> Any:
+            made = super().__new__(cls)
+            made.value = value
+            return made
+
+    class First(Plugin, key="first"): ...
+
+    class Second(First): ...
+
+    assert Plugin.known == ["first", "Second"]
+    assert (Plugin["x"], First["y"]) == ("Plugin[x]", "First[y]")  # type: ignore[misc]  # not a generic class
+    assert First.__class_getitem__.wrapped("z").result == "First[z]"  # type: ignore[attr-defined]  # a TracedFunction
+    assert (type(Second(5)), Second(5).value) == (Second, 5)
+    names = [span.name.rpartition(".")[2] for span in ops_spans.spans]
+    assert names == ["__init_subclass__"] * 2 + ["__class_getitem__"] * 3 + ["__new__"] * 2
+
+
 def test_the_wrapper_tells_whether_the_function_receives_its_span() -> None:
     @ops.trace
     def receives(trace_ctx: ops.Span, n: int) -> int:

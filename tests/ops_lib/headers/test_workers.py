@@ -145,3 +145,24 @@ def test_a_callable_object_is_what_its_call_is() -> None:
     with ops.session(id="s-1"):
         carried = ops.context_carry(Job())
     assert asyncio.run(carried()) == "s-1"
+
+
+async def test_as_the_default_executor_of_a_loop(ops_spans: SpanCapture) -> None:
+    """`run_in_executor(None, ...)` carries nothing by itself, other than `asyncio.to_thread`."""
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ops.ContextExecutor(ThreadPoolExecutor(1)))
+    with ops.session(id="s"), ops.span("parent") as span:
+        assert await loop.run_in_executor(None, seen) == (span.trace_id, "s", 0)
+        assert await asyncio.to_thread(seen) == (span.trace_id, "s", 0)
+    await loop.shutdown_default_executor()
+
+
+def test_it_passes_for_the_executor_within() -> None:
+    pool = ThreadPoolExecutor(3)
+    with ops.ContextExecutor(pool) as executor:
+        assert isinstance(executor, ThreadPoolExecutor)
+        assert isinstance(executor, ops.ContextExecutor)
+        assert not isinstance(executor, ProcessPoolExecutor)
+        assert executor._max_workers == 3
+        with pytest.raises(AttributeError):
+            executor.nonsense  # noqa: B018  # this is the test
