@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .decorator.result import AsyncTrace, Trace
     from .decorator.trace import TraceDecorator, trace
     from .headers.context_propagator import ContextPropagator, PropagatorFormat
+    from .headers.environment import EnvironmentCarrier
     from .headers.propagators import (
         extract_context,
         extract_session_id,
@@ -48,6 +49,7 @@ __all__ = [
     "ConfigurationError",
     "ContextExecutor",
     "ContextPropagator",
+    "EnvironmentCarrier",
     "InvalidSessionError",
     "PropagatorFormat",
     "SessionContext",
@@ -90,6 +92,7 @@ _MADE_IN = {
     "decorator.result": ("AsyncTrace", "Trace"),
     "decorator.trace": ("TraceDecorator", "trace"),
     "headers.context_propagator": ("ContextPropagator", "PropagatorFormat"),
+    "headers.environment": ("EnvironmentCarrier",),
     "headers.propagators": (
         "extract_context",
         "extract_session_id",

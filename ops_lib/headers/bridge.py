@@ -27,7 +27,7 @@ from ops_lib.propagation import (
     TraceContext,
 )
 from ops_lib.propagation.baggage import encode, is_key
-from ops_lib.spans.unrecorded import RANDOM, LightSpan, RemoteSpan, plain_span, told_span
+from ops_lib.spans.unrecorded import RANDOM, DenyingSpan, LightSpan, RemoteSpan, plain_span, told_span
 
 _baggage_key = ""  # where OpenTelemetry keeps baggage in the Context; see _find_baggage_key
 
@@ -72,10 +72,11 @@ def plain_of(span: object) -> Plain[str] | None:
     return told, text, None, Format.TRACECONTEXT, traits, None, None
 
 
-def trace_context_of(span: object, came: TraceContext | None) -> TraceContext | None:
+def trace_context_of(span: object, came: TraceContext | None, decision: Sampling | None = None) -> TraceContext | None:
     """The current span as the record that is written; None where there is no valid span.
 
     `came`: what the caller said. In a span of the same trace it holds on: 64-bit ids, debug, no decision taken.
+    `decision`: what the caller said without ids. Debug holds on in every span that is sampled.
     """
     if span.__class__ is LightSpan:
         trace_id = f"{span.trace_id:032x}"
@@ -83,7 +84,7 @@ def trace_context_of(span: object, came: TraceContext | None) -> TraceContext | 
         flags: int = span.flags
         state: TraceState = span.state
         decided: bool = span.decided
-    elif isinstance(span, Span) and (ids := span.get_span_context()).is_valid:
+    elif isinstance(span, Span) and span.__class__ is not DenyingSpan and (ids := span.get_span_context()).is_valid:
         trace_id = f"{ids.trace_id:032x}"
         span_id = f"{ids.span_id:016x}"
         flags = ids.trace_flags
@@ -95,11 +96,11 @@ def trace_context_of(span: object, came: TraceContext | None) -> TraceContext | 
     short = False
     if came is not None and came.trace_id == trace_id:
         short = came.short
-        if flags & 1:
-            if came.sampling is Sampling.DEBUG:
-                sampling = Sampling.DEBUG
-        elif not decided:
+        decision = came.sampling
+        if not decided:
             sampling = Sampling.DEFER
+    if decision is Sampling.DEBUG and sampling is Sampling.ACCEPT and (came is None or came.trace_id == trace_id):
+        sampling = Sampling.DEBUG
     return TraceContext(
         trace_id, span_id, sampling, short, bool(flags & RANDOM), None, "" if state is NO_STATE else state_text(state)
     )
@@ -168,8 +169,14 @@ def into_context(extraction: Extraction, base: Context) -> Context:
     told: dict[str, object] = {EXTRACTION_KEY: extraction}
     if came is not None:
         told[SPAN_KEY] = told_span(came)
+    elif extraction.decision is Sampling.DENY and not _is_valid(base.get(SPAN_KEY)):
+        told[SPAN_KEY] = DenyingSpan()
     if extraction.session is not None:
         told[SESSION_KEY] = extraction.session
     if extraction.baggage is not None:
         told[_baggage_key or _find_baggage_key()] = extraction.baggage.decoded()
     return Context({**base, **told})
+
+
+def _is_valid(span: object) -> bool:
+    return isinstance(span, Span) and span.get_span_context().is_valid

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
-from typing import Literal, TypeAlias
+from collections.abc import Iterable, MutableMapping
+from typing import Literal, TypeAlias, cast
 
 from opentelemetry.context import Context
 
@@ -25,6 +25,7 @@ from ops_lib.headers.bridge import (
     plain_of,
     trace_context_of,
 )
+from ops_lib.headers.environment import Environment, EnvironmentCarrier
 from ops_lib.propagation import (
     FORMAT_NAMES,
     FORMATS,
@@ -77,7 +78,7 @@ class ContextPropagator:
     Specification: docs/formats.md; OpenTelemetry "Propagators API".
     """
 
-    __slots__ = ("_has_ours", "_inject", "_read", "_way", "propagator")
+    __slots__ = ("_has_ours", "_inject", "_lowered", "_read", "_way", "propagator")
 
     def __init__(
         self,
@@ -103,6 +104,8 @@ class ContextPropagator:
         self.propagator = propagator
         self._read, self._inject = propagator.read, propagator.inject
         self._way, self._has_ours = propagator.way, propagator.has_ours
+        names = [name for format in propagator.inject_formats for name in codec_of(format).writes]
+        self._lowered = {name: name.lower() for name in names if name != name.lower()}
         if set_global:
             from opentelemetry.propagate import set_global_textmap
 
@@ -118,6 +121,8 @@ class ContextPropagator:
         them. Raises: nothing; what cannot be read is left out. Specification: docs/formats.md.
         """
         base = EMPTY if context is None else context
+        if type(carrier) is Environment:
+            carrier = EnvironmentCarrier(cast("MutableMapping[str, str]", carrier))
         try:
             said = self._read(carrier)
         except Exception:  # the outermost edge: a carrier may be anything
@@ -146,7 +151,8 @@ class ContextPropagator:
             if (
                 told is not None
                 and (entries is None or entries.__class__ is PlainEntries)
-                and not (carrier and self._has_ours(carrier))  # which would have to be cleared
+                # Neither anything to be cleared, nor values of bytes, which those to be written would have to be too.
+                and not (carrier and (self._has_ours(carrier) or isinstance(next(iter(carrier.values())), bytes)))
             ):
                 session = context.get(SESSION_KEY)
                 session_id = session if session is None or session.__class__ is str else session_id_of(context)
@@ -154,6 +160,8 @@ class ContextPropagator:
                     return
         headers, has_trace = self.headers(context)
         if headers:
+            if type(carrier) is Environment:
+                carrier = EnvironmentCarrier(cast("MutableMapping[str, str]", carrier))
             try:
                 inject_into(carrier, headers, owns=self.propagator.owns_trace if has_trace else None)
             except Exception:  # the outermost edge: a carrier may be anything
@@ -164,16 +172,20 @@ class ContextPropagator:
         """The names of the headers that may be written; those of Jaeger's baggage depend on it and are left out."""
         names = {SESSION_HEADER_NAME, "baggage"}
         for format in self.propagator.inject_formats:
-            names.update(codec_of(format).writes)
+            names.update(name.lower() for name in codec_of(format).writes)
         return names
 
     def headers(self, context: Context) -> tuple[tuple[tuple[str, str], ...], bool]:
-        """The headers for `context`, and whether a trace is among them. Raises nothing."""
+        """The headers for `context` as a mapping has them, and whether a trace is among them. Raises nothing.
+
+        Names of formats are in lower case: other readers of B3 find nothing else in a plain dict. The session's is
+        spelt as it is documented.
+        """
         extraction = context.get(EXTRACTION_KEY)
         came = extraction if extraction.__class__ is Extraction else NOTHING
         span = context.get(SPAN_KEY)
         # Two short cuts for the common case, a fifth of the time of the whole: the caller's own span, and no baggage.
-        told = span.told if span.__class__ is RemoteSpan else trace_context_of(span, came.context)
+        told = span.told if span.__class__ is RemoteSpan else trace_context_of(span, came.context, came.decision)
         session_id = session_id_of(context)
         entries = baggage_in(context)
         baggage = None if entries is None else baggage_of(entries, came.baggage)
@@ -182,4 +194,7 @@ class ContextPropagator:
         if session_id is not came.session or baggage is not came.baggage:
             came = came._replace(session=session_id, baggage=baggage)
         injection = self._inject(came, context=told)
-        return injection.headers, injection.context is not None or came.decision is not None
+        headers = injection.headers
+        if self._lowered:
+            headers = tuple([(self._lowered.get(name, name), value) for name, value in headers])
+        return headers, injection.context is not None or came.decision is not None

@@ -6,12 +6,14 @@ of `textmap` while it is itself being loaded.
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Protocol
 
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import (
     CarrierT,
     DefaultGetter,
+    DefaultSetter,
     Getter,
     Setter,
     TextMapPropagator,
@@ -20,6 +22,7 @@ from opentelemetry.propagators.textmap import (
 )
 
 from ops_lib.context.current import current
+from ops_lib.headers.environment import EnvironmentCarrier
 from ops_lib.propagation.carrier import known_names
 
 
@@ -55,6 +58,8 @@ class OtelTextMap(TextMapPropagator):
         if isinstance(getter, DefaultGetter):
             # It knows a name in one letter case only; a dict of headers comes in any.
             return self.source.extract_context(carrier, context)
+        if _reads_environments(getter):
+            return self.source.extract_context(EnvironmentCarrier(carrier), context)  # type: ignore[arg-type]  # as it takes
         names = getter.keys(carrier) or sorted(known_names())
         pairs = [(name, value) for name in dict.fromkeys(names) for value in getter.get(carrier, name) or ()]
         return self.source.extract_context(pairs, context)
@@ -64,10 +69,17 @@ class OtelTextMap(TextMapPropagator):
     ) -> None:
         """Writes `context` (default: the current one) with `setter`."""
         headers, _ = self.source.headers(current() if context is None else context)
+        as_given = isinstance(setter, DefaultSetter)  # into a dict; others write into metadata of gRPC, messages, ...
         for name, value in headers:
-            setter.set(carrier, name, value)
+            setter.set(carrier, name if as_given else name.lower(), value)
 
     @property
     def fields(self) -> set[str]:
         """The names of the headers that `inject` may write, those of Jaeger's baggage left out (they depend on it)."""
         return self.source.written
+
+
+def _reads_environments(getter: object) -> bool:
+    """Whether `getter` is OpenTelemetry's for environment variables, whose keys are names of variables."""
+    module = sys.modules.get("opentelemetry.propagators._envcarrier")
+    return module is not None and isinstance(getter, module.EnvironmentGetter)

@@ -66,8 +66,9 @@ def inject_into(
     """Write `headers` into `carrier`, in place.
 
     An entry whose name differs only in case is replaced, never left beside the new one; with `owns`
-    (`Propagator.owns`) every other header of ours goes too, so that exactly one story leaves. Where the carrier's
-    entries are `bytes`, so are the new ones, with names in lower case as ASGI has them.
+    (`Propagator.owns`) every other header of ours goes too, so that exactly one story leaves. Names and values are
+    `bytes` where those of the entries that are there already are. Names of pairs are in lower case, since gRPC, HTTP/2
+    and ASGI take nothing else; in a mapping they are in lower case where they are `bytes`, and else as given.
     """
     if not carrier and type(carrier) is dict:  # what programs hand in most, and there is nothing to replace
         carrier.update(headers)
@@ -80,21 +81,41 @@ def inject_into(
         return isinstance(text, str) and (text.lower() in written or (owns is not None and owns(text)))
 
     if isinstance(carrier, list):
-        as_bytes = bool(carrier) and isinstance(carrier[0][0], bytes)
+        name_as, value_as = _kinds(carrier)
         carrier[:] = [pair for pair in carrier if not goes(pair[0])]
-        if as_bytes:
-            carrier.extend((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers)
-        else:
-            carrier.extend(headers)
+        carrier.extend((name_as(name.lower()), value_as(value)) for name, value in headers)
         return
     keys = getattr(carrier, "keys", None)  # werkzeug's and wsgiref's headers give pairs, or nothing, when iterated
     names = list(carrier if keys is None else keys())
-    as_bytes = bool(names) and isinstance(names[0], bytes)
+    name_as, value_as = _kinds((name, carrier[name]) for name in names)
     for name in names:
         if goes(name) and name in carrier:
             del carrier[name]
     for name, value in headers:
-        if as_bytes:
-            carrier[name.lower().encode("latin-1")] = value.encode("latin-1")
-        else:
-            carrier[name] = value
+        carrier[name if name_as is _same else name_as(name.lower())] = value_as(value)
+
+
+def _same(text: str) -> str:
+    return text
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("latin-1")
+
+
+_Kind = Callable[[str], str | bytes]
+
+
+def _kinds(entries: Iterable[tuple[Any, Any]]) -> tuple[_Kind, _Kind]:
+    """What makes names and values like those of the first entry; text where there is none.
+
+    Kafka's headers have names of text and values of bytes. An entry of gRPC's metadata whose name ends in `-bin` has
+    bytes among text, and tells nothing.
+    """
+    for name, value in entries:
+        if isinstance(name, str) and name.endswith("-bin"):
+            continue
+        if isinstance(value, list | tuple) and value:
+            value = value[0]
+        return _encoded if isinstance(name, bytes) else _same, _encoded if isinstance(value, bytes) else _same
+    return _same, _same

@@ -111,7 +111,8 @@ def _lines(kind: type, settings: FastSettings, forms: list[tuple[str, _Pieces]],
         return repr(text if kind is str else text.encode("latin-1"))
 
     values = "trace_id, span_id, parent_id, state, session, baggage"
-    headers = [(literal(name), _expression(kind, pieces)) for name, pieces in forms]
+    # In a mapping, names are in lower case: other readers of B3 find nothing else in one (docs/formats.md).
+    headers = [(literal(name.lower() if mapping else name), _expression(kind, pieces)) for name, pieces in forms]
     if mapping:
         put = "headers[{}] = {}".format
         yield f"def write(headers, {values}):"

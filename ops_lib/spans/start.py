@@ -34,7 +34,7 @@ from ops_lib.context.sessions import session_id_of
 from ops_lib.propagation import Extraction, Sampling
 from ops_lib.spans.configured import INSTRUMENTATION_NAME, RUNTIME
 from ops_lib.spans.failures import FAILURES
-from ops_lib.spans.unrecorded import SAMPLED, LightSpan, RemoteSpan, light_span
+from ops_lib.spans.unrecorded import SAMPLED, DenyingSpan, LightSpan, RemoteSpan, light_span
 
 SESSION_ID = "session.id"  # OpenTelemetry semantic conventions, "Session"
 
@@ -163,7 +163,7 @@ def _is_dropped(context: Context, drops: _Drops) -> bool:
         return drops.roots and not (isinstance(extraction, Extraction) and extraction.decision is not None)
     if parent.__class__ is RemoteSpan:
         return parent.told.sampling is Sampling.DENY
-    if parent.__class__ is NonRecordingSpan:
+    if parent.__class__ is NonRecordingSpan or parent.__class__ is DenyingSpan:
         ids = parent.get_span_context()
         return ids.is_valid and not ids.trace_flags & 1
     return False

@@ -70,13 +70,29 @@ class RemoteSpan(NonRecordingSpan):
             return self._context
         except AttributeError:
             told = self.told
-            flags = _FLAGS[(1 if told.sampling >= Sampling.ACCEPT else 0) | (RANDOM if told.random else 0)]
+            # "Decide yourself" is yes to whoever knows but yes and no, as `on_defer` is in traceparent.
+            flags = _FLAGS[(told.sampling is not Sampling.DENY) | (RANDOM if told.random else 0)]
             state = RawTraceState(told.tracestate) if told.tracestate else NO_STATE
             self._context = SpanContext(int(told.trace_id, 16), int(told.span_id, 16), True, flags, state)
             return self._context
 
     def __repr__(self) -> str:
         return f"RemoteSpan({self.get_span_context()!r})"
+
+
+class DenyingSpan(NonRecordingSpan):
+    """The parent that a caller's bare "do not record" (B3 `0`) stands for.
+
+    Its ids are made up, so that a tracer of anyone's, which knows of parents only, records nothing below it. They name
+    nobody's span, and never go out by themselves.
+    """
+
+    def __init__(self) -> None:
+        ids = SpanContext(getrandbits(128) or 1, getrandbits(64) or 1, True, _ROOT_UNSAMPLED, NO_STATE)
+        super().__init__(ids)
+
+    def __repr__(self) -> str:
+        return f"DenyingSpan({self.get_span_context()!r})"
 
 
 _new = object.__new__

@@ -16,7 +16,7 @@ from ops_lib.context.current import SESSION_KEY, with_value
 from ops_lib.context.otel_tracestate import NO_STATE, RawTraceState
 from ops_lib.context.sessions import session_of
 from ops_lib.propagation import FORMATS, Propagator
-from ops_lib.spans.unrecorded import LightSpan
+from ops_lib.spans.unrecorded import DenyingSpan, LightSpan
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 SPAN_ID = "00f067aa0ba902b7"
@@ -56,8 +56,10 @@ def test_the_fast_path_says_what_the_full_way_says(
         fast = propagator.extract_context({"accept": "*/*"} | headers | beside, base)
         full = propagator.extract_context(types.MappingProxyType({"accept": "*/*"} | headers | beside), base)
         spans = [otel_trace.get_current_span(context) for context in (fast, full)]
-        assert spans[0].get_span_context() == spans[1].get_span_context()
-        assert repr(spans[0]) == repr(spans[1])
+        assert type(spans[0]) is type(spans[1])
+        if not isinstance(spans[0], DenyingSpan):  # whose ids are made up
+            assert spans[0].get_span_context() == spans[1].get_span_context()
+            assert repr(spans[0]) == repr(spans[1])
         assert session_of(fast) == session_of(full)
         assert baggage.get_all(fast) == baggage.get_all(full)
         for into in INTO:
