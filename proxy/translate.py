@@ -44,6 +44,13 @@ def _nothing() -> tuple[int, int]:
     return 0, 0
 
 
+def _beside(weigh: Callable[[], tuple[int, int]], headers: RawHeaders) -> Beside:
+    """A request that came with `headers` and what `weigh` tells of, without the former."""
+    fields, size = weigh()
+    came = sum(len(name) + len(value) + 4 for name, value in headers)
+    return Beside(fields, size, fields + len(headers), size + came)
+
+
 class FullTranslation(NamedTuple):
     """What goes out for one request, and what is to be counted."""
 
@@ -142,18 +149,20 @@ class Translator:
         if headers and way is not None:
             names, values = zip(*headers)  # noqa: B905 - pairs; strict costs 0.1 µs
             plain = way.read(names, values)
-            if plain is not None and (plain[6] is None or self._has_room(plain[6], weigh)):
+            if plain is not None and (plain[6] is None or self._has_room(plain[6], weigh, headers)):
                 written = way.write(plain)
                 if written is not None:
                     return FastTranslation(written, plain, self, headers)
         return self.translate_in_full(headers, weigh)
 
-    def _has_room(self, baggage: PlainBaggage[bytes], weigh: Callable[[], tuple[int, int]]) -> bool:
+    def _has_room(
+        self, baggage: PlainBaggage[bytes], weigh: Callable[[], tuple[int, int]], headers: RawHeaders
+    ) -> bool:
         """Whether `baggage` surely fits into the request; where not, what fits is for the propagator to say."""
-        if not self._writes_jaeger_baggage:
-            return True  # it goes out as it came
         text, members = baggage
-        beside = Beside(*weigh())
+        if not self._writes_jaeger_baggage:
+            members = {}
+        beside = _beside(weigh, headers)
         size = beside.size + _MOST_TRACE_BYTES + 4 * len(text) + 12 * len(members)
         return beside.fields + _MOST_TRACE_FIELDS + len(members) <= REQUEST_FIELDS and size <= REQUEST_BYTES
 
@@ -168,7 +177,7 @@ class Translator:
             extraction = propagator.extract(self._fields(headers))
             if self._participates:
                 context = self._span(extraction)
-            beside = Beside(*weigh()) if extraction.baggage is not None else Beside()
+            beside = _beside(weigh, headers) if extraction.baggage is not None else Beside()
             injection = propagator.inject(extraction, context=context, beside=beside)
         elif self._participates:
             injection = propagator.inject(Extraction(), context=self._span(Extraction()))

@@ -44,10 +44,12 @@ MAX_MEMBERS: Final = 180  # level 1 of the same
 MAX_UBERCTX: Final = 64  # the members that W3C Baggage §3.3.2 asks everyone to pass on
 MAX_LINE: Final = 8000  # bytes of one field; gunicorn and aiohttp take 8190
 
-# What servers take of a whole request by default (gunicorn 100 fields; Node 16 KiB), less what may still join on the
-# way: Host, Via, Forwarded fields, framing.
-REQUEST_FIELDS: Final = 100 - 8
-REQUEST_BYTES: Final = 16 * 1024 - 512
+# What servers take of a whole request by default: gunicorn 100 fields, Node 16 KiB.
+SERVER_FIELDS: Final = 100
+SERVER_BYTES: Final = 16 * 1024
+# The same less what may still join on the way: Host, Via, Forwarded fields, framing.
+REQUEST_FIELDS: Final = SERVER_FIELDS - 8
+REQUEST_BYTES: Final = SERVER_BYTES - 512
 
 _FIELD_OVERHEAD = len(": \r\n")
 _BAGGAGE_OVERHEAD = len(BAGGAGE) + _FIELD_OVERHEAD
@@ -89,26 +91,23 @@ class Member(NamedTuple):
     value: str
 
 
-class Came(NamedTuple):
-    """In what baggage came: the server that we pass it to would have taken as much."""
-
-    fields: int = 0
-    size: int = 0  # bytes of these fields: names, ": " and CRLF included
-    longest: int = 0  # bytes of the longest of them
-
-
 class Beside(NamedTuple):
-    """What else the request holds, in so far as the one who asks knows it."""
+    """What else a request holds, and how large the whole of it came, in so far as the one who asks knows it.
+
+    Sizes are bytes of the target and of the fields, with their names, ": " and CRLF.
+    """
 
     fields: int = 0
-    size: int = 0  # bytes of its start line and fields, as `Came` counts them
+    size: int = 0
+    came_fields: int = 0
+    came_size: int = 0
 
 
 class Baggage(NamedTuple):
     """The members, in order. Of equal keys the last counts; the others are there to be passed on."""
 
     members: tuple[Member, ...]
-    came: Came = Came()
+    longest: int = 0  # bytes of the longest field that it came in, with its name, ": " and CRLF
 
     def get(self, key: str) -> str | None:
         """The decoded value of `key`, properties left out."""
@@ -121,7 +120,7 @@ class Baggage(NamedTuple):
     def with_member(self, key: str, value: str) -> Baggage:
         """The same with `key` set to `value`, which is encoded here."""
         others = tuple(member for member in self.members if member.key != key)
-        return Baggage((*others, Member(key, encode(value))), self.came)
+        return Baggage((*others, Member(key, encode(value))), self.longest)
 
 
 EMPTY = Baggage(())
@@ -172,7 +171,7 @@ def extract(fields: Fields, *, jaeger: bool, jaeger_first: bool) -> tuple[Baggag
         members = [*theirs.values(), *(member for member in w3c if member.key.lower() not in theirs)]
     else:
         members = [*w3c, *(member for key, member in theirs.items() if key not in spelled)]
-    return (Baggage(tuple(members), Came(len(sizes), sum(sizes), max(sizes))) if members else None), refused
+    return (Baggage(tuple(members), max(sizes)) if members else None), refused
 
 
 def _as_w3c(value: str) -> str:
@@ -231,17 +230,17 @@ def write(
     - 8192 bytes, of `baggage` alone counted as W3C does, else of all fields with their names, ": " and CRLF;
     - 180 members of `baggage`, 64 fields `uberctx-*`;
     - fields of 8000 bytes, or as long as the longest that came;
-    - 92 fields and 15.5 KiB in the whole request, or as many as it had with the baggage that came.
+    - 92 fields and 15.5 KiB in the whole request, or as many as came where that was more than 100 or 16 KiB.
 
     `headers` holds the trace and the session already; `beside` is the rest of the request. Of keys that differ in case
     alone, which would be the same `uberctx-*`, the last is written.
     """
-    came = baggage.came
-    room = REQUEST_BYTES - beside.size - sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in headers)
-    room = min(max(room, came.size), MAX_BYTES if jaeger else MAX_BYTES + _BAGGAGE_OVERHEAD)
-    fields = REQUEST_FIELDS - beside.fields - len(headers)
-    fields = min(max(fields, came.fields) - w3c, MAX_UBERCTX)
-    longest = max(MAX_LINE, came.longest)
+    room = beside.came_size if beside.came_size > SERVER_BYTES else REQUEST_BYTES
+    room -= beside.size + sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in headers)
+    room = min(room, MAX_BYTES if jaeger else MAX_BYTES + _BAGGAGE_OVERHEAD)
+    fields = beside.came_fields if beside.came_fields > SERVER_FIELDS else REQUEST_FIELDS
+    fields = min(fields - beside.fields - len(headers) - w3c, MAX_UBERCTX)
+    longest = max(MAX_LINE, baggage.longest)
     last = {key.lower(): place for place, (key, _) in enumerate(baggage.members)} if jaeger else {}
     cut_w3c, cut_jaeger = False, jaeger and len(last) < len({key for key, _ in baggage.members})
     lines: list[list[str]] = []

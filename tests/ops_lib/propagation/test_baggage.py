@@ -10,7 +10,6 @@ from ops_lib.propagation.baggage import (
     MAX_LINE,
     MAX_UBERCTX,
     NOTHING_BESIDE,
-    Came,
     encode,
     extract,
     write,
@@ -80,13 +79,11 @@ def test_control_characters_are_refused() -> None:
     assert refused == "shape"
 
 
-def test_what_came_is_measured_as_the_wire_has_it() -> None:
-    found, _ = extract(
-        {"baggage": ["a=1", "b=22"], "uberctx-c": ["3"], "jaeger-baggage": ["d=4"]}, jaeger=True, jaeger_first=False
-    )
-    fields: Headers = [("baggage", "a=1"), ("baggage", "b=22"), ("uberctx-c", "3"), ("jaeger-baggage", "d=4")]
-    assert found is not None
-    assert found.came == Came(4, size(fields), len("jaeger-baggage: d=4\r\n"))
+def test_the_longest_field_is_measured_as_the_wire_has_it() -> None:
+    for fields in ({"baggage": ["a=1", "b=22"]}, {"uberctx-b": ["22"]}, {"jaeger-baggage": ["b=2"], "uberctx-c": [""]}):
+        found, _ = extract(fields, jaeger=True, jaeger_first=False)
+        assert found is not None
+        assert found.longest == max(size([(name, value)]) for name, values in fields.items() for value in values)
 
 
 def test_a_value_longer_than_anything_that_goes_out_is_not_looked_at() -> None:
@@ -199,12 +196,22 @@ def test_the_whole_request_stays_below_16_kib() -> None:
         assert other + size(headers) <= max(REQUEST_BYTES, other)
 
 
-def test_no_request_is_cut_below_what_it_had() -> None:
-    """A server that takes 150 fields, or 30 KiB, straight takes as many from us."""
-    fields = {f"uberctx-k{n}": ["v" * 100] for n in range(60)}
-    found, _ = extract(fields, jaeger=True, jaeger_first=False)
-    assert found is not None
-    assert len(written(found, jaeger=True, beside=Beside(90, 22_000))) == 60
+@pytest.mark.parametrize(("fields", "came", "kept"), [(90, 150, 58), (90, 101, 9), (90, 100, 0), (20, 100, 60)])
+def test_a_server_that_takes_more_fields_gets_as_many_as_came(fields: int, came: int, kept: int) -> None:
+    """Up to 100, gunicorn may be behind: then 8 are left for those that join."""
+    headers: Headers = [("traceparent", "x"), ("tracestate", "y")]
+    write(members(60), headers, w3c=False, jaeger=True, beside=Beside(fields, 0, came, 0))
+    assert len(headers) == 2 + kept
+
+
+@pytest.mark.parametrize(
+    ("other", "came", "kept"), [(20_000, 21_000, True), (16_300, 16_384, False), (9000, 9100, True)]
+)
+@pytest.mark.parametrize("jaeger", [False, True])
+def test_a_server_that_takes_more_bytes_gets_as_many_as_came(other: int, came: int, kept: bool, jaeger: bool) -> None:
+    """Up to 16 KiB, Node may be behind."""
+    headers = written(members(5), w3c=not jaeger, jaeger=jaeger, beside=Beside(10, other, 20, came))
+    assert bool(headers) is kept
 
 
 def test_180_members_of_w3c() -> None:
