@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import ops_lib as ops
 
     from . import exceptions as exceptions
-    from .capture.render import CaptureLimits
+    from .capture.bounds import CaptureLimits
     from .configuration import configure, flush, shutdown
     from .context.sessions import SESSION_HEADER_NAME, SessionContext, current_session, session
     from .decorator.function import AsyncTracedFunction, AsyncTracedSpanFunction, TracedFunction, TracedSpanFunction
@@ -85,7 +85,7 @@ __all__ = [
 ]
 
 _MADE_IN = {
-    "capture.render": ("CaptureLimits",),
+    "capture.bounds": ("CaptureLimits",),
     "configuration": ("configure", "flush", "shutdown"),
     "context.sessions": ("SESSION_HEADER_NAME", "SessionContext", "current_session", "session"),
     "decorator.function": ("AsyncTracedFunction", "AsyncTracedSpanFunction", "TracedFunction", "TracedSpanFunction"),

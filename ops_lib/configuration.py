@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from opentelemetry import trace as otel_trace
 from opentelemetry.trace import NoOpTracer, Tracer, TracerProvider
 
-from ops_lib.capture.render import CaptureLimits, CaptureSettings
+from ops_lib.capture.bounds import CaptureLimits, CaptureSettings
 from ops_lib.capture.scrubbing import normalised
 from ops_lib.export.stopping import Stop
 from ops_lib.headers.context_propagator import ContextPropagator

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, Sampler
 
-from ops_lib.capture.render import CaptureSettings
+from ops_lib.capture.bounds import CaptureSettings
 from ops_lib.export.console import node_of
 from ops_lib.export.sampling import Obedient
 from ops_lib.export.trace_text import arrange, duration

@@ -1,83 +1,60 @@
-"""What is recorded of arguments and results: bounded in size and depth, with secrets scrubbed by name.
+"""What is recorded of values: bounded in size and depth, with secrets scrubbed by name and by shape.
 
-Pure: values in, text out. Which values are secrets is for `scrubbing` to say. Must not know spans. Nothing here raises
-to its caller, whatever a `__repr__`, a property or an iterator of the recorded value does; KeyboardInterrupt and
-SystemExit alone pass, because they are not the value's.
+Pure: values in, text out. Which values are secrets is for `scrubbing` to say, which types are known for `known` and
+`stored`. Must not know spans. A value of any other type is told by the name of its type: code of the application's is
+never run (docs/decisions/005). Nothing here raises to its caller; KeyboardInterrupt and SystemExit alone pass.
 The text is JSON (RFC 8259) as long as nothing had to be cut.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import sys
-from collections import deque
-from collections.abc import Callable, Collection, ItemsView, Iterable, KeysView, Mapping, ValuesView
-from dataclasses import dataclass
-from functools import cache
+import array
+from collections import ChainMap, OrderedDict, UserDict, UserList, UserString, deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
+from gc import get_referents
 from itertools import chain, islice
 from math import isfinite
+from types import MappingProxyType
 from typing import Any, Final
 
+from ops_lib.capture.bounds import CUT, CaptureSettings, bounded, encodable
+from ops_lib.capture.known import known_text, number_of
+from ops_lib.capture.messages import UNREADABLE, message_of
 from ops_lib.capture.scrubbing import (
     LONGEST_NAME,
-    SCRUBBED,
     decoded,
     is_option_of_a_secret,
     names_a_secret,
     role,
-    scrubbed,
     tell_of_a_secret,
 )
+from ops_lib.capture.shapes import SCRUBBED
+from ops_lib.capture.stored import fields_of, is_a, name_of, qualname_of, stored
 
-UNREADABLE: Final = "[unreadable]"
-_CUT: Final = "…"
 _LOOKED_AT: Final = 64  # entries of a mapping beyond those recorded in which a name is looked for
 
-_LISTS: Final = (list, tuple, set, frozenset, deque, KeysView, ValuesView, ItemsView)
+# Read by the method of the base, whatever a class has made of it.
+_LISTS: Final[tuple[Any, ...]] = (
+    list, tuple, set, frozenset, deque, type({}.keys()), type({}.values()), type({}.items())
+)  # fmt: skip
+_BYTES: Final[tuple[Any, ...]] = (bytes, bytearray, memoryview, array.array)
+_USER: Final[tuple[Any, ...]] = (UserDict, UserList, UserString)
 
 
-@dataclass(frozen=True, slots=True)
-class CaptureLimits:
-    """How much of arguments and results is recorded.
-
-    Takes: `text`, characters of one string; `items`, entries of one container; `depth`, containers within containers;
-    `total`, characters of everything recorded for one call's arguments, or for its result.
-    Gives: an immutable value for `configure(capture_limits=...)`. Raises: ValueError when a limit is below 1.
-    Specification: none outside; OpenTelemetry's own attribute limits apply after these.
-    """
-
-    text: int = 256
-    items: int = 20
-    depth: int = 4
-    total: int = 2048
-
-    def __post_init__(self) -> None:
-        for name in ("text", "items", "depth", "total"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"CaptureLimits.{name} must be at least 1, not {getattr(self, name)!r}")
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureSettings:
-    """Whether and how values are recorded. `scrub` holds further secret names, in lower case without separators."""
-
-    arguments: bool = True
-    result: bool = True
-    scrub: frozenset[str] = frozenset()
-    limits: CaptureLimits = CaptureLimits()
-
-
-class _Writer:
+class Writer:
     """Builds plain values for JSON from anything, within limits. One per recorded value."""
 
-    __slots__ = ("_extra", "_left", "_limits")
+    __slots__ = ("_extra", "_left", "_limits", "_settings")
 
     def __init__(self, settings: CaptureSettings) -> None:
+        self._settings = settings
         self._limits = settings.limits
         self._extra = settings.scrub
         self._left = settings.limits.total
 
     def plain(self, value: object, depth: int) -> object:
+        """`value`, which lies in `depth` containers, as a plain value. Raises nothing of its making."""
         kind = type(value)  # not `__class__`, which may be a property and raise
         if value is None or kind is bool or kind is int or kind is float:
             self._left -= 8
@@ -88,54 +65,62 @@ class _Writer:
             return value
         try:
             if kind is str:
-                return self._text(str(value))
+                return self._text(value)  # type: ignore[arg-type]  # a string
             return self._other(value, kind, depth)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException:  # the outermost edge: a recorded value may raise anything
+        except BaseException:  # the outermost edge: another thread may change what is read, or it may be no end of it
             return UNREADABLE
 
     def _other(self, value: Any, kind: type, depth: int) -> object:
-        if isinstance(value, (bytes, bytearray, memoryview)):
-            return f"[{len(value)} bytes]"
-        if isinstance(value, Mapping):
-            return self._fitting(depth, value, lambda: self.pairs(value.items(), depth))
-        if (fields := _fields(value, kind)) is not None:
-            return self._fitting(depth, value, lambda: self.pairs(fields, depth))
-        if isinstance(value, _LISTS):
-            return self._fitting(depth, value, lambda: self._items(value, depth))
-        if isinstance(value, str):
+        for base in _BYTES:
+            if issubclass(kind, base):
+                return f"[{base.__len__(value)} bytes]" if base is not array.array else f"[array of {len(value)}]"
+        if (entries := _entries(value, kind)) is not None:
+            return self._fitting(depth, kind, lambda: self.pairs(entries, depth))
+        if kind is MappingProxyType:
+            (within,) = get_referents(value)  # the mapping itself; what the proxy does with it may be its own code
+            return self._other(within, type(within), depth)
+        for base in _USER:
+            if is_a(kind, base):
+                return self.plain(stored(value, "data"), depth)
+        for base in _LISTS:
+            if issubclass(kind, base):
+                return self._fitting(depth, kind, partial(self._items_of, value, base, depth))
+        if issubclass(kind, BaseException):
+            return self._text(f"{name_of(kind)}: {told(message_of(value), self)}")
+        if issubclass(kind, str):
             return self._text(str.__str__(value))
-        if isinstance(value, int):  # an enum's member, say: the number without its class
-            return self.plain(int(value), depth)
-        if isinstance(value, float):
-            return self.plain(float(value), depth)
+        if issubclass(kind, int):  # an enum's member, say: the number without its class
+            return self.plain(int.__int__(value), depth)
+        if issubclass(kind, float):
+            return self.plain(float.__float__(value), depth)
         if (number := number_of(value)) is not value:
             return self.plain(number, depth)
-        if getattr(kind, "__repr__", None) is object.__repr__:
-            return f"<{kind.__module__}.{kind.__qualname__}>"
-        return self._text(repr(value))
+        text = known_text(value, kind)
+        return self._text(f"<{name_of(kind)}>" if text is None else text)
 
-    def _fitting(self, depth: int, value: Any, write: Callable[[], object]) -> object:
-        """What `write` gives, or what `value` is where it lies too deep."""
+    def _fitting(self, depth: int, kind: type, write: Callable[[], object]) -> object:
+        """What `write` gives, or the kind of the value where it lies too deep."""
         self._left -= 2
-        return write() if depth < self._limits.depth else f"[{value.__class__.__name__}]"
+        return write() if depth < self._limits.depth else f"[{qualname_of(kind).rpartition('.')[2]}]"
 
-    def pairs(self, pairs: Iterable[tuple[object, object]], depth: int) -> object:
+    def pairs(self, pairs: Iterable[tuple[object, object]], depth: int) -> dict[str, object]:
+        """Named values as a dict, secret ones scrubbed."""
         written: dict[str, object] = {}
         holding: list[str] = []  # entries such as `value`, which are secret by what another entry, such as `name`, says
         is_told = False
         entries = iter(pairs)
         for count, entry in enumerate(entries):
             if self._left <= 0 or count >= self._limits.items:
-                written[_CUT] = _CUT
+                written[CUT] = CUT
                 if holding and not is_told:
                     is_told = tell_of_a_secret(chain([entry], islice(entries, _LOOKED_AT)), self._extra)
                 break
             key, value = entry
             text = decoded(key)
             name = str(self.plain(key, self._limits.depth)) if text is None else text
-            shown = name[: self._limits.text]
+            shown = bounded(name, self._limits.text, self._settings, mark="")
             self._left -= len(shown)
             what = role(name[:LONGEST_NAME], self._extra)
             if what == "secret":
@@ -150,70 +135,60 @@ class _Writer:
             written.update(dict.fromkeys(holding, SCRUBBED))
         return written
 
-    def _items(self, values: Collection[Any], depth: int) -> object:
+    def _items_of(self, value: object, base: Any, depth: int) -> list[object]:
+        return self.items(base.__iter__(value), base.__len__(value), base, depth)
+
+    def items(self, values: Iterator[object], length: int, kind: type, depth: int) -> list[object]:
+        """Values as a list, those scrubbed that the one before says are secret. `kind`: of what has held them."""
+        found = list(islice(values, self._limits.items + 1))
         # A pair whose first half is a secret's name, as in a list of headers (ASGI: pairs of bytes; HPACK: a third).
-        is_pair = len(values) == 2 if isinstance(values, list) else isinstance(values, tuple) and 2 <= len(values) <= 3
-        if is_pair and names_a_secret(values[0], self._extra):  # type: ignore[index]  # a list or a tuple
-            return [self.plain(decoded(values[0]), depth + 1), *[SCRUBBED] * (len(values) - 1)]  # type: ignore[index]  # the same
+        is_pair = length == 2 if kind is list else kind is tuple and 2 <= length <= 3
+        if is_pair and names_a_secret(found[0], self._extra):
+            return [self.plain(decoded(found[0]), depth + 1), *[SCRUBBED] * (length - 1)]
         written: list[object] = []
         is_told = False  # by the word before, as in the words of a command
-        for value in islice(values, self._limits.items):
+        for value in found[: self._limits.items]:
             if self._left <= 0:
                 break
             written.append(SCRUBBED if is_told else self.plain(value, depth + 1))
             is_told = is_option_of_a_secret(value, self._extra)
-        if len(written) < len(values):
-            written.append(f"{_CUT} {len(values) - len(written)} more")
+        if len(written) < length:
+            written.append(f"{CUT} {length - len(written)} more")
         return written
 
     def _text(self, text: str) -> str:
         """`text` cut, without the secrets that are found in it."""
-        limit = max(0, min(self._limits.text, self._left))
-        kept = scrubbed(text[: 2 * self._limits.text], self._extra)
-        cut = len(kept) > limit or len(text) > 2 * self._limits.text
-        self._left -= min(len(kept), limit) + 2
-        return kept[:limit] + _CUT if cut else kept
+        kept = bounded(text, max(0, min(self._limits.text, self._left)), self._settings)
+        self._left -= len(kept) + 2
+        return kept
 
 
-def _fields(value: object, kind: type) -> Iterable[tuple[object, object]] | None:
-    """Name and value of what a class declares as its fields: dataclasses, named tuples, pydantic and attrs; else None.
-
-    Read through the declaration and not through `repr`, so that each field is scrubbed by its name. A field that its
-    declaration keeps out of `repr` is left out here as well.
-    """
-    names: Iterable[str] | None = None
-    if dataclasses.is_dataclass(value):
-        names = (field.name for field in dataclasses.fields(value) if field.repr)
-    elif isinstance(value, tuple):
-        names = getattr(kind, "_fields", None)
-    elif isinstance(declared := getattr(kind, "model_fields", None), dict):
-        names = [name for name, field in declared.items() if getattr(field, "repr", True)]
-    elif isinstance(attributes := getattr(kind, "__attrs_attrs__", None), tuple):
-        names = (attribute.name for attribute in attributes if getattr(attribute, "repr", True))
-    elif kind.__name__ == "SimpleNamespace":
-        names = vars(value)
-    return None if names is None else ((name, _field(value, name)) for name in names)
+def _entries(value: Any, kind: type) -> Iterator[tuple[object, object]] | None:
+    """The entries of a mapping or of an object with declared fields; None for anything else."""
+    if issubclass(kind, OrderedDict):
+        return iter(OrderedDict.items(value))
+    if issubclass(kind, dict):
+        return iter(dict.items(value))
+    if is_a(kind, ChainMap):
+        maps = stored(value, "maps")
+        held = [held for held in (maps if type(maps) is list else ()) if issubclass(type(held), dict)]
+        return chain.from_iterable(dict.items(held) for held in reversed(held))
+    return fields_of(value)
 
 
-def _field(value: object, name: str) -> object:
-    try:
-        return getattr(value, name, None)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException:  # the outermost edge: a field may be a descriptor that raises anything
-        return UNREADABLE
+def told(message: str | tuple[object, ...], writer: Writer) -> str:
+    """What an exception says as text: as it is, or its arguments rendered."""
+    if isinstance(message, str):
+        return message[: 4 * writer._limits.total]
+    rendered = [writer.plain(argument, 1) for argument in message[: writer._limits.items]]
+    if len(rendered) == 1 and isinstance(rendered[0], str):
+        return rendered[0]
+    return _encoder()(rendered[0] if len(rendered) == 1 else rendered)
 
 
-def number_of(value: Any) -> object:
-    """A number or truth value of numpy's as Python's own; all else, numpy's dates too, as it is. Raises nothing."""
-    numpy = sys.modules.get("numpy")  # not imported for this: without it, no value can be one of numpy's
-    try:
-        if numpy is not None and issubclass(type(value), numpy.generic) and value.dtype.kind in "biuf":
-            number = value.item()
-            return number if type(number) in (bool, int, float) else value  # a longdouble is none of Python's
-    except Exception:  # the outermost edge: a class made from numpy's may do anything
-        return value
-    return value
+def said(error: BaseException, settings: CaptureSettings) -> str:
+    """What an exception says, bounded and scrubbed. Raises nothing of its making."""
+    return bounded(told(message_of(error), Writer(settings)), settings.limits.total, settings)
 
 
 @cache
@@ -221,24 +196,19 @@ def _encoder() -> Callable[[object], str]:
     """Plain values to JSON text. Made when something is recorded first; `json` is not needed before."""
     import json
 
-    return json.JSONEncoder(ensure_ascii=False, default=str).encode
+    return json.JSONEncoder(ensure_ascii=False).encode
 
 
-def encodable(text: str) -> str:
-    """`text` as UTF-8 can say it. For a lone surrogate, the OTLP exporter drops the attribute, or the whole batch."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
-
-
-def _as_json(plain: object, total: int) -> str:
+def as_json(plain: object, total: int) -> str:
     """The JSON text of a plain value, cut at `total` characters, and encodable."""
     text = encodable(_encoder()(plain))
-    return text if len(text) <= total + 64 else text[:total] + _CUT
+    return text if len(text) <= total + 64 else text[:total] + CUT
 
 
 def render(value: object, settings: CaptureSettings) -> str:
     """One value as JSON text within the limits of `settings`. Raises nothing of the value's making."""
     try:
-        return _as_json(_Writer(settings).plain(value, 0), settings.limits.total)
+        return as_json(Writer(settings).plain(value, 0), settings.limits.total)
     except Exception:  # the outermost edge: recording never raises into the caller
         return f'"{UNREADABLE}"'
 
@@ -246,6 +216,6 @@ def render(value: object, settings: CaptureSettings) -> str:
 def render_arguments(names: Iterable[tuple[str, object]], settings: CaptureSettings) -> str:
     """Named values as one JSON object, secret names scrubbed. Raises nothing of the values' making."""
     try:
-        return _as_json(_Writer(settings).pairs(names, 0), settings.limits.total)
+        return as_json(Writer(settings).pairs(names, 0), settings.limits.total)
     except Exception:  # the outermost edge: recording never raises into the caller
         return f'"{UNREADABLE}"'

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import Final, Literal, TypeAlias
 
-SCRUBBED: Final = "[scrubbed]"
+from ops_lib.capture.shapes import SCRUBBED, without_shapes
+
 LONGEST_NAME: Final = 256  # characters of a name that are looked at
 
 # Found anywhere in a name once case and separators are gone: nothing harmless holds these.
@@ -19,12 +20,17 @@ _SECRET_PARTS: Final = (
     "password", "passwd", "passphrase", "secret", "apikey", "authorization", "credential", "privatekey", "accesskey",
     "accesstoken", "refreshtoken", "authtoken", "bearertoken", "idtoken", "sessiontoken", "csrftoken", "xsrftoken",
     "cookie", "passcode", "dbpass", "userpass", "smtppass", "signingkey", "encryptionkey", "creditcard", "cardnumber",
-    "connectionstring",
+    "connectionstring", "accountkey", "sharedaccess", "securitytoken", "amzsignature", "googsignature",
 )  # fmt: skip
 # Only as whole words of a name: `max_tokens` and `author` are no secrets.
 _SECRET_WORDS: Final = frozenset(
     {"token", "pwd", "auth", "jwt", "otp", "pin", "cvv", "cvc", "ssn", "bearer", "csrf", "xsrf", "dsn"}
 )
+# With one of these as its last word, a name says something about such a secret: `token_count`, `auth_method`.
+_ABOUT: Final = frozenset(
+    {"count", "counts", "limit", "limits", "usage", "budget", "type", "types", "kind", "method", "mode", "length",
+     "size", "total", "ratio", "rate", "cost", "price", "ttl", "age", "expiry", "expires", "endpoint", "enabled"}
+)  # fmt: skip
 # Entries that go together, as in `{"name": "password", "value": "..."}`: who says the name, and who holds the value.
 # Besides those that end in `name` or `key`, and those that begin or end with `value`.
 _NAMING: Final = frozenset(
@@ -51,19 +57,18 @@ _PATTERNS: Final = {
     ),
     "value": rf"""[bru]{{0,2}}+(?:{_STRING})|[^\s,;&)}}\]]+""",
     "bracket": rf"""{_STRING}|[][{{}}()]""",
-    # Secrets known by their shape, wherever they stand: credentials of HTTP (RFC 9110 11.4), header lines, of a URL.
-    "shape": (
-        r"""\b((?:Bearer|Basic) +)[\w.~+/-]{6,}=*"""
-        r"""|\b((?:authorization|cookie): *)[^\s"'{}][^\r\n"'{}]*"""
-        r"""|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)"""
-    ),
+    # What pydantic says of the input that it has refused, up to the words that follow it.
+    "input": r"""\[type=[^\s,\]]{1,100}, input_value=""",
 }
+
+
+_SCRUBBED: Final = (SCRUBBED, f'"{SCRUBBED}"', f"'{SCRUBBED}'")  # as it stands in texts that were scrubbed before
 
 
 @cache
 def _pattern(name: str) -> re.Pattern[str]:
     """A pattern of _PATTERNS, compiled when first wanted: most processes that import this never record a value."""
-    return re.compile(_PATTERNS[name], re.IGNORECASE if name == "shape" else 0)
+    return re.compile(_PATTERNS[name])
 
 
 def normalised(name: str) -> str:
@@ -79,11 +84,10 @@ Role: TypeAlias = Literal["secret", "names", "holds", "none"]
 def role(name: str, extra: frozenset[str]) -> Role:
     """The role of an entry of this name. `extra`: further names of secrets, normalised, found anywhere in the name."""
     flat = normalised(name)
-    if (
-        any(part in flat for part in _SECRET_PARTS)
-        or any(part in flat for part in extra)
-        or any(word.lower() in _SECRET_WORDS for word in _pattern("word").findall(name))
-    ):
+    if any(part in flat for part in _SECRET_PARTS) or any(part in flat for part in extra):
+        return "secret"
+    words = [word.lower() for word in _pattern("word").findall(name)]
+    if not _SECRET_WORDS.isdisjoint(words) and words[-1] not in _ABOUT:
         return "secret"
     if flat.startswith("value") or flat.endswith(("value", "values")) or flat in _HOLDING:
         return "holds"
@@ -131,8 +135,9 @@ def tell_of_a_secret(pairs: Iterable[tuple[object, object]], extra: frozenset[st
 
 def scrubbed(text: str, extra: frozenset[str]) -> str:
     """`text` without secrets of known shape, and without the values of secret names."""
-    if " " in text or "://" in text:
-        text = _pattern("shape").sub(lambda match: (match[1] or match[2] or "") + SCRUBBED, text)
+    text = without_shapes(text)
+    if ", input_value=" in text:
+        text = _without_inputs(text)
     if "=" in text or ":" in text:
         text = _without_values(text, "assigned", extra)
     if "--" in text:
@@ -155,10 +160,21 @@ def _without_values(text: str, how: str, extra: frozenset[str]) -> str:
             if (holding := _pattern("holding").match(text, start)) is None:
                 continue
             start = holding.end()
-        if (stop := _end_of_value(text, start)) > start and not text.startswith(SCRUBBED, start):
+        if (stop := _end_of_value(text, start)) > start and not text.startswith(_SCRUBBED, start):
             kept += text[end:start], SCRUBBED
             end = stop
     return "".join(kept) + text[end:] if kept else text
+
+
+def _without_inputs(text: str) -> str:
+    """`text` without the refused inputs in the message of a pydantic error, which no name stands before."""
+    kept: list[str] = []
+    end = 0
+    while (found := _pattern("input").search(text, end)) is not None:
+        kept += text[end : found.end()], SCRUBBED
+        stop = text.find(", input_type=", found.end())
+        end = stop if stop >= 0 else len(text)
+    return "".join(kept) + text[end:]
 
 
 def _end_of_value(text: str, start: int) -> int:

@@ -17,8 +17,10 @@ from opentelemetry.trace import Span as OtelSpan
 from ops_lib.context.current import SPAN_KEY, attach, current, detach, with_value
 from ops_lib.decorator.result import AsyncTrace, Trace
 from ops_lib.decorator.subject import ARGUMENTS, RESULT, Subject
+from ops_lib.spans.attributes import Fit
 from ops_lib.spans.configured import RUNTIME
-from ops_lib.spans.span import Span, record_exception, start_in
+from ops_lib.spans.exceptions import record_exception
+from ops_lib.spans.span import Span, start_in
 from ops_lib.spans.start import end_span, tracer_for
 from ops_lib.spans.unrecorded import LightSpan, light_span
 
@@ -96,7 +98,11 @@ class Traced(Generic[P, R_co]):
 
     def _start(self, context: Context) -> OtelSpan:
         """A started span for a call."""
-        return start_in(context, self._subject.name, self._subject.attributes)
+        return start_in(context, self._subject.name, self._attributes())
+
+    def _attributes(self) -> Fit:
+        subject = self._subject
+        return subject.attributes if subject.fit_for is RUNTIME.capture else subject.fit()
 
     def _record_arguments(self, span: OtelSpan | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if span is not None and span.is_recording():
@@ -274,7 +280,7 @@ class _AsyncTracedFunction(Traced[P, Coroutine[Any, Any, R]]):
         return self._named(self._call(*args, **kwargs))
 
     async def _call(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with Span(self._subject.name, self._subject.attributes) as own:  # as `wrapped`, without a coroutine in between
+        with Span(self._subject.name, self._attributes()) as own:  # as `wrapped`, without a coroutine in between
             if args or kwargs:
                 self._record_arguments(own.otel_span, args, kwargs)
             result: R = await self._fn(*self._subject.with_span(args, own), **kwargs)
@@ -283,7 +289,7 @@ class _AsyncTracedFunction(Traced[P, Coroutine[Any, Any, R]]):
 
     async def wrapped(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncTrace[R]:
         """Awaits the function and gives its result together with the span. Raises what the function raises."""
-        with Span(self._subject.name, self._subject.attributes) as own:
+        with Span(self._subject.name, self._attributes()) as own:
             if args or kwargs:
                 self._record_arguments(own.otel_span, args, kwargs)
             result: R = await self._fn(*self._subject.with_span(args, own), **kwargs)

@@ -14,7 +14,8 @@ from opentelemetry.context import Context
 from ops_lib.context.current import SPAN_KEY, attach, current, detach, with_value
 from ops_lib.decorator.function import P, R, TracedFunction
 from ops_lib.decorator.result import Trace
-from ops_lib.spans.span import Span, record_exception
+from ops_lib.spans.exceptions import record_exception
+from ops_lib.spans.span import Span
 
 
 class TracedGenerator(TracedFunction[P, R]):

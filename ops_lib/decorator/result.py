@@ -14,7 +14,7 @@ from opentelemetry.trace import Link
 from opentelemetry.trace import Span as OtelSpan
 
 from ops_lib.context.current import EMPTY, SPAN_KEY, with_value
-from ops_lib.spans.attributes import attributes_of, text_of
+from ops_lib.spans.attributes import attributes_of, tags_of
 from ops_lib.spans.span import TAGS, Span, start_in
 from ops_lib.spans.start import end_span
 
@@ -32,13 +32,16 @@ class _Done:
 
 
 def _record_later(span: Span, name: str, attributes: dict[str, object]) -> None:
-    """A span `name` without length under the ended `span`; nothing where that one was not recorded."""
+    """A span `name` without length under the ended `span`; nothing where that one was not recorded.
+
+    `attributes` are fit for OpenTelemetry.
+    """
     ids = span.span_context
     made = span.otel_span
     if ids is None or made is None or span.is_noop:
         return
     context = with_value(EMPTY, SPAN_KEY, made)
-    later: OtelSpan = start_in(context, name, attributes_of(attributes), links=[Link(ids)])
+    later: OtelSpan = start_in(context, name, attributes, links=[Link(ids)])
     end_span(later)
 
 
@@ -62,7 +65,7 @@ class _Wrapped(Generic[R]):
 
     def _tag(self, tags: tuple[str, ...]) -> None:
         if tags:
-            _record_later(self.span, "ops.tag", {TAGS: list(dict.fromkeys(map(text_of, tags)))})
+            _record_later(self.span, "ops.tag", {TAGS: tags_of(tags)})
 
     def _annotate(self, label: str, reasoning: str | None, metadata: Mapping[str, object] | None) -> None:
         attributes: dict[str, object] = {"ops.annotation.label": label}
@@ -70,7 +73,7 @@ class _Wrapped(Generic[R]):
             attributes["ops.annotation.reasoning"] = reasoning
         for key, value in (metadata or {}).items():
             attributes[f"ops.annotation.metadata.{key}"] = value
-        _record_later(self.span, "ops.annotation", attributes)
+        _record_later(self.span, "ops.annotation", attributes_of(attributes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,10 @@ from itertools import islice
 from types import CellType, CodeType
 from typing import Any, Final
 
-from ops_lib.capture.render import CaptureSettings, render, render_arguments
-from ops_lib.spans.attributes import attribute
+from ops_lib.capture.bounds import CaptureSettings
+from ops_lib.capture.render import render, render_arguments
+from ops_lib.spans.attributes import Fit, attributes_of, tags_of
+from ops_lib.spans.configured import RUNTIME
 from ops_lib.spans.span import TAGS, Span
 
 ARGUMENTS: Final = "ops.arguments"
@@ -51,13 +53,17 @@ class Subject:
     """A callable to be traced, and all that is worked out about it before its first call."""
 
     __slots__ = (
+        "_metadata",
         "_names",
+        "_qualified",
         "_rest",
+        "_tags",
         "attributes",
         "capture_arguments",
         "capture_result",
         "closure",
         "code",
+        "fit_for",
         "fn",
         "function",
         "has_receiver",
@@ -88,12 +94,10 @@ class Subject:
         entered = outermost(fn)
         self.code: CodeType | None = getattr(entered, "__code__", None)
         self.closure: tuple[CellType, ...] | None = getattr(entered, "__closure__", None)
-        attributes: dict[str, object] = {FUNCTION: f"{module}.{qualified}" if module else qualified}
-        if tags:
-            attributes[TAGS] = attribute((tags,) if isinstance(tags, str) else tuple(dict.fromkeys(tags)))
-        for key, value in (metadata or {}).items():
-            attributes[f"ops.metadata.{key}"] = attribute(value)
-        self.attributes = attributes
+        self._tags = (tags,) if isinstance(tags, str) else tuple(tags or ())
+        self._metadata = {f"ops.metadata.{key}": value for key, value in (metadata or {}).items()}
+        self._qualified = f"{module}.{qualified}" if module else qualified
+        self.fit()
         self.only: frozenset[str] | None = None
         if capture_args is None or isinstance(capture_args, bool):
             self.capture_arguments = capture_args
@@ -102,6 +106,13 @@ class Subject:
             self.only = frozenset({capture_args} if isinstance(capture_args, str) else capture_args)
         self.capture_result = capture_result
         self._look(fn, function)
+
+    def fit(self) -> Fit:
+        """What every span of it says; to be called again where `configure` has changed the rules since."""
+        self.fit_for = RUNTIME.capture
+        tags = {TAGS: tags_of(self._tags)} if self._tags else {}
+        self.attributes = Fit({**attributes_of({FUNCTION: self._qualified, **self._metadata}), **tags})
+        return self.attributes
 
     def _look(self, fn: Callable[..., Any], function: Callable[..., Any]) -> None:
         """Learns the parameters: their names, whether one receives the span, whether the first is `self`."""

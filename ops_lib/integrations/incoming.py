@@ -19,8 +19,9 @@ from opentelemetry.util.types import AttributeValue
 
 from ops_lib.headers.propagators import extract_context
 from ops_lib.spans.attributes import attributes_of
+from ops_lib.spans.exceptions import record_exception
 from ops_lib.spans.failures import FAILURES
-from ops_lib.spans.span import record_exception, start_in
+from ops_lib.spans.span import start_in
 from ops_lib.spans.start import end_span
 
 # RFC 9110 section 9 and RFC 5789. The conventions want `_OTHER` for the rest, of which anybody can invent without end.

@@ -1,17 +1,24 @@
-"""Any value as OpenTelemetry takes it for an attribute of a span.
+"""The one door to a span: names, attributes and texts, as OpenTelemetry takes them, bounded and scrubbed.
 
-May know: capture, and from `configured` what it is to do. Must not know spans. Nothing here raises to its caller.
+Whatever is written on a span, by whichever function, has passed here. May know: capture, and by what is configured how
+much it is to record. Must not know spans. Nothing here raises to its caller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
-from ops_lib.capture.render import UNREADABLE, encodable, number_of, render
+from ops_lib.capture.bounds import CaptureSettings, bounded, remember
+from ops_lib.capture.known import number_of
+from ops_lib.capture.messages import UNREADABLE
+from ops_lib.capture.render import Writer, as_json, render, said
+from ops_lib.capture.scrubbing import LONGEST_NAME, role, tell_of_a_secret
+from ops_lib.capture.shapes import SCRUBBED
+from ops_lib.capture.stored import is_scalar
 from ops_lib.spans.configured import RUNTIME
 
-_PLAIN: Final = frozenset({str, bool, int, float})
 # By the scalar's own method, whatever the class has made of it.
 _BARE: Final[tuple[tuple[type, Callable[[Any], object]], ...]] = (
     (str, str.__str__),
@@ -20,45 +27,45 @@ _BARE: Final[tuple[tuple[type, Callable[[Any], object]], ...]] = (
 )
 _INT: Final = 1 << 63  # OpenTelemetry specification, "Attribute": integers are signed and have 64 bits
 
+Attribute = str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[float]
 
-def attribute(value: object) -> str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[float]:
+
+class Fit(dict[str, object]):
+    """Attributes that have passed the door already."""
+
+
+def attribute(value: object) -> Attribute:
     """`value` as OpenTelemetry takes it for an attribute: scalars and lists of one kind stay, all else becomes JSON
     text.
 
     Bounded, scrubbed and harmless as all that `capture` writes. OpenTelemetry specification, "Attribute".
     """
     value = _scalar(value)
-    if _is_plain(value):
-        return value  # type: ignore[return-value]  # a scalar
-    kind = type(value)
-    if kind is str:
-        return encodable(value)  # type: ignore[arg-type]  # a string
-    if (kind is list or kind is tuple) and value:
-        first = type(_scalar(value[0]))  # type: ignore[index]  # a list or tuple
-        if first in _PLAIN:
-            items = [_scalar(item) for item in value]  # type: ignore[attr-defined]  # the same
-            if all(type(item) is first for item in items):
-                if all(map(_is_plain, items)):
-                    return items  # type: ignore[return-value]  # of one kind
-                if first is str:
-                    return [encodable(item) for item in items]  # type: ignore[arg-type]  # the same
-    return render(value, RUNTIME.capture)
-
-
-def _is_plain(value: object) -> bool:
-    """Whether `value` is a scalar that goes out as it is. In the order of how often they come."""
     kind = type(value)  # not `__class__`, which may be a property and raise
+    capture = RUNTIME.capture
     if kind is str:
-        return str.isascii(value)  # type: ignore[arg-type]  # a string
-    if kind is int:
-        return -_INT <= value < _INT  # type: ignore[operator]  # a number
-    return kind is bool or kind is float
+        return bounded(value, capture.limits.total, capture)  # type: ignore[arg-type]  # a string
+    if kind is bool or kind is float or (kind is int and -_INT <= value < _INT):  # type: ignore[operator]  # a number
+        return value  # type: ignore[return-value]  # a scalar
+    if (kind is list or kind is tuple) and value:
+        return _list([_scalar(item) for item in islice(value, capture.limits.items + 1)], len(value), kind, capture)  # type: ignore[call-overload, arg-type]  # one of the two
+    return render(value, capture)
+
+
+def _list(first: list[object], length: int, kind: type, capture: CaptureSettings) -> Attribute:
+    """The items of a list, of which `first` are the first; as JSON text where they are not of one kind."""
+    items = Writer(capture).items(iter(first), length, kind, 0)
+    one = type(items[0])
+    is_list = is_scalar(one) and all(type(item) is one for item in items)
+    if not is_list or (one is int and not all(-_INT <= item < _INT for item in items)):  # type: ignore[operator]  # numbers
+        return as_json(items, capture.limits.total)
+    return items  # type: ignore[return-value]  # of one kind
 
 
 def _scalar(value: object) -> object:
     """`value`, without its class where that is a scalar's with something added (an enum's member) or numpy's."""
     kind = type(value)
-    if kind not in _PLAIN:
+    if not is_scalar(kind):
         for scalar, bare in _BARE:
             if issubclass(kind, scalar):
                 return bare(value)
@@ -67,16 +74,55 @@ def _scalar(value: object) -> object:
 
 
 def attributes_of(values: Mapping[str, object]) -> dict[str, object]:
-    """`values` with each as `attribute` gives it."""
-    return {
-        name: value if _is_plain(value) else attribute(value)  # spares a call in the common case
-        for name, value in values.items()
-    }
+    """`values` with each as `attribute` gives it, those scrubbed that their names say are secret."""
+    if type(values) is Fit:
+        return values
+    capture = RUNTIME.capture
+    names, texts = capture.harmless_names, capture.harmless
+    written: dict[str, object] = {}
+    holding: list[str] = []  # entries such as `value`, which are secret by what another entry, such as `name`, says
+    for name, value in values.items():
+        kind = type(value)
+        if type(name) is str and name in names:  # the common case spares its calls
+            plain = kind is float or kind is bool or (kind is str and value in texts)
+            written[name] = value if plain else attribute(value)
+            continue
+        shown = name_of(name)
+        what = role(shown[:LONGEST_NAME], capture.scrub)
+        written[shown] = SCRUBBED if what == "secret" else attribute(value)
+        if what == "holds":
+            holding.append(shown)
+        elif what != "secret" and shown == name:
+            remember(shown, names)
+    if holding and tell_of_a_secret(values.items(), capture.scrub):
+        written.update(dict.fromkeys(holding, SCRUBBED))
+    return written
+
+
+def name_of(name: object) -> str:
+    """The name of a span, an event or an attribute, or a tag: as it is in nearly all cases."""
+    capture = RUNTIME.capture
+    if type(name) is str and name in capture.harmless:
+        return name
+    return bounded(text_of(name), LONGEST_NAME, capture)
+
+
+def tags_of(tags: Iterable[object]) -> list[str]:
+    """Tags, each once."""
+    return list(dict.fromkeys(name_of(tag) for tag in islice(tags, RUNTIME.capture.limits.items)))
 
 
 def text_of(value: object) -> str:
-    """`value`, which should be a text, as one that goes out; whatever its `__str__` does."""
+    """`value`, which should be a text, as one that goes out: a message, or the reason of a status."""
+    capture = RUNTIME.capture
+    kind = type(value)
     try:
-        return encodable(str(value))
-    except Exception:  # the outermost edge: callers pass exceptions, and more
+        if issubclass(kind, BaseException):
+            return said(value, capture)  # type: ignore[arg-type]  # an exception
+        scalar = _scalar(value)
+        if type(scalar) is str:
+            return bounded(scalar, capture.limits.total, capture)
+        plain = Writer(capture).plain(scalar, 0)
+        return plain if isinstance(plain, str) else as_json(plain, capture.limits.total)
+    except Exception:  # the outermost edge: callers pass anything
         return UNREADABLE

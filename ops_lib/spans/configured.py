@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ops_lib.capture.render import CaptureSettings
+from ops_lib.capture.bounds import CaptureSettings
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer, TracerProvider

@@ -7,22 +7,23 @@ capture. Must not know functions and decorators.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Token
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, StatusCode
 from opentelemetry.trace import Span as OtelSpan
 
-from ops_lib.capture.render import encodable, render
+from ops_lib.capture.render import render
+from ops_lib.capture.stored import is_a
 from ops_lib.context.current import EXTRACTION_KEY, SESSION_KEY, SPAN_KEY, attach, current, detach, leave, with_value
 from ops_lib.context.sessions import SessionContext, session_id_of
 from ops_lib.propagation import Extraction
-from ops_lib.spans.attributes import attributes_of, text_of
+from ops_lib.spans.attributes import attributes_of, name_of, text_of
 from ops_lib.spans.configured import RUNTIME
+from ops_lib.spans.exceptions import add_exception, record_exception
 from ops_lib.spans.failures import FAILURES
 from ops_lib.spans.start import SESSION_ID, end_span, start_span, tracer_for
 
@@ -70,63 +71,6 @@ def _losers(extraction: Extraction) -> list[Link]:
         )
         for format, loser in extraction.conflicts
     ]
-
-
-def exception_name(kind: type) -> str:
-    """An exception's class as `exception.type` and `error.type` want it: qualified, but plain for builtins."""
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def record_exception(span: OtelSpan, error: BaseException) -> None:
-    """Write down on `span` that `error` has left it. Raises nothing, whatever the exception's `__str__` does.
-
-    A generator's close (GeneratorExit) is no error and leaves no mark. A cancelled task and an exit without a fault are
-    recorded, but do not make the span a failed one. OpenTelemetry semantic conventions: exceptions on spans,
-    error.type.
-    """
-    if not span.is_recording() or isinstance(error, GeneratorExit):
-        return
-    name = exception_name(type(error))
-    description = add_exception(span, error)
-    if _is_cancellation(error) or (isinstance(error, SystemExit) and not error.code):
-        return
-    span.set_attribute("error.type", name)
-    span.set_status(StatusCode.ERROR, description[:1024])
-
-
-def add_exception(span: OtelSpan, error: BaseException, attributes: Mapping[str, object] | None = None) -> str:
-    """Adds the event `exception` for `error` to `span`, with further `attributes`. Gives the error in one line of text.
-
-    Raises nothing that the error's own `__str__` raises. OpenTelemetry semantic conventions: exceptions on spans.
-    """
-    name = exception_name(type(error))
-    further = attributes_of(attributes) if attributes else {}
-    timestamp = RUNTIME.clock() if RUNTIME.clock is not None else None
-    try:
-        said = f"{name}: {error}"
-        description = encodable(said)
-        parts = further if description == said else {**_encodable_parts(error), **further}
-        span.record_exception(error, parts or None, timestamp)  # type: ignore[arg-type]  # fit for OpenTelemetry
-    except Exception:  # the outermost edge: an exception's own __str__ may raise
-        span.add_event("exception", {"exception.type": name, **further}, timestamp)  # type: ignore[dict-item]  # as above
-        return name
-    return description
-
-
-def _encodable_parts(error: BaseException) -> dict[str, str]:
-    """What OpenTelemetry would say of `error` in words that cannot be exported."""
-    import traceback
-
-    return {
-        "exception.message": encodable(str(error)),
-        "exception.stacktrace": encodable("".join(traceback.format_exception(error))),
-    }
-
-
-def _is_cancellation(error: BaseException) -> bool:
-    """Whether a task was cancelled. asyncio is not imported for this: without it, nothing can have been."""
-    exceptions = sys.modules.get("asyncio.exceptions")
-    return exceptions is not None and isinstance(error, exceptions.CancelledError)
 
 
 class Span:
@@ -216,7 +160,7 @@ class Span:
         """Adds an event with a name and attributes, as `set` takes them, at this moment. Gives the span."""
         if self._span is not None and self._span.is_recording():
             timestamp = RUNTIME.clock() if RUNTIME.clock is not None else None
-            self._guarded(self._span.add_event, text_of(name), attributes_of(attributes), timestamp)
+            self._guarded(self._span.add_event, name_of(name), attributes_of(attributes), timestamp)
         return self
 
     def debug(self, message: str, /, **attributes: object) -> Span:
@@ -318,16 +262,17 @@ class Span:
         return self._span is None or isinstance(self._span, NonRecordingSpan)
 
 
-def _ids_of(target: object) -> SpanContext | None:
+def _ids_of(target: Any) -> SpanContext | None:
     """The valid SpanContext that `target` is or has, or None."""
     try:
-        if isinstance(target, Span):
+        kind = type(target)  # not `isinstance`, which asks what is no such thing for its `__class__`
+        if is_a(kind, Span):
             target = target.span_context
-        elif isinstance(target, Context):
+        elif is_a(kind, Context):
             target = target.get(SPAN_KEY)
-        if isinstance(target, OtelSpan):
+        if is_a(type(target), OtelSpan):
             target = target.get_span_context()
-        return target if isinstance(target, SpanContext) and target.is_valid else None
+        return target if is_a(type(target), SpanContext) and target.is_valid else None
     except Exception:  # the outermost edge: what is linked may be of anyone's making
         return None
 

@@ -28,11 +28,12 @@ from opentelemetry.trace import (
 from opentelemetry.util._decorator import _agnosticcontextmanager
 from opentelemetry.util.types import Attributes, AttributeValue
 
-from ops_lib.capture.render import encodable
 from ops_lib.context.current import EXTRACTION_KEY, SPAN_KEY, TRACER_KEY, Attached, current, with_value
 from ops_lib.context.sessions import session_id_of
 from ops_lib.propagation import Extraction, Sampling
+from ops_lib.spans.attributes import attributes_of, name_of
 from ops_lib.spans.configured import INSTRUMENTATION_NAME, RUNTIME
+from ops_lib.spans.exceptions import add_exception, fail
 from ops_lib.spans.failures import FAILURES
 from ops_lib.spans.unrecorded import SAMPLED, DenyingSpan, LightSpan, RemoteSpan, light_span
 
@@ -141,8 +142,7 @@ def start_span(
             if settled is None:
                 return light_span(context)
             context = settled
-        if name.__class__ is not str or not name.isascii():
-            name = encodable(str(name))
+        name = name_of(name)
         if start_time is None and RUNTIME.clock is not None:
             start_time = RUNTIME.clock()
         return tracer.start_span(name, context, kind, attributes, links, start_time)
@@ -250,6 +250,8 @@ class OpsTracer(Tracer):
         tracer = self._tracer(context)
         if tracer is not None and (session_id := session_id_of(context)) is not None:
             attributes = {**(attributes or {}), SESSION_ID: session_id}
+        if tracer is not None and attributes:
+            attributes = attributes_of(attributes)  # type: ignore[assignment]  # fit for OpenTelemetry
         return start_span(context, tracer, name, attributes, kind, links, start_time)
 
     @_agnosticcontextmanager
@@ -267,8 +269,18 @@ class OpsTracer(Tracer):
     ) -> Iterator[Span]:
         """See opentelemetry.trace.Tracer."""
         span = self.start_span(name, context, kind, attributes, links, start_time)
-        with otel_trace.use_span(span, end_on_exit, record_exception, set_status_on_exception):
-            yield span
+        try:
+            with otel_trace.use_span(span, record_exception=False, set_status_on_exception=False):
+                yield span
+        except Exception as error:  # as OpenTelemetry has it, but through the door
+            if record_exception and span.is_recording():
+                add_exception(span, error)
+            if set_status_on_exception and span.is_recording():
+                fail(span, error)
+            raise
+        finally:
+            if end_on_exit:
+                end_span(span)
 
 
 class OpsTracerProvider(TracerProvider):

@@ -40,14 +40,14 @@ def test_tags_and_annotations_are_spans_under_the_calls(ops_spans: SpanCapture) 
         "ops.annotation.label": "pass",
         "ops.annotation.reasoning": "right",
         "ops.annotation.metadata.score": 0.9,
-        "ops.annotation.metadata.api_key": "k",
+        "ops.annotation.metadata.api_key": "[scrubbed]",
     }
     assert tag.links[0].context.span_id == 1
 
 
 def test_tags_that_are_none_raise_nothing(ops_spans: SpanCapture) -> None:
     answer.wrapped(42).tag(["good"], "fast")  # type: ignore[arg-type]  # this is the test
-    assert ops_spans.one("ops.tag").attributes == {"ops.tags": ("['good']", "fast")}
+    assert ops_spans.one("ops.tag").attributes == {"ops.tags": ('["good"]', "fast")}
 
 
 async def test_asynchronous_with_and_without_await(ops_spans: SpanCapture) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pytest
 
 import ops_lib as ops
-from ops_lib.capture.render import CaptureSettings
+from ops_lib.capture.bounds import CaptureSettings
 from ops_lib.decorator.subject import Subject, underlying
 from ops_lib.spans.span import Span
 

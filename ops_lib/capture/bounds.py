@@ -1,0 +1,94 @@
+"""How much is recorded, and one text within these bounds: cut, scrubbed, and encodable.
+
+Pure. Everything that is recorded as text passes `bounded`: strings within values, attributes, names, messages, stacks.
+"""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass, field
+from typing import Final
+
+from ops_lib.capture.scrubbing import scrubbed
+
+CUT: Final = "…"
+_WORD: Final = string.ascii_letters + string.digits + "_-.+~="
+_SHORT: Final = 128  # characters of a text that is remembered as harmless
+_REMEMBERED: Final = 1024  # texts that are remembered at once; all are forgotten when there are more
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureLimits:
+    """How much is recorded.
+
+    Takes: `text`, characters of one string within a value; `items`, entries of one container; `depth`, containers
+    within containers; `total`, characters of everything recorded for one call's arguments, for its result, for one
+    attribute or one message; `stack`, characters of a stack trace.
+    Gives: an immutable value for `configure(capture_limits=...)`. Raises: ValueError when a limit is below 1.
+    Specification: none outside; OpenTelemetry's own attribute limits apply after these.
+    """
+
+    text: int = 256
+    items: int = 20
+    depth: int = 4
+    total: int = 2048
+    stack: int = 8192
+
+    def __post_init__(self) -> None:
+        for name in ("text", "items", "depth", "total", "stack"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"CaptureLimits.{name} must be at least 1, not {getattr(self, name)!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureSettings:
+    """Whether and how values are recorded. `scrub` holds further secret names, in lower case without separators."""
+
+    arguments: bool = True
+    result: bool = True
+    scrub: frozenset[str] = frozenset()
+    limits: CaptureLimits = CaptureLimits()
+    # Short texts, and names of attributes, in which nothing was found. Most spans say the same few over and over.
+    harmless: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
+    harmless_names: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
+
+
+def remember(text: str, known: set[str]) -> None:
+    """Notes that nothing has to be changed in `text`; only where it is short."""
+    if len(text) <= _SHORT:
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        known.add(text)
+
+
+def encodable(text: str) -> str:
+    """`text` as UTF-8 can say it. For a lone surrogate, the OTLP exporter drops the attribute, or the whole batch."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def bounded(text: str, limit: int, settings: CaptureSettings, *, keep_end: bool = False, mark: str = CUT) -> str:
+    """`text` without the secrets that are found in it, at most `limit` characters and a mark that something was cut.
+
+    `keep_end`: cut out of the middle, at the ends of lines. Of a long text, twice the limit is looked at. Where some of
+    that is scrubbed, what was beyond the limit moves into it; the last word may be half a secret then, and goes.
+    """
+    if len(text) <= _SHORT and text in settings.harmless and len(text) <= limit:
+        return text
+    seen = text
+    if len(text) > 2 * limit:
+        seen = _ends_of(text, limit, mark) if keep_end else text[: 2 * limit]
+    kept = encodable(scrubbed(seen, settings.scrub))
+    if kept == text and len(kept) <= limit:
+        remember(text, settings.harmless)
+        return text
+    if keep_end and len(kept) > limit:
+        head = limit // 3
+        return kept[:head] + mark + kept[len(kept) - limit + head :]
+    if len(seen) < len(text) and len(kept) != len(seen):
+        kept = kept.rstrip(_WORD)
+    return kept[:limit] + mark if len(kept) > limit or (len(seen) < len(text) and not keep_end) else kept
+
+
+def _ends_of(text: str, length: int, mark: str) -> str:
+    """The first and the last lines of `text`, `length` characters of each at most."""
+    return text[: text.rfind("\n", 0, length) + 1] + mark + "\n" + text[text.find("\n", len(text) - length) + 1 :]

@@ -1,0 +1,83 @@
+"""What an exception says of itself, without the values that its text would show, and without foreign code.
+
+Pure. The `__str__` that an exception's author has written is asked: it is the text that Python prints, and that every
+log shows. The one of Python's own exceptions asks the arguments for theirs, so it is asked only where all of them are
+plain; else the arguments are given, to be rendered as any other values (docs/decisions/005).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any, Final, TypeAlias
+
+from ops_lib.capture.stored import declared, instance_dict, is_scalar
+
+UNREADABLE: Final = "[unreadable]"
+_MOST: Final = 20  # errors of a validation that are told one by one
+# What the text of some of Python's exceptions is made of, besides or instead of the arguments. All are fields in C.
+_Fields: TypeAlias = tuple[tuple[type, tuple[str, ...]], ...]
+_BESIDES: Final[_Fields] = ((OSError, ("filename", "filename2")), (ImportError, ("msg",)))
+_INSTEAD: Final[_Fields] = ((SyntaxError, ("msg", "filename", "lineno")), (BaseExceptionGroup, ("message",)))
+_args: Final = BaseException.__dict__["args"].__get__
+
+
+def message_of(error: BaseException) -> str | tuple[object, ...]:
+    """What `error` says, unbounded and with its secrets; or its arguments, where foreign code would make the text.
+
+    Raises nothing of the exception's making; KeyboardInterrupt and SystemExit pass.
+    """
+    kind = type(error)
+    try:
+        if (errors := _validation_errors(error, kind)) is not None:
+            number = f"{len(errors)} validation error{'s' if len(errors) != 1 else ''}"
+            return "\n".join([number, *_told(errors[:_MOST])])
+        if _is_of_python(declared(kind, "__str__")):
+            arguments = _parts(error, _args(error))
+            if not all(part is None or is_scalar(type(part)) for part in arguments):
+                return arguments
+        text = str(error)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # the outermost edge: the text may be made by anyone
+        return UNREADABLE
+    return str.__str__(text)
+
+
+def _is_of_python(method: Any) -> bool:
+    """Whether a `__str__` is written in C: BaseException's, OSError's, KeyError's and so on."""
+    return type(method) is type(BaseException.__str__)
+
+
+def _parts(error: BaseException, arguments: tuple[object, ...]) -> tuple[object, ...]:
+    """All that Python's own text for such an exception is made of."""
+    for kind, names in _BESIDES:
+        if issubclass(type(error), kind):
+            more = (kind.__dict__[name].__get__(error) for name in names)
+            arguments = (*arguments, *(part for part in more if part is not None))
+    for kind, names in _INSTEAD:
+        if issubclass(type(error), kind):
+            arguments = tuple(kind.__dict__[name].__get__(error) for name in names)
+    return arguments
+
+
+def _validation_errors(error: BaseException, kind: type) -> list[Any] | None:
+    """The errors of one of pydantic's or FastAPI's exceptions, whose text shows the values that were refused."""
+    core = sys.modules.get("pydantic_core")
+    if core is not None and kind is core.ValidationError:
+        found: list[Any] = error.errors(include_input=False, include_url=False, include_context=False)  # type: ignore[attr-defined]  # has them
+        return found
+    fastapi = sys.modules.get("fastapi.exceptions")
+    if fastapi is not None and issubclass(kind, fastapi.ValidationException):
+        errors = instance_dict(error).get("_errors")
+        return list(errors) if type(errors) in (list, tuple) else []  # type: ignore[call-overload]  # one of the two
+    return None
+
+
+def _told(errors: Iterable[Any]) -> Iterable[str]:
+    for said in errors:
+        if type(said) is dict:
+            place = said.get("loc", ())
+            where = ".".join(str(part) for part in place if type(part) in (str, int)) if type(place) is tuple else ""
+            what = [text for text in (said.get("msg"), said.get("type")) if type(text) is str]
+            yield f"{', '.join(what)} at {where}"  # not `where: what`, which would be scrubbed as a secret's value

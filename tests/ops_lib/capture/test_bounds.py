@@ -1,0 +1,56 @@
+"""One text: cut, scrubbed, encodable, and never half a secret."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops_lib.capture.bounds import CaptureSettings, bounded
+
+KEY = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("", ""),
+        ("x" * 10, "x" * 10),
+        ("x" * 11, "x" * 10 + "…"),
+        ("x" * 20, "x" * 10 + "…"),
+        ("x" * 21, "x" * 10 + "…"),
+        ("ä" * 10, "ä" * 10),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_at_its_edge(text: str, kept: str) -> None:
+    assert bounded(text, 10, CaptureSettings()) == kept
+
+
+@pytest.mark.parametrize("before", range(0, 200, 3))
+def test_a_secret_on_the_edge_is_not_halved(before: int) -> None:
+    """Wherever the text is cut, and also where so much was scrubbed that what was beyond the limit moves up."""
+    for text in (f"{'x ' * (before // 2)}{KEY} tail", f"{KEY} {'y' * before} {KEY} {KEY} tail {KEY}"):
+        for limit in (40, 64, 100):
+            assert "16C7" not in bounded(text, limit, CaptureSettings())
+
+
+@given(st.text(), st.integers(1, 50))
+def test_any_text_in_any_limit(text: str, limit: int) -> None:
+    kept = bounded(text, limit, CaptureSettings())
+    kept.encode()
+    assert len(kept) <= limit + 1
+    lines = bounded(text, limit, CaptureSettings(), keep_end=True)
+    assert len(lines) <= limit + 1
+
+
+def test_lines_keep_their_ends() -> None:
+    text = "".join(f"line {number}\n" for number in range(100))
+    assert bounded(text, 40, CaptureSettings(), keep_end=True).startswith("line 0\n")
+    assert bounded(text, 40, CaptureSettings(), keep_end=True).endswith("line 98\nline 99\n")
+
+
+@given(st.text(alphabet="aé \"'=:,-[]{}\\\n") | st.sampled_from(["password", "token", "Bearer a", KEY]))
+def test_what_was_scrubbed_stays_as_it_is(text: str) -> None:
+    once = bounded(f"password={text} 'token', '{text}' --api-key {text}", 500, CaptureSettings())
+    assert bounded(once, 500, CaptureSettings()) == once
