@@ -94,6 +94,8 @@ def test_the_command_line_translates_it(tree: Path) -> None:
     assert translate(tree, "--to", "split,toy", f"b3: {T}-{S}-d-{P}") == [SPLIT, f"X-Toy: toy1/{T}/{S}/d/{P}"]
     assert TOY in translate(tree, "--to", "composite", W3C)
     assert not any("Split" in line for line in translate(tree, "--to", "composite", W3C))
+    for taken in ("X-Toy", "x_split_id"):  # no header of a format may carry the session
+        translate(tree, "--session", taken, W3C, code=2)
 
 
 def test_explain_tells_of_it(tree: Path) -> None:

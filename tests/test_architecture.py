@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ops_lib.propagation import KNOWN_FORMATS
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 FILES = [path for top in ("proxy", "ops_lib") for path in (ROOT / top).rglob("*.py")]
@@ -33,3 +35,11 @@ def test_what_it_names_is_there(module: str, name: str) -> None:
     assert any(
         path.stem == name or re.search(rf"(class|def) {name}\b", path.read_text(encoding="utf-8")) for path in places
     )
+
+
+@pytest.mark.parametrize("format", KNOWN_FORMATS)
+def test_every_format_stands_in_its_tables(format: str) -> None:
+    """What is read and written, and what gets lost."""
+    page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    assert f"\n| `{format}` | " in page
+    assert f"\n| {format} | " in page

@@ -19,11 +19,12 @@ from .context import (
     new_trace_id,
 )
 from .errors import ConfigurationError, InvalidSessionError, OpsError, UnknownFormatError
+from .extraction import NOTHING, Extraction, Injection
 from .fast import Plain, PlainBaggage, RawFastPath, context_of
 from .fast_forms import ALL_TRAITS, HAS_STATE, IS_RANDOM
 from .formats import Format, Loss
 from .precedence import Said, is_same_trace
-from .propagator import NOTHING, SESSION_KEY, BaggageMode, Extraction, Injection, Propagator
+from .propagator import SESSION_KEY, Propagator
 from .registry import COMPOSITE, FORMAT_NAMES, FORMATS, KNOWN_FORMATS, codec_of, parse_formats
 from .session import EXTRACT_NAMES as SESSION_EXTRACT_NAMES
 from .session import INJECT_NAME as SESSION_INJECT_NAME

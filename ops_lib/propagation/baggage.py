@@ -30,10 +30,13 @@ No server refuses a request for the baggage that we write, if it takes the one t
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 from urllib.parse import quote, unquote
 
 from .context import Fields, Headers, Malformed
+
+BaggageMode = Literal["translate", "pass", "drop"]
+"""What a translator does with baggage: into the kind of the formats that go out, not ours at all, or away."""
 
 BAGGAGE = "baggage"
 JAEGER_BAGGAGE = "jaeger-baggage"

@@ -3,7 +3,7 @@
 A function comes from what the formats themselves write. Their `inject` writes a sample of the kind, the sample's ids
 are cut out, and what is left is compiled with slots in their places. So no spelling stands twice. Where a format does
 not write its ids as they are, there is no function, and the propagator writes in full.
-Compiled as Python source, because nothing is faster: docs/decisions/ has the figures.
+Compiled as Python source, because nothing is faster: docs/decisions/010-one-codec-per-format.md has the figures.
 May know the registry and how sessions and baggage are written. Must not know any one format.
 """
 

@@ -2,7 +2,7 @@
 
     extract:  every format in the configured order, then `precedence`.
     inject:   exactly the configured formats, one header each, all telling the same story.
-    owns:     what has to be cleared before that.
+    owns:     what has to be cleared before that (`ownership`).
 
 Pure: fields in, values out. Extraction never raises.
 """
@@ -11,50 +11,25 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from . import baggage, carrier, session
-from .baggage import NOTHING_BESIDE, Baggage, Beside
+from .baggage import NOTHING_BESIDE, Baggage, BaggageMode, Beside
 from .codec import Extract
-from .context import Fields, Headers, Losses, Malformed, RandomBits, Sampling, TraceContext, new, policy
+from .context import Fields, Headers, Losses, Malformed, RandomBits, TraceContext, new, policy
+from .extraction import NOTHING, Extraction, Injection
 from .fast import TextFastPath
 from .fast_forms import sample
 from .fast_reader import FastReader
 from .fast_shapes import FastSettings
 from .formats import Format, Loss
+from .ownership import Ownership
 from .precedence import Said, decide
 from .registry import FORMATS, codecs_of, with_family
 from .writer import Writer
 
-BaggageMode = Literal["translate", "pass", "drop"]
-
 SESSION_KEY = "session.id"
 """The baggage key of the session bridge (OpenTelemetry semantic conventions)."""
-
-
-class Extraction(NamedTuple):
-    """All that the headers of one request say."""
-
-    context: TraceContext | None = None
-    decision: Sampling | None = None  # a bare decision, only where context is None
-    winner: Format | None = None  # whose context or decision it is
-    says: tuple[Said, ...] = ()  # the formats that had a header, in the order of extraction
-    conflicts: tuple[tuple[Format, TraceContext], ...] = ()  # losers of another trace
-    malformed: tuple[tuple[Format, Malformed], ...] = ()
-    session: str | None = None
-    session_malformed: Malformed | None = None
-    baggage: Baggage | None = None
-    baggage_malformed: Malformed | None = None
-    span_conflicts: tuple[tuple[Format, TraceContext], ...] = ()  # losers of the same trace that name another span
-
-
-class Injection(NamedTuple):
-    """What goes out, and what of the extraction it cannot say."""
-
-    headers: tuple[tuple[str, str], ...]
-    losses: tuple[tuple[Format, Loss], ...]
-    context: TraceContext | None = None  # the context that the headers carry; made up for some bare decisions
-    formats: tuple[Format, ...] = ()  # the formats that went out
 
 
 class _Present(NamedTuple):
@@ -79,7 +54,7 @@ class Propagator:
     `read(carrier)` gives what any carrier says: Plain where nothing has to be weighed, or else an Extraction.
     `fields(carrier)` gives the headers of any carrier that this propagator reads, for `extract`.
     Both raise TypeError where `carrier` is no carrier at all.
-    `header_names` are the names that it may read or write, as they are usually spelled; `uberctx-*` comes on top.
+    `owns`, `owns_trace` and `header_names`: see Ownership.
     `way` is the fast path, None where it may not be taken; it writes into dicts in which, by `has_ours(dict)`,
     nothing has to be cleared before.
     """
@@ -91,14 +66,11 @@ class Propagator:
         "_jaeger_baggage",
         "_jaeger_first",
         "_lossless",
-        "_names",
-        "_owned",
         "_present",
         "_reader",
         "_reads_baggage",
         "_session_inject",
         "_session_names",
-        "_trace_names",
         "_write_jaeger",
         "_write_w3c",
         "_writer",
@@ -107,6 +79,8 @@ class Propagator:
         "has_ours",
         "header_names",
         "inject_formats",
+        "owns",
+        "owns_trace",
         "read",
         "way",
     )
@@ -147,36 +121,22 @@ class Propagator:
         )
         self._write_w3c = not self._write_jaeger or len(self.inject_formats) > 1
         self._codecs = codecs_of(dict.fromkeys((*FORMATS, *self.extract_formats, *self.inject_formats)))
-        self._trace_names = frozenset(name for codec in self._codecs for name in codec.names)
-        self._names = carrier.known_names(self._session_names, self._codecs)
-        self.header_names = tuple(
-            dict.fromkeys(
-                (
-                    *(name for codec in self._codecs for name in codec.headers),
-                    *sorted(carrier.BAGGAGE_NAMES),
-                    *((session_inject,) if session_inject else ()),
-                    *session_extract,
-                )
-            )
+        names = Ownership(
+            self._codecs,
+            session_inject=session_inject,
+            session_extract=session_extract,
+            session_bridge=session_bridge,
+            baggage=baggage,
         )
+        self.header_names, self.owns, self.owns_trace = names.spelled, names.owns, names.owns_trace
         self._reads_baggage = baggage == "translate" or session_bridge
-        owned = set(self._names)
-        if session_inject:
-            owned.add(session_inject.lower())
-        if session_inject or session_extract:  # then a session under another of the usual names would be a second story
-            owned.update(name.lower() for name in session.EXTRACT_NAMES)
-        if baggage == "pass":
-            owned -= carrier.BAGGAGE_NAMES
-            if session_bridge:
-                owned.add("baggage")
-        self._owned = frozenset(name.replace("_", "-") for name in owned)
         # With the bridge, the session may go into or come out of baggage: nothing is plain.
         is_plain = all(codec.plain is not None for codec in codecs_of(self.inject_formats))
         self.way = TextFastPath(self.fast_settings) if is_plain and not session_bridge else None
         self._reader: FastReader[Extraction] = FastReader(
-            names=self._names,
-            spelled=[name for name in self.header_names if name.lower() in self._names],
-            is_ours=lambda name: self._reads(name) or self.owns(name),
+            names=names.read,
+            spelled=[name for name in names.spelled if name.lower() in names.read],
+            is_ours=lambda name: names.reads(name) or names.owns(name),
             way=self.way,
             in_full=self.extract,
             nothing=NOTHING,
@@ -202,19 +162,6 @@ class Propagator:
     def losses_of(self, traits: int) -> tuple[tuple[Format, Loss], ...]:
         """What is lost of anything plain that has these traits."""
         return tuple(self._writer.write(sample(traits))[1])
-
-    def _reads(self, name: str) -> bool:
-        name = name.lower()
-        return name in self._names or name.startswith(baggage.UBERCTX)
-
-    def owns(self, name: str) -> bool:
-        """Whether the header `name` has to go before injecting: of any format, in any case, or an underscore twin."""
-        name = name.lower().replace("_", "-")
-        return name in self._owned or (self._baggage != "pass" and name.startswith(baggage.UBERCTX))
-
-    def owns_trace(self, name: str) -> bool:
-        """As `owns`, of the formats' own headers alone: neither session nor baggage."""
-        return name.lower().replace("_", "-") in self._trace_names
 
     @property
     def known_formats(self) -> tuple[Format, ...]:
@@ -305,7 +252,3 @@ class Propagator:
             losses.append((Format.TRACECONTEXT, Loss.BAGGAGE_CUT))
         if cut_jaeger:
             losses.append((Format.JAEGER, Loss.BAGGAGE_CUT))
-
-
-NOTHING = Extraction()
-"""What a request without any header of ours says."""

@@ -1,0 +1,39 @@
+"""What one request says in all formats together, and what goes out for it. Values alone."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .baggage import Baggage
+from .context import Malformed, Sampling, TraceContext
+from .formats import Format, Loss
+from .precedence import Said
+
+
+class Extraction(NamedTuple):
+    """All that the headers of one request say."""
+
+    context: TraceContext | None = None
+    decision: Sampling | None = None  # a bare decision, only where context is None
+    winner: Format | None = None  # whose context or decision it is
+    says: tuple[Said, ...] = ()  # the formats that had a header, in the order of extraction
+    conflicts: tuple[tuple[Format, TraceContext], ...] = ()  # losers of another trace
+    malformed: tuple[tuple[Format, Malformed], ...] = ()
+    session: str | None = None
+    session_malformed: Malformed | None = None
+    baggage: Baggage | None = None
+    baggage_malformed: Malformed | None = None
+    span_conflicts: tuple[tuple[Format, TraceContext], ...] = ()  # losers of the same trace that name another span
+
+
+class Injection(NamedTuple):
+    """What goes out, and what of the extraction it cannot say."""
+
+    headers: tuple[tuple[str, str], ...]
+    losses: tuple[tuple[Format, Loss], ...]
+    context: TraceContext | None = None  # the context that the headers carry; made up for some bare decisions
+    formats: tuple[Format, ...] = ()  # the formats that went out
+
+
+NOTHING = Extraction()
+"""What a request without any header of ours says."""
