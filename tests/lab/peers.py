@@ -189,6 +189,12 @@ class Upstream:
         """True where a connection waits to be accepted. Call `Sidecar.settle` before."""
         return bool(select.select([self.sock], [], [], 0)[0])
 
+    def shut(self) -> None:
+        """End every connection that was accepted, under whoever reads from it."""
+        for connection in self._made:
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
     def hang_up(self) -> None:
         """Close every connection that was accepted."""
         for connection in self._made:

@@ -1,5 +1,4 @@
-"""Moves very many bytes from one socket to another end, with a reader that stalls: what stands between them is on
-trial."""
+"""Very many bytes, and a reader that stalls: what stands between two sockets is on trial."""
 
 from __future__ import annotations
 
@@ -45,3 +44,16 @@ def pump(source: socket.socket, sink: socket.socket, total: int, *, stalls: int)
     sink.setblocking(True)
     source.settimeout(STUCK_S)
     sink.settimeout(STUCK_S)
+
+
+def fill(sock: socket.socket, most: int = 64 * MIB) -> int:
+    """Send zero bytes until nobody takes them any more, or `most` have been sent; how many that were."""
+    sock.settimeout(STALL_S)
+    sent = 0
+    try:
+        while sent < most:
+            sent += sock.send(bytes(65536))
+    except (TimeoutError, ConnectionError):
+        pass
+    sock.settimeout(STUCK_S)
+    return sent

@@ -6,7 +6,6 @@ through it."""
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 import websockets
 from lab.peers import Client, Upstream, UpstreamConnection
+from lab.pump import fill
 from lab.sidecar import Sidecar
 from lab.wire import Wire
 
@@ -178,23 +178,10 @@ def test_app_gone_ends_the_tunnel(tunnel: tuple[Client, UpstreamConnection]) -> 
 def test_tunnel_backpressure(tunnel: tuple[Client, UpstreamConnection]) -> None:
     """A reader that stops stops the writer: bytes are not gathered in the sidecar."""
     client, app = tunnel
-    sent = until_stopped(app.sock)
+    sent = fill(app.sock)
     assert sent < 16 * 1024 * 1024
-    app.sock.settimeout(5)
     app.finish()
     assert len(client.to_end()) == sent
-
-
-def until_stopped(sock: socket.socket, most: int = 64 * 1024 * 1024) -> int:
-    """Write until the other end takes no more; how many bytes that were."""
-    sock.settimeout(0.3)
-    sent = 0
-    try:
-        while sent < most:
-            sent += sock.send(bytes(65536))
-    except TimeoutError:
-        pass
-    return sent
 
 
 def test_switch_while_the_app_is_full(start: Callable[..., Sidecar], tmp_path: Path) -> None:
@@ -212,7 +199,7 @@ def test_switch_while_the_app_is_full(start: Callable[..., Sidecar], tmp_path: P
             sidecar.until(lambda: connection._exchange.request_done)  # type: ignore[attr-defined]  # a ClientConnection
             app.send(SWITCH)
             assert client.stream.response_head().start[0] == b"101"
-            assert until_stopped(client.sock) < 16 * 1024 * 1024
+            assert fill(client.sock) < 16 * 1024 * 1024
 
 
 def test_switch_while_the_client_is_full(start: Callable[..., Sidecar], upstream: Upstream, tmp_path: Path) -> None:
@@ -223,7 +210,7 @@ def test_switch_while_the_client_is_full(start: Callable[..., Sidecar], upstream
     with upstream.accept() as app:
         app.stream.request_head()
         app.send(24 * (b"HTTP/1.1 103 Early Hints\r\nLink: " + 10_000 * b"x" + b"\r\n\r\n") + SWITCH)
-        assert until_stopped(app.sock) < 16 * 1024 * 1024
+        assert fill(app.sock) < 16 * 1024 * 1024
         client.reset()
 
 
