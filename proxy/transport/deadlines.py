@@ -36,6 +36,10 @@ class Ticker:
         self._periodic: list[Callable[[], None]] = []
         self._handle: asyncio.TimerHandle | None = None
 
+    def __len__(self) -> int:
+        """How many members are swept."""
+        return len(self._members)
+
     def start(self) -> None:
         """Begin to tick."""
         self._tick()

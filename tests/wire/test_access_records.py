@@ -36,6 +36,18 @@ def test_the_loser_of_a_conflict_is_named(wire: Wire) -> None:
         wire.passes(f"GET / HTTP/1.1\r\nHost: a\r\n{winner}{beside}\r\n".encode())
     assert [record.trace_id for record in wire.sidecar.records] == [T, T]
     assert [record.conflict for record in wire.sidecar.records] == ["", f"b3:{OTHER}"]
+    assert [record.span_conflict for record in wire.sidecar.records] == ["", ""]
+
+
+def test_another_span_of_the_same_trace_is_named(wire: Wire) -> None:
+    """And counted, apart from conflicts."""
+    stale = f"b3: {T}-a2fb4a1d1a96d312-1\r\n"
+    fresh = f"X-B3-TraceId: {T}\r\nX-B3-SpanId: 00f067aa0ba902b7\r\nX-B3-Sampled: 1\r\n"
+    wire.passes(f"GET / HTTP/1.1\r\nHost: a\r\n{stale}{fresh}\r\n".encode())
+    (record,) = wire.sidecar.records
+    assert (record.conflict, record.span_conflict) == ("", "b3multi:00f067aa0ba902b7")
+    translation = wire.sidecar.metrics.exchange("inbound", "app").translation
+    assert (translation.span_conflicts, translation.conflicts) == ({("b3", "b3multi"): 1}, {})
 
 
 def test_a_request_that_is_answered_here(wire: Wire) -> None:

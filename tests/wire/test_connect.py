@@ -117,6 +117,39 @@ def test_bad_target(sidecar: Sidecar, target: bytes) -> None:
     assert client.to_end() == b""
 
 
+@pytest.mark.parametrize("framing", [b"Content-Length: 3", b"Transfer-Encoding: chunked"])
+def test_content_is_refused(sidecar: Sidecar, framing: bytes) -> None:
+    """RFC 9110 9.3.6: CONNECT has no content."""
+    assert sidecar.ask(b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n" + framing + b"\r\n\r\n", "outbound").status == 400
+
+
+def test_a_tunnel_to_the_sidecar_itself(sidecar: Sidecar) -> None:
+    """A loop: 508."""
+    own = b"127.0.0.1:%d" % sidecar.addresses["outbound"].port
+    assert sidecar.ask(connect(own), "outbound", "CONNECT").status == 508
+
+
+def test_tunnels_are_counted(sidecar: Sidecar, upstream: Upstream) -> None:
+    """In number and bytes, while they last and for ever."""
+    metrics = sidecar.metrics.listener("outbound")
+    client = sidecar.client("outbound")
+    client.send(connect(upstream.authority))
+    far = upstream.accept()
+    assert client.response("CONNECT").status == 200
+    client.send(b"12345")
+    assert far.exactly(5) == b"12345"
+    far.send(b"123")
+    assert client.exactly(3) == b"123"
+    assert (metrics.tunnels_total, metrics.tunnels_open) == ({"connect": 1}, 1)
+    assert (metrics.tunnel_bytes_in, metrics.tunnel_bytes_out) == (5, 3)
+    assert sidecar.plane.in_flight("outbound") == 1
+    client.close()
+    assert far.to_end() == b""
+    far.close()
+    sidecar.until(lambda: not sidecar.plane.in_flight())
+    assert metrics.tunnels_open == 0
+
+
 def test_nobody_there(sidecar: Sidecar) -> None:
     """Connection refused is 502 with its reason, and the bytes that were meant for the tunnel are gone."""
     gone = Upstream()

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+import pytest
 from lab.peers import Upstream
-from lab.sidecar import LISTEN, Sidecar
+from lab.sidecar import LISTEN, Sidecar, merged
 from lab.wire import Wire
 
 GET = b"GET / HTTP/1.1\r\nHost: shop.example\r\n"
@@ -41,11 +42,11 @@ def test_loop_is_answered_508(wire: Wire) -> None:
     """A request that has already passed here is a loop: 508 with Proxy-Status `proxy_loop_detected`, and the app is
     not asked again."""
     via = joined(wire.passes(GET + b"\r\n").head.values("via"))
-    client = wire.client()
-    answer = client.ask(GET + b"Via: 1.1 first, " + via + b", 1.1 last\r\n\r\n")
-    assert answer.status == 508
-    assert b"error=proxy_loop_detected" in (answer.head.value("proxy-status") or b"")
-    assert answer.head.value("content-type") == b"application/problem+json"
+    for fields in (b"Via: 1.1 first, " + via + b", 1.1 last\r\n", b"Connection: close, Via\r\nVia: " + via + b"\r\n"):
+        answer = wire.client().ask(GET + fields + b"\r\n")
+        assert answer.status == 508
+        assert b"error=proxy_loop_detected" in (answer.head.value("proxy-status") or b"")
+        assert answer.head.value("content-type") == b"application/problem+json"
     wire.settle()
     assert not wire.upstream.has_caller()
 
@@ -89,13 +90,23 @@ def test_own_outbound_after_own_inbound_is_no_loop(start: Callable[..., Sidecar]
         app.close()
 
 
-def test_outbound_to_itself_ends(start: Callable[..., Sidecar]) -> None:
+@pytest.mark.parametrize("host", [b"127.0.0.1", b"localhost"])
+def test_outbound_to_itself_ends(start: Callable[..., Sidecar], host: bytes) -> None:
     """The outbound listener asked for itself: 508, and not a connection for each turn until something breaks."""
     sidecar = start({"inbound": {"listen": "off"}, "outbound": {"listen": LISTEN}})
     client = sidecar.client("outbound")
-    authority = b"127.0.0.1:%d" % sidecar.addresses["outbound"].port
+    authority = host + b":%d" % sidecar.addresses["outbound"].port
     answer = client.ask(b"GET / HTTP/1.1\r\nHost: " + authority + b"\r\n\r\n")
     assert answer.status == 508
+
+
+def test_an_app_that_is_the_listener_itself(start: Callable[..., Sidecar], upstream: Upstream) -> None:
+    """Told by its address, where Via is off and cannot tell."""
+    sidecar = start({"inbound": {"app": upstream.url}})
+    own = f"127.0.0.1:{sidecar.addresses['inbound'].port}"
+    settings = {"inbound": {"listen": own, "app": f"http://{own}"}, "forwarding": {"via": False}}
+    sidecar.replace(merged(settings, {"outbound": {"listen": "off"}, "admin": {"listen": "off"}}))
+    assert sidecar.ask(GET + b"\r\n").status == 508
 
 
 def test_an_app_may_call_itself(start: Callable[..., Sidecar]) -> None:

@@ -156,6 +156,29 @@ def test_requests_by_listener_upstream_and_class(start: Callable[..., Sidecar], 
     }
 
 
+def test_a_status_of_no_class(wire: Wire) -> None:
+    """RFC 9110 15: a status beyond 599 is taken for a 5xx. It is passed on as it came, and counted as one."""
+    for _ in range(2):
+        client = wire.client()
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        wire.upstream.answer(b"no", b"999 No")
+        assert client.until(b"\r\n") == b"HTTP/1.1 999 No"
+    assert wire.sidecar.metrics.exchange("inbound", "app").requests == [0, 0, 0, 0, 0, 2]
+
+
+def test_requests_that_the_queue_refuses(wired: Callable[..., Wire]) -> None:
+    """By reason: it was full, or the wait was too long."""
+    wire = wired({"pool": {"max_connections": 1, "max_queue": 1}, "timeouts": {"queue_s": 0.2}})
+    clients = [wire.client() for _ in range(3)]
+    for client in clients:
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        wire.sidecar.settle()
+    metrics = wire.sidecar.metrics.upstream("app")
+    assert metrics.queued == 1
+    assert [client.response().status for client in clients[1:]] == [503, 503]
+    assert (metrics.queue_refused, metrics.queued) == ({"full": 1, "timeout": 1}, 0)
+
+
 def test_what_the_sidecar_answers_itself(wired: Callable[..., Wire]) -> None:
     wire = wired({"limits": {"header_count": 4}})
     wire.upstream.close()

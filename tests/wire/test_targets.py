@@ -199,3 +199,14 @@ def test_https_target_is_never_sent_in_clear(outbound: Callable[..., Sidecar], u
     assert far.exactly(2) == b"\x16\x03"  # a TLS handshake
     far.close()
     assert client.response().status == 502
+
+
+def test_a_method_is_the_apps_business(wire: Wire) -> None:
+    """RFC 9110 9.1: any token is a method, and passes."""
+    assert wire.passes(b"BREW /pot HTTP/1.1\r\nHost: a\r\n\r\n").method == b"BREW"
+
+
+def test_outbound_without_a_host_cannot_be_routed(outbound: Callable[..., Sidecar]) -> None:
+    """HTTP/1.0 may come without one."""
+    sidecar = outbound({"name": "billing", "match": ["billing.internal"], "target": "http://127.0.0.1:1"})
+    assert sidecar.ask(b"GET / HTTP/1.0\r\n\r\n", "outbound").status == 400

@@ -166,6 +166,17 @@ def test_outbound_translates_too(start: Callable[..., Any], upstream: Any) -> No
         assert client.response().status == 200
 
 
+def test_a_session_header_of_another_upstream_passes(start: Callable[..., Any], upstream: Any) -> None:
+    """A header that only another upstream's translation owns is an ordinary header here."""
+    own = {"name": "own", "target": upstream.url, "listen": LISTEN}
+    own["propagation"] = {"session": {"inject": "X-S"}}
+    sidecar = start({"inbound": {"app": upstream.url}, "upstreams": [own]})
+    client = sidecar.client()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-S: mine\r\n\r\n")
+    assert upstream.answer().head.value("x-s") == b"mine"
+    assert client.response().status == 200
+
+
 def test_there_and_back(start: Callable[..., Any], upstream: Any) -> None:
     """B3 -> W3C -> B3 through two sidecars gives back what went in, for all four decisions and both widths."""
     back = start({"inbound": {"app": upstream.url, "propagation": {"inject": ["b3"]}}})

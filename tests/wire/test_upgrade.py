@@ -52,6 +52,16 @@ def test_bytes_pass_untouched(tunnel: tuple[Client, UpstreamConnection]) -> None
         assert client.exactly(len(data)) == data
 
 
+def test_tunnels_are_counted(tunnel: tuple[Client, UpstreamConnection], wire: Wire) -> None:
+    assert wire.sidecar.metrics.listener("inbound").tunnels_total == {"upgrade": 1}
+
+
+def test_http10_cannot_upgrade(wire: Wire) -> None:
+    """RFC 9110 7.8: a server ignores the wish of an HTTP/1.0 request."""
+    raw = UPGRADE.replace(b"HTTP/1.1", b"HTTP/1.0").replace(b"keep-alive, ", b"")
+    assert wire.passes(raw).head.value("upgrade") is None
+
+
 def test_half_close_each_way(tunnel: tuple[Client, UpstreamConnection]) -> None:
     """One end finishes, the other may still speak."""
     client, app = tunnel

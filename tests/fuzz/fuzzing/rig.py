@@ -154,8 +154,8 @@ class Rig:
         descriptors = self.plane._descriptors
         if (descriptors.clients, descriptors.upstreams) != (0, idle):
             found.append(f"descriptors: {descriptors.clients} of clients, {descriptors.upstreams} of upstreams")
-        if len(self.plane._ticker._members) != idle:
-            found.append(f"{len(self.plane._ticker._members)} in the ticker")
+        if len(self.plane._ticker) != idle:
+            found.append(f"{len(self.plane._ticker)} in the ticker")
         return found
 
     async def settle(self, within_s: float = 6.0) -> None:

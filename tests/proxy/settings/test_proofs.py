@@ -50,7 +50,7 @@ PROOFS = {
     "limits.header_count": "wire/test_limits.py::test_too_many_fields",
     "limits.body_bytes": "wire/test_limits.py::test_body_too_large_by_length",
     "limits.connections": "wire/test_limits.py::test_too_many_connections",
-    "limits.buffer_bytes": "proxy/http1/test_slow_peers.py::test_a_reload_changes_how_much_is_held_for_a_client",
+    "limits.buffer_bytes": "wire/test_slow_peers.py::test_a_reload_changes_how_much_is_held_for_a_client",
     "timeouts.header_read_s": "wire/test_timeouts.py::test_slow_head",
     "timeouts.body_read_s": "wire/test_timeouts.py::test_slow_body",
     "timeouts.idle_s": "wire/test_timeouts.py::test_silence_before_a_request_is_no_error",

@@ -1,23 +1,23 @@
-"""Connections to upstreams: every address, TLS with verification, faults by their name."""
+"""Connections to upstreams: every address in its turn and its share of the time, and faults by their name."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 import ssl
 import time
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import trustme
 
-from proxy.plan import Address, Router, Timeouts, UpstreamTarget
+from proxy.plan import Address, UpstreamTarget
 from proxy.semantics.faults import Fault, Refusal
-from proxy.transport import connector as connector_module
 from proxy.transport.connector import Connector, refusal_of
 from proxy.transport.resolve import Lookups, Resolver
-
-CLOSE = b"GET / HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n"
 
 
 class Fixed(Resolver):
@@ -25,111 +25,94 @@ class Fixed(Resolver):
 
     def __init__(self, *addresses: str) -> None:
         super().__init__("name.test", 60, Lookups())
-        self._addresses = addresses
-        self._expires = float("inf")
+        self._fixed = addresses
+
+    async def addresses(self) -> tuple[str, ...]:
+        return self._fixed
 
 
-async def test_every_address_is_tried(lab: Any) -> None:
-    origin = await lab.origin()
-    origin.by_hand()
-    target = UpstreamTarget("http", Address("name.test", origin.port))
-    connector = Connector(target, Fixed("127.0.0.2", "127.0.0.1", "127.0.0.3"), lambda ip, port: False)
-    for _ in range(3):
-        connection = await connector.connect(lambda _alpn: asyncio.Protocol(), 5)
-        assert connection is not None
-        (await origin.accept()).reset()
+class Network:
+    """Addresses that begin with `up` answer, with `dead` never do; others refuse. `dialled`: when each was tried."""
+
+    def __init__(self) -> None:
+        self.dialled: list[tuple[str, float]] = []
+
+    async def create_connection(self, make: Callable[[], Any], ip: str, port: int, **_: Any) -> tuple[None, Any]:
+        self.dialled.append((ip, asyncio.get_running_loop().time()))
+        if ip.startswith("dead"):
+            await asyncio.Event().wait()
+        if not ip.startswith("up"):
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "refused")
+        return None, SimpleNamespace(protocol=ip)
 
 
-async def test_no_address_answers(lab: Any) -> None:
-    target = UpstreamTarget("http", Address("name.test", 1))
-    connector = Connector(target, Fixed("127.0.0.2", "127.0.0.1"), lambda ip, port: False)
+@pytest.fixture
+async def network(monkeypatch: pytest.MonkeyPatch) -> Network:
+    made = Network()
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", made.create_connection, raising=False)
+    return made
+
+
+def connector(*addresses: str, own: str = "") -> Connector:
+    """Of a name with `addresses`. What goes to `own` would come back to us."""
+    return Connector(UpstreamTarget("http", Address("name.test", 1)), Fixed(*addresses), lambda ip, _: ip == own)
+
+
+async def connect(to: Connector, timeout_s: float = 5) -> Any:
+    return await to.connect(lambda _alpn: asyncio.Protocol(), timeout_s)
+
+
+async def refusal(to: Connector, timeout_s: float = 5) -> Refusal:
     with pytest.raises(Refusal) as caught:
-        await connector.connect(lambda _alpn: asyncio.Protocol(), 5)
-    assert caught.value.fault is Fault.CONNECTION_REFUSED
+        await connect(to, timeout_s)
+    return caught.value
 
 
-async def test_https_is_verified(lab: Any) -> None:
-    """The right CA and name: 200. Another CA, or another name: 502, saying why."""
-    authority, stranger = trustme.CA(), trustme.CA()
-    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost", "127.0.0.1").configure_cert(serving)
-    origin = await lab.origin(ssl=serving)
-
-    def trusting(ca: trustme.CA) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        ca.configure_trust(context)
-        return context
-
-    async def ask(context: ssl.SSLContext, server_name: str) -> bytes:
-        target = UpstreamTarget("https", Address("127.0.0.1", origin.port), context, server_name)
-        sidecar = await lab.sidecar(lab.inbound(lab.upstream(origin, target=target)))
-        return bytes(await sidecar.ask(CLOSE))
-
-    assert (await ask(trusting(authority), "localhost")).startswith(b"HTTP/1.1 200 OK")
-    for answer in (await ask(trusting(stranger), "localhost"), await ask(trusting(authority), "elsewhere")):
-        assert answer.startswith(b"HTTP/1.1 502 Bad Gateway")
-        assert b"error=tls_certificate_error" in answer
+async def test_each_connection_begins_with_the_next_address(network: Network) -> None:
+    to = connector("up1", "up2", "up3")
+    assert [await connect(to) for _ in range(4)] == ["up2", "up3", "up1", "up2"]
 
 
-@pytest.mark.parametrize(("spoken", "agreed"), [(["h2", "http/1.1"], "h2"), (["http/1.1"], "http/1.1"), ([], "")])
-async def test_tls_says_what_is_made_of_a_connection(lab: Any, spoken: list[str], agreed: str) -> None:
-    """By ALPN (RFC 7301); and what is made has the transport from its first byte on."""
-    authority = trustme.CA()
-    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(serving)
-    if spoken:
-        serving.set_alpn_protocols(spoken)
-    origin = await lab.origin(ssl=serving)
-    origin.by_hand()
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    context.set_alpn_protocols(["h2", "http/1.1"])
-    target = UpstreamTarget("https", Address("127.0.0.1", origin.port), context, "127.0.0.1")
-    connector = Connector(target, Fixed("127.0.0.1"), lambda ip, port: False)
-    reader = asyncio.StreamReader()
-    asked = []
-
-    def make(alpn: str) -> asyncio.StreamReaderProtocol:
-        asked.append(alpn)
-        return asyncio.StreamReaderProtocol(reader)
-
-    await connector.connect(make, 5)
-    assert asked == [agreed]
-    await (await origin.accept()).send(b"first")
-    assert await reader.readexactly(5) == b"first"
-    reader._transport.abort()  # type: ignore[attr-defined]  # a StreamWriter would
+async def test_every_address_is_tried(network: Network) -> None:
+    to = connector("no1", "up", "no2")
+    assert [await connect(to) for _ in range(3)] == ["up"] * 3
+    assert [ip for ip, _ in network.dialled] == ["up", "no2", "no1", "up", "no1", "up"]
 
 
-async def test_an_absolute_https_target_is_verified(lab: Any) -> None:
-    """The default trust store does not know this CA."""
-    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    trustme.CA().issue_cert("127.0.0.1").configure_cert(serving)
-    origin = await lab.origin(ssl=serving)
-    sidecar = await lab.sidecar(lab.outbound(Router(lab.upstream(None, "other"))))
-    answer = await sidecar.ask(
-        b"GET https://127.0.0.1:%d/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % origin.port, "outbound"
-    )
-    assert b"error=tls_certificate_error" in answer
+async def test_no_address_answers(network: Network) -> None:
+    """The last one's fault is told."""
+    found = await refusal(connector("no1", "no2"))
+    assert (found.fault, found.detail) == (Fault.CONNECTION_REFUSED, "no1 port 1 refuses connections")
 
 
-async def test_an_unknown_name(lab: Any) -> None:
-    sidecar = await lab.sidecar(
-        lab.inbound(lab.upstream(1, target=UpstreamTarget("http", Address("no.such.invalid", 80))))
-    )
-    answer = await sidecar.ask(CLOSE)
-    assert answer.startswith(b"HTTP/1.1 502 ")
-    assert b"error=dns_error" in answer
+async def test_a_dead_address_does_not_use_up_the_time_of_the_others(network: Network) -> None:
+    """What is left is shared out evenly: a third, then a half of the rest, then all of it."""
+    assert await connect(connector("up", "dead1", "dead2"), 0.3) == "up"
+    (_, begun), (_, second), (_, third) = network.dialled
+    assert second - begun >= 0.099
+    assert third - begun >= 0.199
 
 
-async def test_connect_timeout(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def never(self: Resolver) -> tuple[str, ...]:
-        await asyncio.Event().wait()
-        return ()
+async def test_only_dead_addresses(network: Network) -> None:
+    """Told as a timeout, within the whole time."""
+    assert (await refusal(connector("dead1", "dead2"), 0.05)).fault is Fault.CONNECT_TIMEOUT
+    assert [ip for ip, _ in network.dialled] == ["dead2", "dead1"]
 
-    monkeypatch.setattr(Resolver, "addresses", never)
-    target = UpstreamTarget("http", Address("slow.test", 80))
-    sidecar = await lab.sidecar(lab.inbound(lab.upstream(1, target=target, timeouts=Timeouts(connect_s=0.1))))
-    assert (await sidecar.ask(CLOSE)).startswith(b"HTTP/1.1 504 Gateway Timeout")
+
+async def test_an_address_that_leads_back_is_refused_before_it_is_dialled(network: Network) -> None:
+    assert (await refusal(connector("up1", "up2", own="up2"))).fault is Fault.LOOP
+    assert network.dialled == []
+
+
+async def test_the_look_up_is_part_of_the_time() -> None:
+    class Hanging(Fixed):
+        async def addresses(self) -> tuple[str, ...]:
+            await asyncio.Event().wait()
+            return ()
+
+    to = Connector(UpstreamTarget("http", Address("name.test", 1)), Hanging(), lambda ip, port: False)
+    found = await refusal(to, 0.05)
+    assert (found.fault, found.detail) == (Fault.CONNECT_TIMEOUT, "no connection to the upstream within 0.05 s")
 
 
 @pytest.mark.parametrize(
@@ -147,23 +130,62 @@ def test_faults(error: OSError, fault: Fault) -> None:
     assert refusal_of(error, "x").fault is fault
 
 
-async def test_a_connection_made_too_late_leaves_nothing(
-    lab: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_connection_made_too_late_is_closed() -> None:
     """Made in the very turn in which its time is over: the event loop closes it, and tells nobody of the loss."""
-    made = connector_module._Made.connection_made
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        target = UpstreamTarget("http", Address("127.0.0.1", port))
+        to = Connector(target, Resolver("127.0.0.1", port, 60), lambda ip, port: False)
 
-    def late(self: Any, transport: asyncio.BaseTransport) -> None:
-        made(self, transport)
-        time.sleep(0.2)
+        class Late(asyncio.Protocol):
+            """Takes up all the time that there is in its `connection_made`."""
 
-    monkeypatch.setattr(connector_module._Made, "connection_made", late)
-    origin = await lab.origin()
-    sidecar = await lab.sidecar(lab.inbound(lab.upstream(origin, timeouts=Timeouts(connect_s=0.1))))
-    assert (await sidecar.ask(CLOSE)).startswith(b"HTTP/1.1 504 Gateway Timeout")
-    (pool,) = sidecar.plane._pools._pools.values()
-    assert (
-        repr(pool) == f"<ConnectionPool http://127.0.0.1:{origin.port}, 0 connections, 0 idle, 0 being made, 0 waiting>"
-    )
-    assert sidecar.plane._descriptors.upstreams == 0
-    await eventually(lambda: not sidecar.plane._ticker._members)
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                time.sleep(0.2)
+
+        with pytest.raises(Refusal) as caught:
+            await to.connect(lambda _alpn: Late(), 0.1)
+        assert caught.value.fault is Fault.CONNECT_TIMEOUT
+        with server.accept()[0] as far:
+            far.setblocking(False)
+            assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(far, 1), 5) == b""
+
+
+@pytest.mark.parametrize(("spoken", "agreed"), [(["h2", "http/1.1"], "h2"), (["http/1.1"], "http/1.1"), ([], "")])
+async def test_tls_says_what_is_made_of_a_connection(spoken: list[str], agreed: str) -> None:
+    """By ALPN (RFC 7301); and what is made has the transport from its first byte on."""
+    authority = trustme.CA()
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(serving)
+    if spoken:
+        serving.set_alpn_protocols(spoken)
+
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"first")
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0, ssl=serving)
+    port = server.sockets[0].getsockname()[1]
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    target = UpstreamTarget("https", Address("127.0.0.1", port), context, "127.0.0.1")
+    to = Connector(target, Fixed("127.0.0.1"), lambda ip, port: False)
+    asked: list[str] = []
+    came: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    class Receiving(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = transport
+
+        def data_received(self, data: bytes) -> None:
+            came.set_result(data)
+
+    def make(alpn: str) -> Receiving:
+        asked.append(alpn)
+        return Receiving()
+
+    made = await to.connect(make, 5)
+    assert asked == [agreed]
+    assert await asyncio.wait_for(came, 5) == b"first"
+    made.transport.abort()  # type: ignore[attr-defined]
+    server.close()

@@ -20,18 +20,27 @@ class Timed:
         self.passed.set()
 
 
-async def test_deadlines_pass_once_and_others_do_not(eventually: Any) -> None:
+async def test_deadlines_pass_once_and_others_do_not() -> None:
     ticker = Ticker(asyncio.get_running_loop())
     ticks: list[float] = []
     soon, later, gone = Timed(ticker.now + 0.15), Timed(NEVER), Timed(ticker.now)
     for member in (soon, later, gone):
         ticker.add(member)
     ticker.discard(gone)
-    ticker.every_tick(lambda: ticks.append(ticker.now))
+    turns: asyncio.Queue[float] = asyncio.Queue()
+
+    def tick() -> None:
+        ticks.append(ticker.now)
+        turns.put_nowait(ticker.now)
+
+    ticker.every_tick(tick)
+    assert len(ticker) == 2
     ticker.start()
     await asyncio.wait_for(soon.passed.wait(), 5)
-    seen = len(ticks)
-    await eventually(lambda: len(ticks) > seen + 1)
+    while not turns.empty():
+        turns.get_nowait()
+    for _ in range(2):
+        await asyncio.wait_for(turns.get(), 5)
     ticker.stop()
     assert (soon.times, later.times, gone.times) == (1, 0, 0)
     assert ticks == sorted(ticks)

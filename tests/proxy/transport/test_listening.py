@@ -1,4 +1,4 @@
-"""One listening socket, from its binding to its end."""
+"""One listening socket, from its binding to its end, and those who wait at it when it is closed."""
 
 from __future__ import annotations
 
@@ -12,47 +12,58 @@ import pytest
 from proxy.plan import Address
 from proxy.transport.listening import ListeningSocket, drop, serve
 
-GET = b"GET / HTTP/1.1\r\nHost: app\r\n\r\n"
+ANYWHERE = Address("127.0.0.1", 0)
+
+
+class Greeting(asyncio.Protocol):
+    """Says hello to whoever comes."""
+
+    def connection_made(self, transport: Any) -> None:
+        transport.write(b"hello")
+        transport.close()
 
 
 @pytest.fixture
-async def sidecar(lab: Any) -> Any:
-    sidecar, _ = await lab.pair()
-    return sidecar
-
-
-@pytest.fixture
-def opened(sidecar: Any) -> ListeningSocket:
-    found: ListeningSocket = sidecar.plane._doors["inbound"].socket
-    return found
+async def opened() -> ListeningSocket:
+    """The test closes it."""
+    listening = ListeningSocket(ANYWHERE, Greeting)
+    await listening.open("inbound")
+    return listening
 
 
 def connect(address: Address) -> socket.socket:
-    client = socket.create_connection((address.host, address.port), 5)
-    client.settimeout(5)
-    return client
+    return socket.create_connection((address.host, address.port), 5)
+
+
+async def received(client: socket.socket) -> bytes:
+    client.setblocking(False)
+    with client:
+        return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 100), 5)
 
 
 async def test_what_names_it(opened: ListeningSocket) -> None:
     """The address that it has; not the one that was asked for, where that left the choice to the system."""
     address = opened.address
     assert opened.is_at(address)
-    for other in (Address("127.0.0.1", 0), Address("127.0.0.2", address.port), Address("127.0.0.1", address.port ^ 1)):
+    for other in (ANYWHERE, Address("127.0.0.2", address.port), Address("127.0.0.1", address.port ^ 1)):
         assert not opened.is_at(other)
+    assert repr(opened) == f"<ListeningSocket at {address}>"
+    opened.close()
 
 
-async def test_unix_paths_name_it(lab: Any, tmp_path: Path) -> None:
+async def test_unix_paths_name_it(tmp_path: Path) -> None:
     bind = Address(unix_path=str(tmp_path / "in.sock"))
-    sidecar = await lab.sidecar(lab.inbound(lab.upstream(1), bind=bind))
-    one = sidecar.plane._doors["inbound"].socket
+    one = ListeningSocket(bind, Greeting)
+    assert repr(one) == f"<ListeningSocket at {bind}>"
+    await one.open("inbound")
     assert one.is_at(bind)
     assert not one.is_at(Address(unix_path=str(tmp_path / "other.sock")))
     assert one.address == bind
-    assert repr(one) == f"<ListeningSocket at {bind}>"
+    one.close()
 
 
-async def test_who_waits_when_it_closes(sidecar: Any, opened: ListeningSocket) -> None:
-    """Is given back once, whole, and nobody comes after."""
+async def test_who_waits_when_it_closes(opened: ListeningSocket) -> None:
+    """They are given back once, in their order, and nobody comes after."""
     first, second = connect(opened.address), connect(opened.address)  # without a turn of the loop
     address = opened.address
     waiting = opened.close()
@@ -60,38 +71,25 @@ async def test_who_waits_when_it_closes(sidecar: Any, opened: ListeningSocket) -
         connect(address)
     assert [peer.getpeername() for _, peer in waiting] == [first.getsockname(), second.getsockname()]
     drop(waiting[1:])
-    assert second.recv(1) == b""
+    assert await received(second) == b""
     await serve(waiting[:1])
-    loop = asyncio.get_running_loop()
-    first.setblocking(False)
-    await loop.sock_sendall(first, GET)
-    assert (await loop.sock_recv(first, 65536)).startswith(b"HTTP/1.1 200 ")
-    assert sidecar.metrics.listener("inbound").connections_total == 1
-    first.close()
-    second.close()
+    assert await received(first) == b"hello"
 
 
-async def test_who_waits_when_nobody_serves_them_any_more(sidecar: Any, opened: ListeningSocket) -> None:
-    """Is ended, not forgotten."""
-    client = connect(opened.address)
-    serving = asyncio.create_task(serve(opened.close()))
-    await asyncio.sleep(0)
+async def test_who_waits_when_serving_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are ended, not forgotten."""
+    begun = asyncio.Event()
+
+    async def never(*_: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "connect_accepted_socket", never, raising=False)
+    pairs = [socket.socketpair() for _ in range(2)]
+    waiting: Any = [(Greeting, ours) for ours, _ in pairs]
+    serving = asyncio.create_task(serve(waiting))
+    await begun.wait()
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
-    sidecar.plane._listeners["inbound"].abort()
-    await asyncio.sleep(0)
-    client.setblocking(False)
-    assert await asyncio.get_running_loop().sock_recv(client, 1) == b""
-    client.close()
-
-
-@pytest.mark.parametrize("taken", [False, True])
-async def test_the_file_of_a_unix_socket(lab: Any, tmp_path: Path, taken: bool) -> None:
-    """Goes with it, unless somebody has put another in its place."""
-    path = tmp_path / "in.sock"
-    sidecar = await lab.sidecar(lab.inbound(lab.upstream(1), bind=Address(unix_path=str(path))))
-    if taken:
-        path.rename(tmp_path / "was.sock")
-        path.write_text("mine")
-    await sidecar.plane.stop()
-    assert path.exists() is taken
+    for _, theirs in pairs:
+        assert await received(theirs) == b""

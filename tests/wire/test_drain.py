@@ -1,0 +1,88 @@
+"""What a drain waits for besides exchanges: last bytes, requests that the kernel holds, the app's last calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from lab.peers import Upstream
+from lab.pump import MIB
+from lab.sidecar import LISTEN, Sidecar
+from lab.wire import Wire
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def test_the_last_bytes_of_an_answer(start: Callable[..., Sidecar], upstream: Upstream, tmp_path: Path) -> None:
+    """An answer that is over for us but has not left yet, because its client is slow, is not cut.
+
+    Over a Unix socket, since that holds little.
+    """
+    inbound = {"listen": f"unix:{tmp_path}/in", "app": upstream.url}
+    sidecar = start({"inbound": inbound, "limits": {"buffer_bytes": MIB}, "drain": {"timeout_s": 20}})
+    client = sidecar.client()
+    client.send(GET)
+    app = upstream.accept()
+    app.request()
+    size = MIB // 2
+    app.reply(bytes(size))
+    sidecar.until(lambda: sidecar.plane.in_flight() == 0)
+    draining = sidecar.begin(sidecar.plane.drain())
+    sidecar.settle(50)
+    assert not draining.done()
+    assert len(client.response().body) == size
+    assert draining.result(5) is True
+
+
+def test_a_request_that_was_sent_before_the_drain(wire: Wire) -> None:
+    """It is in the kernel, unread, when the idle connections are closed."""
+    client = wire.client()
+    wire.exchange(client, GET)
+    wire.settle()
+    plane = wire.sidecar.plane
+    with wire.sidecar.standstill():
+        draining = wire.sidecar.begin(plane.drain())
+        client.send(GET)
+    wire.upstream.answer(b"last")
+    assert client.response().body == b"last"
+    assert draining.result(5) is True
+
+
+def lingering(start: Callable[..., Sidecar], app: Upstream) -> Sidecar:
+    """A sidecar that waits a minute for the last calls of its app."""
+    drain = {"timeout_s": 60, "outbound_linger_s": 60}
+    return start({"inbound": {"app": app.url}, "outbound": {"listen": LISTEN}, "drain": drain})
+
+
+def test_the_outbound_listener_stays_until_the_app_has_gone(start: Callable[..., Sidecar]) -> None:
+    """And not for the rest of `outbound_linger_s`."""
+    with closing(Upstream()) as app:
+        sidecar = lingering(start, app)
+        draining = sidecar.begin(sidecar.plane.drain())
+        app.accept().close()  # the sidecar asks whether the app is still there
+        client = sidecar.client("outbound")
+        assert client.ask(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n").status == 502
+    assert draining.result(20) is True
+    assert client.is_ended()
+
+
+def test_a_drain_without_lingering_does_not_wait_for_the_app(start: Callable[..., Sidecar], upstream: Upstream) -> None:
+    sidecar = lingering(start, upstream)
+    assert sidecar.begin(sidecar.plane.drain(linger=False)).result(20) is True
+    assert not upstream.has_caller()
+
+
+def test_a_slow_client_gets_the_last_answer(wired: Callable[..., Wire]) -> None:
+    """The connection ends after it, and what was written before is not thrown away."""
+    size = 24 * MIB  # more than the kernel holds
+    wire = wired({"limits": {"buffer_bytes": size}})
+    client = wire.client()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    app = wire.accept()
+    app.request()
+    app.sock.settimeout(20)
+    app.reply(bytes(size))
+    wire.sidecar.until(lambda: not wire.sidecar.plane.in_flight())
+    assert len(client.response().body) == size
+    assert client.is_ended()
