@@ -6,11 +6,10 @@ to a status.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsProblem:
+class SettingsProblem(NamedTuple):
     """One thing wrong in the settings: which key, which value, where it came from, what would be right."""
 
     key: str

@@ -31,7 +31,7 @@ def run(argv: Sequence[str]) -> int:
         loaded = _load(arguments.file or arguments.config, arguments)
     except SettingsError as error:
         if arguments.json:
-            problems = [{name: getattr(one, name) for name in SettingsProblem.__slots__} for one in error.problems]
+            problems = [one._asdict() for one in error.problems]
             print(json.dumps({"valid": False, "problems": problems}, indent=2))
         else:
             print_problems(error)

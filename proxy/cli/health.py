@@ -1,6 +1,6 @@
 """`ops-sidecar health`: asks a running sidecar whether it is well; for the health checks of containers.
 
-It runs every few seconds, and so it stays cheap: the settings are loaded only where the default may not hold.
+It runs every few seconds, and so it stays cheap: it imports little, and no library but that for YAML.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import sys
 from collections.abc import Sequence
 
 from proxy.cli.help import parser
+from proxy.errors import SettingsError
+from proxy.settings.admin_address import DEFAULT, admin_address
 
-_DEFAULT = "127.0.0.1:9082"  # as in proxy.settings.models
 _LONGEST_S = 3600.0
+_LONGEST = 200  # characters of an answer
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}
 
 
@@ -23,19 +25,20 @@ def run(argv: Sequence[str]) -> int:
     arguments_parser = parser("health")
     arguments_parser.add_argument("--admin", metavar="ADDR", help="its admin listener (default: where `run` puts it)")
     arguments_parser.add_argument("--ready", action="store_true", help="ask /readyz: no while it starts or drains")
+    arguments_parser.add_argument("--app", action="store_true", help="--ready, and whether the app takes connections")
     arguments_parser.add_argument("--timeout", metavar="SECONDS", type=_seconds, default=2.0, help="default 2")
     arguments = arguments_parser.parse_args(argv)
     address = arguments.admin or _admin_address()
-    path = "/readyz" if arguments.ready else "/healthz"
+    path = "/readyz?app=1" if arguments.app else "/readyz" if arguments.ready else "/healthz"
     if not address:
         print("ops-sidecar health: the admin listener is off, there is nobody to ask", file=sys.stderr)
         return 1
     try:
-        status = _ask(address, path, arguments.timeout)
+        status, said = _ask(address, path, arguments.timeout)
     except (OSError, ValueError) as error:
         print(f"ops-sidecar health: no answer from {address}{path}: {error}", file=sys.stderr)
         return 1
-    print(f"{address}{path} answered {status}")
+    print(f"{address}{path} answered {status}{said}")
     return 0 if status == 200 else 1
 
 
@@ -51,30 +54,29 @@ def _seconds(text: str) -> float:
 
 def _admin_address() -> str:
     """The admin listener's address from the environment, the settings file, or the default; empty where it is off."""
-    if not os.environ.get("OPS_SIDECAR_ADMIN__LISTEN") and not os.environ.get("OPS_SIDECAR_CONFIG"):
-        return _DEFAULT
-    from proxy.errors import SettingsError
-    from proxy.settings import load
-
     try:
-        listen = load(environ=os.environ).settings.admin.listen
+        return admin_address(os.environ)
     except SettingsError as error:
         print(f"ops-sidecar health: {error}", file=sys.stderr)
-        return _DEFAULT
-    return str(listen) if listen else ""
+        return DEFAULT
 
 
-def _ask(address: str, path: str, timeout_s: float) -> int:
-    """The status of a GET. Raises OSError where nobody answers in time, ValueError on a wrong address or answer."""
+def _ask(address: str, path: str, timeout_s: float) -> tuple[int, str]:
+    """The status of a GET, and what it says where it is not 200.
+
+    Raises OSError where nobody answers in time, ValueError on a wrong address or answer.
+    """
     with _connect(address, timeout_s) as connection:
         connection.settimeout(timeout_s)
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode("ascii"))
         with connection.makefile("rb") as answer:
             line = answer.readline(256)
+            body = (b"\r\n" + answer.peek()).partition(b"\r\n\r\n")[2]  # as far as it came at once
     version, _, rest = line.partition(b" ")
     if not version.startswith(b"HTTP/1.") or not rest[:3].isdigit():
-        raise ValueError(f"no HTTP answer but {line[:60]!r}")
-    return int(rest[:3])
+        raise ValueError(f"not an HTTP answer: {line[:60]!r}")
+    said = body.decode("ascii", "replace").strip()[:_LONGEST]
+    return int(rest[:3]), f": {said}" if said and rest[:3] != b"200" and said.isprintable() else ""
 
 
 def _connect(address: str, timeout_s: float) -> socket.socket:
@@ -91,4 +93,7 @@ def _connect(address: str, timeout_s: float) -> socket.socket:
     if not colon or not port.isdecimal() or int(port) > 65535:
         raise ValueError("expected host:port or unix:/path")
     host = host.strip("[]")
-    return socket.create_connection((_ANYWHERE.get(host, host), int(port)), timeout_s)
+    host = _ANYWHERE.get(host, host)
+    # As bytes: for text, Python loads its tables of other alphabets first (5 ms).
+    name: str = host.encode("ascii") if host.isascii() else host  # type: ignore[assignment]  # typeshed knows text only
+    return socket.create_connection((name, int(port)), timeout_s)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from typing import NamedTuple, NoReturn
 
 
@@ -86,6 +85,7 @@ exit codes:
 examples:
   ops-sidecar health
   ops-sidecar health --ready --admin 127.0.0.1:9082
+  ops-sidecar health --app                             not well either where the app takes no connection
 
 exit codes:
   0 well   1 no answer, or not well   2 wrong arguments
@@ -104,6 +104,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and the message; exit 2."""
+        import difflib  # here, as the other commands need not pay for it
+
         unknown = message.partition("unrecognized arguments: ")[2].split()
         known = [option for action in self._actions for option in action.option_strings]
         meant = [

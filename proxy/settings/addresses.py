@@ -16,8 +16,7 @@ from ops_lib.hosts import parse_host as read_host
 from ops_lib.hosts import parse_pattern as read_pattern
 from ops_lib.hosts.patterns import parse_port, split_port
 from proxy.address import Address
-
-OFF_WORDS = frozenset({"off", "none", "null", "false", "no", "disabled"})
+from proxy.settings.words import OFF_WORDS
 
 
 @dataclass(frozen=True, slots=True)

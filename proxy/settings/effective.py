@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from proxy.settings.load import Loaded
 from proxy.settings.models import Section, Settings, TlsSettings, UpstreamSettings
 from proxy.settings.problems import shown, source_of
+from proxy.settings.reading import Loaded
 from proxy.settings.yaml_file import Path
 
 DEFAULT = "default"

@@ -14,10 +14,10 @@ from typing import Any
 
 from proxy.errors import SettingsProblem
 from proxy.settings.values import read_formats
+from proxy.settings.words import CONFIG_VARIABLE
 from proxy.settings.yaml_file import Path, read_value, read_yaml
 
 ENV_PREFIX = "OPS_SIDECAR_"
-CONFIG_VARIABLE = "OPS_SIDECAR_CONFIG"
 PROPAGATOR_VARIABLE = "MIRASCOPE_PROPAGATOR"
 VARIABLE = "environment variable"  # how the source of a setting begins that one of them set
 FLAG = "flag"  # the same, of the command line

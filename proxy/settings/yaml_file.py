@@ -8,7 +8,6 @@ bounded, as they stand there and with what aliases stand for.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -22,13 +21,18 @@ _MAX_NODES = 2 * _MAX_VALUES  # a key is a node, too
 _TOO_MANY = f"more than {_MAX_VALUES} values"
 
 
-@dataclass(slots=True)
 class YamlText:
-    """What a file says: its values, the 1-based line of every path, and what is wrong with it."""
+    """What a file says: its values, the 1-based line of every path, and what is wrong with it.
 
-    data: dict[str, Any] = field(default_factory=dict)
-    lines: dict[Path, int] = field(default_factory=dict)
-    problems: list[SettingsProblem] = field(default_factory=list)
+    Not a dataclass: a health check would pay for the import.
+    """
+
+    __slots__ = ("data", "lines", "problems")
+
+    def __init__(self) -> None:
+        self.data: dict[str, Any] = {}
+        self.lines: dict[Path, int] = {}
+        self.problems: list[SettingsProblem] = []
 
 
 class _Loader(yaml.SafeLoader):

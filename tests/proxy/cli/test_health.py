@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +27,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_default_is_that_of_the_settings() -> None:
     """It is written down here once more, because a health check must not load pydantic each time."""
-    assert str(Settings().admin.listen) == health._DEFAULT
+    assert str(Settings().admin.listen) == health.DEFAULT
 
 
 @contextlib.contextmanager
@@ -67,10 +70,33 @@ def test_only_200_is_well(answer: bytes, code: int) -> None:
     assert got[0].startswith(b"GET /healthz HTTP/1.1\r\n")
 
 
-def test_ready_asks_readyz() -> None:
+@pytest.mark.parametrize(("flag", "path"), [("--ready", b"/readyz"), ("--app", b"/readyz?app=1")])
+def test_a_flag_asks_for_readiness(flag: str, path: bytes) -> None:
     with answering(OK) as (address, got):
-        assert health.run(["--ready", "--admin", address]) == 0
-    assert got[0].startswith(b"GET /readyz ")
+        assert health.run([flag, "--admin", address]) == 0
+    assert got[0].startswith(b"GET " + path + b" ")
+
+
+def test_what_is_wrong_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with answering(b"HTTP/1.1 503 No\r\n\r\ndraining\n") as (address, _):
+        assert health.run(["--ready", "--admin", address]) == 1
+    assert capsys.readouterr().out == f"{address}/readyz answered 503: draining\n"
+
+
+@pytest.mark.parametrize("with_file", [False, True])
+def test_a_health_check_loads_no_library_that_it_can_do_without(tmp_path: Path, with_file: bool) -> None:
+    """It may run every second: pydantic alone would cost 0.2 s of CPU each time."""
+    file = tmp_path / "sidecar.yaml"
+    file.write_text("admin: {listen: '127.0.0.1:1'}\n", encoding="utf-8")
+    environ = {"OPS_SIDECAR_CONFIG": str(file)} if with_file else {}
+    code = "import sys; from proxy.cli.commands import main; main(['health']); print(*sorted(sys.modules))"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **environ}, capture_output=True, text=True, check=True
+    )
+    loaded = set(ran.stdout.split())
+    assert "proxy.cli.health" in loaded
+    heavy = {"pydantic", "aiohttp", "asyncio", "uvloop", "opentelemetry", "dataclasses", "inspect", "ops_lib"}
+    assert not loaded & (heavy if with_file else heavy | {"yaml"})
 
 
 def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,7 +160,7 @@ def test_wrong_settings_are_told_and_the_default_is_asked(
     """What runs was started with settings that were right then."""
     monkeypatch.setenv("OPS_SIDECAR_ADMIN__LISTEN", "nowhere")
     with answering(OK) as (address, _):
-        monkeypatch.setattr(health, "_DEFAULT", address)
+        monkeypatch.setattr(health, "DEFAULT", address)
         assert health.run([]) == 0
     shown = capsys.readouterr()
     assert shown.out == f"{address}/healthz answered 200\n"

@@ -17,7 +17,6 @@ from proxy.errors import SettingsError, SettingsProblem
 from proxy.settings.checks import check
 from proxy.settings.config_file import read_file
 from proxy.settings.layers import (
-    CONFIG_VARIABLE,
     VARIABLE,
     Flag,
     Layer,
@@ -29,6 +28,7 @@ from proxy.settings.layers import (
 from proxy.settings.models import Settings
 from proxy.settings.problems import as_shown, describe, not_settings, shown, source_of, without_item
 from proxy.settings.watch import Signature, signature
+from proxy.settings.words import CONFIG_VARIABLE
 from proxy.settings.yaml_file import Path, cut_off
 
 _PATIENCE_S = 5.0  # with the writer of a pipe, when the sidecar runs already
