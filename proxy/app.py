@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import resource
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 import uvloop
 
+from proxy.admin.hosts import AdminHosts
 from proxy.dataplane import DataPlane
 from proxy.lifecycle import Admin, Generation, Lifecycle
 from proxy.plan import Address, Plan, UpstreamTarget
@@ -22,7 +24,7 @@ from proxy.plan.compile import compile_plan
 from proxy.plan.tls import TlsContexts
 from proxy.settings import Loaded
 from proxy.settings.effective import effective
-from proxy.settings.models import LogSettings
+from proxy.settings.models import LogSettings, Settings
 from proxy.settings.watch import FileWatch
 from proxy.telemetry import log, prometheus
 from proxy.telemetry.access_log import access_logger
@@ -71,7 +73,8 @@ async def _run(first: Loaded, read_settings: Callable[[], Loaded], output: Outpu
     access_log = access_logger(output.access, settings.log.access, time.time) if settings.log.access != "off" else None
     metrics = Metrics()
     state = State()
-    generations = Generations(settings.log, output.log)
+    admin_hosts = AdminHosts([socket.gethostname()])
+    generations = Generations(settings.log, output.log, admin_hosts)
     start = generations.make(first, 1)
     start.apply()
     data_plane = DataPlane(
@@ -84,7 +87,7 @@ async def _run(first: Loaded, read_settings: Callable[[], Loaded], output: Outpu
     lifecycle = Lifecycle(
         start,
         data_plane=data_plane,
-        make_admin=lambda: _make_admin(state, metrics, output),
+        make_admin=lambda: _make_admin(state, metrics, output, data_plane, admin_hosts),
         read=lambda number: generations.make(read_settings(), number),
         state=state,
         announce=lambda plan, addresses, admin: _announce(plan, addresses, admin, output, settings.log),
@@ -96,10 +99,11 @@ async def _run(first: Loaded, read_settings: Callable[[], Loaded], output: Outpu
 class Generations:
     """Made of readings of the settings, one of each."""
 
-    def __init__(self, first: LogSettings, writer: LineWriter) -> None:
+    def __init__(self, first: LogSettings, writer: LineWriter, admin_hosts: AdminHosts) -> None:
         """`first`: the settings of the log with which the sidecar started; not all of them can change while it runs."""
         self._first = first
         self._writer = writer
+        self._admin_hosts = admin_hosts
         self._contexts = TlsContexts()
 
     def make(self, loaded: Loaded, number: int) -> Generation:
@@ -109,11 +113,13 @@ class Generations:
             plan=compile_plan(settings, number, self._contexts),
             watch=FileWatch(loaded.read) if settings.reload.watch and loaded.read else None,
             interval_s=settings.reload.interval_s,
-            apply=lambda: self._apply(settings.log),
+            apply=lambda: self._apply(settings),
             values=_values(loaded),
         )
 
-    def _apply(self, wanted: LogSettings) -> None:
+    def _apply(self, settings: Settings) -> None:
+        self._admin_hosts.use(settings.admin.hosts)
+        wanted = settings.log
         log.configure(self._writer, level=wanted.level, form=wanted.format)
         if (wanted.access, wanted.queue_lines) != (self._first.access, self._first.queue_lines):
             logger.warning("log.access and log.queue_lines take effect at the next start")
@@ -128,7 +134,7 @@ def _values(loaded: Loaded) -> dict[str, str]:
     return values
 
 
-def _make_admin(state: State, metrics: Metrics, output: Output) -> Admin:
+def _make_admin(state: State, metrics: Metrics, output: Output, data_plane: DataPlane, hosts: AdminHosts) -> Admin:
     from proxy.admin.server import AdminServer, application  # costs memory only where there is an admin listener
 
     def render_metrics() -> str:
@@ -140,7 +146,8 @@ def _make_admin(state: State, metrics: Metrics, output: Output) -> Admin:
             dropped_lines=output.dropped_lines(),
         )
 
-    return AdminServer(application(state, render_metrics, prometheus.CONTENT_TYPE), state)
+    routes = application(state, render_metrics, prometheus.CONTENT_TYPE, is_app_up=data_plane.is_app_up, hosts=hosts)
+    return AdminServer(routes, state)
 
 
 def _announce(

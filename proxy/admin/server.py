@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from proxy.admin.hosts import AdminHosts
 from proxy.plan import Address
 from proxy.telemetry.state import Phase, State
 from proxy.transport.binding import FileIdentity, cannot_listen, file_identity, remove_own_socket, remove_stale_socket
@@ -22,14 +23,29 @@ _PATHS = ("/healthz", "/readyz", "/metrics")
 MOST_CONNECTIONS = 32
 
 
-def application(state: State, render_metrics: Callable[[], str], metrics_type: str) -> web.Application:
-    """The routes. `render_metrics` gives the text of /metrics, `metrics_type` its content type."""
+def application(
+    state: State,
+    render_metrics: Callable[[], str],
+    metrics_type: str,
+    *,
+    is_app_up: Callable[[], Awaitable[bool]],
+    hosts: AdminHosts,
+) -> web.Application:
+    """The routes. `render_metrics` gives the text of /metrics, `metrics_type` its content type.
+
+    `is_app_up`: whether the app takes connections. `hosts`: the names that requests may ask for.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
         return _text("ok\n")
 
-    async def readyz(_: web.Request) -> web.Response:
-        return _text(f"{state.phase}\n", 200 if state.phase is Phase.READY else 503)
+    async def readyz(request: web.Request) -> web.Response:
+        """With `?app=1` the app has to take connections as well."""
+        if state.phase is not Phase.READY:
+            return _text(f"{state.phase}\n", 503)
+        if request.query.get("app", "0") not in ("", "0", "false") and not await is_app_up():
+            return _text("the app takes no connection\n", 503)
+        return _text(f"{state.phase}\n")
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=render_metrics().encode(), headers={**_HEADERS, "Content-Type": metrics_type})
@@ -37,7 +53,14 @@ def application(state: State, render_metrics: Callable[[], str], metrics_type: s
     async def index(_: web.Request) -> web.Response:
         return _text("ops-sidecar\n" + "".join(f"{path}\n" for path in _PATHS))
 
-    app = web.Application(middlewares=[_errors], client_max_size=1024)
+    @web.middleware
+    async def only_for_us(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """421 for a name that is not ours (RFC 9110, 15.5.20). Without Host (HTTP/1.0) it is not a browser."""
+        if all(hosts.allows(host) for host in request.headers.getall("Host", ())):
+            return await handler(request)
+        return _text("421 Host names somebody else; the setting admin.hosts allows further names\n", 421)
+
+    app = web.Application(middlewares=[_errors, only_for_us], client_max_size=1024)
     for path, handler in zip(("/", *_PATHS), (index, healthz, readyz, metrics), strict=True):
         app.router.add_get(path, handler)  # HEAD comes with it
     return app

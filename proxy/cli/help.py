@@ -41,11 +41,12 @@ examples:
   ops-sidecar run --config config/sidecar.yaml --set timeouts.connect_s=2
 
 signals:
-  TERM, INT   drain: readiness turns red, requests in flight finish (a second INT stops at once)
+  TERM, INT   drain: readiness turns red, requests in flight finish (a second INT stops now)
   HUP         read the settings again (a change of the file does the same)
 
 exit codes:
-  0 stopped cleanly   1 could not start, or requests were cut while draining   2 wrong settings
+  0 stopped cleanly   1 could not start, requests were cut while draining, or the app had gone
+  2 wrong settings
 """,
     ),
     "check": Command(

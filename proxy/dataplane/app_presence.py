@@ -1,4 +1,5 @@
-"""Whether the app is still there: asked while draining, since the outbound listener stays open until the app is gone.
+"""Whether the app is there: asked while draining, as the outbound listener stays open until the app is gone, and for
+readiness.
 
 May know addresses and sockets. Nothing is sent to the app: a connection that is taken is closed again.
 """
@@ -28,10 +29,16 @@ async def is_anyone_there(addresses: list[Address]) -> bool:
     """Whether one of `addresses` takes a connection. Doubt counts as yes; without addresses nobody can know: yes."""
     if not addresses:
         return True
-    return any([await _takes_connections(address) for address in addresses])
+    return any([await _answer(address) is not False for address in addresses])
 
 
-async def _takes_connections(address: Address) -> bool:
+async def is_app_up(addresses: list[Address]) -> bool:
+    """Whether one of `addresses` takes a connection. Doubt counts as no; without addresses no app is missing: yes."""
+    return not addresses or any([await _answer(address) is True for address in addresses])
+
+
+async def _answer(address: Address) -> bool | None:
+    """Whether somebody takes connections at `address`; None for doubt."""
     try:
         async with asyncio.timeout(_PROBE_S):
             if address.unix_path:
@@ -41,7 +48,7 @@ async def _takes_connections(address: Address) -> bool:
     except (ConnectionRefusedError, FileNotFoundError):
         return False
     except OSError:  # among them TimeoutError
-        return True
+        return None
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from secrets import token_hex
 
 from ops_lib.hosts import unmapped
-from proxy.dataplane.app_presence import app_addresses, is_anyone_there
+from proxy.dataplane.app_presence import app_addresses, is_anyone_there, is_app_up
 from proxy.dataplane.door import Door
 from proxy.http1.pool import connection_pools
 from proxy.listener.listener import Listener
@@ -70,6 +70,10 @@ class DataPlane:
     def most_clients(self) -> int:
         """How many clients can be served at a time, for want of file descriptors, whatever the plan's limits are."""
         return self._descriptors.most
+
+    async def is_app_up(self) -> bool:
+        """Whether the app takes connections; true where the plan has none."""
+        return await is_app_up(app_addresses(self._plan))
 
     async def replace_plan(self, plan: Plan) -> None:
         """Serve new requests by `plan`. Raises StartError where a listener cannot be bound; then nothing changes.

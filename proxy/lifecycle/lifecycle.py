@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from proxy.errors import SettingsError, StartError
+from proxy.lifecycle.app_watch import has_network, until_gone
 from proxy.lifecycle.blocking import BlockingCalls, StillBlockedError
 from proxy.lifecycle.generation import Generation, Watch, changes
 from proxy.plan import Address, Plan
@@ -33,6 +34,7 @@ class DataPlane(Protocol):
     def in_flight(self, direction: None = None) -> int: ...
     async def drain(self, *, linger: bool) -> bool: ...
     async def stop(self) -> None: ...
+    async def is_app_up(self) -> bool: ...
 
 
 class Admin(Protocol):
@@ -56,6 +58,7 @@ class Lifecycle:
         announce: Callable[[Plan, dict[str, Address], Address | None], None],
         clock: Callable[[], float],
         patience_s: float = _PATIENCE_S,
+        has_network: Callable[[], bool] = has_network,
     ) -> None:
         """`read(number)` gives a new generation; it may block for `patience_s`. `clock`: seconds since the epoch."""
         self._current = first
@@ -66,26 +69,35 @@ class Lifecycle:
         self._announce = announce
         self._clock = clock
         self._blocking = BlockingCalls(patience_s)
+        self._has_network = has_network
         self._admin: Admin | None = None
         self._stop = asyncio.Event()
         self._lingers = True  # for the app; not at Ctrl-C, where a person waits for the end
+        self._is_left_alone = False  # the app has gone, and so the sidecar goes
         self._stop_now = asyncio.Event()
         self._reload = asyncio.Event()
 
     async def run(self) -> bool:
-        """Start, serve until told to stop, drain, stop. True where no exchange was cut. Raises StartError."""
+        """Start, serve until told to stop, drain, stop. Raises StartError.
+
+        True where it was told to stop, and no exchange was cut.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._signalled, number)
         try:
             await self._start()
-            reloading = asyncio.create_task(self._reload_for_ever(), name="reload")
+            tasks = [
+                asyncio.create_task(self._reload_for_ever(), name="reload"),
+                asyncio.create_task(self._end_with_app(), name="end with app"),
+            ]
             try:
                 await self._stop.wait()
             finally:
-                reloading.cancel()
-                await asyncio.gather(reloading, return_exceptions=True)
-            return await self._drain()
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+            return await self._drain() and not self._is_left_alone
         finally:
             await self._data_plane.stop()
             if self._admin is not None:
@@ -103,6 +115,17 @@ class Lifecycle:
             self._stop.set()
         elif number == signal.SIGINT:
             self._stop_now.set()
+
+    async def _end_with_app(self) -> None:
+        gone = await until_gone(
+            lambda: self._current.plan.exit_with_app_s, self._data_plane.is_app_up, self._has_network
+        )
+        after_s = self._current.plan.exit_with_app_s
+        log.error("the sidecar has outlived its app and ends", extra=fields(lost=gone, after_s=after_s))
+        self._state.phase = Phase.DRAINING
+        self._lingers = False
+        self._is_left_alone = True
+        self._stop.set()
 
     async def _start(self) -> None:
         plan = self._current.plan

@@ -105,6 +105,7 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
         listeners=tuple(listeners),
         admin=settings.admin.listen,
         drain=DrainPlan(**settings.drain.model_dump()),
+        exit_with_app_s=settings.inbound.exit_with_app_s if settings.inbound.listen is not None else 0.0,
     )
 
 

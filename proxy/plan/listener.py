@@ -60,3 +60,4 @@ class Plan:
     listeners: tuple[ListenerPlan, ...]
     admin: Address | None
     drain: DrainPlan = DrainPlan()
+    exit_with_app_s: float = 0.0  # the sidecar ends when its app has been gone for so long; 0: never

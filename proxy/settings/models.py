@@ -135,6 +135,7 @@ class InboundSettings(Section):
     listen: Listen = Address("0.0.0.0", 9080)
     app: TargetValue = TargetUrl("http", Address("127.0.0.1", 8080))
     host: Literal["preserve", "target"] = "preserve"
+    exit_with_app_s: SecondsOrZero = 0.0  # 0: never
     tls: TlsSettings = TlsSettings()
     propagation: PropagationSettings = PropagationSettings()
     limits: LimitSettings = LimitSettings()
@@ -175,6 +176,7 @@ class AdminSettings(Section):
     """Health and metrics."""
 
     listen: Listen = Address("127.0.0.1", 9082)
+    hosts: Patterns = ()
 
 
 class DrainSettings(Section):

@@ -307,6 +307,20 @@ def test_sighup_opens_and_closes_listeners_and_one_that_is_taken_changes_nothing
         assert sidecar.end() == 0
 
 
+def test_the_admin_listener_answers_for_the_names_of_the_settings(app: App, tmp_path: Path) -> None:
+    """From a reload on, too."""
+    file = tmp_path / "sidecar.yaml"
+    text = f"inbound: {{listen: '127.0.0.1:0', app: '{app.url}'}}\noutbound: {{listen: off}}\n"
+    file.write_text(text + "admin: {listen: '127.0.0.1:0'}\n", encoding="utf-8")
+    with running("--config", str(file)) as sidecar:
+        assert sidecar.get("/metrics", "admin", Host="metrics.example")[0] == 421
+        file.write_text(text + "admin: {listen: '127.0.0.1:0', hosts: ['*.example']}\n", encoding="utf-8")
+        sidecar.process.send_signal(signal.SIGHUP)
+        sidecar.wait_line(r"settings reloaded .*changed=.*admin\.hosts")
+        assert sidecar.get("/metrics", "admin", Host="metrics.example")[0] == 200
+        assert sidecar.end() == 0
+
+
 def test_a_listener_that_a_reload_opens_is_named_with_its_address(app: App, tmp_path: Path) -> None:
     file = tmp_path / "sidecar.yaml"
     before = "reload: {watch: false}\nlog: {format: json}\nadmin: {listen: off}\n"

@@ -5,17 +5,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
+from proxy.admin.hosts import AdminHosts
 from proxy.admin.server import MOST_CONNECTIONS, AdminServer, application
 from proxy.errors import StartError
 from proxy.plan import Address
 from proxy.telemetry.state import Phase, State
 from proxy.transport.binding import file_identity
+
+METRICS_TYPE = "text/plain; version=0.0.4"
+
+
+class App:
+    """Stands in for the app: up or not."""
+
+    def __init__(self) -> None:
+        self.there = True
+
+    async def is_up(self) -> bool:
+        return self.there
 
 
 @pytest.fixture
@@ -24,8 +38,17 @@ def state() -> State:
 
 
 @pytest.fixture
-async def url(state: State) -> AsyncIterator[str]:
-    server = AdminServer(application(state, lambda: "a_metric 1\n", "text/plain; version=0.0.4"), state)
+def app() -> App:
+    return App()
+
+
+def routes(state: State, app: App | None = None, render: Callable[[], str] = str) -> web.Application:
+    return application(state, render, METRICS_TYPE, is_app_up=(app or App()).is_up, hosts=AdminHosts())
+
+
+@pytest.fixture
+async def url(state: State, app: App) -> AsyncIterator[str]:
+    server = AdminServer(routes(state, app, lambda: "a_metric 1\n"), state)
     address = await server.listen(Address("127.0.0.1", 0))
     yield f"http://127.0.0.1:{address.port}"
     await server.close()
@@ -40,6 +63,34 @@ async def test_health_says_that_it_runs_and_readiness_that_it_serves(url: str, s
             async with session.get("/readyz") as response:
                 assert response.status == ready
                 assert await response.text() == f"{phase}\n"
+
+
+@pytest.mark.parametrize("query", ["?app=1", "?app=true"])
+async def test_readiness_can_include_the_app(url: str, state: State, app: App, query: str) -> None:
+    async with aiohttp.ClientSession(url) as session:
+        for there, status in ((True, 200), (False, 503)):
+            app.there = there
+            async with session.get(f"/readyz{query}") as response:
+                assert response.status == status
+                assert there or await response.text() == "the app takes no connection\n"
+        for other in ("", "?app=0", "?app="):
+            async with session.get(f"/readyz{other}") as response:
+                assert response.status == 200
+        state.phase, app.there = Phase.DRAINING, True
+        async with session.get("/readyz?app=1") as response:
+            assert response.status == 503
+
+
+async def test_a_name_that_somebody_else_has_given_us_is_refused(url: str) -> None:
+    """As a page in a browser would by DNS: it reads no metrics."""
+    async with aiohttp.ClientSession(url) as session:
+        for path in ("/", "/metrics", "/nothing"):
+            async with session.get(path, headers={"Host": "evil.example"}) as response:
+                assert response.status == 421
+                assert "a_metric" not in await response.text()
+                assert "admin.hosts" in await response.text()
+        async with session.get("/metrics", headers={"Host": "localhost:1"}) as response:
+            assert response.status == 200
 
 
 async def test_metrics_come_as_they_are_rendered(url: str) -> None:
@@ -68,13 +119,13 @@ async def test_nothing_is_cached_and_nothing_can_be_changed(url: str, path: str)
 async def test_a_taken_address_is_named(state: State) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        server = AdminServer(application(state, str, "text/plain"), state)
+        server = AdminServer(routes(state), state)
         with pytest.raises(StartError, match=rf"admin cannot listen on 127\.0\.0\.1:{port}: Address already in use"):
             await server.listen(Address("127.0.0.1", port))
 
 
 async def test_a_unix_socket_will_do(state: State, tmp_path: Path) -> None:
-    server = AdminServer(application(state, str, "text/plain"), state)
+    server = AdminServer(routes(state), state)
     address = Address(unix_path=str(tmp_path / "a.sock"))
     assert await server.listen(address) == address
     connector = aiohttp.UnixConnector(address.unix_path)
@@ -83,7 +134,7 @@ async def test_a_unix_socket_will_do(state: State, tmp_path: Path) -> None:
         session.get("http://localhost/healthz") as response,
     ):
         assert response.status == 200
-    second = AdminServer(application(state, str, "text/plain"), state)
+    second = AdminServer(routes(state), state)
     with pytest.raises(StartError, match="Address already in use"):
         await second.listen(address)
     await server.close()

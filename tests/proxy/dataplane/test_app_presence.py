@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from proxy.dataplane.app_presence import is_anyone_there
+from proxy.dataplane.app_presence import is_anyone_there, is_app_up
 from proxy.plan import Address
 
 
@@ -39,3 +39,15 @@ async def test_doubt_is_a_yes() -> None:
     """Nobody to ask, or a name that cannot be looked up, says nothing about the app."""
     assert await is_anyone_there([])
     assert await is_anyone_there([Address("no-such-host.invalid", 80)])
+
+
+async def test_doubt_is_a_no_for_readiness() -> None:
+    """What cannot be reached is not ready; without an app none is missing."""
+    server = await asyncio.start_server(_quiet, "127.0.0.1", 0)
+    address = Address("127.0.0.1", server.sockets[0].getsockname()[1])
+    assert await is_app_up([address])
+    assert await is_app_up([])
+    assert not await is_app_up([Address("no-such-host.invalid", 80)])
+    server.close()
+    await server.wait_closed()
+    assert not await is_app_up([address])

@@ -27,6 +27,8 @@ class DataPlane:
         self.finish = asyncio.Event()
         self.drained_whole = True
         self.refuse: Exception | None = None
+        self.app_is_up = True
+        self.asked = 0  # whether it is up
 
     async def start(self) -> None:
         self.calls.append("start")
@@ -51,6 +53,10 @@ class DataPlane:
 
     async def stop(self) -> None:
         self.calls.append("stop")
+
+    async def is_app_up(self) -> bool:
+        self.asked += 1
+        return self.app_is_up
 
 
 class Admin:
@@ -97,6 +103,7 @@ class Bench:
         self.next_admin: Address | None = ADMIN
         self.read_error: Exception | None = None
         self.level = "info"
+        self.exit_with_app_s = 0.0
         self.hang: threading.Event | None = None  # a reading waits for it
         self.refuse_admin: list[Address] = []
         self.life = Lifecycle(
@@ -108,10 +115,11 @@ class Bench:
             announce=lambda plan, addresses, admin: self.ready.set(),
             clock=lambda: 1000.0 + self.state.reloads_ok,
             patience_s=0.2,
+            has_network=lambda: True,
         )
 
     def generation(self, number: int) -> Generation:
-        plan = Plan(generation=number, listeners=(), admin=self.next_admin)
+        plan = Plan(number, (), self.next_admin, exit_with_app_s=self.exit_with_app_s)
         values = {"log.level": self.level}
         return Generation(plan, self.watch, 0.01, lambda: self.calls.append(f"apply {number}"), values)
 
@@ -352,3 +360,19 @@ async def test_a_reading_that_hangs_is_given_up_and_told(hanging: Bench, caplog:
     os.kill(os.getpid(), signal.SIGHUP)
     await hanging.until(lambda: hanging.state.reloads_ok)
     assert await hanging.end(running) is True
+
+
+async def test_a_sidecar_ends_when_its_app_has_been_gone_for_long(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By a drain that waits for no app, and with a failure, so that every restart policy brings it back."""
+    running = await started(bench)
+    bench.exit_with_app_s = 0.05
+    os.kill(os.getpid(), signal.SIGHUP)  # the setting takes effect by a reload too
+    await bench.until(lambda: bench.state.reloads_ok)
+    await bench.until(lambda: bench.data_plane.asked)
+    bench.data_plane.app_is_up = False
+    await bench.until(lambda: "drain without lingering" in bench.calls)
+    assert bench.state.phase is Phase.DRAINING
+    assert await bench.end(running) is False
+    assert "the sidecar has outlived its app and ends" in caplog.text

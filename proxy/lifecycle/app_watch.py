@@ -1,0 +1,75 @@
+"""When a sidecar has outlived its app: the app was up and is gone, or the network that both shared has been taken away.
+
+A container's network ends with the container that made it, often the app's. Whoever restarts the app alone leaves the
+sidecar in a network where nobody is. It ends, and its restart policy brings it back in the new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+
+_LOOK_S = 1.0
+_LOOKS = 4  # within the time that an app may be gone
+_SIOCGIFFLAGS = 0x8913  # netdevice(7)
+_IFF_UP, _IFF_LOOPBACK = 0x1, 0x8
+
+
+class Absence:
+    """How long the app, or the network, has been gone. Pure: the time comes in as an argument."""
+
+    def __init__(self) -> None:
+        self._app_was_up = False
+        self._had_network = False
+        self._since: float | None = None
+
+    def look(self, now: float, limit_s: float, *, app: bool, network: bool) -> str:
+        """What is gone for `limit_s` seconds, in words; empty while nothing is. What never was there is not gone."""
+        self._app_was_up |= app
+        self._had_network |= network
+        gone = "its app" if self._app_was_up and not app else ""
+        if self._had_network and not network:
+            gone = "its network"
+        if not gone:
+            self._since = None
+        elif self._since is None:
+            self._since = now
+        return gone if self._since is not None and now - self._since >= limit_s else ""
+
+
+async def until_gone(
+    limit_s: Callable[[], float],
+    is_app_up: Callable[[], Awaitable[bool]],
+    has_network: Callable[[], bool],
+    pause_s: float = _LOOK_S,
+) -> str:
+    """Return when something is gone for `limit_s()` seconds: what it is, in words. 0 seconds: never.
+
+    `pause_s`: between two looks, at most.
+    """
+    loop = asyncio.get_running_loop()
+    absence = Absence()
+    while True:
+        limit = limit_s()
+        if limit:
+            gone = absence.look(loop.time(), limit, app=await is_app_up(), network=has_network())
+            if gone:
+                return gone
+        await asyncio.sleep(min(pause_s, limit / _LOOKS) if limit else pause_s)
+
+
+def has_network() -> bool:
+    """Whether an interface other than loopback is up; true where that cannot be said."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            for _, name in socket.if_nameindex():
+                answer = fcntl.ioctl(asking, _SIOCGIFFLAGS, struct.pack("16sH14x", name.encode()[:15], 0))
+                flags = struct.unpack("16xH14x", answer)[0]
+                if flags & _IFF_UP and not flags & _IFF_LOOPBACK:
+                    return True
+    except OSError:
+        return True
+    return False
