@@ -8,7 +8,6 @@ May know the record and the names. Must not know any one format.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from .context import Fields, Headers, Losses, Policy, Reading, Sampling, TraceContext
@@ -35,9 +34,8 @@ class PlainForm(NamedTuple):
     state: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Codec:
-    """One wire format.
+class Codec(NamedTuple):
+    """One wire format. Make it with keywords.
 
     `extract` is only called where one of the headers is present. It gives what they say, or a reason, and never raises.
     `inject` appends the headers for any context, and names what it cannot say; what it writes, `extract` reads again.
@@ -46,10 +44,10 @@ class Codec:
     format: Format
     writes: tuple[str, ...]
     """Every header that it may write, in the spelling that HTTP/1.1 upstreams get."""
-    only_reads: tuple[str, ...] = ()
-    """Further headers that it reads."""
     extract: Extract
     inject: Inject
+    only_reads: tuple[str, ...] = ()
+    """Further headers that it reads."""
     inject_decision: InjectDecision | None = None
     """Writes a decision without ids. None: the format cannot say one, and ids are made up for it."""
     cannot_say: frozenset[Loss] = frozenset()
