@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops_lib.propagation import FORMATS, Extraction, Format, Propagator, context_of
+from ops_lib.propagation import FORMATS, HAS_STATE, Extraction, Format, Propagator, context_of
 from ops_lib.propagation.fast import MAX_BAGGAGE_LENGTH
+from ops_lib.propagation.fast_forms import IS_SHORT
 from ops_lib.propagation.fast_reader import MAX_SET_LENGTH, MAX_SETS
 from ops_lib.propagation.fast_shapes import MAX_SHAPES
 from ops_lib.propagation.registry import codec_of
@@ -214,6 +215,50 @@ def test_what_is_remembered_of_sets_of_names_is_bounded(make: Any) -> None:
     long = {f"x-{n:058}": "1" for n in range(MAX_SET_LENGTH // 60 + 1)}
     assert assert_same(propagator, make(long | B3MULTI))
     assert len(reader._dicts) + len(reader._lists) == known
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"b3": f"{SHORT}-{SPAN_ID}-1", "traceparent": f"00-{SHORT}-{SPAN_ID}-01"},  # which no traceparent may say
+        {"b3": f"{SHORT}-{SPAN_ID}-1", "traceparent": f"00-{'0' * 16}{SHORT}-{SPAN_ID}-01"},
+        {"b3": f"{TRACE_ID}-{SPAN_ID}-1", "traceparent": f"00-{TRACE_ID}-{SPAN_ID}-00"},
+        {"b3": f"{TRACE_ID}-{SPAN_ID}-1", "traceparent": f"00-{TRACE_ID}-{SPAN_ID}-02"},
+        {"b3": f"{TRACE_ID}-{SPAN_ID}-1", "uber-trace-id": f"{TRACE_ID}:{SPAN_ID}:0:0"},
+        {"b3": f"{TRACE_ID}-{SPAN_ID}-1-{SHORT}", **B3MULTI, **PARENT},
+    ],
+    ids=str,
+)
+def test_formats_that_do_not_say_the_same_are_read_in_full(headers: dict[str, str]) -> None:
+    """Whoever comes first: each has to say what it could have written alone."""
+    for extract in (FORMATS, FORMATS[::-1]):
+        assert not assert_same(Propagator(extract=extract, inject=FORMATS), headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"b3": f"{TRACE_ID}-{SPAN_ID}-1", "traceparent": f"00-{TRACE_ID}-{SPAN_ID}-03"},
+        {"b3": f"{TRACE_ID}-{SPAN_ID}-0", "traceparent": f"00-{TRACE_ID}-{SPAN_ID}-02", **STATE},
+        {"uber-trace-id": f"{TRACE_ID}:{SPAN_ID}:0:1", "b3": f"{TRACE_ID}-{SPAN_ID}-1-{SHORT}"},
+        {"uber-trace-id": f"{TRACE_ID}:{SPAN_ID}:{SHORT}:01", "b3": f"{TRACE_ID}-{SPAN_ID}-1"},
+        {"b3": f"{TRACE_ID}-{SPAN_ID}-1-{PARENT['x-b3-parentspanid']}", **B3MULTI, **PARENT},
+    ],
+    ids=str,
+)
+def test_what_one_format_adds_to_the_first_is_read_at_once(headers: dict[str, str]) -> None:
+    for extract in (FORMATS, FORMATS[::-1]):
+        assert assert_same(Propagator(extract=extract, inject=FORMATS), headers)
+
+
+def test_what_has_no_form_is_not_written_at_all() -> None:
+    """A tracestate beside a width that `ops=` keeps may have to be cut, which no form can."""
+    way = Propagator().way
+    assert way is not None
+    headers: dict[str, str] = {}
+    plain = ((SHORT, SPAN_ID, "1"), STATE["tracestate"], None, Format.B3, HAS_STATE | IS_SHORT, None, None)
+    assert not way.write_into(headers, plain, "s-1", None)
+    assert headers == {}
 
 
 def test_a_session_bridge_never_takes_the_fast_path() -> None:
