@@ -128,7 +128,7 @@ class Translator:
         self.losses_of_traits = tuple(map(self._propagator.losses_of, range(ALL_TRAITS + 1)))
         self._way: RawFastPath | None = None
         # Participating and the bridge make values of their own, which the fast path cannot.
-        if self._propagator.way is not None and not self._participates:
+        if self._propagator.fast_path is not None and not self._participates:
             self._way = RawFastPath(self._propagator.fast_settings)
         # The spellings seen on nearly every wire: saves decoding, lowering and encoding names (1 of 5.5 µs a call).
         names = self._propagator.header_names

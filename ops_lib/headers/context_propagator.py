@@ -78,7 +78,7 @@ class ContextPropagator:
     Specification: docs/formats.md; OpenTelemetry "Propagators API".
     """
 
-    __slots__ = ("_has_ours", "_inject", "_lowered", "_read", "_way", "propagator")
+    __slots__ = ("_fast_path", "_has_ours", "_inject", "_lowered", "_read", "propagator")
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class ContextPropagator:
             propagator = Propagator(extract=extracted, inject=injected)
         self.propagator = propagator
         self._read, self._inject = propagator.read, propagator.inject
-        self._way, self._has_ours = propagator.way, propagator.has_ours
+        self._fast_path, self._has_ours = propagator.fast_path, propagator.has_ours
         names = [name for format in propagator.inject_formats for name in codec_of(format).writes]
         self._lowered = {name: name.lower() for name in names if name != name.lower()}
         if set_global:
@@ -144,8 +144,8 @@ class ContextPropagator:
         if not context:
             return
         # A plain span, a session and baggage as it came, into a dict: the fast path.
-        way = self._way
-        if type(carrier) is dict and way is not None and EXTRACTION_KEY not in context:
+        path = self._fast_path
+        if type(carrier) is dict and path is not None and EXTRACTION_KEY not in context:
             entries = baggage_in(context)
             told = plain_of(context.get(SPAN_KEY))
             if (
@@ -156,7 +156,7 @@ class ContextPropagator:
             ):
                 session = context.get(SESSION_KEY)
                 session_id = session if session is None or session.__class__ is str else session_id_of(context)
-                if way.write_into(carrier, told, session_id, None if entries is None else entries.plain):
+                if path.write_into(carrier, told, session_id, None if entries is None else entries.plain):
                     return
         headers, has_trace = self.headers(context)
         if headers:

@@ -1,13 +1,15 @@
 """The fast path: a quick reader and writer for headers that are complete, plain and in agreement. Pure.
 
-Most requests are: ids in lower case, sampled yes or no, perhaps a parent id or the random flag; beside them at most a
-session, a short plain tracestate, plain baggage, and the same ids once more in other formats. One pattern reads such
-values (`fast_shapes`), and one function for each kind writes them (`fast_forms`), as text for the library and as bytes
-for the sidecar.
-Anything else (a header twice, upper-case digits, debug, no decision, our own tracestate member, formats that disagree,
-anything malformed) gives None here, and the propagator reads it in full. Where this module does give something, it
-is what the propagator would have given; tests compare the two.
-Must not know any one format. What this saves is in docs/decisions/005-library-spans.md and 006-cost-per-request.md.
+Most requests have ids in lower case, sampled yes or no, and perhaps a parent id or the random flag. Beside them come at
+most a session, a short plain tracestate, plain baggage, and the same ids in other formats. One pattern reads such
+values (`fast_shapes`). One function for each kind writes them (`fast_forms`): text for the library, bytes for the
+sidecar.
+
+Anything else gives None here, and the propagator reads it in full: a header twice, upper-case digits, debug, no
+decision, our own tracestate member, formats that disagree, anything malformed. What this module does give is what the
+propagator would have given; tests compare the two.
+
+Must not know any one format. What it saves is in docs/decisions/005-library-spans.md and 006-cost-per-request.md.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ Plain = tuple[
 2. the tracestate, or "";
 3. the session id;
 4. the format that is believed;
-5. the traits;
+5. the traits (`fast_forms`);
 6. the parent's span id;
 7. the baggage.
 
@@ -83,8 +85,8 @@ class FastPath(Generic[AnyStr]):
     def read(self, names: Names[AnyStr], values: Any) -> Plain[AnyStr] | None:
         """What the headers say; None where the fast path cannot read them.
 
-        `names`: of all headers that have to be read, as they are spelt. Either a tuple, with `values` a tuple in the
-        same order; or a frozenset, with `values` a mapping that has these names, and may have others.
+        `names` are those of all headers that have to be read, as they are spelled. They are a tuple, and `values` a
+        tuple in the same order; or they are a frozenset, and `values` a mapping that has these names and maybe others.
         Raises TypeError where a value is text instead of bytes, or the other way round.
         """
         try:  # as in `shape`: one call less
@@ -150,7 +152,7 @@ class FastPath(Generic[AnyStr]):
                 parent = theirs
                 traits |= HAS_PARENT
         if state_at is not None:
-            # It goes out as it came, so it must need nothing done: no member of ours in it, and nothing to cut.
+            # It goes out as it came. So there may be no member of ours in it, and nothing to cut.
             state = values[state_at]
             if len(state) > MAX_LENGTH or self._own_state in state or self._shapes.is_tracestate(state) is None:
                 return None
@@ -162,9 +164,9 @@ class FastPath(Generic[AnyStr]):
             entries = text.split(self._comma)
             members = dict([entry.split(self._equals, 1) for entry in entries])
             if len(members) < len(entries):
-                return None  # one key twice
+                return None  # a duplicate key
             if text.lower() != text and len({key.lower() for key in members}) < len(members):
-                return None  # one header name twice
+                return None  # the same header name in uberctx-*
             baggage = text, members
         return ids, state, session_id, format, traits, parent, baggage
 

@@ -1,9 +1,9 @@
 """Reads carriers quickly, by remembering header names: each spelling is examined once.
 
-The header names that reach one process are few and keep coming back. Two things are remembered of them:
-- single names that are not ours, neither read nor cleared ("strangers");
+Few header names reach one process, and they keep coming back. Two things are remembered of them:
+- single names that are neither read nor cleared ("strangers");
 - whole sequences of names, as one carrier had them: which of ours are among them, and so how to read it.
-Each memory has a limit and is emptied when it reaches it, so no sender can make it grow. Values are never remembered.
+Each memory has a limit, and is emptied when it is full, so no sender can make it grow. It never holds values.
 May know carriers and the fast path.
 """
 
@@ -32,13 +32,13 @@ class FastReader(Generic[T]):
 
     __slots__ = (
         "_dicts",
+        "_fast_path",
         "_in_full",
         "_is_ours",
         "_lists",
         "_names",
         "_nothing",
         "_spellings",
-        "_way",
         "strangers",
         "strangers_in_bytes",
     )
@@ -49,22 +49,22 @@ class FastReader(Generic[T]):
         names: frozenset[str],
         spelled: Iterable[str],
         is_ours: Callable[[str], bool],
-        way: TextFastPath | None,
+        fast_path: TextFastPath | None,
         in_full: Callable[[Fields], T],
         nothing: T,
     ) -> None:
-        """What the propagator reads, and by which of two ways.
+        """What the propagator reads, and how.
 
         `names`: the headers that are read, in lower case (`carrier.known_names`). `spelled`: the same, in their usual
         spelling. `is_ours`: whether a name, in any case, is read or has to be cleared.
-        `way`: the fast path, tried first; None where it may never be taken. `in_full`: reads whatever the fast
-        path does not; `nothing`: what it would give for no fields at all.
+        `fast_path`: tried first; None where it may never be taken. `in_full` reads what the fast path does not.
+        `nothing`: what `in_full` gives where there are no fields.
         """
         self._names = names
         self._is_ours = is_ours
         self._in_full = in_full
         self._nothing = nothing
-        self._way = way
+        self._fast_path = fast_path
         self._spellings: dict[str | bytes, str] = {s: name.lower() for name in spelled for s in (name, name.lower())}
         self._spellings |= {s.encode("latin-1"): name for s, name in self._spellings.items() if isinstance(s, str)}
         # Apart, because text and bytes of the same letters have the same hash: each would be the other's collision.
@@ -81,51 +81,51 @@ class FastReader(Generic[T]):
         Raises TypeError where `headers` is no carrier at all.
         """
         plain: Plain[str] | T | None = None
-        way = self._way
-        if way is not None:
+        path = self._fast_path
+        if path is not None:
             try:
                 if type(headers) is dict:
                     names = tuple(headers)
                     try:
                         shape = self._dicts[names]
                     except KeyError:
-                        shape = self._learn_dict(names, way)
+                        shape = self._learn_dict(names, path)
                     if shape is False:
                         return self._nothing
                     if shape is not None:
-                        plain = way.read_shape(shape, headers)
+                        plain = path.read_shape(shape, headers)
                 elif type(headers) is list and headers:
-                    plain = self._read_pairs(headers, way)
+                    plain = self._read_pairs(headers, path)
             except (AttributeError, LookupError, TypeError, ValueError):  # no pair, or a value that is no text
                 pass
         return plain if plain is not None else self._in_full(self.fields(headers))
 
-    def _learn_dict(self, names: tuple[Any, ...], way: TextFastPath) -> Shape | Literal[False] | None:
+    def _learn_dict(self, names: tuple[Any, ...], path: TextFastPath) -> Shape | Literal[False] | None:
         self._learn(names)
         ours = frozenset(names) - self.strangers
-        shape: Shape | Literal[False] | None = way.shape(ours) if ours else False
+        shape: Shape | Literal[False] | None = path.shape(ours) if ours else False
         if sum(map(len, names)) <= MAX_SET_LENGTH:
             if len(self._dicts) >= MAX_SETS:
                 self._dicts.clear()
             self._dicts[names] = shape
         return shape
 
-    def _read_pairs(self, headers: list[tuple[Any, Any]], way: TextFastPath) -> Plain[str] | T | None:
+    def _read_pairs(self, headers: list[tuple[Any, Any]], path: TextFastPath) -> Plain[str] | T | None:
         names = tuple([name for name, _ in headers])
         try:
             known = self._lists[names]
         except KeyError:
-            known = self._learn_list(names, way)
+            known = self._learn_list(names, path)
         if known is False:
             return self._nothing
         if known is None:
             return None
         shape, places = known
         if type(names[0]) is bytes:
-            return way.read_shape(shape, [headers[place][1].decode("latin-1") for place in places])
-        return way.read_shape(shape, [headers[place][1] for place in places])
+            return path.read_shape(shape, [headers[place][1].decode("latin-1") for place in places])
+        return path.read_shape(shape, [headers[place][1] for place in places])
 
-    def _learn_list(self, names: tuple[Any, ...], way: TextFastPath) -> _Places | Literal[False] | None:
+    def _learn_list(self, names: tuple[Any, ...], path: TextFastPath) -> _Places | Literal[False] | None:
         self._learn(names)
         kind = type(names[0])
         strangers: set[Any] = self.strangers_in_bytes if kind is bytes else self.strangers
@@ -135,7 +135,7 @@ class FastReader(Generic[T]):
             places, spelled = zip(*ours, strict=True)
             if kind is bytes:
                 spelled = tuple(name.decode("latin-1") for name in spelled)
-            shape = way.shape(spelled)
+            shape = path.shape(spelled)
             known = (shape, places) if shape is not None else None
         if sum(map(len, names)) <= MAX_SET_LENGTH:
             if len(self._lists) >= MAX_SETS:
@@ -152,7 +152,7 @@ class FastReader(Generic[T]):
 
     def fields(self, headers: carrier.Carrier) -> Fields:
         """The headers of `headers` that are read."""
-        # The carriers that programs use most; any other, and any of these with something odd in it, goes the long way.
+        # The carriers that programs use most. Any other, and any of these with something odd in it, takes longer.
         if type(headers) is dict:
             strangers = self.strangers
             return self._fields_of(headers, [name for name in headers if name not in strangers])
@@ -187,7 +187,7 @@ class FastReader(Generic[T]):
         return found
 
     def _learn(self, names: Iterable[object]) -> None:
-        """Remembers which of `names` are strangers; a full memory is emptied first."""
+        """Remember which of `names` are strangers. A full memory is emptied first."""
         for name in names:
             if not isinstance(name, str | bytes) or len(name) > MAX_STRANGER_LENGTH:
                 continue

@@ -109,7 +109,7 @@ _MAX_LENGTH: Final = 256  # characters of all its names
 
 
 class Shapes:
-    """Makes the shapes for one set of settings, for text or for bytes, and remembers them by the names (`known`)."""
+    """Makes the shapes for one set of settings, for text or for bytes. `known` remembers them by the names."""
 
     def __init__(self, kind: type[AnyStr], settings: FastSettings) -> None:
         self._kind = kind
@@ -150,7 +150,7 @@ class Shapes:
             for name, place in zip(names, places, strict=True)
         }
         if len(where) != len(names):
-            return None  # one name twice
+            return None  # a duplicate header
         sessions = [where.pop(name) for name in self._sessions.intersection(where)]
         states = [(format, where.pop(name)) for name, format in self._state_of.items() if name in where]
         baggage = where.pop(BAGGAGE, None) if self._reads_baggage else None

@@ -1,4 +1,4 @@
-"""Which of the formats is believed, and what the others add to it. Knows nothing of their grammar.
+"""Which format is believed, and what the others add to it. Must not know their grammar.
 
 The first context in the order of extraction wins; a bare decision counts only where no format has a context; what the
 winner cannot say is merged from the others of the same trace; a context of another trace is a conflict, and one of the

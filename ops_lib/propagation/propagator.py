@@ -33,8 +33,9 @@ SESSION_KEY = "session.id"
 
 
 class _Present(NamedTuple):
-    """What a set of header names asks for, in full (`fast_shapes` is the fast way's): worked out once, as few sets ever
-    come.
+    """What a set of header names asks for, in full. Worked out once: few sets ever come.
+
+    `fast_shapes` does the same for the fast path.
     """
 
     readers: tuple[tuple[Format, Extract], ...]
@@ -42,21 +43,21 @@ class _Present(NamedTuple):
     has_baggage: bool
 
 
-# What is remembered of header names stays small whoever sends them. Past that, nothing changes but the time it takes.
+# What is remembered of header names stays small, whoever sends them. Past the limit only the time changes.
 _MAX_SETS = 256
 _MAX_SET_LENGTH = 1024  # characters of all its names
 
 
 class Propagator:
-    """Reads and writes by one set of settings. Immutable but for what it remembers of header names, to be fast.
+    """Reads and writes by one set of settings. Immutable, but for what it remembers of header names to be fast.
 
-    Cheap to call, dear to make (make one and keep it), safe to share between threads.
-    `read(carrier)` gives what any carrier says: Plain where nothing has to be weighed, or else an Extraction.
+    Cheap to call, expensive to make: make one and keep it. Safe to share between threads.
+    `read(carrier)` gives what any carrier says: Plain where nothing has to be weighed, otherwise an Extraction.
     `fields(carrier)` gives the headers of any carrier that this propagator reads, for `extract`.
     Both raise TypeError where `carrier` is no carrier at all.
     `owns`, `owns_trace` and `header_names`: see Ownership.
-    `way` is the fast path, None where it may not be taken; it writes into dicts in which, by `has_ours(dict)`,
-    nothing has to be cleared before.
+    `fast_path` writes into dicts in which, by `has_ours(dict)`, nothing has to be cleared first. None: it may not be
+    taken.
     """
 
     __slots__ = (
@@ -75,6 +76,7 @@ class Propagator:
         "_write_w3c",
         "_writer",
         "extract_formats",
+        "fast_path",
         "fields",
         "has_ours",
         "header_names",
@@ -82,7 +84,6 @@ class Propagator:
         "owns",
         "owns_trace",
         "read",
-        "way",
     )
 
     def __init__(
@@ -130,14 +131,14 @@ class Propagator:
         )
         self.header_names, self.owns, self.owns_trace = names.spelled, names.owns, names.owns_trace
         self._reads_baggage = baggage == "translate" or session_bridge
-        # With the bridge, the session may go into or come out of baggage: nothing is plain.
+        # With the bridge, the session may go into baggage or come out of it: then nothing is plain.
         is_plain = all(codec.plain is not None for codec in codecs_of(self.inject_formats))
-        self.way = TextFastPath(self.fast_settings) if is_plain and not session_bridge else None
+        self.fast_path = TextFastPath(self.fast_settings) if is_plain and not session_bridge else None
         self._reader: FastReader[Extraction] = FastReader(
             names=names.read,
             spelled=[name for name in names.spelled if name.lower() in names.read],
             is_ours=lambda name: names.reads(name) or names.owns(name),
-            way=self.way,
+            fast_path=self.fast_path,
             in_full=self.extract,
             nothing=NOTHING,
         )
@@ -160,7 +161,7 @@ class Propagator:
         )
 
     def losses_of(self, traits: int) -> tuple[tuple[Format, Loss], ...]:
-        """What is lost of anything plain that has these traits."""
+        """What the written formats lose of plain headers with these traits."""
         return tuple(self._writer.write(sample(traits))[1])
 
     @property

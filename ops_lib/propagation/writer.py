@@ -1,4 +1,4 @@
-"""Writes one context, or one bare decision, in several formats at once, all telling the same story."""
+"""Writes one context, or one bare decision, in several formats at once. All tell the same story."""
 
 from __future__ import annotations
 

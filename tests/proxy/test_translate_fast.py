@@ -48,7 +48,7 @@ def translator(inject: tuple[Format, ...] = (Format.TRACECONTEXT,), **settings: 
 
 
 def assert_same(translates: Translator, headers: list[tuple[bytes, bytes]]) -> None:
-    """However it went, the result is that of the full way."""
+    """However it went, the result is that of the full path."""
     got, full = translates.translate(headers), translates.translate_in_full(headers)
     assert got.headers == full.headers
     assert (got.extraction, got.injected, got.losses, got.context) == full[1:]
@@ -108,7 +108,7 @@ def test_a_plain_tracestate_takes_the_fast_path(inject: tuple[Format, ...], besi
         b",".join([b"abc=" + b"v" * 100] * 5),
     ],
 )
-def test_any_other_tracestate_takes_the_full_way(state: bytes) -> None:
+def test_any_other_tracestate_takes_the_full_path(state: bytes) -> None:
     headers = [*IN[Format.TRACECONTEXT], (b"tracestate", state)]
     assert isinstance(translator().translate(headers), FullTranslation)
 
@@ -116,7 +116,7 @@ def test_any_other_tracestate_takes_the_full_way(state: bytes) -> None:
 @pytest.mark.parametrize(
     "settings", [{"mode": "participate"}, {"session_bridge": True}, {"extract": (Format.TRACECONTEXT,)}]
 )
-def test_settings_that_want_the_full_way(settings: dict[str, object]) -> None:
+def test_settings_that_want_the_full_path(settings: dict[str, object]) -> None:
     assert isinstance(translator(**settings).translate([*B3MULTI, SESSION]), FullTranslation)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""The fast path between headers and the Context says what the full way says."""
+"""The fast path between headers and the Context says what the full path says."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ INTO: list[dict[str, str]] = [{}, {"accept": "*/*"}, {"B3": "x", "x-b3-sampled":
 @pytest.mark.parametrize("headers", [*PLAIN, {}], ids=str)
 @pytest.mark.parametrize("beside", BESIDE, ids=str)
 @pytest.mark.parametrize("before", BEFORE, ids=str)
-def test_the_fast_path_says_what_the_full_way_says(
+def test_the_fast_path_says_what_the_full_path_says(
     headers: dict[str, str], beside: dict[str, str], before: dict[str, str]
 ) -> None:
-    """On any Context, into any carrier. (The full way is taken by whoever has seen no dict, but a mapping.)"""
+    """On any Context, into any carrier. (The full path is taken by whoever has seen no dict, but a mapping.)"""
     heart = Propagator(inject=FORMATS, random_bits=lambda bits: (1 << bits) - 1)
     propagator = ops.ContextPropagator(propagator=heart)
     base = propagator.extract_context(types.MappingProxyType(before))
@@ -102,7 +102,7 @@ STATES = ["", "a=1,b=2", ",".join(["abc=" + "v" * 100] * 6), ",".join(f"k{n}=1" 
 @pytest.mark.parametrize("kind", ["foreign", "raw", "light", "undecided", "invalid"])
 @pytest.mark.parametrize("session", [None, "s-1"])
 def test_a_span_goes_into_a_dict_as_into_any_mapping(kind: str, flags: int, state: str, session: str | None) -> None:
-    """The fast path is for dicts alone; what it writes is what the full way writes."""
+    """The fast path is for dicts alone; what it writes is what the full path writes."""
     told = TraceState([member.split("=") for member in state.split(",")] if state else None)  # type: ignore[misc]
     span: otel_trace.Span
     if kind in ("light", "undecided"):

@@ -115,11 +115,11 @@ def same_both_ways(propagator: Propagator, carrier: Any) -> bool:
     if isinstance(read, Extraction):
         assert read == full
         return False
-    assert propagator.way is not None
+    assert propagator.fast_path is not None
     assert (context_of(read), read[3]) == (full.context, full.winner)
     injection = propagator.inject(full)
     written: dict[str, str] = {}
-    if not propagator.way.write_into(written, read, read[2], read[6]):
+    if not propagator.fast_path.write_into(written, read, read[2], read[6]):
         assert not written
         return False
     assert lowered(written.items()) == lowered(injection.headers)
@@ -129,7 +129,7 @@ def same_both_ways(propagator: Propagator, carrier: Any) -> bool:
 
 def same_in_bytes(propagator: Propagator, headers: list[tuple[str, str]]) -> bool:
     """The same of pairs of bytes, as the sidecar has them."""
-    if propagator.way is None:
+    if propagator.fast_path is None:
         return False
     path = RawFastPath(propagator.fast_settings)
     names, values = zip(*((name.encode(), value.encode()) for name, value in headers), strict=True)
@@ -144,7 +144,7 @@ def same_in_bytes(propagator: Propagator, headers: list[tuple[str, str]]) -> boo
 
 @pytest.mark.parametrize("sender", KNOWN_FORMATS)
 @pytest.mark.parametrize("to", KNOWN_FORMATS)
-def test_the_fast_path_takes_every_plain_kind_and_says_what_the_full_way_says(sender: Format, to: Format) -> None:
+def test_the_fast_path_takes_every_plain_kind_and_says_what_the_full_path_says(sender: Format, to: Format) -> None:
     propagator = Propagator(extract=KNOWN_FORMATS, inject=(to,))
     for traits, is_sampled in KINDS:
         headers = headers_of(sender, sample(traits, 1, is_sampled=is_sampled))

@@ -63,7 +63,7 @@ CARRIERS: dict[str, Any] = {
 
 
 def assert_same(propagator: Propagator, carrier: Any) -> bool:
-    """However it went, what is read and written is that of the full way. Returns whether it took the fast path."""
+    """However it went, what is read and written is that of the full path. Returns whether it took the fast path."""
     read, full = propagator.read(carrier), propagator.extract(propagator.fields(carrier))
     if isinstance(read, Extraction):
         assert read == full
@@ -74,8 +74,8 @@ def assert_same(propagator: Propagator, carrier: Any) -> bool:
     baggage = {} if full.baggage is None else {key: full.baggage.get(key) for key, _ in full.baggage.members}
     assert (read[6][1] if read[6] is not None else {}) == baggage
     written: dict[str, str] = {}
-    assert propagator.way is not None
-    propagator.way.write_into(written, read, read[2], read[6])
+    assert propagator.fast_path is not None
+    propagator.fast_path.write_into(written, read, read[2], read[6])
     injection = propagator.inject(full)
     lowered = {name: name.lower() for format in propagator.inject_formats for name in codec_of(format).writes}
     assert written == {lowered.get(name, name): value for name, value in injection.headers}
@@ -197,9 +197,9 @@ def test_what_is_remembered_of_names_is_bounded() -> None:
     for n in range(1 << 11):
         name = "".join(c.upper() if n >> i & 1 else c for i, c in enumerate("traceparent"))
         assert assert_same(propagator, {name: IN[Format.TRACECONTEXT]["traceparent"]})
-    way = propagator.way
-    assert way is not None
-    assert len(way._shapes.known) <= MAX_SHAPES
+    path = propagator.fast_path
+    assert path is not None
+    assert len(path._shapes.known) <= MAX_SHAPES
     assert assert_same(propagator, B3MULTI)
 
 
@@ -253,18 +253,18 @@ def test_what_one_format_adds_to_the_first_is_read_at_once(headers: dict[str, st
 
 def test_what_has_no_form_is_not_written_at_all() -> None:
     """A tracestate beside a width that `ops=` keeps may have to be cut, which no form can."""
-    way = Propagator().way
-    assert way is not None
+    path = Propagator().fast_path
+    assert path is not None
     headers: dict[str, str] = {}
     plain = ((SHORT, SPAN_ID, "1"), STATE["tracestate"], None, Format.B3, HAS_STATE | IS_SHORT, None, None)
-    assert not way.write_into(headers, plain, "s-1", None)
+    assert not path.write_into(headers, plain, "s-1", None)
     assert headers == {}
 
 
 def test_a_session_bridge_never_takes_the_fast_path() -> None:
     propagator = Propagator(session_bridge=True)
     assert isinstance(propagator.read(B3MULTI), Extraction)
-    assert propagator.way is None
+    assert propagator.fast_path is None
 
 
 ids = st.sampled_from([TRACE_ID, SPAN_ID, "0" * 32, "0" * 16, TRACE_ID.upper(), "", TRACE_ID + "\n", "x" * 16])

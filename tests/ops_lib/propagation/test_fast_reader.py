@@ -15,7 +15,7 @@ def reader() -> FastReader[Fields]:
         names=names,
         spelled=Propagator().header_names,
         is_ours=lambda name: name.lower() in names,
-        way=None,
+        fast_path=None,
         in_full=lambda fields: fields,
         nothing={},
     )
