@@ -29,6 +29,7 @@ from ops_lib.propagation import (
     Sampling,
     TraceContext,
     child,
+    family_of,
     new_context,
     new_span_id,
 )
@@ -47,8 +48,15 @@ def _nothing() -> tuple[int, int]:
 def _beside(weigh: Callable[[], tuple[int, int]], headers: RawHeaders) -> Beside:
     """A request that came with `headers` and what `weigh` tells of, without the former."""
     fields, size = weigh()
-    came = sum(len(name) + len(value) + 4 for name, value in headers)
-    return Beside(fields, size, fields + len(headers), size + came)
+    return Beside(fields, size, fields + len(headers), size + _size(headers))
+
+
+def _size(headers: RawHeaders) -> int:
+    return sum(len(name) + len(value) + 4 for name, value in headers)
+
+
+Foreign = tuple[tuple[str, str], ...]
+"""Families that we do not translate and the request had headers of, and what became of these: passed or removed."""
 
 
 class FullTranslation(NamedTuple):
@@ -59,15 +67,17 @@ class FullTranslation(NamedTuple):
     injected: tuple[Format, ...]  # the formats that went out
     losses: tuple[tuple[Format, Loss], ...]
     context: TraceContext | None  # what went out
+    foreign: Foreign = ()
 
 
 class FastTranslation:
     """The same, by the heart's fast path. What only a log or a counter wants is read once somebody asks for it."""
 
-    __slots__ = ("_came", "_translator", "has_session", "headers", "losses", "winner")
+    __slots__ = ("_came", "_translator", "foreign", "has_session", "headers", "losses", "winner")
 
     def __init__(self, headers: RawHeaders, plain: Plain[bytes], translator: Translator, came: RawHeaders) -> None:
         self.headers = headers
+        self.foreign: Foreign = ()
         _, _, session_id, self.winner, traits, _, _ = plain
         self.has_session = session_id is not None
         self.losses = translator.losses_of_traits[traits]
@@ -97,6 +107,7 @@ class Translator:
     """One per (listener, upstream): the propagator of one PropagationPlan, over raw headers."""
 
     __slots__ = (
+        "_clear",
         "_encoded",
         "_participates",
         "_propagator",
@@ -120,6 +131,7 @@ class Translator:
             lossless=plan.lossless,
             random_bits=random_bits,
         )
+        self._clear = frozenset(plan.clear)
         self._writes_jaeger_baggage = self._propagator.fast_settings.writes_jaeger_baggage
         self._participates = plan.mode == "participate"
         self._random_bits = random_bits
@@ -136,8 +148,12 @@ class Translator:
         self._encoded = {name: name.encode("latin-1") for name in names}
 
     def owns(self, name: bytes) -> bool:
-        """Whether the header `name` (any case) goes in here and is not forwarded as it came."""
-        return self._propagator.owns(name.decode("latin-1"))
+        """Whether the header `name` (any case) goes in here, whatever becomes of it.
+
+        So do those of families that we do not translate: they come out again, unless the settings remove them.
+        """
+        text = name.decode("latin-1")
+        return self._propagator.owns(text) or family_of(text) is not None
 
     def translate(self, headers: RawHeaders, weigh: Callable[[], tuple[int, int]] = _nothing) -> Translation:
         """`headers`: those for which `owns` is true, in wire order. Never raises on what they hold.
@@ -153,7 +169,39 @@ class Translator:
                 written = way.write(plain)
                 if written is not None:
                     return FastTranslation(written, plain, self, headers)
+        if headers and (foreign := self._find_foreign(headers)):
+            return self._translate_beside(foreign, headers, weigh)
         return self.translate_in_full(headers, weigh)
+
+    def _find_foreign(self, headers: RawHeaders) -> dict[bytes, str]:
+        """The names in `headers` that are not ours, with their families."""
+        found = {}
+        for name, _ in headers:
+            if name not in self._spellings:
+                text = name.decode("latin-1")
+                family = family_of(text)
+                if family is not None and not self._propagator.owns(text):
+                    found[name] = family
+        return found
+
+    def _translate_beside(
+        self, foreign: dict[bytes, str], headers: RawHeaders, weigh: Callable[[], tuple[int, int]]
+    ) -> Translation:
+        """The translation of what is ours in `headers`, and the rest as it came."""
+        clear = self._clear
+        passed = [header for header in headers if header[0] in foreign and foreign[header[0]] not in clear]
+
+        def weigh_all() -> tuple[int, int]:
+            fields, size = weigh()
+            return fields + len(passed), size + _size(passed)
+
+        ours = self.translate([header for header in headers if header[0] not in foreign], weigh_all)
+        told = tuple((family, "removed" if family in clear else "passed") for family in dict.fromkeys(foreign.values()))
+        if isinstance(ours, FastTranslation):
+            ours.headers += passed
+            ours.foreign = told
+            return ours
+        return ours._replace(headers=ours.headers + passed, foreign=told)
 
     def _has_room(
         self, baggage: PlainBaggage[bytes], weigh: Callable[[], tuple[int, int]], headers: RawHeaders

@@ -18,8 +18,9 @@ from .context import (
     new_span_id,
     new_trace_id,
 )
-from .errors import ConfigurationError, InvalidSessionError, OpsError, UnknownFormatError
+from .errors import ConfigurationError, InvalidSessionError, OpsError, UnknownFamilyError, UnknownFormatError
 from .extraction import NOTHING, Extraction, Injection
+from .families import FAMILIES, family_of, parse_families
 from .fast import Plain, PlainBaggage, RawFastPath, context_of
 from .fast_forms import ALL_TRAITS, HAS_STATE, IS_RANDOM
 from .formats import Format, Loss
@@ -34,6 +35,7 @@ from .session_header import check_session_header
 __all__ = [
     "ALL_TRAITS",
     "COMPOSITE",
+    "FAMILIES",
     "FORMATS",
     "FORMAT_NAMES",
     "HAS_STATE",
@@ -70,12 +72,14 @@ __all__ = [
     "Said",
     "Sampling",
     "TraceContext",
+    "UnknownFamilyError",
     "UnknownFormatError",
     "check_session_header",
     "check_session_id",
     "child",
     "codec_of",
     "context_of",
+    "family_of",
     "fields",
     "inject_into",
     "is_same_trace",
@@ -83,5 +87,6 @@ __all__ = [
     "new_context",
     "new_span_id",
     "new_trace_id",
+    "parse_families",
     "parse_formats",
 ]

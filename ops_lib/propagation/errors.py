@@ -17,3 +17,7 @@ class UnknownFormatError(ConfigurationError):
 
 class InvalidSessionError(OpsError, ValueError):
     """A session id that may not travel. The message names the limit and what is wrong with the value."""
+
+
+class UnknownFamilyError(ConfigurationError):
+    """The name of a family of trace headers that we do not know. The message lists those that we know."""

@@ -17,6 +17,7 @@ from ops_lib.propagation import (
     Sampling,
     TraceContext,
     codec_of,
+    family_of,
     is_same_trace,
 )
 
@@ -49,9 +50,13 @@ _REASONS = {
 
 
 def explain(
-    headers: Sequence[tuple[str, str]], extraction: Extraction, injection: Injection, propagator: Propagator
+    headers: Sequence[tuple[str, str]],
+    extraction: Extraction,
+    injection: Injection,
+    propagator: Propagator,
+    clear: Sequence[str] = (),
 ) -> str:
-    """The whole table: read, result, written, lost."""
+    """The whole table: read, result, written, lost. `clear`: families that are removed."""
     said = {one.format: one for one in extraction.says}
     rows = [("format", "headers", "trace id", "span id", "decision", "verdict")]
     for format in propagator.extract_formats:
@@ -63,6 +68,11 @@ def explain(
     for other in Propagator(extract=unread).extract(propagator.fields(headers)).says:
         parts.append(f"  {other.format}: not asked for: not read, not passed on")
     ignored = sorted({name for name, _ in headers if not propagator.owns(name)}, key=str.lower)
+    beside = _foreign(ignored)
+    for family, names in beside.items():
+        verdict = "removed" if family in clear else "another story passes beside ours"
+        parts.append(f"  {family}: not translated, {verdict}: {', '.join(names)}")
+    ignored = [name for name in ignored if family_of(name) is None]
     if ignored:
         parts.append(f"  not ours, passed on as they are: {', '.join(ignored)}")
     twins = sorted({name for name, _ in headers if propagator.owns(name) and not propagator.fields([(name, "")])})
@@ -73,6 +83,15 @@ def explain(
     parts += ["", "lost:"]
     parts += [f"  {format}: {loss}: {_LOSSES.get(loss, loss)}" for format, loss in injection.losses] or ["  nothing"]
     return "\n".join(parts)
+
+
+def _foreign(names: Iterable[str]) -> dict[str, list[str]]:
+    """Those of `names` that belong to families that we do not translate, by family."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        if (family := family_of(name)) is not None:
+            found.setdefault(family, []).append(name)
+    return found
 
 
 def _headers(format: Format) -> str:
@@ -155,9 +174,16 @@ def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
     ]
 
 
-def as_json(extraction: Extraction, injection: Injection) -> dict[str, object]:
+def as_json(
+    headers: Sequence[tuple[str, str]],
+    extraction: Extraction,
+    injection: Injection,
+    propagator: Propagator,
+    clear: Sequence[str] = (),
+) -> dict[str, object]:
     """All of it as JSON can say it."""
     context = extraction.context
+    beside = _foreign(dict.fromkeys(name for name, _ in headers if not propagator.owns(name)))
     return {
         "headers": [list(header) for header in injection.headers],
         "winner": extraction.winner,
@@ -180,6 +206,10 @@ def as_json(extraction: Extraction, injection: Injection) -> dict[str, object]:
         "session_malformed": extraction.session_malformed,
         "baggage": [[one.key, one.value] for one in extraction.baggage.members] if extraction.baggage else None,
         "baggage_malformed": extraction.baggage_malformed,
+        "foreign": [
+            {"family": family, "what": "removed" if family in clear else "passed", "headers": names}
+            for family, names in beside.items()
+        ],
         "losses": [{"format": format, "loss": loss} for format, loss in injection.losses],
     }
 

@@ -10,14 +10,17 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from ops_lib.propagation import (
+    FAMILIES,
     FORMAT_NAMES,
     FORMATS,
     SESSION_EXTRACT_NAMES,
     SESSION_INJECT_NAME,
     Format,
     Propagator,
+    UnknownFamilyError,
     UnknownFormatError,
     check_session_header,
+    parse_families,
     parse_formats,
 )
 from proxy.cli.explain import as_json, explain
@@ -33,20 +36,21 @@ def run(argv: Sequence[str]) -> int:
     arguments = arguments_parser.parse_args(argv)
     try:
         propagator = _propagator(arguments)
+        clear = parse_families(name for name in arguments.clear.split(",") if name.strip())
         if arguments.headers:
             headers = read_headers(arguments.headers)
         elif sys.stdin.isatty():
             arguments_parser.error("give headers as arguments, or on standard input")
         else:
             headers = read_transcript(_read(sys.stdin.buffer))
-    except (UnknownFormatError, HeaderInputError) as error:
+    except (UnknownFamilyError, UnknownFormatError, HeaderInputError) as error:
         arguments_parser.error(str(error))
     extraction = propagator.extract(propagator.fields(headers))
     injection = propagator.inject(extraction)
     if arguments.json:
-        print(json.dumps(as_json(extraction, injection), indent=2))
+        print(json.dumps(as_json(headers, extraction, injection, propagator, clear), indent=2))
     elif arguments.explain:
-        print(explain(headers, extraction, injection, propagator))
+        print(explain(headers, extraction, injection, propagator, clear))
     else:
         for name, value in injection.headers:
             print(f"{name}: {value}")
@@ -103,6 +107,12 @@ def _parser() -> argparse.ArgumentParser:
         help="what `no decision` becomes where it cannot be said: accept (default), deny, or a ratio such as 0.1",
     )
     made.add_argument("--no-lossless", action="store_true", help="write no `ops=` member into tracestate")
+    made.add_argument(
+        "--clear",
+        metavar="LIST",
+        default="",
+        help=f"families that are not translated, to be removed: {', '.join(FAMILIES)}",
+    )
     output = made.add_mutually_exclusive_group()
     output.add_argument("--explain", action="store_true", help="a table: what each format says, who wins, what is lost")
     output.add_argument("--json", action="store_true", help="all of it as one JSON object")

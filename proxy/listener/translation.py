@@ -22,6 +22,8 @@ def tally(metrics: TranslationMetrics, translation: Translation) -> None:
         counts[injected] = counts.get(injected, 0) + 1
     for lossy, what in translation.losses:
         count(metrics.losses, (lossy, what))
+    for foreign in translation.foreign:
+        count(metrics.foreign, foreign)
     if isinstance(translation, FastTranslation):
         count(metrics.extracted, translation.winner)
         if translation.has_session:

@@ -63,6 +63,7 @@ class Sections(NamedTuple):
             baggage=self.propagation.baggage,
             on_defer=ratio_of(self.propagation.on_defer),
             lossless=self.propagation.lossless,
+            clear=self.propagation.clear,
         )
 
     def listener_timeouts(self) -> Timeouts:

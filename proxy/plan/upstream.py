@@ -29,6 +29,7 @@ class PropagationPlan:
     baggage: BaggageMode = "translate"
     on_defer: float = 1.0  # the ratio of traces for which "no decision" becomes "accept"
     lossless: bool = True
+    clear: tuple[str, ...] = ()  # families that we do not translate, whose headers are removed
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainValidator
 
 from ops_lib.hosts import HostPattern
-from ops_lib.propagation import COMPOSITE, KNOWN_FORMATS, Format
+from ops_lib.propagation import COMPOSITE, FAMILIES, KNOWN_FORMATS, Format
 from proxy.address import Address
 from proxy.settings import values
 from proxy.settings.addresses import TargetUrl, parse_host, parse_listen, parse_pattern, parse_target
@@ -21,6 +21,7 @@ from proxy.settings.values import (
     parse_on_defer,
     parse_seconds,
     parse_session_header,
+    read_families,
     read_formats,
 )
 from proxy.settings.yaml_file import read_value
@@ -53,6 +54,13 @@ def _formats(value: object) -> tuple[Format, ...]:
     return read_formats(items)
 
 
+def _families(value: object) -> tuple[str, ...]:
+    items = split_items(value)
+    if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
+        raise ValueError(f"expected a list of families of trace headers: {', '.join(FAMILIES)}")
+    return read_families(items)
+
+
 def _within(parse: Callable[[object], float], low: float, high: float, unit: str) -> Callable[[object], Any]:
     """`parse`, and the number must lie from `low` to `high`."""
 
@@ -69,6 +77,7 @@ Listen = Annotated[Address | None, PlainValidator(parse_listen)]
 TargetValue = Annotated[TargetUrl, PlainValidator(parse_target)]
 Host = Annotated[str, PlainValidator(parse_host)]
 Pattern = Annotated[HostPattern, PlainValidator(parse_pattern)]
+Families = Annotated[tuple[str, ...], PlainValidator(_families)]
 Formats = Annotated[tuple[Format, ...], PlainValidator(_formats)]
 HeaderName = Annotated[str, PlainValidator(parse_session_header)]
 HeaderNames = Annotated[tuple[HeaderName, ...], BeforeValidator(split_items)]

@@ -23,6 +23,7 @@ from proxy.settings.kinds import (
     BytesOrZero,
     Count,
     CountOrZero,
+    Families,
     Formats,
     HeaderName,
     HeaderNames,
@@ -78,6 +79,7 @@ class PropagationSettings(Section):
     baggage: Literal["translate", "pass", "drop"] = "translate"
     on_defer: OnDefer = "accept"
     lossless: bool = True
+    clear: Families = ()
 
 
 class TlsSettings(Section):

@@ -54,6 +54,7 @@ class TranslationMetrics:
         "conflicts",
         "errors",
         "extracted",
+        "foreign",
         "injected",
         "losses",
         "malformed",
@@ -70,6 +71,7 @@ class TranslationMetrics:
         self.conflicts: dict[tuple[str, str], int] = {}  # by (winner, loser)
         self.span_conflicts: dict[tuple[str, str], int] = {}  # by (winner, loser)
         self.losses: dict[tuple[str, str], int] = {}  # by (format, what)
+        self.foreign: dict[tuple[str, str], int] = {}  # by (family not translated, passed or removed)
         self.bare_decisions = 0  # a sampling decision without ids
         self.untraced = 0  # requests without any context or decision
         self.sessions_carried = 0

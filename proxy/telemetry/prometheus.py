@@ -133,6 +133,7 @@ def _translations(metrics: Metrics) -> list[Family]:
             "loser",
         ),
         pairs("contexts_losses", "What a written format could not say.", "losses", "format", "what"),
+        pairs("foreign_contexts", "Requests with headers of another family.", "foreign", "family", "what"),
         plain("bare_decisions", "Sampling decisions that came without ids.", "bare_decisions"),
         plain("requests_untraced", "Requests without any context or decision.", "untraced"),
         plain("sessions_carried", "Session ids passed on.", "sessions_carried"),

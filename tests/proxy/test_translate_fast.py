@@ -51,7 +51,7 @@ def assert_same(translates: Translator, headers: list[tuple[bytes, bytes]]) -> N
     """However it went, the result is that of the full path."""
     got, full = translates.translate(headers), translates.translate_in_full(headers)
     assert got.headers == full.headers
-    assert (got.extraction, got.injected, got.losses, got.context) == full[1:]
+    assert (got.extraction, got.injected, got.losses, got.context, got.foreign) == full[1:]
     if isinstance(got, FastTranslation):
         extraction = full.extraction
         assert extraction is not None

@@ -114,6 +114,18 @@ def test_underscore_twins_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert "could be taken for ours, never read, not passed on: X_B3_TraceId" in text
 
 
+def test_families_that_are_not_translated_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    headers = ("X-Datadog-Trace-Id: 1", "x-datadog-parent-id: 2", "X_Amzn_Trace_Id: 3", "Accept: a", "baggage: a=1")
+    text = table(capsys, *headers)
+    named = "datadog: not translated, another story passes beside ours: x-datadog-parent-id, X-Datadog-Trace-Id\n"
+    assert named in text
+    assert "xray: not translated, another story passes beside ours: X_Amzn_Trace_Id\n" in text
+    assert "not ours, passed on as they are: Accept\n" in text
+    text = table(capsys, *headers, "--clear=datadog")
+    assert "datadog: not translated, removed: x-datadog-parent-id, X-Datadog-Trace-Id\n" in text
+    assert "xray: not translated, another story passes beside ours: X_Amzn_Trace_Id\n" in text
+
+
 def test_nothing_at_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no trace context\n\nwritten:\n nothing" in table(capsys, "Accept: */*")
 

@@ -101,6 +101,21 @@ def test_a_wrong_ratio_is_refused(capsys: pytest.CaptureFixture[str], wrong: str
     assert f"--on-defer '{wrong}': expected accept, deny, or a ratio from 0 to 1" in capsys.readouterr().err
 
 
+def test_families_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "--json", "--clear", "xray", TRACEPARENT, "X-Amzn-Trace-Id: a", "sentry-trace: b")
+    assert json.loads(out)["foreign"] == [
+        {"family": "xray", "what": "removed", "headers": ["X-Amzn-Trace-Id"]},
+        {"family": "sentry", "what": "passed", "headers": ["sentry-trace"]},
+    ]
+
+
+def test_an_unknown_family_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(capsys, "--clear=datacat", TRACEPARENT)
+    assert ended.value.code == 2
+    assert "unknown family of trace headers 'datacat'; known are: datadog, xray" in capsys.readouterr().err
+
+
 def test_nothing_found_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "Accept: */*", "traceparent: 00-zz")
     assert (code, out) == (1, "")

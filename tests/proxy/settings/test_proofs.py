@@ -28,6 +28,7 @@ PROOFS = {
     "propagation.baggage": "wire/test_trace.py::test_inbound",
     "propagation.on_defer": "wire/test_trace.py::test_inbound",
     "propagation.lossless": "wire/test_trace.py::test_inbound",
+    "propagation.clear": "wire/test_families.py::test_a_cleared_family_goes_in_any_spelling",
     "inbound.listen": "wire/test_addresses.py::test_ipv6",
     "inbound.app": "wire/test_addresses.py::test_unix_socket_app",
     "inbound.host": "wire/test_targets.py::test_host_of_the_app",

@@ -115,6 +115,7 @@ def test_every_counter_of_an_exchange_is_there() -> None:
     translation.malformed["b3", "shape"] = 3
     translation.conflicts["tracecontext", "b3"] = 4
     translation.span_conflicts["b3", "b3multi"] = 11
+    translation.foreign["datadog", "passed"] = 12
     translation.losses["jaeger", "defer"] = 5
     translation.bare_decisions = 6
     translation.untraced = 7
@@ -138,6 +139,7 @@ def test_every_counter_of_an_exchange_is_there() -> None:
     assert value(series, f"{prefix}contexts_malformed_total", **both, format="b3", reason="shape") == 3
     assert value(series, f"{prefix}contexts_conflicting_total", **both, winner="tracecontext", loser="b3") == 4
     assert value(series, f"{prefix}spans_conflicting_total", **both, winner="b3", loser="b3multi") == 11
+    assert value(series, f"{prefix}foreign_contexts_total", **both, family="datadog", what="passed") == 12
     assert value(series, f"{prefix}contexts_losses_total", **both, format="jaeger", what="defer") == 5
     assert value(series, f"{prefix}bare_decisions_total", **both) == 6
     assert value(series, f"{prefix}requests_untraced_total", **both) == 7
@@ -208,7 +210,7 @@ def test_no_field_of_the_metrics_is_left_out() -> None:
                 setattr(part, name, 1000 + counters)
             elif isinstance(getattr(part, name), dict):
                 counters += 1
-                key = ("a", "b") if name in ("malformed", "conflicts", "span_conflicts", "losses") else "a"
+                key = ("a", "b") if name in ("malformed", "conflicts", "span_conflicts", "losses", "foreign") else "a"
                 getattr(part, name)[key] = 1000 + counters
     shown = {number for key, number in page(metrics).items() if key not in empty}
     assert shown >= set(map(float, range(1001, 1001 + counters)))
