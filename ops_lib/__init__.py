@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from .context.sessions import SESSION_HEADER_NAME, SessionContext, current_session, session
     from .decorator.function import AsyncTracedFunction, AsyncTracedSpanFunction, TracedFunction, TracedSpanFunction
     from .decorator.result import AsyncTrace, Trace
-    from .decorator.trace import TraceDecorator, trace
+    from .decorator.trace import wrapped
+    from .decorator.typed import TraceDecorator, trace
     from .headers.context_propagator import ContextPropagator, PropagatorFormat
     from .headers.environment import EnvironmentCarrier
     from .headers.propagators import (
@@ -82,6 +83,7 @@ __all__ = [
     "tracer_context",
     "uncorrelate_logs",
     "uninstrument",
+    "wrapped",
 ]
 
 _MADE_IN = {
@@ -90,7 +92,7 @@ _MADE_IN = {
     "context.sessions": ("SESSION_HEADER_NAME", "SessionContext", "current_session", "session"),
     "decorator.function": ("AsyncTracedFunction", "AsyncTracedSpanFunction", "TracedFunction", "TracedSpanFunction"),
     "decorator.result": ("AsyncTrace", "Trace"),
-    "decorator.trace": ("TraceDecorator", "trace"),
+    "decorator.trace": ("TraceDecorator", "trace", "wrapped"),
     "headers.context_propagator": ("ContextPropagator", "PropagatorFormat"),
     "headers.environment": ("EnvironmentCarrier",),
     "headers.propagators": (

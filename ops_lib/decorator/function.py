@@ -25,12 +25,10 @@ from ops_lib.spans.start import end_span, tracer_for
 from ops_lib.spans.unrecorded import LightSpan, light_span
 
 if TYPE_CHECKING:
-    from ops_lib.decorator.signatures import Anything, Fluent, FluentClass, OfClass, OfInstance
+    from ops_lib.decorator.signatures import Anything
 
 P = ParamSpec("P")
-Q = ParamSpec("Q")
 R = TypeVar("R")
-S = TypeVar("S")
 T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
 
@@ -244,27 +242,11 @@ class TracedFunction(Traced[P, R_co]):
         finally:
             own.__exit__(None, None, None)
 
-    # How it binds, to type checkers. On the class: a class method, else as it is. Through an instance: a method, a
-    # class method, else a static method.
-    @overload
-    def __get__(self: OfClass[S, Q, R], receiver: None, owner: type[S]) -> TracedFunction[Q, R]: ...
-    @overload
-    def __get__(self: FluentClass[T, Q], receiver: None, owner: type[S]) -> TracedFunction[Q, S]: ...
-    @overload
-    def __get__(self, receiver: None, owner: type | None = None) -> TracedFunction[P, R_co]: ...
-    @overload
-    def __get__(self: OfInstance[S, Q, R], receiver: S, owner: type | None = None) -> TracedFunction[Q, R]: ...
-    @overload
-    def __get__(self: OfClass[S, Q, R], receiver: S, owner: type | None = None) -> TracedFunction[Q, R]: ...
-    @overload
-    def __get__(self: Fluent[T, Q], receiver: S, owner: type | None = None) -> TracedFunction[Q, S]: ...
-    @overload
-    def __get__(self: FluentClass[T, Q], receiver: S, owner: type | None = None) -> TracedFunction[Q, S]: ...
-    @overload
-    def __get__(self, receiver: object, owner: type | None = None) -> TracedFunction[P, R_co]: ...
-    def __get__(self, receiver: object, owner: type | None = None) -> Any:
-        """Binds as a function does: through an instance, it becomes a method."""
-        return self if receiver is None else self._bound_to(receiver)
+    if not TYPE_CHECKING:  # to type checkers, what binds is of another type: see `typed`
+
+        def __get__(self, receiver: object, owner: type | None = None) -> Any:
+            """Binds as a function does: through an instance, it becomes a method."""
+            return self if receiver is None else self._bound_to(receiver)
 
 
 class _AsyncTracedFunction(Traced[P, Coroutine[Any, Any, R]]):

@@ -54,3 +54,15 @@ class MethodWantsSpan(Protocol[S_contra, P, R_co]):
     """A method, or a class method, that is given its span."""
 
     def __call__(self, receiver: S_contra, /, trace_ctx: Span, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+class Method(Protocol[S_contra, P, R_co]):
+    """A function whose first parameter is called `self`: by that, a method is told from a function."""
+
+    def __call__(_, /, self: S_contra, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+class ClassMethod(Protocol[S_contra, P, R_co]):
+    """A function whose first parameter is called `cls`."""
+
+    def __call__(_, /, cls: S_contra, *args: P.args, **kwargs: P.kwargs) -> R_co: ...

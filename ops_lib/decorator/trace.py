@@ -1,11 +1,11 @@
-"""`@trace`: which wrapper a callable gets, and what type checkers see of it."""
+"""`@trace`: which wrapper a callable gets. What type checkers see of it is in `typed`."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
+from collections.abc import Callable, Collection, Coroutine, Mapping
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from ops_lib.decorator.function import (
     AsyncTracedFunction,
@@ -16,14 +16,11 @@ from ops_lib.decorator.function import (
     TracedSpanFunction,
 )
 from ops_lib.decorator.generators import TracedAsyncGenerator, TracedGenerator
+from ops_lib.decorator.result import AsyncTrace, Trace
 from ops_lib.decorator.subject import Subject
-
-if TYPE_CHECKING:
-    from ops_lib.decorator.signatures import MethodWantsSpan, WantsSpan
 
 P = ParamSpec("P")
 R = TypeVar("R")
-S = TypeVar("S")
 
 
 class TraceDecorator(Protocol):
@@ -32,39 +29,9 @@ class TraceDecorator(Protocol):
     Takes: what `trace` takes as `fn`. Gives: what `trace` gives. Raises: what `trace` raises. Specification: none.
     """
 
-    @overload
-    def __call__(self, fn: classmethod[S, P, R], /) -> classmethod[S, P, R]: ...
-    @overload
-    def __call__(self, fn: staticmethod[P, R], /) -> staticmethod[P, R]: ...  # type: ignore[overload-overlap]  # the narrower one stands first
-    @overload
-    def __call__(self, fn: WantsSpan[P, R], /) -> TracedFunction[P, R]: ...
-    @overload
-    def __call__(self, fn: MethodWantsSpan[S, P, R], /) -> TracedFunction[Concatenate[S, P], R]: ...
-    @overload
-    def __call__(self, fn: Callable[P, R], /) -> TracedFunction[P, R]: ...
+    def __call__(self, fn: Any, /) -> Any: ...
 
 
-@overload
-def trace(fn: classmethod[S, P, R], /) -> classmethod[S, P, R]: ...
-@overload
-def trace(fn: staticmethod[P, R], /) -> staticmethod[P, R]: ...  # type: ignore[overload-overlap]  # the narrower one stands first
-@overload
-def trace(fn: WantsSpan[P, R], /) -> TracedFunction[P, R]: ...
-@overload
-def trace(fn: MethodWantsSpan[S, P, R], /) -> TracedFunction[Concatenate[S, P], R]: ...
-@overload
-def trace(fn: Callable[P, R], /) -> TracedFunction[P, R]: ...
-@overload
-def trace(
-    fn: None = None,
-    /,
-    *,
-    name: str | None = None,
-    tags: Collection[str] | None = None,
-    metadata: Mapping[str, object] | None = None,
-    capture_args: bool | Collection[str] | None = None,
-    capture_result: bool | None = None,
-) -> TraceDecorator: ...
 def trace(
     fn: Any = None,
     /,
@@ -121,3 +88,21 @@ def _kind_of(fn: Any, receives_span: bool) -> type[Traced[..., Any]]:
     if inspect.isasyncgenfunction(call):
         return TracedAsyncGenerator
     return TracedSpanFunction if receives_span else TracedFunction
+
+
+@overload
+def wrapped(  # type: ignore[overload-overlap]  # the narrower one stands first
+    fn: Callable[P, Coroutine[Any, Any, R]], /
+) -> Callable[P, Coroutine[Any, Any, AsyncTrace[R]]]: ...
+@overload
+def wrapped(fn: Callable[P, R], /) -> Callable[P, Trace[R]]: ...
+def wrapped(fn: Any, /) -> Any:
+    """`fn.wrapped`, for type checkers that do not know of it: pyright sees a traced method as a plain one.
+
+    Takes: `fn`, a traced function or method. Gives: a callable that takes what `fn` takes and gives the result together
+    with its span, as a Trace; of a coroutine function, a coroutine for an AsyncTrace.
+    Raises: TypeError where `fn` is not traced. Specification: none.
+    """
+    if (found := getattr(fn, "wrapped", None)) is None:
+        raise TypeError(f"wrapped wants a traced function, not {fn!r}")
+    return found

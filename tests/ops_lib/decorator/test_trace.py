@@ -221,6 +221,17 @@ async def test_wrapped_of_methods(ops_spans: SpanCapture) -> None:
     assert len(ops_spans.spans) == 4
 
 
+async def test_wrapped_by_a_function(ops_spans: SpanCapture) -> None:
+    """For type checkers that see a method in a traced method."""
+    shop = Shop("s")
+    assert ops.wrapped(add)(1, b=3).result == 4
+    assert ops.wrapped(shop.price)("pear").result == "s:pear"
+    assert (await ops.wrapped(shop.order)("pear")).result == "s:pear"
+    assert ops.wrapped(shop.price)("pear").span_id == ops_spans.spans[-1].get_span_context().span_id.to_bytes(8).hex()
+    with pytest.raises(TypeError, match="wants a traced function, not <built-in function len>"):
+        ops.wrapped(len)
+
+
 def test_bound_methods_behave() -> None:
     shop = Shop("s")
     bound = shop.price
