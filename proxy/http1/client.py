@@ -192,7 +192,7 @@ class ClientConnection(Connection):
     def _read(self, line: bytes, fields: Sorted) -> Request:
         """A request, checked against what concerns every request. Raises Refusal."""
         rules = self._listener.rules
-        request = read_request(line, fields, rules.parse_authority)
+        request = read_request(line, fields, rules.kinds, rules.parse_authority)
         if rules.is_proxy and request.minor == 0:
             request.keep_alive = False  # RFC 9112, 9.3: proxies of old pass on a keep-alive that they do not understand
         rules.check(request)

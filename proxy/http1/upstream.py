@@ -278,7 +278,7 @@ class UpstreamConnection(Answerer):
         if parsed is None:
             return
         line, fields, data = parsed
-        response = read_response(line, fields)
+        response = read_response(line, fields, self._kinds)
         if response.status < 200:
             if response.status == 101:
                 if not (receiver.request_done and is_offered(response.upgrade, receiver.request.upgrade)):

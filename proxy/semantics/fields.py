@@ -78,11 +78,16 @@ class FieldKinds:
         self._owns = owns
         self.known: dict[bytes, int] = {}
 
-    def classify(self, name: bytes) -> int:
-        """The kind of `name`, in any letter case; remembered."""
+    def kind_of(self, name: bytes) -> int:
+        """The kind of `name`, in any letter case; not remembered."""
         kind = self._names.get(name.lower())
         if kind is None:
             kind = TRACE if self._owns(name) else PLAIN
+        return kind
+
+    def classify(self, name: bytes) -> int:
+        """The kind of `name`, in any letter case; remembered."""
+        kind = self.kind_of(name)
         if len(self.known) >= _MAX_NAMES:
             self.known.clear()
         self.known[name] = kind
@@ -115,3 +120,9 @@ def response_kinds() -> FieldKinds:
 def allowed_in_trailers(line: bytes) -> bool:
     """Whether a plain field line may stand in a trailer section that is forwarded."""
     return line.split(b":", 1)[0].lower() not in _FORBIDDEN_IN_TRAILERS
+
+
+def announced(trailer: bytes, kinds: FieldKinds) -> bytes:
+    """What Trailer says to the next hop: of the names that came, those of fields that are forwarded as trailers."""
+    names = [name for part in trailer.split(b",") if (name := part.strip(b" \t"))]
+    return b", ".join(name for name in names if kinds.kind_of(name) == PLAIN and allowed_in_trailers(name))

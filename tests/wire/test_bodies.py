@@ -276,3 +276,29 @@ def test_eight_megabytes_both_ways(wire: Wire, chunked: bool) -> None:
     answer = client.response()
     answering.join(10)
     assert answer.body == seen.body
+
+
+ANNOUNCED = b"traceparent, X-Sum,b3 , Content-Type,uberctx-a,Connection, x-forwarded-for,, X-Two"
+
+
+def test_a_trailer_that_is_dropped_is_not_announced(wire: Wire) -> None:
+    """RFC 9110 6.6.2: Trailer tells a recipient which fields to expect; those that end here are not among them."""
+    sections = b"traceparent: x\r\nX-Sum: 1\r\nb3: 0\r\nContent-Type: a\r\nX-Two: 2\r\n\r\n"
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: " + ANNOUNCED + b"\r\n"
+    seen = wire.passes(head + b"trailer: expires\r\n\r\n0\r\n" + sections)
+    assert seen.head.values("trailer") == [b"X-Sum, X-Two"]
+    assert seen.trailers == [(b"X-Sum", b"1"), (b"X-Two", b"2")]
+
+
+def test_nothing_announced_is_no_field(wire: Wire) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: traceparent\r\n\r\n"
+    seen = wire.passes(head + b"0\r\ntraceparent: x\r\n\r\n")
+    assert seen.head.values("trailer") == []
+    assert seen.trailers == []
+
+
+def test_a_trailer_of_an_answer_that_is_dropped_is_not_announced(wire: Wire) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Expires, X-Sum,Server-Timing\r\n\r\n"
+    got = wire.answers(head + b"0\r\nExpires: 0\r\nX-Sum: 1\r\nServer-Timing: a\r\n\r\n")
+    assert got.head.values("trailer") == [b"X-Sum, Server-Timing"]
+    assert got.trailers == [(b"X-Sum", b"1"), (b"Server-Timing", b"a")]

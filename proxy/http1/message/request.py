@@ -31,7 +31,9 @@ from proxy.semantics.fields import (
     TRANSFER_ENCODING,
     UPGRADE,
     VIA,
+    FieldKinds,
     Special,
+    announced,
 )
 
 # Never upgraded to (they would take the next hop's parser away from under us), whatever the version behind the slash.
@@ -92,8 +94,13 @@ def check_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     return match.groups()  # type: ignore[return-value]  # three groups, none optional
 
 
-def read_request(line: bytes, fields: Sorted, parse_authority: Callable[[bytes], Authority | None]) -> Request:
-    """The request. `parse_authority` is `authority.parse_authority`, remembered or not. Raises Refusal."""
+def read_request(
+    line: bytes, fields: Sorted, kinds: FieldKinds, parse_authority: Callable[[bytes], Authority | None]
+) -> Request:
+    """The request. `fields` were sorted by `kinds`. Raises Refusal.
+
+    `parse_authority` is `authority.parse_authority`, remembered or not.
+    """
     method, target, minor = check_request_line(line)
     lines, special = fields
     request = Request(method, target, 1 if minor == b"1" else 0, lines)
@@ -102,7 +109,7 @@ def read_request(line: bytes, fields: Sorted, parse_authority: Callable[[bytes],
         absolute = target
     elif target[0] != 0x2F:  # "/"; the common form needs no more
         request.path, absolute, request.scheme = parse_target(method, target)
-    _read_special(request, special)
+    _read_special(request, special, kinds)
     if absolute is not None:
         # RFC 9112, 3.2.2: the authority of the target replaces Host, which had to be well-formed all the same.
         if (request.host or request.minor == 1) and parse_authority(request.host) is None:
@@ -118,7 +125,7 @@ def read_request(line: bytes, fields: Sorted, parse_authority: Callable[[bytes],
     return request
 
 
-def _read_special(request: Request, special: list[Special]) -> None:
+def _read_special(request: Request, special: list[Special], kinds: FieldKinds) -> None:
     """The fields that mean something to a proxy, all in one pass; what they mean together is judged behind it."""
     hosts = 0
     length: bytes | None = None
@@ -155,7 +162,7 @@ def _read_special(request: Request, special: list[Special]) -> None:
         expect = b""
     if length is not None or coding is not None:
         _read_framing(request, length, coding)
-    if trailer and request.length is None:
+    if trailer and request.length is None and (trailer := announced(trailer, kinds)):
         request.lines.append(b"Trailer: " + trailer)
     if request.method == b"TRACE" and request.has_body:
         raise Refusal(Fault.BAD_FRAMING, "TRACE has no body")

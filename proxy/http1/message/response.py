@@ -10,7 +10,16 @@ from proxy.http1.message.repeats import Sorted
 from proxy.http1.message.request import field_name, field_of, list_of, members, real_upgrade
 from proxy.semantics import response as semantics
 from proxy.semantics.faults import Fault, Refusal
-from proxy.semantics.fields import CONNECTION, CONTENT_LENGTH, KEEP_ALIVE, TRAILER, TRANSFER_ENCODING, UPGRADE
+from proxy.semantics.fields import (
+    CONNECTION,
+    CONTENT_LENGTH,
+    KEEP_ALIVE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    FieldKinds,
+    announced,
+)
 from proxy.semantics.request import Field
 
 _REMEMBERED_STARTS: Final = 256
@@ -66,8 +75,8 @@ def read_start(line: bytes) -> Start:
     return Start(int(status), reason, 1 if match[1] == b"1" else 0, b"HTTP/1.1 %b %b" % (status, reason))
 
 
-def read_response(line: bytes, fields: Sorted) -> Response:
-    """The response. Raises Refusal."""
+def read_response(line: bytes, fields: Sorted, kinds: FieldKinds) -> Response:
+    """The response. `fields` were sorted by `kinds`. Raises Refusal."""
     start = read_start(line)
     minor = start.minor
     lines, special = fields
@@ -103,6 +112,8 @@ def read_response(line: bytes, fields: Sorted) -> Response:
         response.upgrade = b""  # a mere offer, without its connection option
     if response.upgrade and response.status == 426:
         _pass_on_demand(response)
+    if response.trailer:
+        response.trailer = announced(response.trailer, kinds)
     if coding is not None:
         if length is not None:
             raise Refusal(Fault.BAD_RESPONSE, "both Transfer-Encoding and Content-Length in the upstream's response")

@@ -14,7 +14,7 @@ KINDS = request_kinds(lambda name: name.lower() == b"b3", via=True, x_forwarded=
 
 
 def read(line: bytes, *fields: bytes) -> Request:
-    return read_request(line, sort_fields(list(fields), KINDS, Fault.BAD_REQUEST), parse_authority)
+    return read_request(line, sort_fields(list(fields), KINDS, Fault.BAD_REQUEST), KINDS, parse_authority)
 
 
 def test_what_a_request_says() -> None:

@@ -13,7 +13,7 @@ KINDS = response_kinds()
 
 
 def read(line: bytes, *fields: bytes) -> Response:
-    return read_response(line, sort_fields(list(fields), KINDS, Fault.BAD_RESPONSE))
+    return read_response(line, sort_fields(list(fields), KINDS, Fault.BAD_RESPONSE), KINDS)
 
 
 @pytest.mark.parametrize(
