@@ -43,3 +43,9 @@ def test_every_format_stands_in_its_tables(format: str) -> None:
     page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
     assert f"\n| `{format}` | " in page
     assert f"\n| {format} | " in page
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in FILES if path.is_relative_to(ROOT / "proxy")}))
+def test_no_room_is_crowded(folder: Path) -> None:
+    """Past 20 modules nobody finds one in one guess: the room gets rooms of its own."""
+    assert len([path for path in folder.glob("*.py") if path.stem != "__init__"]) <= 20

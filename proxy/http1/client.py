@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final, final
 
-from proxy.http1.connection import BODY, BUSY, ENDING, HEAD, TUNNEL, Connection
+from proxy.http1.connection import BODY, BUSY, CLOSED, ENDING, FRESH, HEAD, TUNNEL, UNREAD, Connection
 from proxy.http1.message.answers import ESTABLISHED, options_response, problem_response
 from proxy.http1.message.bodies import Body, request_body
 from proxy.http1.message.heads import HeadLimits, HeadReader
@@ -32,6 +32,11 @@ from proxy.transport.turns import FULL_READ_BYTES
 
 _PIECE_BYTES: Final = 16 * 1024  # of what was put aside, read at once
 _BEGUN_BYTES: Final = 16  # room for a method behind the empty lines that may stand before it
+
+# How the client learns where the body of a response ends.
+BY_LENGTH: Final = 0  # or by its lack
+BY_CHUNKS: Final = 1
+BY_CLOSE: Final = 2
 
 # A client that has just connected is about to send a request. Once the listener is shut, it is waited for so long.
 _FIRST_REQUEST_S: Final = 1.0
@@ -56,10 +61,8 @@ class ClientConnection(Connection):
     __slots__ = (
         "_begun",
         "_body",
-        "_chunks",
         "_exchange",
-        "_has_asked",
-        "_is_sized",
+        "_framing",
         "_keeps",
         "_listener",
         "_reader",
@@ -71,12 +74,10 @@ class ClientConnection(Connection):
         self._listener = listener
         self._reader = self._new_reader()
         self._begun = b""  # the first bytes of a head that is not whole, or was refused
-        self._has_asked = False  # a head came whole, now or before
         self._body: Body | None = None
         self._request: Request | None = None  # the one that was read last, until it is answered
         self._exchange: Exchange | None = None
-        self._chunks = False  # the body of the response is chunked
-        self._is_sized = False  # its length is announced
+        self._framing = BY_LENGTH  # of the response that is being written
         self._keeps = False  # the connection may go on after this response
 
     def _new_reader(self) -> HeadReader:
@@ -87,7 +88,7 @@ class ClientConnection(Connection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._take_transport(transport)
         if not self._listener.admit(self):
-            self._state = ENDING
+            self._state = CLOSED
             self.transport.abort()
             return
         self._keep_to(self._listener.rules)
@@ -97,11 +98,11 @@ class ClientConnection(Connection):
 
     def data_received(self, data: bytes) -> None:
         state = self._state
-        if state == HEAD:
+        if state <= HEAD:
             self._read_head(data)
         elif state == BODY:
             self._read_body(data)
-        elif state == BUSY:
+        elif state <= UNREAD:
             self._put_aside(data)
         elif len(data) >= FULL_READ_BYTES:  # ENDING: it is thrown away, but not as fast as it comes
             self._read_later()
@@ -113,12 +114,12 @@ class ClientConnection(Connection):
     def connection_lost(self, exc: Exception | None) -> None:
         self.deadline = NEVER
         exchange, self._exchange = self._exchange, None
-        if exchange is not None and self._state != TUNNEL:
+        if exchange is not None:
             exchange.abandon()
             gone = Refusal(Fault.CLIENT_GONE, "the client went away")
             stopped = Refusal(Fault.STOPPED, "the sidecar stopped before the exchange was over")
             self._listener.record(exchange, self.address, stopped if self._listener.is_stopped else gone)
-        self._state = ENDING
+        self._state = CLOSED
         self._listener.forget(self)
 
     def pause_writing(self) -> None:
@@ -134,13 +135,13 @@ class ClientConnection(Connection):
             self.deadline = NEVER
         if self._exchange is not None:
             self._exchange.on_client_full(False)
-        elif self._state == BUSY:
-            self._go_on()  # the answer was whole; we only waited for the client to read it
+        elif self._state == UNREAD:
+            self._go_on()
 
     def on_deadline(self) -> None:
         if self._is_due:  # it is we who have yet to read
             self.deadline = self._ticker.now + self._timeouts.idle_s
-        elif self._state == HEAD:
+        elif self._state <= HEAD:
             if self._begun:
                 text = f"the request head was not complete within {self._timeouts.header_read_s:g} s"
                 self.refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
@@ -168,7 +169,6 @@ class ClientConnection(Connection):
             self.deadline = NEVER
             line, fields, rest = parsed
             self._state = BUSY
-            self._has_asked = True
             self._request = request = self._read(line, fields)
             if self._begun:
                 self._begun = b""
@@ -243,11 +243,12 @@ class ClientConnection(Connection):
 
     def _read_eof(self) -> bool:
         """The client has ended its side. False where nothing is left to do, and the transport may close."""
-        if self._state == BODY or (self._state == HEAD and self._reader.is_started):
+        state = self._state
+        if state == BODY or (state <= HEAD and self._reader.is_started):
             self.refuse(Refusal(Fault.INCOMPLETE_REQUEST, "the client ended the connection in mid-request"))
             return True
         # The client will send no more, but a request that came whole is still answered.
-        if self._state == BUSY or not self._aside.is_empty:
+        if BUSY <= state <= UNREAD or not self._aside.is_empty:
             return True
         self._outbox.flush()  # an answer may have come in this very turn, and False closes the transport
         return False
@@ -261,13 +262,15 @@ class ClientConnection(Connection):
         minor = request.minor
         # Where the response comes before the request is whole, the connection cannot be used again.
         keep_alive = request.keep_alive and self._state == BUSY and self.is_keeping()
-        chunks = False
+        framing = BY_LENGTH
         if response.length is None and response.has_body(request.method):
             if minor == 1:
-                chunks = True
+                framing = BY_CHUNKS
             else:
+                framing = BY_CLOSE
                 keep_alive = False
-        self._chunks, self._keeps, self._is_sized = chunks, keep_alive, response.length is not None
+        self._framing, self._keeps = framing, keep_alive
+        chunks = framing == BY_CHUNKS
         data = response_head(
             response,
             as_chunks(content, done, trailers) if chunks else content,
@@ -283,7 +286,7 @@ class ClientConnection(Connection):
             self.write(data)
 
     def answer_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
-        data = as_chunks(content, done, trailers) if self._chunks else content
+        data = as_chunks(content, done, trailers) if self._framing == BY_CHUNKS else content
         if data:
             self.write(data)
 
@@ -318,34 +321,33 @@ class ClientConnection(Connection):
 
     def _go_on(self) -> None:
         """The answer is written. The next request, or the end."""
-        if self._state != BUSY or not (self._keeps and self.is_keeping()):
+        if self._state == BODY or not (self._keeps and self.is_keeping()):
             self._end()
             return
         self._request = None
         self.deadline = self._ticker.now + self._timeouts.idle_s
         if self._flow.is_stalled:
-            return  # the next request waits until the client has read this answer: see `resume_writing`
+            self._state = UNREAD  # the next request waits until the client has read this answer: see `resume_writing`
+            return
         self._state = HEAD
         if not self._aside.is_empty:
             # Not called from here: each request that is answered at once would make the stack deeper.
             self._read_later()
-        else:
+        elif self._flow.paused:
             self._flow.resume()
 
     def _read_on(self) -> None:
         self._is_due = False
         body = self._body
-        if self._state == HEAD:
-            while (
-                not self._aside.is_empty and self._state == HEAD and not self._is_due
-            ):  # one head, in however many pieces
+        if self._state <= HEAD:  # one head, in however many pieces
+            while not self._aside.is_empty and self._state <= HEAD and not self._is_due:
                 self._read_head(self._aside.take(_PIECE_BYTES))
         elif self._state == BODY and body is not None and (body.is_behind or not self._aside.is_empty):
             self._read_body(b"" if body.is_behind else self._aside.take(_PIECE_BYTES))
         if self._is_due or not self._aside.is_empty or self._state == TUNNEL:
             return
         self._flow.pause(BEHIND, False)
-        if self._saw_eof and self._state != ENDING and not self._read_eof():
+        if self._saw_eof and self._state < ENDING and not self._read_eof():
             self._close()
 
     def exchange_failed(self, refusal: Refusal, cut: bool) -> None:
@@ -355,16 +357,12 @@ class ClientConnection(Connection):
         assert request is not None
         self._listener.record(exchange, self.address, refusal)
         if cut:
-            self._cut(ends_at_close=self._ends_at_close(request))
+            self._cut(ends_at_close=self._framing == BY_CLOSE)
             return
         keep_alive = self._state == BUSY and request.keep_alive and self.is_keeping()
         self._answer(refusal, close=not keep_alive)
         self._keeps = keep_alive and request.minor == 1
         self._go_on()
-
-    def _ends_at_close(self, request: Request) -> bool:
-        """Whether the client learns that the response has ended only by the end of the connection."""
-        return request.minor == 0 and not self._is_sized
 
     def _tunnel_lost(self, exc: Exception | None) -> None:
         self._listener.tunnel_closed()
@@ -379,17 +377,16 @@ class ClientConnection(Connection):
     # --- what a listener asks (see sides.Asker and accepted.Accepted)
 
     def refuse(self, refusal: Refusal) -> None:
-        if self._state == ENDING:
+        if self._state >= ENDING:
             return
         exchange, self._exchange = self._exchange, None
-        request = self._request
         if exchange is None:
-            self._listener.record_refused(request, self.address, refusal)
+            self._listener.record_refused(self._request, self.address, refusal)
         else:
             exchange.abandon()
             self._listener.record(exchange, self.address, refusal)
-        if exchange is not None and exchange.status and request is not None:  # it has been answered, in part
-            self._cut(ends_at_close=self._ends_at_close(request))
+        if exchange is not None and exchange.status:  # it has been answered, in part
+            self._cut(ends_at_close=self._framing == BY_CLOSE)
         else:
             self._answer(refusal)
             self._end()
@@ -406,7 +403,7 @@ class ClientConnection(Connection):
 
     @property
     def is_expecting(self) -> bool:
-        return self._state == HEAD
+        return self._state <= HEAD
 
     def use(self, rules: ListenerRules) -> None:
         self._keep_to(rules)
@@ -414,9 +411,9 @@ class ClientConnection(Connection):
             self._reader = self._new_reader()
 
     def shut(self) -> None:
-        if self._state != HEAD or self._reader.is_started or not self._aside.is_empty or self._has_unread():
+        if self._state > HEAD or self._reader.is_started or not self._aside.is_empty or self._has_unread():
             return
-        if not self._has_asked:
+        if self._state == FRESH:
             self.deadline = min(self.deadline, self._ticker.now + _FIRST_REQUEST_S)
         else:
             self._end()

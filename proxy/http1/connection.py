@@ -2,6 +2,26 @@
 
 May know its transport and its listener's rules. Must not know what the bytes mean: `client` builds the class that
 reads requests on this one.
+
+Its states, and what leads from one to another:
+
+    state   is told of                           and then is
+    FRESH   a whole head                         BODY where content follows, else BUSY
+            a bad head, EOF, or a deadline       ENDING
+            that the listener is shut            FRESH, for a second more
+    HEAD    all of this, but                     as above
+            that the listener is shut            ENDING, unless another head has begun
+    BODY    the end of the body                  BUSY
+            the end of the answer                ENDING: what is left of the request would be taken for the next
+            a bad body, EOF, or a deadline       ENDING: the answer is cut where it has begun
+    BUSY    the end of the answer                HEAD; UNREAD where the client is behind; ENDING where it was the last
+            101, or the connection of a CONNECT  TUNNEL
+            a cut answer                         ENDING
+    UNREAD  that the client has read it          HEAD, or ENDING
+    ENDING  that the client has read all         CLOSED, at the latest by a deadline
+    any     the transport's loss                 CLOSED
+
+`_saw_eof` is the client's own half of the connection: it may end in any state. What reading waits for is `flow`'s.
 """
 
 from __future__ import annotations
@@ -16,17 +36,20 @@ from proxy.listener.sides import Asker
 from proxy.plan import Timeouts
 from proxy.transport.aside import Aside
 from proxy.transport.deadlines import NEVER, Ticker
-from proxy.transport.flow import BEHIND, UPSTREAM_FULL, Flow
+from proxy.transport.flow import BEHIND, OTHER_SIDE_FULL, Flow
 from proxy.transport.outbox import Outbox
 from proxy.transport.sockets import descriptor, has_unread, reset
 from proxy.transport.tunnel import End
 
-# What the connection is doing.
-HEAD: Final = 0  # waiting for a request head, or reading one
-BODY: Final = 1  # reading a request body
-BUSY: Final = 2  # the request is whole; its response is not
-ENDING: Final = 3  # all is said; what still comes is thrown away, until the client has read our last words
-TUNNEL: Final = 4
+FRESH: Final = 0  # no request has come whole yet; its head may be being read
+HEAD: Final = 1  # one has; waits for another head, or reads it
+BODY: Final = 2  # reads the body of a request, which may have been answered already
+BUSY: Final = 3  # the request is whole; its answer is not
+UNREAD: Final = 4  # the answer is written whole; the client has yet to read it
+TUNNEL: Final = 5  # the transport is a tunnel's
+ENDING: Final = 6  # all is said; what still comes is thrown away, until the client has read our last words
+CLOSED: Final = 7
+_NAMES: Final = ("fresh", "waiting", "reading a body", "busy", "unread", "tunnel", "ending", "closed")
 
 # A close with unread bytes makes the kernel send RST, which can destroy our last response on its way (RFC 9112, 9.6).
 # So we stop writing, and read on for a while.
@@ -58,11 +81,17 @@ class Connection(Asker):
     def __init__(self, ticker: Ticker, outbox: Outbox) -> None:
         self._ticker = ticker
         self._outbox = outbox
-        self._state = HEAD
+        self._state = FRESH
         self._aside = Aside()  # received, not yet looked at
         self._is_due = False  # a later turn will read on
         self._saw_eof = False
         self.deadline = NEVER
+
+    def __repr__(self) -> str:
+        half = ", half-closed" if self._saw_eof else ""
+        waiting = self.transport.get_write_buffer_size() if self._state != CLOSED else 0
+        peer = self.address.decode("ascii") or "unix"
+        return f"<{type(self).__name__} {peer} {_NAMES[self._state]}{half}, {waiting} bytes to send>"
 
     def _take_transport(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -128,11 +157,11 @@ class Connection(Asker):
         if is_reading:  # while we do not read, silence is not the client's fault
             self.deadline = NEVER if held else self._ticker.now + self._timeouts.body_read_s
         if is_reading or not held:
-            self._flow.pause(UPSTREAM_FULL, held)
+            self._flow.pause(OTHER_SIDE_FULL, held)
 
     def _is_held(self) -> bool:
         """Whether we have stopped reading a body. Silence is then our doing: only what we write has deadlines."""
-        return self._state == BODY and self._flow.is_paused
+        return self._state == BODY and self._flow.paused != 0
 
     # --- ending
 

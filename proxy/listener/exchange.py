@@ -136,7 +136,7 @@ class Exchange(Receiver):
         done = self.request_done
         if done:
             answerer.deadline = self._ticker.now + self.terms.timeouts.response_head_s
-            if len(content) <= _MAX_REPLAY_BYTES:
+            if not self.wants_fresh and len(content) <= _MAX_REPLAY_BYTES:
                 self._replay = content
         answerer.ask(self, content, done, self._trailers or [])
 

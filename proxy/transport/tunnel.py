@@ -110,6 +110,13 @@ class TunnelSide:
         self._is_due = False  # nothing is read until a later turn
         self.deadline = NEVER
 
+    def __repr__(self) -> str:
+        name = self.transport.get_extra_info("peername")
+        peer = name[0] if isinstance(name, tuple) else "unix"
+        state = "lost" if self._lost else "half-closed" if self._saw_eof else "open"
+        waiting = 0 if self._lost else self.transport.get_write_buffer_size()
+        return f"<TunnelSide {peer} {state}, {waiting} bytes to send>"
+
     def start(self) -> None:
         """Take over the transport."""
         self.transport.set_protocol(cast(asyncio.Protocol, self))

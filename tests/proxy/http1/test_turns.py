@@ -7,21 +7,9 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
-from lab.transports import FakeTransport
+from lab.pairs import Plane
 
-from ops_lib.propagation import FORMATS, Format
-from proxy.http1.client import ClientConnection
 from proxy.http1.message.bodies import CHUNKS_A_FEED
-from proxy.http1.pool import ConnectionPool, connection_pools
-from proxy.http1.upstream import UpstreamConnection
-from proxy.listener.listener import Listener
-from proxy.listener.listener_rules import ListenerRules
-from proxy.listener.pools import HTTP_1_1, Pools
-from proxy.plan import Address, ListenerPlan, PoolPlan, PropagationPlan, Router, UpstreamPlan, UpstreamTarget
-from proxy.telemetry.metrics import Metrics
-from proxy.transport.deadlines import Ticker
-from proxy.transport.descriptors import Descriptors
-from proxy.transport.outbox import Outbox
 from proxy.transport.turns import FULL_READ_BYTES, PIECES_A_TURN
 
 READ_BYTES = 256_000  # what uvloop reads at once
@@ -29,46 +17,6 @@ POST = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 CHUNKS = b"1\r\nx\r\n" * (READ_BYTES // 6)
 OK = b"HTTP/1.1 200 OK\r\nDate: now\r\nContent-Length: 2\r\n\r\nok"
-
-
-class Pair:
-    """One client's connection, and the connection that its requests are sent on; no sockets."""
-
-    def __init__(self, plane: Plane) -> None:
-        self.client = ClientConnection(plane.listener)
-        self.near = FakeTransport()
-        self.near.protocol = self.client
-        self.client.connection_made(self.near)
-        self.upstream: UpstreamConnection = plane.pool._new_protocol()
-        self.far = FakeTransport()
-        self.far.protocol = self.upstream
-        self.upstream.connection_made(self.far)
-        self.upstream.served = 1
-        plane.pool._all.add(self.upstream)
-        plane.pool._idle.append(self.upstream)
-
-
-class Plane:
-    """A listener and a pool, whose turns a test takes one by one."""
-
-    def __init__(self) -> None:
-        loop = asyncio.get_running_loop()
-        propagation = PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,))
-        target = UpstreamTarget("http", Address("127.0.0.1", 8080))
-        upstream = UpstreamPlan("app", target, propagation)
-        plan = ListenerPlan("inbound", "inbound", Address("127.0.0.1", 0), Router(upstream), fixed_upstream=True)
-        metrics, self.ticker = Metrics(), Ticker(loop)
-        outbox, descriptors = Outbox(loop), Descriptors()
-        factory = connection_pools(self.ticker, outbox, descriptors)
-        pools = Pools({HTTP_1_1: factory}, metrics, lambda _host, _port, _inbound: False)
-        rules = ListenerRules(plan, pools, metrics, "test")
-        self.listener = Listener(
-            rules, ticker=self.ticker, outbox=outbox, pools=pools, descriptors=descriptors, access_log=None
-        )
-        self.pool = cast(ConnectionPool, pools.pool("app", target, PoolPlan()))
-
-    def pairs(self, count: int) -> list[Pair]:
-        return [Pair(self) for _ in range(count)]
 
 
 async def turns_until(is_done: Callable[[], bool], work: Callable[[], int]) -> list[int]:

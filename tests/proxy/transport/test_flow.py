@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.transport.flow import BEHIND, UPSTREAM_FULL, Flow
+from proxy.transport.flow import BEHIND, OTHER_SIDE_FULL, Flow
 
 
 class Transport:
@@ -33,10 +33,10 @@ def flow() -> tuple[Flow, Any]:
 
 def test_reading_goes_on_when_the_last_reason_is_gone() -> None:
     throttle, transport = flow()
-    throttle.pause(UPSTREAM_FULL, True)
+    throttle.pause(OTHER_SIDE_FULL, True)
     throttle.pause(BEHIND, True)
-    throttle.pause(UPSTREAM_FULL, False)
-    assert throttle.is_paused
+    throttle.pause(OTHER_SIDE_FULL, False)
+    assert throttle.paused
     throttle.pause(BEHIND, False)
     assert transport.calls == ["pause", "resume"]
 
@@ -45,10 +45,10 @@ def test_all_reasons_at_once() -> None:
     throttle, transport = flow()
     throttle.resume()
     assert transport.calls == []
-    throttle.pause(UPSTREAM_FULL, True)
+    throttle.pause(OTHER_SIDE_FULL, True)
     throttle.pause(BEHIND, True)
     throttle.resume()
-    assert not throttle.is_paused
+    assert not throttle.paused
     assert transport.calls == ["pause", "resume"]
 
 

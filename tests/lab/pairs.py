@@ -1,0 +1,66 @@
+"""Connections of the data plane without sockets: a client's, and the upstream's that its requests are sent on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+from lab.transports import FakeTransport
+from ops_lib.propagation import FORMATS, Format
+from proxy.http1.client import ClientConnection
+from proxy.http1.pool import ConnectionPool, connection_pools
+from proxy.http1.upstream import UpstreamConnection
+from proxy.listener.listener import Listener
+from proxy.listener.listener_rules import ListenerRules
+from proxy.listener.pools import HTTP_1_1, PoolFactory, Pools
+from proxy.plan import Address, ListenerPlan, PoolPlan, PropagationPlan, Router, UpstreamPlan, UpstreamTarget
+from proxy.telemetry.metrics import Metrics
+from proxy.transport.deadlines import Ticker
+from proxy.transport.descriptors import Descriptors
+from proxy.transport.outbox import Outbox
+
+
+class Plane:
+    """A listener and a pool, whose turns a test takes one by one."""
+
+    def __init__(self, pool: PoolPlan | None = None, make_pool: PoolFactory | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        plan_of_pool = pool or PoolPlan()
+        propagation = PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,))
+        target = UpstreamTarget("http", Address("127.0.0.1", 8080))
+        upstream = UpstreamPlan("app", target, propagation, pool=plan_of_pool)
+        plan = ListenerPlan("inbound", "inbound", Address("127.0.0.1", 0), Router(upstream), fixed_upstream=True)
+        self.metrics, self.ticker, self.outbox = Metrics(), Ticker(loop), Outbox(loop)
+        descriptors = Descriptors()
+        factory = make_pool or connection_pools(self.ticker, self.outbox, descriptors)
+        pools = Pools({HTTP_1_1: factory}, self.metrics, lambda _host, _port, _inbound: False)
+        rules = ListenerRules(plan, pools, self.metrics, "test")
+        self.listener = Listener(
+            rules, ticker=self.ticker, outbox=self.outbox, pools=pools, descriptors=descriptors, access_log=None
+        )
+        self.pool = cast(ConnectionPool, pools.pool("app", target, plan_of_pool))
+
+    def pairs(self, count: int) -> list[Pair]:
+        return [Pair(self) for _ in range(count)]
+
+
+class Pair:
+    """One client's connection, and an idle one to the upstream, which has served a request before."""
+
+    def __init__(self, plane: Plane, *, kept: bool = True) -> None:
+        """`kept`: whether there is one to the upstream."""
+        self.client = ClientConnection(plane.listener)
+        self.near = FakeTransport(peername=("10.0.0.1", 50000))
+        self.near.protocol = self.client
+        self.client.connection_made(self.near)
+        if kept:
+            self._keep(plane)
+
+    def _keep(self, plane: Plane) -> None:
+        self.upstream: UpstreamConnection = plane.pool._new_protocol()
+        self.far = FakeTransport(peername=("127.0.0.1", 8080))
+        self.far.protocol = self.upstream
+        self.upstream.connection_made(self.far)
+        self.upstream.served = 1
+        plane.pool._all.add(self.upstream)
+        plane.pool._idle.append(self.upstream)

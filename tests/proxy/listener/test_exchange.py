@@ -1,0 +1,256 @@
+"""An exchange pairs any two protocols: here HTTP/1.1 with one that exists in this file alone.
+
+How it behaves between two HTTP/1.1 connections is in `http1/test_exchange` and `http1/test_states`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from lab.pairs import Pair, Plane
+
+from proxy.listener import sides
+from proxy.listener.dispatch import open_exchange
+from proxy.listener.pools import Pool, PoolFactory
+from proxy.listener.sides import HEARD, PERHAPS, UNHEARD, Answerer, Asker, Receiver
+from proxy.semantics.authority import Authority
+from proxy.semantics.faults import Fault, Refusal
+from proxy.semantics.request import Field, Request
+from proxy.semantics.response import Response
+from proxy.transport.tunnel import End, FarEnd
+
+pytestmark = pytest.mark.skipif(
+    not cast(str, sides.__file__).endswith(".py"), reason="compiled classes have no subclass in Python"
+)
+
+OK = b"HTTP/1.1 200 OK\r\nDate: now\r\nContent-Length: 2\r\n\r\nok"
+
+
+class OtherRequest(Request):
+    """A request of the other protocol."""
+
+    def __init__(self, method: bytes, length: int | None = 0) -> None:
+        self.method = method
+        self.path = b"/a?b"
+        self.host = b"app"
+        self.authority = Authority("app", 0)
+        self.length = length
+        self.trace = [(b"b3", b"80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1")]
+        self._fields: list[Field] = [(b"x-a", b"1")]
+
+    @property
+    def version(self) -> bytes:
+        return b"2.0"
+
+    def fields(self) -> list[Field]:
+        return self._fields
+
+    def forward(self, name: bytes, value: bytes) -> None:
+        self._fields.append((name, value))
+
+
+class OtherResponse(Response):
+    """A response of the other protocol."""
+
+    def __init__(self, status: int, length: int | None) -> None:
+        self.status = status
+        self.length = length
+
+    @property
+    def version(self) -> bytes:
+        return b"2.0"
+
+    def fields(self) -> list[Field]:
+        return [(b"x-b", b"2")]
+
+    def has_date(self) -> bool:
+        return False
+
+
+class OtherAsker(Asker):
+    """A client's side that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.address = b"10.0.0.1"
+        self.told: list[Any] = []
+
+    def answer(self, response: Response, content: bytes, done: bool, trailers: list[bytes]) -> None:
+        self.told.append((response.status, response.fields(), content, done))
+
+    def answer_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
+        self.told.append((content, done, trailers))
+
+    def answer_interim(self, response: Response) -> None:
+        self.told.append(response.status)
+
+    def switch(self, response: Response, answerer: Answerer, rest: bytes, idle_s: float) -> None:
+        raise NotImplementedError
+
+    def hold(self, held: bool) -> None:
+        self.told.append(("hold", held))
+
+    def exchange_over(self) -> None:
+        self.told.append("over")
+
+    def exchange_failed(self, refusal: Refusal, cut: bool) -> None:
+        self.told.append((refusal.fault, cut))
+
+    def refuse(self, refusal: Refusal) -> None:
+        raise NotImplementedError
+
+    def connected(self, far: FarEnd, idle_s: float) -> None:
+        raise NotImplementedError
+
+
+class OtherAnswerer(Answerer):
+    """An upstream's side that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def ask(self, receiver: Receiver, content: bytes, done: bool, trailers: list[bytes]) -> None:
+        self.receiver = receiver
+        self.told.append((receiver.request.method, receiver.request.fields(), content, done, trailers))
+
+    def send(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
+        self.told.append((content, done, trailers))
+
+    def pause_reading(self) -> None:
+        self.told.append("pause")
+
+    def resume_reading(self) -> None:
+        self.told.append("resume")
+
+    def end(self) -> None:
+        self.told.append("end")
+
+    def abort(self) -> None:
+        self.told.append("abort")
+
+    def detach(self, tell: Callable[[int], None], received: bytes) -> End:
+        raise NotImplementedError
+
+
+class OtherPool(Pool):
+    """Answers at once, each time anew."""
+
+    is_unused = is_idle = False
+
+    def __init__(self) -> None:
+        self.answerers: list[OtherAnswerer] = []
+        self.retries = 0
+
+    def acquire(self, receiver: Receiver) -> None:
+        self.enqueue(receiver)
+
+    def enqueue(self, receiver: Receiver) -> None:
+        self.answerers.append(answerer := OtherAnswerer())
+        receiver.on_connected(answerer)
+
+    def give_up(self, receiver: Receiver) -> None:
+        raise NotImplementedError
+
+    def count_retry(self) -> None:
+        self.retries += 1
+
+    def count_queue_timeout(self) -> None:
+        raise NotImplementedError
+
+    def on_tick(self) -> None:
+        raise NotImplementedError
+
+    def shed(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def abort(self) -> None:
+        raise NotImplementedError
+
+    async def wait_closed(self) -> None:
+        raise NotImplementedError
+
+
+async def test_another_protocols_request_leaves_in_http1() -> None:
+    plane = Plane()
+    pair, asker = Pair(plane), OtherAsker()
+    exchange = open_exchange(plane.listener, asker, OtherRequest(b"POST", None))
+    exchange.begin(b"12", False, [])
+    exchange.send_content(b"3", True, [b"x-c: 3"])
+    head, content = pair.far.take().split(b"\r\n\r\n", 1)
+    assert head.split(b"\r\n") == [
+        b"POST /a?b HTTP/1.1",
+        b"Host: app",
+        b"x-a: 1",
+        b"traceparent: 00-80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-01",
+        b"Via: 2.0 test",
+        b"X-Forwarded-For: 10.0.0.1",
+        b"X-Forwarded-Proto: http",
+        b"X-Forwarded-Host: app",
+        b"Transfer-Encoding: chunked",
+    ]
+    assert content == b"2\r\n12\r\n1\r\n3\r\n0\r\nx-c: 3\r\n\r\n"
+    pair.upstream.data_received(OK)
+    assert asker.told == [(200, [(b"Date", b"now")], b"ok", True), "over"]
+    plane.listener.record(exchange, asker.address, None)
+    counted = plane.metrics.exchange("inbound", "app")
+    assert (counted.requests[2], counted.bytes_in, counted.bytes_out) == (1, 3, 2)
+
+
+def other_plane() -> tuple[Plane, OtherPool, Pair]:
+    pool = OtherPool()
+    plane = Plane(make_pool=cast(PoolFactory, lambda *_: pool))
+    return plane, pool, Pair(plane, kept=False)
+
+
+async def test_another_protocols_response_arrives_in_http1() -> None:
+    _, pool, pair = other_plane()
+    pair.client.data_received(b"GET / HTTP/1.1\r\nHost: app\r\nX-A: 1\r\n\r\n")
+    (answerer,) = pool.answerers
+    assert answerer.told == [(b"GET", [(b"X-A", b"1")], b"", True, [])]
+    answerer.receiver.on_interim(OtherResponse(103, None))
+    assert pair.near.take() == b"HTTP/1.1 103 \r\nx-b: 2\r\n\r\n"
+    answerer.receiver.on_response(OtherResponse(200, None), b"ok", False, [])
+    head, content = pair.near.take().split(b"\r\n\r\n", 1)
+    assert head.startswith(b"HTTP/1.1 200 \r\nx-b: 2\r\nDate: ")
+    assert head.endswith(b"\r\nTransfer-Encoding: chunked")
+    assert content == b"2\r\nok\r\n"
+    pair.client.pause_writing()
+    pair.client.resume_writing()
+    answerer.receiver.on_response_content(b"", True, [b"x-c: 3"])
+    assert pair.near.take() == b"0\r\nx-c: 3\r\n\r\n"
+    assert answerer.told[1:] == ["pause", "resume", "end"]
+    assert "waiting" in repr(pair.client)
+
+
+@pytest.mark.parametrize(
+    ("method", "heard", "is_retried"),
+    [
+        (b"POST", UNHEARD, True),  # RFC 9113, 8.7: by the upstream's own word
+        (b"POST", PERHAPS, False),
+        (b"PUT", PERHAPS, True),
+        (b"PUT", HEARD, False),
+    ],
+)
+async def test_what_the_upstream_has_heard_decides_on_a_retry(method: bytes, heard: int, is_retried: bool) -> None:
+    """With all of its content, once."""
+    _, pool, pair = other_plane()
+    pair.client.data_received(method + b" / HTTP/1.1\r\nHost: app\r\nContent-Length: 2\r\n\r\nab")
+    lost = Refusal(Fault.CONNECTION_LOST, "gone")
+    pool.answerers[0].receiver.on_upstream_failed(lost, heard)
+    if is_retried:
+        assert pool.answerers[1].told == pool.answerers[0].told == [(method, [], b"ab", True, [])]
+        pool.answerers[1].receiver.on_upstream_failed(lost, heard)
+    assert pool.retries == is_retried == len(pool.answerers) - 1
+    assert pair.near.take().startswith(b"HTTP/1.1 502 ")
+
+
+@pytest.mark.parametrize(("size", "retries"), [(64 * 1024, 1), (64 * 1024 + 1, 0)])
+async def test_content_is_remembered_for_a_retry_up_to_64_kib(size: int, retries: int) -> None:
+    _, pool, pair = other_plane()
+    pair.client.data_received(b"PUT / HTTP/1.1\r\nHost: app\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+    pool.answerers[0].receiver.on_upstream_failed(Refusal(Fault.CONNECTION_LOST, "gone"), PERHAPS)
+    assert pool.retries == retries
