@@ -8,7 +8,7 @@ COMPILED := build/compiled
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test compiled test-compiled lint format types layers coverage bench conformance w3c compose-test soak stall fuzz lock clean
+.PHONY: help demo test test-quick test-random mutate compiled test-compiled lint format types layers coverage bench conformance w3c compose-test soak stall fuzz lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,17 @@ demo: $(VENV)/sidecar.stamp ## three services, three formats, one trace (ARGS=--
 
 test: $(VENV)/dev.stamp ## all tests
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-quick: $(VENV)/dev.stamp ## the tests to run while you work (half a minute)
+	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
+
+ORDERS = $(or $(SEED),$(shell $(PYTHON) -c 'import random; print(*random.sample(range(10**6), 2))'))
+test-random: $(VENV)/dev.stamp ## all tests twice, each time in another order (SEED=n: that order again)
+	@for seed in $(ORDERS); do $(BIN)/python -m pytest -n 2 --random-order --random-order-seed=$$seed $(ARGS) || exit 1; done
+
+SAMPLE ?= 300
+mutate: $(VENV)/dev.stamp ## small faults put into the sources: which does no test find? (SAMPLE=300 SEED=n ARGS="--only proxy/http1")
+	PYTHONPATH=tests $(BIN)/python -m mutation --sample $(SAMPLE) --seed $(or $(SEED),0) $(ARGS)
 
 # The hot modules as machine code. A tree of its own: in the checkout an extension left behind would shadow its source.
 # The stamp is of the beginning: what is changed meanwhile is compiled next time.

@@ -1,0 +1,1 @@
+"""Mutation testing of the project: see `__main__`."""

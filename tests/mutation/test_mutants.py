@@ -1,0 +1,71 @@
+"""The tool that puts faults into the sources puts in those that it says, and no others."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from mutation.mutants import mutants
+
+
+def changed(text: str) -> set[str]:
+    """Every mutant of `text`, as a whole text."""
+    found = {one.apply(text) for one in mutants("m.py", text)}
+    for one in found:
+        ast.parse(one)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("x = a < b", {"x = a <= b"}),
+        ("x = a >= b != c", {"x = a > b != c", "x = a >= b == c"}),
+        ("x = a is not b", {"x = a is b"}),
+        ("x = a not  in b", {"x = a in b"}),
+        ("x = a and b and c", {"x = a or b and c", "x = a and b or c"}),
+        ("x = (a  # and\n  or b)", {"x = (a  # and\n  and b)"}),
+        ("x = not a", {"x = bool(a)"}),
+        ("x = 64 * a", {"x = (65) * a", "x = (63) * a"}),
+        ('x = "cookie"', {"x = 'qookie'"}),
+        ('x = b"Host"', {"x = b'qost'"}),
+        ('x = "; "', {"x = '; x'"}),
+        ("def f():\n    return True", {"def f():\n    return False"}),
+        ("def f():\n    return a", {"def f():\n    return None"}),
+        ("def f():\n    self.a = b\n    c = d", {"def f():\n    pass\n    c = d"}),
+        ("def f():\n    g()", {"def f():\n    pass"}),
+        (
+            "def f():\n    if a:\n        b += c",
+            {"def f():\n    if not (a):\n        b += c", "def f():\n    if a:\n        pass"},
+        ),
+    ],
+)
+def test_what_is_put_in(text: str, wanted: set[str]) -> None:
+    assert changed(text) == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"""A module."""',
+        'def f():\n    """A function."""',
+        "import a.b",
+        "x: Literal['a']",
+        '__slots__ = ("a",)',
+        "def f():\n    assert a < 1",
+        "def f(a: 'B') -> 'C': ...",
+        "x = a < b  # noqa: X - the reason",
+        "if TYPE_CHECKING:\n    x = 1",
+        'x = f"{a}b"',
+        'T = TypeVar("T")',
+    ],
+)
+def test_what_is_left_alone(text: str) -> None:
+    assert changed(text) == set()
+
+
+def test_a_diff_shows_the_line() -> None:
+    (one,) = mutants("m.py", "a\nx = é and a\nb")
+    assert one.line == 2
+    assert "-x = é and a\n+x = é or a" in one.diff("a\nx = é and a\nb")
