@@ -24,7 +24,9 @@ from proxy.plan.compile import compile_plan
 from proxy.plan.tls import TlsContexts
 from proxy.settings import Loaded
 from proxy.settings.effective import effective
+from proxy.settings.layers import FLAG, VARIABLE
 from proxy.settings.models import LogSettings, Settings
+from proxy.settings.unused import without_effect
 from proxy.settings.watch import FileWatch
 from proxy.telemetry import log, prometheus
 from proxy.telemetry.access_log import access_logger
@@ -84,6 +86,7 @@ async def _run(first: Loaded, read_settings: Callable[[], Loaded], output: Outpu
         file_limit=_raise_file_limit(),
     )
     _warn_of_few_files(start.plan, data_plane.most_clients)
+    _warn_of_no_effect(first)
     lifecycle = Lifecycle(
         start,
         data_plane=data_plane,
@@ -190,6 +193,13 @@ def _warn_of_few_files(plan: Plan, most_clients: int) -> None:
             wanted,
             most_clients,
         )
+
+
+def _warn_of_no_effect(loaded: Loaded) -> None:
+    """Of what was typed just now, or set for this process. A file may well say more than counts; `check` tells."""
+    for one in without_effect(loaded):
+        if one.source.startswith((FLAG, VARIABLE)):
+            logger.warning("a setting has no effect", extra=log.fields(**one._asdict()))
 
 
 def _listener_lines(plan: Plan, addresses: dict[str, Address], admin: Address | None) -> Iterator[str]:

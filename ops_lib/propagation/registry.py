@@ -56,8 +56,30 @@ def parse_formats(names: str | Iterable[str]) -> tuple[Format, ...]:
         elif (codec := _BY_FORMAT.get(key)) is not None:
             found[codec.format] = None
         elif key or not isinstance(names, str):
-            raise UnknownFormatError(f"unknown propagation format {name!r}; known are: {', '.join(FORMAT_NAMES)}")
+            known = ", ".join(FORMAT_NAMES)
+            raise UnknownFormatError(f"unknown propagation format {name!r}; known are: {known}{_meant(key)}")
     return tuple(found)
+
+
+_OTHER_NAMES = {
+    "tracecontext": ("w3c", "traceparent", "trace-context", "trace_context", "tracestate", "otel", "opentelemetry"),
+    "b3 or b3multi": ("zipkin", "brave", "x-b3"),
+    "b3": ("b3single", "b3-single", "b3_single"),
+    "b3multi": ("b3-multi", "b3_multi", "multi"),
+    "jaeger": ("uber", "uber-trace-id", "jaegertracing"),
+    "composite": ("all", "any", "every", "*"),
+}
+"""What people call a format elsewhere."""
+
+
+def _meant(name: str) -> str:
+    for format, others in _OTHER_NAMES.items():
+        if name in others:
+            return f"; did you mean {format}?"
+    import difflib  # here, as only an error needs it
+
+    close = difflib.get_close_matches(name, FORMAT_NAMES, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def with_family(formats: Iterable[Format]) -> tuple[Format, ...]:

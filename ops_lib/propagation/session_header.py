@@ -11,6 +11,7 @@ import re
 from typing import Final
 
 from . import baggage, carrier
+from .families import family_of
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}")
 _TAKEN_PREFIXES: Final = (
@@ -32,6 +33,6 @@ def check_session_header(name: str) -> str:
     if not _TOKEN.fullmatch(name):
         raise ValueError("expected a header name: letters, digits and -")
     plain = name.lower().replace("_", "-")  # a CGI or WSGI server cannot tell the two apart
-    if plain in _TAKEN or plain.startswith(_TAKEN_PREFIXES):
+    if plain in _TAKEN or plain.startswith(_TAKEN_PREFIXES) or family_of(plain) is not None:
         raise ValueError("this header has a meaning of its own; the session needs another name")
     return name

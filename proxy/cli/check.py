@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from proxy.errors import SettingsError, SettingsProblem
 from proxy.plan.compile import compile_plan
 from proxy.settings import Loaded, load
 from proxy.settings.effective import Entry, effective
+from proxy.settings.unused import without_effect
 
 
 def run(argv: Sequence[str]) -> int:
@@ -37,12 +39,19 @@ def run(argv: Sequence[str]) -> int:
             print_problems(error)
         return 2
     entries = [entry for entry in effective(loaded) if not arguments.changed or entry.changed]
+    notes = without_effect(loaded)
     if arguments.json:
         settings = [entry._asdict() for entry in entries]
         file = str(loaded.file) if loaded.file is not None else None
-        print(json.dumps({"valid": True, "file": file, "settings": settings}, indent=2))
+        print(
+            json.dumps(
+                {"valid": True, "file": file, "settings": settings, "notes": [one._asdict() for one in notes]}, indent=2
+            )
+        )
     else:
         _print(loaded, entries)
+        for one in notes:
+            print(f"note: {one}", file=sys.stderr)
     return 0
 
 

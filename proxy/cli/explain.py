@@ -20,6 +20,7 @@ from ops_lib.propagation import (
     family_of,
     is_same_trace,
 )
+from proxy.cli.diagnosis import diagnose
 
 _LOSSES = {
     Loss.DEFER: "`no decision` cannot be said; it became what on_defer says",
@@ -63,7 +64,8 @@ def explain(
         rows.append((format, _headers(format), *_row(format, said.get(format), extraction)))
     parts = ["read, in this order:", *_table(rows)]
     for format, reason in extraction.malformed:
-        parts.append(f"  {format}: {reason}: {_REASONS.get(reason, reason)}")
+        what = diagnose(format, propagator.fields(headers)) or _REASONS.get(reason, reason)
+        parts.append(f"  {format}: {reason}: {what}")
     unread = [format for format in propagator.known_formats if format not in propagator.extract_formats]
     for other in Propagator(extract=unread).extract(propagator.fields(headers)).says:
         parts.append(f"  {other.format}: not asked for: not read, not passed on")

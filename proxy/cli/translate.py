@@ -23,6 +23,7 @@ from ops_lib.propagation import (
     parse_families,
     parse_formats,
 )
+from proxy.cli.diagnosis import diagnose
 from proxy.cli.explain import as_json, explain
 from proxy.cli.headers import HeaderInputError, read_headers, read_transcript
 from proxy.cli.help import parser
@@ -55,7 +56,8 @@ def run(argv: Sequence[str]) -> int:
         for name, value in injection.headers:
             print(f"{name}: {value}")
         for format, reason in extraction.malformed:
-            print(f"ops-sidecar: {format} is malformed: {reason}", file=sys.stderr)
+            what = diagnose(format, propagator.fields(headers))
+            print(f"ops-sidecar: {format} is malformed: {reason}{f': {what}' if what else ''}", file=sys.stderr)
         if extraction.session_malformed:
             print(f"ops-sidecar: the session id is malformed: {extraction.session_malformed}", file=sys.stderr)
         for format, loss in injection.losses:

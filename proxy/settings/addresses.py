@@ -16,7 +16,7 @@ from ops_lib.hosts import parse_host as read_host
 from ops_lib.hosts import parse_pattern as read_pattern
 from ops_lib.hosts.patterns import parse_port, split_port
 from proxy.address import Address
-from proxy.settings.words import OFF_WORDS
+from proxy.settings.words import OFF_WORDS, ON_WORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ def parse_listen(value: object) -> Address | None:
     """As `parse_endpoint`; `off`, `null` or `false` is None: no such listener."""
     if value is None or value is False or (isinstance(value, str) and value.strip().lower() in OFF_WORDS):
         return None
+    if value is True or (isinstance(value, str) and value.strip().lower() in ON_WORDS):
+        raise ValueError("expected host:port, [ipv6]:port, unix:/path or off; leave the key out for its default")
     if not isinstance(value, str):
         raise ValueError("expected host:port, [ipv6]:port, unix:/path or off")
     try:

@@ -17,7 +17,7 @@ from proxy.settings.yaml_file import Path
 DEFAULT = "default"
 NEW_DEFAULTS: dict[Path, str] = {("propagation", "on_defer"): "deny"}
 """What the default was in 0.1, by the end of the key: whoever relies on it learns so from `check`."""
-_LAYERED = ("propagation", "limits", "timeouts", "pool", "forwarding")
+LAYERED = ("propagation", "limits", "timeouts", "pool", "forwarding")
 
 _Level = tuple[Settings | Section, Path]
 
@@ -58,11 +58,12 @@ def _section(loaded: Loaded, levels: Sequence[_Level], prefix: str) -> list[Entr
         if isinstance(value, Section):
             if _is_idle(section, name, value, listens=listens, is_upstream=path[:1] == ("upstreams",)):
                 continue
-            shared = name in _LAYERED or len(path) > 1
+            shared = name in LAYERED or len(path) > 1
             inner = [(getattr(one, name), (*where, name)) for one, where in levels if hasattr(one, name)]
             entries += _section(loaded, inner if shared else inner[:1], f"{prefix}.{name}")
         else:
-            entry = _entry(loaded, levels, name, f"{prefix}.{name}")
+            same = [level for level in levels if type(level[0]) is type(section)]  # outbound.listen is no upstream's
+            entry = _entry(loaded, same, name, f"{prefix}.{name}")
             entries.append(_host(section, entry) if isinstance(section, UpstreamSettings) and name == "host" else entry)
             if name == "listen" and not listens and path[:1] != ("upstreams",):
                 break  # off: nothing else of it counts

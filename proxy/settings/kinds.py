@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainValidator
 
 from ops_lib.hosts import HostPattern
-from ops_lib.propagation import COMPOSITE, FAMILIES, KNOWN_FORMATS, Format
+from ops_lib.propagation import COMPOSITE, FAMILIES, KNOWN_FORMATS, Format, parse_formats
 from proxy.address import Address
 from proxy.settings import values
 from proxy.settings.addresses import TargetUrl, parse_host, parse_listen, parse_pattern, parse_target
@@ -22,7 +22,6 @@ from proxy.settings.values import (
     parse_seconds,
     parse_session_header,
     read_families,
-    read_formats,
 )
 from proxy.settings.yaml_file import read_value
 
@@ -51,7 +50,7 @@ def _formats(value: object) -> tuple[Format, ...]:
         raise ValueError(f"expected a list of formats: {_FORMATS}")
     if not items:
         raise ValueError(f"expected at least one format: {_FORMATS}")
-    return read_formats(items)
+    return parse_formats(items)
 
 
 def _families(value: object) -> tuple[str, ...]:

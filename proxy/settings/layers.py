@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ops_lib.propagation import parse_formats
 from proxy.errors import SettingsProblem
-from proxy.settings.values import read_formats
 from proxy.settings.words import CONFIG_VARIABLE
 from proxy.settings.yaml_file import Path, read_value, read_yaml
 
@@ -67,7 +67,7 @@ def propagator_layer(environ: Mapping[str, str]) -> Layer:
     if not value:
         return Layer()
     try:
-        formats = read_formats(value.split(","))
+        formats = parse_formats(value.split(","))
     except ValueError as error:  # wrong even where a stronger layer says otherwise: whoever set it expects its effect
         return Layer(problems=[SettingsProblem(".".join(path), value, source, str(error))])
     return Layer({"propagation": {"inject": list(formats)}}, {path: source})

@@ -25,6 +25,12 @@ _SECRET = r"password|passwd|secret|token|credential|api_?key|private"
 _SECRET_KEY = re.compile(_SECRET, re.IGNORECASE)
 # `password: x`, `{"password":"x"}`, `?token=x`; a host such as token-service:8080 is none.
 _SECRET_PAIR = re.compile(rf"((?:{_SECRET})[\w.-]*(?:[\"']\s*:|:(?=\s)|\s*=)).*", re.IGNORECASE | re.DOTALL)
+_GUESSES = {  # flat keys of other programs -> ours
+    **dict.fromkeys(("port", "bind", "address", "host_port"), ("inbound.listen",)),
+    **dict.fromkeys(("backend", "service", "app_url", "app_port", "proxy_pass", "upstream_url"), ("inbound.app",)),
+    **dict.fromkeys(("propagator", "propagators", "format", "formats"), ("propagation.inject", "propagation.extract")),
+    **dict.fromkeys(("loglevel", "verbosity", "debug"), ("log.level",)),
+}
 _DID_YOU_MEAN = "; did you mean "
 _MOST_KEYS = 100  # of a file that are looked at to tell whether it is one of settings
 _LONGEST = 2000  # characters that the patterns are tried on: what is hostile has a million
@@ -127,12 +133,21 @@ def unknown_key(path: Path, *, by_variable: bool) -> str:
     if run_together:  # `_` where `.` or `__` was meant
         return f"unknown key{_DID_YOU_MEAN}{variable(run_together) if by_variable else run_together}?"
     known = keys_at(path[:-1]) + (["config"] if by_variable and len(path) == 1 else [])
-    everywhere = [dotted for dotted in keys if dotted.rsplit(".", 1)[-1] == path[-1]]
-    meant = _meant(path[-1], known)
+    everywhere = _GUESSES.get(path[-1]) or _shortest([key for key in keys if key.rsplit(".", 1)[-1] == path[-1]])
+    meant = "" if path[-1] in _GUESSES else _meant(path[-1], known)
+    if meant and by_variable:
+        close = (*path[:-1], meant.removeprefix(_DID_YOU_MEAN).removesuffix("?"))
+        meant = f"{_DID_YOU_MEAN}{variable('.'.join(close))}{'__...' if model_at(close) else ''}?"
     if not meant and everywhere:
-        meant = f"{_DID_YOU_MEAN}{everywhere[0]}?"
+        meant = f"{_DID_YOU_MEAN}{' or '.join(map(variable, everywhere) if by_variable else everywhere)}?"
     where = f" in {'.'.join(path[:-1])}" if len(path) > 1 else ""
     return f"unknown key{meant}" if meant else f"unknown key; the keys{where} are {', '.join(known)}"
+
+
+def _shortest(keys: list[str]) -> tuple[str, ...]:
+    """Those of `keys` that stand least deep: a flat key most likely means one of these."""
+    depth = min((key.count(".") for key in keys), default=0)
+    return tuple(key for key in keys if key.count(".") == depth)[:3]
 
 
 def _meant(word: str, known: list[str]) -> str:

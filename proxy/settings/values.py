@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable
-from typing import Literal, TypeVar
+from collections.abc import Iterable
+from typing import Literal
 
-from ops_lib.propagation import FAMILIES, FORMAT_NAMES, Format, check_session_header, parse_families, parse_formats
-
-T = TypeVar("T")
+from ops_lib.propagation import FAMILIES, check_session_header, parse_families
 
 _LARGEST = 1e300  # what is larger may not fit into a float, and infinity into no int
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\Z")
@@ -85,23 +83,14 @@ def _quantity(value: object, units: dict[str, int] | dict[str, float], form: str
     return number
 
 
-def read_formats(names: Iterable[str]) -> tuple[Format, ...]:
-    """Propagation formats by name; `composite` is all of them. An unknown one is named, with the one that was meant."""
-    return _named(parse_formats, names, FORMAT_NAMES)
-
-
 def read_families(names: Iterable[str]) -> tuple[str, ...]:
     """Families of trace headers that we do not translate. An unknown one is named, with the one that was meant."""
-    return _named(parse_families, names, tuple(FAMILIES))
-
-
-def _named(parse: Callable[[Iterable[str]], T], names: Iterable[str], known: tuple[str, ...]) -> T:
     names = list(names)
     try:
-        return parse(names)
+        return parse_families(names)
     except ValueError as error:
-        wrong = next(name for name in names if name.strip().lower() not in known)
-        close = difflib.get_close_matches(wrong.strip().lower(), known, n=1, cutoff=0.5)
+        wrong = next(name for name in names if name.strip().lower() not in FAMILIES)
+        close = difflib.get_close_matches(wrong.strip().lower(), list(FAMILIES), n=1, cutoff=0.5)
         raise ValueError(f"{error}; did you mean {close[0]}?" if close else str(error)) from None
 
 

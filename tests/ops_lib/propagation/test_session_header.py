@@ -30,6 +30,7 @@ def test_what_is_not_a_header_name_may_not(name: str) -> None:
     "name",
     [
         *NAMES_OF_FORMATS,
+        *("X-Datadog-Trace-Id", "sentry-trace", "X_Amzn_Trace_Id"),
         *("uberctx-sid", "X-B3-Anything", "X_B3_TraceId"),
         *("Authorization", "authorization", "Cookie", "Host", "Content-Length", "CONTENT_LENGTH", "Transfer-Encoding"),
         *("User-Agent", "If-Match", "Accept", "Accept-Encoding", "X-Forwarded-For", "X_Forwarded_For", "Via", "Origin"),

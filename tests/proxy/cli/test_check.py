@@ -107,3 +107,14 @@ def test_secrets_are_hidden(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     shown = capsys.readouterr()
     assert "hunter2" not in shown.out + shown.err
     assert "(hidden)" in shown.out
+
+
+def test_a_flag_without_effect_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_text("inbound: {propagation: {inject: b3}}\noutbound: {listen: off}\n", encoding="utf-8")
+    assert main(["check", str(file), "--inject", "jaeger"]) == 0
+    why = "inbound.propagation.inject counts instead"
+    told = capsys.readouterr()
+    assert told.err == f"note: propagation.inject (from flag --inject) has no effect: {why}\n"
+    assert main(["check", str(file), "--inject", "jaeger", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["notes"][0]["why"] == why

@@ -97,3 +97,11 @@ def test_a_default_that_is_new_names_the_old_one(tmp_path: Path) -> None:
     assert found["propagation.on_defer"][1:3] == ("accept", "default (0.1 had deny)")
     assert found["outbound.propagation.on_defer"].source == "default (0.1 had deny)"
     assert found["inbound.propagation.on_defer"].source.endswith("f.yaml:1")
+
+
+def test_a_listener_of_an_upstream_is_its_own_or_none(tmp_path: Path) -> None:
+    """Not that of outbound, which is a key of the same name, and no wider one."""
+    text = "outbound: {listen: '127.0.0.1:7'}\nupstreams: [{name: a, match: a}]\n"
+    found = entries(tmp_path, text)
+    assert found["upstreams.0.listen"][1:] == ("off", "default", False)
+    assert found["outbound.listen"].value == "127.0.0.1:7"

@@ -31,6 +31,21 @@ def problems(
     ("text", "key", "right"),
     [
         ("inject: [b3]", "inject", "did you mean propagation.inject?"),
+        ("app: x", "app", "did you mean inbound.app?"),
+        ("port: 80", "port", "did you mean inbound.listen?"),
+        ("level: debug", "level", "did you mean log.level?"),
+        ("listen: x", "listen", "did you mean inbound.listen or outbound.listen or admin.listen?"),
+        ("inbound_listen: x", "inbound_listen", "did you mean inbound.listen?"),
+        ("propagators: b3", "propagators", "did you mean propagation.inject or propagation.extract?"),
+        ("upstream: []", "upstream", "did you mean upstreams?"),
+        ("propagation: {inject: w3c}", "propagation.inject", "did you mean tracecontext?"),
+        ("propagation: {inject: zipkin}", "propagation.inject", "did you mean b3 or b3multi?"),
+        ("propagation: {extract: [b3-multi]}", "propagation.extract", "did you mean b3multi?"),
+        ("propagation: {extract: [uber-trace-id]}", "propagation.extract", "did you mean jaeger?"),
+        ("propagation: {extract: all}", "propagation.extract", "did you mean composite?"),
+        ("propagation: {extract: [jager]}", "propagation.extract", "did you mean jaeger?"),
+        ("inbound: {listen: on}", "inbound.listen", "leave the key out for its default"),
+        ("inbound: {listen: true}", "inbound.listen", "leave the key out for its default"),
         ("inbound: {ap: x}", "inbound.ap", "did you mean app?"),
         ("inbound: {zzz: x}", "inbound.zzz", "the keys in inbound are listen, app"),
         ("inbound: 5", "inbound", "expected a section with the keys listen, app"),
@@ -69,7 +84,7 @@ def test_a_variable_is_told_how_levels_are_joined(tmp_path: Path) -> None:
     found = problems(tmp_path, OPS_SIDECAR_INBOUND_APP="http://a", flags={"timeouts_idle_s": "1"})
     assert "did you mean OPS_SIDECAR_INBOUND__APP?" in found["inbound_app"].message
     assert "did you mean timeouts.idle_s?" in found["timeouts_idle_s"].message
-    assert "did you mean config?" in problems(tmp_path, OPS_SIDECAR_CONFG="/a")["confg"].message
+    assert "did you mean OPS_SIDECAR_CONFIG?" in problems(tmp_path, OPS_SIDECAR_CONFG="/a")["confg"].message
 
 
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
@@ -196,6 +211,21 @@ def test_the_value_of_an_unknown_key_is_shown_only_where_a_person_wrote_it_just_
     assert str(found["inbound.zzz"]).startswith("inbound.zzz (from ")
     with pytest.raises(SettingsError, match=r"zzz = 1 \(from flag --set zzz\)"):
         load(environ={}, flags=[Flag(("zzz",), "1", "flag --set zzz")])
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "meant"),
+    [
+        ("OPS_SIDECAR_INJECT", "inject", "OPS_SIDECAR_PROPAGATION__INJECT"),
+        ("OPS_SIDECAR_INBOUND_APP", "inbound_app", "OPS_SIDECAR_INBOUND__APP"),
+        ("OPS_SIDECAR_INBOUND__AP", "inbound.ap", "OPS_SIDECAR_INBOUND__APP"),
+        ("OPS_SIDECAR_APP", "app", "OPS_SIDECAR_INBOUND__APP"),
+        ("OPS_SIDECAR_PORT", "port", "OPS_SIDECAR_INBOUND__LISTEN"),
+        ("OPS_SIDECAR_LOG_LEVEL", "log_level", "OPS_SIDECAR_LOG__LEVEL"),
+    ],
+)
+def test_for_a_variable_a_variable_is_meant(tmp_path: Path, name: str, key: str, meant: str) -> None:
+    assert problems(tmp_path, **{name: "x"})[key].message == f"unknown key; did you mean {meant}?"
 
 
 @pytest.mark.parametrize("section", ["", "inbound:\n"])

@@ -177,7 +177,7 @@ def test_a_key_of_thousands_of_steps_is_a_problem(tmp_path: Path) -> None:
 def test_an_unknown_variable_is_an_error(tmp_path: Path) -> None:
     found = problems(tmp_path, OPS_SIDECAR_INBOND__APP="http://a")
     assert found["inbond"].source == "environment variable OPS_SIDECAR_INBOND__APP"
-    assert "did you mean inbound?" in found["inbond"].message
+    assert "did you mean OPS_SIDECAR_INBOUND__...?" in found["inbond"].message
 
 
 def test_variables_that_kubernetes_makes_and_empty_ones_are_passed_over(tmp_path: Path) -> None:

@@ -1,0 +1,117 @@
+"""Says which part of a malformed header is wrong. Pure, and only for people: what counts is the heart's own verdict.
+
+The grammar of each format stands in its module in `ops_lib.propagation`; here are the words for what breaks it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from ops_lib.propagation import Fields, Format
+
+_LOWER = re.compile(r"[0-9a-f]*")
+_HEX = re.compile(r"[0-9a-fA-F]*")
+_B3_SAMPLED = ("0", "1", "true", "false", "d")
+
+
+def diagnose(format: Format, fields: Fields) -> str:
+    """What is wrong with the headers of `format`, in words; empty where no more is known than the heart's reason."""
+    find = _FINDERS.get(format)
+    return "; ".join(dict.fromkeys(find(fields))) if find is not None else ""
+
+
+def _value(fields: Fields, name: str) -> str:
+    return fields[name][0].strip(" \t") if name in fields else ""
+
+
+def _hex(what: str, text: str, sizes: tuple[int, ...], *, upper: bool = True, zero: bool = False) -> Iterator[str]:
+    """What is wrong with a number of hexadecimal digits."""
+    if not text:
+        yield f"the {what} is empty"
+        return
+    known = (_HEX if upper else _LOWER).match(text)
+    assert known is not None
+    if known.end() < len(text):
+        wrong = text[known.end()]
+        if wrong in "ABCDEF":
+            yield f"the {what} has the upper-case letter {wrong!r}"
+        else:
+            yield f"the {what} has {wrong!r} at its position {known.end() + 1}, which is not a hexadecimal digit"
+    elif len(text) not in sizes:
+        expected = " or ".join(map(str, sizes)) if len(sizes) < 3 else f"{sizes[0]} to {sizes[-1]}"
+        digits = "digit" if len(text) == 1 else "digits"
+        yield f"the {what} has {len(text)} {digits}, expected {expected}"
+    elif not zero and not text.strip("0"):
+        yield f"the {what} is all zeros"
+
+
+def _traceparent(fields: Fields) -> Iterator[str]:
+    value = _value(fields, "traceparent")
+    if not value or len(fields["traceparent"]) > 1 or "," in value:
+        return
+    parts = value.split("-")
+    if len(parts) < 4:
+        yield f"it has {len(parts)} of the 4 parts version-traceid-spanid-flags"
+        return
+    version, trace_id, span_id, flags = parts[:4]
+    yield from _hex("version", version, (2,), upper=False, zero=True)
+    yield from _hex("trace id", trace_id, (32,), upper=False)
+    yield from _hex("span id", span_id, (16,), upper=False)
+    yield from _hex("flags field", flags, (2,), upper=False, zero=True)
+    if version == "00" and len(parts) > 4:
+        yield "something follows the flags, which version 00 does not have"
+
+
+def _b3(fields: Fields) -> Iterator[str]:
+    value = _value(fields, "b3")
+    parts = value.split("-")
+    if not value:
+        return
+    if len(parts) == 1:
+        yield "a trace id without a span id" if len(value) >= 16 else f"{value[:40]!r} is not a decision (0, 1 or d)"
+        return
+    yield from _hex("trace id", parts[0], (16, 32))
+    yield from _hex("span id", parts[1], (16,))
+    is_parent = len(parts) == 3 and len(parts[2]) == 16  # as Brave writes a deferred decision
+    if len(parts) > 2 and not is_parent and parts[2] not in ("0", "1", "d"):
+        yield f"the decision is {parts[2][:40]!r}, expected 0, 1 or d"
+    if len(parts) > 3:
+        yield from _hex("parent span id", parts[3], (16,), zero=True)
+    if len(parts) > 4:
+        yield f"it has {len(parts)} parts, expected at most 4: traceid-spanid-decision-parentid"
+
+
+def _b3multi(fields: Fields) -> Iterator[str]:
+    trace_id, span_id = _value(fields, "x-b3-traceid"), _value(fields, "x-b3-spanid")
+    for name, other, there in (("X-B3-TraceId", "X-B3-SpanId", trace_id), ("X-B3-SpanId", "X-B3-TraceId", span_id)):
+        if name.lower() not in fields and (other.lower() in fields or "x-b3-parentspanid" in fields):
+            yield f"there is no {name}"
+        elif name.lower() in fields:
+            yield from _hex(name, there, (16, 32) if name == "X-B3-TraceId" else (16,))
+    if "x-b3-parentspanid" in fields:
+        yield from _hex("X-B3-ParentSpanId", _value(fields, "x-b3-parentspanid"), (16,), zero=True)
+    sampled = _value(fields, "x-b3-sampled")
+    if "x-b3-sampled" in fields and sampled.lower() not in _B3_SAMPLED:
+        yield f"X-B3-Sampled is {sampled[:40]!r}, expected 0 or 1"
+
+
+def _jaeger(fields: Fields) -> Iterator[str]:
+    value = _value(fields, "uber-trace-id").replace("%3A", ":").replace("%3a", ":")
+    if not value:
+        return
+    parts = value.split(":")
+    if len(parts) != 4:
+        yield f"it has {len(parts)} of the 4 parts traceid:spanid:parentid:flags"
+        return
+    yield from _hex("trace id", parts[0], tuple(range(1, 33)))
+    yield from _hex("span id", parts[1], tuple(range(1, 17)))
+    yield from _hex("flags field", parts[3], tuple(range(1, 100)), zero=True)
+
+
+_FINDERS: dict[Format, Callable[[Fields], Iterator[str]]] = {
+    Format.TRACECONTEXT: _traceparent,
+    Format.B3: _b3,
+    Format.B3MULTI: _b3multi,
+    Format.JAEGER: _jaeger,
+}

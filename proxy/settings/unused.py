@@ -1,0 +1,87 @@
+"""Keys that somebody set and that have no effect, as narrower sections say their own. Pure.
+
+It is not an error: a file may set everything narrowly, and the environment of a fleet something wide. But whoever has
+just typed `--inject b3` wants to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from proxy.settings.effective import LAYERED
+from proxy.settings.models import Section, Settings
+from proxy.settings.problems import source_of
+from proxy.settings.reading import Loaded
+from proxy.settings.yaml_file import Path
+
+_MOST = 4  # keys that a message names
+_Level = tuple[Settings | Section, Path]
+
+
+class Unused(NamedTuple):
+    """A key without effect, who set it, and why it has none."""
+
+    key: str
+    source: str
+    why: str
+
+    def __str__(self) -> str:
+        """One line for a terminal."""
+        return f"{self.key} (from {self.source}) has no effect: {self.why}"
+
+
+def without_effect(loaded: Loaded) -> list[Unused]:
+    """Every key of a wide section (top, outbound) that no listener and no upstream goes by."""
+    settings = loaded.settings
+    root: _Level = (settings, ())
+    outbound: _Level = (settings.outbound, ("outbound",))
+    chains = [[(settings.inbound, ("inbound",)), root]] if settings.inbound.listen is not None else []
+    chains += [[outbound, root]] if settings.outbound.listen is not None else []
+    found = []
+    for name in LAYERED:
+        narrow = [
+            [(upstream, ("upstreams", str(number))), outbound, root]
+            for number, upstream in enumerate(settings.upstreams)
+            if upstream.listen is not None or name not in ("limits", "forwarding")
+        ]
+        counts: dict[Path, set[Path]] = {}  # a key that was set -> those that stand before it
+        used: set[Path] = set()
+        for chain in [*chains, *narrow]:
+            sections = [(getattr(one, name), (*where, name)) for one, where in chain]
+            _lay(sections, counts, used)
+        for section, where in ((getattr(one, name), (*path, name)) for one, path in (root, outbound)):
+            for key in _written(section, where):
+                if key not in used:
+                    source = source_of(key, loaded.sources)
+                    found.append(Unused(".".join(key), source, _why(counts.get(key, set()))))
+    return found
+
+
+def _why(others: set[Path]) -> str:
+    if not others:
+        return "no listener goes by it"
+    names = sorted(".".join(path) for path in others)
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return f"{', '.join(names[:_MOST])}{more} counts instead"
+
+
+def _lay(levels: Sequence[tuple[Section, Path]], counts: dict[Path, set[Path]], used: set[Path]) -> None:
+    """Note for one chain of the same section, the narrowest first, which keys count, and which stand behind others."""
+    for key in type(levels[0][0]).model_fields:
+        if isinstance(getattr(levels[0][0], key), Section):
+            _lay([(getattr(section, key), (*path, key)) for section, path in levels], counts, used)
+            continue
+        written = [(*path, key) for section, path in levels if key in section.model_fields_set]
+        used.update(written[:1])
+        for path in written[1:]:
+            counts.setdefault(path, set()).add(written[0])
+
+
+def _written(section: Section, path: Path) -> Iterator[Path]:
+    for key in sorted(section.model_fields_set):
+        value = getattr(section, key)
+        if isinstance(value, Section):
+            yield from _written(value, (*path, key))
+        else:
+            yield (*path, key)
