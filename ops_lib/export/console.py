@@ -1,7 +1,7 @@
-"""The console exporter: each trace as an indented, coloured tree, once it is finished.
+"""The console exporter: each trace as an indented, coloured tree, once it is finished, and while it runs for long.
 
-May know: the SDK's span processor interface, `trace_text`. It is a span processor and not an exporter, because it has
-to see spans start to tell when a trace is finished here. It never raises into the application.
+May know: the SDK's span processor interface, `drawing`. It is a span processor and not an exporter, because it has to
+see spans start to tell when a trace is finished here. It never raises into the application.
 """
 
 from __future__ import annotations
@@ -9,21 +9,24 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Final, TextIO
-from weakref import WeakMethod
+from weakref import WeakMethod, ref
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import StatusCode
 
-from ops_lib.export.trace_text import Node, arrange, duration
+from ops_lib.export.drawing import draw
+from ops_lib.export.trace_text import Node
+from ops_lib.spans.configured import RUNTIME
 
 MAX_TRACES: Final = 1000  # traces unfinished at once; further ones are not shown
-MAX_SPANS: Final = 1000  # spans kept of one trace; further ones are counted
-_QUIET: Final = frozenset({"code.function.name", "session.id", "error.type"})  # said by the line itself, or its title
-
-_RESET, _BOLD, _DIM, _RED, _CYAN = "\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[36m"
+MAX_SPANS: Final = 1000  # spans kept of one trace, and open ones shown of it; further ones are counted
+FIRST_LOOK_S: Final = 10.0  # a trace that runs is shown after so long, then after twice as long, and so on
+_JOIN_S: Final = 1.0
 
 
 def node_of(span: ReadableSpan) -> Node:
@@ -53,77 +56,59 @@ def wants_colour(stream: TextIO, environ: Mapping[str, str]) -> bool:
     return stream.isatty() and environ.get("TERM") != "dumb"
 
 
-def draw(nodes: list[Node], *, colour: bool, dropped: int = 0) -> str:
-    """The text of one trace, with a title, ending in a newline."""
-
-    def paint(text: str, code: str) -> str:
-        return f"{code}{text}{_RESET}" if colour else text
-
-    first = min(nodes, key=lambda node: node.start)
-    length = max(node.end for node in nodes) - first.start
-    title = f"trace {first.trace_id:032x} · {len(nodes)} span{'s' if len(nodes) > 1 else ''} · {duration(length)}"
-    sessions = dict.fromkeys(str(node.attributes["session.id"]) for node in nodes if "session.id" in node.attributes)
-    lines = [paint(" · ".join([title, *(f"session {_safe(name)}" for name in sessions)]), _CYAN)]
-    for branches, below, node in arrange(nodes):
-        name = paint(_safe(node.name), _RED if node.error is not None else _BOLD)
-        line = f"{paint(branches, _DIM)}{name} {paint(duration(node.end - node.start), _DIM)}"
-        if node.error is not None:
-            line += paint(f" ✗ {_safe(node.error)[:200]}", _RED)
-        shown = {key: value for key, value in node.attributes.items() if key not in _QUIET}
-        if shown:
-            line += " " + paint(" ".join(f"{key}={_safe(value)[:80]}" for key, value in shown.items()), _DIM)
-        lines.append(line)
-        for event, attributes in node.events:
-            if event != "exception":
-                said = attributes.get("message", "")
-                lines.append(paint(f"{below}· {_safe(event)} {_safe(said)[:200]}".rstrip(), _DIM))
-    if dropped:
-        lines.append(paint(f"… {dropped} more spans", _DIM))
-    return "\n".join(lines) + "\n"
-
-
-def _safe(value: object) -> str:
-    """`value` as one line of text that cannot steer a terminal."""
-    return "".join(character if character.isprintable() else "�" for character in str(value))
-
-
 class _Unfinished:
-    __slots__ = ("dropped", "nodes", "open")
+    __slots__ = ("dropped", "due_s", "nodes", "open", "open_count", "pause_s")
 
-    def __init__(self) -> None:
-        self.open = 0
+    def __init__(self, now_s: float) -> None:
+        self.open: dict[int, Span] = {}
+        self.open_count = 0
         self.dropped = 0
         self.nodes: list[Node] = []
+        self.pause_s = FIRST_LOOK_S
+        self.due_s = now_s + FIRST_LOOK_S
 
 
 class ConsoleProcessor(SpanProcessor):
-    """Prints each trace to `stream` (default: what stderr is at that moment) when its last open span has ended."""
+    """Prints each trace to `stream` (default: what stderr is at that moment) when its last open span has ended.
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    One that runs for long is also printed as it stands, after 10 s, 20 s, 40 s, and so on. A thread of its own does
+    that; it is there from the first span on, and sleeps while no trace is open.
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
-        self._lock = threading.Lock()
+        self._clock_s = clock_s
         self._traces: dict[int, _Unfinished] = {}
         self.traces_dropped = 0
+        self._begin()
         if hasattr(os, "register_at_fork"):
-            forget = WeakMethod(self._forget)  # what is registered there is never taken away again
+            forget = WeakMethod(self._begin)  # what is registered there is never taken away again
             os.register_at_fork(after_in_child=lambda: (found := forget()) and found())
 
-    def _forget(self) -> None:
-        """In a forked child: the spans that are open there are the parent's to finish."""
+    def _begin(self) -> None:
+        """Also in a forked child: the spans that are open there are the parent's to finish, and it has no thread."""
         self._lock = threading.Lock()
         self._traces = {}
+        self._has_open, self._ended = threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Counts an open span."""
-        trace_id = span.get_span_context().trace_id
+        ids = span.get_span_context()
         with self._lock:
-            trace = self._traces.get(trace_id)
+            trace = self._traces.get(ids.trace_id)
             if trace is None:
                 if len(self._traces) >= MAX_TRACES:
                     self.traces_dropped += 1
                     return
-                trace = self._traces[trace_id] = _Unfinished()
-            trace.open += 1
+                trace = self._traces[ids.trace_id] = _Unfinished(self._clock_s())
+                if not self._has_open.is_set():
+                    self._has_open.set()
+            trace.open_count += 1
+            if len(trace.open) < MAX_SPANS:
+                trace.open[ids.span_id] = span
+            if self._thread is None:
+                self._thread = self._watch()
 
     def on_end(self, span: ReadableSpan) -> None:
         """Keeps a finished span, and prints its trace when none is open any more."""
@@ -132,32 +117,80 @@ class ConsoleProcessor(SpanProcessor):
             trace = self._traces.get(node.trace_id)
             if trace is None:
                 return
-            trace.open -= 1
+            trace.open_count -= 1
+            trace.open.pop(node.span_id, None)
             if len(trace.nodes) < MAX_SPANS:
                 trace.nodes.append(node)
             else:
                 trace.dropped += 1
-            if trace.open > 0:
+            if trace.open_count > 0:
                 return
             del self._traces[node.trace_id]
-        self._print(trace)
+        self._print(trace.nodes, trace.dropped)
 
-    def _print(self, trace: _Unfinished) -> None:
-        if not trace.nodes:
+    def show_running(self) -> float | None:
+        """Prints the traces that are due. Returns the seconds until the next is; None while no trace is open."""
+        now_s = self._clock_s()
+        with self._lock:
+            due = [trace for trace in self._traces.values() if trace.due_s <= now_s]
+            shown = [(list(trace.nodes), list(trace.open.values()), trace.dropped) for trace in due]
+            for trace in due:
+                trace.pause_s *= 2
+                trace.due_s = now_s + trace.pause_s
+            next_s = min((trace.due_s for trace in self._traces.values()), default=None)
+        now_ns = RUNTIME.clock() if RUNTIME.clock is not None else time.time_ns()
+        for nodes, spans, dropped in shown:
+            still = [node_of(span)._replace(end=now_ns) for span in spans if span.end_time is None]
+            self._print(nodes + still, dropped, {node.span_id for node in still})
+        return None if next_s is None else max(0.0, next_s - now_s)
+
+    def _watch(self) -> threading.Thread:
+        """A started thread that looks after traces that run. It does not keep this processor alive."""
+        processor, has_open, ended = ref(self), self._has_open, self._ended
+
+        def watch() -> None:
+            while True:
+                has_open.wait()
+                has_open.clear()
+                wait_s: float | None = FIRST_LOOK_S  # nothing can be due before
+                while wait_s is not None:
+                    if ended.wait(wait_s) or (found := processor()) is None:
+                        return
+                    wait_s = found.show_running()
+                    del found
+
+        thread = threading.Thread(target=watch, name="ops-console", daemon=True)
+        with suppress(RuntimeError):  # the interpreter is about to end, and starts no more threads
+            thread.start()
+        return thread
+
+    def _print(self, nodes: list[Node], dropped: int, running: Collection[int] = ()) -> None:
+        if not nodes:
             return
         stream = self._stream if self._stream is not None else sys.stderr
         try:
-            stream.write(draw(trace.nodes, colour=wants_colour(stream, os.environ), dropped=trace.dropped))
+            stream.write(draw(nodes, colour=wants_colour(stream, os.environ), dropped=dropped, running=running))
             stream.flush()
         except (OSError, ValueError, AttributeError):  # closed, broken, not there at all, or unable to encode
             return
 
     def shutdown(self) -> None:
-        """Prints what is finished of the traces that are not."""
+        """Prints what is finished of the traces that are not, and ends the thread."""
         with self._lock:
             traces, self._traces = list(self._traces.values()), {}
+            thread = self._thread
+        self._end()
+        if thread is not None and thread.is_alive() and thread is not threading.current_thread():
+            thread.join(_JOIN_S)  # or it could hold the stream when the interpreter ends
         for trace in traces:
-            self._print(trace)
+            self._print(trace.nodes, trace.dropped)
+
+    def _end(self) -> None:
+        self._ended.set()
+        self._has_open.set()
+
+    def __del__(self) -> None:
+        self._end()
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Nothing waits here."""

@@ -6,6 +6,7 @@ import json
 import logging
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -495,7 +496,7 @@ def test_console(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
     with ops.span("outer"), ops.span("inner"):
         pass
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith("trace ")
+    assert re.match(r"\d\d:\d\d:\d\d\.\d{3} trace ", lines[0])
     assert lines[1].startswith("outer ")
     assert lines[2].startswith("└─ inner ")
 

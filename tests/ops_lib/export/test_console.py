@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import io
 import os
 import re
+import threading
 import weakref
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -16,7 +19,12 @@ from ops_lib.export import console
 from ops_lib.export.console import ConsoleProcessor, draw, wants_colour
 from ops_lib.export.trace_text import Node
 from ops_lib.spans.configured import RUNTIME
-from ops_lib.testing import CountedIds, SteppedClock
+from ops_lib.testing import EPOCH_NS, CountedIds, SteppedClock
+
+
+def clock(time_ns: int) -> str:
+    """The clock time of this place, to the millisecond."""
+    return datetime.fromtimestamp(time_ns / 1e9, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
 
 
 class Terminal(io.StringIO):
@@ -46,13 +54,133 @@ def test_a_finished_trace(out: io.StringIO) -> None:
         assert out.getvalue() == ""
         with pytest.raises(ValueError), ops.span("save"):
             raise ValueError("disk\nfull \x1b[31m")
-    assert out.getvalue() == (
-        f"trace {1:016x}{1:016x} · 3 spans · 7 ms · session demo\n"
-        "request 7 ms method=GET\n"
-        "│  · info half way\n"
-        "├─ load 2 ms\n"
-        "└─ save 2 ms ✗ ValueError: disk�full �[31m\n"
-    )
+    title, *lines = out.getvalue().splitlines()
+    assert title == f"{clock(EPOCH_NS)} trace {1:016x}{1:016x} · 3 spans · 7 ms · session demo"
+    assert lines[:4] == [
+        "request 7 ms method=GET",
+        "│  · info half way",
+        "├─ load 2 ms",
+        "└─ save 2 ms ✗ ValueError: disk�full �[31m",
+    ]
+    assert lines[4] == "      Traceback (most recent call last):"
+    assert 'raise ValueError("disk' in out.getvalue()
+    assert lines[-1].startswith("      full �[31m")
+
+
+def test_a_traceback_stands_once_where_it_is_longest(out: io.StringIO) -> None:
+    """An exception that leaves several spans is recorded on each; the outermost saw the whole of its way."""
+
+    def deep() -> None:
+        with ops.span("inner"):
+            raise ValueError("bad")
+
+    with pytest.raises(ValueError), ops.span("root"), ops.span("middle"):
+        deep()
+    lines = out.getvalue().splitlines()
+    assert sum("Traceback" in line for line in lines) == 1
+    assert lines[2].startswith("│  Traceback")
+    assert any(line.endswith(", in deep") for line in lines)
+    assert [re.sub(r"\d+ ms", "", line) for line in lines if "✗" in line] == [
+        "root  ✗ ValueError: bad",
+        "└─ middle  ✗ ValueError: bad",
+        "   └─ inner  ✗ ValueError: bad",
+    ]
+
+
+def test_each_failure_has_its_own_traceback_and_a_handled_one_is_named(out: io.StringIO) -> None:
+    with ops.span("root") as span:
+        for number in (1, 2):
+            with contextlib.suppress(ValueError), ops.span("try"):
+                raise ValueError(number)
+        try:
+            raise KeyError("k")
+        except KeyError as error:
+            span.record_exception(error)
+    assert out.getvalue().count("Traceback") == 3
+    assert "\n│  · exception KeyError: 'k'\n│  Traceback" in out.getvalue()
+
+
+def test_the_clock_time_is_that_of_the_place() -> None:
+    node = Node("n", 1, 2, None, EPOCH_NS + 5_000_000, EPOCH_NS + 9_000_000, None, {}, ())
+    for hours, told in ((0, "22:13:20.005"), (2, "00:13:20.005")):
+        zone = timezone(timedelta(hours=hours))
+        assert draw([node], colour=False, zone=zone).startswith(f"{told} trace ")
+
+
+class TestTracesThatRunForLong:
+    @pytest.fixture
+    def now(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+        """The monotonic clock of a processor, in seconds; nothing is shown by a thread."""
+        now = [0.0]
+        self.out = io.StringIO()
+        self.processor = ConsoleProcessor(self.out, clock_s=lambda: now[0])
+        monkeypatch.setattr(self.processor, "_watch", lambda: threading.Thread())
+        ops.configure(exporter=self.processor)
+        yield now
+        ops.shutdown()
+
+    def test_are_shown_as_they_stand(self, now: list[float]) -> None:
+        with ops.span("job") as job:
+            with ops.span("step", n=1):
+                pass
+            job.info("half way")
+            with ops.span("next step"):
+                now[0] = console.FIRST_LOOK_S - 1
+                assert self.processor.show_running() == 1
+                assert self.out.getvalue() == ""
+                now[0] = console.FIRST_LOOK_S
+                self.processor.show_running()
+                shown = self.out.getvalue()
+        title, *lines = shown.splitlines()
+        assert " · 3 spans, 2 running · " in title
+        assert re.fullmatch(r"job \S+ \S+ and running", lines[0])
+        assert lines[1] == "│  · info half way"
+        assert re.fullmatch(r"├─ step \S+ \S+ n=1", lines[2])
+        assert re.fullmatch(r"└─ next step \S+ \S+ and running", lines[3])
+        whole = self.out.getvalue().removeprefix(shown)
+        assert " · 3 spans · " in whole
+        assert "running" not in whole
+
+    def test_ever_more_rarely(self, now: list[float]) -> None:
+        shown = []
+        with ops.span("job"):
+            for second in range(1, 200):
+                now[0] = float(second)
+                before = self.out.tell()
+                self.processor.show_running()
+                if self.out.tell() > before:
+                    shown.append(second)
+        assert shown == [10, 30, 70, 150]
+        assert self.processor.show_running() is None
+
+    def test_no_more_open_spans_are_kept_than_the_limit(
+        self, now: list[float], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(console, "MAX_SPANS", 3)
+        with contextlib.ExitStack() as stack:
+            for _ in range(10):
+                stack.enter_context(ops.span("s"))
+            now[0] = 100.0
+            self.processor.show_running()
+            assert " · 3 spans, 3 running · " in self.out.getvalue()
+
+    def test_by_themselves(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """By a thread, which ends with the processor."""
+        monkeypatch.setattr(console, "FIRST_LOOK_S", 0.01)
+        written = threading.Event()
+
+        class Out(io.StringIO):
+            def flush(self) -> None:
+                written.set()
+
+        processor = ConsoleProcessor(Out())
+        ops.configure(exporter=processor)
+        with ops.span("job"):
+            assert written.wait(30)
+            assert "and running" in processor._stream.getvalue()  # type: ignore[union-attr]  # the one above
+        (thread,) = (thread for thread in threading.enumerate() if thread.name == "ops-console")
+        ops.shutdown()
+        assert not thread.is_alive()
 
 
 def test_traces_are_printed_apart_each_when_it_is_done(out: io.StringIO) -> None:
