@@ -109,7 +109,7 @@ def test_explain_tells_of_it(tree: Path) -> None:
     assert any(line.startswith("  split: debug: ") for line in told)
     told = translate(tree, "--from", "b3", "--explain", TOY, SPLIT, "b3: 1")
     assert "  toy: not asked for: not read, not passed on" in told
-    assert "  not ours, passed on as they are: X-Split-Id" in told
+    assert "  split: not translated, another story passes beside ours: X-Split-Id" in told
 
 
 def test_settings_take_its_name_and_list_it(tree: Path, tmp_path: Path) -> None:
@@ -179,12 +179,12 @@ def test_the_library_reads_and_writes_it_in_any_carrier(tree: Path, name: str, h
 def sidecar(
     tree: Path, upstream: Upstream, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[SidecarProcess]:
-    """A running sidecar of the copy, from the command line; `request.param` are its formats in and out."""
+    """A sidecar of the copy, from the command line. `request.param`: formats in, formats out, families to clear."""
     for name in ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"):  # a copy is not to be measured
         monkeypatch.delenv(name, raising=False)
-    extract, inject = request.param
+    extract, inject, clear = request.param
     arguments = ("--inbound", LISTEN, "--app", upstream.url, "--outbound", "off", "--admin", LISTEN)
-    formats = ("--extract", extract, "--inject", inject)
+    formats = ("--extract", extract, "--inject", inject, "--set", f"propagation.clear={clear}")
     with SidecarProcess(*arguments, *formats, environ={"PYTHONPATH": str(tree)}) as running:
         yield running
 
@@ -199,19 +199,25 @@ def seen(sidecar: SidecarProcess, upstream: Upstream, *headers: str) -> list[str
     return [line for line in found if line.lower().startswith(("x-toy", "x-split", "traceparent", "b3"))]
 
 
-@pytest.mark.parametrize("sidecar", [("tracecontext,b3,toy", "toy")], indirect=True)
+@pytest.mark.parametrize("sidecar", [("tracecontext,b3,toy", "toy", "[]")], indirect=True)
 def test_a_running_sidecar_writes_it_and_clears_it(sidecar: SidecarProcess, upstream: Upstream) -> None:
     assert seen(sidecar, upstream, W3C) == [TOY]
     assert seen(sidecar, upstream, f"b3: {T}-{S}-d-{P}") == [f"X-Toy: toy1/{T}/{S}/d/{P}"]
     assert seen(sidecar, upstream, f"X_TOY: toy1/{T}/{S}/1") == []
-    assert seen(sidecar, upstream, "x-toy: nonsense", W3C, SPLIT) == [SPLIT, TOY]
+    assert seen(sidecar, upstream, "x-toy: nonsense", W3C, SPLIT) == [TOY, SPLIT], "not named: it passes"
     _, metrics = sidecar.get("/metrics", "admin")
     (line,) = (line for line in metrics.splitlines() if line.startswith("ops_sidecar_contexts_injected_total"))
     assert 'format="toy"' in line
     assert line.endswith(" 3")
 
 
-@pytest.mark.parametrize("sidecar", [("split,toy", "tracecontext,split")], indirect=True)
+@pytest.mark.parametrize("sidecar", [("tracecontext", "tracecontext", "[split]")], indirect=True)
+def test_a_running_sidecar_removes_it_where_it_is_told_to(sidecar: SidecarProcess, upstream: Upstream) -> None:
+    assert seen(sidecar, upstream, SPLIT, W3C) == [W3C]
+    assert seen(sidecar, upstream, SPLIT.upper().replace("-ID", "_ID", 1), W3C, TOY) == [W3C]
+
+
+@pytest.mark.parametrize("sidecar", [("split,toy", "tracecontext,split", "[]")], indirect=True)
 def test_a_running_sidecar_reads_it_and_passes_on_a_split_id_whole(sidecar: SidecarProcess, upstream: Upstream) -> None:
     assert seen(sidecar, upstream, SPLIT) == [W3C, SPLIT]
     assert seen(sidecar, upstream, TOY) == [W3C, SPLIT]

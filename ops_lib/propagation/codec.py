@@ -63,7 +63,8 @@ class Codec(NamedTuple):
     by_default: bool = True
     """Whether it is read where nobody chose formats, is part of `composite`, and is cleared even where not chosen.
 
-    A format that is not passes through untouched, like any header that is not ours, unless the settings name it."""
+    A format that is not passes through untouched, as a family that is not translated (`families`), unless the settings
+    name it."""
 
     @property
     def headers(self) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from .errors import UnknownFamilyError
+from .registry import CODECS
 
-FAMILIES: Final[dict[str, tuple[str, ...]]] = {
+_WITHOUT_A_CODEC: Final[dict[str, tuple[str, ...]]] = {
     "datadog": ("x-datadog-*",),  # Datadog, "Propagating trace context"
     "xray": ("x-amzn-trace-id",),  # AWS X-Ray, "Tracing header"
     "gcp": ("x-cloud-trace-context",),  # Google Cloud Trace, "Trace context"
@@ -21,7 +22,20 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "instana": ("x-instana-*",),  # Instana, "HTTP tracing headers"
     "grpc": ("grpc-trace-bin",),  # OpenCensus, "BinaryEncoding"
 }
-"""The headers of each family, in lower case; `*` stands for any rest."""
+
+
+def _families() -> dict[str, tuple[str, ...]]:
+    found = dict(_WITHOUT_A_CODEC)
+    for codec in CODECS:
+        if not codec.by_default:
+            found[codec.format] = tuple(dict.fromkeys((*found.get(codec.format, ()), *sorted(codec.names))))
+    return found
+
+
+FAMILIES: Final = _families()
+"""The headers of each family, in lower case; `*` stands for any rest.
+
+A format that is not a default is one, too: it is not translated where the settings do not name it."""
 
 _EXACT: Final = {name: family for family, names in FAMILIES.items() for name in names if not name.endswith("*")}
 _PREFIXES: Final = tuple(
