@@ -80,9 +80,12 @@ Role: TypeAlias = Literal["secret", "names", "holds", "none"]
 """What an entry is by its name: a secret; who says what another entry holds; who holds what another one names."""
 
 
-@lru_cache(maxsize=2048)
 def role(name: str, extra: frozenset[str]) -> Role:
     """The role of an entry of this name. `extra`: further names of secrets, normalised, found anywhere in the name."""
+    return _known_role(name, extra) if len(name) <= _MAX_NAME_LENGTH else _role(name, extra)
+
+
+def _role(name: str, extra: frozenset[str]) -> Role:
     flat = normalised(name)
     if any(part in flat for part in _SECRET_PARTS) or any(part in flat for part in extra):
         return "secret"
@@ -92,6 +95,12 @@ def role(name: str, extra: frozenset[str]) -> Role:
     if flat.startswith("value") or flat.endswith(("value", "values")) or flat in _HOLDING:
         return "holds"
     return "names" if flat.endswith(("name", "key")) or flat in _NAMING else "none"
+
+
+# Names can come from outside (a dict that was JSON), so what is remembered of them is bounded: 64 KiB, none of it long.
+_MAX_NAMES = 1024
+_MAX_NAME_LENGTH = 64
+_known_role = lru_cache(_MAX_NAMES)(_role)
 
 
 def is_secret(name: str, extra: frozenset[str] = frozenset()) -> bool:

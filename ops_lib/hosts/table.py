@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from .addresses import IPAddress, IPNetwork
 from .names import read_host
 from .patterns import HostPattern
 
 T = TypeVar("T")
+
+_LONGEST: Final = 1024  # characters of a host that is looked for: a name of 253, or an address with its zone
 
 
 class HostTable(Generic[T]):
@@ -38,6 +40,8 @@ class HostTable(Generic[T]):
 
     def find(self, text: str, port: int) -> T | None:
         """What belongs to the host `text`, as a request names it, and `port` (0: not known)."""
+        if len(text) > _LONGEST:  # names no host; and every suffix of it would be looked up
+            return self._at(self._wildcards, "", port)
         host, address = read_host(text)
         found = self._at(self._exact, host, port)
         if found is None and self._wildcards and address is None:

@@ -44,6 +44,7 @@ UBERCTX = "uberctx-"
 
 MAX_BYTES: Final = 8192  # W3C Baggage §3.3.2
 MAX_MEMBERS: Final = 180  # level 1 of the same
+MAX_READ: Final = 512  # members that are read of one kind; those beyond are of no use to a reader
 MAX_UBERCTX: Final = 64  # the members that W3C Baggage §3.3.2 asks everyone to pass on
 MAX_LINE: Final = 8000  # bytes of one field; gunicorn and aiohttp take 8190
 
@@ -60,6 +61,7 @@ _UBERCTX_OVERHEAD = len(UBERCTX) + _FIELD_OVERHEAD
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _match_member = re.compile(rf"({_TOKEN})[ \t]*=[ \t]*([^\x00-\x08\x0a-\x1f\x7f,]*)").fullmatch
+_find_members = re.compile(r"[^, \t][^,]*").finditer  # what stands between commas, from its first visible character on
 _match_token = re.compile(_TOKEN).fullmatch
 _find_control = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 _stray_percent = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -207,12 +209,13 @@ def _as_jaeger(value: str) -> str:
 
 def _read_list(values: list[str], members: list[Member]) -> Malformed | None:
     refused: Malformed | None = None
+    count = 0
     for text in values:
-        for raw in text.split(","):
-            member = raw.strip(" \t")
-            if not member:
-                continue
-            if found := _match_member(member):
+        for raw in _find_members(text):
+            count += 1
+            if count > MAX_READ:
+                return refused or Malformed.TOO_LONG
+            if found := _match_member(raw[0].rstrip(" \t")):
                 key, value = found.groups()
                 members.append(Member(key, value if value.isascii() else value.translate(_ASCII)))
             else:

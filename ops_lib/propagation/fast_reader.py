@@ -23,8 +23,9 @@ _Places = tuple[Shape, tuple[int, ...]]
 
 MAX_STRANGERS = 1024
 MAX_STRANGER_LENGTH = 64
-MAX_SETS = 512
-MAX_SET_LENGTH = 2048  # characters of all the names in one
+MAX_SETS = 256
+MAX_SET_NAMES = 64  # in one
+MAX_SET_LENGTH = 1024  # characters of all the names in one
 
 
 class FastReader(Generic[T]):
@@ -104,7 +105,7 @@ class FastReader(Generic[T]):
         self._learn(names)
         ours = frozenset(names) - self.strangers
         shape: Shape | Literal[False] | None = path.shape(ours) if ours else False
-        if sum(map(len, names)) <= MAX_SET_LENGTH:
+        if len(names) <= MAX_SET_NAMES and sum(map(len, names)) <= MAX_SET_LENGTH:
             if len(self._dicts) >= MAX_SETS:
                 self._dicts.clear()
             self._dicts[names] = shape
@@ -137,7 +138,7 @@ class FastReader(Generic[T]):
                 spelled = tuple(name.decode("latin-1") for name in spelled)
             shape = path.shape(spelled)
             known = (shape, places) if shape is not None else None
-        if sum(map(len, names)) <= MAX_SET_LENGTH:
+        if len(names) <= MAX_SET_NAMES and sum(map(len, names)) <= MAX_SET_LENGTH:
             if len(self._lists) >= MAX_SETS:
                 self._lists.clear()
             self._lists[names] = known

@@ -104,7 +104,8 @@ def of_kind(kind: type[AnyStr], text: str) -> AnyStr:
 
 
 # Limits of what is remembered, so that no sender can make it grow: it is emptied when full, and long sets stay out.
-MAX_SHAPES: Final = 512
+MAX_SHAPES: Final = 256
+_MAX_NAMES: Final = 16  # in one set
 _MAX_LENGTH: Final = 256  # characters of all its names
 
 
@@ -137,7 +138,7 @@ class Shapes:
     def learn(self, names: Names[AnyStr]) -> Shape | None:
         """The shape of headers named `names`, from now on in `known`; None where the fast path cannot read them."""
         shape = self._shape(names) if all(type(name) is self._kind for name in names) else None
-        if sum(map(len, names)) <= _MAX_LENGTH:
+        if len(names) <= _MAX_NAMES and sum(map(len, names)) <= _MAX_LENGTH:
             if len(self.known) >= MAX_SHAPES:
                 self.known.clear()
             self.known[names] = shape

@@ -45,6 +45,7 @@ class _Present(NamedTuple):
 
 # What is remembered of header names stays small, whoever sends them. Past the limit only the time changes.
 _MAX_SETS = 256
+_MAX_SET_NAMES = 64  # in one
 _MAX_SET_LENGTH = 1024  # characters of all its names
 
 
@@ -211,7 +212,8 @@ class Propagator:
             self._reads_baggage
             and any(name in carrier.BAGGAGE_NAMES or name.startswith(baggage.UBERCTX) for name in names),
         )
-        if len(self._present) < _MAX_SETS and sum(map(len, names)) < _MAX_SET_LENGTH:
+        is_short = len(names) <= _MAX_SET_NAMES and sum(map(len, names)) <= _MAX_SET_LENGTH
+        if len(self._present) < _MAX_SETS and is_short:
             self._present[names] = present
         return present
 

@@ -20,6 +20,7 @@ INJECT_NAME = "X-Mirascope-Session-Id"
 EXTRACT_NAMES = ("X-Mirascope-Session-Id", "Mirascope-Session-Id")
 
 MAX_LENGTH = 256
+MAX_JOINED = 16 * MAX_LENGTH  # characters of joined values that are looked into; far more than a duplicate or two
 
 SESSION_ID = rf"[\x21-\x2b\x2d-\x7e]{{1,{MAX_LENGTH}}}"
 """An id without a comma: it means what it says, whatever happened on the way."""
@@ -50,8 +51,13 @@ def check_session_id(value: str) -> str:
 def extract(fields: Fields, names: tuple[str, ...]) -> tuple[str | None, Malformed | None]:
     """The first valid id under `names` (lower case), in their order; and why the first refused one was refused."""
     refused: Malformed | None = None
+    room = MAX_JOINED
     for name in names:
         for value in fields.get(name, ()):
+            if len(value) > room:
+                refused = refused or Malformed.TOO_LONG
+                continue
+            room -= len(value)
             for each in _ids(value):
                 if _match(each):
                     return each, refused

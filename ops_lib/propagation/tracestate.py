@@ -21,6 +21,7 @@ LONG_MEMBER = 128  # §3.3.1.5: members over this go first
 
 _MEMBER = r"[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
 _match_member = re.compile(_MEMBER).fullmatch
+_find_members = re.compile(r"[^, \t][^,]*").finditer  # what stands between commas, from its first visible character on
 PLAIN_LIST = rf"{_MEMBER}(?:,{_MEMBER}){{0,{MAX_MEMBERS - 1}}}"
 """A whole header without white space around members or empty ones: what nearly every sender writes."""
 _match_plain_list = re.compile(PLAIN_LIST).fullmatch
@@ -38,12 +39,8 @@ def read(values: list[str]) -> tuple[str, str] | None:
         return text, ""
     others: list[str] = []
     own = ""
-    count = 0
-    for raw in text.split(","):
-        member = raw.strip(" \t")
-        if not member:
-            continue
-        count += 1
+    for count, found in enumerate(_find_members(text), 1):
+        member = found[0].rstrip(" \t")
         if count > MAX_MEMBERS or not _match_member(member):
             return None
         if member.startswith(f"{KEY}=") and is_ours(member[len(KEY) + 1 :]):

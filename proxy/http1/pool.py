@@ -17,7 +17,7 @@ from proxy.listener.pools import Pool, PoolFactory
 from proxy.listener.sides import Receiver
 from proxy.plan import PoolPlan
 from proxy.semantics.faults import Fault, Refusal
-from proxy.semantics.fields import response_kinds
+from proxy.semantics.fields import FieldKinds, response_kinds
 from proxy.telemetry.metrics import UpstreamMetrics, count
 from proxy.transport.connector import Connector
 from proxy.transport.deadlines import Ticker
@@ -40,8 +40,9 @@ class ConnectionPool(Keeper):
         outbox: Outbox,
         descriptors: Descriptors,
         shed: Callable[[], None],
+        kinds: FieldKinds,
     ) -> None:
-        """`shed`: closes an idle connection of any pool, where there is one."""
+        """`shed`: closes an idle connection of any pool, where there is one. `kinds`: of all pools' responses."""
         self.plan = plan
         self._descriptors = descriptors
         self._shed = shed
@@ -49,7 +50,7 @@ class ConnectionPool(Keeper):
         self._metrics = metrics
         self._ticker = ticker
         self._outbox = outbox
-        self._kinds = response_kinds()  # learnt from all of the target's responses
+        self._kinds = kinds
         self._idle: deque[UpstreamConnection] = deque()  # right: used last
         self._all: set[UpstreamConnection] = set()
         self._waiters: deque[Receiver] = deque()
@@ -288,8 +289,9 @@ class ConnectionPool(Keeper):
 
 def connection_pools(ticker: Ticker, outbox: Outbox, descriptors: Descriptors) -> PoolFactory:
     """Makes the pools of HTTP/1.1."""
+    kinds = response_kinds()  # one for all: what responses teach it takes memory once
 
     def make(connector: Connector, plan: PoolPlan, metrics: UpstreamMetrics, shed: Callable[[], None]) -> Pool:
-        return ConnectionPool(connector, plan, metrics, ticker, outbox, descriptors, shed)
+        return ConnectionPool(connector, plan, metrics, ticker, outbox, descriptors, shed, kinds)
 
     return make

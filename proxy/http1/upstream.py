@@ -36,7 +36,7 @@ from typing import Final, cast, final
 
 from proxy.http1.message.bodies import Body, ChunkedBody, CloseBody, LengthBody
 from proxy.http1.message.heads import HeadLimits, HeadReader
-from proxy.http1.message.request import is_offered
+from proxy.http1.message.lists import is_offered
 from proxy.http1.message.response import read_response, read_start
 from proxy.http1.message.write import as_chunks, request_head
 from proxy.listener.pools import Pool

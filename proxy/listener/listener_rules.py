@@ -12,7 +12,7 @@ from typing import Final
 from proxy.listener.pools import Pools
 from proxy.listener.routes import Route
 from proxy.plan import ListenerPlan, UpstreamPlan
-from proxy.semantics.authority import parse_authority
+from proxy.semantics.authority import MAX_AUTHORITY_BYTES, Authority, parse_authority
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import request_kinds
 from proxy.semantics.hop import Hop
@@ -20,6 +20,7 @@ from proxy.semantics.request import Request
 from proxy.telemetry.metrics import Metrics
 from proxy.translate import Translator
 
+# Each key is short (an authority, an address), so these are bounds in bytes, too.
 _REMEMBERED_AUTHORITIES: Final = 1024
 _REMEMBERED_CLIENTS: Final = 1024
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -60,9 +61,13 @@ class ListenerRules:
             for upstream in upstreams
         }
         self.only = self._routes[upstreams[-1]] if plan.fixed_upstream else None  # the route of every request
-        self.parse_authority = lru_cache(_REMEMBERED_AUTHORITIES)(parse_authority)
+        self._parsed = lru_cache(_REMEMBERED_AUTHORITIES)(parse_authority)
         self._found = lru_cache(_REMEMBERED_AUTHORITIES)(self._find)
         self.hop = lru_cache(_REMEMBERED_CLIENTS)(self._hop)
+
+    def parse_authority(self, raw: bytes) -> Authority | None:
+        """As `authority.parse_authority`, and remembered."""
+        return self._parsed(raw) if len(raw) <= MAX_AUTHORITY_BYTES else None
 
     def _find(self, host: str, port: int) -> Route:
         return self._routes[self.plan.router.route(host, port)]

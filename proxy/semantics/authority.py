@@ -6,6 +6,9 @@ import ipaddress
 import re
 from typing import Final, NamedTuple
 
+# DNS names have 253 characters at most, and a final dot. What is longer names no host.
+MAX_AUTHORITY_BYTES: Final = 254 + len(":65535")
+
 # RFC 3986, 3.2: host [ ":" port ], without userinfo, which RFC 9110, 4.2.4 forbids. Narrower: no percent-encoding
 # (nobody can say what it decodes to), no comma (two hosts merged into one field), no IPvFuture.
 _AUTHORITY: Final = re.compile(rb"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._~!$&'()*+;=-]+))(?::([0-9]{0,5}))?")
@@ -19,8 +22,8 @@ class Authority(NamedTuple):
 
 
 def parse_authority(raw: bytes) -> Authority | None:
-    """`host[:port]`, or None where it is malformed or empty."""
-    match = _AUTHORITY.fullmatch(raw)
+    """`host[:port]`, or None where it is malformed, empty or too long."""
+    match = _AUTHORITY.fullmatch(raw) if len(raw) <= MAX_AUTHORITY_BYTES else None
     if match is None:
         return None
     bracketed, name, digits = match.groups()

@@ -58,7 +58,11 @@ _FORBIDDEN_IN_TRAILERS = frozenset(
     b"proxy-authentication-info proxy-authorization range retry-after set-cookie user-agent vary via warning "
     b"www-authenticate x-forwarded-for x-forwarded-host x-forwarded-proto".split()
 )
-_MAX_NAMES = 2048
+# What is remembered of names: 64 KiB of them. The longest that is in use has about 50 bytes.
+_MAX_NAMES: Final = 1024
+_MAX_NAME_BYTES: Final = 64
+
+MAX_TRAILERS: Final = 128  # fields in one trailer section
 
 Special = tuple[int, bytes, bytes]  # kind, name as it came, value
 
@@ -86,11 +90,12 @@ class FieldKinds:
         return kind
 
     def classify(self, name: bytes) -> int:
-        """The kind of `name`, in any letter case; remembered."""
+        """The kind of `name`, in any letter case; remembered unless it is long."""
         kind = self.kind_of(name)
-        if len(self.known) >= _MAX_NAMES:
-            self.known.clear()
-        self.known[name] = kind
+        if len(name) <= _MAX_NAME_BYTES:
+            if len(self.known) >= _MAX_NAMES:
+                self.known.clear()
+            self.known[name] = kind
         return kind
 
 
@@ -123,6 +128,11 @@ def allowed_in_trailers(line: bytes) -> bool:
 
 
 def announced(trailer: bytes, kinds: FieldKinds) -> bytes:
-    """What Trailer says to the next hop: of the names that came, those of fields that are forwarded as trailers."""
+    """What Trailer says to the next hop: of the names that came, those of fields that are forwarded as trailers.
+
+    Nothing where it has more names than trailers may come.
+    """
+    if trailer.count(b",") >= MAX_TRAILERS:
+        return b""
     names = [name for part in trailer.split(b",") if (name := part.strip(b" \t"))]
     return b", ".join(name for name in names if kinds.kind_of(name) == PLAIN and allowed_in_trailers(name))

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 
 _BATCH_LINES = 512
+_LINE_CHARACTERS = 4096  # a longer line counts as several: parts of it are for clients to choose
 
 
 class LineWriter:
@@ -21,6 +22,7 @@ class LineWriter:
         self._limit = limit_lines
         self._name = name
         self._lines: deque[str] = deque()
+        self._size = 0  # of `_lines`, in lines of `_LINE_CHARACTERS`
         self._wake = threading.Condition(threading.Lock())
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -30,10 +32,12 @@ class LineWriter:
     def write(self, line: str) -> None:
         """Queue one line (without its newline). Never blocks, never raises; from any thread."""
         with self._wake:
-            if self._closing or len(self._lines) >= self._limit:
+            size = 1 + len(line) // _LINE_CHARACTERS
+            if self._closing or self._size + size > self._limit:
                 self.dropped += 1
                 return
             self._lines.append(line)
+            self._size += size
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
@@ -55,6 +59,7 @@ class LineWriter:
                 while not self._lines and not self._closing:
                     self._wake.wait()
                 batch = [self._lines.popleft() for _ in range(min(len(self._lines), _BATCH_LINES))]
+                self._size -= sum(1 + len(line) // _LINE_CHARACTERS for line in batch)
                 if not batch:
                     return
             if self._send(batch):

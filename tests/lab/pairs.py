@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import cast
 
 from lab.transports import FakeTransport
+from ops_lib.hosts import parse_pattern
 from ops_lib.propagation import FORMATS, Format
 from proxy.http1.client import ClientConnection
 from proxy.http1.pool import ConnectionPool, connection_pools
@@ -23,34 +25,40 @@ from proxy.transport.outbox import Outbox
 class Plane:
     """A listener and a pool, whose turns a test takes one by one."""
 
-    def __init__(self, pool: PoolPlan | None = None, make_pool: PoolFactory | None = None) -> None:
+    def __init__(
+        self, pool: PoolPlan | None = None, make_pool: PoolFactory | None = None, names: tuple[str, ...] = ()
+    ) -> None:
+        """`names`: patterns of hosts that lead to an upstream of their own; then the listener goes by names."""
         loop = asyncio.get_running_loop()
         plan_of_pool = pool or PoolPlan()
         propagation = PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,))
         target = UpstreamTarget("http", Address("127.0.0.1", 8080))
         upstream = UpstreamPlan("app", target, propagation, pool=plan_of_pool)
-        plan = ListenerPlan("inbound", "inbound", Address("127.0.0.1", 0), Router(upstream), fixed_upstream=True)
+        other = replace(upstream, name="other")
+        router = Router(upstream, [(parse_pattern(name), other) for name in names])
+        plan = ListenerPlan("inbound", "inbound", Address("127.0.0.1", 0), router, fixed_upstream=not names)
         self.metrics, self.ticker, self.outbox = Metrics(), Ticker(loop), Outbox(loop)
         descriptors = Descriptors()
         factory = make_pool or connection_pools(self.ticker, self.outbox, descriptors)
-        pools = Pools({HTTP_1_1: factory}, self.metrics, lambda _host, _port, _inbound: False)
+        self.pools = pools = Pools({HTTP_1_1: factory}, self.metrics, lambda _host, _port, _inbound: False)
         rules = ListenerRules(plan, pools, self.metrics, "test")
         self.listener = Listener(
             rules, ticker=self.ticker, outbox=self.outbox, pools=pools, descriptors=descriptors, access_log=None
         )
         self.pool = cast(ConnectionPool, pools.pool("app", target, plan_of_pool))
 
-    def pairs(self, count: int) -> list[Pair]:
-        return [Pair(self) for _ in range(count)]
+    def pairs(self, count: int, address: str = "10.0.0.1") -> list[Pair]:
+        """`address`: the clients'."""
+        return [Pair(self, address=address) for _ in range(count)]
 
 
 class Pair:
     """One client's connection, and an idle one to the upstream, which has served a request before."""
 
-    def __init__(self, plane: Plane, *, kept: bool = True) -> None:
+    def __init__(self, plane: Plane, *, kept: bool = True, address: str = "10.0.0.1") -> None:
         """`kept`: whether there is one to the upstream."""
         self.client = ClientConnection(plane.listener)
-        self.near = FakeTransport(peername=("10.0.0.1", 50000))
+        self.near = FakeTransport(peername=(address, 50000))
         self.near.protocol = self.client
         self.client.connection_made(self.near)
         if kept:

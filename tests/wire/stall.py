@@ -1,13 +1,16 @@
-"""The gate against stalls: `make stall` (STALL_S=2 seconds for each row).
+"""The gate against stalls: `make stall` (STALL_S=2 seconds for each flood).
 
 A few connections send as fast as they can. Meanwhile every other request has to be answered in time: this is what
 would break first if one turn of the event loop did all the work that a peer can send. It measures time, so it is not a
 part of `make test`; there `test_turns.py` counts the work of a turn instead.
+
+Besides, it takes the time that one head costs, of the heaviest ones that the limits let through.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -17,12 +20,17 @@ from pathlib import Path
 from time import monotonic, perf_counter
 
 import pytest
+from lab import heavy
+from lab.pairs import Plane
 from lab.process import SidecarProcess
 from lab.sidecar import LISTEN, connect
 
 STALL_S = float(os.environ.get("STALL_S", "2"))
 REQUEST_LIMIT_S = 0.025  # 99 of 100 requests
 HEALTH_LIMIT_S = 0.050
+HEAD_LIMIT_S = 0.002
+ROUNDS = 5  # the fastest counts
+DICE = random.Random(8)
 FLOOD = Path(__file__).parents[1] / "lab" / "flood.py"
 PAUSE_S = 0.003  # between two probes
 
@@ -104,3 +112,50 @@ def test_others_are_served_in_time(sidecar: SidecarProcess, kind: str, size: int
         measured = measure(sidecar)
     assert measured[0] < REQUEST_LIMIT_S, measured
     assert measured[1] < HEALTH_LIMIT_S, measured
+
+
+def cost_of_request(plane: Plane, lines: list[bytes], host: bytes = b"a") -> float:
+    """Seconds from the bytes of a request to those of the upstream, or of a refusal."""
+    [pair] = plane.pairs(1)
+    head = b"\r\n".join([b"GET / HTTP/1.1", b"Host: " + host, *lines, b"", b""])
+    start = perf_counter()
+    pair.client.data_received(head)
+    taken_s = perf_counter() - start
+    pair.client.connection_lost(None)
+    pair.upstream.connection_lost(None)
+    return taken_s
+
+
+def cost_of_response(plane: Plane, lines: list[bytes]) -> float:
+    [pair] = plane.pairs(1)
+    pair.client.data_received(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    head = b"\r\n".join([b"HTTP/1.1 200 OK", b"Content-Length: 0", *lines, b"", b""])
+    start = perf_counter()
+    pair.upstream.data_received(head)
+    taken_s = perf_counter() - start
+    pair.client.connection_lost(None)
+    pair.upstream.connection_lost(None)
+    return taken_s
+
+
+@pytest.mark.parametrize("kind", heavy.requests(DICE))
+async def test_a_heavy_request_costs_little(kind: str) -> None:
+    taken_s = min(cost_of_request(Plane(), heavy.requests(DICE)[kind]) for _ in range(ROUNDS))
+    print(f"{taken_s * 1000:.2f} ms", end=" ")
+    assert taken_s < HEAD_LIMIT_S
+
+
+@pytest.mark.parametrize("kind", heavy.hosts())
+async def test_a_heavy_host_costs_little(kind: str) -> None:
+    """On a listener that looks for its upstream by name."""
+    names = "*.internal", "10.0.0.0/8"
+    taken_s = min(cost_of_request(Plane(names=names), [], heavy.hosts()[kind]) for _ in range(ROUNDS))
+    print(f"{taken_s * 1000:.2f} ms", end=" ")
+    assert taken_s < HEAD_LIMIT_S
+
+
+@pytest.mark.parametrize("kind", heavy.responses(DICE))
+async def test_a_heavy_response_costs_little(kind: str) -> None:
+    taken_s = min(cost_of_response(Plane(), heavy.responses(DICE)[kind]) for _ in range(ROUNDS))
+    print(f"{taken_s * 1000:.2f} ms", end=" ")
+    assert taken_s < HEAD_LIMIT_S

@@ -19,12 +19,11 @@ from proxy.http1.message.grammar import CHUNK_LINE
 from proxy.http1.message.heads import check_fields
 from proxy.http1.message.section import SectionScanner
 from proxy.semantics.faults import Fault, Refusal
-from proxy.semantics.fields import FieldKinds, allowed_in_trailers
+from proxy.semantics.fields import MAX_TRAILERS, FieldKinds, allowed_in_trailers
 
 CHUNKS_A_FEED: Final = 512  # a tenth of a millisecond
 _MAX_CHUNK_LINE: Final = 1024  # chunk size and extensions, which nobody uses
 _MAX_TRAILERS: Final = 16 * 1024
-_MAX_TRAILER_FIELDS: Final = 128
 # A line with extensions has 16 bytes for free, and as many as came since the last such line.
 # All lines of a body share this beyond that: a limit per line would not stop tiny chunks with long extensions.
 _MAX_OVERHEAD: Final = 16 * 1024
@@ -233,7 +232,7 @@ class ChunkedBody(Body):
         if whole.startswith(_CRLF):
             return whole[2:]
         trailers, _, rest = whole.partition(b"\r\n\r\n")
-        if len(trailers) > _MAX_TRAILERS or trailers.count(_CRLF) >= _MAX_TRAILER_FIELDS:
+        if len(trailers) > _MAX_TRAILERS or trailers.count(_CRLF) >= MAX_TRAILERS:
             raise Refusal(self._fault, "the trailer section is too long")
         lines, _special = check_fields(trailers, self._kinds, self._fault)
         self._trailers = [line for line in lines if allowed_in_trailers(line)]

@@ -18,16 +18,18 @@ proxy; both in their order. (A NamedTuple would cost 0.1 µs, and compiled 0.2.)
 
 is_text: Final = re.compile(rb"[\t -~]*").fullmatch  # of a field value: printable ASCII, and HTAB
 
-# So that an idle connection holds 8 KiB at the most, and mostly a tenth of it.
+# An idle connection remembers no more than this of its last head, and mostly a fifth of it. Its names are short: only
+# those that `FieldKinds` remembers have a template.
 _MAX_LINES: Final = 32
 _MAX_LINE_BYTES: Final = 256
+_MAX_LINES_BYTES: Final = 2048
 
 
 @final
 class Template:
     """The field lines of one connection's last heads, line by line; holds for `kinds`, and for `count` lines."""
 
-    __slots__ = ("_beginnings", "_fields", "_kinds", "_known", "_names", "count", "kinds")
+    __slots__ = ("_beginnings", "_fields", "_kinds", "_known", "_names", "_room_bytes", "count", "kinds")
 
     def __init__(self, kinds: FieldKinds) -> None:
         self.kinds = kinds
@@ -37,6 +39,7 @@ class Template:
         self._kinds: list[int] = []
         self._known: list[bytes] = []  # the line that came last; empty, which no line is: not remembered
         self._fields: list[Any] = []  # the same as Special; None: of a plain field
+        self._room_bytes = _MAX_LINES_BYTES  # for more of `_known`
 
     def sort(self, section: list[bytes]) -> Sorted | None:
         """The fields of `section`, which has `count` lines; None where it looks different."""
@@ -68,7 +71,9 @@ class Template:
             else:
                 told = (kind, self._names[place], value)
                 special.append(told)
-            if len(line) <= _MAX_LINE_BYTES:
+            size = len(line)
+            if size <= _MAX_LINE_BYTES and size - len(known) <= self._room_bytes:
+                self._room_bytes -= size - len(known)
                 self._known[place] = line
                 self._fields[place] = told
         return lines, special

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, final
 
-from proxy.http1.message.grammar import ONLY_VISIBLE, OTHER_VERSION, PROTOCOL, REQUEST_LINE, read_length
+from proxy.http1.message.grammar import ONLY_VISIBLE, OTHER_VERSION, REQUEST_LINE, read_length
+from proxy.http1.message.lists import (
+    MAX_OPTIONS,
+    field_name,
+    field_of,
+    is_too_long,
+    list_of,
+    members,
+    real_upgrade,
+    takes_trailers,
+)
 from proxy.http1.message.repeats import Sorted
 from proxy.http1.message.target import parse_target
 from proxy.semantics import request as semantics
@@ -36,16 +46,11 @@ from proxy.semantics.fields import (
     announced,
 )
 
-# Never upgraded to (they would take the next hop's parser away from under us), whatever the version behind the slash.
-_NOT_UPGRADED_TO: Final = (b"h2c", b"h2", b"http", b"tls", b"")
 _COMMON_METHODS: Final = semantics.IDEMPOTENT | {b"POST", b"PATCH", b"CONNECT"}
 # Nominated by Connection or not, these are read by us and written anew.
 _NEVER_NOMINATED: Final = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"connection", b"te", b"upgrade", b"close", b"keep-alive", b"")
 ) | {b"via", b"max-forwards"}  # nobody hides a loop: what is for every recipient must not be nominated (9110, 7.6.1)
-_KNOWN_LISTS: Final = {
-    value: frozenset((value.lower(),)) for value in (b"keep-alive", b"Keep-Alive", b"close", b"Close")
-}
 
 
 @final
@@ -183,7 +188,7 @@ def _read_alone(request: Request, kind: int, name: bytes, value: bytes) -> None:
         request.has_forwarded_proto = True
         request.lines.append(name + b": " + value)
     elif kind == TE:
-        request.takes_trailers |= b"trailers" in members(value)
+        request.takes_trailers |= takes_trailers(value)
     elif kind == MAX_FORWARDS:
         if request.method in (b"TRACE", b"OPTIONS") and value.isdigit() and len(value) < 10:
             request.max_forwards = int(value)
@@ -205,6 +210,8 @@ def _check_no_host(request: Request, hosts: int) -> None:
 
 def _read_connection(request: Request, connection: bytes, upgrade: bytes) -> frozenset[bytes]:
     """RFC 9110, 7.6.1 and 7.8. The fields that Connection names, which end here."""
+    if is_too_long(connection):
+        raise Refusal(Fault.HEADERS_TOO_LARGE, f"Connection has more than {MAX_OPTIONS} members")
     options = members(connection)
     if b"close" in options:
         request.keep_alive = False
@@ -255,49 +262,3 @@ def _read_expect(request: Request, expect: bytes) -> None:
         raise Refusal(Fault.EXPECTATION_FAILED, "the only expectation known is 100-continue")
     if request.has_body:
         request.lines.append(b"Expect: " + expect)
-
-
-def real_upgrade(value: bytes) -> bytes:
-    """The protocols of an Upgrade field that may be switched to, b"" if there are none."""
-    wanted = [part.strip(b" \t") for part in value.split(b",")]
-    return b", ".join(part for part in wanted if _protocol_name(part) not in _NOT_UPGRADED_TO)
-
-
-def is_offered(switched: bytes, offered: bytes) -> bool:
-    """Whether the protocols of a 101's Upgrade field stand in that of its request, in whatever version."""
-    names = _protocol_names(switched)
-    return bool(names) and names <= _protocol_names(offered)
-
-
-def _protocol_names(value: bytes) -> set[bytes]:
-    return {_protocol_name(member) for member in members(value) if member}
-
-
-def _protocol_name(part: bytes) -> bytes:
-    """Of one member of an Upgrade field, lower case; b"" where it is malformed, so that nobody reads it otherwise."""
-    match = PROTOCOL.fullmatch(part)
-    return match[1].lower() if match is not None else b""
-
-
-def list_of(before: bytes, value: bytes) -> bytes:
-    """Two field values of one name as one list (RFC 9110, 5.3)."""
-    return before + b", " + value if before and value else before or value
-
-
-def members(value: bytes) -> frozenset[bytes]:
-    """The members of a comma-separated list, lower case, without parameters."""
-    known = _KNOWN_LISTS.get(value)
-    if known is not None:
-        return known
-    return frozenset(part.split(b";")[0].strip(b" \t").lower() for part in value.split(b","))
-
-
-def field_of(line: bytes) -> semantics.Field:
-    """A field line, taken apart."""
-    name, _, value = line.partition(b":")
-    return name, value.strip(b" \t")
-
-
-def field_name(line: bytes) -> bytes:
-    """The name of a field line, lower case."""
-    return line[: line.find(b":")].lower()

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple, final
 
 from proxy.http1.message.grammar import KEEP_ALIVE_TIMEOUT, STATUS_LINE, read_length
+from proxy.http1.message.lists import field_name, field_of, is_too_long, list_of, members, real_upgrade
 from proxy.http1.message.repeats import Sorted
-from proxy.http1.message.request import field_name, field_of, list_of, members, real_upgrade
 from proxy.semantics import response as semantics
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import (
@@ -22,7 +22,9 @@ from proxy.semantics.fields import (
 )
 from proxy.semantics.request import Field
 
+# Of status lines: 16 KiB of them, and short ones only.
 _REMEMBERED_STARTS: Final = 256
+_REMEMBERED_START_BYTES: Final = 64
 _NEVER_NOMINATED: Final = frozenset((b"close", b"keep-alive", b"upgrade", b""))
 
 
@@ -65,14 +67,20 @@ class Response(semantics.Response):
         return [field_of(line) for line in self.lines]
 
 
-@lru_cache(_REMEMBERED_STARTS)
 def read_start(line: bytes) -> Start:
     """A status line. Raises Refusal. Pure, and remembered, since there are so few of them (0.4 µs)."""
+    return _known_start(line) if len(line) <= _REMEMBERED_START_BYTES else _read_start(line)
+
+
+def _read_start(line: bytes) -> Start:
     match = STATUS_LINE.fullmatch(line)
     if match is None:
         raise Refusal(Fault.BAD_RESPONSE, "the upstream's answer does not begin with an HTTP/1.x status line")
     status, reason = match[2], match[3] or b""
     return Start(int(status), reason, 1 if match[1] == b"1" else 0, b"HTTP/1.1 %b %b" % (status, reason))
+
+
+_known_start: Final = lru_cache(_REMEMBERED_STARTS)(_read_start)
 
 
 def read_response(line: bytes, fields: Sorted, kinds: FieldKinds) -> Response:
@@ -107,6 +115,8 @@ def read_response(line: bytes, fields: Sorted, kinds: FieldKinds) -> Response:
             response.keep_alive_s = int(hint[1]) if hint is not None else None
         # every other kind is dropped
     if connection and (connection != b"keep-alive" or minor == 0):
+        if is_too_long(connection):
+            raise Refusal(Fault.RESPONSE_HEAD_TOO_LARGE, "Connection has too many members in the upstream's response")
         _read_connection(response, members(connection), minor)
     elif response.upgrade:
         response.upgrade = b""  # a mere offer, without its connection option

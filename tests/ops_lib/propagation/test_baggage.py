@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ops_lib.propagation import REQUEST_BYTES, REQUEST_FIELDS, Baggage, Beside, Member
+from ops_lib.propagation import REQUEST_BYTES, REQUEST_FIELDS, Baggage, Beside, Malformed, Member
 from ops_lib.propagation.baggage import (
     MAX_BYTES,
     MAX_LINE,
@@ -222,3 +222,17 @@ def test_keys_that_differ_in_case_are_one_uberctx_header() -> None:
     headers: Headers = []
     assert write(Baggage((Member("a", "1"), Member("A", "2"))), headers, w3c=True, jaeger=True) == (False, True)
     assert headers == [("baggage", "a=1,A=2"), ("uberctx-A", "2")]
+
+
+@pytest.mark.parametrize("name", ["baggage", "jaeger-baggage"])
+@pytest.mark.parametrize("pieces", [1, 8])
+def test_the_first_512_members_are_read(name: str, pieces: int) -> None:
+    """In however many fields; empty ones do not count, and malformed ones do."""
+    count = 512 // pieces
+    lists = [",,".join(f"k{piece * count + n}=1" for n in range(count)) for piece in range(pieces)]
+    assert extract({name: lists}, jaeger=True, jaeger_first=False)[1] is None
+    found, why = extract({name: [*lists, "more=1"]}, jaeger=True, jaeger_first=False)
+    assert why is Malformed.TOO_LONG
+    assert found is not None
+    assert [key for key, _ in found.members] == [f"k{n}" for n in range(512)]
+    assert extract({name: ["x"] * 512 + ["a=1"]}, jaeger=True, jaeger_first=False) == (None, Malformed.SHAPE)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ops_lib.propagation import InvalidSessionError, check_session_id
+from ops_lib.propagation import InvalidSessionError, Malformed, check_session_id
 from ops_lib.propagation.session import extract, is_session_id
 
 
@@ -45,3 +45,12 @@ def test_names_count_in_their_order() -> None:
 def test_what_is_no_text_is_a_value_error(value: Any) -> None:
     with pytest.raises(InvalidSessionError, match="not str"):
         check_session_id(value)
+
+
+def test_joined_values_are_looked_into_up_to_a_length() -> None:
+    """What comes behind a value that is too long is still read."""
+    joined = ["s1, " * 1023 + "s1  ", "s1, " * 1024 + "s1"]
+    assert extract({"a": [joined[0]]}, ("a",)) == ("s1", None)
+    assert extract({"a": [joined[1]]}, ("a",)) == (None, Malformed.TOO_LONG)
+    assert extract({"a": [joined[1], "s2"]}, ("a",)) == ("s2", Malformed.TOO_LONG)
+    assert extract({"a": ["\x7f" * 2048] * 3 + ["s2"]}, ("a",)) == (None, Malformed.CHARACTERS)

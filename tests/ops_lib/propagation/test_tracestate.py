@@ -34,3 +34,7 @@ def test_reading_stays_linear(count: int) -> None:
     assert read([",".join(["a=1"] * count)]) is None
     assert read(["a" * count * 10]) is None
     assert read(["a=" + "v" * count * 10]) is None
+
+
+def test_empty_members_are_passed_over_however_many() -> None:
+    assert read(["," * 60_000 + " \t," * 1000 + "a=1"]) == ("a=1", "")

@@ -14,6 +14,7 @@ from proxy.semantics.fields import (
     TRACE,
     VIA,
     allowed_in_trailers,
+    announced,
     request_kinds,
     response_kinds,
 )
@@ -57,3 +58,16 @@ def test_responses() -> None:
 )
 def test_trailers(line: bytes, allowed: bool) -> None:
     assert allowed_in_trailers(line) is allowed
+
+
+def test_trailer_announces_as_many_names_as_may_come() -> None:
+    kinds = response_kinds()
+    assert announced(b",".join([b"X-Sum"] * 128), kinds) == b", ".join([b"X-Sum"] * 128)
+    assert announced(b",".join([b"X-Sum"] * 129), kinds) == b""
+
+
+def test_names_are_remembered_up_to_64_bytes() -> None:
+    kinds = response_kinds()
+    for name in (b"a" * 64, b"b" * 65):
+        assert kinds.classify(name) == PLAIN
+    assert kinds.known.keys() == {b"a" * 64}

@@ -35,6 +35,19 @@ def test_a_reader_that_does_not_read_costs_lines_and_no_time() -> None:
     os.close(fd)
 
 
+def test_long_lines_count_as_several() -> None:
+    """Whoever makes them long does not make the queue hold more."""
+    reader, fd = os.pipe()
+    writer = LineWriter(fd, limit_lines=100, name="t")
+    for _ in range(1000):
+        writer.write("x" * 40_000)
+    assert sum(map(len, writer._lines)) <= 100 * 4096
+    writer.close(timeout_s=0.05)
+    os.close(reader)
+    assert _ended("t")
+    os.close(fd)
+
+
 def test_nobody_reads_any_more() -> None:
     reader, fd = os.pipe()
     os.close(reader)

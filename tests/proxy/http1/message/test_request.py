@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.http1.message.heads import sort_fields
-from proxy.http1.message.request import Request, check_request_line, field_name, members, read_request
+from proxy.http1.message.request import Request, check_request_line, read_request
 from proxy.semantics.authority import parse_authority
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import request_kinds
@@ -94,7 +94,10 @@ def test_malformed_lines(line: bytes) -> None:
     assert caught.value.fault is Fault.BAD_REQUEST
 
 
-def test_lists() -> None:
-    assert members(b"Close, , x;q=1 ,\tY") == {b"close", b"", b"x", b"y"}
-    assert members(b"keep-alive") == {b"keep-alive"}
-    assert field_name(b"X-Mine: a: b") == b"x-mine"
+def test_connection_with_128_members_is_read_and_with_more_refused() -> None:
+    """No head has so many fields to name."""
+    assert read(b"GET / HTTP/1.1", b"Host: a", b"X: y", b"Connection: x" + b",a" * 127).lines == []
+    for fields in ([b"Connection: x" + b",a" * 128], [b"Connection: x" + b",a" * 64] * 2):
+        with pytest.raises(Refusal) as caught:
+            read(b"GET / HTTP/1.1", b"Host: a", *fields)
+        assert caught.value.fault is Fault.HEADERS_TOO_LARGE

@@ -100,3 +100,10 @@ def test_an_upgrade_needs_its_option() -> None:
     assert read(b"HTTP/1.1 101 X", b"Upgrade: foo").upgrade == b""
     assert read(b"HTTP/1.1 101 X", b"Upgrade: foo", b"Connection: upgrade").upgrade == b"foo"
     assert read(b"HTTP/1.1 200 X", b"Upgrade: foo", b"Connection: close").upgrade == b""
+
+
+def test_connection_with_128_members_is_read_and_with_more_refused() -> None:
+    assert read(b"HTTP/1.1 200 OK", b"X: y", b"Connection: x" + b",a" * 127).lines == []
+    with pytest.raises(Refusal) as caught:
+        read(b"HTTP/1.1 200 OK", b"Connection: x" + b",a" * 128)
+    assert caught.value.fault is Fault.RESPONSE_HEAD_TOO_LARGE

@@ -61,3 +61,10 @@ def test_target(method: bytes, target: bytes, expected: tuple[bytes, bytes | Non
 def test_targets_that_are_none(method: bytes, target: bytes) -> None:
     with pytest.raises(Refusal):
         parse_target(method, target)
+
+
+@pytest.mark.parametrize("port", [b"", b":65535"])
+def test_an_authority_of_260_bytes_is_read_and_no_longer_one(port: bytes) -> None:
+    longest = (b"a" * 63 + b".") * 3 + b"a" * (260 - 3 * 64 - len(port))
+    assert parse_authority(longest + port) is not None
+    assert parse_authority(longest + b"a" + port) is None

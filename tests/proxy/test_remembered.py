@@ -1,0 +1,231 @@
+"""What is remembered of what peers send: bounded in bytes, however long the keys are.
+
+The process is walked, and every memory in it is filled with the largest keys that it takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import importlib
+import pkgutil
+import sys
+import types
+from collections.abc import Callable, Iterator
+
+import pytest
+from lab.pairs import Plane
+from lab.transports import FakeTransport
+
+import ops_lib
+import proxy
+from ops_lib.capture.scrubbing import is_secret
+from ops_lib.propagation import FORMATS, Propagator
+from proxy.http1.message import response as response_module
+from proxy.plan import PoolPlan
+
+KIB = 1024
+MIB = 1024 * KIB
+WHOLE_SIDECAR = 3 * MIB  # of one listener: names, hosts, routes, clients, shapes
+IDLE_CONNECTION = 12 * KIB
+
+_Cache = functools._lru_cache_wrapper
+
+# Every cache by its size and its longest key. Whoever adds one says here what bounds its keys.
+CACHES = {
+    "proxy.semantics.authority.parse_authority": "1024 of 260 bytes: ListenerRules.parse_authority looks first",
+    "proxy.listener.listener_rules.ListenerRules._find": "1024 of 254 characters, as authorities are",
+    "proxy.listener.listener_rules.ListenerRules._hop": "1024 IP addresses",
+    "proxy.http1.message.response._read_start": "256 of 64 bytes: read_start looks first",
+    "ops_lib.capture.scrubbing._role": "1024 of 64 characters: role looks first",
+    "ops_lib.capture.scrubbing._pattern": "names of ours",
+    "ops_lib.capture.shapes._pattern": "names of ours",
+    "ops_lib.capture.render._encoder": "one",
+    "ops_lib.configuration._shut_down_at_exit": "one",
+    "proxy.settings.problems.all_keys": "one",
+}
+
+
+def size_of(*roots: object, but: tuple[object, ...] = ()) -> int:
+    """Bytes of all that can be reached from `roots`, but for code, modules, loops, sockets and `but`."""
+    seen = set(map(id, but))
+    total, left = 0, list(roots)
+    while left:
+        thing = left.pop()
+        if id(thing) in seen or isinstance(thing, NOT_COUNTED):
+            continue
+        seen.add(id(thing))
+        total += sys.getsizeof(thing)
+        left += gc.get_referents(thing)
+    return total
+
+
+NOT_COUNTED = (type, types.ModuleType, types.FunctionType, types.CodeType, asyncio.AbstractEventLoop, FakeTransport)
+
+
+def everything(package: types.ModuleType) -> Iterator[types.ModuleType]:
+    """Every module of a package that can be imported here."""
+    yield package
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not found.name.endswith("__main__"):
+            try:
+                yield importlib.import_module(found.name)
+            except ImportError:  # an integration whose framework is missing
+                continue
+
+
+async def test_every_cache_is_known() -> None:
+    for package in (proxy, ops_lib):
+        for _ in everything(package):
+            pass
+    plane = Plane()
+    found = {
+        f"{cache.__module__}.{cache.__qualname__}"
+        for cache in gc.get_objects()
+        if isinstance(cache, _Cache) and cache.__module__.partition(".")[0] in ("proxy", "ops_lib")
+    }
+    assert plane.pool
+    assert found - CACHES.keys() == set(), "say in CACHES what bounds the keys"
+
+
+def request(host: bytes, *lines: bytes) -> bytes:
+    return b"\r\n".join([b"GET / HTTP/1.1", b"Host: " + host, *lines, b"", b""])
+
+
+def response(line: bytes, *lines: bytes) -> bytes:
+    return b"\r\n".join([line, b"Content-Length: 0", *lines, b"", b""])
+
+
+def ask(plane: Plane, head: bytes, address: str = "127.0.0.1") -> None:
+    [pair] = plane.pairs(1, address)
+    pair.client.data_received(head)
+    pair.upstream.data_received(response(OK))
+    pair.client.connection_lost(None)
+    pair.upstream.connection_lost(None)
+
+
+def answer(plane: Plane, head: bytes) -> None:
+    [pair] = plane.pairs(1)
+    pair.client.data_received(request(b"a"))
+    pair.upstream.data_received(head)
+    pair.client.connection_lost(None)
+    pair.upstream.connection_lost(None)
+
+
+def token(number: int, length: int) -> bytes:
+    return (b"%d-" % number).ljust(length, b"a")
+
+
+def names(number: int) -> list[bytes]:
+    """Twenty fields whose names are new."""
+    return [token(20 * number + n, 64) + b": 1" for n in range(20)]
+
+
+def spelled(number: int, name: bytes) -> bytes:
+    """`name` in another mix of upper and lower case for each number."""
+    return bytes(byte ^ 32 if 97 <= byte | 32 <= 122 and number >> at & 1 else byte for at, byte in enumerate(name))
+
+
+OK = b"HTTP/1.1 200 OK"
+B3 = b"x-b3-traceid", b"x-b3-spanid", b"x-b3-sampled", b"x-b3-parentspanid", b"x-mirascope-session-id"
+
+# Each kind, by the largest key that is remembered, and by one that is far too long.
+HOSTILE: dict[str, tuple[int, Callable[[Plane, int], None]]] = {
+    "names": (51, lambda plane, n: ask(plane, request(b"a", *names(n)))),
+    "long names": (200, lambda plane, n: ask(plane, request(b"a", token(n, 60_000) + b": 1"))),
+    "hosts": (2500, lambda plane, n: ask(plane, request(token(n, 254) + b":65535"))),
+    "long hosts": (200, lambda plane, n: ask(plane, request(token(n, 60_000)))),
+    "malformed hosts": (2500, lambda plane, n: ask(plane, request(token(n, 254) + b"/"))),
+    "clients": (2500, lambda plane, n: ask(plane, request(b"a"), f"fd00:1111:2222:3333:4444:5555:6666:{n:04x}")),
+    "trace names": (1000, lambda plane, n: ask(plane, request(b"a", *[spelled(n, name) + b": 1" for name in B3]))),
+    "baggage names": (1000, lambda plane, n: ask(plane, request(b"a", b"uberctx-" + token(n, 240) + b": 1"))),
+    "many trace names": (600, lambda plane, n: ask(plane, request(b"a", *[spelled(n, b"b3") + b": 1"] * 90))),
+    "status lines": (600, lambda plane, n: answer(plane, response(b"HTTP/1.1 200 " + token(n, 51)))),
+    "long status lines": (300, lambda plane, n: answer(plane, response(b"HTTP/1.1 200 " + token(n, 8000)))),
+    "response names": (51, lambda plane, n: answer(plane, response(OK, *names(n)))),
+    "long response names": (200, lambda plane, n: answer(plane, response(OK, token(n, 60_000) + b": 1"))),
+}  # fmt: skip
+
+
+async def test_what_peers_send_is_remembered_within_a_bound() -> None:
+    """All kinds one after another, on one listener; the total is bounded, and so is each kind's share."""
+    plane = Plane(names=("*.internal",))
+    ask(plane, request(b"a"))
+    shares: dict[str, int] = {}
+    start = before = size_of(plane, response_module._known_start)
+    for kind, (times, send) in HOSTILE.items():
+        for number in range(times):
+            send(plane, number)
+        await asyncio.sleep(0)  # the outbox lets go of what it wrote
+        after = size_of(plane, response_module._known_start)
+        shares[kind], before = after - before, after
+    assert before - start < WHOLE_SIDECAR, shares
+    assert all(share < 64 * KIB for kind, share in shares.items() if kind.startswith("long")), shares
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param([b"X-%d: " % n + b"v" * 240 for n in range(30)], id="as many and as long as are remembered"),
+        pytest.param([b"a" * 60_000 + b": 1"], id="a long name"),
+        pytest.param([b"%d" % n + b"a" * 1900 + b": 1" for n in range(30)], id="long names"),
+        pytest.param([b"X-%d: " % n + b"v" * 1900 for n in range(30)], id="long values"),
+        pytest.param([b"Via: " + b"v" * 240] * 30, id="fields with a meaning"),
+    ],
+)
+async def test_an_idle_connection_remembers_little(lines: list[bytes]) -> None:
+    """Of a client, and of an upstream, that sends the same head again and again."""
+    plane = Plane()
+    [fresh, pair] = plane.pairs(2)
+    for _ in range(5):
+        pair.client.data_received(request(b"a", *lines))
+        pair.upstream.data_received(response(OK, *lines))
+    await asyncio.sleep(0)
+    around = (
+        plane.listener,
+        plane.listener.rules,
+        plane.listener.rules.kinds,
+        plane.pool,
+        plane.pool._kinds,
+        plane.ticker,
+    )
+    for idle, used in ((fresh.client, pair.client), (fresh.upstream, pair.upstream)):
+        grown = size_of(used, but=around) - size_of(idle, but=around)
+        assert grown < IDLE_CONNECTION
+
+
+async def test_targets_that_requests_name_are_remembered_within_a_bound() -> None:
+    pools = Plane().pools
+    before = size_of(pools)
+    for number in range(1500):
+        pools.named_by_request("other", "http", token(number, 254).decode(), 80, PoolPlan())
+    assert size_of(pools) - before < 6 * MIB
+
+
+def test_the_library_remembers_names_within_a_bound() -> None:
+    """Of carriers of every kind, in the largest sets and with the longest names that it remembers."""
+    propagator = Propagator(extract=FORMATS, inject=FORMATS)
+    before = size_of(propagator)
+    sets = [[token(100 * number + n, 15).decode() for n in range(64)] for number in range(1000)]
+    for some in sets:
+        propagator.read(dict.fromkeys(some, "1"))
+        propagator.read([(name, "1") for name in some])
+        propagator.read([(name.encode(), b"1") for name in some])
+        propagator.read(dict.fromkeys([*(name[:-8] for name in some), "b3"], "1"))
+    for number in range(300):
+        propagator.read({token(number, 60_000).decode(): "1"})
+        propagator.read({token(64 * number + n, 900).decode(): "1" for n in range(64)})
+    for number in range(3000):
+        propagator.read({token(number, 64).decode(): "1", f"uberctx-{number}": "1"})
+    assert size_of(propagator) - before < 6 * MIB
+
+
+def test_names_of_secrets_are_remembered_within_a_bound() -> None:
+    from ops_lib.capture import scrubbing
+
+    before = size_of(scrubbing._known_role)
+    for number in range(3000):
+        is_secret(token(number, 64).decode())
+        is_secret(token(number, 10_000).decode())
+    assert size_of(scrubbing._known_role) - before < 512 * KIB
