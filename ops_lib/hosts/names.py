@@ -29,8 +29,8 @@ def parse_host(text: str) -> str:
         return str(unmapped(ipaddress.ip_address(text)))
     except ValueError:
         pass
-    if is_numeric(text):
-        address = read_address(text)
+    if is_numeric(numeric := text.removesuffix(".")):
+        address = read_address(numeric)
         hint = f"; it would be taken for {address}, write that" if address is not None else ""
         raise ValueError(f"{text!r} is not an IPv4 address{hint}")
     if ":" in text:

@@ -37,6 +37,8 @@ def test_a_host_is_read(text: str, host: str) -> None:
         ("a-.b", "is not a host name"),
         ("127.1", "would be taken for 127.0.0.1"),
         ("1.2.3", "would be taken for 1.2.0.3"),
+        ("0.", "0.0.0.0"),
+        ("127.0.0.1.", "127.0.0.1"),
         ("127.0.0.256", "is not an IPv4 address"),
         ("1:2", "is not an IPv6 address"),
         ("straße.example", "ASCII form"),
