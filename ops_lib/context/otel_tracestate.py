@@ -6,6 +6,7 @@ from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 
 from opentelemetry.trace import TraceState
 
+from ops_lib.propagation.ops_member import KEY, is_ours
 from ops_lib.propagation.tracestate import MAX_LENGTH, MAX_MEMBERS
 
 NO_STATE = TraceState.get_default()
@@ -76,7 +77,8 @@ def state_text(state: TraceState) -> str:
         return ""
     if isinstance(state, RawTraceState):
         return state.raw
-    return (state.delete("ops") if "ops" in state else state).to_header()
+    own = state.get(KEY)
+    return (state.delete(KEY) if own is not None and is_ours(own) else state).to_header()
 
 
 def plain_text(state: TraceState) -> str | None:

@@ -13,7 +13,7 @@ No sampling means that the decision is left to the receiver. Both encodings may 
 
 Departures, all in what is accepted, none in what is written:
 - upper-case hex is read (and lowered): Zipkin's own tracers have always read it;
-- where one header has several values, the first counts;
+- where one header has several values, the first that is not empty counts;
 - `{trace}-{span}-{parent}` is read as a deferred decision with a parent, because Brave writes it so;
 - X-B3-Sampled also says `true`, `false` (old tracers) and `d` (tracers that mix up the encodings);
 - X-B3-Flags says something only as "1": other values were never defined, and many write "0";
@@ -39,6 +39,7 @@ from .context import (
     Reading,
     Sampling,
     TraceContext,
+    first_of,
     new,
 )
 from .formats import Format, Loss
@@ -74,14 +75,6 @@ _MULTI_SAMPLING = {
 _PARENT_ZERO = "0" * 16
 
 
-def _first(values: list[str]) -> str:
-    """The first of several values, which may also have been joined by commas on the way (RFC 9110 §5.3)."""
-    value = values[0]
-    if "," in value:
-        value = value.partition(",")[0]
-    return value.strip(" \t")
-
-
 def _context(trace_id: str, span_id: str, sampling: Sampling, parent_id: str | None) -> TraceContext:
     """The record of ids that match the grammar."""
     short = len(trace_id) == 16
@@ -98,7 +91,7 @@ def extract(fields: Fields) -> Reading:
     value = fields[B3][0]
     found = _match_single(value)
     if found is None:
-        value = _first(fields[B3])
+        value = first_of(fields[B3])
         found = _match_single(value)
         if found is None:
             decision = _SINGLE_SAMPLING.get(value)
@@ -124,11 +117,11 @@ def extract_multi(fields: Fields) -> Reading:
     sampling = DEFER
     if (values := fields.get(_SAMPLED)) is not None:
         value = values[0]
-        decision = _MULTI_SAMPLING.get(value) or _MULTI_SAMPLING.get(_first(values).lower())
+        decision = _MULTI_SAMPLING.get(value) or _MULTI_SAMPLING.get(first_of(values).lower())
         if decision is None:
             return None, Malformed.DECISION
         sampling = decision
-    if (values := fields.get(_FLAGS)) is not None and _first(values) == "1":
+    if (values := fields.get(_FLAGS)) is not None and first_of(values) == "1":
         sampling = DEBUG
     trace_ids = fields.get(_TRACE_ID)
     span_ids = fields.get(_SPAN_ID)
@@ -140,16 +133,16 @@ def extract_multi(fields: Fields) -> Reading:
     trace_id = trace_ids[0]
     span_id = span_ids[0]
     if not _match_trace_id(trace_id):
-        trace_id = _first(trace_ids)
+        trace_id = first_of(trace_ids)
         if not _match_trace_id(trace_id):
             return None, _why_id(trace_id)
     if not _match_span_id(span_id):
-        span_id = _first(span_ids)
+        span_id = first_of(span_ids)
         if not _match_span_id(span_id):
             return None, _why_id(span_id)
     if parent_ids is None:
         return _context(trace_id, span_id, sampling, None), None
-    parent_id = _first(parent_ids)
+    parent_id = first_of(parent_ids)
     if len(parent_id) != 16 or not _match_id_shape(parent_id):
         return _context(trace_id, span_id, sampling, None), Malformed.PARENT_ID
     return _context(trace_id, span_id, sampling, parent_id), None

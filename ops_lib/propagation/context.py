@@ -83,6 +83,16 @@ A context may come together with a reason: then only a part was refused (PARENT_
 Fields = dict[str, list[str]]
 """Header name in lower case -> its values in the order they came, decoded as latin-1. No list is empty."""
 
+
+def first_of(values: list[str]) -> str:
+    """The first of a header's values that is not empty; they may have been joined on the way (RFC 9110 §5.6.1)."""
+    for value in values:
+        for part in value.split(",") if "," in value else (value,):
+            if part := part.strip(" \t"):
+                return part
+    return ""
+
+
 Headers = list[tuple[str, str]]
 """Headers to be written: (name, value)."""
 

@@ -17,7 +17,21 @@ from __future__ import annotations
 import re
 
 from .codec import Codec, PlainForm
-from .context import ACCEPT, DEBUG, DEFER, DENY, Fields, Headers, Losses, Malformed, Policy, Reading, TraceContext, new
+from .context import (
+    ACCEPT,
+    DEBUG,
+    DEFER,
+    DENY,
+    Fields,
+    Headers,
+    Losses,
+    Malformed,
+    Policy,
+    Reading,
+    TraceContext,
+    first_of,
+    new,
+)
 from .formats import Format, Loss
 
 UBER_TRACE_ID = "uber-trace-id"
@@ -42,10 +56,10 @@ def extract(fields: Fields) -> Reading:
     """The context in `uber-trace-id`, or the bare DEBUG of `jaeger-debug-id`."""
     values = fields.get(UBER_TRACE_ID)
     if values is None:
-        return (DEBUG, None) if fields[DEBUG_ID][0].strip(" \t") else (None, Malformed.EMPTY)
+        return (DEBUG, None) if first_of(fields[DEBUG_ID]) else (None, Malformed.EMPTY)
     found = _match(values[0])
     if found is None:
-        value = values[0].partition(",")[0].strip(" \t")
+        value = first_of(values)
         if "%" in value:
             value = _colon.sub(":", value)
         found = _match(value)

@@ -313,6 +313,41 @@ def test_exactly_one_story_leaves_whatever_came(
     assert len({decision.is_sampled for decision in decisions if decision}) <= 1
 
 
+OPS_ITEMS = st.sampled_from(
+    ["s:d", "s:q", f"s:q.{'a' * 16}", f"s:q.{'b' * 16}", "w:16", "b:1", "x:1", "", "9f3c-payments", "s:q.xyz", "s:d "]
+)
+
+
+@LONG_LAW
+@given(
+    trace_id=st.sampled_from(["0" * 16 + "a" * 16, "a" * 32, "c" * 32]),
+    span_id=st.sampled_from(["a" * 16, "b" * 16, "c" * 16]),
+    flags=st.sampled_from(["00", "01", "02", "03"]),
+    members=st.lists(st.lists(OPS_ITEMS, min_size=1, max_size=3).map(";".join), max_size=3),
+)
+def test_our_member_never_outweighs_traceparent(trace_id: str, span_id: str, flags: str, members: list[str]) -> None:
+    """Forged, stale, copied by a span that has joined, or another vendor's: traceparent has ids and decision."""
+    state = ",".join([*(f"ops={member}" for member in members if member.strip()), "congo=1"])
+    headers = {"traceparent": f"00-{trace_id}-{span_id}-{flags}", "tracestate": state}
+    context = Propagator().extract(fields(headers)).context
+    assert context is not None
+    assert (context.trace_id, context.span_id) == (trace_id, span_id)
+    is_sampled = flags in ("01", "03")
+    if context.sampling is Sampling.DEFER:
+        assert f"s:q.{span_id}" in state
+    else:
+        assert context.sampling.is_sampled == is_sampled
+    assert not context.short or trace_id.startswith("0" * 16)
+    assert not context.made_up or trace_id.endswith(span_id)
+    assert all(f"ops={member.strip()}" in context.tracestate for member in members if "payments" in member)
+    # And a span that joins from here on decides for itself, whatever is copied to it.
+    joined = {"traceparent": f"00-{trace_id}-{'d' * 16}-{flags}", "tracestate": state}
+    later = Propagator().extract(fields(joined)).context
+    assert later is not None
+    assert later.sampling.is_sampled == is_sampled
+    assert later.sampling is not Sampling.DEFER
+
+
 @LAW
 @given(context=contexts(), data=st.data())
 def test_damage_to_a_header_never_makes_another_trace(context: TraceContext, data: st.DataObject) -> None:
