@@ -1,4 +1,4 @@
-"""`instrument("httpx", ...)`: outgoing calls of client libraries carry the context with no more code.
+"""`instrument("httpx", "fastapi", ...)`: clients carry the context, and servers continue it, with no more code.
 
 Knows nothing of any framework: each has a module in `ops_lib.integrations` with `uninstrument()` and
 `instrument(*, allow_hosts, **options)`, which gives what puts back the state before; imported here when asked for.
@@ -32,18 +32,21 @@ def _known() -> list[str]:
 
     package = importlib.import_module(_PACKAGE)
     names = (found.name for found in pkgutil.iter_modules(package.__path__))
-    return [name for name in names if hasattr(importlib.import_module(f"{_PACKAGE}.{name}"), "instrument")]
+    known = [name for name in names if hasattr(importlib.import_module(f"{_PACKAGE}.{name}"), "instrument")]
+    return [name.replace("_", "-") for name in known]
 
 
 def instrument(*names: str, allow_hosts: Collection[str] | None = None, **options: object) -> None:
-    """Have client libraries inject the context into their outgoing calls.
+    """Have client libraries inject the context into their calls, and servers run each request in its caller's.
 
-    Takes: `names`, such as "httpx", "requests", "aiohttp", "urllib3"; `allow_hosts`, the only hosts that shall get
-    headers (default: all); further options of the integrations named. Doing it twice is the same as once.
+    Takes: `names`, of clients "httpx", "requests", "aiohttp", "urllib3", of servers "fastapi", "starlette", "flask",
+    "django", "aiohttp-server", of both "grpc"; `allow_hosts`, the only hosts that shall get headers (default: all);
+    further options of the integrations named: `app` of a server, to trace one application alone. Doing it twice is the
+    same as once.
     Gives: nothing. Raises: ValueError for an unknown name, listing the known ones, or a wrong host pattern; ImportError
     telling the pip command where a package is missing. Then nothing has changed: what this call switched on is off
     again, and what an earlier call switched on is as it was.
-    Specification: OpenTelemetry semantic conventions, HTTP client spans.
+    Specification: OpenTelemetry semantic conventions, HTTP and gRPC spans.
     """
     integrations = [_integration(name) for name in names]
     with ExitStack() as undo:

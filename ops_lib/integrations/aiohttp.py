@@ -7,11 +7,17 @@ Client spans are the official `opentelemetry-instrumentation-aiohttp-client`'s o
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from ops_lib.integrations import client_spans
 from ops_lib.integrations.incoming import Incoming, Request
-from ops_lib.integrations.outgoing import Outgoing, Slot, install, remove
+from ops_lib.integrations.outgoing import Outgoing
+from ops_lib.integrations.patches import Slot, install, remove
+
+# The request that is traced here. Not in the request itself, whose keys differ between the versions of aiohttp.
+_within: ContextVar[ref[Any] | None] = ContextVar("ops_aiohttp_within", default=None)
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -71,26 +77,44 @@ def middleware() -> Middleware:
 
     @web.middleware
     async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
-        # As bytes: its text of them is another than that of every other framework.
-        incoming = Incoming(list(request.raw_headers), lambda: _request(request))
-        with incoming.attached():
-            try:
-                response = await handler(request)
-                # What is no response is aiohttp's to complain of, with a 500.
-                incoming.status(response.status if isinstance(response, web.StreamResponse) else 500)
-                return response
-            except web.HTTPException as answer:  # aiohttp's way to answer; not an error by itself
-                incoming.status(answer.status)
-                raise
-            except Exception as error:
-                incoming.fail(error)
-                raise
-            finally:
-                resource = request.match_info.route.resource
-                incoming.route = resource.canonical if resource is not None else None
-                incoming.end()
+        return await traced(request, handler)
 
     return trace
+
+
+async def traced(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """What `handler` answers, in a server span; without a second one where a request has one. Raises what it raises."""
+    from aiohttp import web
+
+    within = _within.get()
+    if within is not None and within() is request:
+        return await handler(request)
+    # As bytes: its text of them is another than that of every other framework.
+    incoming = Incoming(list(request.raw_headers), lambda: _request(request))
+    token = _within.set(ref(request))
+    with incoming.attached():
+        try:
+            response = await handler(request)
+            # What is no response is aiohttp's to complain of, with a 500.
+            incoming.status(response.status if isinstance(response, web.StreamResponse) else 500)
+            return response
+        except web.HTTPException as answer:  # aiohttp's way to answer; not an error by itself
+            incoming.status(answer.status)
+            raise
+        except Exception as error:
+            incoming.fail(error)
+            raise
+        finally:
+            _within.reset(token)
+            incoming.route = _route(request)
+            incoming.end()
+
+
+def _route(request: web.Request) -> str | None:
+    """The template of the route; None where none was found, and where looking for one has failed."""
+    match = request._match_info  # not `match_info`, which asserts that there is one
+    resource = match.route.resource if match is not None else None
+    return resource.canonical if resource is not None else None
 
 
 def _request(request: web.Request) -> Request:

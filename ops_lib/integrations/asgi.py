@@ -19,6 +19,9 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+INCOMING_KEY = "ops.incoming"  # scope: the request's `Incoming`; where there is one, a second middleware adds nothing
+
+
 class TraceMiddleware:
     """ASGI middleware: `app.add_middleware(TraceMiddleware)` (Starlette, FastAPI), or `app = TraceMiddleware(app)`
     around any other.
@@ -33,14 +36,14 @@ class TraceMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app on one scope. Raises what the app raises."""
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] not in ("http", "websocket") or INCOMING_KEY in scope:
             await self.app(scope, receive, send)
             return
         headers = scope.get("headers", ())
         if not isinstance(headers, (list, tuple)):  # any iterable will do (ASGI, "HTTP connection scope")
             headers = list(headers)
             scope = {**scope, "headers": headers}
-        incoming = Incoming(headers, lambda: _request(scope, headers))
+        incoming = scope[INCOMING_KEY] = Incoming(headers, lambda: _request(scope, headers))
         watch = _http_end if scope["type"] == "http" else _websocket_status
         trailers = False
 
@@ -48,8 +51,9 @@ class TraceMiddleware:
             nonlocal trailers
             trailers = trailers or bool(message.get("trailers", False))
             await send(message)
-            if watch(incoming, message, trailers):
-                incoming.route = _route(scope)
+            # After a 5xx the app may still raise: frameworks answer first, and let the server know afterwards.
+            if watch(incoming, message, trailers) and not incoming.has_failed:
+                incoming.route = _route(scope) or incoming.route
                 incoming.end()
 
         with incoming.attached():
@@ -59,7 +63,7 @@ class TraceMiddleware:
                 incoming.fail(error)
                 raise
             finally:
-                incoming.route = _route(scope)
+                incoming.route = _route(scope) or incoming.route
                 incoming.end()
 
 

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from ops_lib.integrations.outgoing import Outgoing, Slot
+from ops_lib.integrations.outgoing import Outgoing
+from ops_lib.integrations.patches import Slot
 from ops_lib.spans.start import get_tracer_provider
 
 

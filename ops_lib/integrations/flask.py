@@ -5,10 +5,13 @@ Importable without Flask; Flask is imported when an app is instrumented.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ops_lib.integrations.incoming import Incoming
-from ops_lib.integrations.wsgi import INCOMING_KEY, TraceMiddleware
+from ops_lib.integrations.patches import Slot, is_on, missing, remove, switch_on
+from ops_lib.integrations.wsgi import INCOMING_KEY, Environ, StartResponse, TraceMiddleware
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -16,31 +19,68 @@ if TYPE_CHECKING:
 _DONE = "ops_lib"  # in app.extensions, where Flask keeps who has been at work
 
 
+def instrument(app: object | None = None, *, allow_hosts: str | Iterable[str] | None = None) -> Callable[[], None]:
+    """Trace `app`, or every Flask application of this process, those that exist already too.
+
+    `allow_hosts` is for clients, and nothing here. A second call changes nothing. Gives what puts back the state
+    before. Raises ImportError with the pip command.
+    """
+    try:
+        from flask import Flask, got_request_exception, request_started
+    except ImportError as error:
+        raise missing("flask", "flask", error) from error
+    request_started.connect(_note_route, weak=False)
+    got_request_exception.connect(_note_exception, weak=False)
+    return switch_on(Flask, "__call__", _wrap, app)
+
+
+def uninstrument() -> None:
+    """Undo `instrument`, for all applications; nothing happens where it was not called."""
+    from flask import Flask, got_request_exception, request_started
+
+    remove(Flask, "__call__")
+    request_started.disconnect(_note_route)
+    got_request_exception.disconnect(_note_exception)
+
+
+def _wrap(call: Any, slot: Slot) -> Any:
+    def traced_call(app: Flask, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        inner = partial(call, app)
+        traced = TraceMiddleware(inner) if is_on(slot, app) else inner
+        return traced(environ, start_response)
+
+    return traced_call
+
+
 def instrument_app(app: Flask) -> Flask:
-    """Trace every request of `app`: caller's trace and session, a server span named by its route, handled exceptions
-    recorded.
+    """Trace every request of `app`, by its `wsgi_app`: what wraps that later is outside of the span.
 
     Gives `app` back, so that it can stand where the app is made. A second call changes nothing.
     """
-    from flask import got_request_exception, request
+    from flask import got_request_exception, request_started
 
-    if _DONE in app.extensions:
-        return app
-    app.extensions[_DONE] = True
-
-    def incoming() -> Incoming | None:
-        # None where no server is: Flask's test_request_context() comes in below the middleware.
-        return request.environ.get(INCOMING_KEY)
-
-    def note_route() -> None:
-        if request.url_rule is not None and (traced := incoming()) is not None:
-            traced.route = request.url_rule.rule
-
-    def note_exception(sender: Any, exception: BaseException, **unused: Any) -> None:
-        if (traced := incoming()) is not None:
-            traced.fail(exception)
-
-    app.wsgi_app = TraceMiddleware(app.wsgi_app)  # type: ignore[method-assign]  # Flask documents this assignment
-    app.before_request_funcs.setdefault(None, []).insert(0, note_route)  # first: another may answer by itself
-    got_request_exception.connect(note_exception, app, weak=False)
+    if _DONE not in app.extensions:
+        app.extensions[_DONE] = True
+        app.wsgi_app = TraceMiddleware(app.wsgi_app)  # type: ignore[method-assign]  # Flask documents this assignment
+        request_started.connect(_note_route, app, weak=False)
+        got_request_exception.connect(_note_exception, app, weak=False)
     return app
+
+
+def _incoming() -> Incoming | None:
+    """The request's; None where no server is: Flask's test_request_context() comes in below the middleware."""
+    from flask import request
+
+    return request.environ.get(INCOMING_KEY)
+
+
+def _note_route(sender: Any, **unused: Any) -> None:
+    from flask import request
+
+    if request.url_rule is not None and (traced := _incoming()) is not None:
+        traced.route = request.url_rule.rule
+
+
+def _note_exception(sender: Any, exception: BaseException, **unused: Any) -> None:
+    if (traced := _incoming()) is not None:
+        traced.fail(exception)

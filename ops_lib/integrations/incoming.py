@@ -18,7 +18,7 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from ops_lib.headers.propagators import extract_context
-from ops_lib.spans.attributes import attributes_of
+from ops_lib.spans.attributes import attributes_of, name_of
 from ops_lib.spans.exceptions import record_exception
 from ops_lib.spans.failures import FAILURES
 from ops_lib.spans.span import start_in
@@ -43,13 +43,15 @@ class Request(NamedTuple):
 class Incoming:
     """One request: reads the caller's context and starts the span when made, ends it once. No method of it raises."""
 
-    __slots__ = ("_context", "_ended", "_method", "_span", "answered", "route")
+    __slots__ = ("_context", "_ended", "_error", "_method", "_span", "answered", "has_failed", "route")
 
     def __init__(self, headers: Any, describe: Callable[[], Request]) -> None:
         """`headers`: any carrier of `ops.extract_context`. `describe` may raise: not everyone keeps to a protocol."""
         self.route: str | None = None  # its template, "/books/{genre}", once known
         self.answered = False  # a status has been seen
+        self.has_failed = False  # with a status that is the server's own fault
         self._ended = False
+        self._error: BaseException | None = None  # the one recorded last: two may tell of it, on its way out
         self._method = "HTTP"
         self._span: Span = INVALID_SPAN
         self._context = otel_context.get_current()
@@ -75,11 +77,15 @@ class Incoming:
         with _fails_open():
             self._span.set_attribute("http.response.status_code", code)
             if code >= 500:
+                self.has_failed = True
                 self._span.set_attribute("error.type", str(code))
                 self._span.set_status(Status(StatusCode.ERROR))
 
     def fail(self, error: BaseException) -> None:
         """Record an exception that leaves the app, or that the framework turns into a 500."""
+        if error is self._error:
+            return
+        self._error = error
         with _fails_open():
             if isinstance(error, Exception) and not self.answered:
                 self._span.set_attribute("http.response.status_code", 500)  # what every server answers then
@@ -90,10 +96,12 @@ class Incoming:
         if self._ended:
             return
         self._ended = True
+        self._error = None  # its frames may hold this
         with _fails_open():
             if self.route is not None:
-                self._span.update_name(f"{self._method} {self.route}")
-                self._span.set_attribute("http.route", self.route)
+                route = name_of(self.route)
+                self._span.update_name(f"{self._method} {route}")
+                self._span.set_attribute("http.route", route)
             end_span(self._span)
 
 

@@ -1,13 +1,12 @@
-"""What an outgoing request carries, and how a client library is made to carry it.
+"""What an outgoing request carries, and to which hosts.
 
-Shared by httpx, requests, aiohttp and urllib3, which know their library's one method through which every single request
-passes, below redirects and below the official OpenTelemetry instrumentation (docs/decisions/003). This knows headers
-and hosts, and no client library. A patch keeps its state beside the patched method, in its class: there is no registry.
+Shared by httpx, requests, aiohttp, urllib3 and gRPC, which know their library's one method through which every single
+request passes, below redirects and below the official OpenTelemetry instrumentation (docs/decisions/003). This knows
+headers and hosts, and no client library.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -23,7 +22,6 @@ Pairs = list[tuple[str, str]] | list[tuple[bytes, bytes]]
 
 # Both spellings that the official packages honour; exporters set the first while they send.
 _SUPPRESS = (otel_context._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
-_SLOT = "_ops_slot_"
 
 
 class Outgoing:
@@ -46,7 +44,7 @@ class Outgoing:
         header, whoever wrote it: a redirect repeats those of the hop before, and the official packages write theirs for
         every host.
         """
-        if any(otel_context.get_value(key) for key in _SUPPRESS):
+        if is_suppressed():
             return
         if self._allowed is not None and not self._allowed.allows(host, port):
             owns = get_propagator().propagator.owns
@@ -55,6 +53,11 @@ class Outgoing:
         if otel_baggage.get_all():  # or else it would stand beside ours, written by the global propagator
             _clear(pairs, _is_baggage)
         inject_context(pairs)
+
+
+def is_suppressed() -> bool:
+    """Whether calls made here are an exporter's own, which nobody is to trace."""
+    return any(otel_context.get_value(key) for key in _SUPPRESS)
 
 
 def _is_baggage(name: str) -> bool:
@@ -66,40 +69,3 @@ def _clear(pairs: Any, goes: Callable[[str], bool]) -> None:
     pairs[:] = [
         pair for pair in pairs if not goes(pair[0].decode("latin-1") if isinstance(pair[0], bytes) else pair[0])
     ]
-
-
-class Slot:
-    """The state of one patched method: the policy in force (None: switched off), who makes the client spans, and by
-    which options."""
-
-    __slots__ = ("instrumentor", "options", "policy", "wrapper")
-
-    def __init__(self) -> None:
-        self.policy: Outgoing | None = None
-        self.instrumentor: Any = None
-        self.options: dict[str, Any] = {}
-        self.wrapper: Any = None
-
-
-def install(owner: type, method: str, wrap: Callable[[Any, Slot], Any]) -> Slot:
-    """Patch `owner.method` with `wrap(original, slot)`, once; gives the slot, of the earlier patch if there is one."""
-    slot = vars(owner).get(_SLOT + method)
-    if isinstance(slot, Slot):
-        return slot
-    slot, original = Slot(), getattr(owner, method)
-    slot.wrapper = functools.wraps(original)(wrap(original, slot))
-    setattr(owner, _SLOT + method, slot)
-    setattr(owner, method, slot.wrapper)
-    return slot
-
-
-def remove(owner: type, method: str) -> Slot | None:
-    """Take the patch away; where another tool has patched over it since, switch it off and leave the chain whole."""
-    slot = vars(owner).get(_SLOT + method)
-    if not isinstance(slot, Slot):
-        return None
-    slot.policy = None
-    if getattr(owner, method) is slot.wrapper:
-        setattr(owner, method, slot.wrapper.__wrapped__)
-        delattr(owner, _SLOT + method)
-    return slot

@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ops_lib.integrations import client_spans
-from ops_lib.integrations.outgoing import Outgoing, Slot, install, remove
+from ops_lib.integrations.outgoing import Outgoing
+from ops_lib.integrations.patches import Slot, install, remove
 
 
 def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -> Callable[[], None]:

@@ -16,9 +16,9 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-INCOMING_KEY = (
-    "ops.incoming"  # environ: the request's `Incoming`, for frameworks that know more (route, handled exceptions)
-)
+# environ: the request's `Incoming`, for frameworks that know more (route, handled exceptions). Where there is one, a
+# second middleware adds nothing.
+INCOMING_KEY = "ops.incoming"
 
 
 class TraceMiddleware:
@@ -35,6 +35,8 @@ class TraceMiddleware:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Run the app on one request. Raises what the app raises."""
+        if INCOMING_KEY in environ:
+            return self.app(environ, start_response)
         incoming = environ[INCOMING_KEY] = Incoming(_headers(environ), lambda: _request(environ))
 
         def watched_start(status: str, headers: Any, exc_info: Any = None) -> Callable[[bytes], object]:

@@ -69,5 +69,5 @@ def test_several_at_once_and_unknown_names() -> None:
     assert HTTPConnection.request is not originals[1]
     ops.uninstrument("requests", "urllib3")
     assert (HTTPAdapter.send, HTTPConnection.request) == originals
-    with pytest.raises(ValueError, match="aiohttp, httpx, requests, urllib3"):
+    with pytest.raises(ValueError, match=r"aiohttp, .*httpx, requests, .*urllib3"):
         ops.instrument("gopher")

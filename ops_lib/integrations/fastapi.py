@@ -1,0 +1,31 @@
+"""FastAPI: `ops.instrument("fastapi")` traces every request, of applications that exist already too.
+
+What is traced, and how, is `asgi`'s. Importable without FastAPI, which is imported by `instrument`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from ops_lib.integrations.patches import missing, remove, switch_on
+from ops_lib.integrations.starlette import wrap
+
+
+def instrument(app: object | None = None, *, allow_hosts: str | Iterable[str] | None = None) -> Callable[[], None]:
+    """Trace `app`, or every FastAPI application of this process.
+
+    `allow_hosts` is for clients, and nothing here. A second call changes nothing. Gives what puts back the state
+    before. Raises ImportError with the pip command.
+    """
+    try:
+        from fastapi import FastAPI
+    except ImportError as error:
+        raise missing("fastapi", "fastapi", error) from error
+    return switch_on(FastAPI, "__call__", wrap, app)
+
+
+def uninstrument() -> None:
+    """Undo `instrument`, for all applications; nothing happens where it was not called."""
+    from fastapi import FastAPI
+
+    remove(FastAPI, "__call__")

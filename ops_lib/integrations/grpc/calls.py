@@ -1,0 +1,108 @@
+"""What both sides of a gRPC call share: what a span says of it, how it ends, and where a target leads.
+
+Source of names: OpenTelemetry semantic conventions, "gRPC". Tracing fails open: nothing here raises to its caller. May
+know spans; must not know interceptors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+from urllib.parse import unquote
+
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind, StatusCode
+
+from ops_lib.context.current import SPAN_KEY, Attached, with_value
+from ops_lib.spans.attributes import attributes_of, name_of, text_of
+from ops_lib.spans.exceptions import record_exception
+from ops_lib.spans.failures import FAILURES
+from ops_lib.spans.span import start_in
+from ops_lib.spans.start import end_span
+
+# The statuses that are a server's own fault (semantic conventions, "gRPC", "Span status"). All but OK are a client's.
+_SERVER_FAULTS: Final = frozenset(
+    {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
+)
+
+
+class Call:
+    """One call and its span, which starts when this is made and ends once."""
+
+    __slots__ = ("_context", "_ended", "_is_client", "_span")
+
+    def __init__(self, context: Context, method: str | bytes, kind: SpanKind, place: dict[str, object]) -> None:
+        """`context` is the parent's; `method` as it goes over the wire, `/shop.Orders/Place`; `place`, of the peer."""
+        self._ended = False
+        self._is_client = kind is SpanKind.CLIENT
+        name = name_of((method.decode("latin-1") if isinstance(method, bytes) else method).lstrip("/"))
+        self._span = start_in(
+            context, name, attributes_of({"rpc.system.name": "grpc", "rpc.method": name, **place}), kind
+        )
+        self._context = with_value(context, SPAN_KEY, self._span)
+
+    def attached(self) -> Attached:
+        """The call's Context in force for a block."""
+        return Attached(lambda: self._context)
+
+    def fail(self, error: BaseException) -> None:
+        """Record an exception that leaves the call."""
+        record_exception(self._span, error)
+
+    def end(self, code: object, details: object = None) -> None:
+        """End the span with a status code of gRPC's; only the first call counts."""
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            if self._span.is_recording() and (status := code_name(code)) is not None:
+                self._span.set_attribute("rpc.response.status_code", status)
+                if status in _SERVER_FAULTS or (self._is_client and status != "OK"):
+                    self._span.set_attribute("error.type", status)
+                    self._span.set_status(StatusCode.ERROR, text_of(details) if details else None)
+        except Exception:  # the outermost edge: span processors may be anyone's
+            FAILURES.tell("tracing of a gRPC call failed; the call goes on")
+        end_span(self._span)
+
+
+def code_name(code: Any) -> str | None:
+    """The name of a status code, which gRPC gives as its enum's member, or as a number; None for none."""
+    import grpc
+
+    if isinstance(code, grpc.StatusCode):
+        return str(code.name)
+    return next((str(known.name) for known in grpc.StatusCode if known.value[0] == code), None)
+
+
+def host_of(target: str) -> tuple[str, int | None]:
+    """Host and port of a channel's target (gRPC Name Resolution); an empty host for one that has none.
+
+    `dns:///shop:50051`, `dns://8.8.8.8/shop:50051`, `ipv4:10.0.0.1:50051`, `shop:50051`, `unix:/run/shop.sock`.
+    """
+    scheme, colon, rest = target.partition(":")
+    if colon and scheme in ("unix", "unix-abstract", "vsock"):
+        return "", None
+    if colon and scheme in ("dns", "ipv4", "ipv6", "xds"):
+        target = rest.rpartition("/")[2].partition(",")[0]  # the first of several addresses
+    host, colon, port = target.rpartition(":")
+    if not colon or not (port.isascii() and port.isdigit()) or (":" in host and not host.endswith("]")):
+        return target.strip("[]"), None
+    return host.strip("[]"), int(port)
+
+
+def peer_of(text: object) -> dict[str, object]:
+    """Address and port of a peer as gRPC tells it: `ipv4:10.0.0.1:40000`, `ipv6:%5B::1%5D:40000`, `unix:`."""
+    if not isinstance(text, str) or not text.startswith(("ipv4:", "ipv6:")):
+        return {}
+    host, port = host_of(unquote(text))
+    return {"network.peer.address": host, **({"network.peer.port": port} if port is not None else {})}
+
+
+@contextmanager
+def fails_open() -> Iterator[None]:
+    """Logs what goes wrong in tracing; the call goes on."""
+    try:
+        yield
+    except Exception:  # the outermost edge: samplers and span processors may be anyone's
+        FAILURES.tell("tracing of a gRPC call failed; the call goes on")
