@@ -19,7 +19,7 @@ import uvloop
 from proxy.admin.hosts import AdminHosts
 from proxy.dataplane import DataPlane
 from proxy.lifecycle import Admin, Generation, Lifecycle
-from proxy.plan import Address, Plan, UpstreamTarget
+from proxy.plan import Address, ListenerPlan, Plan, UpstreamTarget
 from proxy.plan.compile import compile_plan
 from proxy.plan.tls import TlsContexts
 from proxy.settings import Loaded
@@ -37,6 +37,7 @@ from proxy.telemetry.writer import LineWriter
 
 logger = logging.getLogger(__name__)
 _STDOUT, _STDERR = 1, 2
+_MOST_TOLD = 8  # upstreams in a line
 
 
 class Output(NamedTuple):
@@ -207,10 +208,18 @@ def _listener_lines(plan: Plan, addresses: dict[str, Address], admin: Address | 
     for listener in plan.listeners:
         target = listener.router.upstreams()[-1].target
         to = f", sends to {_show_target(target)}" if listener.fixed_upstream and target else ""
-        yield f"{listener.name} listening on {addresses[listener.name]}{to}"
+        yield f"{listener.name} listening on {addresses[listener.name]}{to}, writes {_show_formats(listener)}"
     if admin is not None:
         yield f"admin listening on {admin}"
     yield "ops-sidecar ready"
+
+
+def _show_formats(listener: ListenerPlan) -> str:
+    """What receivers get from it, and which of them get something else, such as `tracecontext (billing: b3)`."""
+    *others, default = listener.router.upstreams()
+    usual = default.propagation.inject
+    told = [f"{one.name}: {','.join(one.propagation.inject)}" for one in others if one.propagation.inject != usual]
+    return ",".join(usual) + (f" ({'; '.join(told[:_MOST_TOLD])}{'; ...' * (len(told) > _MOST_TOLD)})" if told else "")
 
 
 def _show_target(target: UpstreamTarget) -> str:

@@ -18,6 +18,7 @@ from proxy.http1.pool import connection_pools
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.pools import HTTP_1_1, Pools
+from proxy.listener.upstream_health import UpstreamHealths
 from proxy.plan import Address, ListenerPlan, Plan
 from proxy.telemetry.access_log import AccessRecord
 from proxy.telemetry.metrics import Metrics
@@ -54,6 +55,7 @@ class DataPlane:
         pools = connection_pools(self._ticker, self._outbox, self._descriptors)
         self._pools = Pools({HTTP_1_1: pools}, metrics, self._leads_back)
         self._ticker.every_tick(self._pools.on_tick)
+        self._healths = UpstreamHealths()
 
     # --- life
 
@@ -185,7 +187,7 @@ class DataPlane:
 
     def _rules(self, plan: ListenerPlan) -> ListenerRules:
         pseudonym = f"{re.sub(r'[^A-Za-z0-9-]', '-', plan.name)}.{self._name}.ops-sidecar"
-        return ListenerRules(plan, self._pools, self._metrics, pseudonym)
+        return ListenerRules(plan, self._pools, self._metrics, pseudonym, self._healths)
 
     def _leads_back(self, ip: str, port: int, inbound: bool) -> bool:
         """Whether a request that is sent there, by an `inbound` listener or another, would go round.

@@ -371,7 +371,8 @@ class ClientConnection(Connection):
     def _answer(self, refusal: Refusal, *, close: bool = True) -> None:
         request = self._request  # None: its head was not read to its end
         head_only = request.method == b"HEAD" if request is not None else self._begun.lstrip(b"\r\n")[:5] == b"HEAD "
-        problem = problem_of(refusal.fault, refusal.detail)
+        tells = self._listener.rules.plan.details
+        problem = problem_of(refusal.fault, refusal.detail if tells else "")
         self.write(problem_response(problem, date=self._listener.date(), head_only=head_only, close=close))
 
     # --- what a listener asks (see sides.Asker and accepted.Accepted)

@@ -36,12 +36,17 @@ def account(accounted: Accounted, refusal: Refusal | None) -> tuple[int, float]:
         fault = refusal.fault
         if fault is not Fault.CLIENT_GONE and fault is not Fault.STOPPED:
             status = fault.status
-    duration_s = perf_counter() - accounted.started
+    now = perf_counter()
+    duration_s = now - accounted.started
     metrics = accounted.terms.metrics
+    health = accounted.terms.health
     metrics.requests[min(status // 100, 5)] += 1  # RFC 9110, 15: whatever is beyond 599 is a 5xx
     metrics.durations.observe(duration_s)
     metrics.bytes_in += accounted.bytes_in
     metrics.bytes_out += accounted.bytes_out
     if refusal is not None:
         count(metrics.faults, refusal.fault.label)
+        health.failed(refusal, now)
+    elif health.is_failing:
+        health.succeeded(now)
     return status, duration_s

@@ -33,6 +33,11 @@ def exchange_record(
         session=told.session,
         conflict=told.conflict,
         span_conflict=told.span_conflict,
+        span_id=told.span_id,
+        trace_flags=told.trace_flags,
+        read=told.read,
+        written=told.written,
+        malformed=told.malformed,
         error=refusal.fault.label if refusal is not None else "",
         detail=refusal.detail if refusal is not None else "",
     )

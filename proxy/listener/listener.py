@@ -6,6 +6,7 @@ May know the plan, metrics, connections as `Accepted`. Must not know any protoco
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from email.utils import formatdate
 from math import floor
@@ -15,16 +16,20 @@ from proxy.listener.accepted import Accepted
 from proxy.listener.accounting import Accounted, account
 from proxy.listener.connecting import Connecting
 from proxy.listener.exchange_record import exchange_record, refused_record
+from proxy.listener.explanation import explanation
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.pools import Pools
 from proxy.listener.sides import Asker
 from proxy.semantics.faults import Refusal
 from proxy.semantics.request import Request
 from proxy.telemetry.access_log import AccessRecord
+from proxy.telemetry.log import fields
 from proxy.telemetry.metrics import count
 from proxy.transport.deadlines import Ticker
 from proxy.transport.descriptors import Descriptors
 from proxy.transport.outbox import Outbox
+
+log = logging.getLogger(__name__)
 
 
 class Listener:
@@ -53,7 +58,9 @@ class Listener:
         self._descriptors = descriptors
         self._connecting = Connecting(pools, self._connect_over)
         self._access_log = access_log
-        self.is_logging = access_log is not None
+        self.is_logging = False  # whether what became of a request's trace fields has to be remembered
+        self._explains = False
+        self._choose_what_is_logged()
         self._date = b""
         self._date_second = 0
 
@@ -74,8 +81,13 @@ class Listener:
             self._metrics.tunnels_open += self._tunnels
         self.rules = rules
         self.name = rules.plan.name
+        self._choose_what_is_logged()
         for connection in tuple(self.connections):
             connection.use(rules)
+
+    def _choose_what_is_logged(self) -> None:
+        self._explains = self.rules.plan.explain
+        self.is_logging = self._explains or self._access_log is not None
 
     # --- what a connection asks
 
@@ -130,6 +142,8 @@ class Listener:
         """An exchange is over. `client`: its address; `refusal`: why it failed."""
         self.exchanges -= 1
         status, duration_s = account(accounted, refusal)
+        if self._explains:
+            log.debug("request", extra=fields(**explanation(accounted, status)))
         if self._access_log is not None:
             self._access_log(exchange_record(accounted, client, status, duration_s, refusal))
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from proxy.listener.pools import Pools
 from proxy.listener.routes import Route
+from proxy.listener.upstream_health import UpstreamHealths
 from proxy.plan import ListenerPlan, UpstreamPlan
 from proxy.semantics.authority import MAX_AUTHORITY_BYTES, Authority, parse_authority
 from proxy.semantics.faults import Fault, Refusal
@@ -29,8 +30,16 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 class ListenerRules:
     """A ListenerPlan, compiled. Immutable but for what it remembers."""
 
-    def __init__(self, plan: ListenerPlan, pools: Pools, metrics: Metrics, pseudonym: str) -> None:
+    def __init__(
+        self,
+        plan: ListenerPlan,
+        pools: Pools,
+        metrics: Metrics,
+        pseudonym: str,
+        healths: UpstreamHealths | None = None,
+    ) -> None:
         """`pseudonym`: our name in Via, unique to this process and listener (RFC 9110, 7.6.3)."""
+        healths = healths or UpstreamHealths()
         self.plan = plan
         self.metrics = metrics.listener(plan.name)
         self.pseudonym = pseudonym.encode("ascii")
@@ -57,6 +66,7 @@ class ListenerRules:
                 is_shared=len(owners) > 1,
                 buffer_bytes=plan.limits.buffer_bytes,
                 response_via=response_via,
+                health=healths.of(upstream.name, is_one=upstream.target is not None),
             )
             for upstream in upstreams
         }

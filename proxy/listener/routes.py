@@ -8,6 +8,7 @@ from __future__ import annotations
 from proxy.listener.pools import Pool, Pools
 from proxy.listener.terms import Terms
 from proxy.listener.translation import tally, untranslated
+from proxy.listener.upstream_health import UpstreamHealth
 from proxy.plan import UpstreamPlan
 from proxy.semantics.request import Field, Request
 from proxy.telemetry.metrics import ExchangeMetrics
@@ -31,9 +32,12 @@ class Route(Terms):
         is_shared: bool,
         buffer_bytes: int,
         response_via: bytes,
+        health: UpstreamHealth | None = None,
     ) -> None:
         """`is_shared`: whether other translators own fields that are plain ones to this."""
-        super().__init__(plan, metrics, listener=listener, buffer_bytes=buffer_bytes, response_via=response_via)
+        super().__init__(
+            plan, metrics, listener=listener, buffer_bytes=buffer_bytes, response_via=response_via, health=health
+        )
         self._plan = plan
         self._translator = translator
         self._is_shared = is_shared

@@ -5,6 +5,7 @@ May know the plan, requests by their meaning, metrics. Must not know pools, tran
 
 from __future__ import annotations
 
+from proxy.listener.upstream_health import UpstreamHealth
 from proxy.plan import UpstreamPlan
 from proxy.semantics.request import Request
 from proxy.telemetry.metrics import ExchangeMetrics
@@ -17,6 +18,7 @@ class Terms:
         "_host",
         "_preserves_host",
         "buffer_bytes",
+        "health",
         "listener",
         "metrics",
         "response_via",
@@ -32,12 +34,14 @@ class Terms:
         listener: str,
         buffer_bytes: int,
         response_via: bytes,
+        health: UpstreamHealth | None = None,
     ) -> None:
         self.upstream = plan.name
         self.listener = listener  # its name
         self.buffer_bytes = buffer_bytes  # of a request, held towards the upstream
         self.timeouts = plan.timeouts
         self.metrics = metrics
+        self.health = health or UpstreamHealth(plan.name, is_one=plan.target is not None)
         self.response_via = response_via  # our name in the Via of responses; empty for none
         target = plan.target
         self._host = target.authority.encode("ascii") if target is not None else b""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import NamedTuple
 
+from ops_lib.propagation import Sampling
 from proxy.telemetry.metrics import TranslationMetrics, count
 from proxy.translate import NOTHING, FastTranslation, Translation
 
@@ -65,21 +66,46 @@ class LogView(NamedTuple):
     session: str = ""
     conflict: str = ""
     span_conflict: str = ""
+    span_id: str = ""
+    trace_flags: str = ""
+    read: str = ""
+    written: str = ""
+    malformed: str = ""
 
 
 def log_view(metrics: TranslationMetrics, translation: Translation) -> LogView:
     """What the access log says of `translation`."""
     try:
-        context, extraction = translation.context, translation.extraction
+        context, extraction, written = translation.context, translation.extraction, ",".join(translation.injected)
     except Exception as error:  # a bug of ours: the outermost edge
         _tell(metrics, error)
         return LogView()
-    trace_id = context.trace_id if context is not None else ""
+    trace_id, span_id, flags = "", "", ""
+    if context is not None:
+        trace_id, span_id = context.trace_id, context.span_id
+        flags = "" if context.sampling is Sampling.DEFER else "00" if context.sampling is Sampling.DENY else "01"
     if extraction is None:
-        return LogView(trace_id)
+        return LogView(trace_id, span_id=span_id, trace_flags=flags, written=written)
     conflict = ",".join(f"{format}:{loser.trace_id}" for format, loser in extraction.conflicts)
     span_conflict = ",".join(f"{format}:{loser.span_id}" for format, loser in extraction.span_conflicts)
-    return LogView(trace_id, extraction.session or "", conflict, span_conflict)
+    read = [said.format for said in extraction.says if said.what is not None]
+    read.sort(key=lambda format: format != extraction.winner)  # the winner first
+    malformed = [f"{format}:{reason}" for format, reason in extraction.malformed]
+    if extraction.session_malformed is not None:
+        malformed.append(f"session:{extraction.session_malformed}")
+    if extraction.baggage_malformed is not None:
+        malformed.append(f"baggage:{extraction.baggage_malformed}")
+    return LogView(
+        trace_id,
+        extraction.session or "",
+        conflict,
+        span_conflict,
+        span_id,
+        flags,
+        ",".join(read),
+        written,
+        ",".join(malformed),
+    )
 
 
 def _tell(metrics: TranslationMetrics, error: Exception) -> None:

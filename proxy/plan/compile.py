@@ -101,9 +101,10 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
             own = outbound.over(_sections(upstream))
             router = Router(replace(plan, preserve_host=upstream.host == "preserve"))
             listeners.append(_listener(upstream.name, upstream.listen, router, own, fixed=True))
+    is_explained = settings.log.level == "debug"
     return Plan(
         generation=generation,
-        listeners=tuple(listeners),
+        listeners=tuple(replace(listener, explain=is_explained) for listener in listeners),
         admin=settings.admin.listen,
         drain=DrainPlan(**settings.drain.model_dump()),
         exit_with_app_s=settings.inbound.exit_with_app_s if settings.inbound.listen is not None else 0.0,
@@ -129,6 +130,7 @@ def _inbound(settings: Settings, everywhere: Sections, listen: Address, contexts
         fixed_upstream=True,
         via=sections.forwarding.via,
         x_forwarded=sections.forwarding.x_forwarded,
+        details=sections.forwarding.details,
         limits=Limits(**sections.limits.model_dump()),
         timeouts=sections.listener_timeouts(),
     )
@@ -151,6 +153,7 @@ def _listener(
         connect=connect,
         via=sections.forwarding.via,
         x_forwarded=sections.forwarding.x_forwarded,
+        details=sections.forwarding.details,
         limits=Limits(**sections.limits.model_dump()),
         timeouts=sections.listener_timeouts(),
     )

@@ -38,7 +38,9 @@ class ListenerPlan:
     fixed_upstream: bool  # True: the request's authority never decides where it goes (inbound, way 3)
     connect: bool = False  # CONNECT allowed (outbound only)
     via: bool = True
+    explain: bool = False  # log of each request what was read and written, and why
     x_forwarded: bool = True  # append X-Forwarded-For / -Proto / -Host
+    details: bool = True  # answers of our own say in words, and with addresses, what failed
     limits: Limits = Limits()
     timeouts: Timeouts = field(default_factory=Timeouts)  # of the client's side; an upstream has its own
 

@@ -15,6 +15,7 @@ TYPE_PREFIX = "urn:ops-sidecar:problem:"
 ALLOW = (b"Allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
 
 # RFC 8941 sf-string: visible ASCII and space; quote and backslash are escaped.
+_LONGEST = 300  # characters of a detail: it may name a host, which a client chooses
 _NOT_SF_STRING = re.compile(r"[^\x20-\x7e]")
 
 
@@ -28,20 +29,24 @@ class Problem(NamedTuple):
 
 
 def problem_of(fault: Fault, detail: str) -> Problem:
-    """What `fault` is answered with; `detail` is for who has to mend it."""
-    content = json.dumps(
-        {
-            "type": TYPE_PREFIX + fault.label,
-            "title": fault.title,
-            "status": fault.status,
-            "detail": detail,
-            "proxy_error": fault.proxy_error,
-        },
-    ).encode()
+    """What `fault` is answered with; `detail` is for who has to mend it, and empty where outsiders shall not see it."""
+    if len(detail) > _LONGEST:
+        detail = f"{detail[:_LONGEST]}..."
+    said = {
+        "type": TYPE_PREFIX + fault.label,
+        "title": fault.title,
+        "status": fault.status,
+        "detail": detail,
+        "proxy_error": fault.proxy_error,
+    }
+    if not detail:
+        del said["detail"]
+    content = json.dumps(said).encode()
     quoted = _NOT_SF_STRING.sub("?", detail).replace("\\", "\\\\").replace('"', '\\"')
+    details = f'; details="{quoted}"' if quoted else ""
     fields = [
         (b"Content-Type", b"application/problem+json"),
-        (b"Proxy-Status", f'{PROXY_NAME}; error={fault.proxy_error}; details="{quoted}"'.encode("ascii")),
+        (b"Proxy-Status", f"{PROXY_NAME}; error={fault.proxy_error}{details}".encode("ascii")),
         (b"Cache-Control", b"no-store"),
     ]
     if fault.retry_after_s:

@@ -125,10 +125,11 @@ class PoolSettings(Section):
 
 
 class ForwardingSettings(Section):
-    """What the sidecar says of itself in the requests that it passes on."""
+    """What the sidecar says of itself: in requests that it passes on, and in answers of its own."""
 
     via: bool = True
     x_forwarded: bool = True
+    details: bool = True
 
 
 class InboundSettings(Section):

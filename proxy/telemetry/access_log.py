@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
-from proxy.telemetry.log import timestamp
+from proxy.telemetry.log import quoted, timestamp
 from proxy.telemetry.writer import LineWriter
 
 _LONGEST: Final = 1024  # characters of what a client may make as long as its request line
@@ -33,6 +33,11 @@ class AccessRecord(NamedTuple):
     span_conflict: str  # what named another span of this trace, as format:span id, with commas; empty for none
     error: str  # label of the fault, where the sidecar answered by itself or cut the exchange; else empty
     detail: str  # what was wrong, in words; empty where `error` is
+    span_id: str = ""  # of the context that went to the upstream
+    trace_flags: str = ""  # 01 sampled, 00 not; empty where nobody has decided
+    read: str = ""  # formats that said something, with commas, the one that counts first
+    written: str = ""  # formats that went to the upstream, with commas
+    malformed: str = ""  # what could not be read, as format:reason, with commas
 
 
 def access_logger(
@@ -56,9 +61,11 @@ def json_line(record: AccessRecord, time_s: float) -> str:
 
 
 def text_line(record: AccessRecord, time_s: float) -> str:
-    """`time client "method path" status bytes_out duration listener>upstream trace=... session=...`; empty is `-`.
+    """`time client "method path" status bytes_out duration listener>upstream trace_id=... span_id=... session=...`.
 
-    Behind it `conflict=...`, `span_conflict=...` and `error=...`, where there are such.
+    What is empty is `-`. The names of ids are OpenTelemetry's, for logs in other formats than OTLP.
+
+    Behind it `read`, `written`, `malformed`, `conflict`, `span_conflict` and `error`, where there are such.
     """
     record = _shown(record)
     parts = [
@@ -69,10 +76,18 @@ def text_line(record: AccessRecord, time_s: float) -> str:
         str(record.bytes_out),
         f"{record.duration_s * 1000:.3f}ms",
         f"{record.listener}>{record.upstream or '-'}",
-        f"trace={record.trace_id or '-'}",
-        f"session={record.session or '-'}",
+        f"trace_id={record.trace_id or '-'}",
+        f"span_id={record.span_id or '-'}",
+        f"session={quoted(record.session) if record.session else '-'}",
     ]
-    ends = (("conflict", record.conflict), ("span_conflict", record.span_conflict), ("error", record.error))
+    ends = (
+        ("read", record.read),
+        ("written", record.written),
+        ("malformed", record.malformed),
+        ("conflict", record.conflict),
+        ("span_conflict", record.span_conflict),
+        ("error", record.error),
+    )
     parts += [f"{name}={value}" for name, value in ends if value]
     return " ".join(parts)
 

@@ -47,7 +47,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line, save for a traceback."""
         stamp = timestamp(record.created)
-        pairs = "".join(f" {key}={_text(value)}" for key, value in _fields(record).items())
+        pairs = "".join(f" {key}={quoted(value)}" for key, value in _fields(record).items())
         line = f"{stamp} {record.levelname:<7} {_one_line(record.getMessage())}{pairs}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
@@ -98,6 +98,9 @@ def _one_line(text: str) -> str:
     return text.replace("\r", "\\r").replace("\n", "\\n")
 
 
-def _text(value: object) -> str:
-    text = _one_line(str(value))
-    return json.dumps(text, ensure_ascii=False) if not text or " " in text or '"' in text or "=" in text else text
+def quoted(value: object) -> str:
+    """`value` in one word, or in quotes, so that no value can look like a further pair."""
+    text = str(value)
+    if text and text.isprintable() and not any(char in text for char in ' "=\\'):
+        return text
+    return json.dumps(text, ensure_ascii=not text.isprintable())

@@ -185,6 +185,54 @@ def test_it_says_where_it_listens_translates_counts_logs_and_ends(app: App) -> N
         assert "hunter2" not in "".join(sidecar.lines)
 
 
+def test_at_debug_the_log_says_of_each_request_what_was_read_and_written_and_why(app: App, tmp_path: Path) -> None:
+    """From a reload on, too; never a query string or a session."""
+    file = tmp_path / "sidecar.yaml"
+    text = f"inbound: {{listen: '127.0.0.1:0', app: '{app.url}'}}\noutbound: {{listen: off}}\nadmin: {{listen: off}}\n"
+    file.write_text(text, encoding="utf-8")
+    with running("--config", str(file)) as sidecar:
+        trace = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "b3": f"{'c' * 32}-{'d' * 16}-1", "uber_trace_id": "x"}
+        sidecar.get("/quiet", **trace)
+        file.write_text(text + "log: {level: debug}\n", encoding="utf-8")
+        sidecar.process.send_signal(signal.SIGHUP)
+        sidecar.wait_line("settings reloaded")
+        sidecar.get("/x?token=hunter2", **trace, Mirascope_Session_Id="session-1")
+        line = sidecar.wait_line(" request ")
+        assert "listener=inbound upstream=app method=GET path=/x status=200" in line
+        assert 'read="tracecontext:wins b3:conflict jaeger:malformed(shape)"' in line
+        assert f"trace_id={'a' * 32} span_id={'b' * 16} sampling=accept session=carried written=tracecontext" in line
+        assert "tracecontext is the first that counts, in the order of propagation.extract" in line
+        assert "propagation.inject for app is tracecontext" in line
+        assert sidecar.end() == 0
+        told = "".join(sidecar.lines)
+        assert "hunter2" not in told and "session-1" not in told and "/quiet" not in told
+
+
+def test_the_log_says_that_the_app_fails_and_that_it_is_back() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with running(*ANYWHERE, *NO_LINGER, "--app", f"http://127.0.0.1:{port}") as sidecar:
+        for _ in range(3):
+            assert sidecar.get("/")[0] == 502
+        line = sidecar.wait_line("an upstream fails")
+        assert "upstream=app fault=connection-refused" in line
+        with ThreadingHTTPServer(("127.0.0.1", port), BaseHTTPRequestHandler) as back:
+            threading.Thread(target=back.handle_request, daemon=True).start()
+            assert sidecar.get("/")[0] == 501
+            assert "further_failures=2" in sidecar.wait_line("an upstream is back")
+        assert sidecar.end() == 0
+        assert sum("an upstream fails" in line for line in sidecar.lines) == 1
+
+
+def test_the_start_says_which_formats_receivers_get(app: App) -> None:
+    upstreams = "[{name: billing, match: billing, propagation: {inject: [b3, jaeger]}}, {name: x, match: x}]"
+    arguments = (*ANYWHERE, *NO_LINGER, "--app", app.url, "--set", "inbound.propagation.inject=b3multi")
+    with running(*arguments, "--set", f"upstreams={upstreams}") as sidecar:
+        assert sidecar.lines[0].endswith(f", sends to {app.url}, writes b3multi")
+        assert sidecar.lines[1].endswith(", writes tracecontext (billing: b3,jaeger)")
+        assert sidecar.end() == 0
+
+
 def test_a_request_in_flight_survives_the_drain_and_readiness_is_red_meanwhile(app: App) -> None:
     with running(*ANYWHERE, *NO_LINGER, "--app", app.url) as sidecar, _request(sidecar, "/slow") as connection:
         assert app.asked.wait(TIMEOUT_S)

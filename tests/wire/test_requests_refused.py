@@ -3,6 +3,9 @@ RFC 9110)."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+
 import pytest
 from lab.messages import Malformed, Truncated
 from lab.wire import Wire
@@ -244,3 +247,12 @@ def test_a_refusal_is_to_its_own_request(wire: Wire, request_bytes: bytes) -> No
     client.send(request_bytes).finish()
     answer = client.response()
     assert (answer.status, bool(answer.body)) == (400, True)
+
+
+def test_what_failed_can_be_kept_from_outsiders(wired: Callable[..., Wire]) -> None:
+    """`forwarding: {details: false}`: the kind of the fault, and neither words nor addresses."""
+    client = wired({"forwarding": {"details": False}}).client()
+    answer = client.ask(b"GET / HTTP/1.1\r\nHost: secret.internal\r\nHost: b\r\n\r\n")
+    assert answer.status == 400
+    assert answer.head.value("proxy-status") == b"ops-sidecar; error=http_request_error"
+    assert set(json.loads(answer.body)) == {"type", "title", "status", "proxy_error"}

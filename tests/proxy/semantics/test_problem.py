@@ -27,3 +27,17 @@ def test_every_fault_has_an_answer(fault: Fault) -> None:
     }
     assert (b"Retry-After" in fields) is (fault.status == 503)
     assert (b"Allow" in fields) is (fault.status == 405)
+
+
+def test_without_a_detail_only_the_kind_of_the_fault_is_told() -> None:
+    problem = problem_of(Fault.CONNECTION_REFUSED, "")
+    assert "detail" not in json.loads(problem.content)
+    assert dict(problem.fields)[b"Proxy-Status"] == b"ops-sidecar; error=connection_refused"
+
+
+def test_an_answer_is_not_as_long_as_a_client_likes() -> None:
+    """A detail may name the host that a client asked for."""
+    assert json.loads(problem_of(Fault.DNS_ERROR, "x" * 300).content)["detail"] == "x" * 300
+    problem = problem_of(Fault.DNS_ERROR, "x" * 8000)
+    assert json.loads(problem.content)["detail"] == "x" * 300 + "..."
+    assert len(dict(problem.fields)[b"Proxy-Status"]) < 400

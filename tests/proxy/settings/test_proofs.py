@@ -72,6 +72,7 @@ PROOFS = {
     "drain.outbound_linger_s": "wire/test_reload_and_drain.py::test_outbound_stays_open_until_the_app_is_done",
     "forwarding.via": "wire/test_forwarding_fields.py::test_both_may_be_off",
     "forwarding.x_forwarded": "wire/test_forwarding_fields.py::test_both_may_be_off",
+    "forwarding.details": "wire/test_requests_refused.py::test_what_failed_can_be_kept_from_outsiders",
     "log.level": "proxy/test_app.py::test_a_changed_file_counts_for_new_requests_and_a_bad_one_for_none",
     "log.format": "proxy/test_app.py::test_the_log_can_be_json",
     "log.access": "proxy/test_app.py::test_it_says_where_it_listens_translates_counts_logs_and_ends",

@@ -19,12 +19,16 @@ DONE = AccessRecord(
     bytes_out=5,
     duration_s=0.0012345678,
     trace_id="a" * 32,
+    span_id="b" * 16,
+    trace_flags="01",
     session="s 1",
     conflict="",
     span_conflict="",
     error="",
     detail="",
 )
+
+EMPTY = ("upstream", "client", "trace_id", "span_id", "trace_flags", "session")
 
 
 def test_json() -> None:
@@ -40,27 +44,43 @@ def test_json() -> None:
         "bytes_out": 5,
         "duration_s": 0.001235,
         "trace_id": "a" * 32,
+        "span_id": "b" * 16,
+        "trace_flags": "01",
         "session": "s 1",
     }
 
 
 def test_json_leaves_out_what_is_empty() -> None:
     """As of a request that could not be read."""
-    entry = json.loads(json_line(DONE._replace(upstream="", client="", method="", trace_id="", session=""), 0.0))
+    entry = json.loads(json_line(DONE._replace(**dict.fromkeys(EMPTY, ""), method=""), 0.0))
     assert set(entry) == {"time", "listener", "path", "status", "bytes_in", "bytes_out", "duration_s"}
 
 
 def test_text() -> None:
     line = text_line(DONE, 1795344123.4567)
     assert line == (
-        f'2026-11-22T10:42:03.456Z 10.0.0.1 "GET /a\\"b" 200 5 1.235ms inbound>app trace={"a" * 32} session=s 1'
+        f'2026-11-22T10:42:03.456Z 10.0.0.1 "GET /a\\"b" 200 5 1.235ms inbound>app trace_id={"a" * 32} '
+        f'span_id={"b" * 16} session="s 1"'
     )
-    refused = DONE._replace(upstream="", client="", trace_id="", session="", status=0, error="http_request_error")
-    assert text_line(refused, 0.0).endswith("inbound>- trace=- session=- error=http_request_error")
+    refused = DONE._replace(**dict.fromkeys(EMPTY, ""), status=0, error="http_request_error")
+    assert text_line(refused, 0.0).endswith("inbound>- trace_id=- span_id=- session=- error=http_request_error")
     quarrel = text_line(DONE._replace(conflict="b3:463ac35c9f6413ad"), 0.0)
-    assert quarrel.endswith(" session=s 1 conflict=b3:463ac35c9f6413ad")
+    assert quarrel.endswith(' session="s 1" conflict=b3:463ac35c9f6413ad')
     quarrel = text_line(DONE._replace(span_conflict="b3:a2fb4a1d1a96d312", error="timeout"), 0.0)
-    assert quarrel.endswith(" session=s 1 span_conflict=b3:a2fb4a1d1a96d312 error=timeout")
+    assert quarrel.endswith(' session="s 1" span_conflict=b3:a2fb4a1d1a96d312 error=timeout')
+
+
+def test_formats_are_told_with_what_could_not_be_read() -> None:
+    record = DONE._replace(read="tracecontext,b3", written="b3multi", malformed="jaeger:shape", session="")
+    assert text_line(record, 0.0).endswith(" session=- read=tracecontext,b3 written=b3multi malformed=jaeger:shape")
+    entry = json.loads(json_line(record, 0.0))
+    assert (entry["read"], entry["written"], entry["malformed"]) == ("tracecontext,b3", "b3multi", "jaeger:shape")
+
+
+def test_a_session_cannot_look_like_another_pair() -> None:
+    """It is any visible ASCII, and a client chooses it."""
+    for session, shown in (('a"b', r'"a\"b"'), ("a=b", '"a=b"'), ("a\\b", r'"a\\b"'), ("plain-1", "plain-1")):
+        assert text_line(DONE._replace(session=session), 0.0).endswith(f" session={shown}")
 
 
 def test_no_line_can_be_forged() -> None:

@@ -1,0 +1,72 @@
+"""What the log says of each request at `log.level: debug`: what was read, who won, what was written, and why.
+
+May know what is accounted, and translations. Never says a query string or a header's value but ids.
+"""
+
+from __future__ import annotations
+
+from ops_lib.propagation import Extraction, Sampling
+from proxy.listener.accounting import Accounted
+from proxy.translate import Translation
+
+
+def explanation(accounted: Accounted, status: int) -> dict[str, object]:
+    """The fields of one line; what is empty is left out."""
+    translation = accounted.translation
+    terms = accounted.terms
+    told: dict[str, object] = {
+        "listener": terms.listener,
+        "upstream": terms.upstream,
+        "method": accounted.method.decode("ascii"),
+        "path": accounted.request.path.split(b"?", 1)[0].decode("latin-1")[:200],
+        "status": status,
+    }
+    if translation is not None:
+        told |= _translated(translation, terms.upstream)
+    return {key: value for key, value in told.items() if value != ""}
+
+
+def _translated(translation: Translation, upstream: str) -> dict[str, object]:
+    extraction, context = translation.extraction, translation.context
+    written = ",".join(translation.injected)
+    why = []
+    if extraction is not None and extraction.winner is not None:
+        why.append(f"{extraction.winner} is the first that counts, in the order of propagation.extract")
+    elif extraction is None or not extraction.says:
+        why.append("no trace header came")
+    if written:
+        why.append(f"propagation.inject for {upstream} is {written}")
+    return {
+        "read": _read(extraction) if extraction is not None else "nothing",
+        "trace_id": context.trace_id if context is not None else "",
+        "span_id": context.span_id if context is not None else "",
+        "sampling": context.sampling.name.lower() if context is not None else "",
+        "session": "carried" if extraction is not None and extraction.session is not None else "",
+        "written": written or "nothing",
+        "lost": ",".join(f"{format}:{loss}" for format, loss in translation.losses),
+        "others": ",".join(":".join(one) for one in translation.foreign),
+        "why": "; ".join(why),
+    }
+
+
+def _read(extraction: Extraction) -> str:
+    """Each format with what became of it, such as `tracecontext:wins b3:conflict jaeger:malformed(shape)`."""
+    conflicts = {format for format, _ in extraction.conflicts}
+    words = []
+    for said in extraction.says:
+        if said.what is None:
+            word = f"malformed({said.malformed})" if said.malformed else "says-nothing"
+        elif said.format == extraction.winner:
+            word = "wins"
+        elif said.format in conflicts:
+            word = "conflict"
+        elif isinstance(said.what, Sampling):
+            word = "bare-decision"
+        else:
+            word = "same-trace" if extraction.context and said.what.trace_id == extraction.context.trace_id else "aside"
+        words.append(f"{said.format}:{word}")
+    if extraction.session_malformed is not None:
+        words.append(f"session:malformed({extraction.session_malformed})")
+    if extraction.baggage_malformed is not None:
+        words.append(f"baggage:malformed({extraction.baggage_malformed})")
+    return " ".join(words) or "nothing"
