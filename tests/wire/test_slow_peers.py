@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from lab.apps import Answering
-from lab.messages import Message, Truncated
+from lab.messages import Message
 from lab.peers import Upstream
 from lab.pump import MIB, fill
 from lab.sidecar import Sidecar, merged
@@ -157,30 +157,3 @@ def test_a_reload_changes_how_much_is_held_for_a_pooled_connection(
     client.send(UPLOAD)
     connection.stream.request_head()
     assert after < fill(client.sock) < after + LITTLE
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("field", [b"X-A: 1", b"Connection: close"], ids=["kept", "closed"])
-def test_an_app_that_answers_a_request_and_does_not_read_it(
-    sidecar: Callable[..., Sidecar], app: Upstream, field: bytes
-) -> None:
-    """The rest is its own to take, for a while: no other request waits behind it, and the connection does end."""
-    one = sidecar({"limits": {"buffer_bytes": 1024}, "pool": {"max_connections": 1}})
-    client = one.client()
-    client.send(GET)
-    connection = app.accept()
-    connection.answer()
-    assert client.response().status == 200
-    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 400000\r\n\r\n")
-    connection.stream.request_head()
-    client.send(bytes(400_000))
-    one.settle()
-    connection.send(b"HTTP/1.1 200 OK\r\n" + field + b"\r\nContent-Length: 0\r\n\r\n")
-    answer = client.response()
-    assert (answer.status, answer.head.value("connection")) == (200, None), "the request was whole"
-    client.send(GET)
-    app.accept().answer(b"next")
-    assert client.response().body == b"next"
-    if b"close" in field:
-        with pytest.raises(Truncated):
-            connection.exactly(400_000)

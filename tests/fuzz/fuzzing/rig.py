@@ -192,7 +192,7 @@ class Rig:
             await asyncio.sleep(0.01)
             gc.collect()
             kinds = (ClientConnection, UpstreamConnection, Exchange, TunnelSide)
-            alive = [type(one).__name__ for one in gc.get_objects() if isinstance(one, kinds)]
+            alive = [type(one).__name__ for one in gc.get_objects() if type(one) in kinds]
             leaked = sorted(set(fds().values()) - set(self.fds.values()))
             if not (leaked or alive):
                 return

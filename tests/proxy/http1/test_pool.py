@@ -18,6 +18,7 @@ from proxy.http1.pool import ConnectionPool
 from proxy.http1.upstream import UpstreamConnection
 from proxy.plan import Address, PoolPlan, Timeouts, UpstreamTarget
 from proxy.semantics.faults import Fault, Refusal
+from proxy.semantics.fields import response_kinds
 from proxy.telemetry.metrics import UpstreamMetrics
 from proxy.transport.connector import Connector
 from proxy.transport.deadlines import Ticker
@@ -62,7 +63,8 @@ class Name:
         try:
             return await self.answer
         finally:
-            await asyncio.sleep(0)
+            for _ in range(9):  # it takes its time
+                await asyncio.sleep(0)
             self.is_over = True
 
 
@@ -86,6 +88,7 @@ class Rig:
             Outbox(asyncio.get_running_loop()),
             self.descriptors,
             self.on_shed,
+            response_kinds(),
         )
 
     def on_shed(self) -> None:
@@ -134,6 +137,12 @@ class Rig:
     async def stop(self) -> None:
         self.pool.abort()
         await self.pool.wait_closed()
+
+
+async def turns() -> None:
+    """Enough for whatever can go on to be over."""
+    for _ in range(30):
+        await asyncio.sleep(0)
 
 
 async def test_who_waits_for_a_connection_that_is_made_has_the_time_of_both() -> None:
@@ -320,8 +329,7 @@ async def test_connections_to_addresses_that_the_name_has_lost() -> None:
     rig.pool.on_tick()
     rig.pool.on_tick()  # asks once
     rig.resolver.answer.set_result(("10.0.0.2",))
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await turns()
     assert rig.metrics.idle_closed == {"moved": 1}
     assert (old.transport.is_closing(), busy.is_usable, new.is_usable) == (True, False, True)
     await rig.stop()
@@ -334,15 +342,13 @@ async def test_a_look_up_that_fails_changes_nothing() -> None:
     rig.resolver.stale = True
     rig.pool.on_tick()
     rig.resolver.answer.set_exception(Refusal(Fault.DNS_ERROR, "down"))
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await turns()
     assert used.is_usable
     rig.resolver.answer = asyncio.get_running_loop().create_future()
     rig.pool.on_tick()
     await asyncio.sleep(0)
     rig.resolver.answer.set_result(())
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await turns()
     assert not used.is_usable
     await rig.stop()
 

@@ -85,12 +85,23 @@ async def test_no_address_answers(network: Network) -> None:
     assert (found.fault, found.detail) == (Fault.CONNECTION_REFUSED, "no1 port 1 refuses connections")
 
 
-async def test_a_dead_address_does_not_use_up_the_time_of_the_others(network: Network) -> None:
+async def test_a_dead_address_does_not_use_up_the_time_of_the_others(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is left is shared out evenly: a third, then a half of the rest, then all of it."""
-    assert await connect(connector("up", "dead1", "dead2"), 0.3) == "up"
-    (_, begun), (_, second), (_, third) = network.dialled
-    assert second - begun >= 0.099
-    assert third - begun >= 0.199
+    given: list[float] = []
+    timeout = asyncio.timeout
+
+    def at_once(delay_s: float) -> asyncio.Timeout:
+        given.append(delay_s)
+        return timeout(delay_s if len(given) == 1 else 0.01)
+
+    monkeypatch.setattr(asyncio, "timeout", at_once)
+    assert await connect(connector("up", "dead1", "dead2"), 60) == "up"
+    whole, *shares = given
+    assert whole == 60
+    assert [round(share_s, -1) for share_s in shares] == [20, 30, 60]
+    assert all(share_s <= most for share_s, most in zip(shares, (20, 30, 60), strict=True))
 
 
 async def test_only_dead_addresses(network: Network) -> None:

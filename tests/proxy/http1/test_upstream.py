@@ -1,0 +1,95 @@
+"""One connection to an upstream, without sockets: when it may serve another request, and how it ends."""
+
+from __future__ import annotations
+
+import pytest
+from lab.pairs import Pair, Plane
+
+from proxy.http1.upstream import RESPONSE_LIMITS
+
+GET = b"GET /a HTTP/1.1\r\nHost: app\r\n\r\n"
+POST = b"POST /a HTTP/1.1\r\nHost: app\r\nContent-Length: 4\r\n\r\n1234"
+OK = b"HTTP/1.1 200 OK\r\nDate: now\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.fixture
+async def plane() -> Plane:
+    return Plane()
+
+
+@pytest.fixture
+def pair(plane: Plane) -> Pair:
+    return Pair(plane)
+
+
+def test_one_that_has_not_taken_its_request_serves_no_other(pair: Pair, plane: Plane) -> None:
+    """It answered without reading it all. The rest is its own to take, for three seconds."""
+    pair.client.data_received(POST)
+    pair.upstream.pause_writing()
+    pair.upstream.data_received(OK)
+    plane.outbox.flush()
+    assert pair.near.take().endswith(b"\r\n\r\nok")
+    assert (pair.far.is_closing(), pair.far.is_aborted) == (True, False)
+    assert pair.upstream.deadline == plane.ticker.now + 3.0
+    assert not plane.pool.shed(), "it is not idle"
+    pair.upstream.on_deadline()
+    assert pair.far.is_aborted
+
+
+def answered(plane: Plane, raw: bytes) -> bytes:
+    """The status that the client gets where the upstream says `raw`."""
+    pair = Pair(plane)
+    pair.client.data_received(GET)
+    pair.upstream.data_received(raw)
+    plane.outbox.flush()
+    return pair.near.take()[9:12]
+
+
+@pytest.mark.parametrize(("size", "status"), [(8 * 1024, b"200"), (8 * 1024 + 1, b"502")])
+def test_a_status_line_has_8_kib(plane: Plane, size: int, status: bytes) -> None:
+    line = b"HTTP/1.1 200 "
+    line += b"x" * (size - len(line))
+    assert answered(plane, line + b"\r\nContent-Length: 0\r\n\r\n") == status
+
+
+@pytest.mark.parametrize(("count", "status"), [(256, b"200"), (257, b"502")])
+def test_a_response_has_256_fields(plane: Plane, count: int, status: bytes) -> None:
+    fields = b"X-A: 1\r\n" * (count - 1) + b"Content-Length: 0\r\n"
+    assert answered(plane, b"HTTP/1.1 200 OK\r\n" + fields + b"\r\n") == status
+
+
+@pytest.mark.parametrize(("more", "status"), [(0, b"200"), (1, b"502")])
+def test_a_response_head_has_64_kib(plane: Plane, more: int, status: bytes) -> None:
+    """Of fields."""
+    fields = b"Content-Length: 0\r\nX-A: "
+    room = RESPONSE_LIMITS.field_bytes - len(fields) - 2
+    assert RESPONSE_LIMITS.field_bytes == 64 * 1024
+    assert answered(plane, b"HTTP/1.1 200 OK\r\n" + fields + b"x" * (room + more) + b"\r\n\r\n") == status
+
+
+@pytest.mark.parametrize(("count", "is_flood"), [(32, False), (33, True)])
+def test_a_request_has_32_interim_responses(pair: Pair, count: int, is_flood: bool) -> None:
+    pair.client.data_received(GET)
+    for _ in range(count):
+        pair.upstream.data_received(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+    assert (b"HTTP/1.1 502 " in pair.near.take()) is is_flood
+
+
+@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("end", ["close_notify", "cut"])
+def test_the_end_of_a_body_until_close(plane: Plane, is_tls: bool, end: str) -> None:
+    """Over TLS it counts once the connection is lost without a fault: an end without close_notify comes with one."""
+    pair = Pair(plane)
+    if is_tls:
+        pair.far = type(pair.far)(peername=("127.0.0.1", 8080), sslcontext=object())
+        pair.far.protocol = pair.upstream
+        pair.upstream.connection_made(pair.far)
+    pair.client.data_received(GET)
+    pair.upstream.data_received(b"HTTP/1.1 200 OK\r\nDate: now\r\n\r\npart")
+    pair.near.take()
+    assert pair.upstream.eof_received() is False
+    if is_tls:
+        assert pair.near.take() == b"", "whether it was orderly is not known yet"
+        pair.upstream.connection_lost(None if end == "close_notify" else ConnectionResetError())
+    is_whole = not is_tls or end == "close_notify"
+    assert (pair.near.take() == b"0\r\n\r\n") is is_whole
