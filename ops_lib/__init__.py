@@ -111,6 +111,11 @@ _MADE_IN = {
     "spans.span": ("Span", "current_span", "span"),
     "spans.start": ("get_tracer_provider", "tracer_context"),
 }
+# What an app names at its import or start, where a wrong MIRASCOPE_PROPAGATOR is to show, and not inside a request.
+_SHOW_A_WRONG_ENVIRONMENT = frozenset(
+    {"ContextExecutor", "context_carry", "extract_context", "extract_session_id", "inject_context", "instrument"}
+    | {"propagated_context", "trace"}
+)
 _MODULE_OF = {name: module for module, names in _MADE_IN.items() for name in names}
 
 
@@ -121,7 +126,10 @@ def __getattr__(name: str) -> Any:
     module = _MODULE_OF.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    if name in _SHOW_A_WRONG_ENVIRONMENT:
+        importlib.import_module(f"{__name__}.headers.propagators").check_propagator()
+    globals()[name] = value
     return value
 
 

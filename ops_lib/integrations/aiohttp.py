@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from ops_lib.headers.propagators import check_propagator
 from ops_lib.integrations import client_spans
 from ops_lib.integrations.incoming import Incoming, Request
 from ops_lib.integrations.outgoing import Outgoing
@@ -68,8 +69,10 @@ def middleware() -> Middleware:
     """A middleware for aiohttp's server: `web.Application(middlewares=[middleware()])`, first in the list.
 
     The handler runs in the caller's trace and session, in a server span named by its route; exceptions are recorded and
-    raised again. Raises ImportError where aiohttp is missing.
+    raised again. Raises ImportError where aiohttp is missing, ConfigurationError where the environment names an unknown
+    format.
     """
+    check_propagator()
     try:
         from aiohttp import web
     except ImportError as error:

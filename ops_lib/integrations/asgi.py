@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
+from ops_lib.headers.propagators import check_propagator
 from ops_lib.integrations.incoming import Incoming, Request
 
 Scope = MutableMapping[str, Any]
@@ -32,6 +33,8 @@ class TraceMiddleware:
     """
 
     def __init__(self, app: App) -> None:
+        """Raises ConfigurationError where the environment names an unknown format."""
+        check_propagator()
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

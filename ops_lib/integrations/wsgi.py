@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from ops_lib.headers.propagators import check_propagator
 from ops_lib.integrations.incoming import Incoming, Request
 
 Environ = dict[str, Any]
@@ -31,6 +32,8 @@ class TraceMiddleware:
     """
 
     def __init__(self, app: App) -> None:
+        """Raises ConfigurationError where the environment names an unknown format."""
+        check_propagator()
         self.app = app
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
