@@ -9,21 +9,20 @@ from __future__ import annotations
 import asyncio
 from typing import Final, final
 
-from proxy.http1.connection import BODY, BUSY, CLOSED, ENDING, FRESH, HEAD, TUNNEL, UNREAD, Connection
-from proxy.http1.message.answers import ESTABLISHED, options_response, problem_response
+from proxy.http1.answering import BY_CLOSE, Answering
+from proxy.http1.connection import BODY, BUSY, CLOSED, ENDING, FRESH, HEAD, TUNNEL, UNREAD
+from proxy.http1.message.answers import ESTABLISHED
 from proxy.http1.message.bodies import Body, request_body
 from proxy.http1.message.heads import HeadLimits, HeadReader
 from proxy.http1.message.repeats import Sorted
 from proxy.http1.message.request import Request, check_request_line, read_request
-from proxy.http1.message.write import as_chunks, interim_head, response_head, switching_head
+from proxy.http1.message.write import switching_head
 from proxy.listener.dispatch import open_exchange
-from proxy.listener.exchange import Exchange
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.sides import Answerer
 from proxy.plan import Limits
 from proxy.semantics.faults import Fault, Refusal
-from proxy.semantics.problem import problem_of
 from proxy.semantics.response import Response
 from proxy.transport.deadlines import NEVER
 from proxy.transport.flow import BEHIND
@@ -32,11 +31,6 @@ from proxy.transport.turns import FULL_READ_BYTES
 
 _PIECE_BYTES: Final = 16 * 1024  # of what was put aside, read at once
 _BEGUN_BYTES: Final = 16  # room for a method behind the empty lines that may stand before it
-
-# How the client learns where the body of a response ends.
-BY_LENGTH: Final = 0  # or by its lack
-BY_CHUNKS: Final = 1
-BY_CLOSE: Final = 2
 
 # A client that has just connected is about to send a request. Once the listener is shut, it is waited for so long.
 _FIRST_REQUEST_S: Final = 1.0
@@ -55,30 +49,15 @@ def head_limits(limits: Limits) -> HeadLimits:
 
 
 @final
-class ClientConnection(Connection):
+class ClientConnection(Answering):
     """One connection from a client, and its requests."""
 
-    __slots__ = (
-        "_begun",
-        "_body",
-        "_exchange",
-        "_framing",
-        "_keeps",
-        "_listener",
-        "_reader",
-        "_request",
-    )
+    __slots__ = ("_body", "_reader")
 
     def __init__(self, listener: Listener) -> None:
-        super().__init__(listener.ticker, listener.outbox)
-        self._listener = listener
+        super().__init__(listener)
         self._reader = self._new_reader()
-        self._begun = b""  # the first bytes of a head that is not whole, or was refused
         self._body: Body | None = None
-        self._request: Request | None = None  # the one that was read last, until it is answered
-        self._exchange: Exchange | None = None
-        self._framing = BY_LENGTH  # of the response that is being written
-        self._keeps = False  # the connection may go on after this response
 
     def _new_reader(self) -> HeadReader:
         return HeadReader(head_limits(self._listener.rules.plan.limits), check_request_line)
@@ -180,6 +159,7 @@ class ClientConnection(Connection):
                 self._listener.connect(self, request)
             elif request.max_forwards == 0:
                 self._answer_options(request)
+                self._go_on()
             elif request.has_body:
                 self._begin_body(request, rest)
             else:
@@ -197,13 +177,6 @@ class ClientConnection(Connection):
             request.keep_alive = False  # RFC 9112, 9.3: proxies of old pass on a keep-alive that they do not understand
         rules.check(request)
         return request
-
-    def _answer_options(self, request: Request) -> None:
-        """One that goes no further (RFC 9110, 7.6.2)."""
-        self._keeps = request.keep_alive and not request.has_body and self.is_keeping()
-        self.write(options_response(self._listener.date(), close=not self._keeps))
-        self._listener.record_answered(request, self.address)
-        self._go_on()
 
     def _begin_body(self, request: Request, rest: bytes) -> None:
         # First of all: `refuse` has to find it where its body is refused at once.
@@ -255,47 +228,6 @@ class ClientConnection(Connection):
 
     # --- what an exchange asks (see sides.Asker)
 
-    def answer(self, response: Response, content: bytes, done: bool, trailers: list[bytes]) -> None:
-        request, exchange = self._request, self._exchange
-        assert request is not None
-        assert exchange is not None
-        minor = request.minor
-        # Where the response comes before the request is whole, the connection cannot be used again.
-        keep_alive = request.keep_alive and self._state == BUSY and self.is_keeping()
-        framing = BY_LENGTH
-        if response.length is None and response.has_body(request.method):
-            if minor == 1:
-                framing = BY_CHUNKS
-            else:
-                framing = BY_CLOSE
-                keep_alive = False
-        self._framing, self._keeps = framing, keep_alive
-        chunks = framing == BY_CHUNKS
-        data = response_head(
-            response,
-            as_chunks(content, done, trailers) if chunks else content,
-            minor=minor,
-            keep_alive=keep_alive,
-            chunked=chunks,
-            via=exchange.terms.response_via,
-            date=b"" if response.has_date() else self._listener.date(),  # RFC 9110, 6.6.1
-        )
-        if done:
-            self.send(data)
-        else:
-            self.write(data)
-
-    def answer_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
-        data = as_chunks(content, done, trailers) if self._framing == BY_CHUNKS else content
-        if data:
-            self.write(data)
-
-    def answer_interim(self, response: Response) -> None:
-        request = self._request
-        assert request is not None
-        if request.minor == 1:  # HTTP/1.0 does not know them (RFC 9110, 15.2)
-            self.write(interim_head(response))
-
     def switch(self, response: Response, answerer: Answerer, rest: bytes, idle_s: float) -> None:
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
@@ -307,11 +239,6 @@ class ClientConnection(Connection):
         listener = self._listener
         listener.tunnel_opened(kind)
         open_tunnel(self._detach(listener.count_tunnel_in, self._tunnel_lost), far, self._ticker, idle_s)
-
-    def is_keeping(self) -> bool:
-        """Whether the connection may go on after this exchange, as far as the listener is concerned."""
-        # Where we drain, or the client has ended its side, we still serve what has been read, and nothing more.
-        return not self._aside.is_empty or not (self._listener.is_draining or self._saw_eof)
 
     def exchange_over(self) -> None:
         exchange, self._exchange = self._exchange, None
@@ -360,20 +287,13 @@ class ClientConnection(Connection):
             self._cut(ends_at_close=self._framing == BY_CLOSE)
             return
         keep_alive = self._state == BUSY and request.keep_alive and self.is_keeping()
-        self._answer(refusal, close=not keep_alive)
+        self._answer_problem(refusal, close=not keep_alive)
         self._keeps = keep_alive and request.minor == 1
         self._go_on()
 
     def _tunnel_lost(self, exc: Exception | None) -> None:
         self._listener.tunnel_closed()
         self.connection_lost(exc)
-
-    def _answer(self, refusal: Refusal, *, close: bool = True) -> None:
-        request = self._request  # None: its head was not read to its end
-        head_only = request.method == b"HEAD" if request is not None else self._begun.lstrip(b"\r\n")[:5] == b"HEAD "
-        tells = self._listener.rules.plan.details
-        problem = problem_of(refusal.fault, refusal.detail if tells else "")
-        self.write(problem_response(problem, date=self._listener.date(), head_only=head_only, close=close))
 
     # --- what a listener asks (see sides.Asker and accepted.Accepted)
 
@@ -389,7 +309,7 @@ class ClientConnection(Connection):
         if exchange is not None and exchange.status:  # it has been answered, in part
             self._cut(ends_at_close=self._framing == BY_CLOSE)
         else:
-            self._answer(refusal)
+            self._answer_problem(refusal)
             self._end()
 
     def connected(self, far: FarEnd, idle_s: float) -> None:

@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, final
 
-from proxy.http1.upstream import Keeper, UpstreamConnection
+from proxy.http1.kept_connection import Keeper, KeptConnection
+from proxy.http1.upstream import UpstreamConnection
 from proxy.listener.pools import Pool, PoolFactory
 from proxy.listener.sides import Receiver
 from proxy.plan import PoolPlan
@@ -51,8 +52,8 @@ class ConnectionPool(Keeper):
         self._ticker = ticker
         self._outbox = outbox
         self._kinds = kinds
-        self._idle: deque[UpstreamConnection] = deque()  # right: used last
-        self._all: set[UpstreamConnection] = set()
+        self._idle: deque[KeptConnection] = deque()  # right: used last
+        self._all: set[KeptConnection] = set()
         self._waiters: deque[Receiver] = deque()
         self._tasks: set[asyncio.Task[None]] = set()  # one per connection being made
         self._refresh: asyncio.Task[None] | None = None
@@ -125,7 +126,7 @@ class ConnectionPool(Keeper):
             return
         self._metrics.queued -= 1
 
-    def release(self, connection: UpstreamConnection) -> None:
+    def release(self, connection: KeptConnection) -> None:
         if self._closing or connection not in self._all:
             connection.close()
             return
@@ -151,7 +152,7 @@ class ConnectionPool(Keeper):
             self._idle.append(connection)
             self._metrics.connections_idle += 1
 
-    def lost(self, connection: UpstreamConnection) -> None:
+    def lost(self, connection: KeptConnection) -> None:
         if connection in self._all:
             self._all.discard(connection)
             self._ticker.discard(connection)
@@ -198,7 +199,7 @@ class ConnectionPool(Keeper):
         tasks = [*self._tasks, *([self._refresh] if self._refresh is not None else [])]
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _drop_idle(self, connection: UpstreamConnection, reason: str) -> None:
+    def _drop_idle(self, connection: KeptConnection, reason: str) -> None:
         self._idle.remove(connection)
         self._metrics.connections_idle -= 1
         count(self._metrics.idle_closed, reason)

@@ -1,53 +1,37 @@
-"""The upstream's side of an exchange, in HTTP/1.1: one connection, one request and response at a time.
+"""The upstream's side of an exchange, in HTTP/1.1: sends one request and reads its response, then the next.
 
-May know sockets (through its transport) and messages. Must not know the client, nor why a request is sent.
-
-Its states, and what leads from one to another:
-
-    state     is told of                      and then is
-    IDLE      ask                             ASKED
-              bytes that nobody asked for     CLOSING
-    ASKED     the first byte                  ANSWERED
-              its loss                        LOST; the request may be sent again if the connection was kept
-    ANSWERED  a head, 1xx                     ANSWERED
-              101                             DETACHED
-              a final head                    BODY, or what `end` leads to where the response is whole
-    BODY      the end of the body             what `end` leads to
-    these 3   a bad response, a deadline      CLOSING
-              end                             IDLE, or CLOSING where it is retired or its peer does not read
-              abort                           CLOSING
-              its loss, with bytes unread     LAST
-    LAST      the end of what is left         LOST
-    any       close                           CLOSING: what was written is still sent
-              its loss                        LOST
-
-Whoever receives the response is there in ASKED, ANSWERED, BODY and LAST, and nowhere else. `is_retired` is no state of
-the exchange: such a connection serves the present one to its end, and no other. Why its reading is paused, and whether
-its peer reads, is `flow`'s.
+May know messages. Must not know the client, nor why a request is sent. Bytes and states are `kept_connection`'s.
 """
 
 from __future__ import annotations
 
-import asyncio
-import select
-from abc import abstractmethod
 from collections.abc import Callable
-from typing import Final, cast, final
+from typing import Final, final
 
+from proxy.http1.kept_connection import (
+    ANSWERED,
+    ASKED,
+    BODY,
+    DETACHED,
+    IDLE,
+    LAST,
+    LOST,
+    RESPONSE_TIMEOUT,
+    Keeper,
+    KeptConnection,
+)
 from proxy.http1.message.bodies import Body, ChunkedBody, CloseBody, LengthBody
 from proxy.http1.message.heads import HeadLimits, HeadReader
 from proxy.http1.message.lists import is_offered
 from proxy.http1.message.response import read_response, read_start
 from proxy.http1.message.write import as_chunks, request_head
-from proxy.listener.pools import Pool
-from proxy.listener.sides import HEARD, PERHAPS, Answerer, Receiver
+from proxy.listener.sides import HEARD, PERHAPS, Receiver
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import FieldKinds
 from proxy.transport.aside import Aside
 from proxy.transport.deadlines import NEVER, Ticker
-from proxy.transport.flow import BEHIND, OTHER_SIDE_FULL, Flow
+from proxy.transport.flow import BEHIND, OTHER_SIDE_FULL
 from proxy.transport.outbox import Outbox
-from proxy.transport.sockets import descriptor, has_unread, watch
 from proxy.transport.tunnel import End
 from proxy.transport.turns import FULL_READ_BYTES
 
@@ -61,81 +45,20 @@ RESPONSE_LIMITS: Final = HeadLimits(
     bad_fault=Fault.BAD_RESPONSE,
     empty_lines=0,  # what stands before a status line is no part of this response
 )
-RESPONSE_TIMEOUT: Final = Fault.RESPONSE_TIMEOUT  # bound once: to find an enum member costs 0.1 µs
-_BUFFER_BYTES: Final = 64 * 1024  # until somebody says otherwise
 _MAX_INTERIM = 32  # 1xx responses to one request; more is a flood
-_LAST_BYTES_S: Final = 3.0  # for an upstream that has answered to take what is left of its request
-
-IDLE: Final = 0  # serves nobody
-ASKED: Final = 1  # a request is on its way; no byte of the response has come
-ANSWERED: Final = 2  # some has; its final head is not whole
-BODY: Final = 3  # the body of the response is being read
-LAST: Final = 4  # the connection is gone; what came before is still being read
-DETACHED: Final = 5  # the transport is a tunnel's
-CLOSING: Final = 6
-LOST: Final = 7
-_NAMES: Final = ("idle", "asked", "answered", "reading a body", "lost, still read", "detached", "closing", "lost")
-
-
-class Keeper(Pool):
-    """The pool that a connection belongs to, as the connection sees it."""
-
-    @abstractmethod
-    def release(self, connection: UpstreamConnection) -> None:
-        """`connection` has served its exchange and can serve another."""
-
-    @abstractmethod
-    def lost(self, connection: UpstreamConnection) -> None:
-        """`connection` is closed, by whomever."""
 
 
 @final
-class UpstreamConnection(Answerer):
-    """One connection to an upstream, from its making to its end."""
+class UpstreamConnection(KeptConnection):
+    """One connection to an upstream, its requests and their responses."""
 
-    __slots__ = (
-        "_aside",
-        "_body",
-        "_chunks",
-        "_fd",
-        "_flow",
-        "_interim",
-        "_is_due",
-        "_is_tls",
-        "_keeper",
-        "_kinds",
-        "_lost",
-        "_outbox",
-        "_reader",
-        "_receiver",
-        "_saw_eof",
-        "_state",
-        "_ticker",
-        "_watch",
-        "buffer_bytes",
-        "idle_until",
-        "is_retired",
-        "keep_alive_s",
-        "peer",
-        "served",
-        "transport",
-    )
-
-    transport: asyncio.Transport
-    _flow: Flow
-    _watch: select.poll
+    __slots__ = ("_aside", "_body", "_chunks", "_interim", "_is_due", "_kinds", "_lost", "_outbox", "_reader")
 
     def __init__(self, keeper: Keeper, ticker: Ticker, outbox: Outbox, kinds: FieldKinds) -> None:
-        """`keeper` has its deadline swept."""
-        self._keeper = keeper
-        self._ticker = ticker
+        """`keeper` has its deadline swept; `kinds` are of the fields of its responses."""
+        super().__init__(keeper, ticker)
         self._outbox = outbox
         self._kinds = kinds
-        self.buffer_bytes = _BUFFER_BYTES
-        self._state = IDLE
-        self._receiver: Receiver | None = None
-        self._fd = -1
-        self._is_tls = False  # then a body ends only with an orderly end of TLS: see `connection_lost`
         self._reader = HeadReader(RESPONSE_LIMITS, read_start)
         self._body: Body | None = None
         self._interim = 0
@@ -143,45 +66,6 @@ class UpstreamConnection(Answerer):
         self._aside = Aside()  # received, not yet looked at
         self._is_due = False  # a later turn will read on; nothing is taken from the transport until then
         self._lost: Exception | None = None  # with what the connection ended
-        self._saw_eof = False
-        self.deadline = NEVER
-        self.timeout = RESPONSE_TIMEOUT  # what a deadline that passes means
-        self.idle_until = NEVER  # set by the pool
-        self.keep_alive_s = NEVER  # how long the upstream keeps an idle connection, as far as it said
-        self.is_retired = False  # serves its exchange, and no other
-        self.peer = ""  # IP address, empty for a Unix socket
-        self.served = 0  # exchanges, the present one included
-
-    def __repr__(self) -> str:
-        retired = ", retired" if self.is_retired and self._state < LAST else ""
-        waiting = self.transport.get_write_buffer_size() if self._state != LOST else 0
-        return (
-            f"<UpstreamConnection {self.peer or 'unix'} {_NAMES[self._state]}{retired}, {self.served} served, "
-            f"{waiting} bytes to send>"
-        )
-
-    # --- what the pool asks
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether its transport is gone."""
-        return self._state == LOST
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether a request may be sent on it."""
-        return not (self.is_retired or self.transport.is_closing())
-
-    def has_news(self) -> bool:
-        """Whether an idle connection has something for us that no request asked for.
-
-        It may be bytes, which would be taken for the next response, or the end, which the next request would run into.
-        """
-        return bool(self._watch.poll(0))
-
-    def has_surplus(self) -> bool:
-        """Whether that is bytes, not just the end."""
-        return has_unread(self._fd)
 
     # --- what the exchange asks (see sides.Answerer)
 
@@ -228,44 +112,7 @@ class UpstreamConnection(Answerer):
         self.deadline = NEVER
         return End(self.transport, tell, self.connection_lost, received, self._saw_eof, self._flow.is_stalled)
 
-    def close(self) -> None:
-        """Close after what was written has been sent, within a time."""
-        self._close(_LAST_BYTES_S)
-        self.transport.close()
-
-    def abort(self) -> None:
-        self._close(NEVER)
-        self.transport.abort()
-
-    def _close(self, within_s: float) -> None:
-        self._receiver = None
-        self.is_retired = True
-        if self._state == LAST:
-            self._state = LOST
-        elif self._state < CLOSING:
-            self._state = CLOSING
-            self.deadline = self._ticker.now + within_s
-
-    def pause_reading(self) -> None:
-        self._flow.pause(OTHER_SIDE_FULL, True)
-        self.deadline = NEVER
-
-    def resume_reading(self) -> None:
-        if self._receiver is not None and self._state != LAST:
-            self._flow.pause(OTHER_SIDE_FULL, False)
-            self.deadline = self._ticker.now + self._receiver.terms.timeouts.response_body_s
-
     # --- asyncio.Protocol
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        self._flow = Flow(self.transport)
-        self.transport.set_write_buffer_limits(high=self.buffer_bytes)
-        peer = transport.get_extra_info("peername")
-        self.peer = str(peer[0]) if isinstance(peer, tuple) else ""
-        self._fd = descriptor(transport)
-        self._watch = watch(self._fd)
-        self._is_tls = transport.get_extra_info("sslcontext") is not None
 
     def data_received(self, data: bytes) -> None:
         receiver = self._receiver
@@ -423,18 +270,7 @@ class UpstreamConnection(Answerer):
             refusal = Refusal(Fault.RESPONSE_INCOMPLETE, "the upstream closed in mid-response")
             receiver.on_upstream_failed(refusal, HEARD)
 
-    def pause_writing(self) -> None:
-        self._flow.stall()
-        if self._receiver is not None:
-            self._receiver.on_upstream_full(True)
-
-    def resume_writing(self) -> None:
-        self._flow.unstall()
-        if self._receiver is not None:
-            self._receiver.on_upstream_full(False)
-
     def on_deadline(self) -> None:
-        """The upstream was silent for too long."""
         self.deadline = NEVER
         self._fail(Refusal(self.timeout, "the upstream took too long to answer"))
 

@@ -1,5 +1,5 @@
 """The states of both connections and of the exchange between them, by what each says of itself: the tables atop
-`connection`, `upstream` and `listener.exchange`, row by row.
+`connection`, `kept_connection` and `listener.exchange`, row by row.
 """
 
 from __future__ import annotations
