@@ -165,7 +165,7 @@ class Translator:
         if headers and way is not None:
             names, values = zip(*headers)  # noqa: B905 - pairs; strict costs 0.1 µs
             plain = way.read(names, values)
-            if plain is not None and (plain[6] is None or self._has_room(plain[6], weigh, headers)):
+            if plain is not None and (plain[6] is None or self._has_room(plain[6], weigh)):
                 written = way.write(plain)
                 if written is not None:
                     return FastTranslation(written, plain, self, headers)
@@ -203,16 +203,14 @@ class Translator:
             return ours
         return ours._replace(headers=ours.headers + passed, foreign=told)
 
-    def _has_room(
-        self, baggage: PlainBaggage[bytes], weigh: Callable[[], tuple[int, int]], headers: RawHeaders
-    ) -> bool:
+    def _has_room(self, baggage: PlainBaggage[bytes], weigh: Callable[[], tuple[int, int]]) -> bool:
         """Whether `baggage` surely fits into the request; where not, what fits is for the propagator to say."""
-        text, members = baggage
         if not self._writes_jaeger_baggage:
-            members = {}
-        beside = _beside(weigh, headers)
-        size = beside.size + _MOST_TRACE_BYTES + 4 * len(text) + 12 * len(members)
-        return beside.fields + _MOST_TRACE_FIELDS + len(members) <= REQUEST_FIELDS and size <= REQUEST_BYTES
+            return True  # it goes out as it came
+        text, members = baggage
+        fields, size = weigh()
+        size += _MOST_TRACE_BYTES + 4 * len(text) + 12 * len(members)
+        return fields + _MOST_TRACE_FIELDS + len(members) <= REQUEST_FIELDS and size <= REQUEST_BYTES
 
     def translate_in_full(
         self, headers: RawHeaders, weigh: Callable[[], tuple[int, int]] = _nothing

@@ -236,12 +236,13 @@ def write(
     - 8192 bytes, of `baggage` alone counted as W3C does, else of all fields with their names, ": " and CRLF;
     - 180 members of `baggage`, 64 fields `uberctx-*`;
     - fields of 8000 bytes, or as long as the longest that came;
-    - 92 fields and 15.5 KiB in the whole request, or as many as came where that was more than 100 or 16 KiB.
+    - 92 fields and 15.5 KiB in the whole request, or as many as came where that was more than 100 or 16 KiB; where
+      `baggage` alone is written, as many bytes as came in any case.
 
     `headers` holds the trace and the session already; `beside` is the rest of the request. Of keys that differ in case
     alone, which would be the same `uberctx-*`, the last is written.
     """
-    room = beside.came_size if beside.came_size > SERVER_BYTES else REQUEST_BYTES
+    room = max(REQUEST_BYTES, beside.came_size if beside.came_size > SERVER_BYTES or not jaeger else 0)
     room -= beside.size + sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in headers)
     room = min(room, MAX_BYTES if jaeger else MAX_BYTES + _BAGGAGE_OVERHEAD)
     fields = beside.came_fields if beside.came_fields > SERVER_FIELDS else REQUEST_FIELDS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from lab.wire import Wire
@@ -70,13 +69,6 @@ def test_a_cleared_family_goes_in_any_spelling(wired: Callable[..., Wire], famil
 
 def test_they_are_hop_by_hop_where_connection_says_so(wired: Callable[..., Wire]) -> None:
     assert ask(wired({}), "Connection: X-Datadog-Trace-Id", "x-datadog-trace-id: 1") == []
-
-
-def test_a_session_header_of_that_name_is_ours(wired: Callable[..., Wire]) -> None:
-    settings: dict[str, Any] = {"session": {"inject": "X-Instana-Session", "extract": ["X-Instana-Session"]}}
-    wire = wired({"inbound": {"propagation": {**settings, "clear": ["instana"]}}})
-    assert ask(wire, "x-instana-session: s", "X-Instana-T: 1") == ["X-Instana-Session: s"]
-    assert wire.sidecar.metrics.exchange("inbound", "app").translation.foreign == {("instana", "removed"): 1}
 
 
 def test_an_upstream_has_its_own_list(wired: Callable[..., Wire]) -> None:

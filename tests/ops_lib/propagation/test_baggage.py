@@ -204,14 +204,20 @@ def test_a_server_that_takes_more_fields_gets_as_many_as_came(fields: int, came:
     assert len(headers) == 2 + kept
 
 
-@pytest.mark.parametrize(
-    ("other", "came", "kept"), [(20_000, 21_000, True), (16_300, 16_384, False), (9000, 9100, True)]
-)
-@pytest.mark.parametrize("jaeger", [False, True])
-def test_a_server_that_takes_more_bytes_gets_as_many_as_came(other: int, came: int, kept: bool, jaeger: bool) -> None:
+@pytest.mark.parametrize(("other", "came", "kept"), [(20_000, 21_000, 5), (16_300, 16_384, 0), (9000, 9100, 5)])
+@pytest.mark.parametrize("w3c", [False, True])
+def test_a_server_that_takes_more_bytes_gets_as_many_as_came(other: int, came: int, kept: int, w3c: bool) -> None:
     """Up to 16 KiB, Node may be behind."""
-    headers = written(members(5), w3c=not jaeger, jaeger=jaeger, beside=Beside(10, other, 20, came))
-    assert bool(headers) is kept
+    headers = written(members(5), w3c=w3c, jaeger=True, beside=Beside(10, other, 20, came))
+    assert sum(name.startswith("uberctx-") for name, _ in headers) == kept
+
+
+@pytest.mark.parametrize(("other", "came"), [(9000, 9500), (16_000, 16_250), (20_000, 20_250)])
+def test_w3c_to_w3c_passes_whatever_stands_beside_it(other: int, came: int) -> None:
+    """It takes no more room than it took, so no server refuses the request for it."""
+    found, _ = extract({"baggage": ["a=" + "v" * 180]}, jaeger=False, jaeger_first=False)
+    assert found is not None
+    assert written(found, w3c=True, beside=Beside(10, other, 11, came)) == [("baggage", "a=" + "v" * 180)]
 
 
 def test_180_members_of_w3c() -> None:
