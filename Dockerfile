@@ -35,7 +35,7 @@ RUN if [ "$COMPILE" != 0 ]; then \
     fi
 
 # Then the sidecar. What only the build needed goes, pip itself last; `pip check` says whether anything is missing now.
-COPY pyproject.toml hatch_build.py README.md ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ops_sidecar.py ./
 COPY ops_lib ops_lib
 COPY proxy proxy
 RUN OPS_SIDECAR_COMPILE=$COMPILE /opt/compile/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheel . \
@@ -48,6 +48,7 @@ FROM ${PYTHON_IMAGE}
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="ops-sidecar" \
       org.opencontainers.image.description="Carries trace context and session across services that speak different formats." \
+      org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}"
 
 COPY --from=build /opt/ops-sidecar /opt/ops-sidecar
