@@ -3,12 +3,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-CONFORMANCE ?= ../shared/conformance
+# Not part of the project: a folder of that name in a folder beside the checkout, where there is one.
+CONFORMANCE ?= $(firstword $(wildcard ../*/conformance))
 COMPILED := build/compiled
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-random mutate compiled test-compiled lint format types layers coverage bench conformance w3c compose-test soak stall fuzz lock clean
+.PHONY: help demo test test-quick test-random mutate compiled test-compiled lint format types layers coverage bench conformance w3c compose-test soak stall fuzz audit pin-image lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,7 +99,7 @@ w3c: $(VENV)/dev.stamp ## the official W3C suite at its strictest (SUITE=checkou
 	@$(BIN)/python tests/w3c/run.py $(or $(SUITE),$(error SUITE is not set: the path to a checkout of github.com/w3c/trace-context))
 
 compose-test: ## the image and docker-compose.yml, in containers (ENGINE=script that starts a Docker engine where none runs)
-	@tests/compose/run.sh $(or $(ENGINE),../shared/tools/docker-engine.sh)
+	@tests/compose/run.sh $(or $(ENGINE),$(firstword $(wildcard ../*/tools/docker-engine.sh)))
 
 soak: $(VENV)/dev.stamp ## mixed load with faults (SOAK_S=60 seconds), 1 GiB bodies in every framing
 	$(BIN)/python -m pytest tests/wire/soak.py $(ARGS)
@@ -110,13 +111,25 @@ SECONDS ?= 60
 fuzz: $(VENV)/dev.stamp ## broken messages, peers that do anything (SECONDS=60; SEED=n: one case, as a failure names it)
 	FUZZ_SECONDS=$(SECONDS) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/fuzz $(ARGS)
 
+$(VENV)-audit/audit.stamp: requirements/audit.lock
+	@echo "installing pip-audit into $(VENV)-audit (once)"
+	@$(PYTHON) -m venv $(VENV)-audit
+	@$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && touch $@
+
+audit: $(VENV)-audit/audit.stamp ## known vulnerabilities of what the locks install (where the advisories can be looked up)
+	@PIP_AUDIT=$(VENV)-audit/bin/pip-audit .ci/audit requirements/sidecar.lock requirements/dev.lock
+
+pin-image: ## pin the base image of the Dockerfile to its digest (where an image registry answers)
+	@.ci/pin-image Dockerfile
+
 lock: ## rewrite requirements/*.lock (needs uv)
 	$(LOCK) --extra sidecar --extra otlp --extra dev pyproject.toml requirements/build.in -o requirements/dev.lock
 	$(LOCK) --extra sidecar --constraint requirements/dev.lock pyproject.toml requirements/build.in -o requirements/sidecar.lock
 	$(LOCK) --constraint requirements/dev.lock requirements/compile.in -o requirements/compile.lock
+	$(LOCK) requirements/audit.in -o requirements/audit.lock
 	$(LOCK) bench/requirements.in -o bench/requirements.lock
 
 clean: ## remove what was installed, built and cached
-	rm -rf build dist $(VENV) $(VENV)-bench .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist $(VENV) $(VENV)-bench $(VENV)-audit .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf tests/cross_language/node/node_modules tests/cross_language/node/.lock
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -44,3 +45,79 @@ def test_conformance_without_its_folder_says_that_nothing_was_checked(tmp_path: 
     assert (done.returncode, done.stdout) == (0, "")
     assert "NOT CHECKED" in done.stderr
     assert str(tmp_path / "gone") in done.stderr
+
+
+def test_conformance_without_a_name_of_a_folder_says_so() -> None:
+    command = [sys.executable, "tests/wire/conformance.py"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "NOT CHECKED" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+def test_nothing_that_a_user_sees_names_a_path_outside_the_project() -> None:
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert "../" not in done.stdout
+    assert "../" not in (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    skipped = subprocess.run(
+        ["tests/compose/run.sh", ""], cwd=ROOT, capture_output=True, text=True, timeout=60, env={"PATH": "/nonexistent"}
+    )
+    assert "../" not in skipped.stdout + skipped.stderr
+
+
+def tool(folder: Path, name: str, script: str) -> Path:
+    """A stand-in for a program."""
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def run(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **environ}
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "told"),
+    [
+        ("exit 0", 0, "no vulnerability is known of what is in a.lock b.lock"),
+        # pip-audit writes its table to what --output names
+        ('while [ "$1" != --output ]; do shift; done; echo "aiohttp 1 CVE-1" > "$2"; exit 1', 1, "aiohttp 1 CVE-1"),
+        (
+            "echo 'ERROR: no route to host' >&2; exit 1",
+            0,
+            "NOT CHECKED, the advisories cannot be looked up here (ERROR",
+        ),
+        ("exit 127", 0, "NOT CHECKED"),
+    ],
+)
+def test_an_audit_fails_for_vulnerabilities_alone(tmp_path: Path, script: str, code: int, told: str) -> None:
+    """Where nobody answers it says that nothing was checked."""
+    done = run(".ci/audit", "a.lock", "b.lock", PIP_AUDIT=str(tool(tmp_path, "pip-audit", script)))
+    assert done.returncode == code
+    assert told in done.stdout + done.stderr
+
+
+DIGEST = f"sha256:{'5' * 64}"
+
+
+@pytest.mark.parametrize("before", ["python:3.13-slim", f"python:3.13-slim@sha256:{'4' * 64}"])
+def test_the_base_image_is_pinned_where_a_registry_answers(tmp_path: Path, before: str) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text(f"# top\nARG PYTHON_IMAGE={before}\nFROM ${{PYTHON_IMAGE}}\n", encoding="utf-8")
+    docker = tool(tmp_path, "docker", f'[ "$1" = pull ] || echo python@{DIGEST}')
+    assert run(".ci/pin-image", str(file), DOCKER=str(docker)).returncode == 0
+    text = f"# top\nARG PYTHON_IMAGE=python:3.13-slim@{DIGEST}\nFROM ${{PYTHON_IMAGE}}\n"
+    assert file.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("script", ["exit 1", '[ "$1" = pull ]', "echo nonsense"])
+def test_the_base_image_stays_by_version_where_none_answers(tmp_path: Path, script: str) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text("ARG PYTHON_IMAGE=python:3.13-slim\n", encoding="utf-8")
+    done = run(".ci/pin-image", str(file), DOCKER=str(tool(tmp_path, "docker", script)))
+    assert done.returncode == 1
+    assert "no image registry answers for python:3.13-slim" in done.stderr
+    assert file.read_text(encoding="utf-8") == "ARG PYTHON_IMAGE=python:3.13-slim\n"

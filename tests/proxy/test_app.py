@@ -19,6 +19,7 @@ from pathlib import Path
 from queue import Queue
 
 import pytest
+import trustme
 
 TIMEOUT_S = 20.0
 
@@ -366,6 +367,18 @@ def test_the_admin_listener_answers_for_the_names_of_the_settings(app: App, tmp_
         sidecar.process.send_signal(signal.SIGHUP)
         sidecar.wait_line(r"settings reloaded .*changed=.*admin\.hosts")
         assert sidecar.get("/metrics", "admin", Host="metrics.example")[0] == 200
+        assert sidecar.end() == 0
+
+
+def test_a_changed_certificate_file_of_the_app_is_a_reload(tmp_path: Path) -> None:
+    """Renewed in place, or the file behind it exchanged: the settings say the same as before."""
+    file, certificates = tmp_path / "sidecar.yaml", tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(certificates)
+    file.write_text(f"inbound: {{app: 'https://127.0.0.1:1', tls: {{ca_file: '{certificates}'}}}}\n", encoding="utf-8")
+    with running(*ANYWHERE, "--config", str(file), "--set", "reload.interval_s=0.05") as sidecar:
+        trustme.CA().cert_pem.write_to_path(certificates)
+        line = sidecar.wait_line("settings reloaded")
+        assert f"contents of {certificates}: of 2" in line
         assert sidecar.end() == 0
 
 

@@ -189,4 +189,7 @@ def run(arguments: list[str]) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        print("conformance: NOT CHECKED, no folder is given: make conformance CONFORMANCE=folder", file=sys.stderr)
+        sys.exit(0)
     sys.exit(main(Path(sys.argv[1]).resolve()))

@@ -239,3 +239,37 @@ def test_thousands_of_unknown_keys_are_counted_and_not_all_told(tmp_path: Path, 
         load(file, environ={})
     assert len(caught.value.problems) == 100
     assert caught.value.more == 4900
+
+
+IN_A_LIST = """\
+propagation:
+  session:
+    extract:
+      - X-Ok
+      - a b
+      - Host
+upstreams:
+  - {name: a, match: a, target: "http://127.0.0.1:9081"}
+  - 5
+  - {name: a, match: b}
+  - match:
+      - c
+      - c..
+admin: {hosts: [a, b..c]}
+"""
+
+
+def test_errors_inside_lists_are_told_by_their_place_and_the_rest_is_checked_all_the_same(tmp_path: Path) -> None:
+    """Of a list of words the whole key counts as wrong; of the upstreams only those that are."""
+    found = {one.key: (one.source.rsplit(":", 1)[-1], one.value) for one in all_problems(tmp_path, IN_A_LIST)}
+    assert found == {
+        "propagation.session.extract.1": ("5", "a b"),
+        "propagation.session.extract.2": ("6", "Host"),
+        "upstreams.1": ("9", "5"),
+        "upstreams.3.name": ("11", "(missing)"),
+        "upstreams.3.match.1": ("13", "c.."),
+        "admin.hosts.1": ("14", "b..c"),
+        # between keys that are each right
+        "upstreams.0.target": ("8", "http://127.0.0.1:9081"),
+        "upstreams.2.name": ("10", "a"),
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trustme
 
 from ops_lib.propagation import FORMATS, Format
 from proxy.errors import SettingsError, SettingsProblem
@@ -308,3 +309,17 @@ def test_a_path_that_leads_nowhere_is_an_error(tmp_path: Path, key: str, value: 
     with pytest.raises(SettingsError) as caught:
         loaded(tmp_path, "upstreams: [{name: a, match: [a]}]", flags={key: value})
     assert all(problem.source == f"flag --set {key}" for problem in caught.value.problems)
+
+
+def test_every_certificate_file_is_watched_beside_the_settings(tmp_path: Path) -> None:
+    """That of the app, and those of each upstream."""
+    names = ("app", "a", "b")
+    for name in names:
+        trustme.CA().cert_pem.write_to_path(tmp_path / f"{name}.pem")
+    tls = {name: f"tls: {{ca_file: '{tmp_path}/{name}.pem'}}" for name in names}
+    text = f"inbound: {{app: 'https://app', {tls['app']}}}\nupstreams:\n" + "".join(
+        f"  - {{name: {name}, match: {name}, target: 'https://{name}', {tls[name]}}}\n" for name in names[1:]
+    )
+    found = loaded(tmp_path, text)
+    assert set(found.read) == {tmp_path / "sidecar.yaml", *(tmp_path / f"{name}.pem" for name in names)}
+    assert all(looks is not None and looks[2] > 0 for looks in found.read.values())
