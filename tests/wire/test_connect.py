@@ -123,10 +123,23 @@ def test_content_is_refused(sidecar: Sidecar, framing: bytes) -> None:
     assert sidecar.ask(b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n" + framing + b"\r\n\r\n", "outbound").status == 400
 
 
-def test_a_tunnel_to_the_sidecar_itself(sidecar: Sidecar) -> None:
-    """A loop: 508."""
-    own = b"127.0.0.1:%d" % sidecar.addresses["outbound"].port
-    assert sidecar.ask(connect(own), "outbound", "CONNECT").status == 508
+@pytest.mark.parametrize(
+    ("listen", "host"),
+    [
+        (LISTEN, b"127.0.0.1"),
+        (LISTEN, b"localhost"),
+        (LISTEN, b"[::ffff:127.0.0.1]"),
+        ("0.0.0.0:0", b"127.0.0.1"),
+        ("0.0.0.0:0", b"127.0.0.2"),
+        ("0.0.0.0:0", b"0.0.0.0"),
+        ("0.0.0.0:0", b"[::ffff:127.0.0.1]"),
+    ],
+)
+def test_a_tunnel_to_the_sidecar_itself(start: Callable[..., Sidecar], listen: str, host: bytes) -> None:
+    """A loop: 508, by whatever name it goes. There is no Via to tell it by."""
+    sidecar = start({"inbound": {"listen": "off"}, "outbound": {"listen": listen, "connect": True}})
+    port = sidecar.addresses["outbound"].port
+    assert sidecar.ask(connect(host + b":%d" % port), "outbound", "CONNECT").status == 508
 
 
 def test_tunnels_are_counted(sidecar: Sidecar, upstream: Upstream) -> None:

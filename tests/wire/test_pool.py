@@ -135,30 +135,6 @@ def test_a_client_that_leaves_the_queue_frees_its_place(wired: Callable[..., Wir
     assert third.response().body == b"three"
 
 
-def test_a_pause_ends_with_its_exchange(wire: Wire) -> None:
-    """A client that is slow to take the last bytes of an answer pauses the app's connection; who uses it next is not
-    paused."""
-    for size in range(300_000, 8_000_000, 50_000):
-        slow = wire.client()
-        slow.send(get(b"/slow"))
-        app = wire.upstream.busy()
-        app.request()
-        app.sock.settimeout(0.3)
-        try:
-            app.reply(bytes(size))
-        except TimeoutError:
-            return  # more than can stand between the two: every smaller size has been tried
-        app.sock.settimeout(5)
-        wire.sidecar.settle(100)
-        assert len(slow.response().body) == size
-        slow.close()
-        quick = wire.client()
-        quick.send(get(b"/quick"))
-        wire.upstream.answer(b"quick")
-        assert quick.response().body == b"quick", f"hangs after an answer of {size} bytes"
-        quick.close()
-
-
 @pytest.mark.parametrize(("hint", "kept"), [(b"timeout=1", False), (b"timeout=60, max=9", True)])
 def test_an_app_says_how_long_it_keeps_a_connection(wire: Wire, hint: bytes, kept: bool) -> None:
     """A second before that the connection serves no other request: the app might be closing it already."""

@@ -171,6 +171,32 @@ def test_where_nobody_may_wait(wired: Callable[..., Wire], reset: bool) -> None:
     assert client.response().body == b"again"
 
 
+def test_it_does_not_wait_without_end(start: Callable[..., Sidecar]) -> None:
+    """The place that became free is taken by who waited before: who is sent again has `queue_s` like anybody else."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with closing(Upstream(tls=context)) as upstream:  # a connection is made when the test says so, which is never
+        sidecar = start(
+            {
+                "inbound": {"app": upstream.url, "tls": {"verify": False}},
+                "pool": {"max_connections": 1},
+                "timeouts": {"queue_s": 0.3, "connect_s": 30},
+            }
+        )
+        again, waiting = sidecar.client(), sidecar.client()
+        again.send(GET)
+        app = upstream.accept()
+        app.answer()
+        assert again.response().status == 200
+        again.send(GET)
+        app.request()
+        waiting.send(GET)
+        sidecar.settle()
+        app.close()
+        check_problem(again.response(), 503, b"connection_limit_reached")
+        check_problem(waiting.response(), 503, b"connection_limit_reached")
+
+
 @pytest.mark.parametrize("reset", [False, True], ids=["fin", "rst"])
 def test_an_end_that_has_come_is_seen(wire: Wire, reset: bool) -> None:
     """RFC 9112 9.3.1: a POST cannot be repeated; so it is not sent on a connection whose end is in our kernel already,

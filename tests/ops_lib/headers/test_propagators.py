@@ -350,6 +350,25 @@ class TestWhatSurvives:
         assert dict(link.attributes or {}) == {"ops.link.reason": "conflict", "ops.link.format": "b3"}
         assert ops_spans.one("inner").links == ()
 
+    def test_a_conflict_is_linked_beside_the_links_of_the_user(self, ops_spans: SpanCapture) -> None:
+        headers = {"traceparent": TRACEPARENT, "b3": f"{'a' * 32}-{'b' * 16}-1"}
+        cause = otel_trace.SpanContext(0xC, 0xD, is_remote=True)
+        with ops.propagated_context(extract_from=headers), ops.span("outer").link(cause):
+            pass
+        linked = [link.context.trace_id for link in ops_spans.one("outer").links]
+        assert linked == [0xC, int("a" * 32, 16)]
+
+    @pytest.mark.parametrize("flags", [0, 1])
+    def test_another_sdk_decides_inside_a_trace_that_came_undecided(self, flags: int) -> None:
+        """Its span has decided, whatever the caller left open."""
+        context = ops.extract_context({"b3": f"{TRACE_ID}-{SPAN_ID}"})
+        assert injected(context, inject="b3") == {"b3": f"{TRACE_ID}-{SPAN_ID}"}
+        theirs = otel_trace.SpanContext(
+            int(TRACE_ID, 16), 0xE, is_remote=False, trace_flags=otel_trace.TraceFlags(flags)
+        )
+        inside = otel_trace.set_span_in_context(otel_trace.NonRecordingSpan(theirs), context)
+        assert injected(inside, inject="b3") == {"b3": f"{TRACE_ID}-{0xE:016x}-{flags}"}
+
     def test_a_cleared_span_takes_the_callers_trace_with_it(self) -> None:
         context = ops.extract_context({"traceparent": TRACEPARENT, "X-Mirascope-Session-Id": "s"})
         cleared = Context({key: value for key, value in context.items() if "span" not in key})

@@ -1,5 +1,6 @@
 """The stock OpenTelemetry propagators as an oracle, on the inputs where they are right (see docs/formats.md)."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry import trace
@@ -56,9 +57,27 @@ def test_we_read_what_they_write(context: TraceContext, format: Format) -> None:
     assert found.sampling.is_sampled == context.sampling.is_sampled
 
 
-@ORACLE
-@given(value=st.text(st.characters(max_codepoint=126), max_size=70))
-def test_what_they_refuse_as_traceparent_we_refuse(value: str) -> None:
-    span = trace.get_current_span(THEIRS[Format.TRACECONTEXT].extract({"traceparent": value}, Context()))
-    if not span.get_span_context().is_valid:
-        assert Propagator(extract=(Format.TRACECONTEXT,)).extract(fields({"traceparent": value})).context is None
+DAMAGED = st.tuples(CONTEXTS, st.integers(0, 54), st.characters(max_codepoint=126)).map(
+    lambda of: (whole := f"00-{of[0].trace_id}-{of[0].span_id}-01")[: of[1]] + of[2] + whole[of[1] + 1 :]
+)
+
+
+@pytest.mark.parametrize(
+    "values", [DAMAGED, st.text(st.characters(max_codepoint=126), max_size=70)], ids=["near", "far"]
+)
+def test_what_they_refuse_as_traceparent_we_refuse(values: st.SearchStrategy[str]) -> None:
+    """Of values that are nearly right, some are refused and some are not: so this is never about nothing."""
+    refused: set[bool] = set()
+
+    @ORACLE
+    @given(value=values)
+    def compare(value: str) -> None:
+        span = trace.get_current_span(THEIRS[Format.TRACECONTEXT].extract({"traceparent": value}, Context()))
+        is_refused = not span.get_span_context().is_valid
+        refused.add(is_refused)
+        if is_refused:
+            assert Propagator(extract=(Format.TRACECONTEXT,)).extract(fields({"traceparent": value})).context is None
+
+    compare()
+    assert True in refused
+    assert values is not DAMAGED or False in refused

@@ -36,6 +36,17 @@ def test_one_that_has_not_taken_its_request_serves_no_other(pair: Pair, plane: P
     assert pair.far.is_aborted
 
 
+def test_a_pause_ends_with_its_exchange(pair: Pair, plane: Plane) -> None:
+    """A client that is slow to take the last bytes pauses the connection; who uses it next is not paused."""
+    pair.client.data_received(GET)
+    pair.upstream.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nok")
+    pair.client.pause_writing()
+    assert pair.far.is_reading_paused
+    pair.upstream.data_received(b"ok")  # it was on its way already
+    assert not pair.far.is_reading_paused
+    assert plane.pool.is_idle
+
+
 def answered(plane: Plane, raw: bytes) -> bytes:
     """The status that the client gets where the upstream says `raw`."""
     pair = Pair(plane)

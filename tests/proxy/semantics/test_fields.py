@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from proxy.semantics.fields import (
@@ -71,3 +73,22 @@ def test_names_are_remembered_up_to_64_bytes() -> None:
     for name in (b"a" * 64, b"b" * 65):
         assert kinds.classify(name) == PLAIN
     assert kinds.known.keys() == {b"a" * 64}
+
+
+# RFC 9110, 6.5.1, spelt out: framing is dropped by its kind already.
+WORDS = """
+    Age Authorization Cache-Control Content-Encoding Content-Language Content-Location Content-Range Content-Type
+    Cookie Date Expect Expires Forwarded From Host If-Match If-Modified-Since If-None-Match If-Range
+    If-Unmodified-Since Location Max-Forwards Origin Pragma Proxy-Authenticate Proxy-Authentication-Info
+    Proxy-Authorization Range Retry-After Set-Cookie User-Agent Vary Via Warning WWW-Authenticate X-Forwarded-For
+    X-Forwarded-Host X-Forwarded-Proto
+"""
+NEVER_IN_TRAILERS = re.findall(r"\S+", WORDS)
+
+
+@pytest.mark.parametrize("name", NEVER_IN_TRAILERS)
+def test_never_in_trailers(name: str) -> None:
+    """In any case, and only that very name."""
+    for spelt in (name, name.lower(), name.upper()):
+        assert not allowed_in_trailers(f"{spelt}: 1".encode())
+        assert allowed_in_trailers(f"{spelt}x: 1".encode())
