@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from .capture.bounds import CaptureLimits
     from .configuration import configure, flush, shutdown
     from .context.sessions import SESSION_HEADER_NAME, SessionContext, current_session, session
-    from .decorator.function import AsyncTracedFunction, AsyncTracedSpanFunction, TracedFunction, TracedSpanFunction
+    from .decorator.coroutine import AsyncTracedFunction, AsyncTracedSpanFunction
+    from .decorator.function import TracedFunction, TracedSpanFunction
     from .decorator.result import AsyncTrace, Trace
     from .decorator.trace import wrapped
     from .decorator.typed import TraceDecorator, trace
@@ -90,7 +91,8 @@ _MADE_IN = {
     "capture.bounds": ("CaptureLimits",),
     "configuration": ("configure", "flush", "shutdown"),
     "context.sessions": ("SESSION_HEADER_NAME", "SessionContext", "current_session", "session"),
-    "decorator.function": ("AsyncTracedFunction", "AsyncTracedSpanFunction", "TracedFunction", "TracedSpanFunction"),
+    "decorator.coroutine": ("AsyncTracedFunction", "AsyncTracedSpanFunction"),
+    "decorator.function": ("TracedFunction", "TracedSpanFunction"),
     "decorator.result": ("AsyncTrace", "Trace"),
     "decorator.trace": ("TraceDecorator", "trace", "wrapped"),
     "headers.context_propagator": ("ContextPropagator", "PropagatorFormat"),

@@ -38,14 +38,15 @@ class TracedGenerator(TracedFunction[P, R]):
         The Context that the body leaves in force at a yield (its own blocks within) is kept for its next step; the
         consumer gets its own back. No token outlives a step, so a step may run on any thread and in any task.
         """
-        span = self._start(context)
+        span = self.start(context)
         own.adopt(span)
         inside = with_value(context, SPAN_KEY, span)
-        step: Callable[[Any], Any] = body.send
-        value: Any = None
+        # `next` is `send(None)`, but for that `send` counts against the recursion limit.
+        step: Callable[[Any], Any] = next
+        value: Any = body
         try:
             if args or kwargs:
-                self._record_arguments(span, args, kwargs)
+                self.record_arguments(span, args, kwargs)
             while True:
                 attached = inside
                 token = attach(attached)
@@ -57,6 +58,8 @@ class TracedGenerator(TracedFunction[P, R]):
                 try:
                     value = yield out
                     step = body.send
+                    if value is None:
+                        step, value = next, body
                 except GeneratorExit:
                     token = attach(inside)
                     try:
@@ -97,12 +100,12 @@ class TracedAsyncGenerator(TracedGenerator[P, R]):
     async def _drive(  # type: ignore[override]  # what it gives is R either way
         self, body: Any, own: Span, context: Context, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> AsyncGenerator[Any, Any]:
-        span = self._start(context)
+        span = self.start(context)
         own.adopt(span)
         inside = with_value(context, SPAN_KEY, span)
         try:
             if args or kwargs:
-                self._record_arguments(span, args, kwargs)
+                self.record_arguments(span, args, kwargs)
             pending = _first_step(body)
             while True:
                 attached = inside

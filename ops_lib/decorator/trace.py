@@ -5,16 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Collection, Coroutine, Mapping
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from types import FunctionType
+from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
-from ops_lib.decorator.function import (
-    AsyncTracedFunction,
-    AsyncTracedSpanFunction,
-    Traced,
-    TracedClassMethod,
-    TracedFunction,
-    TracedSpanFunction,
-)
+from ops_lib.decorator.bound import TracedClassMethod
+from ops_lib.decorator.coroutine import AsyncTracedFunction, AsyncTracedSpanFunction
+from ops_lib.decorator.function import Traced, TracedFunction, TracedSpanFunction
 from ops_lib.decorator.generators import TracedAsyncGenerator, TracedGenerator
 from ops_lib.decorator.result import AsyncTrace, Trace
 from ops_lib.decorator.subject import Subject
@@ -56,11 +52,11 @@ def trace(
     Specification: OpenTelemetry semantic conventions, `code.function.name`, `exception.*`, `error.type`, `session.id`.
     """
 
-    def decorate(fn: Any) -> Any:
+    def decorate(fn: Any, *, is_static: bool = False) -> Any:
         if isinstance(fn, classmethod):
             return TracedClassMethod(decorate(fn.__func__))
         if isinstance(fn, staticmethod):
-            return staticmethod(decorate(fn.__func__))
+            return staticmethod(decorate(fn.__func__, is_static=True))
         if isinstance(fn, type):
             raise TypeError(f"trace wants a function, not the class {fn.__qualname__}; trace its methods instead")
         if not callable(fn):
@@ -69,9 +65,20 @@ def trace(
         subject = Subject(
             fn, name=name, tags=tags, metadata=metadata, capture_args=capture_args, capture_result=capture_result
         )
-        return _kind_of(fn, subject.span_index is not None)(subject)
+        traced = _kind_of(fn, subject.span_index is not None)(subject)
+        if type(traced) in _AS_FUNCTION and type(fn) is FunctionType and (is_static or not _is_in_class(fn)):
+            return cast("TracedFunction[..., Any]", traced).as_function()
+        return traced
 
     return decorate if fn is None else decorate(fn)
+
+
+_AS_FUNCTION = frozenset({TracedFunction, TracedSpanFunction})
+
+
+def _is_in_class(fn: FunctionType) -> bool:
+    """Whether `fn` was written in the body of a class."""
+    return "." in fn.__qualname__.rpartition("<locals>.")[2]
 
 
 def _kind_of(fn: Any, receives_span: bool) -> type[Traced[..., Any]]:

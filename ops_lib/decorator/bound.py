@@ -1,0 +1,77 @@
+"""A traced function bound to a receiver: an instance, or the class.
+
+A bound method of Python's own would show the attributes of its function unbound; `obj.method.wrapped(...)` would lose
+`obj`. May know: the attribute by which a function names the object that it belongs to. Must not know spans.
+"""
+
+from __future__ import annotations
+
+import functools
+from types import FunctionType, MethodType
+from typing import Any, Final, cast
+
+
+class TracedClassMethod(classmethod):  # type: ignore[type-arg]  # type checkers see the classmethod it was made from
+    """`@trace` above `@classmethod`: binds the class, and keeps `.wrapped` on what it gives."""
+
+    def __get__(self, receiver: object, owner: type | None = None) -> Any:
+        return self.__func__.__get__(type(receiver) if owner is None else owner)
+
+
+TRACED: Final = "_ops_traced"  # on a function: the TracedFunction that it belongs to
+
+# Double-underscore attributes that a method takes from its function (Python's Data model, "Instance methods").
+_OF_THE_FUNCTION: Final = frozenset(
+    {"__name__", "__qualname__", "__annotations__", "__annotate__", "__type_params__", "__globals__", "__closure__",
+     "__code__", "__defaults__", "__kwdefaults__"}
+)  # fmt: skip
+
+
+class Bound(functools.partial):  # type: ignore[type-arg]  # stands for a TracedFunction, which is what type checkers see
+    """A traced function bound to its receiver. `inspect` takes it for a method; a call costs what a partial's does."""
+
+    @property
+    def _traced(self) -> Any:
+        """The Traced that was bound."""
+        return self.func.__dict__[TRACED] if type(self.func) is FunctionType else self.func
+
+    @property  # type: ignore[misc]  # to be assigned to is not what it is for
+    def __class__(self) -> type:
+        return MethodType
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]  # what help() shows is the function's
+        return cast("str | None", self._traced.__doc__)
+
+    @property
+    def __module__(self) -> str:  # type: ignore[override]  # the function's, too
+        return cast("str", self._traced.__module__)
+
+    @property
+    def __self__(self) -> object:
+        return self.args[0]
+
+    @property
+    def __func__(self) -> object:
+        return self._traced
+
+    def wrapped(self, /, *args: Any, **kwargs: Any) -> Any:
+        """See TracedFunction.wrapped."""
+        return self._traced.wrapped(self.args[0], *args, **kwargs)
+
+    def __get__(self, receiver: object, owner: type | None = None) -> Any:
+        return self  # bound already; a partial in a class binds once more from Python 3.14 on
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name not in _OF_THE_FUNCTION:
+            raise AttributeError(name)  # so that copy, pickle and the like do not find the function's
+        return getattr(self._traced, name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Bound) and self._traced is other._traced and self.args[0] is other.args[0]
+
+    def __hash__(self) -> int:
+        return hash((self._traced, id(self.args[0])))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self.args[0], self._traced.__name__)
