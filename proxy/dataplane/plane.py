@@ -55,6 +55,7 @@ class DataPlane:
         pools = connection_pools(self._ticker, self._outbox, self._descriptors)
         self._pools = Pools({HTTP_1_1: pools}, metrics, self._leads_back)
         self._ticker.every_tick(self._pools.on_tick)
+        self._ticker.every_tick(self._count_turns)
         self._healths = UpstreamHealths()
 
     # --- life
@@ -157,6 +158,9 @@ class DataPlane:
         await asyncio.sleep(0)  # transports that were aborted close in the next turn of the loop
 
     # --- parts
+
+    def _count_turns(self) -> None:
+        self._metrics.put_off = self._ticker.turns.put_off
 
     def _of(self, direction: str | None) -> list[Listener]:
         listeners = [*self._listeners.values(), *self._retired]

@@ -148,9 +148,10 @@ class UpstreamMetrics:
 class Metrics:
     """Everything that is counted. An entry is made when it is first asked for, and lives as long as the process."""
 
-    __slots__ = ("exchanges", "listeners", "upstreams")
+    __slots__ = ("exchanges", "listeners", "put_off", "upstreams")
 
     def __init__(self) -> None:
+        self.put_off = 0  # pieces of work that waited for a later turn of the event loop
         self.exchanges: dict[tuple[str, str], ExchangeMetrics] = {}  # by (listener, upstream)
         self.listeners: dict[str, ListenerMetrics] = {}
         self.upstreams: dict[str, UpstreamMetrics] = {}

@@ -29,6 +29,7 @@ def render(
         *_listeners(metrics),
         *_upstreams(metrics),
         *_sidecar(state, version, dropped_lines),
+        _counter("turns_put_off", "Pieces of work that waited for a later turn of the loop.", [((), metrics.put_off)]),
         *_process(process),
     ]
     return "".join(family_text(family) for family in families)

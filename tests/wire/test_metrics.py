@@ -166,6 +166,14 @@ def test_a_status_of_no_class(wire: Wire) -> None:
     assert wire.sidecar.metrics.exchange("inbound", "app").requests == [0, 0, 0, 0, 0, 2]
 
 
+def test_work_that_was_put_off(wire: Wire) -> None:
+    """Pipelined requests: each but the first waits for another turn of the loop."""
+    client = wire.client()
+    client.send(b"OPTIONS * HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n" * 20)
+    assert [client.response("OPTIONS").status for _ in range(20)] == [200] * 20
+    wire.sidecar.until(lambda: wire.sidecar.metrics.put_off >= 19)
+
+
 def test_requests_that_the_queue_refuses(wired: Callable[..., Wire]) -> None:
     """By reason: it was full, or the wait was too long."""
     wire = wired({"pool": {"max_connections": 1, "max_queue": 1}, "timeouts": {"queue_s": 0.2}})

@@ -89,7 +89,10 @@ def test_an_idle_sidecar_has_a_clean_page() -> None:
     state = State(
         Phase.READY, generation=3, reloads_ok=2, reloads_failed=1, reload_success_time_s=2.5, started_time_s=1.5
     )
-    series = page(Metrics(), state)
+    metrics = Metrics()
+    metrics.put_off = 7
+    series = page(metrics, state)
+    assert value(series, "ops_sidecar_turns_put_off_total") == 7
     assert value(series, "ops_sidecar_info", version="1.2.3") == 1
     assert value(series, "ops_sidecar_ready") == 1
     assert value(series, "ops_sidecar_generation") == 3
