@@ -11,15 +11,14 @@ import resource
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from queue import Queue
 
 import pytest
 import trustme
+from lab.process import SidecarProcess
 
 TIMEOUT_S = 20.0
 
@@ -64,104 +63,21 @@ def app() -> Iterator[App]:
     made.server.server_close()
 
 
-class Sidecar:
-    """`python -m proxy run`; its log is read as it comes."""
-
-    def __init__(self, *arguments: str, **environ: str) -> None:
-        clean = {
-            name: value for name, value in os.environ.items() if not name.startswith(("OPS_SIDECAR_", "MIRASCOPE_"))
-        }
-        self.process = subprocess.Popen(
-            ["/bin/sh", "-c", 'ulimit -Sn 64; exec "$@"', "sh", sys.executable, "-P", "-m", "proxy", "run", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=clean | environ,
-        )
-        self.lines: list[str] = []
-        self._queue: Queue[str | None] = Queue()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self._queue.put(line.rstrip("\n"))
-        self._queue.put(None)
-
-    def wait_line(self, pattern: str) -> str:
-        """The next line that has `pattern`; all lines are kept in `lines`."""
-        while True:
-            line = self._queue.get(timeout=TIMEOUT_S)
-            assert line is not None, f"ended without {pattern!r}: {self.lines}"
-            self.lines.append(line)
-            if re.search(pattern, line):
-                return line
-
-    def port(self, listener: str) -> int:
-        """The last port that the log names for `listener`."""
-        listening = re.compile(rf'(?:^|"){listener} listening on .*?:(\d+)\b')
-        found = [match[1] for line in self.lines if (match := listening.search(line))]
-        return int(found[-1])
-
-    def get(self, path: str, listener: str = "inbound", **headers: str) -> tuple[int, str]:
-        """One GET on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port(listener), timeout=TIMEOUT_S)
-        try:
-            connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
-            response = connection.getresponse()
-            return response.status, response.read().decode()
-        finally:
-            connection.close()
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send a signal, wait for the end; the exit code."""
-        self.process.send_signal(number)
-        return self.wait()
-
-    def wait(self) -> int:
-        code = self.process.wait(TIMEOUT_S)
-        self._thread.join(TIMEOUT_S)
-        while (line := self._queue.get(timeout=TIMEOUT_S)) is not None:
-            self.lines.append(line)
-        return code
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(TIMEOUT_S)
-        self._thread.join(TIMEOUT_S)
-        for stream in (self.process.stdout, self.process.stderr):
-            assert stream is not None
-            stream.close()
-
-
 ANYWHERE = ("--inbound", "127.0.0.1:0", "--outbound", "127.0.0.1:0", "--admin", "127.0.0.1:0")
 NO_LINGER = ("--set", "drain.outbound_linger_s=0")
 
 
-@contextlib.contextmanager
-def running(*arguments: str, **environ: str) -> Iterator[Sidecar]:
-    """A sidecar that is ready."""
-    sidecar = Sidecar(*arguments, **environ)
-    try:
-        sidecar.wait_line("ops-sidecar ready\\b")
-        yield sidecar
-    finally:
-        sidecar.close()
-
-
-def metric(sidecar: Sidecar, name: str) -> float:
-    """One sample of /metrics."""
-    _, text = sidecar.get("/metrics", "admin")
-    return float(next(line for line in text.splitlines() if line.startswith(name)).rsplit(" ", 1)[1])
+def sidecar_with(*arguments: str, ready: bool = True, **environ: str) -> SidecarProcess:
+    """A process that begins with 64 file descriptors."""
+    prefix = ("/bin/sh", "-c", 'ulimit -Sn 64; exec "$@"', "sh")
+    return SidecarProcess(*arguments, environ=environ, prefix=prefix, stdout=subprocess.PIPE, ready=ready)
 
 
 def test_it_says_where_it_listens_translates_counts_logs_and_ends(app: App) -> None:
     arguments = (*ANYWHERE, *NO_LINGER, "--app", app.url, "--access-log", "json")
-    with running(*arguments) as sidecar:
-        assert len(sidecar.lines) == 4
-        assert sidecar.lines[0].startswith("inbound listening on 127.0.0.1:")
+    with sidecar_with(*arguments) as sidecar:
+        assert len(sidecar.log) == 4
+        assert sidecar.log[0].startswith("inbound listening on 127.0.0.1:")
         b3 = {
             "X_B3_TraceId": "80f198ee56343ba864fe8b2a57d3eff7",
             "X_B3_SpanId": "e457b5a2e4d86bd1",
@@ -174,16 +90,16 @@ def test_it_says_where_it_listens_translates_counts_logs_and_ends(app: App) -> N
         assert headers["X-Mirascope-Session-Id"] == "s1"
         assert not any(name.lower().startswith("x-b3") for name in headers)
         assert sidecar.get("/readyz", "admin") == (200, "ready\n")
-        assert metric(sidecar, 'ops_sidecar_requests_total{listener="inbound",upstream="app",status_class="2xx"}') == 1
-        assert metric(sidecar, "ops_sidecar_contexts_extracted_total") == 1
-        assert metric(sidecar, "process_resident_memory_bytes") < 64 * 2**20  # Envoy's is 67 MB
+        assert sidecar.metric('ops_sidecar_requests_total{listener="inbound",upstream="app",status_class="2xx"}') == 1
+        assert sidecar.metric("ops_sidecar_contexts_extracted_total") == 1
+        assert sidecar.metric("process_resident_memory_bytes") < 64 * 2**20  # Envoy's is 67 MB
         soft, hard = resource.prlimit(sidecar.process.pid, resource.RLIMIT_NOFILE)
         assert soft == hard > 64  # it began with 64
         assert sidecar.end() == 0
         assert sidecar.process.stdout is not None
         entry = json.loads(sidecar.process.stdout.read())
         assert (entry["path"], entry["trace_id"], entry["session"]) == ("/x", "80f198ee56343ba864fe8b2a57d3eff7", "s1")
-        assert "hunter2" not in "".join(sidecar.lines)
+        assert "hunter2" not in "".join(sidecar.log)
 
 
 def test_at_debug_the_log_says_of_each_request_what_was_read_and_written_and_why(app: App, tmp_path: Path) -> None:
@@ -191,54 +107,54 @@ def test_at_debug_the_log_says_of_each_request_what_was_read_and_written_and_why
     file = tmp_path / "sidecar.yaml"
     text = f"inbound: {{listen: '127.0.0.1:0', app: '{app.url}'}}\noutbound: {{listen: off}}\nadmin: {{listen: off}}\n"
     file.write_text(text, encoding="utf-8")
-    with running("--config", str(file)) as sidecar:
+    with sidecar_with("--config", str(file)) as sidecar:
         trace = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "b3": f"{'c' * 32}-{'d' * 16}-1", "uber_trace_id": "x"}
         sidecar.get("/quiet", **trace)
         file.write_text(text + "log: {level: debug}\n", encoding="utf-8")
-        sidecar.process.send_signal(signal.SIGHUP)
-        sidecar.wait_line("settings reloaded")
+        sidecar.send_signal(signal.SIGHUP)
+        sidecar.await_line("settings reloaded")
         sidecar.get("/x?token=hunter2", **trace, Mirascope_Session_Id="session-1")
-        line = sidecar.wait_line(" request ")
+        line = sidecar.await_line(" request ")
         assert "listener=inbound upstream=app method=GET path=/x status=200" in line
         assert 'read="tracecontext:wins b3:conflict jaeger:malformed(shape)"' in line
         assert f"trace_id={'a' * 32} span_id={'b' * 16} sampling=accept session=carried written=tracecontext" in line
         assert "tracecontext is the first that counts, in the order of propagation.extract" in line
         assert "propagation.inject for app is tracecontext" in line
         assert sidecar.end() == 0
-        told = "".join(sidecar.lines)
+        told = "".join(sidecar.log)
         assert "hunter2" not in told and "session-1" not in told and "/quiet" not in told
 
 
 def test_the_log_says_that_the_app_fails_and_that_it_is_back() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with running(*ANYWHERE, *NO_LINGER, "--app", f"http://127.0.0.1:{port}") as sidecar:
+    with sidecar_with(*ANYWHERE, *NO_LINGER, "--app", f"http://127.0.0.1:{port}") as sidecar:
         for _ in range(3):
             assert sidecar.get("/")[0] == 502
-        line = sidecar.wait_line("an upstream fails")
+        line = sidecar.await_line("an upstream fails")
         assert "upstream=app fault=connection-refused" in line
         with ThreadingHTTPServer(("127.0.0.1", port), BaseHTTPRequestHandler) as back:
             threading.Thread(target=back.handle_request, daemon=True).start()
             assert sidecar.get("/")[0] == 501
-            assert "further_failures=2" in sidecar.wait_line("an upstream is back")
+            assert "further_failures=2" in sidecar.await_line("an upstream is back")
         assert sidecar.end() == 0
-        assert sum("an upstream fails" in line for line in sidecar.lines) == 1
+        assert sum("an upstream fails" in line for line in sidecar.log) == 1
 
 
 def test_the_start_says_which_formats_receivers_get(app: App) -> None:
     upstreams = "[{name: billing, match: billing, propagation: {inject: [b3, jaeger]}}, {name: x, match: x}]"
     arguments = (*ANYWHERE, *NO_LINGER, "--app", app.url, "--set", "inbound.propagation.inject=b3multi")
-    with running(*arguments, "--set", f"upstreams={upstreams}") as sidecar:
-        assert sidecar.lines[0].endswith(f", sends to {app.url}, writes b3multi")
-        assert sidecar.lines[1].endswith(", writes tracecontext (billing: b3,jaeger)")
+    with sidecar_with(*arguments, "--set", f"upstreams={upstreams}") as sidecar:
+        assert sidecar.log[0].endswith(f", sends to {app.url}, writes b3multi")
+        assert sidecar.log[1].endswith(", writes tracecontext (billing: b3,jaeger)")
         assert sidecar.end() == 0
 
 
 def test_a_request_in_flight_survives_the_drain_and_readiness_is_red_meanwhile(app: App) -> None:
-    with running(*ANYWHERE, *NO_LINGER, "--app", app.url) as sidecar, _request(sidecar, "/slow") as connection:
+    with sidecar_with(*ANYWHERE, *NO_LINGER, "--app", app.url) as sidecar, _request(sidecar, "/slow") as connection:
         assert app.asked.wait(TIMEOUT_S)
-        sidecar.process.send_signal(signal.SIGTERM)
-        sidecar.wait_line("draining")
+        sidecar.send_signal(signal.SIGTERM)
+        sidecar.await_line("draining")
         assert sidecar.get("/readyz", "admin") == (503, "draining\n")
         assert sidecar.get("/healthz", "admin")[0] == 200
         app.answer.set()
@@ -248,23 +164,23 @@ def test_a_request_in_flight_survives_the_drain_and_readiness_is_red_meanwhile(a
 
 def test_a_request_that_is_cut_makes_the_exit_code_1(app: App) -> None:
     arguments = (*ANYWHERE, *NO_LINGER, "--app", app.url, "--set", "drain.timeout_s=50ms")
-    with running(*arguments) as sidecar, _request(sidecar, "/slow"):
+    with sidecar_with(*arguments) as sidecar, _request(sidecar, "/slow"):
         assert app.asked.wait(TIMEOUT_S)
         assert sidecar.end() == 1
-        assert any("stopped with exchanges cut cut=1" in line for line in sidecar.lines)
+        assert any("stopped with exchanges cut cut=1" in line for line in sidecar.log)
 
 
 def test_ctrl_c_twice_stops_now(app: App) -> None:
-    with running(*ANYWHERE, "--app", app.url) as sidecar, _request(sidecar, "/slow"):
+    with sidecar_with(*ANYWHERE, "--app", app.url) as sidecar, _request(sidecar, "/slow"):
         assert app.asked.wait(TIMEOUT_S)
-        sidecar.process.send_signal(signal.SIGINT)
-        sidecar.wait_line("draining")
+        sidecar.send_signal(signal.SIGINT)
+        sidecar.await_line("draining")
         assert sidecar.end(signal.SIGINT) == 1
 
 
 @contextlib.contextmanager
-def _request(sidecar: Sidecar, path: str) -> Iterator[http.client.HTTPConnection]:
-    connection = http.client.HTTPConnection("127.0.0.1", sidecar.port("inbound"), timeout=TIMEOUT_S)
+def _request(sidecar: SidecarProcess, path: str) -> Iterator[http.client.HTTPConnection]:
+    connection = http.client.HTTPConnection("127.0.0.1", sidecar.addresses["inbound"].port, timeout=TIMEOUT_S)
     connection.request("GET", path)
     try:
         yield connection
@@ -284,28 +200,31 @@ def test_a_changed_file_counts_for_new_requests_and_a_bad_one_for_none(app: App,
     template = f"inbound: {{app: '{app.url}', propagation: {{inject: [%s]}}}}\nreload: {{interval_s: 20ms}}\n"
     _settings(file, template % "tracecontext")
     traceparent = "00-80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-01"
-    with running(*ANYWHERE, *NO_LINGER, OPS_SIDECAR_CONFIG=str(file)) as sidecar, _request(sidecar, "/slow") as slow:
+    with (
+        sidecar_with(*ANYWHERE, *NO_LINGER, OPS_SIDECAR_CONFIG=str(file)) as sidecar,
+        _request(sidecar, "/slow") as slow,
+    ):
         assert app.asked.wait(TIMEOUT_S)
         _settings(file, template % "b3")
-        sidecar.wait_line("settings reloaded generation=2")
+        sidecar.await_line("settings reloaded generation=2")
         assert json.loads(sidecar.get("/", traceparent=traceparent)[1])["b3"].startswith(
             "80f198ee56343ba864fe8b2a57d3eff7-"
         )
         app.answer.set()
         assert slow.getresponse().status == 200  # in flight all the time
         _settings(file, template % "b4")
-        line = sidecar.wait_line("settings not reloaded")
+        line = sidecar.await_line("settings not reloaded")
         assert "propagation.inject" in line
         assert f"{file}:1" in line
         assert "did you mean b3?" in line
         assert "b3" in json.loads(sidecar.get("/", traceparent=traceparent)[1])
         _settings(file, template % "jaeger" + "log: {access: json, level: warning}\n")
-        sidecar.wait_line("log.access and log.queue_lines take effect at the next start")
+        sidecar.await_line("log.access and log.queue_lines take effect at the next start")
         _settings(file, template % "b3")
-        sidecar.wait_line("settings reloaded generation=4")  # generation 3 had no line: its level was `warning`
-        assert metric(sidecar, "ops_sidecar_generation") == 4
-        assert metric(sidecar, 'ops_sidecar_reloads_total{result="success"}') == 3
-        assert metric(sidecar, 'ops_sidecar_reloads_total{result="failure"}') == 1
+        sidecar.await_line("settings reloaded generation=4")  # generation 3 had no line: its level was `warning`
+        assert sidecar.metric("ops_sidecar_generation") == 4
+        assert sidecar.metric('ops_sidecar_reloads_total{result="success"}') == 3
+        assert sidecar.metric('ops_sidecar_reloads_total{result="failure"}') == 1
         assert sidecar.end() == 0
 
 
@@ -320,19 +239,19 @@ admin: {{listen: off}}
 reload: {{watch: {str(watched).lower()}, interval_s: 20ms}}
 """
     _settings(file, text)
-    with running("--config", str(file), *NO_LINGER) as sidecar:
+    with sidecar_with("--config", str(file), *NO_LINGER) as sidecar:
         for emptied in ("", "# " + text.replace("\n", "\n# ")):
             file.write_text(emptied, encoding="utf-8")
             if not watched:
-                sidecar.process.send_signal(signal.SIGHUP)
-            line = sidecar.wait_line("settings (not )?reloaded")
+                sidecar.send_signal(signal.SIGHUP)
+            line = sidecar.await_line("settings (not )?reloaded")
             assert "settings not reloaded" in line
             assert "says nothing any more" in line
             assert sidecar.get("/")[0] == 200
         _settings(file, text)
         if not watched:
-            sidecar.process.send_signal(signal.SIGHUP)
-        sidecar.wait_line("settings reloaded generation=2")
+            sidecar.send_signal(signal.SIGHUP)
+        sidecar.await_line("settings reloaded generation=2")
         assert sidecar.end() == 0
 
 
@@ -341,16 +260,16 @@ def test_sighup_opens_and_closes_listeners_and_one_that_is_taken_changes_nothing
     path, other = tmp_path / "own.sock", tmp_path / "other.sock"
     text = f"reload: {{watch: false}}\nupstreams: [{{name: own, listen: 'unix:%s', target: '{app.url}'}}]\n"
     _settings(file, text % path)
-    with running("--config", str(file), *ANYWHERE, *NO_LINGER, "--app", app.url) as sidecar:
+    with sidecar_with("--config", str(file), *ANYWHERE, *NO_LINGER, "--app", app.url) as sidecar:
         assert path.exists()
         _settings(file, text % other)
-        sidecar.process.send_signal(signal.SIGHUP)
-        sidecar.wait_line("settings reloaded generation=2")
+        sidecar.send_signal(signal.SIGHUP)
+        sidecar.await_line("settings reloaded generation=2")
         assert other.exists()
         with socket.create_server(("127.0.0.1", 0)) as taken:
             _settings(file, text.replace("unix:%s", f"127.0.0.1:{taken.getsockname()[1]}"))
-            sidecar.process.send_signal(signal.SIGHUP)
-            assert "listener own cannot listen" in sidecar.wait_line("settings not reloaded")
+            sidecar.send_signal(signal.SIGHUP)
+            assert "listener own cannot listen" in sidecar.await_line("settings not reloaded")
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(other))
         assert sidecar.end() == 0
@@ -361,11 +280,11 @@ def test_the_admin_listener_answers_for_the_names_of_the_settings(app: App, tmp_
     file = tmp_path / "sidecar.yaml"
     text = f"inbound: {{listen: '127.0.0.1:0', app: '{app.url}'}}\noutbound: {{listen: off}}\n"
     file.write_text(text + "admin: {listen: '127.0.0.1:0'}\n", encoding="utf-8")
-    with running("--config", str(file)) as sidecar:
+    with sidecar_with("--config", str(file)) as sidecar:
         assert sidecar.get("/metrics", "admin", Host="metrics.example")[0] == 421
         file.write_text(text + "admin: {listen: '127.0.0.1:0', hosts: ['*.example']}\n", encoding="utf-8")
-        sidecar.process.send_signal(signal.SIGHUP)
-        sidecar.wait_line(r"settings reloaded .*changed=.*admin\.hosts")
+        sidecar.send_signal(signal.SIGHUP)
+        sidecar.await_line(r"settings reloaded .*changed=.*admin\.hosts")
         assert sidecar.get("/metrics", "admin", Host="metrics.example")[0] == 200
         assert sidecar.end() == 0
 
@@ -375,9 +294,9 @@ def test_a_changed_certificate_file_of_the_app_is_a_reload(tmp_path: Path) -> No
     file, certificates = tmp_path / "sidecar.yaml", tmp_path / "ca.pem"
     trustme.CA().cert_pem.write_to_path(certificates)
     file.write_text(f"inbound: {{app: 'https://127.0.0.1:1', tls: {{ca_file: '{certificates}'}}}}\n", encoding="utf-8")
-    with running(*ANYWHERE, "--config", str(file), "--set", "reload.interval_s=0.05") as sidecar:
+    with sidecar_with(*ANYWHERE, "--config", str(file), "--set", "reload.interval_s=0.05") as sidecar:
         trustme.CA().cert_pem.write_to_path(certificates)
-        line = sidecar.wait_line("settings reloaded")
+        line = sidecar.await_line("settings reloaded")
         assert f"contents of {certificates}: of 2" in line
         assert sidecar.end() == 0
 
@@ -386,12 +305,12 @@ def test_a_listener_that_a_reload_opens_is_named_with_its_address(app: App, tmp_
     file = tmp_path / "sidecar.yaml"
     before = "reload: {watch: false}\nlog: {format: json}\nadmin: {listen: off}\n"
     _settings(file, before)
-    with running("--config", str(file), *ANYWHERE[:4], *NO_LINGER, "--app", app.url) as sidecar:
+    with sidecar_with("--config", str(file), *ANYWHERE[:4], *NO_LINGER, "--app", app.url) as sidecar:
         own = f"upstreams: [{{name: own, listen: '127.0.0.1:0', target: '{app.url}'}}]\n"
         _settings(file, before.replace("off", "'127.0.0.1:0'") + own)
-        sidecar.process.send_signal(signal.SIGHUP)
-        sidecar.wait_line("settings reloaded")
-        entries = [json.loads(line) for line in sidecar.lines if "listener opened" in line]
+        sidecar.send_signal(signal.SIGHUP)
+        sidecar.await_line("settings reloaded")
+        entries = [json.loads(line) for line in sidecar.log if "listener opened" in line]
         assert [entry["listener"] for entry in entries] == ["own", "admin"]
         for entry, path in zip(entries, ("/", "/readyz"), strict=True):
             host, _, port = entry["address"].rpartition(":")
@@ -407,41 +326,41 @@ def test_a_listener_that_is_renamed_is_not_named_as_opened(app: App, tmp_path: P
     file = tmp_path / "sidecar.yaml"
     text = f"reload: {{watch: false}}\nupstreams: [{{name: %s, listen: 'unix:{tmp_path}/s', target: '{app.url}'}}]\n"
     _settings(file, text % "one")
-    with running("--config", str(file), *ANYWHERE, *NO_LINGER, "--app", app.url) as sidecar:
+    with sidecar_with("--config", str(file), *ANYWHERE, *NO_LINGER, "--app", app.url) as sidecar:
         _settings(file, text % "two")
-        sidecar.process.send_signal(signal.SIGHUP)
-        sidecar.wait_line("settings reloaded")
+        sidecar.send_signal(signal.SIGHUP)
+        sidecar.await_line("settings reloaded")
         assert sidecar.end() == 0
-        assert not [line for line in sidecar.lines if "listener opened" in line]
+        assert not [line for line in sidecar.log if "listener opened" in line]
 
 
 def test_a_taken_address_is_named_and_the_exit_code_is_1() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         where = f"127.0.0.1:{taken.getsockname()[1]}"
         for flag, listener in (("--inbound", "inbound"), ("--admin", "admin")):
-            sidecar = Sidecar(*ANYWHERE, flag, where)
+            sidecar = sidecar_with(*ANYWHERE, flag, where, ready=False)
             assert sidecar.wait() == 1
             assert re.fullmatch(
-                f"ops-sidecar: cannot start: listener {listener} cannot listen on {where}: .+", sidecar.lines[-1]
+                f"ops-sidecar: cannot start: listener {listener} cannot listen on {where}: .+", sidecar.log[-1]
             )
-            sidecar.close()
+            sidecar.kill()
 
 
 def test_wrong_settings_are_all_told_and_the_exit_code_is_2() -> None:
-    sidecar = Sidecar("--inject", "b4", "--set", "inbound.ap=x", OPS_SIDECAR_ADMIN__LISTEN="9082")
+    sidecar = sidecar_with("--inject", "b4", "--set", "inbound.ap=x", OPS_SIDECAR_ADMIN__LISTEN="9082", ready=False)
     assert sidecar.wait() == 2
-    sidecar.close()
-    assert sidecar.lines[0] == "ops-sidecar: 3 problems in the settings:"
-    text = "\n".join(sidecar.lines)
+    sidecar.kill()
+    assert sidecar.log[0] == "ops-sidecar: 3 problems in the settings:"
+    text = "\n".join(sidecar.log)
     for source in ("flag --inject", "flag --set inbound.ap", "environment variable OPS_SIDECAR_ADMIN__LISTEN"):
         assert source in text
 
 
 def test_the_log_can_be_json(app: App) -> None:
     """Each line of it, those of the start as well."""
-    with running(*ANYWHERE, *NO_LINGER, "--admin", "off", "--app", app.url, "--set", "log.format=json") as sidecar:
+    with sidecar_with(*ANYWHERE, *NO_LINGER, "--admin", "off", "--app", app.url, "--set", "log.format=json") as sidecar:
         assert sidecar.end() == 0
-        messages = [json.loads(line)["message"] for line in sidecar.lines]
+        messages = [json.loads(line)["message"] for line in sidecar.log]
         assert [message.partition(" on ")[0] for message in messages] == [
             *("inbound listening", "outbound listening", "ops-sidecar ready"),
             *("draining", "stopped"),
@@ -452,13 +371,13 @@ def test_the_log_can_be_json(app: App) -> None:
 def test_an_access_log_that_nobody_reads_drops_lines_beyond_its_queue(app: App, lines: int) -> None:
     """`log.queue_lines`, and what 600 long lines are to a pipe of 64 KiB."""
     arguments = (*ANYWHERE, *NO_LINGER, "--app", app.url, "--access-log", "text", "--set", f"log.queue_lines={lines}")
-    with running(*arguments) as sidecar:
-        connection = http.client.HTTPConnection("127.0.0.1", sidecar.port("inbound"), timeout=TIMEOUT_S)
+    with sidecar_with(*arguments) as sidecar:
+        connection = http.client.HTTPConnection("127.0.0.1", sidecar.addresses["inbound"].port, timeout=TIMEOUT_S)
         for _ in range(600):
             connection.request("GET", "/" + "x" * 200)
             connection.getresponse().read()
         connection.close()
-        dropped = metric(sidecar, 'ops_sidecar_log_lines_dropped_total{stream="access"}')
+        dropped = sidecar.metric('ops_sidecar_log_lines_dropped_total{stream="access"}')
         assert (dropped > 0) is (lines == 100)
 
 
@@ -466,14 +385,14 @@ def test_a_term_before_the_start_is_heeded(tmp_path: Path) -> None:
     """The settings come from a pipe that nobody writes to, so the start is still under way."""
     fifo = tmp_path / "fifo.yaml"
     os.mkfifo(fifo)
-    sidecar = Sidecar("--config", str(fifo))
+    sidecar = sidecar_with("--config", str(fifo), ready=False)
     with fifo.open("w", encoding="utf-8"):  # opens when the sidecar has begun to read
         assert sidecar.end() == 0
-    sidecar.close()
+    sidecar.kill()
 
 
 def test_names_that_hang_find_threads_enough(app: App) -> None:
     """The event loop makes all of its threads at the first look-up; by itself it would have 4, and use 2 for names."""
-    with running(*ANYWHERE, "--app", app.url.replace("127.0.0.1", "localhost")) as sidecar:
+    with sidecar_with(*ANYWHERE, "--app", app.url.replace("127.0.0.1", "localhost")) as sidecar:
         assert sidecar.get("/")[0] == 200
         assert len(list(Path(f"/proc/{sidecar.process.pid}/task").iterdir())) > 32
