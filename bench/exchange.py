@@ -27,8 +27,10 @@ from proxy.http1.upstream import UpstreamConnection
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.pools import HTTP_1_1, Pools
+from proxy.listener.spans import Spans
 from proxy.plan import Address, ListenerPlan, PoolPlan, PropagationPlan, Router, UpstreamPlan, UpstreamTarget
 from proxy.telemetry.metrics import Metrics
+from proxy.telemetry.otlp.exporter import Exporter
 from proxy.transport.deadlines import Ticker
 from proxy.transport.descriptors import Descriptors
 from proxy.transport.outbox import Outbox
@@ -93,8 +95,11 @@ def connect(ticker: Ticker, outbox: Outbox) -> tuple[ClientConnection, Nowhere, 
     pools = Pools(
         {HTTP_1_1: connection_pools(ticker, outbox, descriptors)}, metrics, lambda _host, _port, _inbound: False
     )
-    rules = ListenerRules(plan, pools, metrics, "bench")
-    listener = Listener(rules, ticker=ticker, outbox=outbox, pools=pools, descriptors=descriptors, access_log=None)
+    spans = Spans(Exporter(""))
+    rules = ListenerRules(plan, pools, metrics, spans, "bench")
+    listener = Listener(
+        rules, ticker=ticker, outbox=outbox, pools=pools, descriptors=descriptors, access_log=None, spans=spans
+    )
     client, near = ClientConnection(listener), Nowhere()
     client.connection_made(near)
     # A pool opens sockets; this one gets an idle connection without one.

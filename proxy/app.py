@@ -28,10 +28,14 @@ from proxy.settings.layers import FLAG, VARIABLE
 from proxy.settings.models import LogSettings, Settings
 from proxy.settings.unused import without_effect
 from proxy.settings.watch import FileWatch
-from proxy.telemetry import log, prometheus
+from proxy.telemetry import log
 from proxy.telemetry.access_log import access_logger
+from proxy.telemetry.exposition import CONTENT_TYPE, Family, page
 from proxy.telemetry.metrics import Metrics
+from proxy.telemetry.otlp.exporter import Exporter
+from proxy.telemetry.otlp.metric import metrics as otlp_metrics
 from proxy.telemetry.process import process_usage
+from proxy.telemetry.prometheus import families
 from proxy.telemetry.state import State
 from proxy.telemetry.writer import LineWriter
 
@@ -80,18 +84,22 @@ async def _run(first: Loaded, read_settings: Callable[[], Loaded], output: Outpu
     generations = Generations(settings.log, output.log, admin_hosts)
     start = generations.make(first, 1)
     start.apply()
+    families = Families(metrics, state, output)
+    exporter = families.exporter
     data_plane = DataPlane(
         start.plan,
         metrics=metrics,
         access_log=access_log,
+        exporter=exporter,
         file_limit=_raise_file_limit(),
     )
     _warn_of_few_files(start.plan, data_plane.most_clients)
     _warn_of_no_effect(first)
+    _warn_of_unreported_ids(start.plan)
     lifecycle = Lifecycle(
         start,
         data_plane=data_plane,
-        make_admin=lambda: _make_admin(state, metrics, output, data_plane, admin_hosts),
+        make_admin=lambda: _make_admin(state, families, data_plane, admin_hosts),
         read=lambda number: generations.make(read_settings(), number),
         state=state,
         announce=lambda plan, addresses, admin: _announce(plan, addresses, admin, output, settings.log),
@@ -138,19 +146,36 @@ def _values(loaded: Loaded) -> dict[str, str]:
     return values
 
 
-def _make_admin(state: State, metrics: Metrics, output: Output, data_plane: DataPlane, hosts: AdminHosts) -> Admin:
-    from proxy.admin.server import AdminServer, application  # costs memory only where there is an admin listener
+class Families:
+    """All that is counted, for `/metrics` and for the exporter, which counts as well."""
 
-    def render_metrics() -> str:
-        return prometheus.render(
-            metrics,
-            state,
-            version=version("ops-sidecar"),
+    def __init__(self, metrics: Metrics, state: State, output: Output) -> None:
+        self._metrics = metrics
+        self._state = state
+        self._output = output
+        self._version = version("ops-sidecar")
+        self._start_ns = time.time_ns()
+        self.exporter = Exporter(self._version, self._as_otlp)
+
+    def __call__(self) -> list[Family]:
+        """As they are now."""
+        return families(
+            self._metrics,
+            self._state,
+            version=self._version,
             process=process_usage(),
-            dropped_lines=output.dropped_lines(),
+            dropped_lines=self._output.dropped_lines(),
+            exported=self.exporter.counts(),
         )
 
-    routes = application(state, render_metrics, prometheus.CONTENT_TYPE, is_app_up=data_plane.is_app_up, hosts=hosts)
+    def _as_otlp(self) -> list[bytes]:
+        return otlp_metrics(self(), self._start_ns, time.time_ns())
+
+
+def _make_admin(state: State, families: Families, data_plane: DataPlane, hosts: AdminHosts) -> Admin:
+    from proxy.admin.server import AdminServer, application  # costs memory only where there is an admin listener
+
+    routes = application(state, lambda: page(families()), CONTENT_TYPE, is_app_up=data_plane.is_app_up, hosts=hosts)
     return AdminServer(routes, state)
 
 
@@ -201,6 +226,21 @@ def _warn_of_no_effect(loaded: Loaded) -> None:
     for one in without_effect(loaded):
         if one.source.startswith((FLAG, VARIABLE)):
             logger.warning("a setting has no effect", extra=log.fields(**one._asdict()))
+
+
+def _warn_of_unreported_ids(plan: Plan) -> None:
+    """Where the sidecar takes part, and exports nothing: each of its span ids is a gap in the trace."""
+    taking_part = [
+        listener.name
+        for listener in plan.listeners
+        if any(upstream.propagation.mode == "participate" for upstream in listener.router.upstreams())
+    ]
+    if taking_part and plan.export.traces is None:
+        logger.warning(
+            "propagation.mode is participate (%s) and nothing is exported: nobody will report the sidecar's span ids; "
+            "set export.endpoint, or propagation.mode: translate",
+            ", ".join(taking_part),
+        )
 
 
 def _listener_lines(plan: Plan, addresses: dict[str, Address], admin: Address | None) -> Iterator[str]:

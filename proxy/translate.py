@@ -14,6 +14,10 @@ from typing import NamedTuple
 
 from ops_lib.propagation import (
     ALL_TRAITS,
+    HAS_PARENT,
+    HAS_STATE,
+    IS_RANDOM,
+    IS_SHORT,
     REQUEST_BYTES,
     REQUEST_FIELDS,
     Beside,
@@ -26,16 +30,22 @@ from ops_lib.propagation import (
     Propagator,
     RandomBits,
     RawFastPath,
-    Sampling,
     TraceContext,
     child,
+    codec_of,
     family_of,
-    new_context,
-    new_span_id,
 )
+from proxy.participation.own_span import RANDOM, SAMPLED, OwnSpan, join
+from proxy.participation.sampling import Sampler
+from proxy.participation.trust import believe
 from proxy.plan import PropagationPlan
+from proxy.plan.participation import FULL_TRUST, TrustPlan
 
 RawHeaders = list[tuple[bytes, bytes]]
+
+_PADDING = b"0" * 16
+_MOST_NAMES = 256  # sets of names that are remembered, each of
+_LONGEST_NAMES = 256  # bytes at the most
 
 _MOST_TRACE_FIELDS = 10  # of all formats together, with the session and `baggage`
 _MOST_TRACE_BYTES = 1536
@@ -68,18 +78,45 @@ class FullTranslation(NamedTuple):
     losses: tuple[tuple[Format, Loss], ...]
     context: TraceContext | None  # what went out
     foreign: Foreign = ()
+    read: str = ""  # the formats that were read, joined by commas
+    session: bytes | None = None
+    span: OwnSpan | None = None  # our own, where we take part and it is recorded
+    link: TraceContext | None = None  # the context that a new trace was begun instead of
 
 
 class FastTranslation:
     """The same, by the heart's fast path. What only a log or a counter wants is read once somebody asks for it."""
 
-    __slots__ = ("_came", "_translator", "foreign", "has_session", "headers", "losses", "winner")
+    __slots__ = (
+        "_came",
+        "_span_id",
+        "_translator",
+        "foreign",
+        "has_session",
+        "headers",
+        "losses",
+        "session",
+        "span",
+        "winner",
+    )
 
-    def __init__(self, headers: RawHeaders, plain: Plain[bytes], translator: Translator, came: RawHeaders) -> None:
+    def __init__(
+        self,
+        headers: RawHeaders,
+        plain: Plain[bytes],
+        translator: Translator,
+        came: RawHeaders,
+        span_id: bytes,
+        span: OwnSpan | None,
+    ) -> None:
+        """`span_id`: of a span of our own, empty where there is none; `span`: it, where it is recorded."""
         self.headers = headers
         self.foreign: Foreign = ()
+        self.span = span
+        self._span_id = span_id
         _, _, session_id, self.winner, traits, _, _ = plain
         self.has_session = session_id is not None
+        self.session = session_id
         self.losses = translator.losses_of_traits[traits]
         self._translator = translator
         self._came = came
@@ -92,12 +129,25 @@ class FastTranslation:
     @property
     def extraction(self) -> Extraction | None:
         """What the request said; reads it once more, in full."""
-        return self._translator.translate_in_full(self._came).extraction
+        return self._translator.extract(self._came)
 
     @property
     def context(self) -> TraceContext | None:
         """What went out; reads the request once more, in full."""
-        return self._translator.translate_in_full(self._came).context
+        came = self.extraction
+        if came is None or came.context is None:
+            return None
+        return child(came.context, self._span_id.decode("ascii")) if self._span_id else came.context
+
+    @property
+    def read(self) -> str:
+        """The formats that were read, joined by commas."""
+        return self._translator.formats_of(tuple([name for name, _ in self._came]))
+
+    @property
+    def link(self) -> TraceContext | None:
+        """Never one: who is not believed whole goes the full way."""
+        return None
 
 
 Translation = FullTranslation | FastTranslation
@@ -109,17 +159,30 @@ class Translator:
     __slots__ = (
         "_clear",
         "_encoded",
+        "_formats_of",
         "_participates",
         "_propagator",
         "_random_bits",
+        "_sampler",
         "_spellings",
+        "_trust",
         "_way",
         "_writes_jaeger_baggage",
         "injected",
         "losses_of_traits",
     )
 
-    def __init__(self, plan: PropagationPlan, *, random_bits: RandomBits = random.getrandbits) -> None:
+    def __init__(
+        self,
+        plan: PropagationPlan,
+        *,
+        trust: TrustPlan = FULL_TRUST,
+        clock: Callable[[], float] = lambda: 0.0,
+        random_bits: RandomBits = random.getrandbits,
+    ) -> None:
+        """`trust`: what the peer is believed. `clock`: seconds that never go back, for a limit of traces per second."""
+        self._trust = trust
+        self._sampler = Sampler(plan.sampling, clock)
         self._propagator = Propagator(
             extract=plan.extract,
             inject=plan.inject,
@@ -134,13 +197,15 @@ class Translator:
         self._clear = frozenset(plan.clear)
         self._writes_jaeger_baggage = self._propagator.fast_settings.writes_jaeger_baggage
         self._participates = plan.mode == "participate"
+        self._formats_of: dict[tuple[bytes, ...], str] = {}
         self._random_bits = random_bits
         self.injected = self._propagator.inject_formats
         # What a fast translation loses, by its traits.
         self.losses_of_traits = tuple(map(self._propagator.losses_of, range(ALL_TRAITS + 1)))
         self._way: RawFastPath | None = None
-        # Participating and the bridge make values of their own, which the fast path cannot.
-        if self._propagator.fast_path is not None and not self._participates:
+        # What has to be weighed goes the full way: whom to believe, and a decision that is not the caller's to make.
+        is_heeded = plan.sampling.is_parent_based or not self._participates
+        if self._propagator.fast_path is not None and is_heeded and trust == FULL_TRUST:
             self._way = RawFastPath(self._propagator.fast_settings)
         # The spellings seen on nearly every wire: saves decoding, lowering and encoding names (1 of 5.5 µs a call).
         names = self._propagator.header_names
@@ -165,10 +230,18 @@ class Translator:
         if headers and way is not None:
             names, values = zip(*headers)  # noqa: B905 - pairs; strict costs 0.1 µs
             plain = way.read(names, values)
-            if plain is not None and (plain[6] is None or self._has_room(plain[6], weigh)):
+            # OpenTelemetry's threshold has to be looked at by whoever takes part.
+            if (
+                plain is not None
+                and (plain[6] is None or self._has_room(plain[6], weigh))
+                and not (self._participates and plain[4] & HAS_STATE and b"ot=" in plain[1])
+            ):
+                span_id, span = b"", None
+                if self._participates:
+                    plain, span_id, span = self._take_part(plain)
                 written = way.write(plain)
                 if written is not None:
-                    return FastTranslation(written, plain, self, headers)
+                    return FastTranslation(written, plain, self, headers, span_id, span)
         if headers and (foreign := self._find_foreign(headers)):
             return self._translate_beside(foreign, headers, weigh)
         return self.translate_in_full(headers, weigh)
@@ -203,6 +276,21 @@ class Translator:
             return ours
         return ours._replace(headers=ours.headers + passed, foreign=told)
 
+    def _take_part(self, plain: Plain[bytes]) -> tuple[Plain[bytes], bytes, OwnSpan | None]:
+        """The same context with a span id of our own. A decision that came is heeded, so there is none to make."""
+        (trace_id, parent_id, sampled), state, session_id, winner, traits, _, baggage = plain
+        span_id = b"%016x" % (self._random_bits(64) or 1)
+        traits &= ~HAS_PARENT
+        span: OwnSpan | None = None
+        if sampled == b"1":
+            flags = SAMPLED | RANDOM if traits & IS_RANDOM else SAMPLED
+            span = OwnSpan(_PADDING + trace_id if traits & IS_SHORT else trace_id, span_id, parent_id, flags, state)
+        return ((trace_id, span_id, sampled), state, session_id, winner, traits, None, baggage), span_id, span
+
+    def extract(self, headers: RawHeaders) -> Extraction | None:
+        """What `headers` say, as far as the peer is believed; None where there are none."""
+        return believe(self._propagator.extract(self._fields(headers)), self._trust).extraction if headers else None
+
     def _has_room(self, baggage: PlainBaggage[bytes], weigh: Callable[[], tuple[int, int]]) -> bool:
         """Whether `baggage` surely fits into the request; where not, what fits is for the propagator to say."""
         if not self._writes_jaeger_baggage:
@@ -217,29 +305,45 @@ class Translator:
     ) -> FullTranslation:
         """The same by way of the propagator, whatever they hold."""
         propagator = self._propagator
-        extraction: Extraction | None = None
+        extraction = Extraction()
         context: TraceContext | None = None
+        span: OwnSpan | None = None
+        link: TraceContext | None = None
         if headers:
-            extraction = propagator.extract(self._fields(headers))
-            if self._participates:
-                context = self._span(extraction)
-            beside = _beside(weigh, headers) if extraction.baggage is not None else Beside()
-            injection = propagator.inject(extraction, context=context, beside=beside)
-        elif self._participates:
-            injection = propagator.inject(Extraction(), context=self._span(Extraction()))
-        else:
+            extraction, link = believe(propagator.extract(self._fields(headers)), self._trust)
+        elif not self._participates:
             return NOTHING
+        if self._participates:
+            context, span = join(extraction, self._sampler, self._random_bits)
+        beside = _beside(weigh, headers) if extraction.baggage is not None else Beside()
+        injection = propagator.inject(extraction, context=context, beside=beside)
         encoded = self._encoded
         return FullTranslation(
             [
                 (encoded.get(name) or name.encode("latin-1"), value.encode("latin-1"))
                 for name, value in injection.headers
             ],
-            extraction,
+            extraction if headers else None,
             injection.formats,
             injection.losses,
             injection.context,
+            (),
+            ",".join([one.format for one in extraction.says if one.what is not None]),
+            extraction.session.encode("latin-1") if extraction.session is not None else None,
+            span,
+            link,
         )
+
+    def formats_of(self, names: tuple[bytes, ...]) -> str:
+        """The formats that headers with these names, each of them valid, say something in; joined by commas."""
+        known = self._formats_of.get(names)
+        if known is None:
+            present = {name.decode("latin-1").lower() for name in names}
+            formats = self._propagator.extract_formats
+            known = ",".join([each for each in formats if not codec_of(each).names.isdisjoint(present)])
+            if len(self._formats_of) < _MOST_NAMES and sum(map(len, names)) <= _LONGEST_NAMES:
+                self._formats_of[names] = known
+        return known
 
     def _fields(self, headers: RawHeaders) -> Fields:
         fields: Fields = {}
@@ -251,18 +355,6 @@ class Translator:
             else:
                 fields[name] = [raw_value.decode("latin-1")]
         return fields
-
-    def _span(self, extraction: Extraction) -> TraceContext:
-        """A span of our own: the caller's child, or the start of a trace, by the caller's bare decision if one came.
-
-        Where nobody has decided yet, it is sampled, as a trace is that begins here.
-        """
-        came = extraction.context
-        if came is not None:
-            if came.sampling is Sampling.DEFER:
-                came = came._replace(sampling=Sampling.ACCEPT)
-            return child(came, new_span_id(self._random_bits))
-        return new_context(extraction.decision or Sampling.ACCEPT, random_bits=self._random_bits)
 
 
 NOTHING = FullTranslation([], None, (), (), None)

@@ -22,7 +22,7 @@ from .errors import ConfigurationError, InvalidSessionError, OpsError, UnknownFa
 from .extraction import NOTHING, Extraction, Injection
 from .families import FAMILIES, family_of, parse_families
 from .fast import Plain, PlainBaggage, RawFastPath, context_of
-from .fast_forms import ALL_TRAITS, HAS_STATE, IS_RANDOM
+from .fast_forms import ALL_TRAITS, HAS_PARENT, HAS_STATE, IS_RANDOM, IS_SHORT
 from .formats import Format, Loss
 from .precedence import Said, is_same_trace
 from .propagator import SESSION_KEY, Propagator
@@ -38,8 +38,10 @@ __all__ = [
     "FAMILIES",
     "FORMATS",
     "FORMAT_NAMES",
+    "HAS_PARENT",
     "HAS_STATE",
     "IS_RANDOM",
+    "IS_SHORT",
     "KNOWN_FORMATS",
     "NOTHING",
     "REQUEST_BYTES",

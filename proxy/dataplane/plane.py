@@ -18,10 +18,12 @@ from proxy.http1.pool import connection_pools
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.pools import HTTP_1_1, Pools
+from proxy.listener.spans import Spans
 from proxy.listener.upstream_health import UpstreamHealths
 from proxy.plan import Address, ListenerPlan, Plan
 from proxy.telemetry.access_log import AccessRecord
 from proxy.telemetry.metrics import Metrics
+from proxy.telemetry.otlp.exporter import Exporter
 from proxy.transport.deadlines import TICK_S, Ticker
 from proxy.transport.descriptors import NO_LIMIT, Descriptors
 from proxy.transport.listening import Waiting, drop, serve
@@ -37,9 +39,12 @@ class DataPlane:
         *,
         metrics: Metrics,
         access_log: Callable[[AccessRecord], None] | None = None,
+        exporter: Exporter | None = None,
         file_limit: int = NO_LIMIT,
     ) -> None:
-        """`file_limit`: how many file descriptors the process may have open."""
+        """`exporter`: takes the spans. `file_limit`: how many file descriptors the process may have open."""
+        self._exporter = exporter or Exporter("")
+        self._spans = Spans(self._exporter)
         self._plan = plan
         self._metrics = metrics
         self._access_log = access_log
@@ -57,6 +62,7 @@ class DataPlane:
         self._ticker.every_tick(self._pools.on_tick)
         self._ticker.every_tick(self._count_turns)
         self._healths = UpstreamHealths()
+        self._ticker.every_tick(lambda: self._exporter.on_tick(self._ticker.now))
 
     # --- life
 
@@ -109,6 +115,7 @@ class DataPlane:
         for name, door in kept.items():
             door.use(rules[name])
         self._plan = plan
+        self._exporter.use(plan.export)
         self._own = {
             (address.host, address.port): self._listeners[name].rules.plan.direction
             for name, address in self.addresses().items()
@@ -154,6 +161,7 @@ class DataPlane:
         for listener in listeners:
             await listener.wait_closed()
         await self._pools.stop()
+        await self._exporter.stop()
         self._ticker.stop()
         await asyncio.sleep(0)  # transports that were aborted close in the next turn of the loop
 
@@ -187,11 +195,12 @@ class DataPlane:
             pools=self._pools,
             descriptors=self._descriptors,
             access_log=self._access_log,
+            spans=self._spans,
         )
 
     def _rules(self, plan: ListenerPlan) -> ListenerRules:
         pseudonym = f"{re.sub(r'[^A-Za-z0-9-]', '-', plan.name)}.{self._name}.ops-sidecar"
-        return ListenerRules(plan, self._pools, self._metrics, pseudonym, self._healths)
+        return ListenerRules(plan, self._pools, self._metrics, self._spans, pseudonym, self._healths)
 
     def _leads_back(self, ip: str, port: int, inbound: bool) -> bool:
         """Whether a request that is sent there, by an `inbound` listener or another, would go round.

@@ -97,7 +97,7 @@ class ClientConnection(Answering):
             exchange.abandon()
             gone = Refusal(Fault.CLIENT_GONE, "the client went away")
             stopped = Refusal(Fault.STOPPED, "the sidecar stopped before the exchange was over")
-            self._listener.record(exchange, self.address, stopped if self._listener.is_stopped else gone)
+            self._listener.record(exchange, self, stopped if self._listener.is_stopped else gone)
         self._state = CLOSED
         self._listener.forget(self)
 
@@ -232,7 +232,7 @@ class ClientConnection(Answering):
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
         self.write(switching_head(response))
-        self._listener.record(exchange, self.address, None)
+        self._listener.record(exchange, self, None)
         self._begin_tunnel("upgrade", answerer.detach(self._listener.count_tunnel_out, rest), idle_s)
 
     def _begin_tunnel(self, kind: str, far: End, idle_s: float) -> None:
@@ -243,7 +243,7 @@ class ClientConnection(Answering):
     def exchange_over(self) -> None:
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
-        self._listener.record(exchange, self.address, None)
+        self._listener.record(exchange, self, None)
         self._go_on()
 
     def _go_on(self) -> None:
@@ -282,7 +282,7 @@ class ClientConnection(Answering):
         request = self._request
         assert exchange is not None
         assert request is not None
-        self._listener.record(exchange, self.address, refusal)
+        self._listener.record(exchange, self, refusal)
         if cut:
             self._cut(ends_at_close=self._framing == BY_CLOSE)
             return
@@ -305,7 +305,7 @@ class ClientConnection(Answering):
             self._listener.record_refused(self._request, self.address, refusal)
         else:
             exchange.abandon()
-            self._listener.record(exchange, self.address, refusal)
+            self._listener.record(exchange, self, refusal)
         if exchange is not None and exchange.status:  # it has been answered, in part
             self._cut(ends_at_close=self._framing == BY_CLOSE)
         else:

@@ -98,6 +98,7 @@ class Connection(Asker):
         self._flow = Flow(self.transport)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]).encode("ascii") if isinstance(peer, tuple) else b""
+        self.port = int(peer[1]) if isinstance(peer, tuple) else 0
 
     def _detach(self, tell: Callable[[int], None], on_lost: Callable[[Exception | None], None]) -> End:
         """Give the transport away: this end of a tunnel. What came after the request is of the new protocol too."""

@@ -108,6 +108,7 @@ class KeptConnection(Answerer):
         self.idle_until = NEVER  # set by the pool
         self.keep_alive_s = NEVER  # how long the upstream keeps an idle connection, as far as it said
         self.is_retired = False  # serves its exchange, and no other
+        self.remote = b"", 0
         self.peer = ""  # IP address, empty for a Unix socket
         self.served = 0  # exchanges, the present one included
 
@@ -193,6 +194,8 @@ class KeptConnection(Answerer):
         self.transport.set_write_buffer_limits(high=self.buffer_bytes)
         peer = transport.get_extra_info("peername")
         self.peer = str(peer[0]) if isinstance(peer, tuple) else ""
+        if isinstance(peer, tuple):
+            self.remote = self.peer.encode("ascii"), int(peer[1])
         self._fd = descriptor(transport)
         self._watch = watch(self._fd)
         self._is_tls = transport.get_extra_info("sslcontext") is not None

@@ -21,7 +21,9 @@ class Accounted:
     status = 0  # of the response that was passed on; 0: none was
     bytes_in = 0  # of content
     bytes_out = 0
-    translation: Translation | None = None  # remembered for the access log alone
+    translation: Translation | None = None  # remembered for the access log and the span alone
+    resends = 0  # how often it was sent again
+    upstream_peer: tuple[bytes, int] = (b"", 0)  # address and port of whoever was asked
 
     terms: Terms
     request: Request

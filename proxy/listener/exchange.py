@@ -132,6 +132,7 @@ class Exchange(Receiver):
             self._stop_waiting()  # before the request is sent, which may call `on_upstream_full` at once
         self._state = ASKING
         self._answerer = answerer
+        self.upstream_peer = answerer.remote
         content, self._held = self._held, b""
         done = self.request_done
         if done:
@@ -236,6 +237,7 @@ class Exchange(Receiver):
             self._replay = None
             self._held = replay
             self.wants_fresh = True
+            self.resends += 1
             self._state = NEW
             self._pool.count_retry()
             self._pool.enqueue(self)

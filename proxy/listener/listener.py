@@ -20,6 +20,7 @@ from proxy.listener.explanation import explanation
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.pools import Pools
 from proxy.listener.sides import Asker
+from proxy.listener.spans import Spans
 from proxy.semantics.faults import Refusal
 from proxy.semantics.request import Request
 from proxy.telemetry.access_log import AccessRecord
@@ -44,8 +45,11 @@ class Listener:
         pools: Pools,
         descriptors: Descriptors,
         access_log: Callable[[AccessRecord], None] | None,
+        spans: Spans,
     ) -> None:
         self.rules = rules
+        self.spans = spans
+        self.is_inbound = rules.plan.direction == "inbound"
         self.ticker = ticker
         self.outbox = outbox
         self.name = rules.plan.name
@@ -138,14 +142,17 @@ class Listener:
 
     # --- counting
 
-    def record(self, accounted: Accounted, client: bytes, refusal: Refusal | None) -> None:
-        """An exchange is over. `client`: its address; `refusal`: why it failed."""
+    def record(self, accounted: Accounted, asker: Asker, refusal: Refusal | None) -> None:
+        """An exchange is over. `asker`: whose it was; `refusal`: why it failed."""
         self.exchanges -= 1
         status, duration_s = account(accounted, refusal)
+        if accounted.translation is not None:
+            peer = (asker.address, asker.port) if self.is_inbound else accounted.upstream_peer
+            self.spans.record(accounted, peer, status, duration_s, refusal)
         if self._explains:
             log.debug("request", extra=fields(**explanation(accounted, status)))
         if self._access_log is not None:
-            self._access_log(exchange_record(accounted, client, status, duration_s, refusal))
+            self._access_log(exchange_record(accounted, asker.address, status, duration_s, refusal))
 
     def record_refused(self, request: Request | None, client: bytes, refusal: Refusal) -> None:
         """A request was refused before it was an exchange; None where its head could not be read."""

@@ -7,10 +7,12 @@ A request keeps to the rules that hold when its head is read.
 from __future__ import annotations
 
 from functools import lru_cache
+from time import monotonic
 from typing import Final
 
 from proxy.listener.pools import Pools
 from proxy.listener.routes import Route
+from proxy.listener.spans import Spans
 from proxy.listener.upstream_health import UpstreamHealths
 from proxy.plan import ListenerPlan, UpstreamPlan
 from proxy.semantics.authority import MAX_AUTHORITY_BYTES, Authority, parse_authority
@@ -35,6 +37,7 @@ class ListenerRules:
         plan: ListenerPlan,
         pools: Pools,
         metrics: Metrics,
+        spans: Spans,
         pseudonym: str,
         healths: UpstreamHealths | None = None,
     ) -> None:
@@ -45,7 +48,9 @@ class ListenerRules:
         self.pseudonym = pseudonym.encode("ascii")
         self._via = self.pseudonym if plan.via else b""
         upstreams = plan.router.upstreams()
-        translators = {upstream.propagation: Translator(upstream.propagation) for upstream in upstreams}
+        translators = {
+            upstream.propagation: Translator(upstream.propagation, clock=monotonic) for upstream in upstreams
+        }
         owners = tuple(translators.values())
         # The fields of a head are sorted before it is known where the request goes. So whatever any translator owns is
         # set aside, and what the chosen one turns out not to own is forwarded as it came: see `Route.translate`.
@@ -67,6 +72,12 @@ class ListenerRules:
                 buffer_bytes=plan.limits.buffer_bytes,
                 response_via=response_via,
                 health=healths.of(upstream.name, is_one=upstream.target is not None),
+                span_encoder=spans.encoder(
+                    upstream,
+                    translators[upstream.propagation],
+                    listener=plan.name,
+                    is_inbound=plan.direction == "inbound",
+                ),
             )
             for upstream in upstreams
         }

@@ -12,6 +12,7 @@ from proxy.listener.upstream_health import UpstreamHealth
 from proxy.plan import UpstreamPlan
 from proxy.semantics.request import Field, Request
 from proxy.telemetry.metrics import ExchangeMetrics
+from proxy.telemetry.otlp.span import SpanEncoder
 from proxy.translate import Translation, Translator
 
 
@@ -32,11 +33,19 @@ class Route(Terms):
         is_shared: bool,
         buffer_bytes: int,
         response_via: bytes,
+        span_encoder: SpanEncoder,
         health: UpstreamHealth | None = None,
     ) -> None:
         """`is_shared`: whether other translators own fields that are plain ones to this."""
         super().__init__(
-            plan, metrics, listener=listener, buffer_bytes=buffer_bytes, response_via=response_via, health=health
+            plan,
+            metrics,
+            listener=listener,
+            buffer_bytes=buffer_bytes,
+            response_via=response_via,
+            span_encoder=span_encoder,
+            is_inbound=inbound,
+            health=health,
         )
         self._plan = plan
         self._translator = translator

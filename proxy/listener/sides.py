@@ -30,9 +30,10 @@ UNHEARD: Final = 2  # nothing, by its own word (RFC 9113, 8.7)
 class Answerer(ABC):
     """The upstream's side. One request at a time is its own."""
 
-    __slots__ = ("deadline", "timeout")
+    __slots__ = ("deadline", "remote", "timeout")
 
     deadline: float  # in seconds of the loop's clock
+    remote: tuple[bytes, int]  # address and port of the other end; empty and 0 on a Unix socket
     timeout: Fault  # what a deadline that passes means
 
     @abstractmethod
@@ -118,9 +119,10 @@ class Receiver(Accounted, ABC):
 class Asker(ABC):
     """The client's side, one for each request that is open."""
 
-    __slots__ = ("address",)
+    __slots__ = ("address", "port")
 
     address: bytes  # of the client; empty on a Unix socket
+    port: int
 
     # --- what an exchange asks
 

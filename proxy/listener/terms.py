@@ -9,6 +9,7 @@ from proxy.listener.upstream_health import UpstreamHealth
 from proxy.plan import UpstreamPlan
 from proxy.semantics.request import Request
 from proxy.telemetry.metrics import ExchangeMetrics
+from proxy.telemetry.otlp.span import SpanEncoder
 
 
 class Terms:
@@ -19,9 +20,12 @@ class Terms:
         "_preserves_host",
         "buffer_bytes",
         "health",
+        "is_tls",
         "listener",
         "metrics",
         "response_via",
+        "span_encoder",
+        "span_host",
         "timeouts",
         "upstream",
     )
@@ -34,6 +38,8 @@ class Terms:
         listener: str,
         buffer_bytes: int,
         response_via: bytes,
+        span_encoder: SpanEncoder,
+        is_inbound: bool,
         health: UpstreamHealth | None = None,
     ) -> None:
         self.upstream = plan.name
@@ -46,6 +52,11 @@ class Terms:
         target = plan.target
         self._host = target.authority.encode("ascii") if target is not None else b""
         self._preserves_host = plan.preserve_host or target is None
+        self.span_encoder = span_encoder
+        self.is_tls = target is not None and target.scheme == "https" and not is_inbound  # as the span's side has it
+        self.span_host = (
+            b"" if is_inbound else self._host
+        )  # server.address of client spans: the target, where it is set
 
     def host(self, request: Request) -> bytes:
         """What Host says to the upstream. Where HTTP/1.0 brought none, it is the target's."""

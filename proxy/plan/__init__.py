@@ -5,6 +5,7 @@ value.
 """
 
 from proxy.address import Address
+from proxy.plan.export import Endpoint, ExportPlan
 from proxy.plan.listener import Direction, DrainPlan, Limits, ListenerPlan, Plan
 from proxy.plan.router import Router
 from proxy.plan.upstream import (
@@ -22,6 +23,8 @@ __all__ = [
     "BaggageMode",
     "Direction",
     "DrainPlan",
+    "Endpoint",
+    "ExportPlan",
     "Limits",
     "ListenerPlan",
     "Mode",

@@ -10,13 +10,17 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from proxy.address import Address
+from proxy.plan.compile_export import export_plan
 from proxy.plan.listener import DrainPlan, Limits, ListenerPlan, Plan
+from proxy.plan.participation import SamplingPlan
 from proxy.plan.router import Router
 from proxy.plan.tls import TlsContexts
 from proxy.plan.upstream import PoolPlan, PropagationPlan, Timeouts, UpstreamPlan, UpstreamTarget
 from proxy.settings.addresses import TargetUrl
+from proxy.settings.export_models import SamplingSettings
 from proxy.settings.models import (
     ForwardingSettings,
+    InboundSettings,
     LimitSettings,
     OutboundSettings,
     PoolSettings,
@@ -30,8 +34,10 @@ from proxy.settings.values import ratio_of
 
 
 class Sections(NamedTuple):
-    """The sections that are laid over each other: global < listener < upstream."""
+    """The sections that are laid over each other: global < listener < upstream. `exports`: whether spans leave."""
 
+    exports: bool
+    sampling: SamplingSettings
     propagation: PropagationSettings
     limits: LimitSettings
     timeouts: TimeoutSettings
@@ -43,6 +49,8 @@ class Sections(NamedTuple):
         merged = self
         for other in others:
             merged = Sections(
+                merged.exports,
+                merged.sampling.merge(other.sampling),
                 merged.propagation.merge(other.propagation),
                 merged.limits.merge(other.limits),
                 merged.timeouts.merge(other.timeouts),
@@ -53,10 +61,11 @@ class Sections(NamedTuple):
 
     def propagation_plan(self) -> PropagationPlan:
         """The plan's value of it."""
+        mode = self.propagation.mode
         return PropagationPlan(
             extract=self.propagation.extract,
             inject=self.propagation.inject,
-            mode=self.propagation.mode,
+            mode=("participate" if self.exports else "translate") if mode == "auto" else mode,
             session_inject=self.propagation.session.inject,
             session_extract=self.propagation.session.extract,
             session_bridge=self.propagation.session.bridge,
@@ -64,6 +73,7 @@ class Sections(NamedTuple):
             on_defer=ratio_of(self.propagation.on_defer),
             lossless=self.propagation.lossless,
             clear=self.propagation.clear,
+            sampling=SamplingPlan(self.sampling.root, self.sampling.per_second, self.sampling.parent_based),
         )
 
     def listener_timeouts(self) -> Timeouts:
@@ -71,8 +81,19 @@ class Sections(NamedTuple):
         return Timeouts(**self.timeouts.model_dump())
 
 
-def _sections(section: Settings | OutboundSettings | UpstreamSettings) -> Sections:
-    return Sections(section.propagation, section.limits, section.timeouts, section.pool, section.forwarding)
+_Layered = Settings | InboundSettings | OutboundSettings | UpstreamSettings
+
+
+def _sections(section: _Layered, *, exports: bool = False) -> Sections:
+    return Sections(
+        exports,
+        section.sampling,
+        section.propagation,
+        section.limits,
+        section.timeouts,
+        section.pool,
+        section.forwarding,
+    )
 
 
 def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | None = None) -> Plan:
@@ -82,7 +103,8 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
     """
     contexts = contexts or TlsContexts()
     contexts.next_plan()
-    everywhere = _sections(settings)
+    export = export_plan(settings, contexts)
+    everywhere = _sections(settings, exports=export.traces is not None)
     listeners = []
     if settings.inbound.listen is not None:
         listeners.append(_inbound(settings, everywhere, settings.inbound.listen, contexts))
@@ -108,12 +130,13 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
         admin=settings.admin.listen,
         drain=DrainPlan(**settings.drain.model_dump()),
         exit_with_app_s=settings.inbound.exit_with_app_s if settings.inbound.listen is not None else 0.0,
+        export=export,
     )
 
 
 def _inbound(settings: Settings, everywhere: Sections, listen: Address, contexts: TlsContexts) -> ListenerPlan:
     inbound = settings.inbound
-    sections = everywhere.over(_sections_inbound(settings))
+    sections = everywhere.over(_sections(inbound))
     app = UpstreamPlan(
         name="app",
         target=_target(inbound.app, inbound.tls, contexts),
@@ -134,11 +157,6 @@ def _inbound(settings: Settings, everywhere: Sections, listen: Address, contexts
         limits=Limits(**sections.limits.model_dump()),
         timeouts=sections.listener_timeouts(),
     )
-
-
-def _sections_inbound(settings: Settings) -> Sections:
-    inbound = settings.inbound
-    return Sections(inbound.propagation, inbound.limits, inbound.timeouts, inbound.pool, inbound.forwarding)
 
 
 def _listener(

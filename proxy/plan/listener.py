@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from proxy.address import Address
+from proxy.plan.export import ExportPlan
 from proxy.plan.router import Router
 from proxy.plan.upstream import Timeouts
 
@@ -63,3 +64,4 @@ class Plan:
     admin: Address | None
     drain: DrainPlan = DrainPlan()
     exit_with_app_s: float = 0.0  # the sidecar ends when its app has been gone for so long; 0: never
+    export: ExportPlan = field(default_factory=ExportPlan)

@@ -1,14 +1,15 @@
-"""TLS towards an https target. Knows `ssl` and the tls section of the settings; opens no connection."""
+"""TLS towards an https server. Knows `ssl` and the tls sections of the settings; opens no connection."""
 
 from __future__ import annotations
 
 import ssl
 from pathlib import Path
 
-from proxy.settings.models import TlsSettings
+from proxy.settings.section import TlsClientSettings
 from proxy.settings.watch import Signature, signature
 
-_Key = tuple[str | None, bool, Signature | None]
+_File = tuple[str, Signature | None] | None  # its path, and how it looks
+_Key = tuple[bool, _File, _File, _File]
 
 
 class TlsContexts:
@@ -26,20 +27,23 @@ class TlsContexts:
         """From here on, what is not asked for again will be forgotten with the next plan but one."""
         self._before, self._now = self._now, {}
 
-    def get(self, tls: TlsSettings) -> ssl.SSLContext:
+    def get(self, tls: TlsClientSettings) -> ssl.SSLContext:
         """The context for `tls`. Raises OSError as `tls_context` does."""
-        looks = signature(Path(tls.ca_file)) if tls.ca_file is not None else None
-        key = (tls.ca_file, tls.verify, looks)
+        key = (tls.verify, _look(tls.ca_file), _look(tls.cert_file), _look(tls.key_file))
         found = self._now.get(key) or self._before.get(key) or tls_context(tls)
         self._now[key] = found
         return found
 
 
-def tls_context(tls: TlsSettings) -> ssl.SSLContext:
-    """A client context: TLS 1.2 or newer, HTTP/1.1 offered by ALPN, verified against `ca_file` or the system's
-    certificates.
+def _look(path: str | None) -> _File:
+    return (path, signature(Path(path))) if path is not None else None
 
-    Raises OSError (ssl.SSLError is one) where `ca_file` cannot be read or holds no certificate.
+
+def tls_context(tls: TlsClientSettings) -> ssl.SSLContext:
+    """A client context: TLS 1.2 or newer, HTTP/1.1 offered by ALPN, verified against `ca_file` or the system's
+    certificates; with a certificate of our own where there is one.
+
+    Raises OSError (ssl.SSLError is one) where a file cannot be read or does not hold what it should.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -51,4 +55,6 @@ def tls_context(tls: TlsSettings) -> ssl.SSLContext:
         context.load_verify_locations(cafile=tls.ca_file)
     else:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    if tls.cert_file is not None:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
     return context

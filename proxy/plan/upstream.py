@@ -11,6 +11,7 @@ from typing import Literal
 
 from ops_lib.propagation import SESSION_EXTRACT_NAMES, SESSION_INJECT_NAME, Format
 from proxy.address import Address
+from proxy.plan.participation import EVERY_TRACE, SamplingPlan
 
 Mode = Literal["translate", "participate"]
 BaggageMode = Literal["translate", "pass", "drop"]
@@ -30,6 +31,7 @@ class PropagationPlan:
     on_defer: float = 1.0  # the ratio of traces for which "no decision" becomes "accept"
     lossless: bool = True
     clear: tuple[str, ...] = ()  # families that we do not translate, whose headers are removed
+    sampling: SamplingPlan = EVERY_TRACE  # participate mode alone
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,10 @@ class Request(ABC):
     def fields(self) -> list[Field]:
         """What is forwarded as it came. Host, framing, trace and Via are not among them."""
 
+    def field(self, name: bytes) -> bytes:
+        """The value of the first of `fields` with this name (lower case); empty where there is none."""
+        return next((value for key, value in self.fields() if key.lower() == name), b"")
+
     def weigh(self) -> tuple[int, int]:
         """How many `fields` there are, and how many bytes they and the path take in HTTP/1.1."""
         fields = self.fields()

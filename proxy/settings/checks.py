@@ -12,11 +12,13 @@ import re
 import ssl
 from collections.abc import Iterator
 from itertools import combinations
+from pathlib import Path as FilePath
 from typing import NamedTuple
 
 from proxy.address import Address
 from proxy.settings.addresses import TargetUrl
 from proxy.settings.models import Settings, TlsSettings, UpstreamSettings
+from proxy.settings.section import TlsClientSettings
 from proxy.settings.yaml_file import Path
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?\Z")
@@ -48,6 +50,7 @@ def check(settings: Settings) -> Iterator[Finding]:
     for path, target, tls in _targets(settings):
         yield from _way_back(path, target, listens)
         yield from _tls(path, target, tls)
+    yield from _export(settings)
     for number, upstream in enumerate(settings.upstreams):
         yield from _reachable(("upstreams", str(number)), upstream)
 
@@ -161,21 +164,68 @@ def _tls(path: Path, target: TargetUrl | None, tls: TlsSettings) -> Iterator[Fin
         message = f"only an https target has TLS, but {'.'.join(path)} is {target or 'not set'}"
         yield Finding((*section, key), getattr(tls, key), message, (path,))
         return
-    if tls.ca_file is None:
+    yield from _tls_files(section, tls)
+
+
+def _export(settings: Settings) -> Iterator[Finding]:
+    """TLS files of a collector, where one is reached by https."""
+    export = settings.export
+    urls = {
+        name: getattr(export, name)
+        for name in ("endpoint", "traces_endpoint", "metrics_endpoint")
+        if getattr(export, name) is not None
+    }
+    defaults = type(export.tls)()
+    written = sorted(key for key in export.tls.model_fields_set if getattr(export.tls, key) != getattr(defaults, key))
+    if written and not any(url.scheme == "https" for url in urls.values()):
+        key = written[0]
+        told = ", ".join(f"export.{name} is {url}" for name, url in urls.items()) or "export.endpoint is not set"
+        message = f"only an https collector has TLS, but {told}"
+        yield Finding(("export", "tls", key), getattr(export.tls, key), message, (("export", "endpoint"),))
         return
-    if not tls.verify:
-        yield Finding(
-            (*section, "ca_file"),
-            tls.ca_file,
-            "never used while verify is false: take one of them out",
-            ((*section, "verify"),),
-        )
+    yield from _tls_files(("export", "tls"), export.tls)
+
+
+def _tls_files(section: Path, tls: TlsClientSettings) -> Iterator[Finding]:
+    """Certificates that cannot be used."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if tls.ca_file is not None:
+        path = (*section, "ca_file")
+        if not tls.verify:
+            message = "never used while verify is false: take one of them out"
+            yield Finding(path, tls.ca_file, message, ((*section, "verify"),))
+        try:
+            context.load_verify_locations(cafile=tls.ca_file)
+        except ssl.SSLError:
+            yield Finding(path, tls.ca_file, "the file holds no certificate in PEM form")
+        except OSError as error:
+            yield Finding(path, tls.ca_file, f"cannot read the file: {error.strerror}")
+    if tls.key_file is not None and tls.cert_file is None:
+        message = "a key alone says nothing: set cert_file to the certificate that it belongs to"
+        yield Finding((*section, "key_file"), tls.key_file, message, ((*section, "cert_file"),))
+    elif tls.cert_file is not None:
+        yield from _key_pair(section, context, tls.cert_file, tls.key_file)
+
+
+def _key_pair(section: Path, context: ssl.SSLContext, cert_file: str, key_file: str | None) -> Iterator[Finding]:
+    for key, path in (("cert_file", cert_file), ("key_file", key_file)):
+        if path is not None:
+            try:
+                FilePath(path).open("rb").close()
+            except OSError as error:
+                yield Finding((*section, key), path, f"cannot read the file: {error.strerror}")
+                return
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=tls.ca_file)
-    except ssl.SSLError:
-        yield Finding((*section, "ca_file"), tls.ca_file, "the file holds no certificate in PEM form")
-    except OSError as error:
-        yield Finding((*section, "ca_file"), tls.ca_file, f"cannot read the file: {error.strerror}")
+        context.load_cert_chain(cert_file, key_file, password=_no_password)
+    except (ssl.SSLError, ValueError):
+        where = f"with the key of {key_file}" if key_file else "and its key"
+        message = f"the file holds no certificate in PEM form {where}; a key with a password cannot be used"
+        yield Finding((*section, "cert_file"), cert_file, message, ((*section, "key_file"),))
+
+
+def _no_password() -> str:
+    """Asked for where a key is locked: the terminal must not be."""
+    return ""
 
 
 def _reachable(path: Path, upstream: UpstreamSettings) -> Iterator[Finding]:

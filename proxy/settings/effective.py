@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from proxy.settings.models import Section, Settings, TlsSettings, UpstreamSettings
+from proxy.settings.models import Settings, UpstreamSettings
 from proxy.settings.problems import shown, source_of
 from proxy.settings.reading import Loaded
+from proxy.settings.section import Section, TlsClientSettings
 from proxy.settings.yaml_file import Path
 
 DEFAULT = "default"
-NEW_DEFAULTS: dict[Path, str] = {("propagation", "on_defer"): "deny"}
+NEW_DEFAULTS: dict[Path, str] = {("propagation", "on_defer"): "deny", ("propagation", "mode"): "translate"}
 """What the default was in 0.1, by the end of the key: whoever relies on it learns so from `check`."""
-LAYERED = ("propagation", "limits", "timeouts", "pool", "forwarding")
+LAYERED = ("propagation", "limits", "timeouts", "pool", "forwarding", "sampling")
 
 _Level = tuple[Settings | Section, Path]
 
@@ -71,10 +72,10 @@ def _section(loaded: Loaded, levels: Sequence[_Level], prefix: str) -> list[Entr
 
 
 def _is_idle(section: object, name: str, value: Section, *, listens: bool, is_upstream: bool) -> bool:
-    """Whether `value` has no effect: TLS of no https target, limits of an upstream without a listener of its own."""
-    if isinstance(value, TlsSettings):
-        target = getattr(section, "target" if is_upstream else "app", None)
-        return getattr(target, "scheme", "") != "https"
+    """Whether `value` has no effect: TLS where nothing is https, limits of an upstream without its own listener."""
+    if isinstance(value, TlsClientSettings):
+        names = ("target",) if is_upstream else ("app", "endpoint", "traces_endpoint", "metrics_endpoint")
+        return not any(getattr(getattr(section, name, None), "scheme", "") == "https" for name in names)
     return is_upstream and not listens and name in ("limits", "forwarding")
 
 

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, PlainValidator
 from ops_lib.hosts import HostPattern
 from ops_lib.propagation import COMPOSITE, FAMILIES, KNOWN_FORMATS, Format, parse_formats
 from proxy.address import Address
-from proxy.settings import values
+from proxy.settings import otlp_values, values
 from proxy.settings.addresses import TargetUrl, parse_host, parse_listen, parse_pattern, parse_target
 from proxy.settings.values import (
     parse_bytes,
@@ -88,4 +88,9 @@ BytesOrZero = Annotated[int, PlainValidator(_within(parse_bytes, 0, 2**60, " byt
 Count = Annotated[int, PlainValidator(_within(parse_count, 1, 1_000_000, ""))]
 CountOrZero = Annotated[int, PlainValidator(_within(parse_count, 0, 1_000_000, ""))]
 OnDefer = Annotated[values.OnDefer, PlainValidator(parse_on_defer)]
+ExportUrl = Annotated[otlp_values.CollectorUrl, PlainValidator(otlp_values.parse_url)]
+Headers = Annotated[tuple[otlp_values.Header, ...], PlainValidator(otlp_values.parse_headers)]
+ResourceAttributes = Annotated[tuple[otlp_values.Attribute, ...], PlainValidator(otlp_values.parse_attributes)]
+Ratio = Annotated[float, PlainValidator(otlp_values.parse_ratio)]
+Rate = Annotated[float, PlainValidator(_within(otlp_values.parse_rate, 0, 1_000_000, " a second"))]
 Lines = Annotated[int, PlainValidator(_within(parse_count, 100, 1_000_000, " lines"))]  # the start alone writes some

@@ -10,14 +10,15 @@ counts there is `model_fields_set`, the keys that somebody wrote; `merge` lays t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import BeforeValidator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ops_lib.propagation import FORMATS, SESSION_EXTRACT_NAMES, SESSION_INJECT_NAME, Format
 from proxy.address import Address
 from proxy.settings.addresses import TargetUrl
+from proxy.settings.export_models import ExportSettings, SamplingSettings, ServiceSettings
 from proxy.settings.kinds import (
     Bytes,
     BytesOrZero,
@@ -37,28 +38,7 @@ from proxy.settings.kinds import (
     TargetValue,
     read_sections,
 )
-
-SectionT = TypeVar("SectionT", bound="Section")
-
-
-class Section(BaseModel):
-    """A group of keys. Unknown ones are an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_nothing(cls, value: object) -> object:
-        """Nothing after the key means no keys."""
-        return {} if value is None else value
-
-    def merge(self: SectionT, over: SectionT) -> SectionT:
-        """This section with the keys that `over` sets laid over it, section by section."""
-        update: dict[str, Any] = {}
-        for key in over.model_fields_set:
-            mine, theirs = getattr(self, key), getattr(over, key)
-            update[key] = mine.merge(theirs) if isinstance(mine, Section) else theirs
-        return self.model_copy(update=update)
+from proxy.settings.section import Section, TlsClientSettings
 
 
 class SessionSettings(Section):
@@ -74,7 +54,7 @@ class PropagationSettings(Section):
 
     extract: Formats = FORMATS
     inject: Formats = (Format.TRACECONTEXT,)
-    mode: Literal["translate", "participate"] = "translate"
+    mode: Literal["auto", "translate", "participate"] = "auto"  # auto: participate where spans are exported
     session: SessionSettings = SessionSettings()
     baggage: Literal["translate", "pass", "drop"] = "translate"
     on_defer: OnDefer = "accept"
@@ -82,11 +62,9 @@ class PropagationSettings(Section):
     clear: Families = ()
 
 
-class TlsSettings(Section):
+class TlsSettings(TlsClientSettings):
     """Towards an https target."""
 
-    ca_file: str | None = None  # None: the system's certificates
-    verify: bool = True
     server_name: Host | None = None  # None: the target's host
 
 
@@ -145,6 +123,7 @@ class InboundSettings(Section):
     timeouts: TimeoutSettings = TimeoutSettings()
     pool: PoolSettings = PoolSettings()
     forwarding: ForwardingSettings = ForwardingSettings()
+    sampling: SamplingSettings = SamplingSettings()
 
 
 class OutboundSettings(Section):
@@ -157,6 +136,7 @@ class OutboundSettings(Section):
     timeouts: TimeoutSettings = TimeoutSettings()
     pool: PoolSettings = PoolSettings()
     forwarding: ForwardingSettings = ForwardingSettings()
+    sampling: SamplingSettings = SamplingSettings()
 
 
 class UpstreamSettings(Section):
@@ -173,6 +153,7 @@ class UpstreamSettings(Section):
     timeouts: TimeoutSettings = TimeoutSettings()
     pool: PoolSettings = PoolSettings()
     forwarding: ForwardingSettings = ForwardingSettings()  # of its own listener
+    sampling: SamplingSettings = SamplingSettings()
 
 
 class AdminSettings(Section):
@@ -221,6 +202,9 @@ class Settings(BaseSettings):
     pool: PoolSettings = PoolSettings()
     drain: DrainSettings = DrainSettings()
     forwarding: ForwardingSettings = ForwardingSettings()
+    service: ServiceSettings = ServiceSettings()
+    export: ExportSettings = ExportSettings()
+    sampling: SamplingSettings = SamplingSettings()
     log: LogSettings = LogSettings()
     reload: ReloadSettings = ReloadSettings()
 

@@ -22,7 +22,7 @@ from proxy.settings.models import Settings
 from proxy.settings.yaml_file import Path
 
 _SECRET = r"password|passwd|secret|token|credential|api_?key|private"
-_SECRET_KEY = re.compile(_SECRET, re.IGNORECASE)
+_SECRET_KEY = re.compile(rf"{_SECRET}|\Aheaders\Z", re.IGNORECASE)
 # `password: x`, `{"password":"x"}`, `?token=x`; a host such as token-service:8080 is none.
 _SECRET_PAIR = re.compile(rf"((?:{_SECRET})[\w.-]*(?:[\"']\s*:|:(?=\s)|\s*=)).*", re.IGNORECASE | re.DOTALL)
 _GUESSES = {  # flat keys of other programs -> ours

@@ -26,6 +26,7 @@ from proxy.settings.layers import (
     propagator_layer,
 )
 from proxy.settings.models import Settings
+from proxy.settings.otel_variables import otel_layer
 from proxy.settings.problems import as_shown, describe, not_settings, shown, source_of, without_item
 from proxy.settings.watch import Signature, signature
 from proxy.settings.words import CONFIG_VARIABLE
@@ -76,10 +77,17 @@ def load(
     except SettingsError as error:
         from_file = Layer(problems=list(error.problems))
     from_env = env_layer(environ, from_file)
-    layers = [flag_layer(flags, from_env, from_file), from_env, from_file, propagator_layer(environ)]
+    layers = [
+        flag_layer(flags, from_env, from_file),
+        from_env,
+        from_file,
+        propagator_layer(environ),
+        otel_layer(environ),
+    ]
     settings = _validate(layers, wrong, file_is_known=bool(from_file.data) or not from_file.problems)
-    sections = [settings.inbound.tls, *(upstream.tls for upstream in settings.upstreams)]
-    certificates = sorted({FilePath(section.ca_file) for section in sections if section.ca_file is not None})
+    sections = [settings.inbound.tls, *(upstream.tls for upstream in settings.upstreams), settings.export.tls]
+    files = {path for section in sections for path in (section.ca_file, section.cert_file, section.key_file)}
+    certificates = sorted(FilePath(path) for path in files if path is not None)
     read |= {path: signature(path) for path in certificates}
     return Loaded(settings, file, _sources(layers), read, text)
 

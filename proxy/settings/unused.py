@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from proxy.settings.effective import LAYERED
-from proxy.settings.models import Section, Settings
+from proxy.settings.models import Settings
 from proxy.settings.problems import source_of
 from proxy.settings.reading import Loaded
+from proxy.settings.section import Section
 from proxy.settings.yaml_file import Path
 
 _MOST = 4  # keys that a message names

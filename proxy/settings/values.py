@@ -40,6 +40,11 @@ def parse_count(value: object) -> int:
     return int(number)
 
 
+def parse_number(value: object, form: str) -> float:
+    """A number that is not negative, as such or as text; `form`: what to say where it is none."""
+    return _quantity(value, {"": 1}, form)
+
+
 OnDefer = Literal["accept", "deny"] | float
 
 

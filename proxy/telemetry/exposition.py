@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -25,6 +26,11 @@ class Family(NamedTuple):
     kind: Literal["counter", "gauge", "histogram"]
     text: str
     samples: list[Sample]
+
+
+def page(families: Iterable[Family]) -> str:
+    """All of them, one after another."""
+    return "".join(map(family_text, families))
 
 
 def family_text(family: Family) -> str:

@@ -1,4 +1,4 @@
-"""The metrics as Prometheus text (format 0.0.4). Pure: the figures come in as arguments.
+"""The metrics as Prometheus has them, family by family. Pure: the figures come in as arguments.
 
 Names follow the conventions of Prometheus: base units in the name, `_total` for counters. Labels are names from the
 settings, formats and fixed reasons; never a path, an id or anything else that comes from outside.
@@ -8,31 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from proxy.telemetry.exposition import CONTENT_TYPE, Family, Labels, Sample, family_text
+from proxy.telemetry.exposition import Family, Labels, Sample
 from proxy.telemetry.metrics import DURATION_BUCKETS_S, ExchangeMetrics, Metrics
+from proxy.telemetry.otlp.exporter import ExportCounts
 from proxy.telemetry.process import ProcessUsage
 from proxy.telemetry.state import Phase, State
-
-__all__ = ["CONTENT_TYPE", "render"]
 
 PREFIX = "ops_sidecar_"
 _STATUS_CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 
 
-def render(
-    metrics: Metrics, state: State, *, version: str, process: ProcessUsage, dropped_lines: Mapping[str, int]
-) -> str:
-    """The whole page. `dropped_lines`: by stream (`log`, `access`), lines that were not written."""
-    families = [
+def families(
+    metrics: Metrics,
+    state: State,
+    *,
+    version: str,
+    process: ProcessUsage,
+    dropped_lines: Mapping[str, int],
+    exported: ExportCounts,
+) -> list[Family]:
+    """All of them. `dropped_lines`: by stream (`log`, `access`), lines that were not written."""
+    return [
         *_exchanges(metrics),
         *_translations(metrics),
         *_listeners(metrics),
         *_upstreams(metrics),
         *_sidecar(state, version, dropped_lines),
         _counter("turns_put_off", "Pieces of work that waited for a later turn of the loop.", [((), metrics.put_off)]),
+        *_export(exported),
         *_process(process),
     ]
-    return "".join(family_text(family) for family in families)
 
 
 def _counter(name: str, text: str, samples: Iterable[tuple[Labels, float]]) -> Family:
@@ -236,6 +241,19 @@ def _sidecar(state: State, version: str, dropped_lines: Mapping[str, int]) -> li
             "Lines that were not written because nobody read fast enough.",
             [((("stream", stream),), number) for stream, number in dropped_lines.items()],
         ),
+    ]
+
+
+def _export(exported: ExportCounts) -> list[Family]:
+    return [
+        _counter("spans_exported", "Spans that the collector took.", [((), exported.exported)]),
+        _counter(
+            "spans_dropped",
+            "Spans that were recorded and not exported.",
+            [((("reason", why),), number) for why, number in exported.dropped.items()],
+        ),
+        _counter("export_retries", "Batches of spans that were sent again.", [((), exported.retries)]),
+        _gauge("spans_waiting_bytes", "Memory of spans that wait or are being sent.", [((), exported.waiting_bytes)]),
     ]
 
 

@@ -15,8 +15,10 @@ from proxy.http1.upstream import UpstreamConnection
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.pools import HTTP_1_1, PoolFactory, Pools
+from proxy.listener.spans import Spans
 from proxy.plan import Address, ListenerPlan, PoolPlan, PropagationPlan, Router, UpstreamPlan, UpstreamTarget
 from proxy.telemetry.metrics import Metrics
+from proxy.telemetry.otlp.exporter import Exporter
 from proxy.transport.deadlines import Ticker
 from proxy.transport.descriptors import Descriptors
 from proxy.transport.outbox import Outbox
@@ -41,9 +43,16 @@ class Plane:
         descriptors = Descriptors()
         factory = make_pool or connection_pools(self.ticker, self.outbox, descriptors)
         self.pools = pools = Pools({HTTP_1_1: factory}, self.metrics, lambda _host, _port, _inbound: False)
-        rules = ListenerRules(plan, pools, self.metrics, "test")
+        spans = Spans(Exporter(""))
+        rules = ListenerRules(plan, pools, self.metrics, spans, "test")
         self.listener = Listener(
-            rules, ticker=self.ticker, outbox=self.outbox, pools=pools, descriptors=descriptors, access_log=None
+            rules,
+            ticker=self.ticker,
+            outbox=self.outbox,
+            pools=pools,
+            descriptors=descriptors,
+            access_log=None,
+            spans=spans,
         )
         self.pool = cast(ConnectionPool, pools.pool("app", target, plan_of_pool))
 

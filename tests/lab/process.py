@@ -20,6 +20,8 @@ from proxy.plan import Address
 PROCESS_WAIT_S = 20.0  # a process that starts on a busy machine takes its time
 START_LINE = re.compile(r"\b(?P<name>[a-z][a-z0-9_-]*)\b[^0-9\[]*?(?P<host>127\.0\.0\.1|\[::1\]):(?P<port>[0-9]+)")
 
+_FOREIGN = ("OPS_SIDECAR_", "MIRASCOPE_", "OTEL_")  # settings of whoever runs the tests
+
 
 class SidecarProcess:
     """A process under test. `addresses` are read from its start lines, `log` has every line of its standard error."""
@@ -33,9 +35,7 @@ class SidecarProcess:
         ready: bool = True,
     ) -> None:
         """`prefix` is a command that becomes the sidecar (`exec`). `ready`: wait until it says so."""
-        inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith(("OPS_SIDECAR_", "MIRASCOPE_"))
-        }
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         root = Path(proxy.__file__ or "").parents[1]  # the sidecar that is tested here: maybe a compiled one
         self.process = subprocess.Popen(
             [*prefix, sys.executable, "-P", "-m", "proxy", "run", *arguments],

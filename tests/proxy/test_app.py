@@ -18,7 +18,9 @@ from pathlib import Path
 
 import pytest
 import trustme
+from lab.collectors import collecting
 from lab.process import SidecarProcess
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 TIMEOUT_S = 20.0
 
@@ -396,3 +398,37 @@ def test_names_that_hang_find_threads_enough(app: App) -> None:
     with sidecar_with(*ANYWHERE, "--app", app.url.replace("127.0.0.1", "localhost")) as sidecar:
         assert sidecar.get("/")[0] == 200
         assert len(list(Path(f"/proc/{sidecar.process.pid}/task").iterdir())) > 32
+
+
+def test_metrics_are_exported(app: App) -> None:
+    """By an endpoint of their own, and once more at the end, with what was counted last."""
+    with collecting() as collector:
+        endpoint = f"export.metrics_endpoint=http://127.0.0.1:{collector.port}/v1/metrics"
+        arguments = (*ANYWHERE, *NO_LINGER, "--app", app.url, "--set", endpoint, "--set", "export.metrics=true")
+        with sidecar_with(*arguments, OTEL_SERVICE_NAME="shop") as sidecar:
+            first = exported(collector.next()[1])
+            assert first["ops_sidecar_info"] == 1
+            assert "ops_sidecar_requests" not in first or first["ops_sidecar_requests"] == 0
+            assert sidecar.get("/x")[0] == 200
+            assert sidecar.end() == 0
+            assert exported(collector.next()[1])["ops_sidecar_requests"] == 1
+
+
+def exported(body: bytes) -> dict[str, int]:
+    """The first figure of each metric that is a whole number, and that it is the shop's."""
+    (resource,) = ExportMetricsServiceRequest.FromString(body).resource_metrics
+    assert "shop" in {each.value.string_value for each in resource.resource.attributes}
+    found = {}
+    for metric in resource.scope_metrics[0].metrics:
+        points = metric.sum.data_points or metric.gauge.data_points
+        if points:
+            found[metric.name] = points[0].as_int
+    return found
+
+
+def test_taking_part_without_an_exporter_is_told(app: App) -> None:
+    arguments = (*ANYWHERE, *NO_LINGER, "--app", app.url, "--set", "propagation.mode=participate")
+    with sidecar_with(*arguments) as sidecar:
+        assert any("nobody will report" in line for line in sidecar.lines)
+    with sidecar_with(*arguments, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1") as sidecar:
+        assert not any("nobody will report" in line for line in sidecar.lines)

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops_lib.propagation import FORMATS, Format
+from proxy.participation.own_span import SAMPLED, OwnSpan
 from proxy.plan import PropagationPlan
+from proxy.plan.participation import SamplingPlan, TrustPlan
 from proxy.translate import FastTranslation, FullTranslation, Translator
 
 TRACE_ID = b"463ac35c9f6413ad48485a3953bb6124"
@@ -37,6 +39,9 @@ MORE = [
 ]
 
 
+MODES = pytest.mark.parametrize("mode", ["translate", "participate"])
+
+
 def _ones(bits: int) -> int:
     """For ids that are made up: the same each time."""
     return (1 << bits) - 1
@@ -51,7 +56,8 @@ def assert_same(translates: Translator, headers: list[tuple[bytes, bytes]]) -> N
     """However it went, the result is that of the full path."""
     got, full = translates.translate(headers), translates.translate_in_full(headers)
     assert got.headers == full.headers
-    assert (got.extraction, got.injected, got.losses, got.context, got.foreign) == full[1:]
+    assert (got.extraction, got.injected, got.losses, got.context, got.foreign) == full[1:6]
+    assert (got.read, got.session, got.span, got.link) == full[6:]
     if isinstance(got, FastTranslation):
         extraction = full.extraction
         assert extraction is not None
@@ -63,9 +69,10 @@ def assert_same(translates: Translator, headers: list[tuple[bytes, bytes]]) -> N
 @pytest.mark.parametrize("to", FORMATS)
 @pytest.mark.parametrize("sender", FORMATS)
 @pytest.mark.parametrize("beside", [[], [SESSION]], ids=["alone", "session"])
-def test_the_common_case_is_fast(sender: Format, to: Format, beside: list[tuple[bytes, bytes]]) -> None:
+@MODES
+def test_the_common_case_is_fast(mode: str, sender: Format, to: Format, beside: list[tuple[bytes, bytes]]) -> None:
     """Between any two formats, with and without a session; if this fails, every request pays twice."""
-    translates = translator((to,))
+    translates = translator((to,), mode=mode)
     headers = [*IN[sender], *beside]
     assert isinstance(translates.translate(headers), FastTranslation)
     assert_same(translates, headers)
@@ -74,11 +81,12 @@ def test_the_common_case_is_fast(sender: Format, to: Format, beside: list[tuple[
 @pytest.mark.parametrize("inject", [*((to,) for to in FORMATS), FORMATS], ids=str)
 @pytest.mark.parametrize("headers", MORE, ids=str)
 @pytest.mark.parametrize("lossless", [True, False], ids=["lossless", "lossy"])
+@MODES
 def test_what_comes_beside_plain_ids_takes_the_fast_path(
-    headers: list[tuple[bytes, bytes]], inject: tuple[Format, ...], lossless: bool
+    mode: str, headers: list[tuple[bytes, bytes]], inject: tuple[Format, ...], lossless: bool
 ) -> None:
     """Losses included: assert_same compares them."""
-    translates = translator(inject, lossless=lossless)
+    translates = translator(inject, lossless=lossless, mode=mode)
     for came in (headers, [*headers, SESSION]):
         assert isinstance(translates.translate(came), FastTranslation)
         assert_same(translates, came)
@@ -113,11 +121,48 @@ def test_any_other_tracestate_takes_the_full_path(state: bytes) -> None:
     assert isinstance(translator().translate(headers), FullTranslation)
 
 
-@pytest.mark.parametrize(
-    "settings", [{"mode": "participate"}, {"session_bridge": True}, {"extract": (Format.TRACECONTEXT,)}]
-)
+UNHEEDED = {"mode": "participate", "sampling": SamplingPlan(is_parent_based=False)}
+
+
+@pytest.mark.parametrize("settings", [UNHEEDED, {"session_bridge": True}, {"extract": (Format.TRACECONTEXT,)}])
 def test_settings_that_want_the_full_path(settings: dict[str, object]) -> None:
     assert isinstance(translator(**settings).translate([*B3MULTI, SESSION]), FullTranslation)  # type: ignore[arg-type]
+
+
+def test_who_takes_part_is_the_callers_child_and_recorded_where_the_caller_is() -> None:
+    translation = translator((Format.B3,), mode="participate").translate([*B3MULTI, PARENT])
+    assert isinstance(translation, FastTranslation)
+    assert translation.headers == [(b"b3", b"%b-%b-1" % (TRACE_ID, b"f" * 16))]
+    assert translation.span == OwnSpan(TRACE_ID, b"f" * 16, SPAN_ID, SAMPLED)
+    unsampled = translator(mode="participate").translate([(b"b3", b"%b-%b-0" % (TRACE_ID, SPAN_ID))])
+    assert unsampled.headers == [(b"traceparent", b"00-%b-%b-00" % (TRACE_ID, b"f" * 16))]
+    assert unsampled.span is None
+
+
+def test_a_short_trace_id_has_32_digits_on_the_span() -> None:
+    translation = translator(mode="participate").translate([(b"b3", b"%b-%b-1" % (TRACE_ID[16:], SPAN_ID))])
+    assert isinstance(translation, FastTranslation)
+    assert translation.span is not None
+    assert translation.span.trace_id == b"0" * 16 + TRACE_ID[16:]
+
+
+def test_a_threshold_of_opentelemetrys_is_looked_at_by_who_takes_part() -> None:
+    headers = [*IN[Format.TRACECONTEXT], (b"tracestate", b"ot=th:fffffffffffff,a=b")]
+    assert isinstance(translator().translate(headers), FastTranslation)
+    mine = translator(mode="participate").translate(headers)
+    assert isinstance(mine, FullTranslation)
+    assert (b"tracestate", b"a=b") in mine.headers
+
+
+def test_whom_we_do_not_believe_whole_goes_the_full_way() -> None:
+    plan = PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,), mode="participate")
+    translation = Translator(plan, trust=TrustPlan(ids="restart"), random_bits=_ones).translate(B3MULTI)
+    assert isinstance(translation, FullTranslation)
+    assert translation.link is not None
+    assert (translation.link.trace_id, translation.link.span_id) == (TRACE_ID.decode(), SPAN_ID.decode())
+    assert TRACE_ID not in str(translation.headers).encode()
+    assert translation.span is not None
+    assert translation.span.parent_id == b""
 
 
 def test_no_session_name_drops_the_session() -> None:
@@ -160,7 +205,8 @@ values = st.one_of(
     st.lists(st.sampled_from(FORMATS), min_size=1, max_size=4, unique=True),
 )
 def test_any_headers_are_translated_alike(headers: list[tuple[bytes, bytes]], inject: list[Format]) -> None:
-    assert_same(translator(tuple(inject)), headers)
+    for mode in ("translate", "participate"):
+        assert_same(translator(tuple(inject), mode=mode), headers)
 
 
 @settings(deadline=None, derandomize=True)
@@ -182,4 +228,5 @@ def test_nearly_plain_headers_are_translated_alike(
         headers[0] = (name, value.replace(TRACE_ID, trace_id).replace(SPAN_ID, span_id)[:-1] + flag)
     sent = [headers[place] for place in order if place < len(headers)]
     for inject in ((Format.TRACECONTEXT,), FORMATS):
-        assert_same(translator(inject), sent)
+        for mode in ("translate", "participate"):
+            assert_same(translator(inject, mode=mode), sent)

@@ -177,6 +177,36 @@ def test_https_app(
     check_problem(client.response(), 502, b"tls_certificate_error")
 
 
+def test_a_client_certificate(start: Callable[..., Sidecar], tmp_path: Path) -> None:
+    """An app, and another service, that ask for one get ours; without one they refuse us."""
+    authority = trustme.CA()
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(theirs)
+    authority.configure_trust(theirs)
+    theirs.verify_mode = ssl.CERT_REQUIRED
+    ours = authority.issue_cert("sidecar.internal")
+    files = {name: str(tmp_path / f"{name}.pem") for name in ("ca_file", "cert_file", "key_file")}
+    authority.cert_pem.write_to_path(files["ca_file"])
+    ours.cert_chain_pems[0].write_to_path(files["cert_file"])
+    ours.private_key_pem.write_to_path(files["key_file"])
+    both = str(tmp_path / "both.pem")
+    ours.private_key_and_cert_chain_pem.write_to_path(both)
+    server = Upstream(tls=theirs)
+    in_one = {"ca_file": files["ca_file"], "cert_file": both}
+    for tls in (files, in_one):
+        sidecar = start({"inbound": {"app": server.url, "tls": tls}})
+        assert exchange(sidecar, server) == b"billing.internal"
+    billing = {"name": "billing", "listen": LISTEN, "target": server.url, "tls": files, "host": "preserve"}
+    sidecar = start({"inbound": {"listen": "off"}, "upstreams": [billing]})
+    assert exchange(sidecar, server, "billing") == b"billing.internal"
+    client = start({"inbound": {"app": server.url, "tls": {"ca_file": files["ca_file"]}}}).client()
+    client.send(GET)
+    with contextlib.suppress(OSError):  # the handshake fails on both sides
+        server.accept()
+    assert client.response().status == 502
+    server.close()
+
+
 def test_https_to_a_plain_server(start: Callable[..., Sidecar], upstream: Upstream, ca_file: str) -> None:
     """A server that speaks no TLS: 502 with tls_protocol_error."""
     settings = billing(upstream, ca_file=ca_file)

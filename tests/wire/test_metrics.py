@@ -12,8 +12,10 @@ from lab.peers import Upstream
 from lab.sidecar import LISTEN, Sidecar
 from lab.wire import Wire
 
+from proxy.telemetry.exposition import page as page_of
+from proxy.telemetry.otlp.exporter import ExportCounts
 from proxy.telemetry.process import ProcessUsage
-from proxy.telemetry.prometheus import render
+from proxy.telemetry.prometheus import families
 from proxy.telemetry.state import State
 
 T, S = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312"
@@ -24,7 +26,8 @@ _TRANSLATION = re.compile(r"contexts_|sessions_|bare_|requests_untraced|translat
 
 def page(sidecar: Sidecar) -> str:
     sidecar.settle()
-    return render(sidecar.metrics, State(), version="1", process=ProcessUsage(0, 0, 0), dropped_lines={})
+    usage, exported = ProcessUsage(0, 0, 0), ExportCounts()
+    return page_of(families(sidecar.metrics, State(), version="1", process=usage, dropped_lines={}, exported=exported))
 
 
 def figures(sidecar: Sidecar, which: re.Pattern[str], *known: str) -> dict[str, float]:

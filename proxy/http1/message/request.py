@@ -76,6 +76,13 @@ class Request(semantics.Request):
     def fields(self) -> list[semantics.Field]:
         return [field_of(line) for line in self.lines]
 
+    def field(self, name: bytes) -> bytes:
+        size = len(name)
+        for line in self.lines:
+            if line[size : size + 1] == b":" and line[:size].lower() == name:
+                return line[size + 1 :].strip(b" \t")
+        return b""
+
     def weigh(self) -> tuple[int, int]:
         lines = self.lines
         return len(lines), sum(map(len, lines)) + 2 * len(lines) + len(self.path)

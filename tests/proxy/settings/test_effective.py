@@ -27,7 +27,7 @@ upstreams:
     propagation: {mode: participate}
 """
     found = entries(tmp_path, text, OPS_SIDECAR_OUTBOUND__PROPAGATION__LOSSLESS="false")
-    assert found["propagation.mode"][1:3] == ("translate", "default")
+    assert found["propagation.mode"][1:3] == ("auto", "default (0.1 had translate)")
     assert found["propagation.inject"].source.endswith("f.yaml:2")
     assert found["inbound.propagation.inject"][1:3] == (["b3"], found["propagation.inject"].source)
     assert found["inbound.propagation.session.bridge"][1:3] == (False, "default")
@@ -49,7 +49,7 @@ def test_what_has_no_effect_is_left_out(tmp_path: Path) -> None:
 
 def test_changed_is_what_differs_not_what_was_written(tmp_path: Path) -> None:
     text = """\
-propagation: {inject: [b3], mode: translate}
+propagation: {inject: [b3], mode: auto}
 inbound: {propagation: {inject: [tracecontext]}, host: target}
 timeouts: {idle_s: 75, connect_s: "1"}
 upstreams: [{name: a, match: a, host: auto, timeouts: {idle_s: 1m}}]

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from proxy.plan import DrainPlan, Limits, PoolPlan, PropagationPlan, Timeouts
+from proxy.plan import DrainPlan, ExportPlan, Limits, PoolPlan, PropagationPlan, Timeouts
 from proxy.plan.compile import compile_plan
+from proxy.plan.compile_export import UNKNOWN_SERVICE
+from proxy.plan.participation import SamplingPlan
 from proxy.settings import Settings, load
 from proxy.settings.models import PropagationSettings
 from proxy.settings.problems import all_keys
@@ -18,7 +20,9 @@ from proxy.settings.yaml_file import read_yaml
 ROOT = Path(__file__).parents[3]
 SIDECAR_YAML = ROOT / "config" / "sidecar.yaml"
 _EXAMPLE = re.compile(r"^(\s*)#(\s*(?:- )?[a-z_]+:(?: .*)?)$", re.MULTILINE)
-_LAYERED = re.compile(r"(?:inbound|outbound|upstreams\.N)\.(?:propagation|limits|timeouts|pool|forwarding)(?=\.)")
+_LAYERED = re.compile(
+    r"(?:inbound|outbound|upstreams\.N)\.(?:propagation|limits|timeouts|pool|forwarding|sampling)(?=\.)"
+)
 
 
 def uncommented() -> str:
@@ -38,12 +42,12 @@ def test_the_file_of_defaults_holds_every_key() -> None:
     for key in all_keys():
         layered = _LAYERED.match(key)
         assert (layered[0] if layered else key) in written, key
-        if not layered and not key.startswith("upstreams") and ".tls." not in key:
+        if not layered and not key.startswith(("upstreams", "inbound.tls")):
             assert tuple(key.split(".")) in plain, key
 
 
 def test_the_examples_in_the_file_of_defaults_are_valid(tmp_path: Path) -> None:
-    text = re.sub(r"(?m)^\s*ca_file:.*\n", "", uncommented()).replace(
+    text = re.sub(r"(?m)^\s*(?:ca|cert|key)_file:.*\n", "", uncommented()).replace(
         'app: "http://127.0.0.1:8080"', 'app: "https://127.0.0.1:8080"'
     )
     file = tmp_path / "sidecar.yaml"
@@ -60,7 +64,7 @@ def test_the_reference_names_every_key() -> None:
     text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     for key in all_keys():
         layered = _LAYERED.match(key)
-        in_tls = re.match(r"(?:inbound|upstreams\.N)\.(tls)\.(?=\w)", key)
+        in_tls = re.match(r"(?:inbound|export|upstreams\.N)\.(tls)\.(?=\w)", key)
         name = layered[0] if layered else key[in_tls.start(1) :] if in_tls else key
         assert f"`{name}`" in text, name
 
@@ -73,6 +77,9 @@ def test_the_defaults_of_settings_and_plan_agree() -> None:
     assert DrainPlan(**settings.drain.model_dump()) == DrainPlan()
     inbound = compile_plan(settings, 1).listeners[0]
     propagation = inbound.router.route("any", 80).propagation
+    assert compile_plan(settings, 1).export == ExportPlan(resource=(("service.name", UNKNOWN_SERVICE),))
+    sampling = settings.sampling
+    assert SamplingPlan(sampling.root, sampling.per_second, sampling.parent_based) == SamplingPlan()
     named = PropagationPlan(extract=settings.propagation.extract, inject=settings.propagation.inject)
     assert {field.name: getattr(propagation, field.name) for field in fields(propagation)} == {
         field.name: getattr(named, field.name) for field in fields(named)

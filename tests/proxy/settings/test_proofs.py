@@ -13,10 +13,14 @@ import pytest
 from proxy.settings.problems import all_keys
 
 TESTS = Path(__file__).parents[2]
-_SECTION = re.compile(r"(?:inbound|outbound|upstreams\.N)\.(?=(?:propagation|limits|timeouts|pool|forwarding)\.)")
+_SECTION = re.compile(
+    r"(?:inbound|outbound|upstreams\.N)\.(?=(?:propagation|limits|timeouts|pool|forwarding|sampling)\.)"
+)
 
 # Sections that may stand in several places are proved once; that a listener's and an upstream's are laid over them:
 LAID_OVER = "proxy/plan/test_compile.py::test_narrow_is_laid_over_wide_key_by_key"
+
+OTLP = "proxy/telemetry/otlp"
 
 PROOFS = {
     "propagation.extract": "wire/test_trace.py::test_inbound",
@@ -73,6 +77,35 @@ PROOFS = {
     "forwarding.via": "wire/test_forwarding_fields.py::test_both_may_be_off",
     "forwarding.x_forwarded": "wire/test_forwarding_fields.py::test_both_may_be_off",
     "forwarding.details": "wire/test_requests_refused.py::test_what_failed_can_be_kept_from_outsiders",
+    "service.name": "wire/test_spans.py::test_the_resource_is_the_service",
+    "service.attributes": "wire/test_spans.py::test_the_resource_is_the_service",
+    "export.endpoint": "wire/test_spans.py::test_an_inbound_exchange_is_a_server_span",
+    "export.traces_endpoint": "wire/test_spans.py::test_requests_to_the_collector_are_as_set",
+    "export.metrics_endpoint": "proxy/test_app.py::test_metrics_are_exported",
+    "export.traces": "wire/test_spans.py::test_traces_can_be_switched_off",
+    "export.metrics": "proxy/test_app.py::test_metrics_are_exported",
+    "export.protocol": "proxy/settings/test_otel_variables.py::test_a_wrong_value_is_named_with_its_variable",
+    "export.headers": "wire/test_spans.py::test_requests_to_the_collector_are_as_set",
+    "export.compression": "wire/test_spans.py::test_requests_to_the_collector_are_as_set",
+    "export.timeout_s": f"{OTLP}/test_sender.py::test_a_collector_that_drips_its_answer_is_ended_by_the_tick",
+    "export.tls.ca_file": "wire/test_spans.py::test_a_collector_over_tls",
+    "export.tls.verify": "wire/test_spans.py::test_a_collector_over_tls",
+    "export.tls.cert_file": "wire/test_spans.py::test_a_collector_over_tls",
+    "export.tls.key_file": "wire/test_spans.py::test_a_collector_over_tls",
+    "export.batch_spans": "wire/test_spans.py::test_spans_leave_in_batches",
+    "export.delay_s": "wire/test_spans.py::test_spans_leave_in_batches",
+    "export.queue_bytes": f"{OTLP}/test_buffer.py::test_what_does_not_fit_is_dropped_and_counted_and_room_comes_back",
+    "export.queue_spans": f"{OTLP}/test_exporter.py::test_no_room_is_counted_with_its_reason",
+    "export.give_up_s": f"{OTLP}/test_sender.py::test_a_batch_is_given_up_after_five_minutes_without_a_collector",
+    "export.flush_s": f"{OTLP}/test_exporter.py::test_a_dead_collector_holds_up_no_end_and_is_counted",
+    "export.metrics_interval_s": f"{OTLP}/test_exporter.py::test_metrics_leave_at_their_interval_and_at_the_end",
+    "sampling.root": "wire/test_spans.py::test_a_ratio_of_traces",
+    "sampling.per_second": "wire/test_spans.py::test_a_limit_of_traces_per_second",
+    "sampling.parent_based": "wire/test_spans.py::test_a_callers_decision_can_be_passed_over",
+    "inbound.tls.cert_file": "wire/test_addresses.py::test_a_client_certificate",
+    "inbound.tls.key_file": "wire/test_addresses.py::test_a_client_certificate",
+    "upstreams.N.tls.cert_file": "wire/test_addresses.py::test_a_client_certificate",
+    "upstreams.N.tls.key_file": "wire/test_addresses.py::test_a_client_certificate",
     "log.level": "proxy/test_app.py::test_a_changed_file_counts_for_new_requests_and_a_bad_one_for_none",
     "log.format": "proxy/test_app.py::test_the_log_can_be_json",
     "log.access": "proxy/test_app.py::test_it_says_where_it_listens_translates_counts_logs_and_ends",

@@ -11,9 +11,12 @@ import pytest
 
 from ops_lib.propagation import Loss, Malformed
 from proxy.semantics.faults import Fault
+from proxy.telemetry.exposition import CONTENT_TYPE
+from proxy.telemetry.exposition import page as page_of
 from proxy.telemetry.metrics import Metrics
+from proxy.telemetry.otlp.exporter import ExportCounts
 from proxy.telemetry.process import ProcessUsage
-from proxy.telemetry.prometheus import CONTENT_TYPE, render
+from proxy.telemetry.prometheus import families
 from proxy.telemetry.state import Phase, State
 
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
@@ -77,7 +80,13 @@ def _check_histograms(samples: Series, kinds: dict[str, str]) -> None:
 
 def page(metrics: Metrics, state: State | None = None) -> Series:
     usage = ProcessUsage(cpu_s=1.5, resident_bytes=2**20, open_fds=7)
-    text = render(metrics, state or State(), version="1.2.3", process=usage, dropped_lines={"log": 3, "access": 0})
+    exported = ExportCounts()
+    exported.exported, exported.retries, exported.waiting_bytes = 9, 2, 640
+    exported.dropped = {"queue-full": 4}
+    dropped = {"log": 3, "access": 0}
+    text = page_of(
+        families(metrics, state or State(), version="1.2.3", process=usage, dropped_lines=dropped, exported=exported)
+    )
     return parse(text)
 
 
@@ -222,7 +231,8 @@ def test_no_field_of_the_metrics_is_left_out() -> None:
 def test_the_reference_names_every_metric() -> None:
     text = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")
     usage = ProcessUsage(0.0, 0, 0)
-    page_text = render(Metrics(), State(), version="1", process=usage, dropped_lines={})
+    exported = ExportCounts()
+    page_text = page_of(families(Metrics(), State(), version="1", process=usage, dropped_lines={}, exported=exported))
     names = re.findall(r"(?m)^# TYPE (\S+)", page_text)
     assert len(names) > 30
     assert set(names) == set(re.findall(r"`((?:ops_sidecar_|process_)\w{4,})`", text))

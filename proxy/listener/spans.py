@@ -1,0 +1,128 @@
+"""The span that an exchange was: made at its end, where it is recorded and exported.
+
+May know what is accounted, translations, and the exporter. A bug of ours in here never breaks an exchange: tracing
+fails open, and is counted.
+"""
+
+from __future__ import annotations
+
+import logging
+from time import time_ns
+from typing import Final, final
+
+from proxy.listener.accounting import Accounted
+from proxy.participation.own_span import OwnSpan
+from proxy.plan import UpstreamPlan
+from proxy.semantics.faults import Refusal
+from proxy.telemetry.metrics import count
+from proxy.telemetry.otlp.attributes import number, strings
+from proxy.telemetry.otlp.exporter import Exporter
+from proxy.telemetry.otlp.span import CLIENT, SERVER, SharedParts, SpanEncoder, link, peer_attributes, trace_state
+from proxy.translate import FastTranslation, Translation, Translator
+
+log = logging.getLogger(__name__)
+
+_MOST_LINKS: Final = 16
+_NANOSECONDS: Final = 1_000_000_000
+
+
+@final
+class Spans:
+    """Makes the spans of all listeners. One per data plane."""
+
+    __slots__ = ("_exporter", "_shared")
+
+    def __init__(self, exporter: Exporter) -> None:
+        self._exporter = exporter
+        self._shared = SharedParts()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether spans go anywhere."""
+        return self._exporter.is_on
+
+    def encoder(self, plan: UpstreamPlan, translator: Translator, *, listener: str, is_inbound: bool) -> SpanEncoder:
+        """For the spans of one route."""
+        return SpanEncoder(
+            self._shared,
+            kind=SERVER if is_inbound else CLIENT,
+            listener=listener,
+            upstream=plan.name,
+            written=translator.injected,
+        )
+
+    def record(
+        self, accounted: Accounted, peer: tuple[bytes, int], status: int, duration_s: float, refusal: Refusal | None
+    ) -> None:
+        """An exchange is over. `peer`: address and port of its other end, on the side that the span is about."""
+        translation = accounted.translation
+        if translation is None or translation.span is None or not self._exporter.is_on:
+            return
+        try:
+            span = self._encode(accounted, translation, translation.span, peer, status, duration_s, refusal)
+            self._exporter.add(span)
+        except Exception as error:  # a bug of ours: the outermost edge
+            errors = accounted.terms.metrics.translation.errors
+            kind = type(error).__name__
+            if kind not in errors:
+                log.error("a span was lost, the exchange was not", exc_info=error)
+            count(errors, kind)
+
+    def _encode(
+        self,
+        accounted: Accounted,
+        translation: Translation,
+        own: OwnSpan,
+        peer: tuple[bytes, int],
+        status: int,
+        duration_s: float,
+        refusal: Refusal | None,
+    ) -> bytes:
+        terms = accounted.terms
+        request = accounted.request
+        encoder = terms.span_encoder
+        return encoder.encode(
+            own.trace_id,
+            own.span_id,
+            own.parent_id,
+            own.flags,
+            read=translation.read,
+            method=request.method,
+            target=request.path,
+            is_tls=terms.is_tls,
+            version=request.version,
+            status=status,
+            fault=refusal.fault.label if refusal is not None else "",
+            host=terms.span_host or request.host,
+            peer=peer_attributes(encoder.kind, *peer),
+            agent=request.field(b"user-agent"),
+            session=translation.session,
+            request_bytes=accounted.bytes_in,
+            response_bytes=accounted.bytes_out,
+            end_ns=time_ns(),
+            duration_ns=int(duration_s * _NANOSECONDS),
+            more=_more(accounted, translation, own),
+        )
+
+
+def _more(accounted: Accounted, translation: Translation, own: OwnSpan) -> bytes:
+    """What few spans have."""
+    more = trace_state(own.tracestate) if own.tracestate else b""
+    if accounted.resends:
+        more += number("http.request.resend_count", accounted.resends)
+    if translation.losses:
+        more += strings("ops.lost", [f"{format}:{what}".encode("ascii") for format, what in translation.losses])
+    if isinstance(translation, FastTranslation):
+        return more
+    if translation.link is not None:
+        context = translation.link
+        more += link(context.trace_id.encode("ascii"), context.span_id.encode("ascii"), "restart")
+    extraction = translation.extraction
+    if extraction is None:
+        return more
+    if extraction.malformed:
+        malformed = [f"{format}:{reason}".encode("ascii") for format, reason in extraction.malformed]
+        more += strings("ops.malformed", malformed)
+    for _, loser in extraction.conflicts[:_MOST_LINKS]:
+        more += link(loser.trace_id.encode("ascii"), loser.span_id.encode("ascii"), "conflict")
+    return more

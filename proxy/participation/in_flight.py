@@ -1,0 +1,218 @@
+"""The requests that are at the app now: what a call of the app can be joined to, and what it may have lost. PURE.
+
+The clock comes in. Bounded in number, bytes and age: what does not fit is not remembered, and counted. Whoever begins
+an entry ends it; an entry that nobody ends (a bug, or a request that takes hours) is forgotten when it is too old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple, TypeVar, final
+
+from ops_lib.propagation import Baggage
+
+_Key = TypeVar("_Key")
+
+_OVERHEAD_BYTES: Final = 600  # of an entry beside its texts: the object, its places in dicts and lists
+
+
+class Carried(NamedTuple):
+    """What a request said that the app's own format cannot say."""
+
+    tracestate: str = ""
+    baggage: Baggage | None = None
+    session: str | None = None
+    is_debug: bool = False
+    is_short: bool = False
+
+    @property
+    def size_bytes(self) -> int:
+        """About what it takes to remember this."""
+        members = self.baggage.members if self.baggage is not None else ()
+        texts = sum(len(member.key) + len(member.value) + 120 for member in members)
+        return len(self.tracestate) + len(self.session or "") + texts
+
+
+NOTHING_CARRIED: Final = Carried()
+
+# Where a request stands with the table.
+_NOWHERE: Final = 0  # it has not begun, or it is over
+_REMEMBERED: Final = 1
+_UNTRACKED: Final = 2  # at the app, and not remembered: no room, or too old
+
+
+@final
+class InFlight:
+    """One request at the app. `trace_id` and `span_id`: what the app was given as its caller, in 32 and 16 digits."""
+
+    __slots__ = ("_place", "carried", "evidence", "is_sampled", "peer", "size_bytes", "span_id", "started", "trace_id")
+
+    def __init__(
+        self,
+        trace_id: str,
+        span_id: str,
+        *,
+        started: float,
+        is_sampled: bool = True,
+        carried: Carried = NOTHING_CARRIED,
+        evidence: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """`evidence`: configured header names (lower case) and their values, by which a call may show its origin."""
+        self.trace_id = trace_id
+        self.span_id = span_id
+        self.started = started
+        self.is_sampled = is_sampled
+        self.carried = carried
+        self.evidence = evidence
+        self._place = _NOWHERE
+        self.peer: object = None  # the app's end of the connection, once there is one; see `linking`
+        self.size_bytes = _OVERHEAD_BYTES + carried.size_bytes + sum(len(name) + len(text) for name, text in evidence)
+
+    def __repr__(self) -> str:
+        return f"<InFlight {self.trace_id} {self.span_id} since {self.started:g}>"
+
+
+@final
+class InFlightTable:
+    """See the module."""
+
+    __slots__ = (
+        "_by_evidence",
+        "_by_trace",
+        "_entries",
+        "_limit",
+        "_limit_bytes",
+        "_max_age_s",
+        "_size",
+        "_untracked",
+        "counts",
+    )
+
+    def __init__(self, *, limit: int, limit_bytes: int, max_age_s: float) -> None:
+        self._limit = limit
+        self._limit_bytes = limit_bytes
+        self._max_age_s = max_age_s
+        self._entries: dict[InFlight, None] = {}  # in the order in which they began
+        self._by_trace: dict[str, list[InFlight]] = {}
+        self._by_evidence: dict[tuple[str, str], list[InFlight]] = {}
+        self._size = 0
+        self._untracked = 0
+        self.counts: dict[str, int] = {"no-room": 0, "too-old": 0}  # of entries that were not, or no longer, remembered
+
+    def __repr__(self) -> str:
+        return f"<InFlightTable {len(self)} requests, {self._size} of {self._limit_bytes} bytes>"
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def size_bytes(self) -> int:
+        """About what is held."""
+        return self._size
+
+    def begin(self, entry: InFlight) -> bool:
+        """A request is given to the app. False, and counted, where there is no room to remember it."""
+        if len(self._entries) >= self._limit or self._size + entry.size_bytes > self._limit_bytes:
+            self.counts["no-room"] += 1
+            self._untracked += 1
+            entry._place = _UNTRACKED
+            return False
+        self._entries[entry] = None
+        entry._place = _REMEMBERED
+        self._size += entry.size_bytes
+        self._by_trace.setdefault(entry.trace_id, []).append(entry)
+        for item in entry.evidence:
+            self._by_evidence.setdefault(item, []).append(entry)
+        return True
+
+    def end(self, entry: InFlight) -> None:
+        """The app has answered, or the request is over otherwise."""
+        if entry._place == _REMEMBERED:
+            self._forget(entry)
+        elif entry._place == _UNTRACKED:
+            self._untracked -= 1
+        entry._place = _NOWHERE
+
+    def _forget(self, entry: InFlight) -> None:
+        del self._entries[entry]
+        self._size -= entry.size_bytes
+        _remove(self._by_trace, entry.trace_id, entry)
+        for item in entry.evidence:
+            _remove(self._by_evidence, item, entry)
+
+    def sweep(self, now: float) -> None:
+        """Forget what has been here for too long."""
+        oldest = now - self._max_age_s
+        while self._entries:
+            entry = next(iter(self._entries))
+            if entry.started > oldest:
+                return
+            self._forget(entry)
+            entry._place = _UNTRACKED
+            self._untracked += 1
+            self.counts["too-old"] += 1
+
+    # --- questions
+
+    def of_trace(self, trace_id: str, parent_id: str = "") -> InFlight | None:
+        """The request of exactly this trace; of several the one that gave the app `parent_id`, else the newest."""
+        entries = self._by_trace.get(trace_id)
+        if not entries:
+            return None
+        if parent_id and len(entries) > 1:
+            for entry in entries:
+                if entry.span_id == parent_id:
+                    return entry
+        return entries[-1]
+
+    def only_with(self, name: str, value: str) -> InFlight | None:
+        """The request that came with this header, where it is the only one in flight that did.
+
+        None while there are requests that are not remembered: any of them may have come with it.
+        """
+        if self._untracked:
+            return None
+        entries = self._by_evidence.get((name, value))
+        return entries[0] if entries is not None and len(entries) == 1 else None
+
+    def only(self) -> InFlight | None:
+        """The request in flight, where there is just one, and none that is not remembered."""
+        return next(iter(self._entries)) if len(self._entries) == 1 and not self._untracked else None
+
+    def newest(self, most: int) -> list[InFlight]:
+        """The requests in flight, the newest first; `most` of them."""
+        found: list[InFlight] = []
+        for entry in reversed(self._entries):
+            if len(found) >= most:
+                break
+            found.append(entry)
+        return found
+
+    def entries(self) -> tuple[InFlight, ...]:
+        """All that are remembered, the oldest first."""
+        return tuple(self._entries)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every request at the app is remembered."""
+        return not self._untracked
+
+
+def evidence_of(names: Iterable[str], headers: Mapping[str, list[str]]) -> tuple[tuple[str, str], ...]:
+    """The configured headers (lower case) that a request has once, with values that can tell requests apart.
+
+    A value of more than 256 characters is passed over, and so is an empty one.
+    """
+    found = []
+    for name in names:
+        values = headers.get(name)
+        if values is not None and len(values) == 1 and 0 < len(values[0]) <= 256:
+            found.append((name, values[0]))
+    return tuple(found)
+
+
+def _remove(index: dict[_Key, list[InFlight]], key: _Key, entry: InFlight) -> None:
+    entries = index[key]
+    entries.remove(entry)
+    if not entries:
+        del index[key]

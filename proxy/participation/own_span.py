@@ -1,0 +1,77 @@
+"""The span that the sidecar is itself, where it takes part in a trace: its place, and whether it is recorded. PURE."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from ops_lib.propagation import (
+    Extraction,
+    RandomBits,
+    Sampling,
+    TraceContext,
+    child,
+    new_context,
+    new_span_id,
+)
+from proxy.participation.sampling import Sampler
+
+# W3C trace flags, as a span has them.
+SAMPLED: Final = 0x01
+RANDOM: Final = 0x02
+
+
+class OwnSpan(NamedTuple):
+    """A span that is recorded: ids in hex digits, 32, 16, and 16 or none."""
+
+    trace_id: bytes
+    span_id: bytes
+    parent_id: bytes  # empty: the trace begins here
+    flags: int
+    tracestate: bytes = b""
+
+
+class Joined(NamedTuple):
+    """Our place in the trace: what goes out, and the span of ours; None where it is not recorded."""
+
+    context: TraceContext
+    span: OwnSpan | None
+
+
+def join(extraction: Extraction, sampler: Sampler, random_bits: RandomBits) -> Joined:
+    """A span of our own: the caller's child, or the start of a trace, by the caller's bare decision if one came.
+
+    Where nobody has decided, the sampler does. DEBUG is always recorded.
+    """
+    came = extraction.context
+    if came is None:
+        return _begin(extraction.decision, sampler, random_bits)
+    context = child(came, new_span_id(random_bits))
+    sampling = came.sampling
+    if sampling is not Sampling.DEBUG:
+        if sampling is Sampling.DEFER:
+            is_sampled, state = sampler.decide(came.trace_id, came.tracestate)
+        else:
+            is_sampled, state = sampler.heed(sampling is Sampling.ACCEPT, came.trace_id, came.tracestate)
+        context = context._replace(sampling=Sampling.ACCEPT if is_sampled else Sampling.DENY, tracestate=state)
+    # Ids that were made up for a bare decision are of a span that nobody ever made: nobody is our parent.
+    return Joined(context, _recorded(context, "" if came.made_up else came.span_id))
+
+
+def _begin(decision: Sampling | None, sampler: Sampler, random_bits: RandomBits) -> Joined:
+    context = new_context(decision or Sampling.ACCEPT, random_bits=random_bits)
+    if decision is None or decision is Sampling.DEFER:
+        is_sampled, state = sampler.decide(context.trace_id, "")
+        context = context._replace(sampling=Sampling.ACCEPT if is_sampled else Sampling.DENY, tracestate=state)
+    return Joined(context, _recorded(context, ""))
+
+
+def _recorded(context: TraceContext, parent_id: str) -> OwnSpan | None:
+    if not context.sampling.is_sampled:
+        return None
+    return OwnSpan(
+        context.trace_id.encode("ascii"),
+        context.span_id.encode("ascii"),
+        parent_id.encode("ascii"),
+        SAMPLED | (RANDOM if context.random else 0),
+        context.tracestate.encode("latin-1"),
+    )

@@ -1,0 +1,55 @@
+"""Settings -> ExportPlan: which signal goes where, and whose it is.
+
+May know the settings and the plan's values. Reads the certificates that `export.tls` names.
+"""
+
+from __future__ import annotations
+
+from proxy.plan.export import Endpoint, ExportPlan
+from proxy.plan.tls import TlsContexts
+from proxy.settings.export_models import ExportSettings
+from proxy.settings.models import Settings
+from proxy.settings.otlp_values import CollectorUrl
+
+UNKNOWN_SERVICE = "unknown_service:ops-sidecar"
+"""As OpenTelemetry wants it where nobody gave a name (specs/semconv/resource/#service)."""
+
+
+def export_plan(settings: Settings, contexts: TlsContexts) -> ExportPlan:
+    """The plan's value of `export` and `service`. Raises OSError where a certificate cannot be read."""
+    export, service = settings.export, settings.service
+    return ExportPlan(
+        traces=_endpoint(export, contexts, export.traces, export.traces_endpoint, "/v1/traces"),
+        metrics=_endpoint(export, contexts, export.metrics, export.metrics_endpoint, "/v1/metrics"),
+        resource=(
+            ("service.name", service.name or UNKNOWN_SERVICE),
+            *((one.key, one.value) for one in service.attributes if one.key != "service.name"),
+        ),
+        batch_spans=export.batch_spans,
+        delay_s=export.delay_s,
+        queue_bytes=export.queue_bytes,
+        queue_spans=export.queue_spans,
+        give_up_s=export.give_up_s,
+        flush_s=export.flush_s,
+        metrics_interval_s=export.metrics_interval_s,
+    )
+
+
+def _endpoint(
+    export: ExportSettings, contexts: TlsContexts, wanted: bool, own: CollectorUrl | None, path: str
+) -> Endpoint | None:
+    """Where a signal goes: the URL of its own as it is, else the one of all signals with the signal's path."""
+    base = export.endpoint
+    if not wanted or (own is None and base is None):
+        return None
+    url = own or (base._replace(path=base.path + path) if base is not None else None)
+    assert url is not None
+    return Endpoint(
+        host=url.host,
+        port=url.port,
+        path=url.path or "/",
+        tls=contexts.get(export.tls) if url.scheme == "https" else None,
+        headers=tuple((one.name, one.value) for one in export.headers),
+        timeout_s=export.timeout_s,
+        gzip=export.compression == "gzip",
+    )

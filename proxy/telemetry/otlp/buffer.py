@@ -1,0 +1,99 @@
+"""Finished spans on their way from the event loop to the sender's thread, in batches, within a bound in bytes.
+
+One thread writes (`add`, `flush`), one reads (`take`, `free`). No lock is held over more than a few instructions, and
+the writer never waits: what does not fit is dropped and counted. Each number has one writing thread.
+"""
+
+from __future__ import annotations
+
+import queue
+from typing import Final, NamedTuple, final
+
+_OVERHEAD_BYTES: Final = 48  # what a span takes beside its bytes: the object's head and its place in a list
+MAX_BATCH_BYTES: Final = 1024 * 1024  # collectors take 4 MiB and more; smaller batches are retried more cheaply
+
+
+class Batch(NamedTuple):
+    """Some spans, to be sent in one request."""
+
+    spans: list[bytes]
+    held_bytes: int
+
+
+@final
+class SpanBuffer:
+    """See the module."""
+
+    __slots__ = (
+        "_batch_spans",
+        "_batches",
+        "_freed",
+        "_held",
+        "_limit_bytes",
+        "_limit_spans",
+        "_size",
+        "_spans",
+        "_taken",
+        "added",
+        "dropped",
+    )
+
+    def __init__(self, *, limit_bytes: int, batch_spans: int, limit_spans: int = 0) -> None:
+        """`limit_spans`: a bound in spans beside the one in bytes; 0 for none."""
+        self._limit_spans = limit_spans or 1 << 62
+        self._taken = 0  # spans ever given back; the reader's
+        self._limit_bytes = limit_bytes
+        self._batch_spans = batch_spans
+        self._spans: list[bytes] = []
+        self._size = 0
+        self._held = 0  # bytes ever taken in; the writer's
+        self._freed = 0  # bytes ever given back; the reader's
+        self._batches: queue.SimpleQueue[Batch] = queue.SimpleQueue()
+        self.added = 0
+        self.dropped = 0  # for want of room
+
+    def __repr__(self) -> str:
+        return (
+            f"<SpanBuffer {self.held_bytes} of {self._limit_bytes} bytes, {self.added} spans, {self.dropped} dropped>"
+        )
+
+    @property
+    def held_bytes(self) -> int:
+        """What waits or is being sent."""
+        return self._held - self._freed
+
+    # --- the writer's side
+
+    def add(self, span: bytes) -> None:
+        """Take a span, or drop it where there is no room."""
+        size = len(span) + _OVERHEAD_BYTES
+        if self._held - self._freed + size > self._limit_bytes or self.added - self._taken >= self._limit_spans:
+            self.dropped += 1
+            return
+        self._held += size
+        self._size += size
+        self.added += 1
+        self._spans.append(span)
+        if len(self._spans) >= self._batch_spans or self._size >= MAX_BATCH_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Give the reader what there is, be it a whole batch or not."""
+        if self._spans:
+            self._batches.put(Batch(self._spans, self._size))
+            self._spans = []
+            self._size = 0
+
+    # --- the reader's side
+
+    def take(self, timeout_s: float) -> Batch | None:
+        """The next batch; None where none comes in time. Whoever takes one gives its room back with `free`."""
+        try:
+            return self._batches.get(timeout=timeout_s) if timeout_s > 0 else self._batches.get_nowait()
+        except queue.Empty:
+            return None
+
+    def free(self, batch: Batch) -> None:
+        """A batch has been sent, or given up."""
+        self._freed += batch.held_bytes
+        self._taken += len(batch.spans)

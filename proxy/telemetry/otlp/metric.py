@@ -1,0 +1,75 @@
+"""The families of `/metrics` as OTLP metrics (metrics.proto). PURE: families in, bytes out.
+
+Counters are cumulative monotonic sums, since the start of the process; histograms likewise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from struct import pack
+from typing import Final
+
+from proxy.telemetry.exposition import Family, Labels, Sample
+from proxy.telemetry.otlp import attributes
+from proxy.telemetry.otlp.protobuf import double, fixed64, integer, message
+
+# NumberDataPoint and HistogramDataPoint
+_START: Final = 2
+_TIME: Final = 3
+_NUMBER_ATTRIBUTE: Final = 7
+_HISTOGRAM_ATTRIBUTE: Final = 9
+
+_CUMULATIVE: Final = 2  # AggregationTemporality
+_UNITS: Final = (("_seconds", "s"), ("_bytes", "By"))
+
+
+def metrics(families: Iterable[Family], start_ns: int, now_ns: int) -> list[bytes]:
+    """Entries of ScopeMetrics.metrics, tag and length included. Families without samples are left out."""
+    return [message(2, _metric(family, start_ns, now_ns)) for family in families if family.samples]
+
+
+def _metric(family: Family, start_ns: int, now_ns: int) -> bytes:
+    name = family.name.removesuffix("_total") if family.kind == "counter" else family.name
+    unit = next((unit for ending, unit in _UNITS if name.endswith(ending)), "1")
+    made = message(1, name.encode()) + message(2, family.text.encode()) + message(3, unit.encode())
+    if family.kind == "histogram":
+        points = b"".join(message(1, point) for point in _histogram_points(family.samples, start_ns, now_ns))
+        return made + message(9, points + integer(2, _CUMULATIVE))
+    points = b"".join(message(1, _number_point(sample, start_ns, now_ns)) for sample in family.samples)
+    if family.kind == "counter":
+        return made + message(7, points + integer(2, _CUMULATIVE) + integer(3, 1))
+    return made + message(5, points)
+
+
+def _number_point(sample: Sample, start_ns: int, now_ns: int) -> bytes:
+    value = fixed64(6, sample.value & (1 << 64) - 1) if isinstance(sample.value, int) else double(4, sample.value)
+    return _labels(sample.labels, _NUMBER_ATTRIBUTE) + fixed64(_START, start_ns) + fixed64(_TIME, now_ns) + value
+
+
+def _histogram_points(samples: Sequence[Sample], start_ns: int, now_ns: int) -> Iterable[bytes]:
+    """Prometheus has a line per bucket, each with those below it; OTLP a point with the buckets by themselves."""
+    series: dict[Labels, tuple[list[tuple[float, int]], dict[str, float]]] = {}
+    for sample in samples:
+        labels = tuple(pair for pair in sample.labels if pair[0] != "le")
+        buckets, others = series.setdefault(labels, ([], {}))
+        if sample.suffix == "_bucket":
+            buckets.append((float(dict(sample.labels)["le"]), int(sample.value)))
+        else:
+            others[sample.suffix] = sample.value
+    for labels, (buckets, others) in series.items():
+        below = [0, *(number for _, number in buckets)]
+        counts = [number - before for number, before in zip(below[1:], below, strict=False)]
+        bounds = [bound for bound, _ in buckets[:-1]]
+        yield (
+            _labels(labels, _HISTOGRAM_ATTRIBUTE)
+            + fixed64(_START, start_ns)
+            + fixed64(_TIME, now_ns)
+            + fixed64(4, int(others["_count"]))
+            + double(5, others["_sum"])
+            + message(6, pack(f"<{len(counts)}Q", *counts))
+            + message(7, pack(f"<{len(bounds)}d", *bounds))
+        )
+
+
+def _labels(labels: Labels, field: int) -> bytes:
+    return b"".join(attributes.string(name, value.encode("utf-8", "replace"), field) for name, value in labels)

@@ -1,0 +1,69 @@
+"""One signal's way to its collector: a buffer that the event loop fills, a thread that sends. Over one plan's life.
+
+May know the plan's value of the export, the buffer and the sender. The event loop calls all of it; nothing waits.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from proxy.plan.export import Endpoint, ExportPlan
+from proxy.telemetry.otlp.buffer import SpanBuffer
+from proxy.telemetry.otlp.request import export_request, resource, scope
+from proxy.telemetry.otlp.sender import Sender
+
+SCOPE: Final = "ops-sidecar"
+
+
+class Pipeline:
+    """Sends entries (spans, or metrics) to one endpoint."""
+
+    def __init__(self, plan: ExportPlan, endpoint: Endpoint, version: str, *, batch: int, limit: int = 0) -> None:
+        """`batch`: entries of one request; `limit`: entries that may wait, 0 for as many as the plan's bytes hold."""
+        described = resource(
+            {
+                **dict(plan.resource),
+                "telemetry.sdk.name": "ops-sidecar",
+                "telemetry.sdk.language": "python",
+                "telemetry.sdk.version": version,
+            }
+        )
+        made_by = scope(SCOPE, version)
+        self.plan = plan
+        self.buffer = SpanBuffer(limit_bytes=plan.queue_bytes, batch_spans=batch, limit_spans=limit)
+        self.sender = Sender(
+            endpoint,
+            self.buffer,
+            encode=lambda entries: export_request(described, made_by, entries),
+            user_agent=f"ops-sidecar/{version}",
+            give_up_s=plan.give_up_s,
+        )
+        self.sender.start()
+
+    def __repr__(self) -> str:
+        return f"<Pipeline {self.buffer!r} {self.sender!r}>"
+
+    def stop(self) -> None:
+        """Send what there is, within the plan's `flush_s`, and take no more."""
+        self.buffer.flush()
+        self.sender.stop(self.plan.flush_s)
+
+
+class Former:
+    """Pipelines that were told to stop, and have not all ended."""
+
+    def __init__(self) -> None:
+        self.pipelines: list[Pipeline] = []
+
+    def add(self, pipeline: Pipeline) -> None:
+        """Stop it, and remember it until it has ended."""
+        pipeline.stop()
+        self.pipelines.append(pipeline)
+
+    def ended(self) -> list[Pipeline]:
+        """Those that have ended since the last look, and are forgotten now."""
+        for pipeline in self.pipelines:
+            pipeline.sender.on_tick()
+        over = [pipeline for pipeline in self.pipelines if pipeline.sender.wait_stopped(0.0)]
+        self.pipelines = [pipeline for pipeline in self.pipelines if pipeline not in over]
+        return over

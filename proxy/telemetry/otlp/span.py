@@ -1,0 +1,266 @@
+"""A finished exchange as the bytes of one OTLP span (trace.proto, Span). PURE: values in, bytes out. Hot.
+
+Attributes are OpenTelemetry's HTTP conventions (semantic-conventions/docs/http/http-spans.md), and ours under `ops.`.
+What the spans of a route have in common is encoded once, by what it depends on. Everything that is remembered is
+bounded in bytes: senders choose hosts, agents and sizes.
+"""
+
+from __future__ import annotations
+
+from binascii import unhexlify
+from collections.abc import Callable, Sequence
+from struct import Struct
+from typing import Final, final
+
+from proxy.telemetry.otlp.attributes import LINK_ATTRIBUTE, TextAttribute, number, string, strings, text
+from proxy.telemetry.otlp.protobuf import fixed32, integer, message, varint
+
+SERVER: Final = 2  # Span.SpanKind
+CLIENT: Final = 3
+
+# W3C trace flags in bits 0 to 7 of Span.flags, and above them whether the parent is in another process.
+SAMPLED: Final = 0x01
+RANDOM: Final = 0x02
+_PARENT_KNOWN: Final = 0x100
+_PARENT_REMOTE: Final = 0x200
+
+_ERROR: Final = integer(3, 2)  # Status.code = STATUS_CODE_ERROR
+_TIMES: Final = Struct("<BQBQ")
+_START_TAG: Final = 0x39
+_END_TAG: Final = 0x41
+
+# RFC 9110, 9.1 and RFC 5789. Any other method is `_OTHER`, so that no sender can make up span names.
+_METHODS: Final = frozenset(
+    (b"CONNECT", b"DELETE", b"GET", b"HEAD", b"OPTIONS", b"PATCH", b"POST", b"PUT", b"TRACE")
+)  # fmt: skip
+
+MAX_URL_BYTES: Final = 2048
+_MOST_FIXED: Final = 256  # of one route; about 400 bytes each
+_MOST_REMEMBERED: Final = 512  # hosts, agents, sizes: of each
+_LONGEST_REMEMBERED: Final = 256  # bytes of a host or an agent
+
+
+@final
+class SharedParts:
+    """What the encoders of all routes share: attributes by value, remembered within a bound (under 1 MiB in all)."""
+
+    __slots__ = ("_agents", "_hosts", "_request_sizes", "_response_sizes", "path", "session", "url", "varints")
+
+    def __init__(self) -> None:
+        self.path = TextAttribute("url.path", MAX_URL_BYTES)
+        self.url = TextAttribute("url.full", MAX_URL_BYTES)
+        self.session = TextAttribute("session.id")
+        self.varints = [varint(size) for size in range(4096)]
+        self._agents: dict[bytes, bytes] = {}
+        self._hosts: dict[bytes, bytes] = {}
+        self._request_sizes: dict[int, bytes] = {}
+        self._response_sizes: dict[int, bytes] = {}
+
+    def agent(self, value: bytes) -> bytes:
+        """`user_agent.original`."""
+        known = self._agents.get(value)
+        if known is None:
+            known = string("user_agent.original", value)
+            if len(value) <= _LONGEST_REMEMBERED and len(self._agents) < _MOST_REMEMBERED:
+                self._agents[value] = known
+        return known
+
+    def host(self, authority: bytes) -> bytes:
+        """`server.address` and `server.port` of `host[:port]`; the port only where it is said."""
+        known = self._hosts.get(authority)
+        if known is None:
+            name, port = split_authority(authority)
+            known = string("server.address", name)
+            if port:
+                known += number("server.port", port)
+            if len(authority) <= _LONGEST_REMEMBERED and len(self._hosts) < _MOST_REMEMBERED:
+                self._hosts[authority] = known
+        return known
+
+    def sizes(self, request: int, response: int) -> bytes:
+        """The sizes of both bodies, in bytes; a request without one has none."""
+        theirs = self._response_sizes.get(response)
+        if theirs is None:
+            theirs = number("http.response.body.size", response)
+            if len(self._response_sizes) < _MOST_REMEMBERED:
+                self._response_sizes[response] = theirs
+        if not request:
+            return theirs
+        ours = self._request_sizes.get(request)
+        if ours is None:
+            ours = number("http.request.body.size", request)
+            if len(self._request_sizes) < _MOST_REMEMBERED:
+                self._request_sizes[request] = ours
+        return ours + theirs
+
+
+def split_authority(authority: bytes) -> tuple[bytes, int]:
+    """Host (an IPv6 address without its brackets) and port of `host[:port]`; 0 where no port is said."""
+    host, colon, port = authority.rpartition(b":")
+    if not colon or not port.isdigit() or host.endswith(b":") or (b":" in host and not host.endswith(b"]")):
+        host, port = authority, b""
+    if host.startswith(b"[") and host.endswith(b"]"):
+        host = host[1:-1]
+    return host, int(port[:5]) if port else 0
+
+
+def peer_attributes(kind: int, address: bytes, port: int) -> bytes:
+    """What a connection adds to each of its spans: who is at its other end. Encoded once per connection.
+
+    `address`: empty for a Unix socket. On server spans the peer is the client as well.
+    """
+    if not address:
+        return b""
+    made = string("network.peer.address", address)
+    if port:
+        made += number("network.peer.port", port)
+    if kind == SERVER:
+        made += string("client.address", address)
+    return made
+
+
+def link(trace_id: bytes, span_id: bytes, why: str) -> bytes:
+    """A link to another span: ids in hex digits (the trace id 32 of them), and `ops.link`, which says why it is one."""
+    return message(
+        13,
+        message(1, unhexlify(trace_id))
+        + message(2, unhexlify(span_id))
+        + string("ops.link", why.encode("ascii"), LINK_ATTRIBUTE),
+    )
+
+
+@final
+class SpanEncoder:
+    """Encodes the spans of one route (a listener and an upstream)."""
+
+    __slots__ = ("_common", "_fixed", "_is_client", "_query", "_route", "_shared", "kind")
+
+    def __init__(
+        self,
+        shared: SharedParts,
+        *,
+        kind: int,
+        listener: str,
+        upstream: str,
+        written: Sequence[str],
+        http_route: str = "",
+        query: Callable[[bytes], bytes] | None = None,
+    ) -> None:
+        """`kind`: SERVER or CLIENT. `written`: the formats that go out. `http_route`: `http.route`, empty for none.
+
+        `query`: makes a query fit to be recorded (secrets redacted); None records none.
+        """
+        self._shared = shared
+        self.kind = kind
+        self._is_client = kind == CLIENT
+        self._route = http_route.encode("utf-8")
+        self._query = query
+        self._fixed: dict[tuple[str, bytes, bytes, int, str, bool], bytes] = {}
+        self._common = (
+            integer(6, kind)
+            + string("ops.listener", listener.encode("utf-8"))
+            + string("ops.upstream", upstream.encode("utf-8"))
+            + strings("ops.formats.written", [name.encode("ascii") for name in written])
+        )
+        if http_route:
+            self._common += string("http.route", self._route)
+
+    def _make_fixed(self, read: str, method: bytes, version: bytes, status: int, fault: str, is_tls: bool) -> bytes:
+        """What depends on a few values only: name, method, version, status, formats."""
+        is_known = method in _METHODS
+        name = method if is_known else b"HTTP"
+        if self._route:
+            name += b" " + self._route
+        made = message(5, text(name)) + self._common
+        made += string("http.request.method", method if is_known else b"_OTHER")
+        made += string("network.protocol.version", version)
+        if not self._is_client:
+            made += string("url.scheme", b"https" if is_tls else b"http")
+        if read:
+            made += strings("ops.formats.read", [name.encode("ascii") for name in read.split(",")])
+        if status:
+            made += number("http.response.status_code", status)
+        is_error = bool(fault) or status >= (400 if self._is_client else 500)
+        if is_error:
+            made += string("error.type", fault.encode("ascii") if fault else b"%d" % status)
+            made += message(15, _ERROR)
+        return made
+
+    def encode(
+        self,
+        trace_id: bytes,
+        span_id: bytes,
+        parent_id: bytes,
+        flags: int,
+        *,
+        read: str,
+        method: bytes,
+        target: bytes,
+        is_tls: bool,
+        version: bytes,
+        status: int,
+        fault: str,
+        host: bytes,
+        peer: bytes,
+        agent: bytes,
+        session: bytes | None,
+        request_bytes: int,
+        response_bytes: int,
+        end_ns: int,
+        duration_ns: int,
+        more: bytes,
+    ) -> bytes:
+        """One entry of ScopeSpans.spans, its tag and length included.
+
+        Ids are hex digits: 32, 16, and 16 or none for the parent; `flags`: SAMPLED and RANDOM. `read`: the formats
+        that were read, joined by commas. `method`, `target`, `host` (host[:port]) and `agent`: as on the wire;
+        `version`: "1.1", "2". `status`: 0 for none; `fault`: the label of ours, empty for none. `peer`: see
+        `peer_attributes`. `end_ns`: Unix time. `more`: what few spans have, encoded: attributes, links, trace state.
+        """
+        shared = self._shared
+        key = read, method, version, status, fault, is_tls
+        fixed = self._fixed.get(key)
+        if fixed is None:
+            fixed = self._make_fixed(read, method, version, status, fault, is_tls)
+            if method in _METHODS and len(self._fixed) < _MOST_FIXED:
+                self._fixed[key] = fixed
+        if parent_id:
+            ids = unhexlify(b"0a10%b1208%b2208%b" % (trace_id, span_id, parent_id))
+            flags |= _PARENT_KNOWN | _PARENT_REMOTE
+        else:
+            ids = unhexlify(b"0a10%b1208%b" % (trace_id, span_id))
+            flags |= _PARENT_KNOWN
+        path, mark, query = target.partition(b"?")
+        parts = [
+            ids,
+            _TIMES.pack(_START_TAG, end_ns - duration_ns, _END_TAG, end_ns),
+            fixed32(16, flags),
+            fixed,
+            shared.host(host),
+            peer,
+            shared.sizes(request_bytes, response_bytes),
+        ]
+        query = self._query(query) if mark and self._query is not None else b""
+        if self._is_client:
+            full = b"%b://%b%b" % (b"https" if is_tls else b"http", host, path)
+            parts.append(shared.url.encode(full + b"?" + query if query else full))
+        else:
+            parts.append(shared.path.encode(path))
+            if query:
+                parts.append(string("url.query", query))
+        if agent:
+            parts.append(shared.agent(agent))
+        if session is not None:
+            parts.append(shared.session.encode(session))
+        if more:
+            parts.append(more)
+        if method not in _METHODS:
+            parts.append(string("http.request.method_original", method))
+        data = b"".join(parts)
+        size = len(data)
+        return b"\x12%b%b" % (shared.varints[size] if size < 4096 else varint(size), data)
+
+
+def trace_state(value: bytes) -> bytes:
+    """`Span.trace_state`, for `more`."""
+    return message(3, text(value))

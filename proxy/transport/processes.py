@@ -1,0 +1,133 @@
+"""Which process holds the other end of a connection on this machine. Blocking: for a thread, not for the event loop.
+
+May know Linux: sock_diag(7), proc(5). Where the processes cannot be seen (another PID namespace, another user without
+the right to look), nothing is found, and nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import struct
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+_MOST_PROCESSES: Final = 1024  # looked at in one search
+_MOST_FILES: Final = 65_536  # descriptors looked at in one search
+_MOST_TABLE_BYTES: Final = 4 * 1024 * 1024  # of /proc/net/tcp, where the kernel has no sock_diag
+
+# linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h
+_NETLINK_SOCK_DIAG: Final = 4
+_SOCK_DIAG_BY_FAMILY: Final = 20
+_NLM_F_REQUEST: Final = 1
+_HEAD: Final = struct.Struct("=IHHII")  # nlmsghdr
+_REQUEST: Final = struct.Struct("=BBBBI")  # inet_diag_req_v2 before its sockid
+_ANY_COOKIE: Final = b"\xff" * 8
+_INODE_AT: Final = _HEAD.size + 68  # of inet_diag_msg.idiag_inode
+
+_SOCKET_LINK: Final = re.compile(r"socket:\[(\d+)\]\Z")
+
+
+class Ends(NamedTuple):
+    """Both ends of a TCP connection, as the wanted process sees it: its own end first."""
+
+    host: str
+    port: int
+    peer_host: str
+    peer_port: int
+
+
+def owners(connections: Iterable[Ends]) -> dict[Ends, int]:
+    """The process of each connection; those that are not found are left out.
+
+    A socket that several processes share (a server that forks after it accepted) belongs to none of them alone, and is
+    left out as well.
+    """
+    inodes = {}
+    for ends in connections:
+        inode = _inode(ends)
+        if inode:
+            inodes[inode] = ends
+    if not inodes:
+        return {}
+    return {inodes[inode]: process for inode, process in _holders(set(inodes)).items()}
+
+
+def _inode(ends: Ends) -> int:
+    """The inode of the socket with these ends; 0 where there is none."""
+    try:
+        return _inode_by_netlink(ends)
+    except OSError:
+        return _inode_by_table(ends)
+
+
+def _inode_by_netlink(ends: Ends) -> int:
+    family = socket.AF_INET6 if ":" in ends.host else socket.AF_INET
+    own, peer = (socket.inet_pton(family, host).ljust(16, b"\0") for host in (ends.host, ends.peer_host))
+    sockid = struct.pack(">HH", ends.port, ends.peer_port) + own + peer + bytes(4) + _ANY_COOKIE
+    request = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF) + sockid
+    head = _HEAD.pack(_HEAD.size + len(request), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, 1, 0)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG) as netlink:
+        netlink.settimeout(1.0)
+        netlink.sendto(head + request, (0, 0))
+        answer = netlink.recv(4096)
+    _, kind, *_ = _HEAD.unpack_from(answer)
+    if kind != _SOCK_DIAG_BY_FAMILY:  # NLMSG_ERROR: there is no such socket
+        return 0
+    (inode,) = struct.unpack_from("=I", answer, _INODE_AT)
+    return int(inode)
+
+
+def _inode_by_table(ends: Ends) -> int:
+    """From /proc/net/tcp: addresses are hex digits in the machine's byte order, four bytes at a time."""
+    is_v6 = ":" in ends.host
+    wanted = tuple(
+        f"{_table_address(host, is_v6)}:{port:04X}"
+        for host, port in ((ends.host, ends.port), (ends.peer_host, ends.peer_port))
+    )
+    with suppress(OSError), Path("/proc/net/tcp6" if is_v6 else "/proc/net/tcp").open("rb") as table:
+        for line in table.read(_MOST_TABLE_BYTES).decode("ascii", "replace").splitlines()[1:]:
+            columns = line.split()
+            if len(columns) > 9 and (columns[1], columns[2]) == wanted:
+                return int(columns[9])
+    return 0
+
+
+def _table_address(host: str, is_v6: bool) -> str:
+    packed = socket.inet_pton(socket.AF_INET6 if is_v6 else socket.AF_INET, host)
+    words = struct.unpack(f"={len(packed) // 4}I", packed)
+    return "".join(f"{word:08X}" for word in words)
+
+
+def _holders(inodes: set[int]) -> dict[int, int]:
+    """Inode -> the only process that holds it."""
+    found: dict[int, int] = {}
+    shared: set[int] = set()
+    looked = 0
+    for process in _processes():
+        try:
+            names = os.listdir(f"/proc/{process}/fd")  # noqa: PTH208 - names alone, of many
+        except OSError:
+            continue
+        for name in names:
+            looked += 1
+            if looked > _MOST_FILES:
+                return {}  # an answer that is not whole could name the wrong one
+            try:
+                link = _SOCKET_LINK.match(os.readlink(f"/proc/{process}/fd/{name}"))  # noqa: PTH115
+            except OSError:
+                continue
+            inode = int(link[1]) if link is not None else 0
+            if inode in inodes and found.setdefault(inode, process) != process:
+                shared.add(inode)
+    return {inode: process for inode, process in found.items() if inode not in shared}
+
+
+def _processes() -> list[int]:
+    """All processes but our own; none where there are too many to look at."""
+    ours = os.getpid()
+    everyone = [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != ours]  # noqa: PTH208
+    return everyone if len(everyone) <= _MOST_PROCESSES else []

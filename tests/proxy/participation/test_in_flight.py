@@ -1,0 +1,137 @@
+"""The table of requests at the app: bounded, exact, and empty when all is over."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops_lib.propagation import Baggage
+from proxy.participation.in_flight import Carried, InFlight, InFlightTable, evidence_of
+
+TRACE, OTHER = "a" * 32, "b" * 32
+
+
+def table(limit: int = 100, limit_bytes: int = 1 << 20, max_age_s: float = 60.0) -> InFlightTable:
+    return InFlightTable(limit=limit, limit_bytes=limit_bytes, max_age_s=max_age_s)
+
+
+def request(trace_id: str = TRACE, span_id: str = "1" * 16, started: float = 0.0, **more: object) -> InFlight:
+    return InFlight(trace_id, span_id, started=started, **more)  # type: ignore[arg-type]  # whatever a test sets
+
+
+def test_a_request_is_found_by_its_trace_while_it_is_in_flight() -> None:
+    of = table()
+    one = request()
+    assert of.begin(one)
+    assert of.of_trace(TRACE) is one
+    assert of.of_trace(OTHER) is None
+    of.end(one)
+    assert of.of_trace(TRACE) is None
+    of.end(one)
+    assert (len(of), of.size_bytes) == (0, 0)
+
+
+def test_of_several_of_a_trace_the_one_that_the_call_names_else_the_newest() -> None:
+    of = table()
+    one, two = request(span_id="1" * 16), request(span_id="2" * 16)
+    of.begin(one)
+    of.begin(two)
+    assert of.of_trace(TRACE, "1" * 16) is one
+    assert of.of_trace(TRACE, "9" * 16) is two
+    assert of.of_trace(TRACE) is two
+
+
+def test_evidence_counts_while_one_request_alone_has_it() -> None:
+    of = table()
+    one, two = (request(trace, evidence=(("x-request-id", "r-1"),)) for trace in (TRACE, OTHER))
+    of.begin(one)
+    assert of.only_with("x-request-id", "r-1") is one
+    of.begin(two)
+    assert of.only_with("x-request-id", "r-1") is None
+    of.end(one)
+    assert of.only_with("x-request-id", "r-1") is two
+    assert of.only_with("x-request-id", "r-2") is None
+
+
+def test_the_only_one() -> None:
+    of = table()
+    assert of.only() is None
+    one, two = request(), request(OTHER)
+    of.begin(one)
+    assert of.only() is one
+    of.begin(two)
+    assert of.only() is None
+    assert of.newest(1) == [two]
+    assert of.newest(9) == [two, one]
+
+
+def test_what_has_no_room_is_not_remembered_and_counted() -> None:
+    of = table(limit=2)
+    assert [of.begin(request()) for _ in range(3)] == [True, True, False]
+    assert of.counts["no-room"] == 1
+    small = table(limit_bytes=2000)
+    assert small.begin(request())
+    assert not small.begin(request(carried=Carried(tracestate="x" * 1500)))
+    assert small.size_bytes <= 2000
+
+
+def test_what_is_too_old_is_forgotten_and_counted() -> None:
+    of = table(max_age_s=10)
+    old, young = request(started=0.0), request(started=5.0)
+    of.begin(old)
+    of.begin(young)
+    of.sweep(9.9)
+    assert len(of) == 2
+    of.sweep(10.0)
+    assert of.entries() == (young,)
+    assert of.counts["too-old"] == 1
+    assert not of.is_whole
+    of.end(old)  # its own end comes later
+    assert len(of) == 1
+    assert of.is_whole
+
+
+def test_what_is_not_remembered_may_be_the_one() -> None:
+    of = table(limit=1)
+    one, two = request(evidence=(("h", "1"),)), request(OTHER, evidence=(("h", "1"),))
+    of.begin(one)
+    of.begin(two)
+    assert (of.only(), of.only_with("h", "1")) == (None, None)
+    of.end(two)
+    assert (of.only(), of.only_with("h", "1")) == (one, one)
+
+
+def test_evidence_is_what_can_tell_requests_apart() -> None:
+    headers = {
+        "x-request-id": ["r"],
+        "x-twice": ["a", "b"],
+        "x-empty": [""],
+        "x-long": ["v" * 257],
+        "x-just": ["v" * 256],
+    }
+    names = ("x-just", "x-request-id", "x-twice", "x-empty", "x-long", "x-missing")
+    assert evidence_of(names, headers) == (("x-just", "v" * 256), ("x-request-id", "r"))
+
+
+def test_what_is_carried_counts_in_bytes() -> None:
+    baggage = Baggage(()).with_member("k", "v" * 1000)
+    assert request(carried=Carried(baggage=baggage)).size_bytes > request().size_bytes + 1000
+    assert request(carried=Carried(tracestate="x" * 500)).size_bytes == request().size_bytes + 500
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.sampled_from("xyz")), max_size=50))
+def test_it_is_empty_when_all_is_over(steps: list[tuple[str, bool, str]]) -> None:
+    of = table(limit=8)
+    known: list[InFlight] = []
+    for letter, is_end, value in steps:
+        if is_end and known:
+            of.end(known.pop(0))
+        else:
+            known.append(request(letter * 32, evidence=(("h", value),)))
+            of.begin(known[-1])
+        assert len(of) <= 8
+    for entry in known:
+        of.end(entry)
+    assert (len(of), of.size_bytes, of.only()) == (0, 0, None)
+    assert [of.of_trace(letter * 32) for letter in "abc"] == [None] * 3
+    assert [of.only_with("h", value) for value in "xyz"] == [None] * 3

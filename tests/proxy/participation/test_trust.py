@@ -1,0 +1,86 @@
+"""What is left of a context by what a peer is believed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops_lib.propagation import Extraction, Propagator, Sampling
+from proxy.participation.trust import believe
+from proxy.plan.participation import TrustPlan
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+DEBUG: dict[str, list[str]] = {
+    "b3": [f"{TRACE}-{SPAN}-d"],
+    "baggage": ["k=v"],
+    "x-mirascope-session-id": ["s-1"],
+}
+PLANS = st.builds(
+    TrustPlan, st.sampled_from(("continue", "restart", "ignore")), st.booleans(), st.booleans(), st.booleans()
+)
+
+
+def said(fields: dict[str, list[str]]) -> Extraction:
+    return Propagator().extract(fields)
+
+
+def test_who_is_believed_whole_loses_nothing() -> None:
+    extraction = said(DEBUG)
+    assert believe(extraction, TrustPlan()) == (extraction, None)
+
+
+def test_a_restart_links_to_what_came_and_keeps_its_decision() -> None:
+    kept, link = believe(said(DEBUG), TrustPlan(ids="restart"))
+    assert link is not None
+    assert (link.trace_id, link.span_id) == (TRACE, SPAN)
+    assert (kept.context, kept.decision) == (None, Sampling.DEBUG)
+    assert (kept.session, kept.baggage) == ("s-1", said(DEBUG).baggage)
+
+
+def test_a_restart_whose_decision_is_not_believed_decides_nothing() -> None:
+    kept, link = believe(said(DEBUG), TrustPlan(ids="restart", decision=False))
+    assert kept.decision is None
+    assert link is not None
+
+
+def test_who_is_ignored_leaves_no_trace() -> None:
+    kept, link = believe(said(DEBUG), TrustPlan(ids="ignore"))
+    assert (kept.context, kept.decision, link) == (None, None, None)
+    assert kept.session == "s-1"
+
+
+@pytest.mark.parametrize("header", [f"{TRACE}-{SPAN}-d", f"{TRACE}-{SPAN}-0", f"{TRACE}-{SPAN}-1"])
+def test_a_decision_that_is_not_believed_is_open(header: str) -> None:
+    kept, _ = believe(said({"b3": [header]}), TrustPlan(decision=False))
+    assert kept.context is not None
+    assert (kept.context.sampling, kept.context.trace_id) == (Sampling.DEFER, TRACE)
+
+
+@pytest.mark.parametrize("decision", ["0", "1", "d"])
+def test_a_bare_decision_that_is_not_believed_is_none(decision: str) -> None:
+    assert believe(said({"b3": [decision]}), TrustPlan(decision=False)).extraction.decision is None
+
+
+def test_baggage_and_session_are_refused_apart_from_the_ids() -> None:
+    kept, _ = believe(said(DEBUG), TrustPlan(baggage=False))
+    assert (kept.baggage, kept.session, kept.context) == (None, "s-1", said(DEBUG).context)
+    kept, _ = believe(said(DEBUG), TrustPlan(session=False))
+    assert (kept.baggage, kept.session) == (said(DEBUG).baggage, None)
+
+
+@given(PLANS, st.sampled_from([DEBUG, {"b3": ["0"]}, {}, {**DEBUG, "traceparent": [f"00-{TRACE[::-1]}-{SPAN}-01"]}]))
+def test_nothing_goes_out_that_is_not_believed(plan: TrustPlan, fields: dict[str, Any]) -> None:
+    propagator = Propagator(inject=Propagator().extract_formats)
+    kept, _ = believe(propagator.extract(fields), plan)
+    out = str(propagator.inject(kept).headers)
+    if plan.ids != "continue":
+        assert TRACE not in out
+        assert TRACE[::-1] not in out
+        assert kept.conflicts == ()
+    if not plan.session:
+        assert "s-1" not in out
+    if not plan.baggage:
+        assert "k=v" not in out

@@ -1,0 +1,85 @@
+"""The buffer between two threads: its bound holds, nothing is lost in silence."""
+
+from __future__ import annotations
+
+import threading
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.telemetry.otlp.buffer import MAX_BATCH_BYTES, SpanBuffer
+
+
+def spans_of(buffer: SpanBuffer) -> list[list[bytes]]:
+    """All batches that wait, and their room given back."""
+    found = []
+    while (batch := buffer.take(0)) is not None:
+        found.append(batch.spans)
+        buffer.free(batch)
+    return found
+
+
+def test_a_batch_is_full_or_flushed() -> None:
+    buffer = SpanBuffer(limit_bytes=10_000, batch_spans=3)
+    for name in (b"a", b"b", b"c", b"d"):
+        buffer.add(name)
+    assert spans_of(buffer) == [[b"a", b"b", b"c"]]
+    buffer.flush()
+    assert spans_of(buffer) == [[b"d"]]
+    buffer.flush()
+    assert spans_of(buffer) == []
+
+
+def test_a_batch_ends_at_a_size_as_well() -> None:
+    buffer = SpanBuffer(limit_bytes=8 * MAX_BATCH_BYTES, batch_spans=1000)
+    for _ in range(5):
+        buffer.add(bytes(MAX_BATCH_BYTES // 4))
+    assert [len(batch) for batch in spans_of(buffer)] == [4]
+
+
+def test_what_does_not_fit_is_dropped_and_counted_and_room_comes_back() -> None:
+    buffer = SpanBuffer(limit_bytes=1000, batch_spans=1)
+    for _ in range(10):
+        buffer.add(bytes(200))
+    assert (buffer.added, buffer.dropped) == (4, 6)
+    assert buffer.held_bytes == 4 * 248
+    batch = buffer.take(0)
+    assert batch is not None
+    buffer.add(bytes(200))  # being sent is not sent: there is still no room
+    assert buffer.dropped == 7
+    buffer.free(batch)
+    buffer.add(bytes(200))
+    assert (buffer.added, buffer.dropped) == (5, 7)
+
+
+@given(st.lists(st.integers(0, 700), max_size=60), st.integers(1, 5), st.integers(1, 2000))
+def test_the_bound_holds_and_every_span_is_sent_or_counted(sizes: list[int], batch_spans: int, limit: int) -> None:
+    buffer = SpanBuffer(limit_bytes=limit, batch_spans=batch_spans)
+    for size in sizes:
+        buffer.add(bytes(size))
+        assert buffer.held_bytes <= limit
+    buffer.flush()
+    assert sum(map(len, spans_of(buffer))) + buffer.dropped == len(sizes)
+    assert buffer.held_bytes == 0
+    assert repr(buffer) == f"<SpanBuffer 0 of {limit} bytes, {buffer.added} spans, {buffer.dropped} dropped>"
+
+
+def test_two_threads_lose_nothing() -> None:
+    buffer = SpanBuffer(limit_bytes=1 << 30, batch_spans=7)
+    received: list[bytes] = []
+
+    def read() -> None:
+        while len(received) < 20_000:
+            batch = buffer.take(5)
+            assert batch is not None
+            received.extend(batch.spans)
+            buffer.free(batch)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(20_000):
+        buffer.add(b"%d" % number)
+    buffer.flush()
+    reader.join(20)
+    assert received == [b"%d" % number for number in range(20_000)]
+    assert buffer.held_bytes == 0

@@ -1,0 +1,83 @@
+"""The owner of a connection's other end, found in the kernel's own tables."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from proxy.transport import processes
+from proxy.transport.processes import Ends, owners
+
+# Connects to the port it is given, says so, and ends with its standard input.
+CALLER = (
+    "import socket, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2]))); print('up', flush=True)\n"
+    "sys.stdin.read()"
+)
+FORKING = (
+    "import os, socket, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2]))); child = os.fork()\n"
+    "if child: print('up', flush=True)\n"
+    "sys.stdin.read()"
+)
+
+
+def connected(host: str, program: str) -> Iterator[tuple[Ends, int]]:
+    """A process that has connected to us: the connection as it sees it, and its id."""
+    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+        own = listener.getsockname()
+        caller = subprocess.Popen(
+            (sys.executable, "-c", program, host, str(own[1])), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert caller.stdin is not None
+        assert caller.stdout is not None
+        with caller, listener.accept()[0] as accepted:
+            assert caller.stdout.readline() == "up\n"
+            theirs = accepted.getpeername()
+            yield Ends(theirs[0], theirs[1], own[0], own[1]), caller.pid
+            caller.stdin.close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("way", ["netlink", "table"])
+def test_the_process_of_a_connection(host: str, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if way == "table":
+
+        def unknown(_: Ends) -> int:
+            raise OSError
+
+        monkeypatch.setattr(processes, "_inode_by_netlink", unknown)
+    for ends, process in connected(host, CALLER):
+        assert owners([ends]) == {ends: process}
+        assert owners([ends._replace(port=ends.port ^ 1), ends]) == {ends: process}
+
+
+def test_a_socket_that_two_processes_hold_belongs_to_neither() -> None:
+    for ends, _ in connected("127.0.0.1", FORKING):
+        assert owners([ends]) == {}
+
+
+def test_our_own_sockets_are_nobodys() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        ends = Ends(*client.getsockname(), *client.getpeername())
+        assert owners([ends]) == {}
+
+
+def test_too_many_processes_to_look_at_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_MOST_PROCESSES", 0)
+    for ends, _ in connected("127.0.0.1", CALLER):
+        assert owners([ends]) == {}
+
+
+def test_too_many_files_to_look_at_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_MOST_FILES", 1)
+    for ends, _ in connected("127.0.0.1", CALLER):
+        assert owners([ends]) == {}
+
+
+def test_nothing_wanted_costs_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "listdir", lambda _: pytest.fail("looked"))
+    assert owners([]) == {}

@@ -1,0 +1,380 @@
+"""The sidecar as a span of the trace: what a collector is sent for what passes on the wire."""
+
+from __future__ import annotations
+
+import gzip
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from lab.collectors import Collector, attributes, collecting
+from lab.messages import Message
+from lab.peers import Upstream
+from lab.sidecar import LISTEN, Sidecar, merged
+from lab.wire import Wire
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+T, S = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312"
+B3 = f"X-B3-TraceId: {T}\r\nX-B3-SpanId: {S}\r\nX-B3-Sampled: 1\r\n".encode()
+OTHER = "1" * 32
+
+
+def request(fields: bytes = b"", target: bytes = b"/orders/7?card=4711", method: bytes = b"GET") -> bytes:
+    return b"%b %b HTTP/1.1\r\nHost: shop.internal:8080\r\n%b\r\n" % (method, target, fields)
+
+
+def ids(span: Span) -> tuple[str, str, str]:
+    return span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex()
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with collecting() as made:
+        yield made
+
+
+@pytest.fixture
+def exporting(start: Callable[..., Sidecar], upstream: Upstream, collector: Collector) -> Callable[..., Wire]:
+    """A sidecar that exports to `collector`, at once."""
+
+    def make(**settings: Any) -> Wire:
+        export = {"endpoint": f"http://127.0.0.1:{collector.port}", "delay_s": 0.001}
+        base = {"inbound": {"app": upstream.url}, "export": export, "service": {"name": "shop"}}
+        return Wire(start(merged(base, settings)), upstream)
+
+    return make
+
+
+def value(message: Message, name: str) -> str:
+    return (message.head.value(name) or b"").decode()
+
+
+def test_an_inbound_exchange_is_a_server_span(exporting: Callable[..., Wire], collector: Collector) -> None:
+    wire = exporting()
+    before = time.time_ns()
+    client = wire.client()
+    seen = wire.exchange(client, request(B3 + b"User-Agent: test/1\r\nX-Mirascope-Session-Id: s-1\r\n"))
+    (span,) = collector.spans(1)
+    trace_id, span_id, flags = value(seen, "traceparent").split("-")[1:]
+    assert (trace_id, flags) == (T, "01")
+    assert ids(span) == (T, span_id, S)
+    assert span_id != S
+    assert (span.name, span.kind) == ("GET", Span.SPAN_KIND_SERVER)
+    assert before <= span.start_time_unix_nano <= span.end_time_unix_nano <= time.time_ns()
+    assert attributes(span) == {
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "http.response.body.size": 2,
+        "url.scheme": "http",
+        "url.path": "/orders/7",
+        "server.address": "shop.internal",
+        "server.port": 8080,
+        "client.address": "127.0.0.1",
+        "network.peer.address": "127.0.0.1",
+        "network.peer.port": client.sock.getsockname()[1],
+        "network.protocol.version": "1.1",
+        "user_agent.original": "test/1",
+        "session.id": "s-1",
+        "ops.listener": "inbound",
+        "ops.upstream": "app",
+        "ops.formats.read": ["b3multi"],
+        "ops.formats.written": ["tracecontext"],
+    }
+
+
+def test_an_outbound_exchange_is_a_client_span(
+    exporting: Callable[..., Wire], collector: Collector, upstream: Upstream
+) -> None:
+    billing = {"name": "billing", "match": ["billing.internal"], "target": upstream.url}
+    wire = exporting(outbound={"listen": LISTEN}, upstreams=[billing])
+    client = wire.client("outbound")
+    client.send(
+        b"POST http://billing.internal/charges?card=4711 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n" + B3 + b"\r\nabc"
+    )
+    seen = upstream.answer(b"no", b"404 Not Found")
+    assert client.response("POST").status == 404
+    (span,) = collector.spans(1)
+    told = attributes(span)
+    assert ids(span) == (T, value(seen, "traceparent").split("-")[2], S)
+    assert (span.name, span.kind) == ("POST", Span.SPAN_KIND_CLIENT)
+    assert told["url.full"] == f"{upstream.url}/charges"
+    assert (told["server.address"], told["server.port"]) == ("127.0.0.1", int(upstream.url.rpartition(":")[2]))
+    assert (told["network.peer.address"], told["network.peer.port"]) == (told["server.address"], told["server.port"])
+    assert (told["http.request.body.size"], told["http.response.body.size"]) == (3, 2)
+    assert (told["error.type"], span.status.code) == ("404", Status.STATUS_CODE_ERROR)
+    assert told["ops.upstream"] == "billing"
+
+
+def test_who_is_not_sampled_gets_a_new_span_id_and_no_span(
+    exporting: Callable[..., Wire], collector: Collector
+) -> None:
+    wire = exporting()
+    client = wire.client()
+    seen = wire.exchange(client, request(f"b3: {T}-{S}-0\r\n".encode()))
+    assert value(seen, "traceparent").startswith(f"00-{T}-")
+    assert value(seen, "traceparent").endswith("-00")
+    assert S not in value(seen, "traceparent")
+    wire.exchange(client, request(f"b3: {OTHER}-{S}-1\r\n".encode()))
+    assert [span.trace_id.hex() for span in collector.spans(1)] == [OTHER]
+
+
+def test_a_trace_begins_here_where_none_came(exporting: Callable[..., Wire], collector: Collector) -> None:
+    wire = exporting()
+    seen = wire.exchange(wire.client(), request())
+    (span,) = collector.spans(1)
+    assert value(seen, "traceparent") == f"00-{span.trace_id.hex()}-{span.span_id.hex()}-03"
+    assert span.parent_span_id == b""
+
+
+def test_the_losers_of_a_conflict_are_links(exporting: Callable[..., Wire], collector: Collector) -> None:
+    wire = exporting()
+    wire.exchange(wire.client(), request(f"traceparent: 00-{T}-{S}-01\r\nb3: {OTHER}-{S}-1\r\n".encode()))
+    (span,) = collector.spans(1)
+    (linked,) = span.links
+    assert (linked.trace_id.hex(), linked.span_id.hex(), attributes(linked)) == (OTHER, S, {"ops.link": "conflict"})
+    assert attributes(span)["ops.formats.read"] == ["tracecontext", "b3"]
+
+
+def test_what_was_malformed_and_what_was_lost_stand_on_the_span(
+    exporting: Callable[..., Wire], collector: Collector
+) -> None:
+    wire = exporting(inbound={"propagation": {"inject": ["b3"]}})
+    fields = f"traceparent: 00-{T}-{S}-01\r\ntracestate: a=1\r\nuber-trace-id: nonsense\r\n"
+    wire.exchange(wire.client(), request(fields.encode()))
+    (span,) = collector.spans(1)
+    assert attributes(span)["ops.lost"] == ["b3:tracestate"]
+    assert attributes(span)["ops.malformed"] == ["jaeger:shape"]
+    assert span.trace_state == "a=1"
+
+
+def test_a_fault_of_ours_is_an_error_with_its_name(start: Callable[..., Sidecar], collector: Collector) -> None:
+    export = {"endpoint": f"http://127.0.0.1:{collector.port}", "delay_s": 0.001}
+    sidecar = start({"inbound": {"app": "http://127.0.0.1:1"}, "export": export})
+    assert sidecar.ask(request(B3)).status == 502
+    (span,) = collector.spans(1)
+    assert attributes(span)["error.type"] == "connection-refused"
+    assert attributes(span)["http.response.status_code"] == 502
+    assert span.status.code == Status.STATUS_CODE_ERROR
+
+
+def test_a_client_that_leaves_ends_the_span(exporting: Callable[..., Wire], collector: Collector) -> None:
+    wire = exporting()
+    client = wire.client()
+    client.send(request(B3))
+    app = wire.accept()
+    app.request()
+    client.reset()
+    (span,) = collector.spans(1)
+    assert attributes(span)["error.type"] == "client-gone"
+    assert "http.response.status_code" not in attributes(span)
+
+
+def test_an_upgrade_ends_at_its_101(exporting: Callable[..., Wire], collector: Collector) -> None:
+    wire = exporting()
+    client = wire.client()
+    client.send(request(B3 + b"Connection: Upgrade\r\nUpgrade: websocket\r\n"))
+    app = wire.accept()
+    app.request()
+    app.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+    client.until(b"\r\n\r\n")
+    (span,) = collector.spans(1)  # while the tunnel is open
+    assert attributes(span)["http.response.status_code"] == 101
+
+
+def test_a_request_that_was_sent_again_says_so(exporting: Callable[..., Wire], collector: Collector) -> None:
+    wire = exporting()
+    client = wire.client()
+    wire.exchange(client, request(B3))
+    client.send(request(B3))
+    wire.upstream.busy().close()  # just when it is used again
+    wire.upstream.answer()
+    assert client.response().status == 200
+    first, second = collector.spans(2)
+    assert "http.request.resend_count" not in attributes(first)
+    assert attributes(second)["http.request.resend_count"] == 1
+
+
+def test_secrets_stay_here(exporting: Callable[..., Wire], collector: Collector) -> None:
+    wire = exporting()
+    wire.exchange(wire.client(), request(B3 + b"Authorization: Bearer sesame\r\nCookie: id=sesame\r\n"))
+    _, body = collector.next()
+    assert b"sesame" not in body
+    assert b"4711" not in body
+
+
+def test_translating_makes_no_span(exporting: Callable[..., Wire], collector: Collector) -> None:
+    """The first span that comes is the first of the listener that takes part."""
+    wire = exporting(inbound={"propagation": {"mode": "translate"}}, outbound={"listen": LISTEN})
+    seen = wire.exchange(wire.client(), request(B3))
+    assert value(seen, "traceparent") == f"00-{T}-{S}-01"
+    fields = f"b3: {OTHER}-{S}-1\r\n".encode()
+    line = b"GET %b/ HTTP/1.1\r\nHost: x\r\n%b\r\n" % (wire.upstream.url.encode(), fields)
+    wire.exchange(wire.client("outbound"), line)
+    assert [ids(span)[0] for span in collector.spans(1)] == [OTHER]
+
+
+def test_a_reload_switches_export_on_and_off(
+    exporting: Callable[..., Wire], collector: Collector, upstream: Upstream
+) -> None:
+    wire = exporting()
+    client = wire.client()
+    wire.exchange(client, request(B3))
+    collector.spans(1)
+    off = {
+        "inbound": {"listen": LISTEN, "app": upstream.url},
+        "outbound": {"listen": "off"},
+        "admin": {"listen": "off"},
+    }
+    wire.sidecar.replace(off)
+    assert value(wire.exchange(client, request(B3)), "traceparent") == f"00-{T}-{S}-01"
+    on = merged(off, {"export": {"endpoint": f"http://127.0.0.1:{collector.port}", "delay_s": 0.001}})
+    wire.sidecar.replace(on)
+    wire.exchange(client, request(B3))
+    assert [ids(span)[0] for span in collector.spans(1)] == [T]
+
+
+def test_a_bug_in_making_a_span_costs_the_span_alone(
+    exporting: Callable[..., Wire], collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire = exporting()
+    client = wire.client()
+
+    def broken(*_: object, **__: object) -> bytes:
+        raise RuntimeError("on purpose")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("proxy.listener.spans._more", broken)
+        wire.exchange(client, request(B3))
+        wire.exchange(client, request(B3))
+    wire.exchange(client, request(B3))
+    assert len(collector.spans(1)) == 1
+    assert wire.sidecar.metrics.exchange("inbound", "app").translation.errors == {"RuntimeError": 2}
+
+
+@pytest.mark.parametrize("ending", ["is gone", "hangs up"])
+def test_a_collector_changes_no_response(ending: str, start: Callable[..., Sidecar], upstream: Upstream) -> None:
+    with collecting(lambda _: None) as silent:
+        port = 1 if ending == "is gone" else silent.port
+        export = {
+            "endpoint": f"http://127.0.0.1:{port}",
+            "delay_s": 0.001,
+            "flush_s": 0,
+            "queue_spans": 2,
+            "batch_spans": 1,
+        }
+        wire = Wire(start({"inbound": {"app": upstream.url}, "export": export}), upstream)
+        client = wire.client()
+        for _ in range(10):
+            wire.exchange(client, request(B3))
+
+
+# --- each setting
+
+
+def exported(collector: Collector) -> Any:
+    """The only ResourceSpans of the next request."""
+    (resource,) = collector.next_request().resource_spans
+    return resource
+
+
+def test_the_resource_is_the_service(exporting: Callable[..., Wire], collector: Collector) -> None:
+    wire = exporting(service={"name": "shop", "attributes": {"deployment.environment.name": "test"}})
+    wire.exchange(wire.client(), request(B3))
+    described = attributes(exported(collector).resource)
+    assert (described["service.name"], described["deployment.environment.name"]) == ("shop", "test")
+
+
+def test_requests_to_the_collector_are_as_set(
+    start: Callable[..., Sidecar], upstream: Upstream, collector: Collector
+) -> None:
+    export = {
+        "endpoint": "http://127.0.0.1:1",
+        "traces_endpoint": f"http://127.0.0.1:{collector.port}/in/traces",
+        "headers": {"X-Token": "t-1"},
+        "compression": "gzip",
+        "delay_s": 0.001,
+    }
+    wire = Wire(start({"inbound": {"app": upstream.url}, "export": export}), upstream)
+    wire.exchange(wire.client(), request(B3))
+    head, body = collector.next()
+    assert head.startswith(b"POST /in/traces HTTP/1.1\r\n")
+    assert b"X-Token: t-1" in head
+    assert b"Content-Encoding: gzip" in head
+    assert T.encode() not in body
+    assert bytes.fromhex(T) in gzip.decompress(body)
+
+
+def test_traces_can_be_switched_off(exporting: Callable[..., Wire], collector: Collector) -> None:
+    """Then the sidecar translates, as the ids of its spans would lead nowhere."""
+    wire = exporting(export={"traces": False})
+    seen = wire.exchange(wire.client(), request(B3))
+    assert value(seen, "traceparent") == f"00-{T}-{S}-01"
+
+
+def test_spans_leave_in_batches(exporting: Callable[..., Wire], collector: Collector) -> None:
+    """A batch that is full leaves at once; what is left waits for the delay, or for the end."""
+    wire = exporting(export={"batch_spans": 3, "delay_s": 3600})
+    client = wire.client()
+    for _ in range(4):
+        wire.exchange(client, request(B3))
+    assert len(exported(collector).scope_spans[0].spans) == 3
+    wire.sidecar.replace({"outbound": {"listen": "off"}, "admin": {"listen": "off"}, "inbound": {"listen": LISTEN}})
+    assert len(exported(collector).scope_spans[0].spans) == 1
+
+
+def test_a_collector_over_tls(start: Callable[..., Sidecar], upstream: Upstream, tmp_path: Path) -> None:
+    """With an authority and a client certificate of our own; and without the first by switching verification off."""
+    authority = trustme.CA()
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(theirs)
+    authority.configure_trust(theirs)
+    theirs.verify_mode = ssl.CERT_REQUIRED
+    ours = authority.issue_cert("sidecar")
+    ca_file, cert_file, key_file = (tmp_path / name for name in ("ca.pem", "cert.pem", "key.pem"))
+    authority.cert_pem.write_to_path(ca_file)
+    ours.cert_chain_pems[0].write_to_path(cert_file)
+    ours.private_key_pem.write_to_path(key_file)
+    for trust in ({"ca_file": str(ca_file)}, {"verify": False}):
+        with collecting(tls=theirs) as collector:
+            tls = {"cert_file": str(cert_file), "key_file": str(key_file), **trust}
+            export = {"endpoint": f"https://127.0.0.1:{collector.port}", "tls": tls, "delay_s": 0.001}
+            wire = Wire(start({"inbound": {"app": upstream.url}, "export": export}), upstream)
+            wire.exchange(wire.client(), request(B3))
+            assert ids(collector.spans(1)[0])[0] == T
+
+
+def traced(wire: Wire, count: int, fields: bytes = b"") -> list[bool]:
+    """Whether each of `count` requests was passed on as sampled."""
+    client = wire.client()
+    return [value(wire.exchange(client, request(fields)), "traceparent")[-1] in "13" for _ in range(count)]
+
+
+def test_a_ratio_of_traces(exporting: Callable[..., Wire]) -> None:
+    assert traced(exporting(sampling={"root": "always_off"}), 5) == [False] * 5
+    assert set(traced(exporting(sampling={"root": 0.5}), 60)) == {True, False}
+
+
+def test_a_limit_of_traces_per_second(exporting: Callable[..., Wire]) -> None:
+    assert sum(traced(exporting(sampling={"per_second": 0.001}), 5)) == 1
+
+
+def test_a_callers_decision_can_be_passed_over(exporting: Callable[..., Wire]) -> None:
+    off = {"root": "always_off"}
+    assert traced(exporting(sampling=off), 1, B3) == [True]
+    assert traced(exporting(sampling={**off, "parent_based": False}), 1, B3) == [False]
+
+
+def test_each_upstream_samples_as_it_is_told(exporting: Callable[..., Wire], upstream: Upstream) -> None:
+    quiet = {"name": "quiet", "match": ["quiet.internal"], "target": upstream.url, "sampling": {"root": "always_off"}}
+    loud = {**quiet, "name": "loud", "match": ["loud"], "sampling": {}}
+    wire = exporting(outbound={"listen": LISTEN}, upstreams=[quiet, loud])
+    client = wire.client("outbound")
+    sampled = {}
+    for host in ("quiet.internal", "loud"):
+        seen = wire.exchange(client, f"GET http://{host}/ HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        sampled[host] = value(seen, "traceparent")[-1] in "13"
+    assert sampled == {"quiet.internal": False, "loud": True}
