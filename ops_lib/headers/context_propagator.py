@@ -113,7 +113,7 @@ class ContextPropagator:
 
             set_global_textmap(OtelTextMap(self))
 
-    def extract_context(self, carrier: Carrier, context: Context | None = None) -> Context:
+    def extract_context(self, carrier: Carrier | None, context: Context | None = None) -> Context:
         """The Context that `carrier` tells of.
 
         Takes: `carrier`, headers in any form (see `ops_lib.extract_context`); `context`, on which to build (default: an
@@ -121,6 +121,8 @@ class ContextPropagator:
         them. Raises: nothing; what cannot be read is left out. Specification: docs/formats.md.
         """
         base = EMPTY if context is None else context
+        if carrier is None:
+            return base
         if type(carrier) is Environment:
             carrier = EnvironmentCarrier(cast("MutableMapping[str, str]", carrier))
         try:

@@ -5,6 +5,9 @@ May know: ContextPropagator, the Context, sessions. Must not know any header's n
 
 from __future__ import annotations
 
+from types import MappingProxyType
+from typing import Final
+
 from opentelemetry.context import Context
 
 from ops_lib.context.current import Attached, current
@@ -57,11 +60,12 @@ def reset_propagator() -> None:
     set_propagator(None)
 
 
-def extract_context(carrier: Carrier, *, context: Context | None = None) -> Context:
+def extract_context(carrier: Carrier | None, *, context: Context | None = None) -> Context:
     """What headers say, as an OpenTelemetry Context.
 
     Takes: `carrier`, a mapping of any letter case with `str`, `bytes` or lists as values, a multidict, or a list of
-    pairs of `str` or `bytes` (ASGI); `context`, on which to build (default: an empty one, nothing of here gets in).
+    pairs of `str` or `bytes` (ASGI), or None for no headers; `context`, on which to build (default: an empty one,
+    nothing of here gets in).
     Gives: a Context with the caller's span (a remote NonRecordingSpan), session and baggage, as far as the headers tell
     of them; for `propagated_context(parent=...)` or any OpenTelemetry function.
     Raises: ValueError when the environment names an unknown format; never for what the headers hold.
@@ -81,7 +85,7 @@ def inject_context(carrier: MutableCarrier, *, context: Context | None = None) -
     get_propagator().inject_context(carrier, context)
 
 
-def extract_session_id(headers: Carrier) -> str | None:
+def extract_session_id(headers: Carrier | None) -> str | None:
     """The session id that headers carry.
 
     Takes: `headers` in any form that `extract_context` takes. Gives: the id, or None where there is none or a malformed
@@ -91,24 +95,28 @@ def extract_session_id(headers: Carrier) -> str | None:
     return session_id_of(get_propagator().extract_context(headers))
 
 
-def propagated_context(*, parent: Context | None = None, extract_from: Carrier | None = None) -> Attached:
+_NO_HEADERS: Final = MappingProxyType[str, str]({})
+
+
+def propagated_context(*, parent: Context | None = None, extract_from: Carrier | None = _NO_HEADERS) -> Attached:
     """Continue the caller's trace, session and baggage for a `with` or `async with` block.
 
     Takes exactly one of: `extract_from`, headers in any form that `extract_context` takes, laid over the Context in
-    force (what they say nothing of stays); `parent`, a Context as `extract_context` gives, put in force as it is.
+    force (what they say nothing of stays; None, as some clients give it for a message without any, is as good as
+    none); `parent`, a Context as `extract_context` gives, put in force as it is.
     Gives: a context manager whose value is the Context in force within. It is taken away at the end, on exceptions too.
     Raises: ValueError when both or neither are given, or when the environment names an unknown format; TypeError when
     `parent` is no Context.
     Specification: docs/formats.md; OpenTelemetry Context API, attach and detach.
     """
-    if parent is not None and extract_from is not None:
+    if parent is not None and extract_from is not _NO_HEADERS and extract_from is not None:
         raise ValueError("propagated_context takes either parent or extract_from, not both")
     if parent is not None:
         if not isinstance(parent, Context):
             told = f"parent is a Context, as extract_context gives it, not {type(parent).__name__}"  # type: ignore[unreachable]  # not everyone has a type checker
             raise TypeError(f"{told}; headers are extract_from")
         return Attached(lambda: parent)
-    if extract_from is None:
+    if extract_from is _NO_HEADERS:
         raise ValueError("propagated_context needs parent (a Context) or extract_from (headers)")
     propagator = get_propagator()
     return Attached(lambda: propagator.extract_context(extract_from, current()))

@@ -107,15 +107,24 @@ _Kind = Callable[[str], str | bytes]
 
 
 def _kinds(entries: Iterable[tuple[Any, Any]]) -> tuple[_Kind, _Kind]:
-    """What makes names and values like those of the first entry; text where there is none.
+    """What makes names and values like those of the entries: bytes where all are that tell, else text.
 
-    Kafka's headers have names of text and values of bytes. An entry of gRPC's metadata whose name ends in `-bin` has
-    bytes among text, and tells nothing.
+    Names are told by the first one. Kafka's headers have names of text and values of bytes, or None. An entry of gRPC's
+    metadata whose name ends in `-bin` has bytes among text, and tells nothing.
     """
+    name_as: _Kind = _same
+    value_as: _Kind = _same
     for name, value in entries:
-        if isinstance(name, str) and name.endswith("-bin"):
+        if isinstance(name, bytes):
+            name_as = _encoded
+        elif isinstance(name, str) and name.endswith("-bin"):
             continue
         if isinstance(value, list | tuple) and value:
             value = value[0]
-        return _encoded if isinstance(name, bytes) else _same, _encoded if isinstance(value, bytes) else _same
-    return _same, _same
+        if isinstance(value, str):
+            return name_as, _same
+        if isinstance(value, bytes):
+            value_as = _encoded
+            if name_as is _encoded:
+                break
+    return name_as, value_as

@@ -104,7 +104,11 @@ def _global_tracer() -> Tracer | None:
     if provider is None or isinstance(provider, (ProxyTracerProvider, OpsTracerProvider)):
         _global = (provider, None)
         return None
-    tracer = provider.get_tracer(INSTRUMENTATION_NAME)
+    try:
+        tracer = provider.get_tracer(INSTRUMENTATION_NAME)
+    except Exception:  # the outermost edge: a provider may be anyone's
+        FAILURES.tell("the global tracer provider has no tracer for us; spans go on unrecorded")
+        return None
     _global = (provider, None if isinstance(tracer, NoOpTracer) else tracer)
     return _global[1]
 

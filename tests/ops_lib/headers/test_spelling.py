@@ -49,14 +49,22 @@ def test_grpc_metadata(before: list[tuple[str, Any]], in_a_span: bool) -> None:
     assert ops.extract_session_id(metadata) == "s-1"
 
 
-def test_kafka_headers() -> None:
-    """Names are text there, and values bytes."""
-    headers: list[tuple[str, Any]] = [("content-type", b"json")]
+@pytest.mark.parametrize("before", [[("content-type", b"json")], [("deleted", None), ("content-type", b"json")]])
+def test_kafka_headers(before: list[tuple[str, Any]]) -> None:
+    """Names are text there, and values bytes, or nothing."""
+    headers = list(before)
     ops.inject_context(headers)
-    assert {(type(name), type(value)) for name, value in headers} == {(str, bytes)}
+    assert {(type(name), type(value)) for name, value in headers[len(before) :]} == {(str, bytes)}
     assert ("x-mirascope-session-id", b"s-1") in headers
     with ops.propagated_context(parent=ops.extract_context(headers)):
         assert ops.current_span().trace_id == IDS[0]
+
+
+def test_values_of_both_kinds() -> None:
+    """As requests takes them: what is written is text, wherever there is text already."""
+    headers: list[tuple[str, Any]] = [("Authorization", b"Basic eDp5"), ("Accept", "*/*")]
+    ops.inject_context(headers)
+    assert {type(value) for _, value in headers[2:]} == {str}
 
 
 def test_asgi_headers() -> None:

@@ -356,6 +356,15 @@ class TestBrokenParts:
         ops.span("s").adopt(Odd(otel_trace.SpanContext(1, 2, False))).set(a=1)
         assert "could not write to span 's'" in caplog.text
 
+    def test_a_current_span_that_raises_is_none(self, caplog: pytest.LogCaptureFixture) -> None:
+        class Raising(otel_trace.NonRecordingSpan):
+            def get_span_context(self) -> otel_trace.SpanContext:
+                raise RuntimeError("broken")
+
+        with otel_trace.use_span(Raising(otel_trace.INVALID_SPAN_CONTEXT)):
+            assert ops.current_span().trace_id is None
+        assert "could not ask the current span" in caplog.text
+
     @pytest.mark.parametrize("name", ["start", "end"])
     def test_a_failing_processor_never_raises(self, name: str, caplog: pytest.LogCaptureFixture) -> None:
         provider = TracerProvider(shutdown_on_exit=False)

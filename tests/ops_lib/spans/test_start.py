@@ -291,3 +291,19 @@ def test_a_tracer_that_cannot_be_remembered() -> None:
 
     with ops.tracer_context(Proxy()), ops.span("s") as span:
         assert span.span_id == f"{6:016x}"
+
+
+def test_a_global_provider_that_fails_costs_the_record_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(otel_trace.TracerProvider):
+        def get_tracer(self, *args: Any, **kwargs: Any) -> otel_trace.Tracer:
+            raise RuntimeError("broken")
+
+    monkeypatch.setattr(otel_trace, "_TRACER_PROVIDER", Broken())
+    for _ in range(3):
+        with ops.span("s") as span:
+            assert span.trace_id is not None
+    assert [record.getMessage() for record in caplog.records] == [
+        "the global tracer provider has no tracer for us; spans go on unrecorded"
+    ]
