@@ -46,6 +46,7 @@ MAX_BYTES: Final = 8192  # W3C Baggage §3.3.2
 MAX_MEMBERS: Final = 180  # level 1 of the same
 MAX_READ: Final = 512  # members that are read of one kind; those beyond are of no use to a reader
 MAX_UBERCTX: Final = 64  # the members that W3C Baggage §3.3.2 asks everyone to pass on
+_MAX_PROPERTIES: Final = 64  # of one member from Jaeger; more are no properties, and not worth the time
 MAX_LINE: Final = 8000  # bytes of one field; gunicorn and aiohttp take 8190
 
 # What servers take of a whole request by default: gunicorn 100 fields, Node 16 KiB.
@@ -185,9 +186,9 @@ def _as_w3c(value: str) -> str:
         return value  # never goes out, and is not worth the time
     if "%" in value:
         value = _stray_percent.sub("%25", value)
-    first, *properties = value.split(";")
-    if not properties:
+    if not 0 < value.count(";") <= _MAX_PROPERTIES:
         return value.translate(_OCTETS)
+    first, *properties = value.split(";")
     halves = [each.split("=", 1) for each in properties]
     if not all(_match_token(half[0].strip(" \t")) for half in halves):
         return value.translate(_OCTETS)  # no properties: ";" is a character like any other

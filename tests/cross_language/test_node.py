@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import subprocess
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -175,3 +176,32 @@ def test_a_decision_not_to_sample_goes_round(node: str, wire_format: str, python
     again = trace.get_current_span(ops.extract_context(far["carrier"])).get_span_context()
     assert f"{again.trace_id:032x}" == far["trace_id"]
     assert not again.trace_flags.sampled
+
+
+MEANT = {"greeting": "hello world", "token": "a+b/c==", "share": "100%", "quoted": 'a,b"c\\', "city": "Zürich"}
+
+
+def node_reads(node: str, carrier: dict[str, str]) -> Any:
+    """The baggage in `carrier`, as OpenTelemetry for JavaScript has it: `w3c` and `jaeger`."""
+    arguments = [node, "baggage.cjs", json.dumps(carrier)]
+    return json.loads(subprocess.run(arguments, cwd=SERVICE, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.parametrize("encode", [urllib.parse.quote_plus, urllib.parse.quote], ids=["go and java", "node"])
+def test_node_reads_baggage_that_jaeger_has_sent(node: str, encode: Any) -> None:
+    """It drops what is no W3C baggage, such as a bare per cent sign."""
+    sent = {f"uberctx-{key}": encode(value) for key, value in MEANT.items()} | {"uberctx-bare": "50%"}
+    carrier: dict[str, str] = {}
+    ops.ContextPropagator(inject="composite").inject_context(carrier, ops.extract_context(sent))
+    read = node_reads(node, carrier)
+    assert read["w3c"] == read["jaeger"] == MEANT | {"bare": "50%"}
+
+
+def test_node_reads_baggage_that_w3c_has_sent(node: str) -> None:
+    sent = {"baggage": "greeting=hello%20world,token=a+b/c==,share=100%25,twice=1,twice=2"}
+    carrier: dict[str, str] = {}
+    ops.ContextPropagator(inject="composite").inject_context(carrier, ops.extract_context(sent))
+    meant = {key: MEANT[key] for key in ("greeting", "token", "share")} | {"twice": "2"}
+    read = node_reads(node, carrier)
+    assert read["w3c"] == meant
+    assert read["jaeger"] == meant

@@ -92,6 +92,14 @@ def test_a_value_longer_than_anything_that_goes_out_is_not_looked_at() -> None:
     assert written(found, w3c=True, jaeger=True) == [("baggage", "b=1"), ("uberctx-b", "1")]
 
 
+def test_so_many_properties_are_none() -> None:
+    """Nobody writes 65, and each costs time: a head of nothing else would hold up everybody."""
+    for count, joint in ((64, ";"), (65, "%3B")):
+        found, _ = extract({"uberctx-a": [";p=1" * count]}, jaeger=True, jaeger_first=False)
+        assert found is not None
+        assert found.members == (Member("a", f"{joint}p=1" * count),)
+
+
 # --- limits
 
 
