@@ -429,6 +429,6 @@ def exported(body: bytes) -> dict[str, int]:
 def test_taking_part_without_an_exporter_is_told(app: App) -> None:
     arguments = (*ANYWHERE, *NO_LINGER, "--app", app.url, "--set", "propagation.mode=participate")
     with sidecar_with(*arguments) as sidecar:
-        assert any("nobody will report" in line for line in sidecar.lines)
+        assert any("nobody will report" in line for line in sidecar.log)
     with sidecar_with(*arguments, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1") as sidecar:
-        assert not any("nobody will report" in line for line in sidecar.lines)
+        assert not any("nobody will report" in line for line in sidecar.log)
