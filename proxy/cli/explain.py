@@ -40,7 +40,7 @@ _REASONS = {
     Malformed.VERSION: "version ff is forbidden",
     Malformed.ZERO_ID: "an id of zeros only",
     Malformed.MISSING_ID: "a trace id without span id, or the other way round",
-    Malformed.DECISION: "the sampling decision is none",
+    Malformed.DECISION: "the sampling decision is not one of the known words",
     Malformed.PARENT_ID: "the parent span id is wrong and was dropped alone",
     Malformed.TRACESTATE: "the tracestate is wrong and was dropped alone",
     Malformed.NO_TRACEPARENT: "a tracestate without a traceparent",

@@ -12,7 +12,7 @@ _FIRST_LINE = re.compile(r"(?:[A-Z]+ \S+ HTTP/[0-9.]+|HTTP/[0-9.]+ [0-9]{3}.*)\Z
 
 
 class HeaderInputError(Exception):
-    """A line that is no header; the message shows it."""
+    """A line that is not a header; the message shows it."""
 
 
 def read_headers(lines: Iterable[str]) -> list[Header]:
@@ -21,7 +21,7 @@ def read_headers(lines: Iterable[str]) -> list[Header]:
     for line in lines:
         match = _HEADER.match(line.removeprefix(">").strip())
         if match is None:
-            raise HeaderInputError(f"{line[:60]!r} is no header: expected 'name: value'")
+            raise HeaderInputError(f"{line[:60]!r} is not a header: expected 'name: value'")
         found.append((match[1], match[2]))
     return found
 

@@ -27,7 +27,7 @@ from proxy.settings.yaml_file import read_value
 
 
 def split_items(value: object) -> object:
-    """A list written as text (environment, flag): `a,b` or `[a, b]`; a single item that is no text stays alone."""
+    """A list written as text (environment, flag): `a,b` or `[a, b]`; a single item that is not text stays as it is."""
     if not isinstance(value, str):
         return value
     text = value.strip()

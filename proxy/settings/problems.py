@@ -68,7 +68,7 @@ def source_of(path: Path, sources: Mapping[Path, str]) -> str:
 
 
 def without_item(path: Path) -> Path:
-    """The key of `path`, where it leads to one item of a list that is no list of sections."""
+    """The key of `path`, where it leads to one item of a list of plain values."""
     kept = 2 if path[:1] == ("upstreams",) else 0
     number = next((place for place, step in enumerate(path) if place >= kept and step.isdecimal()), len(path))
     return path[:number]

@@ -1,7 +1,7 @@
 """A YAML text as plain values, with the line of every key. Pure: the text comes in as an argument.
 
-Reads the core schema of YAML 1.2, not 1.1: `off`, `no` and `on` are text, `12:30` is no number, `2026-01-01` is no
-date. A key given twice is an error, where PyYAML would keep the last in silence. Depth and number of values are
+Reads the core schema of YAML 1.2, not 1.1: `off`, `no` and `on` are text, `12:30` is not a number, `2026-01-01` is not
+a date. A key given twice is an error, where PyYAML would keep the last in silence. Depth and number of values are
 bounded, as they stand there and with what aliases stand for.
 """
 
@@ -117,7 +117,7 @@ def _is_ended(text: str) -> bool:
 
 
 def read_value(text: str) -> Any:
-    """One value written as YAML, such as `[a, b]` or `{a: 1}`. Raises ValueError where it is none."""
+    """One value written as YAML, such as `[a, b]` or `{a: 1}`. Raises ValueError where it is not one."""
     result = YamlText()
     try:
         node = yaml.compose(text, Loader=_Loader)
@@ -139,7 +139,7 @@ def _mark(error: yaml.MarkedYAMLError, text: str) -> yaml.Mark | None:
 def _why(error: yaml.YAMLError) -> str:
     problem = error.problem or error.context if isinstance(error, yaml.MarkedYAMLError) else str(error).splitlines()[0]
     hint = "; indent with spaces" if "'\\t'" in str(problem) else ""
-    return f"no valid YAML: {problem}{hint}"
+    return f"not valid YAML: {problem}{hint}"
 
 
 def _line(text: str, number: int) -> str:
@@ -194,7 +194,7 @@ class _Reader:
             if key in seen:
                 value = str(value_node.value) if isinstance(value_node, yaml.ScalarNode) else "(section)"
                 first = self._result.lines[(*path, key)]
-                self._problem((*path, key), value, key_node, f"this key stands here twice, first in line {first}")
+                self._problem((*path, key), value, key_node, f"duplicate key, first on line {first}")
                 continue
             seen.add(key)
             self._result.lines[(*path, key)] = key_node.start_mark.line + 1
@@ -220,5 +220,5 @@ class _Reader:
         try:
             return self._scalars.construct_object(node)
         except (yaml.YAMLError, ValueError):
-            self._problem(path, str(node.value), node, f"no value of the type {node.tag}")
+            self._problem(path, str(node.value), node, f"not a value of the type {node.tag}")
             return None

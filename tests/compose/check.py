@@ -8,6 +8,8 @@ Prints one line per promise; exits 1 at the first that does not hold.
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +20,7 @@ SIDECARS = ("shop-sidecar", "orders-sidecar", "billing-sidecar")
 SERVICES = ("shop", "orders", "billing")
 TRACE_ID, SPAN_ID, SESSION = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", "compose-test"
 STOP_LIMIT_S = 15.0
+CRASH_LIMIT_S = 60.0
 DOCKER, COMPOSE = sys.argv[1], sys.argv[2:]
 
 
@@ -163,6 +166,22 @@ def a_restarted_service_is_reached_again() -> None:
     a_trace_crosses_all_services()
 
 
+def a_crashed_service_is_reached_again() -> None:
+    """Docker restarts the service alone, in a new network namespace; its sidecar sees that, ends, and follows."""
+    before = inspect("orders-sidecar")["State"]["StartedAt"]
+    os.kill(inspect("orders")["State"]["Pid"], signal.SIGKILL)
+    until = time.monotonic() + CRASH_LIMIT_S
+    while True:
+        time.sleep(1)
+        try:
+            a_trace_crosses_all_services()
+        except (AssertionError, OSError):
+            assert time.monotonic() < until, "the sidecar did not follow its service"
+        else:
+            break
+    assert inspect("orders-sidecar")["State"]["StartedAt"] != before
+
+
 def sidecars_stop_in_time() -> None:
     """TERM drains and ends a sidecar with exit code 0, long before Docker would kill it."""
     began = time.monotonic()
@@ -183,6 +202,7 @@ CHECKS = (
     the_data_plane_is_compiled,
     services_are_reached_through_their_sidecars_only,
     a_restarted_service_is_reached_again,
+    a_crashed_service_is_reached_again,
     sidecars_stop_in_time,
 )
 

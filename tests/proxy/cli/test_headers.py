@@ -31,7 +31,7 @@ def test_plain_lines_and_a_request_line_will_do() -> None:
 
 @pytest.mark.parametrize("line", ["x", "a b: c", ": x", "HTTP/1.1", ""])
 def test_what_is_no_header_is_shown(line: str) -> None:
-    with pytest.raises(HeaderInputError, match="is no header: expected 'name: value'"):
+    with pytest.raises(HeaderInputError, match="is not a header: expected 'name: value'"):
         read_headers([line])
 
 

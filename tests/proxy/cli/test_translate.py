@@ -128,7 +128,7 @@ def test_nothing_found_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["--to", "b3multy", TRACEPARENT], "unknown propagation format 'b3multy'"),
         (["--from", "", TRACEPARENT], "expected at least one format"),
-        (["nonsense"], "'nonsense' is no header"),
+        (["nonsense"], "'nonsense' is not a header"),
         (["--session", "a b", TRACEPARENT], "expected a header name"),
         (["--session", "a,b", TRACEPARENT], "expected one header name"),
         (["--session", "", TRACEPARENT], "expected one header name"),

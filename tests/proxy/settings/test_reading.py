@@ -252,10 +252,10 @@ def test_a_section_that_is_no_yaml_is_an_error(tmp_path: Path) -> None:
         OPS_SIDECAR_LOG="{level: info, level: x}",
         OPS_SIDECAR_PROPAGATION__INJECT="[a, b: ]]",
     )
-    assert "no valid YAML" in found["upstreams"].message
-    assert "no valid YAML" in found["inbound"].message
-    assert "twice" in found["log"].message
-    assert "no valid YAML" in found["propagation.inject"].message
+    assert "not valid YAML" in found["upstreams"].message
+    assert "not valid YAML" in found["inbound"].message
+    assert "duplicate key" in found["log"].message
+    assert "not valid YAML" in found["propagation.inject"].message
 
 
 def test_a_section_as_text_is_merged_key_by_key(tmp_path: Path) -> None:

@@ -43,19 +43,19 @@ def test_anchors_and_merges_are_read() -> None:
 @pytest.mark.parametrize(
     ("text", "source", "word"),
     [
-        ("a: [1\nb: 2\n", "f:2", "no valid YAML"),
+        ("a: [1\nb: 2\n", "f:2", "not valid YAML"),
         ("a: 1\n\tb: 2\n", "f:2", "indent with spaces"),
-        ("a: 1\na: 2\n", "f:2", "twice, first in line 1"),
+        ("a: 1\na: 2\n", "f:2", "duplicate key, first on line 1"),
         ("a:\n  b: 'x\n\n", "f:2:6 = b: 'x", "unexpected end of stream"),
-        ("a: 1\nb: {c: d\n", "f:2:4 = b: {c: d", "no valid YAML"),
+        ("a: 1\nb: {c: d\n", "f:2:4 = b: {c: d", "not valid YAML"),
         ("- a\n", "f:1", "expected keys"),
         ("just words\n", "f:1", "expected keys"),
         ("a: &x [*x]\n", "f:1", "nested deeper"),
-        ("a: !!python/object:os.system x\n", "f:1", "no value of the type"),
-        ("a: 1\n--- \nb: 2\n", "f:2", "no valid YAML"),
+        ("a: !!python/object:os.system x\n", "f:1", "not a value of the type"),
+        ("a: 1\n--- \nb: 2\n", "f:2", "not valid YAML"),
         ("? [a]\n: 1\n", "f:1", "a key must be a word"),
         ("a: {<<: 5}\n", "f:1", "expected a mapping"),
-        ("a: \x01\n", "f", "no valid YAML"),
+        ("a: \x01\n", "f", "not valid YAML"),
     ],
 )
 def test_a_problem_names_its_line(text: str, source: str, word: str) -> None:
@@ -122,5 +122,5 @@ def test_one_value_is_read_like_a_file() -> None:
 
 @pytest.mark.parametrize("text", ["{a: 1, a: 2}", "[a", "!!python/name:os.system x"])
 def test_one_wrong_value_is_an_error(text: str) -> None:
-    with pytest.raises(ValueError, match=r"twice|no valid YAML|no value"):
+    with pytest.raises(ValueError, match=r"duplicate key|not valid YAML|not a value"):
         read_value(text)
