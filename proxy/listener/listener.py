@@ -95,10 +95,6 @@ class Listener:
 
     # --- what a connection asks
 
-    def now(self) -> float:
-        """The time of the last tick, in seconds of the loop's clock."""
-        return self.ticker.now
-
     def date(self) -> bytes:
         """The time, as a Date field has it (RFC 9110, 5.6.7)."""
         second = floor(time())
