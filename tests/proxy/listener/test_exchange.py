@@ -108,6 +108,7 @@ class OtherAnswerer(Answerer):
     """An upstream's side that writes down what it is told."""
 
     def __init__(self) -> None:
+        self.remote = b"127.0.0.1", 8080
         self.told: list[Any] = []
 
     def ask(self, receiver: Receiver, content: bytes, done: bool, trailers: list[bytes]) -> None:
