@@ -2,57 +2,77 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 
 from opentelemetry.trace import TraceState
 
 from ops_lib.propagation.ops_member import KEY, is_ours
-from ops_lib.propagation.tracestate import MAX_LENGTH, MAX_MEMBERS
+from ops_lib.propagation.tracestate import MAX_LENGTH, MAX_MEMBERS, is_member
+
+_log = logging.getLogger("ops_lib")
 
 NO_STATE = TraceState.get_default()
 
 
 class RawTraceState(TraceState):
-    """A tracestate as it came, parsed by OpenTelemetry only when somebody looks into it.
+    """A tracestate as it came, taken apart only when somebody looks into it.
 
-    So it costs nothing to pass on, and members that OpenTelemetry's parser does not know are not lost.
+    So it costs nothing to pass on. OpenTelemetry's own parser knows the keys of W3C's level 1, and drops the whole list
+    for one of level 2 (`foo@`, `1a`): here they are members like any other, and stay when one is changed.
     """
 
     def __init__(self, raw: str) -> None:
+        """`raw`: a valid list, without white space around members."""
         self.raw = raw
-        self._parsed: TraceState | None = None
+        self._entries: dict[str, str] | None = None
 
-    def _full(self) -> TraceState:
-        if self._parsed is None:
-            self._parsed = TraceState.from_header([self.raw])
-        return self._parsed
+    @property
+    def _members(self) -> dict[str, str]:
+        if self._entries is None:
+            self._entries = {}
+            for member in self.raw.split(",") if self.raw else ():
+                key, _, value = member.partition("=")
+                self._entries.setdefault(key, value)
+        return self._entries
 
     def __contains__(self, item: object) -> bool:
-        return item in self._full()
+        return item in self._members
 
     def __getitem__(self, key: str) -> str:
-        return self._full()[key]
+        return self._members[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._full())
+        return iter(self._members)
 
     def __len__(self) -> int:
-        return len(self._full())
+        return len(self._members)
 
     def __repr__(self) -> str:
-        return repr(self._full())
+        return f"[{self.raw}]"
+
+    def _without(self, key: str) -> str:
+        return ",".join(member for member in self.raw.split(",") if not member.startswith(f"{key}="))
+
+    def _with(self, key: str, value: str) -> TraceState:
+        others = self._without(key)
+        member = f"{key}={value}"
+        if not is_member(member) or others.count(",") + 2 > MAX_MEMBERS:
+            _log.warning("tracestate: %s cannot be added", key)
+            return self
+        return RawTraceState(f"{member},{others}" if others else member)
 
     def add(self, key: str, value: str) -> TraceState:
-        """See TraceState."""
-        return self._full().add(key, value)
+        """See TraceState: the same with a first member more; a key that is there already stays as it is."""
+        return self if key in self else self._with(key, value)
 
     def update(self, key: str, value: str) -> TraceState:
-        """See TraceState."""
-        return self._full().update(key, value)
+        """See TraceState: the same with `key` first, and no other of that key."""
+        return self._with(key, value)
 
     def delete(self, key: str) -> TraceState:
         """See TraceState."""
-        return self._full().delete(key)
+        return RawTraceState(self._without(key)) if key in self else self
 
     def to_header(self) -> str:
         """The text as it came."""
@@ -60,15 +80,15 @@ class RawTraceState(TraceState):
 
     def keys(self) -> KeysView[str]:
         """See TraceState."""
-        return self._full().keys()
+        return self._members.keys()
 
     def items(self) -> ItemsView[str, str]:
         """See TraceState."""
-        return self._full().items()
+        return self._members.items()
 
     def values(self) -> ValuesView[str]:
         """See TraceState."""
-        return self._full().values()
+        return self._members.values()
 
 
 def state_text(state: TraceState) -> str:

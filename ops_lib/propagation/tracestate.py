@@ -27,6 +27,11 @@ PLAIN_LIST = rf"{_MEMBER}(?:,{_MEMBER}){{0,{MAX_MEMBERS - 1}}}"
 _match_plain_list = re.compile(PLAIN_LIST).fullmatch
 
 
+def is_member(text: str) -> bool:
+    """Whether `text` may stand as a member, `key=value`."""
+    return _match_member(text) is not None
+
+
 def read(values: list[str]) -> tuple[str, str] | None:
     """The headers' values combined in order: (the other vendors' members, the value of our own member or "").
 
