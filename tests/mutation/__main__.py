@@ -27,7 +27,7 @@ from mutation.mutants import Mutant, mutants
 
 AT_ONCE = 2
 MOST_TESTS = 1500  # of one mutant; lines that every request runs are run by more
-HANGS_S = 240.0
+HANGS_S, A_TEST_S = 60.0, 0.5  # a mutant that takes longer than both hangs
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", "build", "node_modules", "*_cache", ".hypothesis", "__pycache__")
 
 
@@ -93,13 +93,16 @@ def run_one(mutant: Mutant, tree: Path, contexts: Contexts) -> str:
     file.write_text(mutant.apply(text))
     names = tree / "chosen-tests"
     names.write_text("\n".join(tests))
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--tb=no", f"@{names}"]
+    limit_s = HANGS_S + A_TEST_S * len(tests)
+    # Of CPU time as well: then an endless loop ends even where nobody is left to end it.
+    command = ["/bin/sh", "-c", f'ulimit -t {limit_s:.0f}; exec "$@"', "sh"]
+    command += [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--tb=no", f"@{names}"]
     environ = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     process = subprocess.Popen(
         command, cwd=tree, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     try:
-        code = process.wait(HANGS_S)
+        code = process.wait(limit_s)
     except subprocess.TimeoutExpired:
         return "timeout"
     finally:
@@ -108,6 +111,8 @@ def run_one(mutant: Mutant, tree: Path, contexts: Contexts) -> str:
         process.wait()
         file.write_text(text)
         os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))  # so that what was compiled before counts again
+    if code == -signal.SIGXCPU:
+        return "timeout"
     return "survived" if code in (0, 5) else "killed"
 
 
