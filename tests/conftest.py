@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-# Other languages, real servers, whole demos, random load: what a change to one module rarely breaks alone.
+# Other languages, real servers, processes, random load, laws: what a change to one module rarely breaks alone.
 SLOW = (
     "bench",
     "compiled",
@@ -15,8 +15,19 @@ SLOW = (
     "examples",
     "fuzz",
     "interop",
+    "ops_lib/decorator/test_typing.py",
+    "ops_lib/export/test_stopping.py",
+    "ops_lib/propagation/test_baggage_laws.py",
+    "ops_lib/propagation/test_laws.py",
     "proxy/demo/test_command.py",
+    "proxy/test_app.py",
+    "test_added_format.py",
     "test_readme.py",
+    "wire/test_exit_with_app.py",
+    "wire/test_last_requests.py",
+    "wire/test_names.py",
+    "wire/test_reload_and_drain.py",
+    "wire/test_takeover.py",
 )
 
 

@@ -390,3 +390,38 @@ async def test_a_pool_that_closes_keeps_nothing() -> None:
     assert busy.transport.is_closing()
     assert rig.metrics.connections_idle == 0
     await rig.stop()
+
+
+async def test_the_one_who_waits_longest_sets_the_time_of_a_connection() -> None:
+    """Of one that is made because another was lost."""
+    rig = Rig(max_connections=1)
+    used = await rig.used()
+    first, second = rig.wait(), rig.wait()
+    first.terms = SimpleNamespace(timeouts=Timeouts(connect_s=7.0))
+    used.connection_lost(None)
+    await asyncio.sleep(0)
+    assert rig.times == [CONNECT_S, 7.0]
+    rig.pool.give_up(cast(Any, second))
+    await rig.stop()
+
+
+async def test_a_connection_that_is_made_while_the_pool_closes_serves_who_waits() -> None:
+    """And nobody else: without a waiter it is closed."""
+    rig = Rig()
+    waiter = rig.wait()
+    rig.pool.close()
+    made = await rig.connected()
+    assert waiter.given == [made]
+    rig.pool.release(made)
+    assert made.transport.is_closing()
+    gone = rig.wait()
+    rig.pool.give_up(cast(Any, gone))
+    assert (await rig.connected()).transport.is_closing()
+    await rig.stop()
+
+
+async def test_a_wait_in_vain_is_counted() -> None:
+    rig = Rig()
+    rig.pool.count_queue_timeout()
+    rig.pool.count_retry()
+    assert (rig.metrics.queue_refused, rig.metrics.retries) == ({"timeout": 1}, 1)
