@@ -7,23 +7,44 @@ from __future__ import annotations
 
 from ops_lib.propagation import Extraction, Sampling
 from proxy.listener.accounting import Accounted
+from proxy.semantics.faults import Refusal
+from proxy.semantics.request import Request
 from proxy.translate import Translation
 
+_LONGEST = 200  # characters of what a client chooses
 
-def explanation(accounted: Accounted, status: int) -> dict[str, object]:
-    """The fields of one line; what is empty is left out."""
+
+def explanation(accounted: Accounted, status: int, refusal: Refusal | None) -> dict[str, object]:
+    """The fields of one line; what is empty is left out. `refusal`: why it failed."""
     translation = accounted.translation
     terms = accounted.terms
     told: dict[str, object] = {
         "listener": terms.listener,
         "upstream": terms.upstream,
         "method": accounted.method.decode("ascii"),
-        "path": accounted.request.path.split(b"?", 1)[0].decode("latin-1")[:200],
+        "path": _path(accounted.request),
         "status": status,
     }
     if translation is not None:
         told |= _translated(translation, terms.upstream)
+    told |= _failed(refusal)
     return {key: value for key, value in told.items() if value != ""}
+
+
+def refused(listener: str, request: Request | None, refusal: Refusal) -> dict[str, object]:
+    """The same of a request that had no route; None where its head could not be read."""
+    told: dict[str, object] = {"listener": listener}
+    if request is not None:
+        told |= {"method": request.method.decode("ascii"), "path": _path(request)}
+    return told | {"status": refusal.fault.status} | _failed(refusal)
+
+
+def _failed(refusal: Refusal | None) -> dict[str, object]:
+    return {"error": refusal.fault.label, "detail": refusal.detail[:_LONGEST]} if refusal is not None else {}
+
+
+def _path(request: Request) -> str:
+    return request.path.split(b"?", 1)[0].decode("latin-1")[:_LONGEST]
 
 
 def _translated(translation: Translation, upstream: str) -> dict[str, object]:

@@ -16,7 +16,7 @@ from proxy.listener.accepted import Accepted
 from proxy.listener.accounting import Accounted, account
 from proxy.listener.connecting import Connecting
 from proxy.listener.exchange_record import exchange_record, refused_record
-from proxy.listener.explanation import explanation
+from proxy.listener.explanation import explanation, refused
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.pools import Pools
 from proxy.listener.sides import Asker
@@ -146,13 +146,15 @@ class Listener:
             peer = (asker.address, asker.port) if self.is_inbound else accounted.upstream_peer
             self.spans.record(accounted, peer, status, duration_s, refusal)
         if self._explains:
-            log.debug("request", extra=fields(**explanation(accounted, status)))
+            log.debug("request", extra=fields(**explanation(accounted, status, refusal)))
         if self._access_log is not None:
             self._access_log(exchange_record(accounted, asker.address, status, duration_s, refusal))
 
     def record_refused(self, request: Request | None, client: bytes, refusal: Refusal) -> None:
         """A request was refused before it was an exchange; None where its head could not be read."""
         count(self._metrics.protocol_errors, refusal.fault.label)
+        if self._explains:
+            log.debug("request refused", extra=fields(**refused(self.name, request, refusal)))
         self._record_ours(request, client, refusal.fault.status, refusal)
 
     def record_answered(self, request: Request, client: bytes) -> None:

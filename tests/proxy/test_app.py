@@ -122,6 +122,9 @@ def test_at_debug_the_log_says_of_each_request_what_was_read_and_written_and_why
         assert f"trace_id={'a' * 32} span_id={'b' * 16} sampling=accept session=carried written=tracecontext" in line
         assert "tracecontext is the first that counts, in the order of propagation.extract" in line
         assert "propagation.inject for app is tracecontext" in line
+        assert sidecar.get("/y?token=hunter2", Content_Length="1x")[0] == 400
+        line = sidecar.await_line(" request refused ")
+        assert "listener=inbound" in line and "status=400 error=bad-request detail=" in line
         assert sidecar.end() == 0
         told = "".join(sidecar.log)
         assert "hunter2" not in told and "session-1" not in told and "/quiet" not in told

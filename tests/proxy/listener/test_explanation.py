@@ -1,0 +1,83 @@
+"""What the log says of each request at debug: what was read, who won, what was written, and why."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+from ops_lib.propagation import FORMATS, parse_formats
+from proxy.http1.message.request import Request
+from proxy.listener.accounting import Accounted
+from proxy.listener.explanation import explanation, refused
+from proxy.plan import PropagationPlan
+from proxy.semantics.faults import Fault, Refusal
+from proxy.translate import Translator
+
+TRACE, SPAN = "a" * 32, "b" * 16
+TRACEPARENT = (b"traceparent", f"00-{TRACE}-{SPAN}-01".encode())
+
+
+def explained(
+    *headers: tuple[bytes, bytes], inject: str = "b3multi", refusal: Refusal | None = None
+) -> dict[str, object]:
+    """Of a request with `headers`, for the app."""
+    propagation = PropagationPlan(extract=FORMATS, inject=parse_formats(inject))
+    accounted = SimpleNamespace(
+        terms=SimpleNamespace(listener="inbound", upstream="app"),
+        request=Request(b"GET", b"/a?token=hunter2", 1, []),
+        method=b"GET",
+        translation=Translator(propagation).translate(list(headers)),
+    )
+    return explanation(cast(Accounted, accounted), 200, refusal)
+
+
+def test_a_plain_request() -> None:
+    assert explained(TRACEPARENT) == {
+        "listener": "inbound",
+        "upstream": "app",
+        "method": "GET",
+        "path": "/a",
+        "status": 200,
+        "read": "tracecontext:wins",
+        "trace_id": TRACE,
+        "span_id": SPAN,
+        "sampling": "accept",
+        "written": "b3multi",
+        "why": "tracecontext is the first that counts, in the order of propagation.extract; "
+        "propagation.inject for app is b3multi",
+    }
+
+
+def test_what_became_of_each_format_is_told() -> None:
+    told = explained(TRACEPARENT, (b"b3", f"{'c' * 32}-{SPAN}-1".encode()), (b"uber-trace-id", b"x"))
+    assert told["read"] == "tracecontext:wins b3:conflict jaeger:malformed(shape)"
+    told = explained(TRACEPARENT, (b"b3", f"{TRACE}-{SPAN}-1".encode()), (b"x-mirascope-session-id", b"\x01"))
+    assert told["read"] == "tracecontext:wins b3:same-trace session:malformed(characters)"
+    assert "session" not in told
+    assert explained((b"b3", b"0"), TRACEPARENT)["read"] == "tracecontext:wins b3:bare-decision"
+
+
+def test_nothing_came_and_nothing_went() -> None:
+    told = explained()
+    assert (told["read"], told["written"], told["why"]) == ("nothing", "nothing", "no trace header came")
+
+
+def test_what_cannot_be_said_is_told_as_lost() -> None:
+    assert explained((b"b3", f"{TRACE}-{SPAN}-d-{SPAN}".encode()), inject="jaeger")["lost"] == "jaeger:parent"
+
+
+def test_why_it_failed_is_told() -> None:
+    told = explained(TRACEPARENT, refusal=Refusal(Fault.CONNECT_TIMEOUT, "no answer from 10.0.0.1"))
+    assert (told["error"], told["detail"]) == ("connect-timeout", "no answer from 10.0.0.1")
+
+
+def test_a_request_without_a_route() -> None:
+    refusal = Refusal(Fault.BAD_HOST, "x" * 300)
+    assert refused("inbound", None, refusal) == {
+        "listener": "inbound",
+        "status": 400,
+        "error": "bad-host",
+        "detail": "x" * 200,
+    }
+    told = refused("inbound", Request(b"GET", b"/a?token=hunter2", 1, []), refusal)
+    assert (told["method"], told["path"]) == ("GET", "/a")
