@@ -26,6 +26,7 @@ from proxy.translate import Translator
 # Each key is short (an authority, an address), so these are bounds in bytes, too.
 _REMEMBERED_AUTHORITIES: Final = 1024
 _REMEMBERED_CLIENTS: Final = 1024
+_MOST_HOPS: Final = 64  # in X-Forwarded-For, by which loops are found where no Via is sent
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -47,6 +48,7 @@ class ListenerRules:
         self.metrics = metrics.listener(plan.name)
         self.pseudonym = pseudonym.encode("ascii")
         self._via = self.pseudonym if plan.via else b""
+        self._refused_methods = frozenset(method.encode("ascii") for method in plan.limits.refused_methods)
         upstreams = plan.router.upstreams()
         translators = {
             upstream.propagation: Translator(upstream.propagation, clock=monotonic) for upstream in upstreams
@@ -94,12 +96,17 @@ class ListenerRules:
         return self._routes[self.plan.router.route(host, port)]
 
     def _hop(self, client: bytes) -> Hop:
-        return Hop(via=self._via, client=client, forwarded=self.plan.x_forwarded)
+        forwarded = self.plan.x_forwarded
+        return Hop(via=self._via, client=client, forwarded=forwarded, tells_host=not self.is_proxy)
 
     def check(self, request: Request) -> None:
         """What concerns every request, wherever it goes. Raises Refusal."""
         if request.via and any(self.pseudonym in entry for entry in request.via):
             raise Refusal(Fault.LOOP, "the request has been here before, as its Via says")
+        if request.forwarded_for and sum(entry.count(b",") + 1 for entry in request.forwarded_for) > _MOST_HOPS:
+            raise Refusal(Fault.LOOP, f"the request has been through more than {_MOST_HOPS} proxies already")
+        if request.method in self._refused_methods:
+            raise Refusal(Fault.METHOD_NOT_ALLOWED, f"{request.method.decode('latin-1')} is not served here")
         if request.max_forwards == 0 and request.method == b"TRACE":
             raise Refusal(Fault.METHOD_NOT_ALLOWED, "TRACE ends here, and the sidecar does not answer it")
 

@@ -7,7 +7,7 @@ connection; it reads the certificates that a tls section names.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from proxy.address import Address
 from proxy.plan.compile_export import export_plan
@@ -151,8 +151,8 @@ def _inbound(settings: Settings, everywhere: Sections, listen: Address, contexts
         bind=listen,
         router=Router(app),
         fixed_upstream=True,
-        via=sections.forwarding.via,
-        x_forwarded=sections.forwarding.x_forwarded,
+        via=_switch(sections.forwarding.via, auto=False),
+        x_forwarded=_switch(sections.forwarding.x_forwarded, auto=True),
         details=sections.forwarding.details,
         limits=Limits(**sections.limits.model_dump()),
         timeouts=sections.listener_timeouts(),
@@ -169,12 +169,16 @@ def _listener(
         router=router,
         fixed_upstream=fixed,
         connect=connect,
-        via=sections.forwarding.via,
-        x_forwarded=sections.forwarding.x_forwarded,
+        via=_switch(sections.forwarding.via, auto=True),
+        x_forwarded=_switch(sections.forwarding.x_forwarded, auto=False),
         details=sections.forwarding.details,
         limits=Limits(**sections.limits.model_dump()),
         timeouts=sections.listener_timeouts(),
     )
+
+
+def _switch(value: Literal["auto"] | bool, *, auto: bool) -> bool:
+    return auto if value == "auto" else bool(value)
 
 
 def _upstream(upstream: UpstreamSettings, outbound: Sections, contexts: TlsContexts) -> UpstreamPlan:

@@ -23,6 +23,7 @@ class Limits:
     request_line_bytes: int = 8 * 1024  # else 414
     header_bytes: int = 64 * 1024  # else 431
     header_count: int = 100  # else 431
+    refused_methods: tuple[str, ...] = ("TRACE",)  # 405
     body_bytes: int = 0  # else 413; 0 = no limit (bodies are streamed, never gathered)
     connections: int = 10_000  # further ones are closed at once and counted
     buffer_bytes: int = 64 * 1024  # high-water mark per direction and connection
@@ -40,7 +41,7 @@ class ListenerPlan:
     connect: bool = False  # CONNECT allowed (outbound only)
     via: bool = True
     explain: bool = False  # log of each request what was read and written, and why
-    x_forwarded: bool = True  # append X-Forwarded-For / -Proto / -Host
+    x_forwarded: bool = True  # append X-Forwarded-For; and on inbound -Proto and -Host
     details: bool = True  # answers of our own say in words, and with addresses, what failed
     limits: Limits = Limits()
     timeouts: Timeouts = field(default_factory=Timeouts)  # of the client's side; an upstream has its own

@@ -49,6 +49,11 @@ _FORWARDED = {
     b"x-forwarded-proto": FORWARDED_PROTO,
 }
 
+# To a CGI or WSGI server Content_Length and Content-Length are one variable. What we judge must not have a second self.
+_TWINNED: Final = frozenset(
+    (*_DROPPED, *_FRAMING, *_FORWARDED, b"host", b"expect", b"max-forwards", b"via", b"forwarded", b"x-real-ip")
+)
+
 # RFC 9110, 6.5.1: fields of framing, routing, authentication, request control and content description have no business
 # in a trailer section, where they would be believed by nobody or, worse, by somebody.
 _FORBIDDEN_IN_TRAILERS = frozenset(
@@ -74,10 +79,14 @@ class FieldKinds:
     A name is only known once llhttp has taken it for one.
     """
 
-    __slots__ = ("_names", "_owns", "known")
+    __slots__ = ("_drops_twins", "_names", "_owns", "known")
 
-    def __init__(self, names: dict[bytes, int], owns: Callable[[bytes], bool]) -> None:
-        """`names`: lower-case; `owns` says which of the others are the translator's."""
+    def __init__(self, names: dict[bytes, int], owns: Callable[[bytes], bool], *, drops_twins: bool = False) -> None:
+        """`names`: lower-case; `owns` says which of the others are the translator's.
+
+        `drops_twins`: names that a CGI or WSGI server takes for a field of framing or forwarding are dropped.
+        """
+        self._drops_twins = drops_twins
         self._names = names
         self._owns = owns
         self.known: dict[bytes, int] = {}
@@ -87,6 +96,8 @@ class FieldKinds:
         kind = self._names.get(name.lower())
         if kind is None:
             kind = TRACE if self._owns(name) else PLAIN
+            if kind == PLAIN and self._drops_twins and b"_" in name and name.lower().replace(b"_", b"-") in _TWINNED:
+                kind = DROP
         return kind
 
     def classify(self, name: bytes) -> int:
@@ -112,7 +123,7 @@ def request_kinds(owns: Callable[[bytes], bool], *, via: bool, x_forwarded: bool
         known[b"via"] = VIA
     if x_forwarded:
         known.update(_FORWARDED)
-    return FieldKinds(known, owns)
+    return FieldKinds(known, owns, drops_twins=True)
 
 
 def response_kinds() -> FieldKinds:

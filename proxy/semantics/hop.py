@@ -11,13 +11,16 @@ from proxy.semantics.request import Field, Request
 class Hop:
     """Of one client, as one listener sees it. Its values do not change from one request to the next."""
 
-    __slots__ = ("client", "forwarded", "kept", "via")
+    __slots__ = ("client", "forwarded", "kept", "tells_host", "via")
 
-    def __init__(self, *, via: bytes, client: bytes, forwarded: bool) -> None:
+    def __init__(self, *, via: bytes, client: bytes, forwarded: bool, tells_host: bool = True) -> None:
         """`via`: our name in Via, empty for none; `client`: its address, empty where it has none.
 
-        `forwarded`: whether X-Forwarded-* are written.
+        `forwarded`: whether X-Forwarded-* are written; `tells_host`: X-Forwarded-Proto and -Host among them.
+        These two say by which URL we were asked, and an app builds its own URLs of them. Nobody may do that of the URL
+        by which an app asked its outbound listener.
         """
+        self.tells_host = forwarded and tells_host
         self.via = via
         self.client = client
         self.forwarded = forwarded
@@ -44,6 +47,8 @@ class Hop:
         clients = (*request.forwarded_for, self.client) if self.client else request.forwarded_for
         if clients:
             added.append((b"X-Forwarded-For", b", ".join(clients)))
+        if not self.tells_host:
+            return added
         if not request.has_forwarded_proto:
             added.append((b"X-Forwarded-Proto", b"https" if request.scheme == "https" else b"http"))
         if request.host and not request.has_forwarded_host:

@@ -16,7 +16,13 @@ from proxy.settings.section import Section, TlsClientSettings
 from proxy.settings.yaml_file import Path
 
 DEFAULT = "default"
-NEW_DEFAULTS: dict[Path, str] = {("propagation", "on_defer"): "deny", ("propagation", "mode"): "translate"}
+NEW_DEFAULTS: dict[Path, str] = {
+    ("propagation", "on_defer"): "deny",
+    ("propagation", "mode"): "translate",
+    ("forwarding", "via"): "true",
+    ("forwarding", "x_forwarded"): "true",
+    ("limits", "refused_methods"): "none",
+}
 """What the default was in 0.1, by the end of the key: whoever relies on it learns so from `check`."""
 LAYERED = ("propagation", "limits", "timeouts", "pool", "forwarding", "sampling")
 

@@ -6,7 +6,7 @@ May know pydantic and the parsers. Must not know any key.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, PlainValidator
 
@@ -72,6 +72,17 @@ def _within(parse: Callable[[object], float], low: float, high: float, unit: str
     return check
 
 
+def _methods(value: object) -> tuple[str, ...]:
+    """Methods, as they are written on the wire; none for no method at all."""
+    items = split_items(value)
+    if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
+        raise ValueError("expected a list of methods, such as [TRACE]; [] for none")
+    for item in items:
+        if not values.METHOD.match(item):
+            raise ValueError(f"{item!r} is not a method: expected capital letters and -, such as TRACE")
+    return tuple(dict.fromkeys(items))
+
+
 Listen = Annotated[Address | None, PlainValidator(parse_listen)]
 TargetValue = Annotated[TargetUrl, PlainValidator(parse_target)]
 Host = Annotated[str, PlainValidator(parse_host)]
@@ -87,6 +98,8 @@ Bytes = Annotated[int, PlainValidator(_within(parse_bytes, 256, 2**30, " bytes")
 BytesOrZero = Annotated[int, PlainValidator(_within(parse_bytes, 0, 2**60, " bytes"))]
 Count = Annotated[int, PlainValidator(_within(parse_count, 1, 1_000_000, ""))]
 CountOrZero = Annotated[int, PlainValidator(_within(parse_count, 0, 1_000_000, ""))]
+Switch = Annotated[Literal["auto"] | bool, PlainValidator(values.parse_switch)]
+Methods = Annotated[tuple[str, ...], PlainValidator(_methods)]
 OnDefer = Annotated[values.OnDefer, PlainValidator(parse_on_defer)]
 ExportUrl = Annotated[otlp_values.CollectorUrl, PlainValidator(otlp_values.parse_url)]
 Headers = Annotated[tuple[otlp_values.Header, ...], PlainValidator(otlp_values.parse_headers)]

@@ -31,10 +31,12 @@ from proxy.settings.kinds import (
     Host,
     Lines,
     Listen,
+    Methods,
     OnDefer,
     Patterns,
     Seconds,
     SecondsOrZero,
+    Switch,
     TargetValue,
     read_sections,
 )
@@ -74,6 +76,7 @@ class LimitSettings(Section):
     request_line_bytes: Bytes = 8 * 1024
     header_bytes: Bytes = 64 * 1024
     header_count: Count = 100
+    refused_methods: Methods = ("TRACE",)
     body_bytes: BytesOrZero = 0  # 0: no limit
     connections: Count = 10_000
     buffer_bytes: Bytes = 64 * 1024
@@ -105,8 +108,8 @@ class PoolSettings(Section):
 class ForwardingSettings(Section):
     """What the sidecar says of itself: in requests that it passes on, and in answers of its own."""
 
-    via: bool = True
-    x_forwarded: bool = True
+    via: Switch = "auto"  # on an outbound listener, not on the inbound one
+    x_forwarded: Switch = "auto"  # on the inbound listener, not on an outbound one
     details: bool = True
 
 

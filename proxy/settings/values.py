@@ -45,6 +45,24 @@ def parse_number(value: object, form: str) -> float:
     return _quantity(value, {"": 1}, form)
 
 
+METHOD = re.compile(r"[A-Z][A-Z-]{0,31}\Z")
+
+_ON = frozenset(("true", "on", "yes", "1"))
+_OFF = frozenset(("false", "off", "no", "0"))
+
+
+def parse_switch(value: object) -> Literal["auto"] | bool:
+    """`true`, `false`, or `auto`: as it is best for this kind of listener."""
+    if isinstance(value, bool):
+        return value
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if word == "auto":
+        return "auto"
+    if word in _ON or word in _OFF:
+        return word in _ON
+    raise ValueError("expected true, false or auto")
+
+
 OnDefer = Literal["accept", "deny"] | float
 
 

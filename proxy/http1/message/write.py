@@ -19,7 +19,7 @@ def request_head(request: Request, *, trace: list[Field], host: bytes, hop: Hop)
             kept = hop.kept[request.minor]
             if kept is None:
                 kept = hop.kept[request.minor] = _first_hop(hop, request)
-            if hop.forwarded:
+            if hop.tells_host:
                 lines.append(kept + request.host)
             elif kept:
                 lines.append(kept)
@@ -45,7 +45,7 @@ def request_head(request: Request, *, trace: list[Field], host: bytes, hop: Hop)
 def _first_hop(hop: Hop, request: Request) -> bytes:
     """What `hop` adds to each request without a proxy before us, up to its host."""
     added = b"\r\n".join(_lines(hop.fields(request)))
-    return added.removesuffix(request.host) if hop.forwarded else added
+    return added.removesuffix(request.host) if hop.tells_host else added
 
 
 def response_head(

@@ -34,7 +34,9 @@ from proxy.semantics.fields import (
         (b"X-Forwarded-For", FORWARDED_FOR),
         (b"B3", TRACE),
         (b"X-Anything", PLAIN),
-        (b"Content_Length", PLAIN),
+        (b"Content_Length", DROP),
+        (b"X_Forwarded-For", DROP),
+        (b"Content_Type", PLAIN),
     ],
 )
 def test_requests(name: bytes, kind: int) -> None:

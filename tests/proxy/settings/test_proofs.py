@@ -54,6 +54,7 @@ PROOFS = {
     "admin.hosts": "proxy/test_app.py::test_the_admin_listener_answers_for_the_names_of_the_settings",
     "limits.request_line_bytes": "wire/test_limits.py::test_target_too_long",
     "limits.header_bytes": "wire/test_limits.py::test_head_too_large",
+    "limits.refused_methods": "wire/test_forwarding_fields.py::test_methods_that_are_refused",
     "limits.header_count": "wire/test_limits.py::test_too_many_fields",
     "limits.body_bytes": "wire/test_limits.py::test_body_too_large_by_length",
     "limits.connections": "wire/test_limits.py::test_too_many_connections",
