@@ -15,13 +15,18 @@ SLOW = (
     "examples",
     "fuzz",
     "interop",
+    "ops_lib/decorator/test_depth.py",
     "ops_lib/decorator/test_typing.py",
     "ops_lib/export/test_stopping.py",
     "ops_lib/propagation/test_baggage_laws.py",
     "ops_lib/propagation/test_laws.py",
+    "ops_lib/test_configuration.py",
+    "proxy/cli/test_run.py",
     "proxy/demo/test_command.py",
     "proxy/test_app.py",
+    "proxy/test_remembered.py",
     "test_added_format.py",
+    "test_makefile.py",
     "test_readme.py",
     "wire/test_exit_with_app.py",
     "wire/test_last_requests.py",
@@ -34,5 +39,6 @@ SLOW = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = [HERE / place for place in SLOW]
     for item in items:
-        if any(item.path.is_relative_to(place) for place in slow):
+        # Byte by byte, too: the same message has been sent whole.
+        if "bytewise" in item.name or any(item.path.is_relative_to(place) for place in slow):
             item.add_marker(pytest.mark.slow)
