@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 import requests
@@ -38,6 +39,23 @@ def test_span_has_the_stable_conventions(client: Client, server: Recorder, spans
     assert expected.items() <= dict(span.attributes).items()
     assert not {"http.method", "http.url", "http.status_code"} & set(span.attributes)
     assert span.status.status_code is StatusCode.ERROR
+
+
+def test_no_secret_of_a_url_or_an_error_gets_out(client: Client, server: Recorder, spans: Any) -> None:
+    """What the official packages record at the start of a span, and as its exception, passes our door."""
+    client.integration.instrument()
+    client.get(f"{server.url}/missing?page=2&api_key=hush&token=hush")
+    with pytest.raises((OSError, httpx.HTTPError, urllib3.exceptions.HTTPError, aiohttp.ClientError)):
+        client.get("http://127.0.0.1:1/?api_key=hush")
+    found, failed = spans.client
+    assert found.attributes["url.full"].startswith(f"{server.url}/missing?page=2&api_key=[scrubbed]")
+    told = [
+        found.attributes,
+        failed.attributes,
+        failed.status.description,
+        *(dict(e.attributes) for e in failed.events),
+    ]
+    assert "hush" not in str([dict(said) if hasattr(said, "items") else said for said in told])
 
 
 def test_configuring_later_takes_effect(client: Client, server: Recorder, request: pytest.FixtureRequest) -> None:
