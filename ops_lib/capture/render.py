@@ -73,6 +73,10 @@ class Writer:
             return UNREADABLE
 
     def _other(self, value: Any, kind: type, depth: int) -> object:
+        if kind is dict:  # these three come most, and go here without the questions below
+            return self._fitting(depth, kind, partial(self.pairs, value.items(), depth))
+        if kind is list or kind is tuple:
+            return self._fitting(depth, kind, partial(self._items_of, value, kind, depth))
         for base in _BYTES:
             if issubclass(kind, base):
                 return f"[{base.__len__(value)} bytes]" if base is not array.array else f"[array of {len(value)}]"

@@ -21,7 +21,7 @@ from ops_lib.capture.stored import is_a
 from ops_lib.context.current import EXTRACTION_KEY, SESSION_KEY, SPAN_KEY, attach, current, detach, leave, with_value
 from ops_lib.context.sessions import SessionContext, session_id_of
 from ops_lib.propagation import Extraction
-from ops_lib.spans.attributes import attributes_of, name_of, text_of
+from ops_lib.spans.attributes import attribute, attributes_of, name_of, text_of
 from ops_lib.spans.configured import RUNTIME
 from ops_lib.spans.exceptions import add_exception, record_exception
 from ops_lib.spans.failures import FAILURES
@@ -36,9 +36,10 @@ def session_attributes(context: Context) -> dict[str, object]:
     """What a span says of the session that it belongs to."""
     session = context.get(SESSION_KEY)
     if isinstance(session, SessionContext) and session.attributes:
-        return {SESSION_ID: session.id, SESSION_ATTRIBUTES: render(session.attributes, RUNTIME.capture)}
+        attributes = render(session.attributes, RUNTIME.capture)
+        return {SESSION_ID: attribute(session.id), SESSION_ATTRIBUTES: attributes}
     session_id = session_id_of(context)
-    return {} if session_id is None else {SESSION_ID: session_id}
+    return {} if session_id is None else {SESSION_ID: attribute(session_id)}
 
 
 def start_in(

@@ -212,6 +212,16 @@ def test_secrets_by_name(ops_spans: SpanCapture) -> None:
     }
 
 
+def test_a_session_id_that_is_a_token(ops_spans: SpanCapture) -> None:
+    """It travels as it is, and is not recorded."""
+    token, headers = KEYS[-5], dict[str, str]()
+    with ops.session(id=token), ops.span("s"):
+        ops.inject_context(headers)
+    with ops.propagated_context(extract_from=headers), ops.span("t"):
+        assert ops.current_session() == ops.SessionContext(token)
+    assert [(span.attributes or {})["session.id"] for span in ops_spans.spans] == ["[scrubbed]", "[scrubbed]"]
+
+
 def test_further_names(ops_spans: SpanCapture) -> None:
     """Also for what was decorated before `configure` was called."""
 
