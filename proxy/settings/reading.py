@@ -28,6 +28,7 @@ from proxy.settings.layers import (
 from proxy.settings.models import Settings
 from proxy.settings.otel_variables import otel_layer
 from proxy.settings.problems import as_shown, describe, not_settings, shown, source_of, without_item
+from proxy.settings.surplus import without_surplus
 from proxy.settings.watch import Signature, signature
 from proxy.settings.words import CONFIG_VARIABLE
 from proxy.settings.yaml_file import Path, cut_off
@@ -119,17 +120,18 @@ def _validate(layers: Sequence[Layer], found: Sequence[SettingsProblem], *, file
     """
     problems = [*found, *(problem for layer in layers for problem in layer.problems)]
     sources = _sources(layers)
-    data = [layer.data for layer in layers]
+    surplus = [without_surplus(layer.data, MOST_PROBLEMS) for layer in layers]
+    data = [kept for kept, _ in surplus]
+    more = sum(taken for _, taken in surplus)
     wrong: set[Path] = {tuple(problem.key.split(".")) for problem in problems}
     settings: Settings | None = None
     valid: Settings | None
-    more = 0
     try:
         settings = valid = Settings.from_layers(data)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True)
         problems += describe(details[:MOST_PROBLEMS], sources)
-        more = len(details[MOST_PROBLEMS:])
+        more += len(details[MOST_PROBLEMS:])
         wrong |= {without_item(tuple(str(step) for step in detail["loc"])) for detail in details}
         valid = _the_rest(data, wrong)
     if not file_is_known:
