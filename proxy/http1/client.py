@@ -26,9 +26,11 @@ from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.response import Response
 from proxy.transport.deadlines import NEVER
 from proxy.transport.flow import BEHIND
+from proxy.transport.sockets import reset
 from proxy.transport.tunnel import End, FarEnd, open_tunnel
 from proxy.transport.turns import FULL_READ_BYTES
 
+_LAST_TURNS: Final = 16  # for an answer that has come by the time its client leaves
 _PIECE_BYTES: Final = 16 * 1024  # of what was put aside, read at once
 _BEGUN_BYTES: Final = 16  # room for a method behind the empty lines that may stand before it
 
@@ -52,12 +54,13 @@ def head_limits(limits: Limits) -> HeadLimits:
 class ClientConnection(Answering):
     """One connection from a client, and its requests."""
 
-    __slots__ = ("_body", "_reader")
+    __slots__ = ("_body", "_reader", "_turns_left")
 
     def __init__(self, listener: Listener) -> None:
         super().__init__(listener)
         self._reader = self._new_reader()
         self._body: Body | None = None
+        self._turns_left = -1  # until a client that has ended its side is taken for gone; -1: it has not
 
     def _new_reader(self) -> HeadReader:
         return HeadReader(head_limits(self._listener.rules.plan.limits), check_request_line)
@@ -92,12 +95,8 @@ class ClientConnection(Answering):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.deadline = NEVER
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            exchange.abandon()
-            gone = Refusal(Fault.CLIENT_GONE, "the client went away")
-            stopped = Refusal(Fault.STOPPED, "the sidecar stopped before the exchange was over")
-            self._listener.record(exchange, self, stopped if self._listener.is_stopped else gone)
+        self._ticker.ends.forget(self._fd)
+        self._abandon()
         self._state = CLOSED
         self._listener.forget(self)
 
@@ -220,11 +219,56 @@ class ClientConnection(Answering):
         if state == BODY or (state <= HEAD and self._reader.is_started):
             self.refuse(Refusal(Fault.INCOMPLETE_REQUEST, "the client ended the connection in mid-request"))
             return True
-        # The client will send no more, but a request that came whole is still answered.
+        # The client will send no more. Whether it waits for an answer is for a setting to say.
+        if state == BUSY and self._abandons:
+            self._leave_soon()
+            return True
         if BUSY <= state <= UNREAD or not self._aside.is_empty:
             return True
         self._outbox.flush()  # an answer may have come in this very turn, and False closes the transport
         return False
+
+    # --- a client that leaves
+
+    def _ended_unread(self, lost: bool) -> None:
+        if BODY <= self._state <= BUSY and (lost or self._abandons):
+            self._leave_soon()
+
+    def _leave_soon(self) -> None:
+        """In a later turn, since an answer may have come in this one."""
+        if self._turns_left < 0:
+            self._turns_left = _LAST_TURNS
+            self._ticker.turns.later(self._leave)
+
+    def _leave(self) -> None:
+        if not BODY <= self._state <= BUSY:  # answered meanwhile
+            self._turns_left = -1
+        elif self._turns_left > 0 and self._exchange is not None and self._exchange.is_arriving():
+            self._turns_left -= 1
+            self._ticker.turns.later(self._leave)
+        else:
+            is_endless = self._exchange is not None and self._exchange.status > 0 and self._framing == BY_CLOSE
+            self._abandon()
+            self._state = ENDING
+            if is_endless:
+                reset(self.transport)
+            else:
+                self.transport.abort()
+
+    def _abandon(self) -> None:
+        """Nobody waits for what is being done."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is None and self._state != BUSY:
+            return
+        refusal = Refusal(Fault.CLIENT_GONE, "the client went away")
+        if self._listener.is_stopped:
+            refusal = Refusal(Fault.STOPPED, "the sidecar stopped before the exchange was over")
+        if exchange is not None:
+            exchange.abandon()
+            self._listener.record(exchange, self, refusal)
+        else:  # a CONNECT that waits for its connection
+            self._listener.give_up(self)
+            self._listener.record_refused(self._request, self.address, refusal)
 
     # --- what an exchange asks (see sides.Asker)
 
@@ -271,6 +315,8 @@ class ClientConnection(Answering):
                 self._read_head(self._aside.take(_PIECE_BYTES))
         elif self._state == BODY and body is not None and (body.is_behind or not self._aside.is_empty):
             self._read_body(b"" if body.is_behind else self._aside.take(_PIECE_BYTES))
+        if self._saw_eof and self._abandons and self._state == BUSY:
+            self._leave_soon()
         if self._is_due or not self._aside.is_empty or self._state == TUNNEL:
             return
         self._flow.pause(BEHIND, False)

@@ -15,6 +15,7 @@ Its states, and what leads from one to another:
             the end of the answer                ENDING: what is left of the request would be taken for the next
             a bad body, EOF, or a deadline       ENDING: the answer is cut where it has begun
     BUSY    the end of the answer                HEAD; UNREAD where the client is behind; ENDING where it was the last
+            EOF, in a later turn                 ENDING: nobody waits for the answer, unless half-closes are served
             101, or the connection of a CONNECT  TUNNEL
             a cut answer                         ENDING
     UNREAD  that the client has read it          HEAD, or ENDING
@@ -60,8 +61,10 @@ class Connection(Asker):
     """One connection from a client, by the limits and timeouts of its listener's rules."""
 
     __slots__ = (
+        "_abandons",
         "_aside",
         "_buffer_bytes",
+        "_fd",
         "_flow",
         "_is_due",
         "_outbox",
@@ -77,6 +80,7 @@ class Connection(Asker):
     _flow: Flow
     _timeouts: Timeouts
     _buffer_bytes: int
+    _abandons: bool  # a client that ends its side behind a whole request has gone
 
     def __init__(self, ticker: Ticker, outbox: Outbox) -> None:
         self._ticker = ticker
@@ -85,6 +89,7 @@ class Connection(Asker):
         self._aside = Aside()  # received, not yet looked at
         self._is_due = False  # a later turn will read on
         self._saw_eof = False
+        self._fd = -1
         self.deadline = NEVER
 
     def __repr__(self) -> str:
@@ -95,7 +100,8 @@ class Connection(Asker):
 
     def _take_transport(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self._flow = Flow(self.transport)
+        self._fd = descriptor(transport)
+        self._flow = Flow(self.transport, self._on_paused)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]).encode("ascii") if isinstance(peer, tuple) else b""
         self.port = int(peer[1]) if isinstance(peer, tuple) else 0
@@ -104,12 +110,14 @@ class Connection(Asker):
         """Give the transport away: this end of a tunnel. What came after the request is of the new protocol too."""
         self._state = TUNNEL
         self.deadline = NEVER
+        self._ticker.ends.forget(self._fd)
         self._outbox.flush()
         return End(self.transport, tell, on_lost, self._aside.take_all(), self._saw_eof, self._flow.is_stalled)
 
     def _keep_to(self, rules: ListenerRules) -> None:
         self._timeouts = rules.plan.timeouts
         self._buffer_bytes = rules.plan.limits.buffer_bytes
+        self._abandons = rules.plan.clients.half_close == "abandon"
         if self._state != TUNNEL and not self.transport.is_closing():
             self.transport.set_write_buffer_limits(high=self._buffer_bytes)
 
@@ -151,7 +159,17 @@ class Connection(Asker):
 
     def _has_unread(self) -> bool:
         """Whether the kernel holds bytes that have not been read yet."""
-        return has_unread(descriptor(self.transport))
+        return has_unread(self._fd)
+
+    def _on_paused(self, paused: bool) -> None:
+        if paused:
+            self._ticker.ends.watch(self._fd, self._ended_unread)
+        else:
+            self._ticker.ends.forget(self._fd)
+
+    @abstractmethod
+    def _ended_unread(self, lost: bool) -> None:
+        """The client has ended its side while nothing is read, or the whole connection where it is `lost`."""
 
     def hold(self, held: bool) -> None:
         is_reading = self._state == BODY

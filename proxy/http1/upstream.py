@@ -93,6 +93,9 @@ class UpstreamConnection(KeptConnection):
     def send(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
         self.transport.write(as_chunks(content, done, trailers) if self._chunks else content)
 
+    def has_more(self) -> bool:
+        return self._is_due or self.has_news()
+
     def end(self) -> None:
         self._receiver = None
         self._body = None

@@ -52,3 +52,8 @@ def account(accounted: Accounted, refusal: Refusal | None) -> tuple[int, float]:
     elif health.is_failing:
         health.succeeded(now)
     return status, duration_s
+
+
+def logged_status(status: int, refusal: Refusal | None) -> int:
+    """What a log says of a request whose client got `status`: 499 where it left, whatever it had got by then."""
+    return refusal.fault.status if refusal is not None and refusal.fault is Fault.CLIENT_GONE else status

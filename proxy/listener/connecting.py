@@ -26,7 +26,7 @@ class Connecting:
         """`on_over`: one of them waits no longer."""
         self._pools = pools
         self._on_over = on_over
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[Asker, asyncio.Task[None]] = {}
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -43,8 +43,18 @@ class Connecting:
         upstream = rules.upstream_plan(host, port)
         make = partial(FarEnd, rules.plan.limits.buffer_bytes)
         task = asyncio.get_running_loop().create_task(self._connect(asker, upstream, Address(host, port), make))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[asker] = task
+        task.add_done_callback(partial(self._over, asker))  # which a task that is cancelled before it begins tells, too
+
+    def _over(self, asker: Asker, _task: asyncio.Task[None]) -> None:
+        del self._tasks[asker]
+        self._on_over()
+
+    def give_up(self, asker: Asker) -> None:
+        """It waits no longer."""
+        task = self._tasks.get(asker)
+        if task is not None:
+            task.cancel()
 
     async def _connect(
         self, asker: Asker, upstream: UpstreamPlan, address: Address, make: Callable[[], FarEnd]
@@ -59,15 +69,13 @@ class Connecting:
         except Refusal as refusal:
             asker.refuse(refusal)
             return
-        finally:
-            self._on_over()
         asker.connected(far, upstream.timeouts.tunnel_idle_s)
 
     def abort(self) -> None:
         """Wait for none of them any longer."""
-        for task in self._tasks:
+        for task in self._tasks.values():
             task.cancel()
 
     async def wait_closed(self) -> None:
         """Until their tasks have ended."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)

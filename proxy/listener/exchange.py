@@ -252,6 +252,10 @@ class Exchange(Receiver):
         self._state = OVER
         self._asker.exchange_failed(refusal, cut)
 
+    def is_arriving(self) -> bool:
+        """Whether more of the response has come than the client was sent."""
+        return self._answerer is not None and self._answerer.has_more()
+
     def abandon(self) -> None:
         """The client is gone, or its request is broken: want nothing more from the upstream."""
         state = self._state

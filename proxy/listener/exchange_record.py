@@ -16,7 +16,7 @@ from proxy.telemetry.access_log import AccessRecord
 def exchange_record(
     accounted: Accounted, client: bytes, status: int, duration_s: float, refusal: Refusal | None
 ) -> AccessRecord:
-    """Of an exchange. `client`: its address; `status`: what the client got, 0 for nothing; `refusal`: why it failed."""
+    """Of an exchange. `client`: its address; `status`: see `logged_status`; `refusal`: why it failed."""
     translation = accounted.translation
     told = log_view(accounted.terms.metrics.translation, translation) if translation is not None else LogView()
     return AccessRecord(

@@ -13,7 +13,7 @@ from math import floor
 from time import time
 
 from proxy.listener.accepted import Accepted
-from proxy.listener.accounting import Accounted, account
+from proxy.listener.accounting import Accounted, account, logged_status
 from proxy.listener.connecting import Connecting
 from proxy.listener.exchange_record import exchange_record, refused_record
 from proxy.listener.explanation import explanation, refused
@@ -133,6 +133,10 @@ class Listener:
         self._connecting.begin(self.rules, asker, request)
         self.exchanges += 1
 
+    def give_up(self, asker: Asker) -> None:
+        """`asker` has gone; if it has a CONNECT that waits, nobody does any more."""
+        self._connecting.give_up(asker)
+
     def _connect_over(self) -> None:
         self.exchanges -= 1
 
@@ -145,6 +149,7 @@ class Listener:
         if accounted.translation is not None:
             peer = (asker.address, asker.port) if self.is_inbound else accounted.upstream_peer
             self.spans.record(accounted, peer, status, duration_s, refusal)
+        status = logged_status(status, refusal)
         if self._explains:
             log.debug("request", extra=fields(**explanation(accounted, status, refusal)))
         if self._access_log is not None:

@@ -53,6 +53,10 @@ class Answerer(ABC):
         """Take more of the response."""
 
     @abstractmethod
+    def has_more(self) -> bool:
+        """Whether more of the response has come than was passed on."""
+
+    @abstractmethod
     def end(self) -> None:
         """Request and response are whole: let it serve another, where it can."""
 

@@ -6,7 +6,7 @@ value.
 
 from proxy.address import Address
 from proxy.plan.export import Endpoint, ExportPlan
-from proxy.plan.listener import Direction, DrainPlan, Limits, ListenerPlan, Plan
+from proxy.plan.listener import Clients, Direction, DrainPlan, Limits, ListenerPlan, Plan
 from proxy.plan.router import Router
 from proxy.plan.upstream import (
     BaggageMode,
@@ -21,6 +21,7 @@ from proxy.plan.upstream import (
 __all__ = [
     "Address",
     "BaggageMode",
+    "Clients",
     "Direction",
     "DrainPlan",
     "Endpoint",

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from proxy.address import Address
 from proxy.plan.compile_export import export_plan
-from proxy.plan.listener import DrainPlan, Limits, ListenerPlan, Plan
+from proxy.plan.listener import Clients, DrainPlan, Limits, ListenerPlan, Plan
 from proxy.plan.participation import SamplingPlan
 from proxy.plan.router import Router
 from proxy.plan.tls import TlsContexts
@@ -19,6 +19,7 @@ from proxy.plan.upstream import PoolPlan, PropagationPlan, Timeouts, UpstreamPla
 from proxy.settings.addresses import TargetUrl
 from proxy.settings.export_models import SamplingSettings
 from proxy.settings.models import (
+    ClientSettings,
     ForwardingSettings,
     InboundSettings,
     LimitSettings,
@@ -40,6 +41,7 @@ class Sections(NamedTuple):
     sampling: SamplingSettings
     propagation: PropagationSettings
     limits: LimitSettings
+    clients: ClientSettings
     timeouts: TimeoutSettings
     pool: PoolSettings
     forwarding: ForwardingSettings
@@ -53,6 +55,7 @@ class Sections(NamedTuple):
                 merged.sampling.merge(other.sampling),
                 merged.propagation.merge(other.propagation),
                 merged.limits.merge(other.limits),
+                merged.clients.merge(other.clients),
                 merged.timeouts.merge(other.timeouts),
                 merged.pool.merge(other.pool),
                 merged.forwarding.merge(other.forwarding),
@@ -90,6 +93,7 @@ def _sections(section: _Layered, *, exports: bool = False) -> Sections:
         section.sampling,
         section.propagation,
         section.limits,
+        section.clients,
         section.timeouts,
         section.pool,
         section.forwarding,
@@ -155,6 +159,7 @@ def _inbound(settings: Settings, everywhere: Sections, listen: Address, contexts
         x_forwarded=_switch(sections.forwarding.x_forwarded, auto=True),
         details=sections.forwarding.details,
         limits=Limits(**sections.limits.model_dump()),
+        clients=Clients(**sections.clients.model_dump()),
         timeouts=sections.listener_timeouts(),
     )
 
@@ -173,6 +178,7 @@ def _listener(
         x_forwarded=_switch(sections.forwarding.x_forwarded, auto=False),
         details=sections.forwarding.details,
         limits=Limits(**sections.limits.model_dump()),
+        clients=Clients(**sections.clients.model_dump()),
         timeouts=sections.listener_timeouts(),
     )
 

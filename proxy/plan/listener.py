@@ -30,6 +30,13 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Clients:
+    """What one listener asks of its clients."""
+
+    half_close: Literal["abandon", "serve"] = "abandon"  # one that ends its side behind a request has gone, or waits
+
+
+@dataclass(frozen=True, slots=True)
 class ListenerPlan:
     """One listening socket and what it does with requests."""
 
@@ -44,6 +51,7 @@ class ListenerPlan:
     x_forwarded: bool = True  # append X-Forwarded-For; and on inbound -Proto and -Host
     details: bool = True  # answers of our own say in words, and with addresses, what failed
     limits: Limits = Limits()
+    clients: Clients = Clients()
     timeouts: Timeouts = field(default_factory=Timeouts)  # of the client's side; an upstream has its own
 
 

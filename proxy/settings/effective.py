@@ -22,9 +22,12 @@ NEW_DEFAULTS: dict[Path, str] = {
     ("forwarding", "via"): "true",
     ("forwarding", "x_forwarded"): "true",
     ("limits", "refused_methods"): "none",
+    ("clients", "half_close"): "serve",
 }
 """What the default was in 0.1, by the end of the key: whoever relies on it learns so from `check`."""
-LAYERED = ("propagation", "limits", "timeouts", "pool", "forwarding", "sampling")
+LAYERED = ("propagation", "limits", "clients", "timeouts", "pool", "forwarding", "sampling")
+OF_LISTENERS = ("limits", "clients", "forwarding")
+"""Those that count for a listener alone, and so for an upstream only where it has one of its own."""
 
 _Level = tuple[Settings | Section, Path]
 
@@ -82,7 +85,7 @@ def _is_idle(section: object, name: str, value: Section, *, listens: bool, is_up
     if isinstance(value, TlsClientSettings):
         names = ("target",) if is_upstream else ("app", "endpoint", "traces_endpoint", "metrics_endpoint")
         return not any(getattr(getattr(section, name, None), "scheme", "") == "https" for name in names)
-    return is_upstream and not listens and name in ("limits", "forwarding")
+    return is_upstream and not listens and name in OF_LISTENERS
 
 
 def _entry(loaded: Loaded, levels: Sequence[_Level], name: str, key: str) -> Entry:

@@ -82,6 +82,12 @@ class LimitSettings(Section):
     buffer_bytes: Bytes = 64 * 1024
 
 
+class ClientSettings(Section):
+    """What one listener asks of its clients."""
+
+    half_close: Literal["abandon", "serve"] = "abandon"
+
+
 class TimeoutSettings(Section):
     """All in seconds."""
 
@@ -123,6 +129,7 @@ class InboundSettings(Section):
     tls: TlsSettings = TlsSettings()
     propagation: PropagationSettings = PropagationSettings()
     limits: LimitSettings = LimitSettings()
+    clients: ClientSettings = ClientSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     pool: PoolSettings = PoolSettings()
     forwarding: ForwardingSettings = ForwardingSettings()
@@ -136,6 +143,7 @@ class OutboundSettings(Section):
     connect: bool = True
     propagation: PropagationSettings = PropagationSettings()
     limits: LimitSettings = LimitSettings()
+    clients: ClientSettings = ClientSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     pool: PoolSettings = PoolSettings()
     forwarding: ForwardingSettings = ForwardingSettings()
@@ -153,6 +161,7 @@ class UpstreamSettings(Section):
     tls: TlsSettings = TlsSettings()
     propagation: PropagationSettings = PropagationSettings()
     limits: LimitSettings = LimitSettings()  # of its own listener
+    clients: ClientSettings = ClientSettings()  # of its own listener
     timeouts: TimeoutSettings = TimeoutSettings()
     pool: PoolSettings = PoolSettings()
     forwarding: ForwardingSettings = ForwardingSettings()  # of its own listener
@@ -201,6 +210,7 @@ class Settings(BaseSettings):
     upstreams: Annotated[tuple[UpstreamSettings, ...], BeforeValidator(read_sections)] = ()
     admin: AdminSettings = AdminSettings()
     limits: LimitSettings = LimitSettings()
+    clients: ClientSettings = ClientSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     pool: PoolSettings = PoolSettings()
     drain: DrainSettings = DrainSettings()

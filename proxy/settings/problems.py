@@ -134,7 +134,9 @@ def unknown_key(path: Path, *, by_variable: bool) -> str:
         return f"unknown key{_DID_YOU_MEAN}{variable(run_together) if by_variable else run_together}?"
     known = keys_at(path[:-1]) + (["config"] if by_variable and len(path) == 1 else [])
     everywhere = _GUESSES.get(path[-1]) or _shortest([key for key in keys if key.rsplit(".", 1)[-1] == path[-1]])
-    meant = "" if path[-1] in _GUESSES else _meant(path[-1], known)
+    # At the top a key that exists deeper down is more likely meant than a section that looks like it.
+    is_flat = path[-1] in _GUESSES or (len(path) == 1 and everywhere)
+    meant = "" if is_flat else _meant(path[-1], known)
     if meant and by_variable:
         close = (*path[:-1], meant.removeprefix(_DID_YOU_MEAN).removesuffix("?"))
         meant = f"{_DID_YOU_MEAN}{variable('.'.join(close))}{'__...' if model_at(close) else ''}?"

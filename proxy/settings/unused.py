@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from proxy.settings.effective import LAYERED
+from proxy.settings.effective import LAYERED, OF_LISTENERS
 from proxy.settings.models import Settings
 from proxy.settings.problems import source_of
 from proxy.settings.reading import Loaded
@@ -44,7 +44,7 @@ def without_effect(loaded: Loaded) -> list[Unused]:
         narrow = [
             [(upstream, ("upstreams", str(number))), outbound, root]
             for number, upstream in enumerate(settings.upstreams)
-            if upstream.listen is not None or name not in ("limits", "forwarding")
+            if upstream.listen is not None or name not in OF_LISTENERS
         ]
         counts: dict[Path, set[Path]] = {}  # a key that was set -> those that stand before it
         used: set[Path] = set()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Final, Protocol
 
+from proxy.transport.ends import Ends
 from proxy.transport.turns import Turns
 
 TICK_S: Final = 0.1
@@ -31,6 +32,7 @@ class Ticker:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.turns = Turns(loop)  # for whoever has too much to do at once
+        self.ends = Ends()  # of connections that are not read from
         self.now = loop.time()
         self._members: set[Timed] = set()
         self._periodic: list[Callable[[], None]] = []
@@ -49,6 +51,7 @@ class Ticker:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+        self.ends.close()
 
     def add(self, member: Timed) -> None:
         """Sweep `member` from now on."""
@@ -68,5 +71,6 @@ class Ticker:
         passed = now - TICK_S  # whoever set a deadline by `now` took a time up to a tick old for the present
         for member in [member for member in self._members if member.deadline <= passed]:
             member.on_deadline()
+        self.ends.on_tick()
         for action in self._periodic:
             action()

@@ -6,6 +6,7 @@ May know transports. Must not know what flows.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 # Why reading is paused, as bits.
@@ -17,10 +18,12 @@ class Flow:
     """Of one transport."""
 
     # Attributes and no properties, since every exchange asks: a call each would cost 0.05 µs.
-    __slots__ = ("_transport", "_unread_bytes", "is_stalled", "paused")
+    __slots__ = ("_on_paused", "_transport", "_unread_bytes", "is_stalled", "paused")
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, on_paused: Callable[[bool], None] | None = None) -> None:
+        """`on_paused` is told when reading pauses, and when it goes on."""
         self._transport = transport
+        self._on_paused = on_paused
         self.paused = 0  # the reasons why nothing is read for now
         self.is_stalled = False  # the peer takes nothing of what is written, for now
         self._unread_bytes = -1  # in the write buffer when the peer was last judged; -1: not yet
@@ -38,6 +41,8 @@ class Flow:
                 self._transport.pause_reading()
             else:
                 self._transport.resume_reading()
+            if self._on_paused is not None:
+                self._on_paused(bool(self.paused))
 
     def resume(self) -> None:
         """Lift every reason."""

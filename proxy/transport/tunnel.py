@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, cast, final
 
 from proxy.transport.deadlines import NEVER, Ticker
+from proxy.transport.sockets import descriptor
 from proxy.transport.turns import FULL_READ_BYTES
 
 
@@ -25,6 +26,7 @@ class End(NamedTuple):
 
 
 _BUFFER_BYTES: Final = 64 * 1024
+_LAST_BYTES_S: Final = 10.0  # the longest silence of an end that has yet to take the last bytes of a lost one
 
 
 @final
@@ -83,9 +85,11 @@ class TunnelSide:
     """One end of a tunnel; what it reads, its peer writes."""
 
     __slots__ = (
+        "_fd",
         "_idle_s",
         "_is_due",
         "_is_held",
+        "_left_bytes",
         "_lost",
         "_on_lost",
         "_saw_eof",
@@ -100,12 +104,14 @@ class TunnelSide:
 
     def __init__(self, end: End, ticker: Ticker, idle_s: float) -> None:
         self.transport = end.transport
+        self._fd = descriptor(end.transport)
         self._tell = end.tell
         self._on_lost = end.on_lost
         self._ticker = ticker
         self._idle_s = idle_s
         self._saw_eof = False
         self._lost = False
+        self._left_bytes = -1  # to be sent when that was last looked at, once the other end is lost; -1: it is not
         self._is_held = False  # nothing is read: the peer takes no more
         self._is_due = False  # nothing is read until a later turn
         self.deadline = NEVER
@@ -143,11 +149,19 @@ class TunnelSide:
     def _hold(self, held: bool) -> None:
         """Read no more for now, or read on."""
         self._is_held = held
+        if held:
+            self._ticker.ends.watch(self._fd, self._ended_unread)
+        else:
+            self._ticker.ends.forget(self._fd)
         if not (self._is_due or self.transport.is_closing()):
             if held:
                 self.transport.pause_reading()
             else:
                 self.transport.resume_reading()
+
+    def _ended_unread(self, lost: bool) -> None:
+        if lost:  # otherwise what stands before the end has yet to be passed on
+            self.transport.abort()
 
     def eof_received(self) -> bool:
         self._saw_eof = True
@@ -161,9 +175,16 @@ class TunnelSide:
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
         self._ticker.discard(self)
+        self._ticker.ends.forget(self._fd)
         if not self.peer._lost:
-            self.peer.transport.close()
+            self.peer._end()
         self._on_lost(exc)
+
+    def _end(self) -> None:
+        """The other end is lost. What came from it is still sent, as long as somebody takes it."""
+        self._left_bytes = self.transport.get_write_buffer_size()
+        self.deadline = self._ticker.now + _LAST_BYTES_S
+        self.transport.close()
 
     def pause_writing(self) -> None:
         self.peer._hold(True)
@@ -173,6 +194,11 @@ class TunnelSide:
 
     def on_deadline(self) -> None:
         """No byte either way for too long."""
+        left_bytes = self.transport.get_write_buffer_size()
+        if left_bytes < self._left_bytes:
+            self._left_bytes = left_bytes
+            self.deadline = self._ticker.now + _LAST_BYTES_S
+            return
         self.deadline = NEVER
         self.transport.abort()
 

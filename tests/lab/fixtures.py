@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -59,3 +61,17 @@ def wired(start: Callable[..., Sidecar], upstream: Upstream) -> Callable[..., Wi
 def wire(wired: Callable[..., Wire]) -> Wire:
     """A sidecar with the default settings in front of a scripted app."""
     return wired()
+
+
+@pytest.fixture
+def deaf() -> Iterator[str]:
+    """An address that answers no SYN: a listener whose accept queue is full."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -56,8 +56,9 @@ def test_http10_sees_a_cut_answer_by_a_reset(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("behind", [b"", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel"])
-def test_half_a_request_behind_a_whole_one(wire: Wire, behind: bytes) -> None:
+def test_half_a_request_behind_a_whole_one(wired: Callable[..., Wire], behind: bytes) -> None:
     """The client ends its side: the first is answered, the half one refused, nothing else follows."""
+    wire = wired({"clients": {"half_close": "serve"}})
     client = wire.client()
     client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" + behind).finish()
     wire.accept().answer()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,20 +16,6 @@ from lab.wire import Wire, check_problem
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 SHORT = 0.2
-
-
-@pytest.fixture
-def deaf() -> Iterator[str]:
-    """An address that answers no SYN: a listener whose accept queue is full."""
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            filler = stack.enter_context(socket.socket())
-            filler.setblocking(False)
-            filler.connect_ex(listener.getsockname())
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @pytest.mark.parametrize("part", [b"GET / HTTP/1.1\r\nHost:", b"G", b"GET / HTTP/1.1\r\nHost: a\r\n"])

@@ -111,12 +111,20 @@ def test_a_listener_that_is_shut_ends_who_has_been_answered(pair: Pair, plane: P
     assert client(pair) == "ending"
 
 
-def test_the_clients_own_half_ends_in_any_state(pair: Pair) -> None:
-    pair.client.data_received(GET)
-    assert pair.client.eof_received()
-    assert client(pair) == "busy, half-closed"
-    pair.upstream.data_received(OK)
-    assert client(pair) == "ending, half-closed"
+async def test_a_client_that_ends_its_side_behind_a_request_has_gone(plane: Plane) -> None:
+    """In a later turn, so that an answer that came in the same one still goes out."""
+    gone, answered = plane.pairs(2)
+    for pair in (gone, answered):
+        pair.client.data_received(GET)
+        assert pair.client.eof_received()
+        assert client(pair) == "busy, half-closed"
+    gone.upstream.data_received(OK)  # the first that asked took the connection that was used last
+    assert client(answered) == "ending, half-closed"
+    await asyncio.sleep(0)
+    assert client(gone) == "ending, half-closed"
+    assert gone.near.is_aborted
+    assert gone.near.take() == b""
+    assert answered.near.take().startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_client_that_is_lost(pair: Pair, plane: Plane) -> None:

@@ -124,6 +124,9 @@ class OtherAnswerer(Answerer):
     def resume_reading(self) -> None:
         self.told.append("resume")
 
+    def has_more(self) -> bool:
+        return False
+
     def end(self) -> None:
         self.told.append("end")
 

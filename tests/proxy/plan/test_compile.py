@@ -55,6 +55,7 @@ def test_narrow_is_laid_over_wide_key_by_key(tmp_path: Path) -> None:
 propagation: {inject: [jaeger], on_defer: accept, session: {bridge: true}}
 timeouts: {connect_s: 1, idle_s: 1, queue_s: 1}
 limits: {header_count: 10}
+clients: {half_close: serve}
 pool: {max_idle: 1}
 forwarding: {via: false}
 inbound:
@@ -72,6 +73,7 @@ upstreams:
     timeouts: {queue_s: 3}
     propagation: {session: {inject: X-A}, lossless: false, baggage: drop, mode: participate}
     limits: {connections: 5}
+    clients: {half_close: abandon}
     forwarding: {via: true}
     pool: {max_connections: 2}
 """,
@@ -85,6 +87,7 @@ upstreams:
     assert (inbound.via, inbound.x_forwarded) == (False, True)
     assert (outbound.via, outbound.x_forwarded) == (False, False)
     assert outbound.limits.body_bytes == 0
+    assert [one.clients.half_close for one in made.listeners] == ["serve", "serve", "abandon"]
     other = outbound.router.route("b", 80)
     assert (other.timeouts.connect_s, other.timeouts.idle_s, other.timeouts.queue_s) == (1, 2, 2)
     assert (other.propagation.session_inject, other.propagation.session_bridge) == ("X-S", True)

@@ -96,6 +96,7 @@ def test_a_default_that_is_new_names_the_old_one(tmp_path: Path) -> None:
     found = entries(tmp_path, "inbound: {propagation: {on_defer: accept}}\n")
     assert found["propagation.on_defer"][1:3] == ("accept", "default (0.1 had deny)")
     assert found["outbound.propagation.on_defer"].source == "default (0.1 had deny)"
+    assert found["inbound.clients.half_close"][1:3] == ("abandon", "default (0.1 had serve)")
     assert found["inbound.propagation.on_defer"].source.endswith("f.yaml:1")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.plan import DrainPlan, ExportPlan, Limits, PoolPlan, PropagationPlan, Timeouts
+from proxy.plan import Clients, DrainPlan, ExportPlan, Limits, PoolPlan, PropagationPlan, Timeouts
 from proxy.plan.compile import compile_plan
 from proxy.plan.compile_export import UNKNOWN_SERVICE
 from proxy.plan.participation import SamplingPlan
@@ -20,9 +20,8 @@ from proxy.settings.yaml_file import read_yaml
 ROOT = Path(__file__).parents[3]
 SIDECAR_YAML = ROOT / "config" / "sidecar.yaml"
 _EXAMPLE = re.compile(r"^(\s*)#(\s*(?:- )?[a-z_]+:(?: .*)?)$", re.MULTILINE)
-_LAYERED = re.compile(
-    r"(?:inbound|outbound|upstreams\.N)\.(?:propagation|limits|timeouts|pool|forwarding|sampling)(?=\.)"
-)
+_SECTIONS = "propagation|limits|clients|timeouts|pool|forwarding|sampling"
+_LAYERED = re.compile(rf"(?:inbound|outbound|upstreams\.N)\.(?:{_SECTIONS})(?=\.)")
 
 
 def uncommented() -> str:
@@ -72,6 +71,7 @@ def test_the_reference_names_every_key() -> None:
 def test_the_defaults_of_settings_and_plan_agree() -> None:
     settings = Settings.from_layers([])
     assert Limits(**settings.limits.model_dump()) == Limits()
+    assert Clients(**settings.clients.model_dump()) == Clients()
     assert Timeouts(**settings.timeouts.model_dump()) == Timeouts()
     assert PoolPlan(**settings.pool.model_dump()) == PoolPlan()
     assert DrainPlan(**settings.drain.model_dump()) == DrainPlan()

@@ -13,9 +13,8 @@ import pytest
 from proxy.settings.problems import all_keys
 
 TESTS = Path(__file__).parents[2]
-_SECTION = re.compile(
-    r"(?:inbound|outbound|upstreams\.N)\.(?=(?:propagation|limits|timeouts|pool|forwarding|sampling)\.)"
-)
+_LAYERED = "propagation|limits|clients|timeouts|pool|forwarding|sampling"
+_SECTION = re.compile(rf"(?:inbound|outbound|upstreams\.N)\.(?=(?:{_LAYERED})\.)")
 
 # Sections that may stand in several places are proved once; that a listener's and an upstream's are laid over them:
 LAID_OVER = "proxy/plan/test_compile.py::test_narrow_is_laid_over_wide_key_by_key"
@@ -59,6 +58,7 @@ PROOFS = {
     "limits.body_bytes": "wire/test_limits.py::test_body_too_large_by_length",
     "limits.connections": "wire/test_limits.py::test_too_many_connections",
     "limits.buffer_bytes": "wire/test_slow_peers.py::test_a_reload_changes_how_much_is_held_for_a_client",
+    "clients.half_close": "wire/test_clients_that_leave.py::test_a_half_close_may_be_served",
     "timeouts.header_read_s": "wire/test_timeouts.py::test_slow_head",
     "timeouts.body_read_s": "wire/test_timeouts.py::test_slow_body",
     "timeouts.idle_s": "wire/test_timeouts.py::test_silence_before_a_request_is_no_error",
