@@ -1,128 +1,185 @@
 """A call with a span around it, as a plain Python function. Each traced function has one of its own.
 
-A function and not a method of an object, because before Python 3.12 calling an object counts twice against the
-recursion limit. What it needs are its free variables, so that its globals can be those of the function it stands for:
-frameworks resolve annotations by them. May know: spans, the Context. Must not know what is traced.
+It is a function and not a method of an object, because before Python 3.12 calling an object counts twice against the
+recursion limit. Its globals are those of the function that it stands for: frameworks resolve annotations by them. So
+what it needs are its free variables, and these can be pickled by value: notebooks hand functions of theirs to Ray,
+Dask and Spark. May know: spans, the Context, `subject`.
 """
 
 from __future__ import annotations
 
-import builtins
+import functools
+import sys
 from collections.abc import Callable
-from types import FunctionType
-from typing import Any, Protocol
+from types import FunctionType, ModuleType
+from typing import Any, Final
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Span as OtelSpan
 
 from ops_lib.context.current import SPAN_KEY, attach, current, detach, with_value
+from ops_lib.decorator.result import Trace
+from ops_lib.decorator.subject import ARGUMENTS, RESULT, Subject
+from ops_lib.spans.attributes import Fit
+from ops_lib.spans.configured import RUNTIME
 from ops_lib.spans.exceptions import record_exception
-from ops_lib.spans.span import Span
+from ops_lib.spans.span import Span, start_in
 from ops_lib.spans.start import end_span, tracer_for
 from ops_lib.spans.unrecorded import LightSpan, light_span
 
+__all__ = [
+    "SPAN_KEY",
+    "LightSpan",
+    "Recorder",
+    "Span",
+    "attach",
+    "call_of",
+    "call_wrapped",
+    "current",
+    "detach",
+    "end_span",
+    "is_call",
+    "light_span",
+    "named_as",
+    "record_exception",
+    "tracer_for",
+    "with_value",
+]
+"""Its own, and what a call finds here by name."""
 
-class Recorder(Protocol):
-    """What a call tells of itself."""
 
-    @property
-    def name(self) -> str: ...
+class Recorder:
+    """What is written on the span of a call."""
 
-    def start(self, context: Context, /) -> OtelSpan: ...
+    __slots__ = ("subject",)
 
-    def record_arguments(self, span: OtelSpan, args: tuple[Any, ...], kwargs: dict[str, Any], /) -> None: ...
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
 
-    def record_result(self, span: OtelSpan, result: Any, /) -> None: ...
+    def start(self, context: Context) -> OtelSpan:
+        """A started span for a call."""
+        return start_in(context, self.subject.name, self.attributes())
 
-    def with_span(self, args: tuple[Any, ...], span: Span, /) -> tuple[Any, ...]: ...
+    def attributes(self) -> Fit:
+        """What the span says from its start on."""
+        subject = self.subject
+        return subject.attributes if subject.fit_for is RUNTIME.capture else subject.fit()
+
+    def record_arguments(self, span: OtelSpan | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Puts the arguments of a call on its span, where they are to be recorded."""
+        if span is not None and span.is_recording():
+            text = self.subject.arguments(args, kwargs, RUNTIME.capture)
+            if text is not None:
+                span.set_attribute(ARGUMENTS, text)
+
+    def record_result(self, span: OtelSpan | None, value: object) -> None:
+        """Puts the result of a call on its span, where it is to be recorded."""
+        if span is None or not span.is_recording():
+            return
+        if (text := self.subject.result(value, RUNTIME.capture)) is not None:
+            span.set_attribute(RESULT, text)
 
 
 def call_of(fn: Callable[..., Any], recorder: Recorder, *, receives_span: bool) -> FunctionType:
     """The function that calls `fn` with a span around it. `receives_span`: whether `fn` is given the span."""
-    make = _receiving if receives_span else _plain
-    call = make(fn, recorder)
-    made = FunctionType(call.__code__, getattr(fn, "__globals__", {}), call.__name__, None, call.__closure__)
-    made.__kwdefaults__ = None
-    return made
+    call = (_receiving if receives_span else _plain)(sys.modules[__name__], fn, recorder)
+    return FunctionType(call.__code__, getattr(fn, "__globals__", {}), call.__name__, None, call.__closure__)
 
 
-def _plain(
-    fn: Callable[..., Any],
-    recorder: Recorder,
-    # Free variables of the function within, not globals.
-    current: Callable[[], Context] = current,
-    attach: Any = attach,
-    detach: Any = detach,
-    with_value: Any = with_value,
-    tracer_for: Any = tracer_for,
-    light_span: Any = light_span,
-    end_span: Any = end_span,
-    record_exception: Any = record_exception,
-    span_key: str = SPAN_KEY,
-    light: type = LightSpan,
-    any_error: type[BaseException] = builtins.BaseException,
-) -> Any:
-    start, record_arguments, record_result = recorder.start, recorder.record_arguments, recorder.record_result
+def call_wrapped(fn: Callable[..., Any], recorder: Recorder, /, *args: Any, **kwargs: Any) -> Trace[Any]:
+    """Calls `fn` with a span around it, and gives its result together with the span. Raises what `fn` raises."""
+    context = current()
+    span = recorder.start(context)
+    attached = with_value(context, SPAN_KEY, span)
+    own = Span(recorder.subject.name).adopt(span, attach(attached), attached)
+    try:
+        if args or kwargs:
+            recorder.record_arguments(span, args, kwargs)
+        result = fn(*recorder.subject.with_span(args, own), **kwargs)
+        recorder.record_result(span, result)
+        return Trace(result, own)
+    except BaseException as error:
+        record_exception(span, error)
+        raise
+    finally:
+        own.__exit__(None, None, None)
+
+
+def _plain(calls: ModuleType, fn: Callable[..., Any], recorder: Recorder) -> FunctionType:
+    # `calls` is this module: its names are no free variables of their own, since a ContextVar cannot be pickled.
 
     def traced_call(*args: Any, **kwargs: Any) -> Any:
-        context = current()
-        if tracer_for(context) is None:
-            attached = with_value(context, span_key, light_span(context))
-            token = attach(attached)
+        context = calls.current()
+        if calls.tracer_for(context) is None:
+            attached = calls.with_value(context, calls.SPAN_KEY, calls.light_span(context))
+            token = calls.attach(attached)
             try:
                 return fn(*args, **kwargs)
             finally:
-                detach(token, attached)
-        span = start(context)
-        attached = with_value(context, span_key, span)
-        token = attach(attached)
+                calls.detach(token, attached)
+        span = recorder.start(context)
+        attached = calls.with_value(context, calls.SPAN_KEY, span)
+        token = calls.attach(attached)
         try:
             if args or kwargs:
-                record_arguments(span, args, kwargs)
+                recorder.record_arguments(span, args, kwargs)
             result = fn(*args, **kwargs)
-            if span.__class__ is not light:
-                record_result(span, result)
+            if span.__class__ is not calls.LightSpan:
+                recorder.record_result(span, result)
             return result
-        except any_error as error:
-            record_exception(span, error)
+        except BaseException as error:
+            calls.record_exception(span, error)
             raise
         finally:
-            if span.__class__ is not light:
-                end_span(span)
-            detach(token, attached)
+            if span.__class__ is not calls.LightSpan:
+                calls.end_span(span)
+            calls.detach(token, attached)
 
+    assert isinstance(traced_call, FunctionType)
     return traced_call
 
 
-def _receiving(
-    fn: Callable[..., Any],
-    recorder: Recorder,
-    current: Callable[[], Context] = current,
-    attach: Any = attach,
-    with_value: Any = with_value,
-    record_exception: Any = record_exception,
-    span_key: str = SPAN_KEY,
-    own_span: type[Span] = Span,
-    any_error: type[BaseException] = builtins.BaseException,
-) -> Any:
-    start, record_arguments, record_result = recorder.start, recorder.record_arguments, recorder.record_result
-    name, with_span = recorder.name, recorder.with_span
+def _receiving(calls: ModuleType, fn: Callable[..., Any], recorder: Recorder) -> FunctionType:
+    # As `call_wrapped`, which would be one call more in between.
 
     def traced_call(*args: Any, **kwargs: Any) -> Any:
-        context = current()
-        span = start(context)
-        attached = with_value(context, span_key, span)
-        own = own_span(name).adopt(span, attach(attached), attached)
+        context = calls.current()
+        span = recorder.start(context)
+        attached = calls.with_value(context, calls.SPAN_KEY, span)
+        own = calls.Span(recorder.subject.name).adopt(span, calls.attach(attached), attached)
         try:
             if args or kwargs:
-                record_arguments(span, args, kwargs)
-            result = fn(*with_span(args, own), **kwargs)
-            record_result(span, result)
+                recorder.record_arguments(span, args, kwargs)
+            result = fn(*recorder.subject.with_span(args, own), **kwargs)
+            recorder.record_result(span, result)
             return result
-        except any_error as error:
-            record_exception(span, error)
+        except BaseException as error:
+            calls.record_exception(span, error)
             raise
         finally:
             own.__exit__(None, None, None)
 
+    assert isinstance(traced_call, FunctionType)
     return traced_call
+
+
+def _code_of(make: Callable[..., FunctionType]) -> Any:
+    return make(sys.modules[__name__], None, None).__code__
+
+
+_PLAIN: Final = _code_of(_plain)
+_RECEIVING: Final = _code_of(_receiving)
+
+
+def is_call(fn: object, *, receives_span: bool = False) -> bool:
+    """Whether `fn` is of `call_of`; with `receives_span`, whether it is one whose function is given the span."""
+    return type(fn) is FunctionType and (fn.__code__ == _RECEIVING or (not receives_span and fn.__code__ == _PLAIN))
+
+
+def named_as(call: FunctionType, subject: Subject, recorder: Recorder) -> FunctionType:
+    """`call` under the name of what it calls, with its signature and with `wrapped`."""
+    functools.update_wrapper(call, subject.fn)
+    call.__dict__["wrapped"] = functools.partial(call_wrapped, subject.fn, recorder)
+    if subject.signature is not None:
+        call.__dict__["__signature__"] = subject.signature
+    return call

@@ -23,20 +23,20 @@ class _AsyncTracedFunction(Traced[P, Coroutine[Any, Any, R]]):
         return self._named(self._call(*args, **kwargs))
 
     async def _call(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with Span(self._subject.name, self._attributes()) as own:  # as `wrapped`, without a coroutine in between
+        with Span(self._subject.name, self._recorder.attributes()) as own:  # as `wrapped`, with no coroutine between
             if args or kwargs:
-                self.record_arguments(own.otel_span, args, kwargs)
+                self._recorder.record_arguments(own.otel_span, args, kwargs)
             result: R = await self._fn(*self._subject.with_span(args, own), **kwargs)
-            self.record_result(own.otel_span, result)
+            self._recorder.record_result(own.otel_span, result)
             return result
 
     async def wrapped(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncTrace[R]:
         """Awaits the function and gives its result together with the span. Raises what the function raises."""
-        with Span(self._subject.name, self._attributes()) as own:
+        with Span(self._subject.name, self._recorder.attributes()) as own:
             if args or kwargs:
-                self.record_arguments(own.otel_span, args, kwargs)
+                self._recorder.record_arguments(own.otel_span, args, kwargs)
             result: R = await self._fn(*self._subject.with_span(args, own), **kwargs)
-            self.record_result(own.otel_span, result)
+            self._recorder.record_result(own.otel_span, result)
             return AsyncTrace(result, own)
 
     def __get__(self, receiver: object, owner: type | None = None) -> Any:

@@ -12,18 +12,10 @@ from operator import attrgetter
 from types import CellType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
 
-from opentelemetry.context import Context
-from opentelemetry.trace import Span as OtelSpan
-
-from ops_lib.context.current import SPAN_KEY, attach, current, with_value
 from ops_lib.decorator.bound import TRACED, Bound, TracedClassMethod
-from ops_lib.decorator.calls import call_of
+from ops_lib.decorator.calls import Recorder, call_of, call_wrapped, is_call, named_as
 from ops_lib.decorator.result import AsyncTrace, Trace
-from ops_lib.decorator.subject import ARGUMENTS, RESULT, Subject
-from ops_lib.spans.attributes import Fit
-from ops_lib.spans.configured import RUNTIME
-from ops_lib.spans.exceptions import record_exception
-from ops_lib.spans.span import Span, start_in
+from ops_lib.decorator.subject import Subject
 
 if TYPE_CHECKING:
     from ops_lib.decorator.signatures import Anything
@@ -55,6 +47,7 @@ class Traced(Generic[P, R_co]):
         if subject.signature is not None:
             self.__signature__ = subject.signature
         self._subject = subject
+        self._recorder = Recorder(subject)
         self._fn = subject.fn
         self._target = cast("Callable[..., Any]", self)
 
@@ -105,37 +98,6 @@ class Traced(Generic[P, R_co]):
     def _bound_to(self, receiver: object) -> Any:
         return Bound(self._target, receiver)
 
-    @property
-    def name(self) -> str:
-        """Of the span of a call."""
-        return self._subject.name
-
-    def with_span(self, args: tuple[Any, ...], span: Span) -> tuple[Any, ...]:
-        """`args` with `span` in its place, for a function that asks for it."""
-        return self._subject.with_span(args, span)
-
-    def start(self, context: Context) -> OtelSpan:
-        """A started span for a call."""
-        return start_in(context, self._subject.name, self._attributes())
-
-    def _attributes(self) -> Fit:
-        subject = self._subject
-        return subject.attributes if subject.fit_for is RUNTIME.capture else subject.fit()
-
-    def record_arguments(self, span: OtelSpan | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Puts the arguments of a call on its span, where they are to be recorded."""
-        if span is not None and span.is_recording():
-            text = self._subject.arguments(args, kwargs, RUNTIME.capture)
-            if text is not None:
-                span.set_attribute(ARGUMENTS, text)
-
-    def record_result(self, span: OtelSpan | None, value: object) -> None:
-        """Puts the result of a call on its span, where it is to be recorded."""
-        if span is None or not span.is_recording():
-            return
-        if (text := self._subject.result(value, RUNTIME.capture)) is not None:
-            span.set_attribute(RESULT, text)
-
 
 class _Kind(type):
     """Has `isinstance` find what a function was made into, where that is a function as well (`as_function`)."""
@@ -143,8 +105,7 @@ class _Kind(type):
     def __instancecheck__(cls, instance: object) -> bool:
         if type.__instancecheck__(cls, instance):
             return True
-        traced = instance.__dict__.get(TRACED) if type(instance) is FunctionType else None
-        return traced is not None and traced._call is instance and issubclass(type(traced), cls)
+        return issubclass(TracedFunction, cls) and is_call(instance)
 
 
 class TracedFunction(Traced[P, R_co], metaclass=_Kind):
@@ -168,9 +129,8 @@ class TracedFunction(Traced[P, R_co], metaclass=_Kind):
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)
-        self._call = call_of(subject.fn, self, receives_span=self._receives_span)
+        self._call = self._target = call_of(subject.fn, self._recorder, receives_span=self._receives_span)
         self._call.__dict__[TRACED] = self
-        self._target = self._call
 
     def as_function(self) -> FunctionType:
         """The same as a function of Python's, to `isinstance` still what this is, with `wrapped`.
@@ -178,12 +138,8 @@ class TracedFunction(Traced[P, R_co], metaclass=_Kind):
         Before Python 3.12, an object may call itself two thirds as deep only. It does not bind `wrapped`, so it is not
         for methods.
         """
-        function = self._call
-        functools.update_wrapper(function, self._fn)
-        function.__dict__.update({TRACED: self, "wrapped": self.wrapped})
-        if self._subject.signature is not None:
-            function.__dict__["__signature__"] = self._subject.signature
-        return function
+        del self._call.__dict__[TRACED]
+        return named_as(self._call, self._subject, self._recorder)
 
     # By what the function gives: of a coroutine function, a coroutine.
     @overload
@@ -196,21 +152,7 @@ class TracedFunction(Traced[P, R_co], metaclass=_Kind):
     def wrapped(self, /, *args: P.args, **kwargs: P.kwargs) -> Trace[R_co]: ...
     def wrapped(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Calls the function and gives its result together with the span. Raises what the function raises."""
-        context = current()
-        span = self.start(context)
-        attached = with_value(context, SPAN_KEY, span)
-        own = Span(self._subject.name).adopt(span, attach(attached), attached)
-        try:
-            if args or kwargs:
-                self.record_arguments(span, args, kwargs)
-            result: R_co = self._fn(*self._subject.with_span(args, own), **kwargs)
-            self.record_result(span, result)
-            return Trace(result, own)
-        except BaseException as error:
-            record_exception(span, error)
-            raise
-        finally:
-            own.__exit__(None, None, None)
+        return call_wrapped(self._fn, self._recorder, *args, **kwargs)
 
     if not TYPE_CHECKING:  # to type checkers, what binds is of another type: see `typed`
 
@@ -219,7 +161,12 @@ class TracedFunction(Traced[P, R_co], metaclass=_Kind):
             return self if receiver is None else self._bound_to(receiver)
 
 
-class _TracedSpanFunction(TracedFunction[P, R]):
+class _SpanKind(_Kind):
+    def __instancecheck__(cls, instance: object) -> bool:
+        return type.__instancecheck__(cls, instance) or is_call(instance, receives_span=True)
+
+
+class _TracedSpanFunction(TracedFunction[P, R], metaclass=_SpanKind):
     """A TracedFunction whose function receives the span, by a first parameter `trace_ctx: Span`.
 
     Takes: the function's own arguments, without `trace_ctx`. Gives, Raises, Specification: as TracedFunction.

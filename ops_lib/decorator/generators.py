@@ -12,14 +12,18 @@ from typing import Any, cast
 from opentelemetry.context import Context
 
 from ops_lib.context.current import SPAN_KEY, attach, current, detach, with_value
-from ops_lib.decorator.function import P, R, TracedFunction
+from ops_lib.decorator.function import P, R, Traced, TracedFunction
 from ops_lib.decorator.result import Trace
+from ops_lib.decorator.subject import Subject
 from ops_lib.spans.exceptions import record_exception
 from ops_lib.spans.span import Span
 
 
 class TracedGenerator(TracedFunction[P, R]):
     """A TracedFunction for generator functions: a call gives a generator that carries the span."""
+
+    def __init__(self, subject: Subject) -> None:
+        Traced.__init__(self, subject)  # a call of it is not that of a function
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.wrapped(*args, **kwargs).result
@@ -38,7 +42,7 @@ class TracedGenerator(TracedFunction[P, R]):
         The Context that the body leaves in force at a yield (its own blocks within) is kept for its next step; the
         consumer gets its own back. No token outlives a step, so a step may run on any thread and in any task.
         """
-        span = self.start(context)
+        span = self._recorder.start(context)
         own.adopt(span)
         inside = with_value(context, SPAN_KEY, span)
         # `next` is `send(None)`, but for that `send` counts against the recursion limit.
@@ -46,7 +50,7 @@ class TracedGenerator(TracedFunction[P, R]):
         value: Any = body
         try:
             if args or kwargs:
-                self.record_arguments(span, args, kwargs)
+                self._recorder.record_arguments(span, args, kwargs)
             while True:
                 attached = inside
                 token = attach(attached)
@@ -100,12 +104,12 @@ class TracedAsyncGenerator(TracedGenerator[P, R]):
     async def _drive(  # type: ignore[override]  # what it gives is R either way
         self, body: Any, own: Span, context: Context, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> AsyncGenerator[Any, Any]:
-        span = self.start(context)
+        span = self._recorder.start(context)
         own.adopt(span)
         inside = with_value(context, SPAN_KEY, span)
         try:
             if args or kwargs:
-                self.record_arguments(span, args, kwargs)
+                self._recorder.record_arguments(span, args, kwargs)
             pending = _first_step(body)
             while True:
                 attached = inside

@@ -389,3 +389,25 @@ def test_asynchronous_left_open_at_the_end_of_the_loop(
     assert kept is not None
     assert len(ops_spans.spans) == 1
     assert caplog.records == []
+
+
+async def test_methods_that_generate(ops_spans: SpanCapture) -> None:
+    class Tree:
+        @ops.trace
+        def numbers(self, until: int) -> Iterator[int]:
+            for number in range(until):
+                with ops.span("step"):
+                    yield number
+
+        @ops.trace
+        async def letters(self) -> AsyncIterator[str]:
+            with ops.span("step"):
+                yield "a"
+
+    tree = Tree()
+    assert list(tree.numbers(2)) == [0, 1]
+    assert list(tree.numbers.wrapped(1).result) == [0]
+    assert [letter async for letter in tree.letters()] == ["a"]
+    names = [span.name.rpartition(".")[2] for span in ops_spans.spans]
+    assert names == ["step", "step", "numbers", "step", "numbers", "step", "letters"]
+    assert all(span.parent is not None for span in ops_spans.named("step"))
