@@ -21,8 +21,8 @@ from .context import (
 from .errors import ConfigurationError, InvalidSessionError, OpsError, UnknownFamilyError, UnknownFormatError
 from .extraction import NOTHING, Extraction, Injection
 from .families import FAMILIES, family_of, parse_families
-from .fast import Plain, PlainBaggage, RawFastPath, context_of
-from .fast_forms import ALL_TRAITS, HAS_PARENT, HAS_STATE, IS_RANDOM, IS_SHORT
+from .fast.forms import ALL_TRAITS, HAS_PARENT, HAS_STATE, IS_RANDOM, IS_SHORT
+from .fast.path import Plain, PlainBaggage, RawFastPath, context_of
 from .formats import Format, Loss
 from .precedence import Said, is_same_trace
 from .propagator import SESSION_KEY, Propagator

@@ -18,10 +18,10 @@ from .baggage import NOTHING_BESIDE, Baggage, BaggageMode, Beside
 from .codec import Extract
 from .context import Fields, Headers, Losses, Malformed, RandomBits, TraceContext, new, policy
 from .extraction import NOTHING, Extraction, Injection
-from .fast import TextFastPath
-from .fast_forms import sample
-from .fast_reader import FastReader
-from .fast_shapes import FastSettings
+from .fast.forms import sample
+from .fast.path import TextFastPath
+from .fast.reader import FastReader
+from .fast.shapes import FastSettings
 from .formats import Format, Loss
 from .ownership import Ownership
 from .precedence import Said, decide
@@ -35,7 +35,7 @@ SESSION_KEY = "session.id"
 class _Present(NamedTuple):
     """What a set of header names asks for, in full. Worked out once: few sets ever come.
 
-    `fast_shapes` does the same for the fast path.
+    `fast.shapes` does the same for the fast path.
     """
 
     readers: tuple[tuple[Format, Extract], ...]

@@ -26,8 +26,8 @@ from ops_lib.propagation import (
     context_of,
 )
 from ops_lib.propagation.context import Headers, Losses, policy
-from ops_lib.propagation.fast_forms import sample
-from ops_lib.propagation.fast_shapes import pattern_of
+from ops_lib.propagation.fast.forms import sample
+from ops_lib.propagation.fast.shapes import pattern_of
 from ops_lib.propagation.registry import CODECS
 
 KINDS = list(itertools.product(range(ALL_TRAITS + 1), [True, False]))

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from ops_lib.propagation import ALL_TRAITS, FORMATS, Format
-from ops_lib.propagation.fast_forms import HAS_STATE, IS_SHORT, compiled, sample
-from ops_lib.propagation.fast_shapes import FastSettings
+from ops_lib.propagation.fast.forms import HAS_STATE, IS_SHORT, compiled, sample
+from ops_lib.propagation.fast.shapes import FastSettings
 
 T, S = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312"
 SETTINGS = FastSettings(

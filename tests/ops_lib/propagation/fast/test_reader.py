@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ops_lib.propagation import Fields, Propagator, carrier
-from ops_lib.propagation.fast_reader import MAX_STRANGER_LENGTH, MAX_STRANGERS, FastReader
+from ops_lib.propagation.fast.reader import MAX_STRANGER_LENGTH, MAX_STRANGERS, FastReader
 
 
 def reader() -> FastReader[Fields]:

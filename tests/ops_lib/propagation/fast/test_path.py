@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops_lib.propagation import FORMATS, HAS_STATE, Extraction, Format, Propagator, context_of
-from ops_lib.propagation.fast import MAX_BAGGAGE_LENGTH
-from ops_lib.propagation.fast_forms import IS_SHORT
-from ops_lib.propagation.fast_reader import MAX_SET_LENGTH, MAX_SETS
-from ops_lib.propagation.fast_shapes import MAX_SHAPES
+from ops_lib.propagation.fast.forms import IS_SHORT
+from ops_lib.propagation.fast.path import MAX_BAGGAGE_LENGTH
+from ops_lib.propagation.fast.reader import MAX_SET_LENGTH, MAX_SETS
+from ops_lib.propagation.fast.shapes import MAX_SHAPES
 from ops_lib.propagation.registry import codec_of
 
 TRACE_ID = "463ac35c9f6413ad48485a3953bb6124"

@@ -2,7 +2,7 @@
 
 Most requests have ids in lower case, sampled yes or no, and perhaps a parent id or the random flag. Beside them come at
 most a session, a short plain tracestate, plain baggage, and the same ids in other formats. One pattern reads such
-values (`fast_shapes`). One function for each kind writes them (`fast_forms`): text for the library, bytes for the
+values (`shapes`). One function for each kind writes them (`forms`): text for the library, bytes for the
 sidecar.
 
 Anything else gives None here, and the propagator reads it in full: a header twice, upper-case digits, debug, no
@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from typing import Any, Final, Generic
 
-from . import ops_member
-from .context import ACCEPT, DENY, TraceContext, new
-from .fast_forms import ALL_TRAITS, HAS_PARENT, HAS_STATE, IS_RANDOM, IS_SHORT, PADDING, Form, compiled
-from .fast_shapes import IDS, SINGLE, AnyStr, Beside, FastSettings, Names, Shape, Shapes, of_kind
-from .formats import Format
-from .tracestate import MAX_LENGTH
+from .. import ops_member
+from ..context import ACCEPT, DENY, TraceContext, new
+from ..formats import Format
+from ..tracestate import MAX_LENGTH
+from .forms import ALL_TRAITS, HAS_PARENT, HAS_STATE, IS_RANDOM, IS_SHORT, PADDING, Form, compiled
+from .shapes import IDS, SINGLE, AnyStr, Beside, FastSettings, Names, Shape, Shapes, of_kind
 
 MAX_BAGGAGE_LENGTH: Final = 1536  # nothing of it has to be cut, written in both kinds and all of it a plus
 
@@ -37,7 +37,7 @@ Plain = tuple[
 2. the tracestate, or "";
 3. the session id;
 4. the format that is believed;
-5. the traits (`fast_forms`);
+5. the traits (`forms`);
 6. the parent's span id;
 7. the baggage.
 

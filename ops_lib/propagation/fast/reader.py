@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, Literal, TypeVar
 
-from . import carrier
-from .context import Fields
-from .fast import Plain, TextFastPath
-from .fast_shapes import Shape
+from .. import carrier
+from ..context import Fields
+from .path import Plain, TextFastPath
+from .shapes import Shape
 
 T = TypeVar("T")
 _Places = tuple[Shape, tuple[int, ...]]
@@ -58,7 +58,7 @@ class FastReader(Generic[T]):
 
         `names`: the headers that are read, in lower case (`carrier.known_names`). `spelled`: the same, in their usual
         spelling. `is_ours`: whether a name, in any case, is read or has to be cleared.
-        `fast_path`: tried first; None where it may never be taken. `in_full` reads what the fast path does not.
+        `path`: tried first; None where it may never be taken. `in_full` reads what the fast path does not.
         `nothing`: what `in_full` gives where there are no fields.
         """
         self._names = names

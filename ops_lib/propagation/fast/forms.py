@@ -13,10 +13,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from .baggage import BAGGAGE, UBERCTX
-from .context import ACCEPT, DENY, Headers, TraceContext, policy
-from .fast_shapes import FastSettings
-from .registry import codecs_of
+from ..baggage import BAGGAGE, UBERCTX
+from ..context import ACCEPT, DENY, Headers, TraceContext, policy
+from ..registry import codecs_of
+from .shapes import FastSettings
 
 # Traits: bits for what may come beside plain ids. Most requests have none.
 HAS_STATE: Final = 1  # a tracestate

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
-from .baggage import BAGGAGE, PLAIN_BAGGAGE
-from .formats import Format
-from .registry import codecs_of
-from .session import SESSION_ID
-from .tracestate import PLAIN_LIST
+from ..baggage import BAGGAGE, PLAIN_BAGGAGE
+from ..formats import Format
+from ..registry import codecs_of
+from ..session import SESSION_ID
+from ..tracestate import PLAIN_LIST
 
 # str or bytes. Not typing.AnyStr: mypyc, which may compile the fast path, does not check a body once for each.
 AnyStr = TypeVar("AnyStr", bound=Any)
