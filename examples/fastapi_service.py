@@ -1,16 +1,19 @@
 """A FastAPI service that continues the trace and session of its caller.
 
+    python examples/fastapi_service.py      # one request to itself
     uvicorn examples.fastapi_service:app
 
 Two ways, either is enough: once for every endpoint in a middleware (`app`), or in the one endpoint that needs it
-(`endpoint_app`). With spans for every request and no code at all, use `ops_lib.integrations.asgi.TraceMiddleware`
+(`endpoint_app`). With spans for every request and no code at all, use `ops.instrument("fastapi")`
 (examples/instrumented.py).
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
+import httpx
 from fastapi import FastAPI, Request, Response
 
 import ops_lib as ops
@@ -56,3 +59,22 @@ async def read_book(genre: str) -> dict[str, str | None]:
 async def read_book_here(genre: str, request: Request) -> dict[str, str | None]:
     with ops.propagated_context(extract_from=request.headers):
         return await answer(genre)
+
+
+async def call(headers: dict[str, str]) -> dict[str, str]:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://books.internal") as client:
+        answer: dict[str, str] = (await client.get("/books/fantasy", headers=headers)).json()
+        return answer
+
+
+def main() -> None:
+    headers: dict[str, str] = {}
+    with ops.session(id="reader-7"), ops.span("visit") as span:
+        ops.inject_context(headers)
+    found = asyncio.run(call(headers))  # out of the block: what the service knows, it knows by the headers
+    print(found["book"], found["session"], "same trace:", found["trace_id"] == span.trace_id)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,10 +1,11 @@
 """A Flask service that continues the trace and session of its caller.
 
+    python examples/flask_service.py          # one request to itself
     flask --app examples.flask_service run
 
 Two ways, either is enough: `before_request` and `teardown_request` for every endpoint (`app`), or a `with` in the one
 endpoint that needs it (`endpoint_app`). With spans for every request and no code at all, use
-`ops_lib.integrations.flask.instrument_app(app)`.
+`ops.instrument("flask")`.
 """
 
 from __future__ import annotations
@@ -62,3 +63,16 @@ def broken() -> str:
 def read_book_here(genre: str) -> dict[str, str | None]:
     with ops.propagated_context(extract_from=dict(request.headers)):
         return answer(genre)
+
+
+def main() -> None:
+    headers: dict[str, str] = {}
+    with ops.session(id="reader-7"), ops.span("visit") as span:
+        ops.inject_context(headers)
+    with app.test_client() as client:  # out of the block: what the service knows, it knows by the headers
+        found = client.get("/books/fantasy", headers=headers).get_json()
+    print(found["book"], found["session"], "same trace:", found["trace_id"] == span.trace_id)
+
+
+if __name__ == "__main__":
+    main()

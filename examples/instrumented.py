@@ -1,5 +1,6 @@
-"""Two services that carry trace and session with no code of their own: a middleware in, an instrumented client out.
+"""Two services that carry trace and session with no code of their own: instrumented server in, instrumented client out.
 
+    python examples/instrumented.py        # both, and one request through them
     uvicorn examples.instrumented:shop     # calls the library at LIBRARY_URL
     uvicorn examples.instrumented:library
 
@@ -9,22 +10,23 @@ Every request is a server span, every call a client span; hosts outside `allow_h
 from __future__ import annotations
 
 import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
+import uvicorn
 from fastapi import FastAPI
 
 import ops_lib as ops
-from ops_lib.integrations.asgi import TraceMiddleware
 
 LIBRARY_URL = "LIBRARY_URL"
 
-ops.instrument("httpx", allow_hosts=["127.0.0.1", "*.internal"])
+ops.instrument("fastapi", "httpx", allow_hosts=["127.0.0.1", "*.internal"])
 
 shop = FastAPI()
-shop.add_middleware(TraceMiddleware)
-
 library = FastAPI()
-library.add_middleware(TraceMiddleware)
 
 
 @shop.get("/orders/{title}")
@@ -38,3 +40,29 @@ async def order(title: str) -> dict[str, str | None]:
 async def find(title: str) -> dict[str, str | None]:
     session = ops.current_session()
     return {"title": title, "session": session.id if session else None}
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """`app` on uvicorn; gives its URL."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def main() -> None:
+    with served(library) as library_url, served(shop) as shop_url:
+        os.environ[LIBRARY_URL] = library_url
+        with ops.session(id="reader-7"), ops.span("buy") as span:
+            answer = httpx.get(f"{shop_url}/orders/dune").json()
+    print(answer["ordered"], answer["session"], "same trace:", answer["trace_id"] == span.trace_id)
+
+
+if __name__ == "__main__":
+    main()

@@ -25,13 +25,13 @@ def exporter() -> Iterator[InMemorySpanExporter]:
     yield memory
     RUNTIME.restore(before)
     provider.shutdown()
-    ops.uninstrument("httpx")
+    ops.uninstrument("fastapi", "httpx")
 
 
 def test_one_trace_through_two_services(exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> None:
-    from examples import instrumented  # not above: it instruments httpx as soon as it is imported
+    from examples import instrumented  # not above: it instruments both as soon as it is imported
 
-    ops.instrument("httpx", allow_hosts=["127.0.0.1", "*.internal"])  # again, where it was imported before
+    ops.instrument("fastapi", "httpx", allow_hosts=["127.0.0.1", "*.internal"])  # again, where it was imported before
     with serve_asgi(instrumented.library) as library, serve_asgi(instrumented.shop) as shop:
         monkeypatch.setenv(instrumented.LIBRARY_URL, library)
         with ops.session(id="reader-7"), ops.span("buy") as span:

@@ -1,4 +1,4 @@
-"""The recipes for queues, brokers and servers, each run as its docstring says, against the real thing."""
+"""The recipes for queues, brokers and servers, each run as its docstring says, most of them against the real thing."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ QUEUED = ["dune order-dune same trace: True", "emma order-emma same trace: True"
         ("kafka_events", QUEUED),
         ("grpc_service", ["dune reader-7 same trace: True", "emma reader-7 same trace: True"]),
         ("django_service", [READER]),
+        ("fastapi_service", [READER]),
+        ("flask_service", [READER]),
+        ("instrumented", ["dune reader-7 same trace: True"]),
     ],
 )
 def test_prints(name: str, printed: list[str]) -> None:
