@@ -72,6 +72,7 @@ class Exchange(Receiver):
         self.request = request
         self.method = request.method
         self.started = perf_counter()
+        self.translation = None  # here: mypyc leaves out a class's None where the type is a union of more than two
         self.trace = trace
         self.hop = hop
         self._asker = asker
