@@ -148,8 +148,8 @@ def test_both_kinds_share_8192_bytes_and_hold_the_same() -> None:
 
 def test_two_fields_that_are_too_long_for_one_leave_as_two() -> None:
     """gunicorn and aiohttp take a field of 8190 bytes."""
-    for length, fields in ((3985, 1), (4000, 2), (4090, 2)):
-        values = [f"{key}=" + "x" * (length - 2) for key in "ab"]
+    for length, other, fields in ((3994, 3994, 1), (3994, 3995, 2), (4090, 4090, 2)):
+        values = ["a=" + "x" * (length - 2), "b=" + "x" * (other - 2)]
         found, _ = extract({"baggage": values}, jaeger=False, jaeger_first=False)
         assert found is not None
         headers = written(found, w3c=True)
@@ -230,6 +230,9 @@ def test_w3c_to_w3c_passes_whatever_stands_beside_it(other: int, came: int) -> N
 
 def test_180_members_of_w3c() -> None:
     assert [value.count(",") for _, value in written(members(200), w3c=True)] == [179]
+    assert write(members(181), [], w3c=True, jaeger=False) == (True, False)
+    assert write(members(181), [], w3c=True, jaeger=True) == (True, True)
+    assert write(members(180), [], w3c=True, jaeger=False) == (False, False)
 
 
 def test_keys_that_differ_in_case_are_one_uberctx_header() -> None:
@@ -250,3 +253,8 @@ def test_the_first_512_members_are_read(name: str, pieces: int) -> None:
     assert found is not None
     assert [key for key, _ in found.members] == [f"k{n}" for n in range(512)]
     assert extract({name: ["x"] * 512 + ["a=1"]}, jaeger=True, jaeger_first=False) == (None, Malformed.SHAPE)
+
+
+def test_the_numbers_are_those_of_the_docs() -> None:
+    """docs/formats.md, "Baggage", "Limits"."""
+    assert (MAX_BYTES, MAX_LINE, MAX_UBERCTX, REQUEST_FIELDS, REQUEST_BYTES) == (8192, 8000, 64, 92, 15_872)
