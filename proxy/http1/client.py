@@ -86,8 +86,10 @@ class ClientConnection(Answering):
             self._read_body(data)
         elif state <= UNREAD:
             self._put_aside(data)
-        elif len(data) >= FULL_READ_BYTES:  # ENDING: it is thrown away, but not as fast as it comes
-            self._read_later()
+        else:  # ENDING: it is thrown away, but not as fast as it comes
+            self._linger_on()
+            if len(data) >= FULL_READ_BYTES:
+                self._read_later()
 
     def eof_received(self) -> bool:
         self._saw_eof = True

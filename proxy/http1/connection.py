@@ -54,7 +54,8 @@ _NAMES: Final = ("fresh", "waiting", "reading a body", "busy", "unread", "tunnel
 
 # A close with unread bytes makes the kernel send RST, which can destroy our last response on its way (RFC 9112, 9.6).
 # So we stop writing, and read on for a while.
-_LINGER_S: Final = 3.0
+_LINGER_S: Final = 3.0  # of silence
+_LINGER_LONGEST_S: Final = 30.0  # while bytes come
 
 
 class Connection(Asker):
@@ -67,6 +68,7 @@ class Connection(Asker):
         "_fd",
         "_flow",
         "_is_due",
+        "_linger_until",
         "_outbox",
         "_saw_eof",
         "_state",
@@ -91,6 +93,7 @@ class Connection(Asker):
         self._saw_eof = False
         self._fd = -1
         self.deadline = NEVER
+        self._linger_until = NEVER
 
     def __repr__(self) -> str:
         half = ", half-closed" if self._saw_eof else ""
@@ -203,7 +206,12 @@ class Connection(Asker):
         self._aside.take_all()
         self._flow.unstall()  # however slow the client was so far, it has time for the last answer
         self.deadline = self._ticker.now + _LINGER_S
+        self._linger_until = self._ticker.now + _LINGER_LONGEST_S
         self._outbox.flush()
+
+    def _linger_on(self) -> None:
+        """The client is still sending: it may have yet to read what we said."""
+        self.deadline = min(self._ticker.now + _LINGER_S, self._linger_until)
 
     def _cut(self, *, ends_at_close: bool) -> None:
         """End in mid-response. `ends_at_close`: an orderly end would be taken for that of the response."""

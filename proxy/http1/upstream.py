@@ -32,6 +32,7 @@ from proxy.transport.aside import Aside
 from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.flow import BEHIND, OTHER_SIDE_FULL
 from proxy.transport.outbox import Outbox
+from proxy.transport.sockets import take_unread
 from proxy.transport.tunnel import End
 from proxy.transport.turns import FULL_READ_BYTES
 
@@ -45,6 +46,7 @@ RESPONSE_LIMITS: Final = HeadLimits(
     bad_fault=Fault.BAD_RESPONSE,
     empty_lines=0,  # what stands before a status line is no part of this response
 )
+_LAST_WORDS_BYTES: Final = 256 * 1024  # of an upstream that is gone
 _MAX_INTERIM = 32  # 1xx responses to one request; more is a flood
 
 
@@ -91,6 +93,8 @@ class UpstreamConnection(KeptConnection):
             self.transport.write(data)  # more will follow, and must not overtake it
 
     def send(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
+        if self._state == LAST:  # nobody is there to take it; what was said before is still being read
+            return
         self.transport.write(as_chunks(content, done, trailers) if self._chunks else content)
 
     def has_more(self) -> bool:
@@ -220,7 +224,8 @@ class UpstreamConnection(KeptConnection):
             receiver.on_response(response, content, True, body.trailers)
             return
         self._body = body
-        self._state = BODY
+        if self._state != LAST:
+            self._state = BODY
         if body.is_behind or len(data) >= FULL_READ_BYTES:
             self._read_later()
         self.deadline = self._ticker.now + receiver.terms.timeouts.response_body_s
@@ -246,11 +251,27 @@ class UpstreamConnection(KeptConnection):
         before = self._state
         self.is_retired = True
         self._lost = exc
-        is_last = self._is_due and self._receiver is not None  # what came before is read first
+        if self._receiver is not None:
+            if exc is not None and not self._is_tls and self._state != LAST:
+                self._take_last_words()
+            is_last = self._is_due  # what came before is read first
+        else:
+            is_last = False
         self._state = LAST if is_last else LOST
         self._keeper.lost(self)
         if not is_last:
             self._tell_lost(before)
+
+    def _take_last_words(self) -> None:
+        """An upstream that refuses a body answers, and closes without reading it: then our next write fails.
+
+        Its answer came before that, and waits in the kernel.
+        """
+        words = take_unread(self._fd, _LAST_WORDS_BYTES)
+        if words:
+            self._aside.put(words)
+            self._is_due = True
+            self._ticker.turns.later(self._read_on)
 
     def _tell_lost(self, before: int) -> None:
         self._state = LOST

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import select
 import socket
 import struct
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 _NONE: Final = bytes(4)
+_READ_BYTES: Final = 64 * 1024
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s
 
 
@@ -50,6 +52,23 @@ def has_unread(fd: int) -> bool:
     except (OSError, ValueError):  # closed meanwhile
         return False
     return waiting != _NONE
+
+
+def take_unread(fd: int, most_bytes: int) -> bytes:
+    """What the kernel still holds of the peer's bytes, once a transport has given the connection up.
+
+    A write that fails ends a transport at once, although the peer may have said why before it closed.
+    """
+    found = bytearray()
+    while fd >= 0 and len(found) < most_bytes:
+        try:
+            piece = os.read(fd, min(_READ_BYTES, most_bytes - len(found)))
+        except OSError:  # nothing left, or the reset that the write met
+            break
+        if not piece:
+            break
+        found += piece
+    return bytes(found)
 
 
 def reset(transport: asyncio.Transport) -> None:

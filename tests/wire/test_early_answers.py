@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 from collections.abc import Callable
 
@@ -68,3 +69,26 @@ def test_half_a_request_behind_a_whole_one(wired: Callable[..., Wire], behind: b
     with pytest.raises(Truncated):
         client.response()
     assert wire.sidecar.plane.in_flight() == 0
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 8\r\n", b"Transfer-Encoding: chunked\r\n"])
+def test_a_refusal_by_an_app_that_closes_without_reading_arrives(framing: bytes, wire: Wire) -> None:
+    """Its close resets the connection under our next write; what it said before waits in the kernel."""
+    words = b"8\r\ntoo much\r\n0\r\n\r\n" if b"chunked" in framing else b"too much"
+    for _ in range(15):
+        client = wire.client()
+        sending = threading.Thread(target=_upload, args=(client.sock,))
+        sending.start()
+        app = wire.accept()
+        app.stream.request_head()
+        app.sock.sendall(b"HTTP/1.1 413 Content Too Large\r\n" + framing + b"\r\n" + words)
+        app.sock.close()
+        answer = client.response()
+        client.reset()
+        sending.join()
+        assert (answer.status, answer.body) == (413, b"too much")
+
+
+def _upload(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        sock.sendall(POST % (8 * MIB) + bytes(8 * MIB))
