@@ -54,3 +54,10 @@ def test_lines_keep_their_ends() -> None:
 def test_what_was_scrubbed_stays_as_it_is(text: str) -> None:
     once = bounded(f"password={text} 'token', '{text}' --api-key {text}", 500, CaptureSettings())
     assert bounded(once, 500, CaptureSettings()) == once
+
+
+def test_what_was_remembered_is_cut_where_less_fits() -> None:
+    settings = CaptureSettings()
+    assert bounded("x" * 20, 20, settings) == "x" * 20
+    assert bounded("x" * 20, 10, settings) == "x" * 10 + "…"
+    assert bounded("x" * 20, 20, settings) == "x" * 20

@@ -265,6 +265,13 @@ def test_the_limit_of_a_name_at_its_edge(ops_spans: SpanCapture, length: int, ke
     assert (made.name, made.events[0].name, list(made.attributes or {})) == (kept, kept, [kept])
 
 
+@pytest.mark.parametrize(("length", "kept"), [(1024, 1024), (1025, 1024)])
+def test_the_limit_of_a_status_at_its_edge(ops_spans: SpanCapture, length: int, kept: int) -> None:
+    with pytest.raises(ValueError), ops.span("s"):
+        raise ValueError("x" * (length - len("ValueError: ")))
+    assert len(ops_spans.one("s").status.description or "") == kept
+
+
 @pytest.mark.parametrize(
     ("value", "kept"),
     [
