@@ -64,6 +64,10 @@ class Keeper(Pool):
         """`connection` has served its exchange and can serve another."""
 
     @abstractmethod
+    def detached(self, connection: KeptConnection) -> None:
+        """`connection` is the end of a tunnel from now on. Its loss is still told."""
+
+    @abstractmethod
     def lost(self, connection: KeptConnection) -> None:
         """`connection` is closed, by whomever."""
 

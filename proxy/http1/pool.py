@@ -1,8 +1,8 @@
-"""The keep-alive connections to one target. Their number has a limit, and so has the queue of those who wait for one.
+"""The keep-alive connections to one target. Their number may have a limit, and the queue of those who wait has one.
 
 Whoever asks for a connection (a `Receiver`) is called back: at once where one is idle, otherwise when one becomes free
 or a new one is made. Connections are made for the queue, not for a particular waiter: whichever is ready first goes to
-the one that has waited longest.
+the one whose turn it is (`waiting`). A tunnel counts no more: it takes its connection out of the pool.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from proxy.http1.kept_connection import Keeper, KeptConnection
 from proxy.http1.upstream import UpstreamConnection
 from proxy.listener.pools import Pool, PoolFactory
 from proxy.listener.sides import Receiver
+from proxy.listener.waiting import Waiters
 from proxy.plan import PoolPlan
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import FieldKinds, response_kinds
@@ -40,10 +41,10 @@ class ConnectionPool(Keeper):
         ticker: Ticker,
         outbox: Outbox,
         descriptors: Descriptors,
-        shed: Callable[[], None],
+        shed: Callable[[], bool],
         kinds: FieldKinds,
     ) -> None:
-        """`shed`: closes an idle connection of any pool, where there is one. `kinds`: of all pools' responses."""
+        """`shed`: closes an idle connection of any pool, False where none is. `kinds`: of all pools' responses."""
         self.plan = plan
         self._descriptors = descriptors
         self._shed = shed
@@ -54,10 +55,12 @@ class ConnectionPool(Keeper):
         self._kinds = kinds
         self._idle: deque[KeptConnection] = deque()  # right: used last
         self._all: set[KeptConnection] = set()
-        self._waiters: deque[Receiver] = deque()
+        self._tunnels: set[KeptConnection] = set()  # which count no more, but end with the pool
+        self._waiters = Waiters()
         self._tasks: set[asyncio.Task[None]] = set()  # one per connection being made
         self._refresh: asyncio.Task[None] | None = None
         self._closing = False
+        metrics.connections_limit = plan.max_connections or descriptors.most
 
     def __repr__(self) -> str:
         target = self._connector.target
@@ -71,11 +74,11 @@ class ConnectionPool(Keeper):
 
     @property
     def is_unused(self) -> bool:
-        return not (self._all or self._tasks or self._waiters)
+        return not (self._all or self._tasks or self._tunnels or len(self._waiters))
 
     @property
     def is_idle(self) -> bool:
-        return not (self._tasks or self._waiters) and len(self._idle) == len(self._all)
+        return not (self._tasks or len(self._waiters)) and len(self._idle) == len(self._all)
 
     def acquire(self, receiver: Receiver) -> None:
         idle = self._idle
@@ -98,20 +101,35 @@ class ConnectionPool(Keeper):
 
     def enqueue(self, receiver: Receiver) -> None:
         connecting = len(self._tasks)
-        if len(self._all) + connecting < self.plan.max_connections:
-            self._connect(receiver.terms.timeouts.connect_s)
-            receiver.deadline = self._ticker.now + receiver.terms.timeouts.connect_s + receiver.terms.timeouts.queue_s
+        timeouts = receiver.terms.timeouts
+        if connecting > len(self._waiters):  # whom they were made for has gone, or was served otherwise
+            receiver.deadline = self._ticker.now + timeouts.connect_s + timeouts.queue_s
+        elif self._has_room():
+            self._connect(timeouts.connect_s)
+            receiver.deadline = self._ticker.now + timeouts.connect_s + timeouts.queue_s
         elif len(self._waiters) - connecting >= self.plan.max_queue and not receiver.wants_fresh:
             count(self._metrics.queue_refused, "full")
-            receiver.on_unconnected(Refusal(Fault.QUEUE_FULL, "too many requests wait for this upstream"))
-            return
+            crowder = self._waiters.crowder(receiver.client) if self.plan.max_queue else None
+            if crowder is not None:
+                self.give_up(crowder)
+            (crowder or receiver).on_unconnected(Refusal(Fault.QUEUE_FULL, "too many requests wait for this upstream"))
+            if crowder is None:
+                return
+            receiver.deadline = self._ticker.now + timeouts.queue_s
         else:
-            receiver.deadline = self._ticker.now + receiver.terms.timeouts.queue_s
+            receiver.deadline = self._ticker.now + timeouts.queue_s
         if receiver.wants_fresh:  # it is sent again, has waited before, and what died is about to make room for it
-            self._waiters.appendleft(receiver)
+            self._waiters.add_first(receiver)
         else:
-            self._waiters.append(receiver)
+            self._waiters.add(receiver)
         self._metrics.queued += 1
+
+    def _has_room(self) -> bool:
+        """Whether one more connection may be made. Where there is no file descriptor for it, an idle one makes room."""
+        limit = self.plan.max_connections
+        if limit and len(self._all) + len(self._tasks) >= limit:
+            return False
+        return self._descriptors.upstreams < self._descriptors.most or self._shed()
 
     def count_retry(self) -> None:
         self._metrics.retries += 1
@@ -120,17 +138,14 @@ class ConnectionPool(Keeper):
         count(self._metrics.queue_refused, "timeout")
 
     def give_up(self, receiver: Receiver) -> None:
-        try:
-            self._waiters.remove(receiver)
-        except ValueError:
-            return
-        self._metrics.queued -= 1
+        if self._waiters.remove(receiver):
+            self._metrics.queued -= 1
 
     def release(self, connection: KeptConnection) -> None:
         if self._closing or connection not in self._all:
             connection.close()
             return
-        if self._waiters:
+        if len(self._waiters):
             if connection.has_news():
                 connection.abort()
                 return
@@ -154,10 +169,11 @@ class ConnectionPool(Keeper):
 
     def lost(self, connection: KeptConnection) -> None:
         if connection in self._all:
-            self._all.discard(connection)
-            self._ticker.discard(connection)
+            self._forget(connection)
             self._descriptors.upstreams -= 1
-            self._metrics.connections_open -= 1
+        elif connection in self._tunnels:
+            self._tunnels.discard(connection)
+            self._descriptors.upstreams -= 1
         try:
             self._idle.remove(connection)
         except ValueError:
@@ -166,6 +182,17 @@ class ConnectionPool(Keeper):
             self._metrics.connections_idle -= 1
             count(self._metrics.idle_closed, "peer")
         self._connect_for_waiters()
+
+    def detached(self, connection: KeptConnection) -> None:
+        if connection in self._all:
+            self._forget(connection)
+            self._tunnels.add(connection)
+            self._connect_for_waiters()
+
+    def _forget(self, connection: KeptConnection) -> None:
+        self._all.discard(connection)
+        self._ticker.discard(connection)
+        self._metrics.connections_open -= 1
 
     def on_tick(self) -> None:
         now = self._ticker.now
@@ -177,6 +204,7 @@ class ConnectionPool(Keeper):
                 self._drop_idle(connection, "timeout")
             else:
                 break
+        self._connect_for_waiters()  # another pool may have left a file descriptor
         resolver = self._connector.resolver
         if self._all and self._refresh is None and resolver.is_stale(now):
             self._refresh = asyncio.get_running_loop().create_task(self._follow_dns())
@@ -192,7 +220,7 @@ class ConnectionPool(Keeper):
         self.close()
         for task in self._tasks:
             task.cancel()
-        for connection in tuple(self._all):
+        for connection in (*self._all, *self._tunnels):
             connection.abort()
 
     async def wait_closed(self) -> None:
@@ -206,22 +234,22 @@ class ConnectionPool(Keeper):
         connection.close()
 
     def _connect_for_waiters(self) -> None:
-        """Make one more connection, where there is room and more are waiting than are being made."""
-        connecting = len(self._tasks)
-        if len(self._waiters) > connecting and len(self._all) + connecting < self.plan.max_connections:
-            self._connect(self._waiters[0].terms.timeouts.connect_s)
+        """Make more connections, while there is room and more are waiting than are being made."""
+        while len(self._waiters) > len(self._tasks) and self._has_room():
+            first = self._waiters.first()
+            assert first is not None
+            self._connect(first.terms.timeouts.connect_s)
 
     def _next_waiter(self, *, is_fresh: bool) -> Receiver | None:
         """The first in the queue that can use a connection, out of the queue now. `is_fresh`: it has served nobody yet.
 
-        Whoever wants a fresh connection is passed over where this one is not. They do not wait for ever: the connection
-        that died under them left room for a new one, and that is being made.
+        Who wants a fresh one, and is passed over, does not wait for ever: the connection that died under it left room
+        for a new one, and that is being made.
         """
-        for waiter in self._waiters:
-            if is_fresh or not waiter.wants_fresh:
-                self.give_up(waiter)
-                return waiter
-        return None
+        waiter = self._waiters.take(is_fresh=is_fresh)
+        if waiter is not None:
+            self._metrics.queued -= 1
+        return waiter
 
     def shed(self) -> bool:
         if not self._idle:
@@ -230,8 +258,6 @@ class ConnectionPool(Keeper):
         return True
 
     def _connect(self, connect_s: float) -> None:
-        if self._descriptors.upstreams >= self._descriptors.most:
-            self._shed()
         self._descriptors.upstreams += 1
         task = asyncio.get_running_loop().create_task(self._make_connection(connect_s))
         self._tasks.add(task)
@@ -262,7 +288,7 @@ class ConnectionPool(Keeper):
         self._all.add(connection)
         # Not before: of one that is made in the turn in which its time is over, the event loop tells no loss.
         self._ticker.add(connection)
-        if self._waiters or not self._closing:
+        if len(self._waiters) or not self._closing:
             waiter = self._next_waiter(is_fresh=True)
             if waiter is not None:
                 waiter.on_connected(connection)
@@ -292,7 +318,7 @@ def connection_pools(ticker: Ticker, outbox: Outbox, descriptors: Descriptors) -
     """Makes the pools of HTTP/1.1."""
     kinds = response_kinds()  # one for all: what responses teach it takes memory once
 
-    def make(connector: Connector, plan: PoolPlan, metrics: UpstreamMetrics, shed: Callable[[], None]) -> Pool:
+    def make(connector: Connector, plan: PoolPlan, metrics: UpstreamMetrics, shed: Callable[[], bool]) -> Pool:
         return ConnectionPool(connector, plan, metrics, ticker, outbox, descriptors, shed, kinds)
 
     return make

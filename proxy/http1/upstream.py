@@ -117,6 +117,7 @@ class UpstreamConnection(KeptConnection):
         self._receiver = None
         self._state = DETACHED
         self.deadline = NEVER
+        self._keeper.detached(self)
         return End(self.transport, tell, self.connection_lost, received, self._saw_eof, self._flow.is_stalled)
 
     # --- asyncio.Protocol

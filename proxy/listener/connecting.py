@@ -16,17 +16,19 @@ from proxy.listener.sides import Asker
 from proxy.plan import Address, UpstreamPlan, UpstreamTarget
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.request import Request
+from proxy.transport.descriptors import Descriptors, Place
 from proxy.transport.tunnel import FarEnd
 
 
 class Connecting:
     """The CONNECTs of one listener that wait for their upstream."""
 
-    def __init__(self, pools: Pools, on_over: Callable[[], None]) -> None:
+    def __init__(self, pools: Pools, descriptors: Descriptors, on_over: Callable[[], None]) -> None:
         """`on_over`: one of them waits no longer."""
         self._pools = pools
+        self._descriptors = descriptors
         self._on_over = on_over
-        self._tasks: dict[Asker, asyncio.Task[None]] = {}
+        self._tasks: dict[Asker, asyncio.Task[bool]] = {}
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -41,13 +43,18 @@ class Connecting:
         if not port:
             raise Refusal(Fault.BAD_TARGET, "the target of CONNECT is host:port")
         upstream = rules.upstream_plan(host, port)
-        make = partial(FarEnd, rules.plan.limits.buffer_bytes)
+        if self._descriptors.upstreams >= self._descriptors.most and not self._pools.shed():
+            raise Refusal(Fault.QUEUE_FULL, "no file descriptor is left for this tunnel")
+        place = Place(self._descriptors)
+        make = partial(FarEnd, rules.plan.limits.buffer_bytes, place.free)
         task = asyncio.get_running_loop().create_task(self._connect(asker, upstream, Address(host, port), make))
         self._tasks[asker] = task
-        task.add_done_callback(partial(self._over, asker))  # which a task that is cancelled before it begins tells, too
+        task.add_done_callback(partial(self._over, asker, place))  # of a task, too, that is cancelled before it begins
 
-    def _over(self, asker: Asker, _task: asyncio.Task[None]) -> None:
+    def _over(self, asker: Asker, place: Place, task: asyncio.Task[bool]) -> None:
         del self._tasks[asker]
+        if task.cancelled() or task.exception() is not None or not task.result():
+            place.free()  # otherwise the far end does, when it is lost
         self._on_over()
 
     def give_up(self, asker: Asker) -> None:
@@ -58,7 +65,8 @@ class Connecting:
 
     async def _connect(
         self, asker: Asker, upstream: UpstreamPlan, address: Address, make: Callable[[], FarEnd]
-    ) -> None:
+    ) -> bool:
+        """Whether a connection was made."""
         target = upstream.target or UpstreamTarget("http", address)
         connector = self._pools.connector(target, upstream.pool)
         try:
@@ -68,8 +76,9 @@ class Connecting:
                 raise Refusal(Fault.CONNECTION_LOST, "the upstream closed the connection at once")
         except Refusal as refusal:
             asker.refuse(refusal)
-            return
+            return False
         asker.connected(far, upstream.timeouts.tunnel_idle_s)
+        return True
 
     def abort(self) -> None:
         """Wait for none of them any longer."""

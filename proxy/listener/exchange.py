@@ -86,6 +86,10 @@ class Exchange(Receiver):
             f"status {self.status}, {self.bytes_in} bytes in, {self.bytes_out} out>"
         )
 
+    @property
+    def client(self) -> bytes:
+        return self._asker.address
+
     # --- the request
 
     def begin(self, content: bytes, done: bool, trailers: list[bytes]) -> None:

@@ -60,11 +60,12 @@ class Listener:
         self._metrics = rules.metrics
         self._tunnels = 0
         self._descriptors = descriptors
-        self._connecting = Connecting(pools, self._connect_over)
+        self._connecting = Connecting(pools, descriptors, self._connect_over)
         self._access_log = access_log
         self.is_logging = False  # whether what became of a request's trace fields has to be remembered
         self._explains = False
         self._choose_what_is_logged()
+        self._tell_limit()
         self._date = b""
         self._date_second = 0
 
@@ -86,8 +87,12 @@ class Listener:
         self.rules = rules
         self.name = rules.plan.name
         self._choose_what_is_logged()
+        self._tell_limit()
         for connection in tuple(self.connections):
             connection.use(rules)
+
+    def _tell_limit(self) -> None:
+        self._metrics.connections_limit = min(self.rules.plan.limits.connections, self._descriptors.most)
 
     def _choose_what_is_logged(self) -> None:
         self._explains = self.rules.plan.explain

@@ -85,7 +85,7 @@ class Pool(ABC):
 
 
 # Makes a pool; the last closes an idle connection of any pool, where there is one.
-PoolFactory = Callable[[Connector, PoolPlan, UpstreamMetrics, Callable[[], None]], Pool]
+PoolFactory = Callable[[Connector, PoolPlan, UpstreamMetrics, Callable[[], bool]], Pool]
 
 
 class Pools:
@@ -125,7 +125,7 @@ class Pools:
         pool = self._pools.get(key)
         if pool is None:
             connector = self.connector(target, plan, inbound=inbound)
-            pool = self._factories[protocol](connector, plan, self._metrics.upstream(name), self._shed)
+            pool = self._factories[protocol](connector, plan, self._metrics.upstream(name), self.shed)
             self._pools[key] = pool
         return pool
 
@@ -161,11 +161,9 @@ class Pools:
         pool.close()
         self._closing.add(pool)
 
-    def _shed(self) -> None:
-        """Close one idle connection, whosever it is: another target needs its file descriptor."""
-        for pool in self._pools.values():
-            if pool.shed():
-                return
+    def shed(self) -> bool:
+        """Close one idle connection, whosever it is: another target needs its file descriptor. False where none is."""
+        return any(pool.shed() for pool in self._pools.values())
 
     def keep_only(self, wanted: set[tuple[str, UpstreamTarget, PoolPlan]], names: set[str]) -> None:
         """Let go of the pools of other targets than `wanted`. `names`: upstreams whose targets requests name."""

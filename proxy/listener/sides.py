@@ -80,6 +80,11 @@ class Receiver(Accounted, ABC):
 
     # --- a pool's answer (see `pools.Pool`)
 
+    @property
+    @abstractmethod
+    def client(self) -> bytes:
+        """The address of whoever it is for, empty where it has none. Those of one client wait for one another."""
+
     deadline: float  # while it waits
     wants_fresh: bool  # only a connection that has served nobody yet
 

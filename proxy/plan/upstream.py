@@ -52,7 +52,7 @@ class Timeouts:
 class PoolPlan:
     """Keep-alive connections to one upstream address."""
 
-    max_connections: int = 256
+    max_connections: int = 0  # 0: none of its own; what else is bounded bounds it, clients and file descriptors
     max_idle: int = 64
     idle_s: float = 30.0
     max_queue: int = 1024  # requests waiting for a connection, else 503 with Retry-After

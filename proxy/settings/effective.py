@@ -23,6 +23,7 @@ NEW_DEFAULTS: dict[Path, str] = {
     ("forwarding", "x_forwarded"): "true",
     ("limits", "refused_methods"): "none",
     ("clients", "half_close"): "serve",
+    ("pool", "max_connections"): "256",
 }
 """What the default was in 0.1, by the end of the key: whoever relies on it learns so from `check`."""
 LAYERED = ("propagation", "limits", "clients", "timeouts", "pool", "forwarding", "sampling")

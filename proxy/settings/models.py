@@ -104,7 +104,7 @@ class TimeoutSettings(Section):
 class PoolSettings(Section):
     """Keep-alive connections to one upstream address."""
 
-    max_connections: Count = 256
+    max_connections: CountOrZero = 0  # 0: no limit of its own
     max_idle: CountOrZero = 64
     idle_s: Seconds = 30.0
     max_queue: CountOrZero = 1024

@@ -97,6 +97,7 @@ class ListenerMetrics:
     """Of one listener."""
 
     __slots__ = (
+        "connections_limit",
         "connections_open",
         "connections_refused",
         "connections_total",
@@ -109,6 +110,7 @@ class ListenerMetrics:
 
     def __init__(self) -> None:
         self.connections_open = 0
+        self.connections_limit = 0  # how many may be, by the settings and the file descriptors
         self.connections_total = 0
         self.connections_refused: dict[str, int] = {}  # by reason: "limit", "file-descriptors"
         self.protocol_errors: dict[str, int] = {}  # requests refused before they had an upstream, by label of the fault
@@ -124,6 +126,7 @@ class UpstreamMetrics:
     __slots__ = (
         "connect_failures",
         "connections_idle",
+        "connections_limit",
         "connections_open",
         "connects",
         "idle_closed",
@@ -136,7 +139,8 @@ class UpstreamMetrics:
     def __init__(self) -> None:
         self.connects = 0
         self.connect_failures: dict[str, int] = {}  # by label of the fault
-        self.connections_open = 0
+        self.connections_open = 0  # tunnels are not among them: see ListenerMetrics
+        self.connections_limit = 0  # how many may be, to each address, by the settings or the file descriptors
         self.connections_idle = 0
         self.reused = 0  # requests sent on a connection that had served another
         self.retries = 0

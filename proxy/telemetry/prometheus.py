@@ -152,6 +152,7 @@ def _listeners(metrics: Metrics) -> list[Family]:
     found = [((("listener", name),), listener) for name, listener in metrics.listeners.items()]
     return [
         _gauge("connections_open", "Clients connected now.", ((labels, one.connections_open) for labels, one in found)),
+        _gauge("connections_limit", "How many may be.", ((labels, one.connections_limit) for labels, one in found)),
         _counter(
             "connections",
             "Clients accepted.",
@@ -206,6 +207,7 @@ def _upstreams(metrics: Metrics) -> list[Family]:
         plain("connects", "Connections opened.", "connects"),
         reasons("connect_failures", "Connections that could not be opened.", "connect_failures"),
         gauge("connections_open", "Connections open now.", "connections_open"),
+        gauge("connections_limit", "How many may be, to each address.", "connections_limit"),
         gauge("connections_idle", "Connections kept for the next request.", "connections_idle"),
         plain("connections_reused", "Requests sent on a connection that had served another.", "reused"),
         plain("retries", "Requests sent again because a kept connection had died.", "retries"),

@@ -24,4 +24,22 @@ class Descriptors:
         """`limit`: of file descriptors that the process may have open (RLIMIT_NOFILE)."""
         self.most = max(1, (limit - _RESERVED) // 2)  # clients; and upstreams
         self.clients = 0
-        self.upstreams = 0  # open or being opened, for exchanges; a tunnel's are those of its client
+        self.upstreams = 0  # open or being opened, for exchanges and at the far ends of tunnels
+
+
+@final
+class Place:
+    """One of those that upstreams may have, taken until it is freed."""
+
+    __slots__ = ("_descriptors", "_is_free")
+
+    def __init__(self, descriptors: Descriptors) -> None:
+        self._descriptors = descriptors
+        self._is_free = False
+        descriptors.upstreams += 1
+
+    def free(self) -> None:
+        """Give it back. To say so twice does no harm."""
+        if not self._is_free:
+            self._is_free = True
+            self._descriptors.upstreams -= 1

@@ -33,13 +33,14 @@ _LAST_BYTES_S: Final = 10.0  # the longest silence of an end that has yet to tak
 class FarEnd:
     """A connection that was made for a tunnel, until there is one: its peer may speak first, and may end its way."""
 
-    __slots__ = ("_buffer_bytes", "_is_full", "_received", "_saw_eof", "is_lost", "transport")
+    __slots__ = ("_buffer_bytes", "_is_full", "_on_lost", "_received", "_saw_eof", "is_lost", "transport")
 
     transport: asyncio.Transport
 
-    def __init__(self, buffer_bytes: int = _BUFFER_BYTES) -> None:
+    def __init__(self, buffer_bytes: int = _BUFFER_BYTES, on_lost: Callable[[], None] | None = None) -> None:
         """`buffer_bytes`: how much may wait to be sent before it counts as full."""
         self._buffer_bytes = buffer_bytes
+        self._on_lost = on_lost
         self._received = b""
         self._saw_eof = False
         self._is_full = False
@@ -72,6 +73,8 @@ class FarEnd:
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = True
+        if self._on_lost is not None:
+            self._on_lost()
 
     def pause_writing(self) -> None:
         self._is_full = True

@@ -35,10 +35,11 @@ CONNECT_S, QUEUE_S = 2.0, 3.0
 class Waiter:
     """Wants a connection, and writes down what it is given."""
 
-    def __init__(self, *, fresh: bool = False) -> None:
+    def __init__(self, *, fresh: bool = False, client: bytes = b"10.0.0.1") -> None:
         self.terms = SimpleNamespace(timeouts=Timeouts(connect_s=CONNECT_S, queue_s=QUEUE_S))
         self.wants_fresh = fresh
         self.deadline = 0.0
+        self.client = client
         self.given: list[Any] = []
 
     def on_connected(self, connection: UpstreamConnection) -> None:
@@ -80,6 +81,7 @@ class Rig:
         self.ticker = Ticker(asyncio.get_running_loop())
         self.descriptors = Descriptors(64 + 2 * 3)
         self.shed = 0
+        self.sheds = True  # an idle connection makes room where it has to
         self.pool = ConnectionPool(
             cast(Connector, self),
             PoolPlan(**plan),
@@ -91,8 +93,9 @@ class Rig:
             response_kinds(),
         )
 
-    def on_shed(self) -> None:
+    def on_shed(self) -> bool:
         self.shed += 1
+        return self.sheds
 
     async def connect(self, make: Callable[[str], UpstreamConnection], timeout_s: float) -> UpstreamConnection:
         self.times.append(timeout_s)
@@ -100,9 +103,9 @@ class Rig:
         self.dialling.append((make, made))
         return await made
 
-    def wait(self, *, fresh: bool = False) -> Waiter:
+    def wait(self, *, fresh: bool = False, client: bytes = b"10.0.0.1") -> Waiter:
         """A waiter that joins the queue or is served."""
-        waiter = Waiter(fresh=fresh)
+        waiter = Waiter(fresh=fresh, client=client)
         self.pool.acquire(cast(Any, waiter))
         return waiter
 
@@ -425,3 +428,100 @@ async def test_a_wait_in_vain_is_counted() -> None:
     rig.pool.count_queue_timeout()
     rig.pool.count_retry()
     assert (rig.metrics.queue_refused, rig.metrics.retries) == ({"timeout": 1}, 1)
+
+
+# --- how many there may be
+
+
+async def test_there_are_as_many_connections_as_are_needed() -> None:
+    """Without a limit of its own, up to the file descriptors; the limit is told."""
+    rig = Rig()
+    assert rig.metrics.connections_limit == 3
+    waiters = [rig.wait() for _ in range(3)]
+    await asyncio.sleep(0)
+    assert len(rig.dialling) == 3
+    rig.sheds = False
+    waiters.append(rig.wait())
+    await asyncio.sleep(0)
+    assert len(rig.dialling) == 3
+    assert waiters[-1].deadline == rig.ticker.now + QUEUE_S
+    rig.descriptors.upstreams -= 1  # as when a connection of another pool ends
+    rig.pool.on_tick()
+    await asyncio.sleep(0)
+    assert len(rig.dialling) == 4
+    rig.descriptors.upstreams += 1
+    await rig.stop()
+    assert rig.descriptors.upstreams == 0
+
+
+async def test_a_limit_of_its_own_is_told() -> None:
+    assert Rig(max_connections=2).metrics.connections_limit == 2
+
+
+async def test_connections_are_not_made_for_those_who_have_gone() -> None:
+    """However many come and go while one is made, it is one."""
+    rig = Rig()
+    for _ in range(100):
+        rig.pool.give_up(cast(Any, rig.wait()))
+    last = rig.wait()
+    await asyncio.sleep(0)
+    assert len(rig.dialling) == 1
+    assert last.deadline == rig.ticker.now + CONNECT_S + QUEUE_S
+    made = await rig.connected()
+    assert last.given == [made]
+    await rig.stop()
+
+
+async def test_a_tunnel_leaves_its_place_to_others() -> None:
+    """But not its file descriptor, until its end."""
+    rig = Rig(max_connections=1)
+    tunnel = await rig.used()
+    waiting = rig.wait()
+    tunnel.detach(lambda _size: None, b"")
+    made = await rig.connected()
+    assert waiting.given == [made]
+    assert (rig.metrics.connections_open, rig.descriptors.upstreams) == (1, 2)
+    tunnel.connection_lost(None)
+    assert (rig.metrics.connections_open, rig.descriptors.upstreams) == (1, 1)
+    await rig.stop()
+
+
+async def test_tunnels_end_with_their_pool() -> None:
+    rig = Rig()
+    tunnel = await rig.used()
+    tunnel.detach(lambda _size: None, b"")
+    assert not rig.pool.is_unused
+    await rig.stop()
+    assert tunnel.transport.is_closing()
+
+
+# --- whose turn it is
+
+
+async def test_clients_take_turns() -> None:
+    """Many requests of one wait behind each other, not in front of another's."""
+    rig = Rig(max_connections=1)
+    connection = await rig.used()
+    many = [rig.wait(client=b"10.0.0.1") for _ in range(3)]
+    other = rig.wait(client=b"10.0.0.2")
+    order = []
+    for _ in range(4):
+        rig.pool.release(connection)
+        order.append(next(waiter for waiter in (*many, other) if waiter.given))
+        order[-1].given.clear()
+    assert order == [many[0], other, many[1], many[2]]
+    assert rig.metrics.queued == 0
+    await rig.stop()
+
+
+async def test_a_full_queue_makes_room_for_who_has_fewer_waiting() -> None:
+    """At the cost of the last of who has most. Whoever would have as many is refused itself."""
+    rig = Rig(max_connections=1, max_queue=3)
+    await rig.used()
+    many = [rig.wait(client=b"10.0.0.1") for _ in range(3)]
+    other = rig.wait(client=b"10.0.0.2")
+    assert [waiter.given for waiter in (*many, other)] == [[], [], [Fault.QUEUE_FULL], []]
+    refused = rig.wait(client=b"10.0.0.2")
+    assert [waiter.given for waiter in (*many, other, refused)] == [[], [], [Fault.QUEUE_FULL], [], [Fault.QUEUE_FULL]]
+    assert (rig.metrics.queue_refused, rig.metrics.queued) == ({"full": 2}, 3)
+    await rig.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxy.transport.descriptors import NO_LIMIT, Descriptors
+from proxy.transport.descriptors import NO_LIMIT, Descriptors, Place
 
 
 def test_a_part_is_kept_for_others() -> None:
@@ -11,3 +11,12 @@ def test_a_part_is_kept_for_others() -> None:
     assert Descriptors(64 + 2).most == 1
     assert Descriptors(1).most == 1
     assert Descriptors().most > 1_000_000 < NO_LIMIT
+
+
+def test_a_place_is_given_back_once() -> None:
+    descriptors = Descriptors(64 + 2 * 3)
+    place = Place(descriptors)
+    assert descriptors.upstreams == 1
+    place.free()
+    place.free()
+    assert descriptors.upstreams == 0
