@@ -135,6 +135,32 @@ def test_inbound(
     assert (seen.head.value("x-before"), seen.head.value("x-after")) == (b"1", b"2")
 
 
+@pytest.mark.parametrize("joins", [False, True], ids=["the app copies headers", "the app has a span of its own"])
+@pytest.mark.parametrize("on_defer", ["accept", "deny"])
+def test_no_decision_lasts_until_a_span_decides(
+    start: Callable[..., Any], upstream: Any, joins: bool, on_defer: str
+) -> None:
+    """From B3 without sampling through a W3C app and back into B3, past one sidecar and another."""
+    inbound = {"inbound": {"app": upstream.url, "propagation": {"inject": ["tracecontext"], "on_defer": on_defer}}}
+    outbound = {"inbound": {"app": upstream.url, "propagation": {"inject": ["b3"]}}}
+    told = _passed_by(start(inbound), upstream, [f"b3: {T}-{S}"])
+    assert told == [f"traceparent: 00-{T}-{S}-{'01' if on_defer == 'accept' else '00'}", f"tracestate: ops=s:q.{S}"]
+    if joins:  # and decides no
+        told[0] = f"traceparent: 00-{T}-{P}-00"
+    back = _passed_by(start(outbound), upstream, told)
+    assert back == ([f"b3: {T}-{P}-0"] if joins else [f"b3: {T}-{S}"])
+
+
+def _passed_by(sidecar: Any, upstream: Any, headers: list[str]) -> list[str]:
+    """What of trace headers the app behind `sidecar` gets."""
+    lines = "".join(f"{line}\r\n" for line in headers)
+    with sidecar.client() as client:
+        client.send(f"GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n".encode())
+        seen = upstream.answer()
+        assert client.response().status == 200
+    return trace_fields(seen.head)
+
+
 def test_outbound_translates_too(start: Callable[..., Any], upstream: Any) -> None:
     """Each upstream in the format that it speaks, by what is set for it, for the outbound listener, or for all."""
     sidecar = start(
