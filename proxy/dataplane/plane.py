@@ -58,7 +58,7 @@ class DataPlane:
         self._ticker = Ticker(loop)
         self._outbox = Outbox(loop)
         pools = connection_pools(self._ticker, self._outbox, self._descriptors)
-        self._pools = Pools({HTTP_1_1: pools}, metrics, self._leads_back)
+        self._pools = Pools({HTTP_1_1: pools}, metrics, self._leads_back, self._descriptors)
         self._ticker.every_tick(self._pools.on_tick)
         self._ticker.every_tick(self._count_turns)
         self._healths = UpstreamHealths()

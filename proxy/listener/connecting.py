@@ -68,7 +68,7 @@ class Connecting:
     ) -> bool:
         """Whether a connection was made."""
         target = upstream.target or UpstreamTarget("http", address)
-        connector = self._pools.connector(target, upstream.pool)
+        connector = self._pools.connector(upstream.name, target, upstream.pool)
         try:
             # Without TLS: the client speaks it itself, through the tunnel.
             far = await connector.connect(lambda _alpn: make(), upstream.timeouts.connect_s, tls=False)

@@ -16,6 +16,7 @@ from proxy.plan import Address, PoolPlan, UpstreamTarget
 from proxy.semantics.faults import Fault, Refusal
 from proxy.telemetry.metrics import Metrics, UpstreamMetrics, count
 from proxy.transport.connector import Connector
+from proxy.transport.descriptors import Descriptors
 from proxy.transport.resolve import Lookups, Resolver
 
 HTTP_1_1: Final = "http/1.1"  # protocols go by their ALPN names (RFC 7301)
@@ -96,6 +97,7 @@ class Pools:
         factories: Mapping[str, PoolFactory],
         metrics: Metrics,
         leads_back: Callable[[str, int, bool], bool],
+        descriptors: Descriptors | None = None,
     ) -> None:
         """`factories`: by protocol. `leads_back(ip, port, inbound)`: whether a request that a listener sends there
         would come back to us.
@@ -103,6 +105,7 @@ class Pools:
         self._factories = factories
         self._metrics = metrics
         self._leads_back = leads_back
+        self._descriptors = descriptors or Descriptors()
         self._pools: dict[_Key, Pool] = {}
         self._named: dict[_Key, None] = {}  # the keys of targets that requests named, the one used last at the end
         self._closing: set[Pool] = set()
@@ -112,10 +115,17 @@ class Pools:
     def __repr__(self) -> str:
         return f"<Pools {len(self._pools)}, {len(self._closing)} closing>"
 
-    def connector(self, target: UpstreamTarget, plan: PoolPlan, *, inbound: bool = False) -> Connector:
+    def connector(self, name: str, target: UpstreamTarget, plan: PoolPlan, *, inbound: bool = False) -> Connector:
         """A connector of its own, without a pool: for CONNECT."""
         resolver = Resolver(target.address.host, plan.dns_refresh_s, self._lookups)
-        return Connector(target, resolver, lambda ip, port: self._leads_back(ip, port, inbound))
+        metrics = self._metrics.upstream(name)
+
+        def moved() -> None:
+            metrics.moved += 1
+
+        return Connector(
+            target, resolver, lambda ip, port: self._leads_back(ip, port, inbound), self._descriptors, moved
+        )
 
     def pool(
         self, name: str, target: UpstreamTarget, plan: PoolPlan, *, inbound: bool = False, protocol: str = HTTP_1_1
@@ -124,7 +134,7 @@ class Pools:
         key = (name, target, plan, protocol)
         pool = self._pools.get(key)
         if pool is None:
-            connector = self.connector(target, plan, inbound=inbound)
+            connector = self.connector(name, target, plan, inbound=inbound)
             pool = self._factories[protocol](connector, plan, self._metrics.upstream(name), self.shed)
             self._pools[key] = pool
         return pool

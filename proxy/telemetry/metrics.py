@@ -130,6 +130,7 @@ class UpstreamMetrics:
         "connections_open",
         "connects",
         "idle_closed",
+        "moved",
         "queue_refused",
         "queued",
         "retries",
@@ -139,6 +140,7 @@ class UpstreamMetrics:
     def __init__(self) -> None:
         self.connects = 0
         self.connect_failures: dict[str, int] = {}  # by label of the fault
+        self.moved = 0  # times that a name led elsewhere, found when none of its remembered addresses could be reached
         self.connections_open = 0  # tunnels are not among them: see ListenerMetrics
         self.connections_limit = 0  # how many may be, to each address, by the settings or the file descriptors
         self.connections_idle = 0

@@ -206,6 +206,7 @@ def _upstreams(metrics: Metrics) -> list[Family]:
     return [
         plain("connects", "Connections opened.", "connects"),
         reasons("connect_failures", "Connections that could not be opened.", "connect_failures"),
+        plain("moved", "Names that led elsewhere when no remembered address could be reached.", "moved"),
         gauge("connections_open", "Connections open now.", "connections_open"),
         gauge("connections_limit", "How many may be, to each address.", "connections_limit"),
         gauge("connections_idle", "Connections kept for the next request.", "connections_idle"),

@@ -1,4 +1,4 @@
-"""Opens connections to upstreams: TCP, TLS, Unix sockets; every address of a name is tried.
+"""Opens connections to upstreams: TCP, TLS, Unix sockets; any address of a name will do.
 
 May know sockets and TLS. Must not know what is made of a connection, which may hang on what TLS has agreed upon.
 Foreign exceptions become a `Refusal` here and nowhere else.
@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 from proxy.plan import UpstreamTarget
 from proxy.semantics.faults import Fault, Refusal
+from proxy.transport.descriptors import Descriptors
+from proxy.transport.dialling import Dialling, in_order
 from proxy.transport.resolve import Resolver
 
 P = TypeVar("P")  # has the methods of an asyncio.Protocol
@@ -25,25 +28,37 @@ _UNREACHABLE = frozenset((errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTA
 class Connector:
     """Connects to one target."""
 
-    def __init__(self, target: UpstreamTarget, resolver: Resolver, leads_back: Callable[[str, int], bool]) -> None:
-        """`leads_back`: whether what is sent to an address and port would come here again."""
+    def __init__(
+        self,
+        target: UpstreamTarget,
+        resolver: Resolver,
+        leads_back: Callable[[str, int], bool],
+        descriptors: Descriptors | None = None,
+        on_moved: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`leads_back`: whether what is sent to an address and port would come here again. `on_moved`: no remembered
+        address could be reached, and the name leads elsewhere now.
+        """
         self.target = target
         self.resolver = resolver
         self._leads_back = leads_back
+        self._descriptors = descriptors or Descriptors()
+        self._on_moved = on_moved
         self._turn = 0
 
     async def connect(self, make: Callable[[str], P], timeout_s: float, *, tls: bool = True) -> P:
         """A new connection: what `make` has made of it, given the protocol that TLS agreed upon (ALPN), empty for none.
 
-        Name look-up, every address and the TLS handshake share `timeout_s`. Raises Refusal.
+        Name look-up, every address and the TLS handshake share `timeout_s`. Where no remembered address answers, the
+        name is looked up anew first. Raises Refusal.
         """
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._connect(make, timeout_s, tls)
+                return await self._connect(make, tls)
         except TimeoutError:
             raise Refusal(Fault.CONNECT_TIMEOUT, f"no connection to the upstream within {timeout_s:g} s") from None
 
-    async def _connect(self, make: Callable[[str], P], timeout_s: float, tls: bool) -> P:
+    async def _connect(self, make: Callable[[str], P], tls: bool) -> P:
         loop = asyncio.get_running_loop()
         address = self.target.address
         context = self.target.tls if tls and self.target.scheme == "https" else None
@@ -56,29 +71,66 @@ class Connector:
             except (OSError, ssl.SSLError) as error:
                 raise refusal_of(error, address.unix_path) from None
             return made.protocol
+        answers = self.resolver.answers
         addresses = await self.resolver.addresses()
-        # Each new connection begins with the next address, so that they share the load.
-        self._turn = (self._turn + 1) % len(addresses)
-        ordered = addresses[self._turn :] + addresses[: self._turn]
-        deadline = loop.time() + timeout_s
+        turn, self._turn = self._turn, self._turn + 1
+        tried: set[str] = set()
+        barred: list[Refusal] = []
+
+        def open_to(ips: Sequence[str]) -> tuple[str, ...]:
+            """Those of `ips` that may be dialled, in their order."""
+            tried.update(ips)
+            refusals = {ip: self._refusal(ip) for ip in ips}
+            barred.extend(refusal for refusal in refusals.values() if refusal is not None)
+            return in_order([ip for ip in ips if refusals[ip] is None], turn)
+
+        async def more() -> tuple[str, ...]:
+            found = await self.resolver.anew(tuple(tried), answers)
+            if found:
+                self._on_moved()
+            return open_to(found)
+
+        dialling = Dialling(open_to(addresses), self._dial, more, self._descriptors)
         failure: Refusal | None = None
-        for position, ip in enumerate(ordered):
-            if self._leads_back(ip, address.port):
-                raise Refusal(Fault.LOOP, "the request would be sent to the sidecar itself")
-            # The time that is left is shared out evenly, so that one dead address does not use up the others' share.
-            share_s = (deadline - loop.time()) / (len(ordered) - position)
-            try:
-                async with asyncio.timeout(share_s):
+        try:
+            while (dialled := await dialling.next()) is not None:
+                ip, connected = dialled
+                try:
                     _, made = await loop.create_connection(
-                        partial(_Made, make), ip, address.port, ssl=context, server_hostname=name
+                        partial(_Made, make), sock=connected, ssl=context, server_hostname=name
                     )
-                return made.protocol
-            except TimeoutError:
-                failure = Refusal(Fault.CONNECT_TIMEOUT, f"{ip} port {address.port} did not answer")
-            except (OSError, ssl.SSLError) as error:
-                failure = refusal_of(error, f"{ip} port {address.port}")
-        assert failure is not None, "a name has at least one address"
+                    return made.protocol
+                except (OSError, ssl.SSLError) as error:
+                    connected.close()
+                    failure = refusal_of(error, f"{ip} port {address.port}")
+                except BaseException:
+                    connected.close()
+                    raise
+        finally:
+            await dialling.close()
+        if barred:
+            raise barred[0]
+        if failure is None:
+            assert dialling.failure is not None, "a name has at least one address"
+            failed, why = dialling.failure
+            failure = refusal_of(why, f"{failed} port {address.port}")
         raise failure
+
+    def _refusal(self, ip: str) -> Refusal | None:
+        """Why `ip` may not be dialled."""
+        if self._leads_back(ip, self.target.address.port):
+            return Refusal(Fault.LOOP, "the request would be sent to the sidecar itself")
+        return None
+
+    async def _dial(self, ip: str) -> socket.socket:
+        dialled = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            dialled.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(dialled, (ip, self.target.address.port))
+        except BaseException:
+            dialled.close()
+            raise
+        return dialled
 
 
 class _Made(asyncio.Protocol, Generic[P]):

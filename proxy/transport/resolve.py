@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from collections.abc import Collection
 from functools import partial
 from typing import Final
 
@@ -12,6 +13,7 @@ from proxy.semantics.faults import Fault, Refusal
 
 MAX_LOOKUPS: Final = 256  # names that are being looked up at a time
 _PATIENCE_S: Final = 1.0  # how long a new answer is waited for where there is an old one
+_ANEW_EVERY_S: Final = 1.0  # where the last look-up out of turn has brought nothing new
 
 
 def literal_address(host: str) -> str | None:
@@ -45,6 +47,10 @@ class Lookups:
             task.add_done_callback(partial(self._ended, host))
         return task
 
+    def is_under_way(self, host: str) -> bool:
+        """Whether `host` is being looked up."""
+        return host in self._under_way
+
     def _ended(self, host: str, task: asyncio.Task[tuple[str, ...]]) -> None:
         del self._under_way[host]
         if not task.cancelled():
@@ -75,6 +81,8 @@ class Resolver:
         self._literal = literal_address(host)
         self._addresses: tuple[str, ...] = ()
         self._expires = 0.0
+        self.answers = 0  # how many have come
+        self._anew_from = 0.0  # no look-up out of turn before
 
     def is_stale(self, now: float) -> bool:
         """Whether `addresses` would ask again."""
@@ -95,8 +103,35 @@ class Resolver:
         if lookup.done():
             try:
                 self._addresses = lookup.result()
+                self.answers += 1
             except (OSError, UnicodeError) as error:
                 if not self._addresses:
                     raise Refusal(Fault.DNS_ERROR, f"the name {self.host} has no address: {error}") from None
         self._expires = loop.time() + self.refresh_s
         return self._addresses
+
+    async def anew(self, tried: Collection[str], answers: int) -> tuple[str, ...]:
+        """Other addresses than those that were `tried` in vain: the service may have moved. Empty where there are none.
+
+        The name is looked up out of turn, unless it has been since there were `answers`. While that brings nothing new,
+        it is done once a second at most, whoever asks.
+        """
+        loop = asyncio.get_running_loop()
+        if self.answers == answers and self._literal is None and frozenset(self._addresses) <= frozenset(tried):
+            await self._ask_anew(loop)
+        return tuple(ip for ip in self.known if ip not in tried)
+
+    async def _ask_anew(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop.time() < self._anew_from and not self._lookups.is_under_way(self.host):
+            return
+        self._anew_from = loop.time() + _ANEW_EVERY_S
+        try:
+            lookup = self._lookups.begin(self.host)
+            await asyncio.wait({lookup})
+            found = lookup.result()
+        except (OSError, UnicodeError, Refusal):
+            return
+        self.answers += 1
+        if frozenset(found) != frozenset(self._addresses):
+            self._anew_from = 0.0
+        self._addresses = found  # for as long as the former answer would have been good: see `is_stale`

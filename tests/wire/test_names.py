@@ -104,6 +104,27 @@ def test_a_name_moves(hosts: Hosts, places: tuple[Upstream, Upstream]) -> None:
         assert not old.has_caller()
 
 
+def test_a_service_that_moved_is_found_at_once(hosts: Hosts, places: tuple[Upstream, Upstream]) -> None:
+    """Its old address refuses and stays remembered for an hour: whoever finds out is answered by the new one."""
+    old, new = places
+    settings = ("--inbound", LISTEN, "--outbound", "off", "--admin", LISTEN, "--app", f"http://{NAME}:{old.port}")
+    with SidecarProcess(*settings, "--set", "pool.dns_refresh_s=1h", prefix=hosts.prefix) as sidecar:
+        client = sidecar.client()
+        client.send(GET)
+        first = old.accept()
+        first.answer(b"old")
+        assert client.response().body == b"old"
+        old.close()
+        hosts.move(NEW)
+        first.close()
+        for each in (client, sidecar.client()):
+            each.send(GET)
+            new.answer(b"new")
+            assert each.response().body == b"new"
+        assert "# TYPE ops_sidecar_upstream_moved_total counter" in sidecar.get("/metrics", "admin")[1]
+        assert sidecar.metric("ops_sidecar_upstream_moved_total") == 1
+
+
 def test_a_name_that_is_lost_keeps_its_address(hosts: Hosts, places: tuple[Upstream, Upstream]) -> None:
     """A look-up that fails is not the end of the upstream; the next that succeeds counts again."""
     old, new = places

@@ -1,22 +1,23 @@
-"""Connections to upstreams: every address in its turn and its share of the time, and faults by their name."""
+"""Connections to upstreams: every address in its turn, names that move, and faults by their name."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import select
 import socket
 import ssl
 import time
-from collections.abc import Callable
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Collection, Iterator
 
 import pytest
 import trustme
 
 from proxy.plan import Address, UpstreamTarget
 from proxy.semantics.faults import Fault, Refusal
+from proxy.transport import dialling, resolve
 from proxy.transport.connector import Connector, refusal_of
+from proxy.transport.descriptors import Descriptors
 from proxy.transport.resolve import Lookups, Resolver
 
 
@@ -30,36 +31,68 @@ class Fixed(Resolver):
     async def addresses(self) -> tuple[str, ...]:
         return self._fixed
 
+    async def anew(self, tried: Collection[str], answers: int) -> tuple[str, ...]:
+        return ()
 
-class Network:
-    """Addresses that begin with `up` answer, with `dead` never do; others refuse. `dialled`: when each was tried."""
+
+class Ports:
+    """Servers at one port of several loopback addresses."""
 
     def __init__(self) -> None:
-        self.dialled: list[tuple[str, float]] = []
+        self.port = 0
+        self._servers: dict[str, socket.socket] = {}
 
-    async def create_connection(self, make: Callable[[], Any], ip: str, port: int, **_: Any) -> tuple[None, Any]:
-        self.dialled.append((ip, asyncio.get_running_loop().time()))
-        if ip.startswith("dead"):
-            await asyncio.Event().wait()
-        if not ip.startswith("up"):
-            raise ConnectionRefusedError(errno.ECONNREFUSED, "refused")
-        return None, SimpleNamespace(protocol=ip)
+    def serve(self, *ips: str) -> None:
+        for ip in ips:
+            family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+            server = self._servers[ip] = socket.create_server((ip, self.port), family=family)
+            self.port = server.getsockname()[1]
+
+    def fall_silent(self, ip: str) -> None:
+        """Answer nobody at `ip`: its queue of connections is full, and the kernel drops what comes."""
+        server = socket.socket()
+        server.bind((ip, self.port))
+        server.listen(0)
+        self._servers[ip] = server
+        for number in range(2):
+            waiting = self._servers[f"{ip} {number}"] = socket.socket()
+            waiting.setblocking(False)
+            waiting.connect_ex((ip, self.port))
+
+    def has_caller(self, ip: str) -> bool:
+        return bool(select.select([self._servers[ip]], [], [], 0)[0])
+
+    def close(self) -> None:
+        for server in self._servers.values():
+            server.close()
 
 
 @pytest.fixture
-async def network(monkeypatch: pytest.MonkeyPatch) -> Network:
-    made = Network()
-    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", made.create_connection, raising=False)
-    return made
+def ports() -> Iterator[Ports]:
+    made = Ports()
+    yield made
+    made.close()
 
 
-def connector(*addresses: str, own: str = "") -> Connector:
+class Peer(asyncio.Protocol):
+    """Knows which address it was made for."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.ip = transport.get_extra_info("peername")[0]
+        self.transport = transport
+
+
+def connector(port: int, *addresses: str, own: str = "", resolver: Resolver | None = None) -> Connector:
     """Of a name with `addresses`. What goes to `own` would come back to us."""
-    return Connector(UpstreamTarget("http", Address("name.test", 1)), Fixed(*addresses), lambda ip, _: ip == own)
+    target = UpstreamTarget("http", Address("name.test", port))
+    return Connector(target, resolver or Fixed(*addresses), lambda ip, _: ip == own)
 
 
-async def connect(to: Connector, timeout_s: float = 5) -> Any:
-    return await to.connect(lambda _alpn: asyncio.Protocol(), timeout_s)
+async def connect(to: Connector, timeout_s: float = 5) -> str:
+    """The address that it leads to."""
+    made = await to.connect(lambda _alpn: Peer(), timeout_s)
+    made.transport.abort()
+    return str(made.ip)
 
 
 async def refusal(to: Connector, timeout_s: float = 5) -> Refusal:
@@ -68,51 +101,113 @@ async def refusal(to: Connector, timeout_s: float = 5) -> Refusal:
     return caught.value
 
 
-async def test_each_connection_begins_with_the_next_address(network: Network) -> None:
-    to = connector("up1", "up2", "up3")
-    assert [await connect(to) for _ in range(4)] == ["up2", "up3", "up1", "up2"]
+A, B, C = "127.0.0.2", "127.0.0.3", "127.0.0.4"
 
 
-async def test_every_address_is_tried(network: Network) -> None:
-    to = connector("no1", "up", "no2")
-    assert [await connect(to) for _ in range(3)] == ["up"] * 3
-    assert [ip for ip, _ in network.dialled] == ["up", "no2", "no1", "up", "no1", "up"]
+async def test_each_connection_begins_with_the_next_address(ports: Ports) -> None:
+    ports.serve(A, B, C)
+    to = connector(ports.port, A, B, C)
+    assert [await connect(to) for _ in range(4)] == [A, B, C, A]
 
 
-async def test_no_address_answers(network: Network) -> None:
+async def test_families_are_served_alike(ports: Ports) -> None:
+    """The round goes on within each family; the family that the system puts first stays first."""
+    ports.serve("::1", A, B)
+    to = connector(ports.port, "::1", A, B)
+    assert [await connect(to) for _ in range(2)] == ["::1"] * 2
+    to = connector(ports.port, A, "::1", B)
+    assert [await connect(to) for _ in range(3)] == [A, B, A]
+
+
+async def test_every_address_is_tried(ports: Ports) -> None:
+    ports.serve(B)
+    to = connector(ports.port, A, B, C)
+    assert [await connect(to) for _ in range(3)] == [B] * 3
+
+
+async def test_no_address_answers(ports: Ports) -> None:
     """The last one's fault is told."""
-    found = await refusal(connector("no1", "no2"))
-    assert (found.fault, found.detail) == (Fault.CONNECTION_REFUSED, "no1 port 1 refuses connections")
+    ports.serve(C)
+    found = await refusal(connector(ports.port, A, B))
+    assert (found.fault, found.detail) == (Fault.CONNECTION_REFUSED, f"{B} port {ports.port} refuses connections")
 
 
-async def test_a_dead_address_does_not_use_up_the_time_of_the_others(
-    network: Network, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is left is shared out evenly: a third, then a half of the rest, then all of it."""
-    given: list[float] = []
-    timeout = asyncio.timeout
-
-    def at_once(delay_s: float) -> asyncio.Timeout:
-        given.append(delay_s)
-        return timeout(delay_s if len(given) == 1 else 0.01)
-
-    monkeypatch.setattr(asyncio, "timeout", at_once)
-    assert await connect(connector("up", "dead1", "dead2"), 60) == "up"
-    whole, *shares = given
-    assert whole == 60
-    assert [round(share_s, -1) for share_s in shares] == [20, 30, 60]
-    assert all(share_s <= most for share_s, most in zip(shares, (20, 30, 60), strict=True))
+async def test_a_silent_address_does_not_hold_up_the_next(ports: Ports) -> None:
+    """Not for a second, after which the kernel itself would try it again."""
+    ports.serve(B)
+    ports.fall_silent(A)
+    descriptors = Descriptors()
+    to = Connector(
+        UpstreamTarget("http", Address("name.test", ports.port)), Fixed(A, B), lambda ip, port: False, descriptors
+    )
+    assert await connect(to) == B
+    assert descriptors.upstreams == 0, "the loser does not count any more"
 
 
-async def test_only_dead_addresses(network: Network) -> None:
+async def test_only_silent_addresses(ports: Ports) -> None:
     """Told as a timeout, within the whole time."""
-    assert (await refusal(connector("dead1", "dead2"), 0.05)).fault is Fault.CONNECT_TIMEOUT
-    assert [ip for ip, _ in network.dialled] == ["dead2", "dead1"]
+    ports.serve(C)
+    ports.fall_silent(A)
+    assert (await refusal(connector(ports.port, A), 0.05)).fault is Fault.CONNECT_TIMEOUT
 
 
-async def test_an_address_that_leads_back_is_refused_before_it_is_dialled(network: Network) -> None:
-    assert (await refusal(connector("up1", "up2", own="up2"))).fault is Fault.LOOP
-    assert network.dialled == []
+async def test_an_address_that_leads_back_is_not_dialled(ports: Ports) -> None:
+    """Another one is; where none is left, the loop is told and not that another one refused."""
+    ports.serve(A, B)
+    assert await connect(connector(ports.port, A, B, own=A)) == B
+    assert (await refusal(connector(ports.port, A, C, own=A))).fault is Fault.LOOP
+    assert not ports.has_caller(A)
+
+
+class Moving(Resolver):
+    """A name that the system answers from `now`. `asked`: how often."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *now: str) -> None:
+        super().__init__("name.test", 1000, Lookups())
+        self.now = now
+        self.asked = 0
+        monkeypatch.setattr(resolve, "_look_up", self._look_up)
+
+    async def _look_up(self, host: str) -> tuple[str, ...]:
+        self.asked += 1
+        return self.now
+
+
+async def test_a_service_that_moved_is_looked_up_anew(ports: Ports, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the request is answered, and once, however many find that the old address refuses."""
+    ports.serve(C)
+    moving = Moving(monkeypatch, A)
+    to = connector(ports.port, resolver=moving)
+    assert (await refusal(to)).fault is Fault.CONNECTION_REFUSED
+    assert moving.asked == 1, "an answer of this very moment is not doubted"
+    moving.now = (C,)
+    assert await asyncio.gather(*(connect(to) for _ in range(5))) == [C] * 5
+    assert moving.asked == 2
+    assert await connect(to) == C
+    assert moving.asked == 2, "the new one is remembered"
+
+
+async def test_a_service_that_is_down_is_not_looked_up_each_time(ports: Ports, monkeypatch: pytest.MonkeyPatch) -> None:
+    ports.serve(C)
+    moving = Moving(monkeypatch, A)
+    to = connector(ports.port, resolver=moving)
+    for _ in range(5):
+        assert (await refusal(to)).fault is Fault.CONNECTION_REFUSED
+    assert moving.asked == 2
+
+
+async def test_a_service_that_moved_away_from_a_silent_address(ports: Ports, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looked up anew as well, while the old one is waited for."""
+    monkeypatch.setattr(dialling, "_SILENCE_S", 0.01)
+    ports.serve(C, A)
+    moving = Moving(monkeypatch, A)
+    to = connector(ports.port, resolver=moving)
+    assert await connect(to) == A
+    ports.close()
+    ports.serve(C)
+    ports.fall_silent(A)
+    moving.now = (A, C)
+    assert await connect(to) == C
 
 
 async def test_the_look_up_is_part_of_the_time() -> None:

@@ -1,0 +1,123 @@
+"""Dials the addresses of one host until connections are made: whoever answers first wins (RFC 8305, Happy Eyeballs).
+
+May know tasks and sockets. Must not know names, TLS, nor how one address is dialled. Every attempt that is not given
+out is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import chain, zip_longest
+from typing import Final
+
+from proxy.transport.descriptors import Descriptors
+
+_STAGGER_S: Final = 0.25  # RFC 8305, 5: the Connection Attempt Delay
+_SILENCE_S: Final = 1.0  # without any answer, before further addresses are asked for
+_AT_ONCE: Final = 4  # attempts; the oldest makes room for the next, when it has had a second
+
+Dial = Callable[[str], Awaitable[socket.socket]]
+More = Callable[[], Awaitable[Iterable[str]]]
+
+
+def in_order(addresses: Sequence[str], turn: int) -> tuple[str, ...]:
+    """The order in which to dial: the families take turns, beginning with the first address's (RFC 8305, 4).
+
+    Each family begins with its `turn`th address, so that connections are shared out.
+    """
+    families: tuple[list[str], list[str]] = ([], [])
+    for ip in addresses:
+        families[(":" in ip) != (":" in addresses[0])].append(ip)
+    turned = [each[turn % len(each) :] + each[: turn % len(each)] for each in families if each]
+    return tuple(ip for ip in chain.from_iterable(zip_longest(*turned)) if ip is not None)
+
+
+class Dialling:
+    """The attempts of one connection to be. Close it when it is made, or given up."""
+
+    def __init__(self, order: Iterable[str], dial: Dial, more: More, descriptors: Descriptors) -> None:
+        """`more`: further addresses, asked for once, where all in `order` have failed, or none answers for a second.
+
+        `descriptors` has counted one attempt already; those beside it are counted here.
+        """
+        self.failure: tuple[str, OSError] | None = None  # the last, and whose it was
+        self._left = deque(order)
+        self._dial = dial
+        self._more: More | None = more
+        self._descriptors = descriptors
+        self._counted = 0
+        self._trying: dict[asyncio.Task[socket.socket], str] = {}  # the oldest first
+        self._asking: asyncio.Task[Iterable[str]] | None = None
+        self._dropped: list[asyncio.Task[socket.socket]] = []
+
+    async def next(self) -> tuple[str, socket.socket] | None:
+        """The next connection, and the address that it leads to; None where every address has failed.
+
+        The attempts beside it are dropped, and begun again where one more is asked for.
+        """
+        is_silent = False
+        while True:
+            if self._left:
+                self._begin(self._left.popleft())
+            elif self._more is not None and (is_silent or not self._trying):
+                self._asking = asyncio.ensure_future(self._more())
+                self._more = None
+            waiting: set[asyncio.Task[socket.socket] | asyncio.Task[Iterable[str]]] = set(self._trying)
+            if self._asking is not None:
+                waiting.add(self._asking)
+            if not waiting:
+                return None
+            patience_s = _STAGGER_S if self._left else _SILENCE_S if self._more is not None else None
+            done, _ = await asyncio.wait(waiting, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+            is_silent = not done
+            if self._asking is not None and self._asking.done():
+                self._left.extend(self._asking.result())
+                self._asking = None
+            for task in [task for task in self._trying if task.done()]:
+                ip = self._trying.pop(task)
+                error = task.exception()
+                if error is None:
+                    self._put_back()
+                    return ip, task.result()
+                if not isinstance(error, OSError):
+                    raise error
+                self.failure = ip, error
+            self._count()
+
+    def _begin(self, ip: str) -> None:
+        most = _AT_ONCE if self._descriptors.upstreams < self._descriptors.most else 1
+        while len(self._trying) >= most:
+            self._drop(next(iter(self._trying)))
+        self._trying[asyncio.ensure_future(self._dial(ip))] = ip
+        self._count()
+
+    def _put_back(self) -> None:
+        """Drop the attempts under way. Their addresses come first where another connection is wanted."""
+        self._left.extendleft(reversed(self._trying.values()))
+        for task in tuple(self._trying):
+            self._drop(task)
+        self._count()
+
+    def _drop(self, task: asyncio.Task[socket.socket]) -> None:
+        del self._trying[task]
+        task.cancel()
+        self._dropped.append(task)
+
+    def _count(self) -> None:
+        """Let `descriptors` know how many attempts there are beside the first."""
+        beside = max(0, len(self._trying) - 1)
+        self._descriptors.upstreams += beside - self._counted
+        self._counted = beside
+
+    async def close(self) -> None:
+        """Close every attempt that was not given out."""
+        self._put_back()
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+        for made in await asyncio.gather(*self._dropped, return_exceptions=True):
+            if isinstance(made, socket.socket):  # in the very turn in which it was dropped
+                made.close()
