@@ -62,7 +62,8 @@ def configure(
     OTEL_TRACES_SAMPLER, or else all); `resource`, further attributes; `batch`, False to export each span as it ends.
     Besides: `shutdown_timeout_s`, seconds to wait for the exporter at the end, at most (what a collector that never
     answers has not taken by then is lost); `extract` and `inject`, the formats (see ContextPropagator);
-    `capture_args`, `capture_result`, `capture_limits` and `scrub`, further names of secrets, for what `trace` records;
+    `capture_args` and `capture_result`, whether `trace` records them; `capture_limits`, the bounds of all that is
+    recorded; `scrub`, further names of secrets;
     `tracer_name` and `tracer_version`, the instrumentation scope; `set_global`, whether OpenTelemetry's global provider
     and propagator become ours too, for other people's instrumentation (default: no global state is touched).
     Gives: nothing. What was in force before is flushed and shut down, if it was made here, within its own

@@ -76,6 +76,7 @@ def bounded(text: str, limit: int, settings: CaptureSettings, *, keep_end: bool 
         return text
     seen = text
     if len(text) > 2 * limit:
+        keep_end = keep_end and "\n" in text[-limit:]
         seen = _ends_of(text, limit, mark) if keep_end else text[: 2 * limit]
     kept = encodable(scrubbed(seen, settings.scrub))
     if kept == text and len(kept) <= limit:
@@ -84,9 +85,10 @@ def bounded(text: str, limit: int, settings: CaptureSettings, *, keep_end: bool 
     if keep_end and len(kept) > limit:
         head = limit // 3
         return kept[:head] + mark + kept[len(kept) - limit + head :]
-    if len(seen) < len(text) and len(kept) != len(seen):
+    is_cut = len(seen) < len(text) and not keep_end
+    if is_cut and len(kept) != len(seen):
         kept = kept.rstrip(_WORD)
-    return kept[:limit] + mark if len(kept) > limit or (len(seen) < len(text) and not keep_end) else kept
+    return kept[:limit] + mark if is_cut or len(kept) > limit else kept
 
 
 def _ends_of(text: str, length: int, mark: str) -> str:

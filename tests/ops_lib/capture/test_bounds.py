@@ -61,3 +61,16 @@ def test_what_was_remembered_is_cut_where_less_fits() -> None:
     assert bounded("x" * 20, 20, settings) == "x" * 20
     assert bounded("x" * 20, 10, settings) == "x" * 10 + "…"
     assert bounded("x" * 20, 20, settings) == "x" * 20
+
+
+def test_whole_lines_are_kept_of_a_long_text() -> None:
+    """Half a line could be half a secret."""
+    text = "a\n" + "b" * 100 + "\nc\n"
+    assert bounded(text, 40, CaptureSettings(), keep_end=True) == "a\n…\nc\n"
+    assert bounded("b" * 100, 40, CaptureSettings(), keep_end=True) == "b" * 40 + "…"
+    assert bounded("b" * 100 + "\n", 40, CaptureSettings(), keep_end=True) == "…\n"
+    with_secret = f"Bearer {'h' * 30}\n" + "b\n" * 100 + "end"
+    assert bounded(with_secret, 40, CaptureSettings(), keep_end=True).startswith("Bearer [scrub")
+    assert bounded(f"Bearer {'h' * 30}\n{'b' * 100}\nthe end", 40, CaptureSettings(), keep_end=True) == (
+        "Bearer [scrubbed]\n…\nthe end"
+    )
