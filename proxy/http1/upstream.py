@@ -22,6 +22,7 @@ from proxy.http1.kept_connection import (
 )
 from proxy.http1.message.bodies import Body, ChunkedBody, CloseBody, LengthBody
 from proxy.http1.message.heads import HeadLimits, HeadReader
+from proxy.http1.message.lenient import MANY_FIELDS, MOST_FIELDS, LenientHeads
 from proxy.http1.message.lists import is_offered
 from proxy.http1.message.response import read_response, read_start
 from proxy.http1.message.write import as_chunks, request_head
@@ -46,6 +47,7 @@ RESPONSE_LIMITS: Final = HeadLimits(
     bad_fault=Fault.BAD_RESPONSE,
     empty_lines=0,  # what stands before a status line is no part of this response
 )
+_HEAD_BYTES: Final = RESPONSE_LIMITS.line_bytes + RESPONSE_LIMITS.field_bytes
 _LAST_WORDS_BYTES: Final = 256 * 1024  # of an upstream that is gone
 _MAX_INTERIM = 32  # 1xx responses to one request; more is a flood
 
@@ -54,7 +56,18 @@ _MAX_INTERIM = 32  # 1xx responses to one request; more is a flood
 class UpstreamConnection(KeptConnection):
     """One connection to an upstream, its requests and their responses."""
 
-    __slots__ = ("_aside", "_body", "_chunks", "_interim", "_is_due", "_kinds", "_lost", "_outbox", "_reader")
+    __slots__ = (
+        "_aside",
+        "_body",
+        "_chunks",
+        "_interim",
+        "_is_due",
+        "_kinds",
+        "_lenient",
+        "_lost",
+        "_outbox",
+        "_reader",
+    )
 
     def __init__(self, keeper: Keeper, ticker: Ticker, outbox: Outbox, kinds: FieldKinds) -> None:
         """`keeper` has its deadline swept; `kinds` are of the fields of its responses."""
@@ -62,6 +75,7 @@ class UpstreamConnection(KeptConnection):
         self._outbox = outbox
         self._kinds = kinds
         self._reader = HeadReader(RESPONSE_LIMITS, read_start)
+        self._lenient: LenientHeads | None = None  # of an upstream whose responses the settings forgive
         self._body: Body | None = None
         self._interim = 0
         self._chunks = False  # the request's body is chunked
@@ -84,6 +98,8 @@ class UpstreamConnection(KeptConnection):
             data += as_chunks(content, done, trailers)
         elif content:
             data += content
+        if terms.leniency or self._lenient is not None:
+            self._be_lenient(terms.leniency, receiver.method)
         if self.buffer_bytes != terms.buffer_bytes:  # it last served another listener, or another plan
             self.buffer_bytes = terms.buffer_bytes
             self.transport.set_write_buffer_limits(high=terms.buffer_bytes)
@@ -91,6 +107,12 @@ class UpstreamConnection(KeptConnection):
             self._outbox.send(self.transport, data)
         else:
             self.transport.write(data)  # more will follow, and must not overtake it
+
+    def _be_lenient(self, ways: frozenset[str], method: bytes) -> None:
+        """How the next response is read. (It last served another plan, or another method.)"""
+        self._lenient = LenientHeads(ways, _HEAD_BYTES, method) if ways else None
+        count = MOST_FIELDS if MANY_FIELDS in ways else RESPONSE_LIMITS.field_count
+        self._reader = HeadReader(RESPONSE_LIMITS._replace(field_count=count), read_start)
 
     def send(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
         if self._state == LAST:  # nobody is there to take it; what was said before is still being read
@@ -177,6 +199,11 @@ class UpstreamConnection(KeptConnection):
             self._flow.pause(BEHIND, False)
 
     def _read_head(self, data: bytes, receiver: Receiver) -> None:
+        if self._lenient is not None:
+            mended = self._lenient.feed(data)
+            if mended is None:
+                return
+            data = mended
         parsed = self._reader.feed(data, self._kinds)
         if parsed is None:
             return

@@ -21,6 +21,7 @@ class Terms:
         "buffer_bytes",
         "health",
         "is_tls",
+        "leniency",
         "listener",
         "metrics",
         "response_via",
@@ -46,6 +47,7 @@ class Terms:
         self.listener = listener  # its name
         self.buffer_bytes = buffer_bytes  # of a request, held towards the upstream
         self.timeouts = plan.timeouts
+        self.leniency = plan.leniency
         self.metrics = metrics
         self.health = health or UpstreamHealth(plan.name, is_one=plan.target is not None)
         self.response_via = response_via  # our name in the Via of responses; empty for none

@@ -148,6 +148,7 @@ def _inbound(settings: Settings, everywhere: Sections, listen: Address, contexts
         timeouts=sections.listener_timeouts(),
         pool=_pool(sections),
         preserve_host=inbound.host == "preserve",
+        leniency=frozenset(inbound.lenient),
     )
     return ListenerPlan(
         name="inbound",
@@ -197,6 +198,7 @@ def _upstream(upstream: UpstreamSettings, outbound: Sections, contexts: TlsConte
         timeouts=sections.listener_timeouts(),
         pool=_pool(sections),
         preserve_host=upstream.host != "target",
+        leniency=frozenset(upstream.lenient),
     )
 
 

@@ -92,3 +92,4 @@ class UpstreamPlan:
     timeouts: Timeouts = Timeouts()
     pool: PoolPlan = PoolPlan()
     preserve_host: bool = True  # False: Host becomes target.authority
+    leniency: frozenset[str] = frozenset()  # what is forgiven in its responses

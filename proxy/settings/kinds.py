@@ -5,6 +5,7 @@ May know pydantic and the parsers. Must not know any key.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -83,6 +84,22 @@ def _methods(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(items))
 
 
+_LENIENCIES = ("bare-lf", "obs-fold", "equal-lengths", "head-framing", "many-fields")
+
+
+def _leniencies(value: object) -> tuple[str, ...]:
+    """What is forgiven in an upstream's responses; see docs/settings.md."""
+    items = split_items(value)
+    if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
+        raise ValueError(f"expected a list of {', '.join(_LENIENCIES)}; [] for none")
+    unknown = [item for item in items if item not in _LENIENCIES]
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], _LENIENCIES, n=1)
+        meant = f"; did you mean {close[0]}?" if close else ""
+        raise ValueError(f"{unknown[0]!r} is not known: expected some of {', '.join(_LENIENCIES)}{meant}")
+    return tuple(dict.fromkeys(items))
+
+
 Listen = Annotated[Address | None, PlainValidator(parse_listen)]
 TargetValue = Annotated[TargetUrl, PlainValidator(parse_target)]
 Host = Annotated[str, PlainValidator(parse_host)]
@@ -100,6 +117,7 @@ Count = Annotated[int, PlainValidator(_within(parse_count, 1, 1_000_000, ""))]
 CountOrZero = Annotated[int, PlainValidator(_within(parse_count, 0, 1_000_000, ""))]
 Switch = Annotated[Literal["auto"] | bool, PlainValidator(values.parse_switch)]
 Methods = Annotated[tuple[str, ...], PlainValidator(_methods)]
+Leniencies = Annotated[tuple[str, ...], PlainValidator(_leniencies)]
 OnDefer = Annotated[values.OnDefer, PlainValidator(parse_on_defer)]
 ExportUrl = Annotated[otlp_values.CollectorUrl, PlainValidator(otlp_values.parse_url)]
 Headers = Annotated[tuple[otlp_values.Header, ...], PlainValidator(otlp_values.parse_headers)]

@@ -29,6 +29,7 @@ from proxy.settings.kinds import (
     HeaderName,
     HeaderNames,
     Host,
+    Leniencies,
     Lines,
     Listen,
     Methods,
@@ -126,6 +127,7 @@ class InboundSettings(Section):
     app: TargetValue = TargetUrl("http", Address("127.0.0.1", 8080))
     host: Literal["preserve", "target"] = "preserve"
     exit_with_app_s: SecondsOrZero = 0.0  # 0: never
+    lenient: Leniencies = ()
     tls: TlsSettings = TlsSettings()
     propagation: PropagationSettings = PropagationSettings()
     limits: LimitSettings = LimitSettings()
@@ -157,6 +159,7 @@ class UpstreamSettings(Section):
     match: Patterns = ()
     target: TargetValue | None = None  # None: where the request says
     listen: Listen = None
+    lenient: Leniencies = ()
     host: Literal["auto", "preserve", "target"] = "auto"  # auto: target on its own listener, else preserve
     tls: TlsSettings = TlsSettings()
     propagation: PropagationSettings = PropagationSettings()

@@ -45,6 +45,8 @@ PROOFS = {
     "upstreams.N.match": "wire/test_targets.py::test_most_specific_wins",
     "upstreams.N.target": "wire/test_targets.py::test_way_2_host_routing",
     "upstreams.N.listen": "wire/test_targets.py::test_way_3_dedicated_listener",
+    "inbound.lenient": "wire/test_lenient.py::test_what_is_forgiven_by_name",
+    "upstreams.N.lenient": "wire/test_lenient.py::test_an_upstream_is_forgiven_what_another_is_not",
     "upstreams.N.host": "wire/test_targets.py::test_host_on_a_listener_of_its_own",
     "upstreams.N.tls.ca_file": "wire/test_addresses.py::test_https",
     "upstreams.N.tls.verify": "wire/test_addresses.py::test_https_verification_off",
