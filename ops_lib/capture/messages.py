@@ -8,7 +8,7 @@ plain; else the arguments are given, to be rendered as any other values (docs/de
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
 from ops_lib.capture.stored import declared, instance_dict, is_scalar
@@ -17,7 +17,7 @@ UNREADABLE: Final = "[unreadable]"
 _MOST: Final = 20  # errors of a validation that are told one by one
 # What the text of some of Python's exceptions is made of, besides or instead of the arguments. All are fields in C.
 _Fields: TypeAlias = tuple[tuple[type, tuple[str, ...]], ...]
-_BESIDES: Final[_Fields] = ((OSError, ("filename", "filename2")), (ImportError, ("msg",)))
+_BESIDES: Final[_Fields] = ((OSError, ("filename", "filename2")),)
 _INSTEAD: Final[_Fields] = ((SyntaxError, ("msg", "filename", "lineno")), (BaseExceptionGroup, ("message",)))
 _args: Final = BaseException.__dict__["args"].__get__
 
@@ -53,12 +53,17 @@ def _parts(error: BaseException, arguments: tuple[object, ...]) -> tuple[object,
     """All that Python's own text for such an exception is made of."""
     for kind, names in _BESIDES:
         if issubclass(type(error), kind):
-            more = (kind.__dict__[name].__get__(error) for name in names)
-            arguments = (*arguments, *(part for part in more if part is not None))
+            arguments = (*arguments, *_fields(error, kind, names))
     for kind, names in _INSTEAD:
         if issubclass(type(error), kind):
-            arguments = tuple(kind.__dict__[name].__get__(error) for name in names)
+            arguments = tuple(_fields(error, kind, names))
     return arguments
+
+
+def _fields(error: BaseException, kind: type, names: tuple[str, ...]) -> Iterator[object]:
+    for name in names:
+        if (found := kind.__dict__[name].__get__(error)) is not None:
+            yield found
 
 
 def _validation_errors(error: BaseException, kind: type) -> list[Any] | None:
