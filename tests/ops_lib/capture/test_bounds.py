@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops_lib.capture.bounds import CaptureSettings, bounded
+from ops_lib.capture.bounds import CaptureLimits, CaptureSettings, bounded
 
 KEY = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
 
@@ -74,3 +74,7 @@ def test_whole_lines_are_kept_of_a_long_text() -> None:
     assert bounded(f"Bearer {'h' * 30}\n{'b' * 100}\nthe end", 40, CaptureSettings(), keep_end=True) == (
         "Bearer [scrubbed]\n…\nthe end"
     )
+
+
+def test_the_bounds_are_those_that_the_page_promises() -> None:
+    assert CaptureLimits() == CaptureLimits(text=256, items=20, depth=4, total=2048, stack=8192)
