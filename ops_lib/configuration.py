@@ -69,7 +69,7 @@ def configure(
     Gives: nothing. What was in force before is flushed and shut down, if it was made here, within its own
     `shutdown_timeout_s`; at exit that happens too.
     Raises: ConfigurationError (a ValueError) for settings that are wrong or contradict each other, ImportError with the
-    pip command where OTLP is not installed; then nothing has changed.
+    pip command if OTLP is not installed; then nothing has changed.
     Exporters that fail later are logged by the SDK and never raise.
     Specification: OpenTelemetry SDK environment variables; OTLP 1.x over HTTP; semantic conventions, `service.name`.
     """
@@ -162,7 +162,7 @@ def _shut_down_at_exit() -> None:
 
 
 def _shut_down_with_worker(*unused: object) -> None:
-    """In a process of multiprocessing's, which ends without atexit where it was forked (before Python 3.13)."""
+    """In a process of multiprocessing's, which ends without atexit if it was forked (before Python 3.13)."""
     from multiprocessing import util
 
     util.Finalize(None, shutdown, exitpriority=0)
@@ -182,7 +182,7 @@ def flush(timeout_s: float = 30.0) -> bool:
     """Have every span that has ended exported now.
 
     Takes: `timeout_s`, seconds to wait at most. Gives: whether the exporter was given all of it, and done with it, in
-    that time; True where nothing is configured. True does not say that anything arrived: what an exporter could not
+    that time; True if nothing is configured. True does not say that anything arrived: what an exporter could not
     deliver, the SDK logs and does not tell. Raises: nothing. Specification: OpenTelemetry Trace SDK, ForceFlush.
     """
     provider = RUNTIME.provider if RUNTIME.provider is not None else otel_trace.get_tracer_provider()

@@ -44,7 +44,7 @@ def instrument(*names: str, allow_hosts: Collection[str] | None = None, **option
     further options of the integrations named: `app` of a server, to trace one application alone. Doing it twice is the
     same as once.
     Gives: nothing. Raises: ValueError for an unknown name, listing the known ones, or a wrong host pattern; ImportError
-    telling the pip command where a package is missing. Then nothing has changed: what this call switched on is off
+    telling the pip command if a package is missing. Then nothing has changed: what this call switched on is off
     again, and what an earlier call switched on is as it was.
     Specification: OpenTelemetry semantic conventions, HTTP and gRPC spans.
     """

@@ -23,7 +23,7 @@ _in_logger: ContextVar[bool] = ContextVar("ops-in-logger", default=False)
 def correlate_logs(*, missing: str = "-") -> None:
     """Put the ids of the current trace, span and session on every log record from now on.
 
-    Takes: `missing`, what stands where there is none. Gives: nothing; every LogRecord has `trace_id` (32 hex digits),
+    Takes: `missing`, what stands if there is none. Gives: nothing; every LogRecord has `trace_id` (32 hex digits),
     `span_id` (16) and `session_id`, for formats such as `%(trace_id)s`, also one of `logging.makeLogRecord`. What the
     caller passes under these names, in `extra` or to `makeLogRecord`, wins. A second call changes `missing`.
     Raises: nothing.
@@ -69,7 +69,7 @@ def correlate_logs(*, missing: str = "-") -> None:
 def uncorrelate_logs() -> None:
     """Undo `correlate_logs`.
 
-    Takes: nothing. Gives: nothing. Where somebody else has replaced `Logger.makeRecord` or `LogRecord.__init__` since,
+    Takes: nothing. Gives: nothing. If somebody else has replaced `Logger.makeRecord` or `LogRecord.__init__` since,
     theirs stays. Raises: nothing. Specification: none.
     """
     if (make_before := getattr(logging.Logger.makeRecord, _BEFORE, None)) is not None:

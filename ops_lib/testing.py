@@ -96,7 +96,7 @@ class SpanCapture(SpanProcessor):
         return [span for span in self.spans if span.name == name]
 
     def one(self, name: str) -> ReadableSpan:
-        """The only finished span of this name. Raises AssertionError, showing the tree, where that is not so."""
+        """The only finished span of this name. Raises AssertionError, showing the tree, if that is not so."""
         found = self.named(name)
         if len(found) != 1:
             raise AssertionError(f"{len(found)} finished spans are named {name!r}; the tree is\n{self.tree()}")

@@ -61,7 +61,7 @@ class Output(NamedTuple):
 
 
 def run_sidecar(first: Loaded, read_settings: Callable[[], Loaded]) -> bool:
-    """Build a sidecar and run it to its end. True where no exchange was cut; raises StartError."""
+    """Build a sidecar and run it to its end. True if no exchange was cut; raises StartError."""
     limit_lines = first.settings.log.queue_lines
     output = Output(
         log=LineWriter(_STDERR, limit_lines=limit_lines, name="log"),
@@ -173,7 +173,7 @@ class Families:
 
 
 def _make_admin(state: State, families: Families, data_plane: DataPlane, hosts: AdminHosts) -> Admin:
-    from proxy.admin.server import AdminServer, application  # costs memory only where there is an admin listener
+    from proxy.admin.server import AdminServer, application  # costs memory only if there is an admin listener
 
     routes = application(state, lambda: page(families()), CONTENT_TYPE, is_app_up=data_plane.is_app_up, hosts=hosts)
     return AdminServer(routes, state)
@@ -229,7 +229,7 @@ def _warn_of_no_effect(loaded: Loaded) -> None:
 
 
 def _warn_of_unreported_ids(plan: Plan) -> None:
-    """Where the sidecar takes part, and exports nothing: each of its span ids is a gap in the trace."""
+    """If the sidecar takes part, and exports nothing: each of its span ids is a gap in the trace."""
     taking_part = [
         listener.name
         for listener in plan.listeners

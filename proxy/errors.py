@@ -26,7 +26,7 @@ class SettingsProblem(NamedTuple):
 class SettingsError(Exception):
     """The settings cannot be used; carries every problem found, not only the first.
 
-    `more`: how many there are beyond those, where there are too many to tell.
+    `more`: how many there are beyond those, if there are too many to tell.
     """
 
     def __init__(self, problems: tuple[SettingsProblem, ...], more: int = 0) -> None:

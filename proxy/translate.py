@@ -80,7 +80,7 @@ class FullTranslation(NamedTuple):
     foreign: Foreign = ()
     read: str = ""  # the formats that were read, joined by commas
     session: bytes | None = None
-    span: OwnSpan | None = None  # our own, where we take part and it is recorded
+    span: OwnSpan | None = None  # our own, if we take part and it is recorded
     link: TraceContext | None = None  # the context that a new trace was begun instead of
 
 
@@ -109,7 +109,7 @@ class FastTranslation:
         span_id: bytes,
         span: OwnSpan | None,
     ) -> None:
-        """`span_id`: of a span of our own, empty where there is none; `span`: it, where it is recorded."""
+        """`span_id`: of a span of our own, empty if there is none; `span`: it, if it is recorded."""
         self.headers = headers
         self.foreign: Foreign = ()
         self.span = span
@@ -224,7 +224,7 @@ class Translator:
         """`headers`: those for which `owns` is true, in wire order. Never raises on what they hold.
 
         `weigh` says how many other fields the request has, and how many bytes they and its target take: they leave so
-        much less room for baggage. It is asked where there is some.
+        much less room for baggage. It is asked if there is some.
         """
         way = self._way
         if headers and way is not None:
@@ -288,11 +288,11 @@ class Translator:
         return ((trace_id, span_id, sampled), state, session_id, winner, traits, None, baggage), span_id, span
 
     def extract(self, headers: RawHeaders) -> Extraction | None:
-        """What `headers` say, as far as the peer is believed; None where there are none."""
+        """What `headers` say, as far as the peer is believed; None if there are none."""
         return believe(self._propagator.extract(self._fields(headers)), self._trust).extraction if headers else None
 
     def _has_room(self, baggage: PlainBaggage[bytes], weigh: Callable[[], tuple[int, int]]) -> bool:
-        """Whether `baggage` surely fits into the request; where not, what fits is for the propagator to say."""
+        """Whether `baggage` surely fits into the request; if not, what fits is for the propagator to say."""
         if not self._writes_jaeger_baggage:
             return True  # it goes out as it came
         text, members = baggage

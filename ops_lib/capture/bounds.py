@@ -54,7 +54,7 @@ class CaptureSettings:
 
 
 def remember(text: str, known: set[str]) -> None:
-    """Notes that nothing has to be changed in `text`; only where it is short."""
+    """Notes that nothing has to be changed in `text`; only if it is short."""
     if len(text) <= _SHORT:
         if len(known) >= _REMEMBERED:
             known.clear()
@@ -69,7 +69,7 @@ def encodable(text: str) -> str:
 def bounded(text: str, limit: int, settings: CaptureSettings, *, keep_end: bool = False, mark: str = CUT) -> str:
     """`text` without the secrets that are found in it, at most `limit` characters and a mark that something was cut.
 
-    `keep_end`: cut out of the middle, at the ends of lines. Of a long text, twice the limit is looked at. Where some of
+    `keep_end`: cut out of the middle, at the ends of lines. Of a long text, twice the limit is looked at. If some of
     that is scrubbed, what was beyond the limit moves into it; the last word may be half a secret then, and goes.
     """
     if len(text) <= _SHORT and text in settings.harmless and len(text) <= limit:

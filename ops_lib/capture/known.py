@@ -1,6 +1,6 @@
 """Which types are known: their own text may be asked for, because it runs no code of the application's.
 
-Pure: nothing is imported for this. Where a module was not imported, no value can be of a class of its. A class counts
+Pure: nothing is imported for this. If a module was not imported, no value can be of a class of its. A class counts
 as known only if its module has that very class under its name, so that nothing passes by a borrowed name.
 Which types, and why these: docs/decisions/005.
 """

@@ -1,7 +1,7 @@
 """What an exception says of itself, without the values that its text would show, and without foreign code.
 
 Pure. The `__str__` that an exception's author has written is asked: it is the text that Python prints, and that every
-log shows. The one of Python's own exceptions asks the arguments for theirs, so it is asked only where all of them are
+log shows. The one of Python's own exceptions asks the arguments for theirs, so it is asked only if all of them are
 plain; else the arguments are given, to be rendered as any other values (docs/decisions/005).
 """
 
@@ -23,7 +23,7 @@ _args: Final = BaseException.__dict__["args"].__get__
 
 
 def message_of(error: BaseException) -> str | tuple[object, ...]:
-    """What `error` says, unbounded and with its secrets; or its arguments, where foreign code would make the text.
+    """What `error` says, unbounded and with its secrets; or its arguments, if foreign code would make the text.
 
     Raises nothing of the exception's making; KeyboardInterrupt and SystemExit pass.
     """

@@ -105,7 +105,7 @@ class Writer:
         return self._text(f"<{name_of(kind)}>" if text is None else text)
 
     def _fitting(self, depth: int, kind: type, write: Callable[[], object]) -> object:
-        """What `write` gives, or the kind of the value where it lies too deep."""
+        """What `write` gives, or the kind of the value if it lies too deep."""
         self._left -= 2
         return write() if depth < self._limits.depth else f"[{qualname_of(kind).rpartition('.')[2]}]"
 

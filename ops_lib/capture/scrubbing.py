@@ -109,7 +109,7 @@ def is_secret(name: str, extra: frozenset[str] = frozenset()) -> bool:
 
 
 def decoded(name: object) -> str | None:
-    """`name` as a plain string where it is one, in text or in bytes (headers); else None."""
+    """`name` as a plain string if it is one, in text or in bytes (headers); else None."""
     kind = type(name)  # not `__class__`, which may be a property and raise; nor methods of a class of its own
     if kind is str:
         return name  # type: ignore[return-value]  # a string

@@ -30,7 +30,7 @@ def is_scalar(kind: type) -> bool:
 
 
 def module_of(kind: type) -> str:
-    """The module of a class; empty where the class says none."""
+    """The module of a class; empty if the class says none."""
     try:
         module = _module(kind)
     except AttributeError:
@@ -50,7 +50,7 @@ def name_of(kind: type) -> str:
 
 
 def declared(kind: type, name: str) -> Any:
-    """What the class `kind` or one of its bases has under `name`, as it lies there; None where nothing does."""
+    """What the class `kind` or one of its bases has under `name`, as it lies there; None if nothing does."""
     for base in _mro(kind):
         if (found := _names(base).get(name, _MISSING)) is not _MISSING:
             return found
@@ -58,7 +58,7 @@ def declared(kind: type, name: str) -> Any:
 
 
 def instance_dict(value: object) -> Mapping[str, object]:
-    """The `__dict__` of `value`; empty where it has none, or where its class has put something else in its place."""
+    """The `__dict__` of `value`; empty if it has none, or if its class has put something else in its place."""
     descriptor = declared(type(value), "__dict__")
     if type(descriptor) not in (GetSetDescriptorType, MemberDescriptorType):
         return {}

@@ -27,7 +27,7 @@ EMPTY: Final = Context()
 
 
 def _context_variable() -> ContextVar[Context] | None:
-    """The variable behind OpenTelemetry's current Context, or None where `OTEL_PYTHON_CONTEXT` names another kind."""
+    """The variable behind OpenTelemetry's current Context, or None if `OTEL_PYTHON_CONTEXT` names another kind."""
     token = otel_context.attach(otel_context.get_current())
     variable = getattr(token, "var", None)
     otel_context.detach(token)
@@ -62,7 +62,7 @@ def _detach(token: Token[Context], attached: Context) -> None:
             variable.set(EMPTY if before is Token.MISSING else cast("Context", before))
 
 
-# Bound C methods where there is a ContextVar, which is nearly always: attaching costs a tenth of OpenTelemetry's way.
+# Bound C methods if there is a ContextVar, which is nearly always: attaching costs a tenth of OpenTelemetry's way.
 current = _VARIABLE.get if _VARIABLE is not None else otel_context.get_current
 """() -> Context: the Context in force."""
 attach = _VARIABLE.set if _VARIABLE is not None else _attach_slowly
@@ -74,7 +74,7 @@ detach = _detach if _VARIABLE is not None else _detach_slowly
 def leave(token: Token[Context], attached: Context, kind: type[BaseException] | None) -> None:
     """The end of a block that has attached: takes `attached` away again. `kind`: of the exception that ends the block.
 
-    Except where a generator with the block in it is closed from elsewhere (by the garbage collector, by whoever holds
+    Except if a generator with the block in it is closed from elsewhere (by the garbage collector, by whoever holds
     it): what is in force there is not of the block's making, and the place to which the block would go back is gone.
     """
     if kind is not GeneratorExit or current() is attached:

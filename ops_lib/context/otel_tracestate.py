@@ -102,7 +102,7 @@ def state_text(state: TraceState) -> str:
 
 
 def plain_text(state: TraceState) -> str | None:
-    """The header text where it may go out as it is; None where the heart has to look at it, or cut it."""
+    """The header text if it may go out as it is; None if the heart has to look at it, or cut it."""
     if state is NO_STATE:
         return ""
     if state.__class__ is RawTraceState:

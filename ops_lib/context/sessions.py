@@ -132,7 +132,7 @@ def current_session() -> SessionContext | None:
     """The session in force here.
 
     Takes: nothing. Gives: the SessionContext of the innermost `session` block or of the request that
-    `propagated_context` has put in force; None where there is none. Raises: nothing.
+    `propagated_context` has put in force; None if there is none. Raises: nothing.
     Specification: docs/formats.md "Session"; OpenTelemetry Context API (the session is a value in it).
     """
     return session_of(current())

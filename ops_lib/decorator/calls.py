@@ -66,14 +66,14 @@ class Recorder:
         return subject.attributes if subject.fit_for is RUNTIME.capture else subject.fit()
 
     def record_arguments(self, span: OtelSpan | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Puts the arguments of a call on its span, where they are to be recorded."""
+        """Puts the arguments of a call on its span, if they are to be recorded."""
         if span is not None and span.is_recording():
             text = self.subject.arguments(args, kwargs, RUNTIME.capture)
             if text is not None:
                 span.set_attribute(ARGUMENTS, text)
 
     def record_result(self, span: OtelSpan | None, value: object) -> None:
-        """Puts the result of a call on its span, where it is to be recorded."""
+        """Puts the result of a call on its span, if it is to be recorded."""
         if span is None or not span.is_recording():
             return
         if (text := self.subject.result(value, RUNTIME.capture)) is not None:

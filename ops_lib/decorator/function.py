@@ -100,7 +100,7 @@ class Traced(Generic[P, R_co]):
 
 
 class _Kind(type):
-    """Has `isinstance` find what a function was made into, where that is a function as well (`as_function`)."""
+    """Has `isinstance` find what a function was made into, if that is a function as well (`as_function`)."""
 
     def __instancecheck__(cls, instance: object) -> bool:
         if type.__instancecheck__(cls, instance):

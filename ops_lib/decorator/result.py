@@ -32,7 +32,7 @@ class _Done:
 
 
 def _record_later(span: Span, name: str, attributes: dict[str, object]) -> None:
-    """A span `name` without length under the ended `span`; nothing where that one was not recorded.
+    """A span `name` without length under the ended `span`; nothing if that one was not recorded.
 
     `attributes` are fit for OpenTelemetry.
     """

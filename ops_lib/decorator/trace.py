@@ -48,7 +48,7 @@ def trace(
     caller's to give.
     Gives: a TracedFunction or AsyncTracedFunction of the same signature, with `.wrapped(...)`. For `.wrapped` of a
     class method, put `@trace` above `@classmethod`: from Python 3.13 on, the other order binds the call only.
-    Raises: TypeError where `fn` is a class, a property or not callable. Calls raise what the function raises.
+    Raises: TypeError if `fn` is a class, a property or not callable. Calls raise what the function raises.
     Specification: OpenTelemetry semantic conventions, `code.function.name`, `exception.*`, `error.type`, `session.id`.
     """
 
@@ -108,7 +108,7 @@ def wrapped(fn: Any, /) -> Any:
 
     Takes: `fn`, a traced function or method. Gives: a callable that takes what `fn` takes and gives the result together
     with its span, as a Trace; of a coroutine function, a coroutine for an AsyncTrace.
-    Raises: TypeError where `fn` is not traced. Specification: none.
+    Raises: TypeError if `fn` is not traced. Specification: none.
     """
     if (found := getattr(fn, "wrapped", None)) is None:
         raise TypeError(f"wrapped wants a traced function, not {fn!r}")

@@ -4,7 +4,7 @@ Functions become a TracedFunction. A method is told by the name of its first par
 it differs, because no type says both "this is a method" and "it has an attribute `wrapped`" to everyone:
 
 - mypy sees an object that binds as a method does, and so has `.wrapped`;
-- pyright and others see the method itself. They take an object in place of a method for an error, where it overrides
+- pyright and others see the method itself. They take an object in place of a method for an error, if it overrides
   one (reportIncompatibleMethodOverride). So `.wrapped` of a method is not known to them.
 
 docs/decisions/005-library-spans.md has the cases, and tests/ops_lib/decorator/typing_cases.py proves them.

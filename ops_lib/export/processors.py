@@ -139,7 +139,7 @@ def processors(
 ) -> list[SpanProcessor]:
     """The span processors for `exporter`: names joined by commas, or one of the SDK's own; None asks the environment.
 
-    Raises ConfigurationError for an unknown name, ImportError telling the pip command where OTLP is not installed.
+    Raises ConfigurationError for an unknown name, ImportError telling the pip command if OTLP is not installed.
     """
     if isinstance(exporter, SpanProcessor):
         return [exporter]

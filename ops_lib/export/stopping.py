@@ -1,6 +1,6 @@
 """The end of a tracer provider, waited for no longer than a time.
 
-The SDK's own shutdown waits for its exporter as long as that takes, which is up to 10 s where a collector accepts
+The SDK's own shutdown waits for its exporter as long as that takes, which is up to 10 s if a collector accepts
 connections and never answers. Knows threads and nothing of spans.
 """
 

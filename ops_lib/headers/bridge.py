@@ -42,9 +42,9 @@ def _find_baggage_key() -> str:
 
 
 def plain_of(span: object) -> Plain[str] | None:
-    """The current span as the fast path writes it; None where it cannot.
+    """The current span as the fast path writes it; None if it cannot.
 
-    It cannot where there is no valid span, where nothing is decided yet, or where the tracestate is not plain.
+    It cannot if there is no valid span, if nothing is decided yet, or if the tracestate is not plain.
     Only for a Context without an Extraction: what an Extraction says of the caller would be missed here.
     """
     if span.__class__ is RemoteSpan:
@@ -73,7 +73,7 @@ def plain_of(span: object) -> Plain[str] | None:
 
 
 def trace_context_of(span: object, came: TraceContext | None, decision: Sampling | None = None) -> TraceContext | None:
-    """The current span as the record that is written; None where there is no valid span.
+    """The current span as the record that is written; None if there is no valid span.
 
     `came`: what the caller said. In a span of the same trace it holds on: 64-bit ids, debug, no decision taken.
     `decision`: what the caller said without ids. Debug holds on in every span that is sampled.
@@ -113,8 +113,8 @@ class PlainEntries(dict[str, str]):
 
 
 def baggage_in(context: Context) -> object:
-    """The baggage in `context`, None where there is none."""
-    # Baggage gets into a Context by OpenTelemetry's module for it. Where that was never imported, there is none.
+    """The baggage in `context`, None if there is none."""
+    # Baggage gets into a Context by OpenTelemetry's module for it. If that was never imported, there is none.
     if not _baggage_key:
         if "opentelemetry.baggage" not in sys.modules:
             return None

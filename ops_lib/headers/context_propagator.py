@@ -74,7 +74,7 @@ class ContextPropagator:
     `OPS_PROPAGATION_INJECT`, or else `MIRASCOPE_PROPAGATOR` (default `tracecontext`), is written;
     `OPS_PROPAGATION_EXTRACT` is read, or else every format, the written ones first.
     Gives: an immutable object, safe to share between threads.
-    Raises: ValueError (UnknownFormatError) listing the right names where a name is wrong, and where it came from.
+    Raises: ValueError (UnknownFormatError) listing the right names if a name is wrong, and where it came from.
     Specification: docs/formats.md; OpenTelemetry "Propagators API".
     """
 
@@ -138,7 +138,7 @@ class ContextPropagator:
         """Write `context` into `carrier`.
 
         Takes: `carrier`, a mutable mapping or a list of pairs; `context` (default: the current one). Headers of other
-        formats that it holds already are removed where a trace is written. Gives: nothing; `carrier` is changed.
+        formats that it holds already are removed if a trace is written. Gives: nothing; `carrier` is changed.
         Raises: nothing; a carrier that cannot be written is logged. Specification: docs/formats.md "Who wins".
         """
         if context is None:

@@ -32,12 +32,12 @@ def get_propagator() -> ContextPropagator:
 
 
 def chosen_propagator() -> ContextPropagator | None:
-    """The propagator in force; None where the next use would make one from the environment. For `set_propagator`."""
+    """The propagator in force; None if the next use would make one from the environment. For `set_propagator`."""
     return _propagator
 
 
 def check_propagator() -> None:
-    """Raises ValueError where `get_propagator` would; makes nothing that stays."""
+    """Raises ValueError if `get_propagator` would; makes nothing that stays."""
     if _propagator is None:
         ContextPropagator()
 
@@ -88,7 +88,7 @@ def inject_context(carrier: MutableCarrier, *, context: Context | None = None) -
 def extract_session_id(headers: Carrier | None) -> str | None:
     """The session id that headers carry.
 
-    Takes: `headers` in any form that `extract_context` takes. Gives: the id, or None where there is none or a malformed
+    Takes: `headers` in any form that `extract_context` takes. Gives: the id, or None if there is none or a malformed
     one. Raises: ValueError when the environment names an unknown format; never for what the headers hold.
     Specification: docs/formats.md "Session".
     """

@@ -20,7 +20,7 @@ class OpsPropagator(OtelTextMap):
     Takes: `propagator`, or None for the one in force at each call (`get_propagator`). Session and baggage are carried
     too; naming `baggage` beside it in OTEL_PROPAGATORS does no harm, but what stands after it writes the header:
     OpenTelemetry's makes the properties of members a part of their values.
-    Raises: ValueError where the environment names an unknown format: here, and not in the middle of a request.
+    Raises: ValueError if the environment names an unknown format: here, and not in the middle of a request.
     Specification: OpenTelemetry "Propagators API", TextMapPropagator; docs/formats.md.
     """
 

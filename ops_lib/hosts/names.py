@@ -44,7 +44,7 @@ def parse_host(text: str) -> str:
 
 
 def read_host(text: str) -> tuple[str, IPAddress | None]:
-    """A host that a request names, in the form in which patterns are compared, and as an address where it is one.
+    """A host that a request names, in the form in which patterns are compared, and as an address if it is one.
 
     Takes whatever a client can write: brackets, upper case, a final dot, a zone, any spelling of an address.
     """
@@ -62,7 +62,7 @@ def read_host(text: str) -> tuple[str, IPAddress | None]:
 
 
 def _ascii(name: str) -> str | None:
-    """`name` with its labels in ASCII; None where there is no such form, or more than one."""
+    """`name` with its labels in ASCII; None if there is no such form, or more than one."""
     if name.isascii():
         return name
     try:

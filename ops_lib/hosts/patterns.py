@@ -2,7 +2,7 @@
 
     pattern = host [ ":" port ]
     host = name / "*." name / "*" / IPv4 / IPv4 "/" length
-         / IPv6 / IPv6 "/" length              ; in brackets where a port follows (RFC 3986, 3.2.2):
+         / IPv6 / IPv6 "/" length              ; in brackets if a port follows (RFC 3986, 3.2.2):
          / "[" IPv6 "]" / "[" IPv6 "/" length "]" / "[" IPv6 "]/" length
 
 `*.` stands for one or more labels. Without a port any port matches.
@@ -49,7 +49,7 @@ def parse_port(text: str) -> int:
 def split_port(text: str) -> tuple[str, str | None]:
     """`host:port`, `[v6]:port`, `host` or a bare IPv6 -> host without brackets, and the port's text or None.
 
-    Raises ValueError where brackets do not fit.
+    Raises ValueError if brackets do not match.
     """
     if text.startswith("["):
         inside, bracket, rest = text[1:].partition("]")

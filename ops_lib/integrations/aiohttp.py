@@ -47,7 +47,7 @@ def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -
 
 
 def uninstrument() -> None:
-    """Undo `instrument`; nothing happens where it was not called."""
+    """Undo `instrument`; nothing happens if it was not called."""
     from aiohttp import ClientRequest
 
     client_spans.stop(remove(ClientRequest, "send"))
@@ -69,7 +69,7 @@ def middleware() -> Middleware:
     """A middleware for aiohttp's server: `web.Application(middlewares=[middleware()])`, first in the list.
 
     The handler runs in the caller's trace and session, in a server span named by its route; exceptions are recorded and
-    raised again. Raises ImportError where aiohttp is missing, ConfigurationError where the environment names an unknown
+    raised again. Raises ImportError if aiohttp is missing, ConfigurationError if the environment names an unknown
     format.
     """
     check_propagator()
@@ -86,7 +86,7 @@ def middleware() -> Middleware:
 
 
 async def traced(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """What `handler` answers, in a server span; without a second one where a request has one. Raises what it raises."""
+    """What `handler` answers, in a server span; without a second one if a request has one. Raises what it raises."""
     from aiohttp import web
 
     within = _within.get()
@@ -114,7 +114,7 @@ async def traced(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _route(request: web.Request) -> str | None:
-    """The template of the route; None where none was found, and where looking for one has failed."""
+    """The template of the route; None if none was found, or if the search failed."""
     match = request._match_info  # not `match_info`, which asserts that there is one
     resource = match.route.resource if match is not None else None
     return resource.canonical if resource is not None else None

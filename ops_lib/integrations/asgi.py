@@ -20,7 +20,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-INCOMING_KEY = "ops.incoming"  # scope: the request's `Incoming`; where there is one, a second middleware adds nothing
+INCOMING_KEY = "ops.incoming"  # scope: the request's `Incoming`; if there is one, a second middleware adds nothing
 
 
 class TraceMiddleware:
@@ -33,7 +33,7 @@ class TraceMiddleware:
     """
 
     def __init__(self, app: App) -> None:
-        """Raises ConfigurationError where the environment names an unknown format."""
+        """Raises ConfigurationError if the environment names an unknown format."""
         check_propagator()
         self.app = app
 

@@ -19,7 +19,7 @@ from ops_lib.spans.start import get_tracer_provider
 
 
 def load(library: str, module: str, name: str) -> Any:
-    """The official instrumentor's only instance. Raises ImportError with the pip command where a package is missing."""
+    """The official instrumentor's only instance. Raises ImportError with the pip command if a package is missing."""
     try:
         import_module(library)
         return getattr(import_module(module), name)()
@@ -42,7 +42,7 @@ def switch_on(
     """Put `policy` in force, and let `instrumentor` make client spans by our tracer, with `options`.
 
     `slot` keeps what is in force; `others`: further patched methods of the same library. `off` is what undoes all of it
-    where nothing was in force before. Gives what puts back the state before. Raises ImportError where `instrumentor`
+    if nothing was in force before. Gives what puts back the state before. Raises ImportError if `instrumentor`
     does not fit the library's version; the state is then what it was.
     """
     before, made_before, options_before = slot.policy, slot.instrumentor, slot.options
@@ -69,7 +69,7 @@ def switch_on(
 
 
 def _start(slot: Slot, instrumentor: Any, options: dict[str, Any]) -> None:
-    """Where someone else has `instrumentor` at work already, theirs stay."""
+    """If someone else has `instrumentor` at work already, theirs stay."""
     from opentelemetry.instrumentation.dependencies import DependencyConflictError
 
     if not instrumentor.is_instrumented_by_opentelemetry:
@@ -94,7 +94,7 @@ def _stable_conventions() -> Iterator[None]:
     """The stable HTTP conventions, while an official instrumentor reads which ones to follow.
 
     The official packages still start with the names of 2021 (`http.method`) unless OTEL_SEMCONV_STABILITY_OPT_IN says
-    `http`, once for the process. That variable is the user's: where it is set, it decides. Where it is not, only what
+    `http`, once for the process. That variable is the user's: if it is set, it decides. If it is not, only what
     is instrumented within this block follows the stable names (`http.request.method`), and nobody else's choice
     changes.
     """

@@ -42,7 +42,7 @@ def instrument(*, allow_hosts: str | Iterable[str] | None = None) -> Callable[[]
 
 
 def uninstrument() -> None:
-    """Undo `instrument`; nothing happens where it was not called."""
+    """Undo `instrument`; nothing happens if it was not called."""
     from django.core.handlers.asgi import ASGIHandler
     from django.core.handlers.base import BaseHandler
     from django.core.handlers.wsgi import WSGIHandler
@@ -81,6 +81,6 @@ def _note_exception(sender: Any, request: Any = None, **unused: Any) -> None:
 
 
 def _incoming(request: Any) -> Incoming | None:
-    """The request's; None where no server is, as with Django's test client."""
+    """The request's; None if no server is, as with Django's test client."""
     found: Incoming | None = getattr(request, "environ", {}).get(wsgi.INCOMING_KEY)
     return found if found is not None else getattr(request, "scope", {}).get(asgi.INCOMING_KEY)

@@ -25,7 +25,7 @@ def instrument(app: object | None = None, *, allow_hosts: str | Iterable[str] | 
 
 
 def uninstrument() -> None:
-    """Undo `instrument`, for all applications; nothing happens where it was not called."""
+    """Undo `instrument`, for all applications; nothing happens if it was not called."""
     from fastapi import FastAPI
 
     remove(FastAPI, "__call__")

@@ -35,7 +35,7 @@ def instrument(app: object | None = None, *, allow_hosts: str | Iterable[str] | 
 
 
 def uninstrument() -> None:
-    """Undo `instrument`, for all applications; nothing happens where it was not called."""
+    """Undo `instrument`, for all applications; nothing happens if it was not called."""
     from flask import Flask, got_request_exception, request_started
 
     remove(Flask, "__call__")
@@ -68,7 +68,7 @@ def instrument_app(app: Flask) -> Flask:
 
 
 def _incoming() -> Incoming | None:
-    """The request's; None where no server is: Flask's test_request_context() comes in below the middleware."""
+    """The request's; None if no server is: Flask's test_request_context() comes in below the middleware."""
     from flask import request
 
     return request.environ.get(INCOMING_KEY)

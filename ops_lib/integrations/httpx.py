@@ -35,7 +35,7 @@ def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -
 
 
 def uninstrument() -> None:
-    """Undo `instrument`; nothing happens where it was not called."""
+    """Undo `instrument`; nothing happens if it was not called."""
     import httpcore
 
     remove(httpcore.AsyncConnectionPool, "handle_async_request")

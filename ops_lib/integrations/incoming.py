@@ -29,7 +29,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS
 
 
 class Request(NamedTuple):
-    """What a protocol knows of a request as it comes in; None where it does not."""
+    """What a protocol knows of a request as it comes in; None if it does not."""
 
     method: str
     path: str  # decoded, without the query
@@ -130,7 +130,7 @@ def _attributes(request: Request) -> dict[str, object]:
 
 
 def _authority(text: str | None) -> tuple[str | None, int | None]:
-    """Host and port of a Host header (RFC 9110 section 7.2); no port where none is written or it is none."""
+    """Host and port of a Host header (RFC 9110 section 7.2); no port if none is written or it is none."""
     if not text:
         return None, None
     host, colon, port = text.rpartition(":")

@@ -45,7 +45,7 @@ def install(owner: Any, method: str, wrap: Callable[[Any, Slot], Any]) -> Slot:
 
 
 def remove(owner: Any, method: str) -> Slot | None:
-    """Take the patch away; where another tool has patched over it since, switch it off and leave the chain whole."""
+    """Take the patch away; if another tool has patched over it since, switch it off and leave the chain whole."""
     slot = vars(owner).get(_SLOT + method)
     if not isinstance(slot, Slot):
         return None
@@ -105,5 +105,5 @@ def is_on(slot: Slot, application: object) -> bool:
 
 
 def missing(name: str, package: str, error: ImportError) -> ImportError:
-    """What to raise where the framework of `ops.instrument(name)` is not installed."""
+    """What to raise if the framework of `ops.instrument(name)` is not installed."""
     return ImportError(f"ops.instrument({name!r}): {package} is not installed; pip install {package}", name=error.name)

@@ -32,7 +32,7 @@ def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -
 
 
 def uninstrument() -> None:
-    """Undo `instrument`; nothing happens where it was not called."""
+    """Undo `instrument`; nothing happens if it was not called."""
     from requests.adapters import HTTPAdapter
 
     client_spans.stop(remove(HTTPAdapter, "send"))

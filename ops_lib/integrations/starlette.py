@@ -27,7 +27,7 @@ def instrument(app: object | None = None, *, allow_hosts: str | Iterable[str] | 
 
 
 def uninstrument() -> None:
-    """Undo `instrument`, for all applications; nothing happens where it was not called."""
+    """Undo `instrument`, for all applications; nothing happens if it was not called."""
     from starlette.applications import Starlette
 
     remove(Starlette, "__call__")

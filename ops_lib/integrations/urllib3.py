@@ -42,7 +42,7 @@ def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -
 
 
 def uninstrument() -> None:
-    """Undo `instrument`; nothing happens where it was not called."""
+    """Undo `instrument`; nothing happens if it was not called."""
     from urllib3.connection import HTTPConnection
 
     client_spans.stop(remove(HTTPConnection, "request"))
@@ -62,7 +62,7 @@ def _wrap(request: Any, slot: Slot) -> Any:
 
 
 def _target(connection: Any, url: str) -> tuple[str, int | None]:
-    """The host and port that the request is for: the proxy's only where the proxy itself is asked."""
+    """The host and port that the request is for: the proxy's only if the proxy itself is asked."""
     if not url.startswith("/"):  # absolute-form: through a forwarding proxy (RFC 9112 section 3.2.2)
         parts = urlsplit(url)
         if parts.hostname:

@@ -17,7 +17,7 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-# environ: the request's `Incoming`, for frameworks that know more (route, handled exceptions). Where there is one, a
+# environ: the request's `Incoming`, for frameworks that know more (route, handled exceptions). If there is one, a
 # second middleware adds nothing.
 INCOMING_KEY = "ops.incoming"
 
@@ -32,7 +32,7 @@ class TraceMiddleware:
     """
 
     def __init__(self, app: App) -> None:
-        """Raises ConfigurationError where the environment names an unknown format."""
+        """Raises ConfigurationError if the environment names an unknown format."""
         check_propagator()
         self.app = app
 
@@ -131,7 +131,7 @@ def _request(environ: Environ) -> Request:
 
 
 def _path(text: str) -> str:
-    """The path out of its WSGI disguise, bytes as latin-1; as it is where a server has decoded it by itself."""
+    """The path out of its WSGI disguise, bytes as latin-1; as it is if a server has decoded it by itself."""
     try:
         return text.encode("latin-1").decode("utf-8", "replace")
     except UnicodeEncodeError:

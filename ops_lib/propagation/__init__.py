@@ -1,7 +1,7 @@
 """The heart: sans-io codecs for the wire formats of trace context and session.
 
-Standard library only; no sockets, environment, clock, logging or event loop. The grammar of each format stands in its
-module; which of them is believed and what goes out, in `propagator`.
+Standard library only; no sockets, environment, clock, logging or event loop.
+Each format's module has its grammar; `propagator` decides which format is believed and what goes out.
 """
 
 from .baggage import REQUEST_BYTES, REQUEST_FIELDS, Baggage, Beside, Member

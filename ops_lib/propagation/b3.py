@@ -9,16 +9,15 @@
     X-B3-TraceId = trace-id        X-B3-SpanId  = span-id        X-B3-ParentSpanId = span-id
     X-B3-Sampled = "0" / "1"       X-B3-Flags   = "1"            ; debug, and outranks X-B3-Sampled
 
-No sampling means that the decision is left to the receiver. Both encodings may carry a sampling alone.
+Without sampling, the receiver decides. Both encodings may carry a sampling alone.
 
 Departures, all in what is accepted, none in what is written:
 - upper-case hex is read (and lowered): Zipkin's own tracers have always read it;
-- where one header has several values, the first that is not empty counts;
+- of several values of a header, the first non-empty one counts;
 - `{trace}-{span}-{parent}` is read as a deferred decision with a parent, because Brave writes it so;
 - X-B3-Sampled also says `true`, `false` (old tracers) and `d` (tracers that mix up the encodings);
-- X-B3-Flags says something only as "1": other values were never defined, and many write "0";
-- a zero parent id is no parent id; in the multiple headers a malformed one is dropped alone, as some proxies forward it
-  empty.
+- X-B3-Flags counts only as "1": other values were never defined, and many tracers write "0";
+- a zero parent id is ignored; in the multiple headers a malformed one is dropped alone: some proxies forward it empty.
 """
 
 from __future__ import annotations
@@ -76,7 +75,7 @@ _PARENT_ZERO = "0" * 16
 
 
 def _context(trace_id: str, span_id: str, sampling: Sampling, parent_id: str | None) -> TraceContext:
-    """The record of ids that match the grammar."""
+    """The context for ids that match the grammar."""
     short = len(trace_id) == 16
     if parent_id is not None:
         parent_id = parent_id.lower() if parent_id != _PARENT_ZERO else None
@@ -101,7 +100,7 @@ def extract(fields: Fields) -> Reading:
 
 
 def _why_single(value: str) -> Malformed:
-    """The reason for a `b3` that was refused."""
+    """Why this `b3` was refused."""
     if not value:
         return Malformed.EMPTY
     found = _match_single_shape(value)
@@ -149,7 +148,7 @@ def extract_multi(fields: Fields) -> Reading:
 
 
 def _why_id(value: str) -> Malformed:
-    """The reason for an id that was refused."""
+    """Why this id was refused."""
     if not value:
         return Malformed.EMPTY
     return Malformed.ZERO_ID if _match_id_shape(value) and not value.strip("0") else Malformed.SHAPE
@@ -160,17 +159,17 @@ _MULTI_OUT = {DENY: (SAMPLED, "0"), ACCEPT: (SAMPLED, "1"), DEBUG: (FLAGS, "1")}
 
 
 def inject_decision(decision: Sampling, headers: Headers) -> None:
-    """Append a bare decision as `b3`. Not for DEFER, which is said by saying nothing."""
+    """Append a bare decision as `b3`. Not for DEFER: its form is no header."""
     headers.append((B3, _SINGLE_OUT[decision]))
 
 
 def inject_multi_decision(decision: Sampling, headers: Headers) -> None:
-    """Append a bare decision as `X-B3-Sampled` or `X-B3-Flags`. Not for DEFER, which is said by saying nothing."""
+    """Append a bare decision as `X-B3-Sampled` or `X-B3-Flags`. Not for DEFER: its form is no header."""
     headers.append(_MULTI_OUT[decision])
 
 
 def inject(context: TraceContext, policy: Policy, headers: Headers, losses: Losses) -> None:
-    """Append `b3`; note what is lost. Made-up ids become the bare decision that they stood for."""
+    """Append `b3`; note what is lost. Made-up ids are written as the bare decision that they stand for."""
     trace_id, span_id, sampling, short, is_random, parent_id, tracestate, made_up = context
     if made_up and sampling:
         inject_decision(sampling, headers)
@@ -190,7 +189,9 @@ def inject(context: TraceContext, policy: Policy, headers: Headers, losses: Loss
 
 
 def inject_multi(context: TraceContext, policy: Policy, headers: Headers, losses: Losses) -> None:
-    """Append the `X-B3-*` headers; note what is lost. Made-up ids become the bare decision that they stood for."""
+    """Append the `X-B3-*` headers; note what is lost.
+    Made-up ids are written as the bare decision that they stand for.
+    """
     trace_id, span_id, sampling, short, is_random, parent_id, tracestate, made_up = context
     if not (made_up and sampling):
         headers.append((TRACE_ID, trace_id[16:] if short else trace_id))

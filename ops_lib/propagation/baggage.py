@@ -10,21 +10,22 @@
     uberctx-{key}: {value}           ; Jaeger, "Propagation format": one header per member, the value URL-encoded
     jaeger-baggage: k1=v1, k2=v2     ; the same for people with curl, nothing encoded; never written
 
-A member is carried as W3C writes it, and value, percent-encoding and properties are one opaque text. So properties
-cross to Jaeger and back, and nothing is decoded and encoded again. From W3C to W3C a member passes as it came, equal
-keys included (the last of them counts, as it does to OpenTelemetry). What crosses from one kind to the other changes
-only where the two read it differently:
+A member is kept as W3C writes it: value, percent-encoding and properties are one opaque text.
+So properties cross to Jaeger and back, and nothing is decoded and encoded again.
+From W3C to W3C a member passes unchanged, duplicate keys included (the last one counts, as in OpenTelemetry).
+A member that crosses from one kind to the other changes only where the two read it differently:
 
-- "+" is a blank to Jaeger's clients for Go and Java, none of which writes a plus as "+": %20 on the way in, %2B out;
-- "%" that begins no escape is %25: OpenTelemetry for JavaScript drops such a member, Jaeger's for Java fails;
-- into W3C, what is no baggage-octet is percent-encoded; ";" too, unless properties and nothing else stand behind it.
+- Jaeger's clients for Go and Java read "+" as a blank and never write a plus as "+": it is %20 on the way in, %2B out;
+- "%" outside an escape becomes %25: OpenTelemetry for JavaScript drops such a member, Jaeger's for Java fails;
+- into W3C, anything but a baggage-octet is percent-encoded; ";" too, unless only properties follow it.
 
-Departures: from W3C a value may hold any characters but control characters and "," (many senders encode nothing; it is
-not a translator's business to drop what both ends understand); bytes that are not ASCII are encoded. A header name has
-no case, so a key that has been Jaeger's comes back in lower case, unless the same key stands in `baggage` beside it. A
-malformed member is dropped alone.
+Departures: a W3C value may hold any characters but control characters and ",".
+Many senders encode nothing, and a translator should not drop what both ends understand.
+Bytes that are not ASCII are encoded.
+Header names have no case, so a key from Jaeger comes back in lower case, unless `baggage` has the same key beside it.
+A malformed member is dropped alone.
 
-No server refuses a request for the baggage that we write, if it takes the one that came. See `write` for the limits.
+A server that takes the request as it came also takes it with the baggage that we write. See `write` for the limits.
 """
 
 from __future__ import annotations
@@ -44,15 +45,15 @@ UBERCTX = "uberctx-"
 
 MAX_BYTES: Final = 8192  # W3C Baggage §3.3.2
 MAX_MEMBERS: Final = 180  # level 1 of the same
-MAX_READ: Final = 512  # members that are read of one kind; those beyond are of no use to a reader
-MAX_UBERCTX: Final = 64  # the members that W3C Baggage §3.3.2 asks everyone to pass on
-_MAX_PROPERTIES: Final = 64  # of one member from Jaeger; more are no properties, and not worth the time
+MAX_READ: Final = 512  # members of one kind that are read; no reader uses more
+MAX_UBERCTX: Final = 64  # W3C Baggage §3.3.2: how many members everyone passes on
+_MAX_PROPERTIES: Final = 64  # properties of one member from Jaeger; more than that are not properties
 MAX_LINE: Final = 8000  # bytes of one field; gunicorn and aiohttp take 8190
 
-# What servers take of a whole request by default: gunicorn 100 fields, Node 16 KiB.
+# What servers accept by default: gunicorn 100 fields, Node 16 KiB.
 SERVER_FIELDS: Final = 100
 SERVER_BYTES: Final = 16 * 1024
-# The same less what may still join on the way: Host, Via, Forwarded fields, framing.
+# The same, less what may still be added on the way: Host, Via, Forwarded fields, framing.
 REQUEST_FIELDS: Final = SERVER_FIELDS - 8
 REQUEST_BYTES: Final = SERVER_BYTES - 512
 
@@ -62,7 +63,7 @@ _UBERCTX_OVERHEAD = len(UBERCTX) + _FIELD_OVERHEAD
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _match_member = re.compile(rf"({_TOKEN})[ \t]*=[ \t]*([^\x00-\x08\x0a-\x1f\x7f,]*)").fullmatch
-_find_members = re.compile(r"[^, \t][^,]*").finditer  # what stands between commas, from its first visible character on
+_find_members = re.compile(r"[^, \t][^,]*").finditer  # the text between commas, from its first visible character
 _match_token = re.compile(_TOKEN).fullmatch
 _find_control = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 _stray_percent = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -74,8 +75,8 @@ PLAIN_BAGGAGE = rf"{_TOKEN}={_PLAIN_VALUE}(?:,{_TOKEN}={_PLAIN_VALUE}){{0,63}}"
 class _Encoded(dict[int, str]):
     """For `str.translate`: characters that do not match are percent-encoded.
 
-    Up to U+00FF one is a byte that was decoded as latin-1; above, it is a program's own text, in which a surrogate may
-    stand for a byte that was no UTF-8 (PEP 383).
+    Up to U+00FF a character is a byte that was decoded as latin-1.
+    Above, it is a program's own text, in which a surrogate stands for a byte that was not UTF-8 (PEP 383).
     """
 
     def __init__(self, may_stand: str) -> None:
@@ -91,14 +92,14 @@ _ASCII = _Encoded(r"[\x00-\x7f]")
 
 
 class Member(NamedTuple):
-    """One entry. `value` is as W3C writes it: percent-encoded, properties included."""
+    """One member. `value` is as W3C writes it: percent-encoded, properties included."""
 
     key: str
     value: str
 
 
 class Beside(NamedTuple):
-    """What else a request holds, and how large the whole of it came, in so far as the one who asks knows it.
+    """What else a request holds, and how large all of it was on arrival, as far as the caller knows.
 
     Sizes are bytes of the target and of the fields, with their names, ": " and CRLF.
     """
@@ -110,17 +111,17 @@ class Beside(NamedTuple):
 
 
 class Baggage(NamedTuple):
-    """The members, in order. Of equal keys the last counts; the others are there to be passed on."""
+    """The members, in order. Of duplicate keys the last counts; the others are kept to be passed on."""
 
     members: tuple[Member, ...]
     longest: int = 0  # bytes of the longest field that it came in, with its name, ": " and CRLF
 
     def get(self, key: str) -> str | None:
-        """The decoded value of `key`, properties left out."""
+        """The decoded value of `key`, without properties."""
         return self.decoded().get(key)
 
     def decoded(self) -> dict[str, str]:
-        """The decoded value of each key, properties left out."""
+        """The decoded value of each key, without properties."""
         return {key: unquote(value.partition(";")[0].strip(" \t")) for key, value in self.members}
 
     def with_member(self, key: str, value: str) -> Baggage:
@@ -133,7 +134,7 @@ EMPTY = Baggage(())
 
 
 def is_key(name: str) -> bool:
-    """Whether `name` may stand as the key of a member."""
+    """Whether `name` is valid as the key of a member."""
     return _match_token(name) is not None
 
 
@@ -143,10 +144,12 @@ def encode(text: str) -> str:
 
 
 def extract(fields: Fields, *, jaeger: bool, jaeger_first: bool) -> tuple[Baggage | None, Malformed | None]:
-    """The baggage in `baggage`, and where `jaeger` is set also in `uberctx-*` and `jaeger-baggage`.
+    """The baggage in `baggage`; with `jaeger`, also in `uberctx-*` and `jaeger-baggage`.
 
-    None where there was no such header. Where both kinds have a key, in any letter case, Jaeger's counts if
-    `jaeger_first`, else W3C's; it is spelled as in `baggage`. The reason tells why a member was dropped, if one was.
+    None if there was no such header.
+    If both kinds have a key, in any letter case, Jaeger's counts with `jaeger_first`, else W3C's.
+    The key is spelled as in `baggage`.
+    The reason says why a member was dropped, if one was.
     """
     refused: Malformed | None = None
     w3c: list[Member] = []
@@ -181,9 +184,11 @@ def extract(fields: Fields, *, jaeger: bool, jaeger_first: bool) -> tuple[Baggag
 
 
 def _as_w3c(value: str) -> str:
-    """A value from Jaeger, "+" told already, as it may stand in a W3C member; white space around ";" and "=" stays."""
+    """A value from Jaeger, its "+" already replaced, in the form of a W3C member; white space around ";"
+    and "=" stays.
+    """
     if len(value) > MAX_BYTES:
-        return value  # never goes out, and is not worth the time
+        return value  # never sent on, so not worth the time
     if "%" in value:
         value = _stray_percent.sub("%25", value)
     if not 0 < value.count(";") <= _MAX_PROPERTIES:
@@ -191,7 +196,7 @@ def _as_w3c(value: str) -> str:
     first, *properties = value.split(";")
     halves = [each.split("=", 1) for each in properties]
     if not all(_match_token(half[0].strip(" \t")) for half in halves):
-        return value.translate(_OCTETS)  # no properties: ";" is a character like any other
+        return value.translate(_OCTETS)  # not properties: ";" is a character like any other
     return ";".join("=".join(map(_encode_within, half)) for half in ([first], *halves))
 
 
@@ -202,7 +207,7 @@ def _encode_within(text: str) -> str:
 
 
 def _as_jaeger(value: str) -> str:
-    """The value of a W3C member as Jaeger's clients read it right."""
+    """The value of a W3C member, in the form that Jaeger's clients read correctly."""
     if "%" in value:
         value = _stray_percent.sub("%25", value)
     return value.replace("+", "%2B")
@@ -230,18 +235,19 @@ NOTHING_BESIDE = Beside()
 def write(
     baggage: Baggage, headers: Headers, *, w3c: bool, jaeger: bool, beside: Beside = NOTHING_BESIDE
 ) -> tuple[bool, bool]:
-    """Append `baggage`, `uberctx-*` or both. Returns whether members had to go from the one, and from the other.
+    """Append `baggage`, `uberctx-*` or both.
+    Returns whether members of the first kind, and of the second, had to be dropped.
 
-    Whole members go, so that the rest fits; where it is for their bytes, from both kinds:
+    Whole members are dropped until the rest fits; where bytes are the reason, from both kinds:
 
-    - 8192 bytes, of `baggage` alone counted as W3C does, else of all fields with their names, ": " and CRLF;
+    - 8192 bytes: of `baggage` alone, counted as W3C does; otherwise of all fields with their names, ": " and CRLF;
     - 180 members of `baggage`, 64 fields `uberctx-*`;
     - fields of 8000 bytes, or as long as the longest that came;
-    - 92 fields and 15.5 KiB in the whole request, or as many as came where that was more than 100 or 16 KiB; where
-      `baggage` alone is written, as many bytes as came in any case.
+    - 92 fields and 15.5 KiB in the whole request, or as many as came, if that was more than 100 or 16 KiB;
+    - without `uberctx-*`, at least as many bytes as came.
 
-    `headers` holds the trace and the session already; `beside` is the rest of the request. Of keys that differ in case
-    alone, which would be the same `uberctx-*`, the last is written.
+    `headers` holds the trace and the session already; `beside` is the rest of the request.
+    Of keys that differ in case alone, and so would be the same `uberctx-*`, the last is written.
     """
     room = max(REQUEST_BYTES, beside.came_size if beside.came_size > SERVER_BYTES or not jaeger else 0)
     room -= beside.size + sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in headers)
@@ -252,7 +258,7 @@ def write(
     last = {key.lower(): place for place, (key, _) in enumerate(baggage.members)} if jaeger else {}
     cut_w3c, cut_jaeger = False, jaeger and len(last) < len({key for key, _ in baggage.members})
     lines: list[list[str]] = []
-    filled = longest  # of the last line: as full as that, the first member begins one
+    filled = longest  # of the last line; this full, so that the first member begins a line
     uberctx: Headers = []
     for place, (key, value) in enumerate(baggage.members[:MAX_MEMBERS]):
         crosses = jaeger and last[key.lower()] == place

@@ -1,7 +1,9 @@
-"""Carriers: whatever holds headers, read into fields and written to.
+"""Carriers: anything that holds headers. Reads them into fields, and writes to them.
 
-A carrier is a Mapping of any letter case with `str`, `bytes` or lists of them as values; a multidict; or a list of
-pairs of `str` or `bytes` (ASGI). What is neither name nor value of a header is passed over, never an error.
+A carrier is a Mapping with `str`, `bytes` or lists of them as
+values; a multidict; or a list of pairs of `str` or `bytes` (ASGI).
+Names may be in any letter case.
+Anything that is neither a name nor a value of a header is skipped; it is never an error.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ BAGGAGE_NAMES = frozenset({baggage.BAGGAGE, baggage.JAEGER_BAGGAGE})
 def known_names(
     session_names: Iterable[str] = session.EXTRACT_NAMES, codecs: Iterable[Codec] = CODECS
 ) -> frozenset[str]:
-    """Every header name, in lower case, that the heart reads for these formats; `uberctx-*` comes on top."""
+    """Every header name, in lower case, that the heart reads for these formats; `uberctx-*` comes in addition."""
     return BAGGAGE_NAMES.union({name.lower() for name in session_names}, *(codec.names for codec in codecs))
 
 
@@ -33,7 +35,7 @@ _DEFAULT_NAMES = known_names()
 def fields(carrier: Carrier, names: frozenset[str] = _DEFAULT_NAMES) -> Fields:
     """The headers that matter: name in lower case -> values in order. `names`: from `known_names`, for other sessions.
 
-    Raises TypeError where `carrier` is no carrier at all.
+    Raises TypeError if `carrier` is not a carrier.
     """
     found: Fields = {}
     uberctx = baggage.UBERCTX
@@ -65,12 +67,13 @@ def inject_into(
 ) -> None:
     """Write `headers` into `carrier`, in place.
 
-    An entry whose name differs only in case is replaced, never left beside the new one; with `owns`
-    (`Propagator.owns`) every other header of ours goes too, so that exactly one story leaves. Names and values are
-    `bytes` where those of the entries that are there already are. Names of pairs are in lower case, since gRPC, HTTP/2
-    and ASGI take nothing else; in a mapping they are in lower case where they are `bytes`, and else as given.
+    An entry whose name differs only in case is replaced.
+    With `owns` (`Propagator.owns`), every other header of ours is removed too, so that one story leaves.
+    Names and values are `bytes` if those of the present entries are.
+    Names in pairs are in lower case, since gRPC, HTTP/2 and ASGI take nothing else.
+    Names in a mapping are in lower case if they are `bytes`, else as given.
     """
-    if not carrier and type(carrier) is dict:  # what programs hand in most, and there is nothing to replace
+    if not carrier and type(carrier) is dict:  # the most common carrier, with nothing to replace
         carrier.update(headers)
         return
     headers = list(headers)
@@ -107,10 +110,11 @@ _Kind = Callable[[str], str | bytes]
 
 
 def _kinds(entries: Iterable[tuple[Any, Any]]) -> tuple[_Kind, _Kind]:
-    """What makes names and values like those of the entries: bytes where all are that tell, else text.
+    """Functions that make names and values like those of the entries: bytes if all known ones are bytes, else text.
 
-    Names are told by the first one. Kafka's headers have names of text and values of bytes, or None. An entry of gRPC's
-    metadata whose name ends in `-bin` has bytes among text, and tells nothing.
+    The first name decides for all names.
+    Kafka's headers have names of text and values of bytes, or None.
+    In gRPC's metadata, an entry whose name ends in `-bin` has bytes among text, and does not count.
     """
     name_as: _Kind = _same
     value_as: _Kind = _same

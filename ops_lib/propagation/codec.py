@@ -1,8 +1,10 @@
-"""What the rest of the code knows of a wire format: one Codec.
+"""A Codec: all that the rest of the code knows of a wire format.
 
-Each format's own module ends with its Codec, and `registry` lists them all. Everything else derives from it: the fast
-path, what is cleared, who wins, `translate --explain`, names in settings and messages, what the library writes.
-May know the record and the names. Must not know any one format.
+Each format's own module ends with its Codec, and `registry` lists them all.
+Everything else derives from it: the fast path, what is cleared, which format wins, `translate --explain`, names in
+settings and messages, what the library writes.
+May know the record and the names.
+Must not know any one format.
 """
 
 from __future__ import annotations
@@ -21,13 +23,16 @@ InjectDecision = Callable[[Sampling, Headers], None]
 class PlainForm(NamedTuple):
     """How a format says the plainest of contexts, for the fast path: complete ids, and sampled yes or no.
 
-    `reads`: the headers that it takes (in lower case) and the pattern of their values. The first entry whose headers
-    are all there counts. Several values are matched as one text, joined by line feeds, which no header value can hold.
-    A pattern is a regular expression with these parts, in this order: `<trace_id>` (16 or 32 digits) or
-    `<trace_id_128>`; `<span_id>`; `<sampled>` (0 or 1) or `<flags>` (bit 0 sampled, bit 1 random); and `<parent_id>`,
-    where the format has it. Digits are lower case, and no id is all zero. Whatever a pattern matches must mean to
-    `extract` what its parts say. So a format that splits its ids, or writes them in decimal, has no plain form.
-    `state`: the header beside it that holds the tracestate, if the format has one.
+    `reads`: the headers that it takes (in lower case) and the pattern of their values.
+    The first entry whose headers are all there counts.
+    Several values are matched as one text, joined by line feeds, which header values cannot contain.
+    A pattern is a regular expression with these parts, in this order: `<trace_id>`
+    (16 or 32 digits) or `<trace_id_128>`; `<span_id>`; `<sampled>` (0 or 1) or
+    `<flags>` (bit 0 sampled, bit 1 random); and `<parent_id>`, if the format has it.
+    Digits are lower case, and an id is never all zero.
+    `extract` must read everything that a pattern matches as its parts say.
+    A format that splits its ids, or writes them in decimal, has no plain form.
+    `state`: the header that holds the tracestate, if the format has one.
     """
 
     reads: tuple[tuple[tuple[str, ...], str], ...]
@@ -37,8 +42,10 @@ class PlainForm(NamedTuple):
 class Codec(NamedTuple):
     """One wire format. Make it with keywords.
 
-    `extract` is only called where one of the headers is present. It gives what they say, or a reason, and never raises.
-    `inject` appends the headers for any context, and names what it cannot say; what it writes, `extract` reads again.
+    `extract` is only called if one of the headers is present.
+    It returns what they say, or a reason, and never raises.
+    `inject` appends the headers for any context, and names what it cannot say.
+    `extract` reads everything that `inject` writes.
     """
 
     format: Format

@@ -1,6 +1,6 @@
-"""The neutral record that every format reads and writes, and how a new one is made.
+"""The neutral record that every format reads and writes, and ways to make a new one.
 
-May know: the names of the formats, nothing of their grammar. Values here are already valid; nothing is checked twice.
+May know the names of the formats. Must not know their grammar. Values here are already valid; nothing is checked twice.
 """
 
 from __future__ import annotations
@@ -46,27 +46,27 @@ class TraceContext(NamedTuple):
     trace_id: str
     span_id: str  # the span that made the call
     sampling: Sampling = Sampling.DEFER
-    short: bool = False  # the trace id was 64 bits wide on the wire; left-padded here
+    short: bool = False  # the trace id had 64 bits on the wire; here it is left-padded
     random: bool = False  # W3C Trace Context level 2, random-trace-id flag
     parent_id: str | None = None  # 16 hex digits: B3's parent span id, if one came
     tracestate: str = ""  # the other vendors' members, combined, ours taken out; valid, but not yet cut to length
-    made_up: bool = False  # the ids stand only for a bare decision: no such span was ever made
+    made_up: bool = False  # the ids only stand for a bare decision: nobody ever made such a span
 
 
 class Malformed(enum.StrEnum):
-    """Why a header was not believed. A closed set, fit for a metric label."""
+    """Why a header was not believed. A closed set, so it can be a metric label."""
 
-    DUPLICATE = "duplicate"  # more than one where exactly one is allowed
+    DUPLICATE = "duplicate"  # more than one, but only one is allowed
     SHAPE = "shape"  # not the grammar: number of fields, lengths, delimiters, digits
     VERSION = "version"  # traceparent version ff
-    ZERO_ID = "zero-id"  # an id of zeros only
-    MISSING_ID = "missing-id"  # a trace id without span id, or the other way round
-    DECISION = "decision"  # a sampling decision that is none
-    PARENT_ID = "parent-id"  # dropped alone, the context stands
-    TRACESTATE = "tracestate"  # dropped alone, the context stands
+    ZERO_ID = "zero-id"  # an id that is all zero
+    MISSING_ID = "missing-id"  # a trace id without a span id, or the other way round
+    DECISION = "decision"  # not a sampling decision
+    PARENT_ID = "parent-id"  # dropped alone; the context stays
+    TRACESTATE = "tracestate"  # dropped alone; the context stays
     NO_TRACEPARENT = "no-traceparent"  # a tracestate with nothing to belong to
-    EMPTY = "empty"  # nothing but white space
-    TOO_LONG = "too-long"  # over a limit of ours
+    EMPTY = "empty"  # only white space
+    TOO_LONG = "too-long"  # over one of our limits
     CHARACTERS = "characters"  # bytes that the grammar does not know
 
 
@@ -103,15 +103,15 @@ _ALL_TRACES = 1 << 64
 
 
 class Policy(NamedTuple):
-    """What the settings decide where a format cannot say what the record says. Make it with `policy`."""
+    """The settings for what a format cannot say. Make it with `policy`."""
 
-    accepted: int = _ALL_TRACES  # of 2**64 trace ids: for how many DEFER becomes ACCEPT in a format of one bit
-    lossless: bool = True  # whether our member of tracestate keeps what traceparent cannot say
+    accepted: int = _ALL_TRACES  # for how many of 2**64 trace ids DEFER becomes ACCEPT in a format with one bit
+    lossless: bool = True  # whether our tracestate member keeps what traceparent cannot say
 
     def decide(self, trace_id: str) -> Sampling:
-        """What DEFER becomes: ACCEPT or DENY, the same for a trace wherever it is asked.
+        """What DEFER becomes: ACCEPT or DENY, the same everywhere for one trace.
 
-        It is what OpenTelemetry's sampler of the same ratio says: it too goes by the lower half of the trace id.
+        OpenTelemetry's sampler with the same ratio decides alike: it also uses the lower half of the trace id.
         """
         return ACCEPT if int(trace_id[16:], 16) < self.accepted else DENY
 
@@ -143,13 +143,13 @@ def new_context(sampling: Sampling = Sampling.ACCEPT, *, random_bits: RandomBits
 def stand_in(decision: Sampling, *, random_bits: RandomBits = random.getrandbits) -> TraceContext:
     """Ids made up to carry a bare decision in a format that cannot say one.
 
-    The span id repeats the lower half of the trace id. That is how a reader tells that nobody has joined the trace
-    since: the first real span has an id of its own, and from then on the ids are as real as any (see `ops_member`).
+    The span id repeats the lower half of the trace id.
+    So a reader can tell that nobody has joined the trace since: a real span has another id (see `ops_member`).
     """
     trace_id = new_trace_id(random_bits)
     return TraceContext(trace_id, trace_id[16:], decision, random=True, made_up=True)
 
 
 def child(context: TraceContext, span_id: str) -> TraceContext:
-    """The context of a span of our own in the trace of `context`: its span id instead, the parent id left out."""
+    """The context of our own span in the trace of `context`: with our span id, and without a parent id."""
     return context._replace(span_id=span_id, parent_id=None, made_up=False)

@@ -1,18 +1,18 @@
-"""What the heart raises: only for what our own caller handed in wrong, never for what came over the wire."""
+"""The heart's exceptions: only for wrong arguments of the calling program, never for what came over the wire."""
 
 from __future__ import annotations
 
 
 class OpsError(Exception):
-    """The base of every error that this library raises of its own."""
+    """The base class of every error that this library defines."""
 
 
 class ConfigurationError(OpsError, ValueError):
-    """A wrong setting. The message names it, its value and what would be right."""
+    """A wrong setting. The message names the setting, its value, and what would be right."""
 
 
 class UnknownFormatError(ConfigurationError):
-    """A format name that is none of ours. The message lists the right ones."""
+    """An unknown format name. The message lists the known ones."""
 
 
 class InvalidSessionError(OpsError, ValueError):
@@ -20,4 +20,4 @@ class InvalidSessionError(OpsError, ValueError):
 
 
 class UnknownFamilyError(ConfigurationError):
-    """The name of a family of trace headers that we do not know. The message lists those that we know."""
+    """An unknown name of a family of trace headers. The message lists the known ones."""

@@ -1,4 +1,4 @@
-"""What one request says in all formats together, and what goes out for it. Values alone."""
+"""What one request says in all formats together, and what goes out for it. Only values."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ class Extraction(NamedTuple):
     """All that the headers of one request say."""
 
     context: TraceContext | None = None
-    decision: Sampling | None = None  # a bare decision, only where context is None
+    decision: Sampling | None = None  # a bare decision, only if context is None
     winner: Format | None = None  # whose context or decision it is
-    says: tuple[Said, ...] = ()  # the formats that had a header, in the order of extraction
+    says: tuple[Said, ...] = ()  # the formats that were present, in the order of extraction
     conflicts: tuple[tuple[Format, TraceContext], ...] = ()  # losers of another trace
     malformed: tuple[tuple[Format, Malformed], ...] = ()
     session: str | None = None
     session_malformed: Malformed | None = None
     baggage: Baggage | None = None
     baggage_malformed: Malformed | None = None
-    span_conflicts: tuple[tuple[Format, TraceContext], ...] = ()  # losers of the same trace that name another span
+    span_conflicts: tuple[tuple[Format, TraceContext], ...] = ()  # losers that name another span
 
 
 class Injection(NamedTuple):
-    """What goes out, and what of the extraction it cannot say."""
+    """What goes out, and which parts of the extraction it cannot say."""
 
     headers: tuple[tuple[str, str], ...]
     losses: tuple[tuple[Format, Loss], ...]
-    context: TraceContext | None = None  # the context that the headers carry; made up for some bare decisions
+    context: TraceContext | None = None  # the context in the headers; made up for some bare decisions
     formats: tuple[Format, ...] = ()  # the formats that went out
 
 

@@ -1,7 +1,8 @@
-"""Trace headers of families that we do not translate, by their names. Knows nothing of what they say.
+"""Trace headers of families that we do not translate, by their names. Must not know what they say.
 
-They are not ours: they pass, and are counted and named, because another story then goes beside ours. Who wants one
-story alone names the families to remove (`propagation.clear`).
+These headers pass unchanged.
+They are counted and named, because they tell another story beside ours.
+`propagation.clear` names the families to remove.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ _PREFIXES: Final = tuple(
 
 
 def family_of(name: str) -> str | None:
-    """The family of the header `name`: in any letter case, or an underscore twin that a CGI server confuses with it."""
+    """The family of the header `name`, in any letter case; also
+    of an underscore twin, which CGI servers confuse with it.
+    """
     plain = name.lower().replace("_", "-")
     family = _EXACT.get(plain)
     if family is None:

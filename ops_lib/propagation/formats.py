@@ -1,6 +1,6 @@
-"""The names of wire formats, and of what a format may be unable to say. Nothing of their grammar.
+"""The names of wire formats, and of what a format cannot say. Must not know their grammar.
 
-Which formats there are is in `registry`.
+`registry` lists the formats.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import ClassVar
 class Format(str):
     """A wire format's name, as in the settings, in logs and in metrics: text with a type of its own.
 
-    Not an enum: a format is known by its row in `registry`, and needs no second one here. The four that other code and
-    tests name are attributes.
+    Not an enum: a format has its row in `registry`, and needs no second one here.
+    The four that other code and tests name are attributes.
     """
 
     __slots__ = ()
@@ -31,14 +31,14 @@ Format.JAEGER = Format("jaeger")
 
 
 class Loss(enum.StrEnum):
-    """What of a context a format could not say. A closed set, fit for a metric label."""
+    """What a format could not say. A closed set, so it can be a metric label."""
 
     DEFER = "defer"  # "no decision" had to become `on_defer`
     DEBUG = "debug"  # DEBUG became ACCEPT
     WIDTH = "width"  # a 64-bit trace id became a padded one
     PARENT = "parent"  # the parent span id
     TRACESTATE = "tracestate"  # the other vendors' members
-    TRACESTATE_CUT = "tracestate-cut"  # some of them, for length
+    TRACESTATE_CUT = "tracestate-cut"  # some of them, cut for length
     RANDOM = "random"  # the random-trace-id flag
-    BARE = "bare"  # a bare accept or debug got made-up ids: its parent is a span that nobody reports
-    BAGGAGE_CUT = "baggage-cut"  # members of baggage, for length, number, or another of the same header name
+    BARE = "bare"  # a bare accept or debug got made-up ids: the parent is a span that nobody reports
+    BAGGAGE_CUT = "baggage-cut"  # members of baggage: too long, too many, or two with the same header name

@@ -3,13 +3,14 @@
     uber-trace-id = trace-id ":" span-id ":" parent-id ":" flags
     trace-id      = 1*32HEXDIG     ; zero-padded on reading; all zero is malformed; up to 16 digits = 64 bits wide
     span-id       = 1*16HEXDIG     ; zero-padded on reading; all zero is malformed
-    parent-id     = *any           ; deprecated: whatever is there is thrown away, and "0" is written
+    parent-id     = *any           ; deprecated: ignored on reading, written as "0"
     flags         = 1*HEXDIG       ; bit 0 sampled, bit 1 debug (only together with bit 0)
 
-A ":" may come as "%3A" (clients that URL-encode). `jaeger-debug-id: anything` without a context asks for a debug trace;
-its value is a search term for Jaeger's UI, for which no other format has a place.
+A ":" may come as "%3A" (clients that URL-encode).
+`jaeger-debug-id: anything` without a context asks for a debug trace; its value is a search term for Jaeger's UI; no
+other format has room for it.
 
-Departure: the documents say that flags are one byte in two digits; tracers write one, two, and Go's also read more.
+Departure: the documentation has flags as one byte in two digits. Tracers write one or two, and Go's also read more.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Our own member of `tracestate`, `ops=`: what `traceparent` cannot say, kept for the way back.
+"""Our own member of `tracestate`, `ops=`: keeps what `traceparent` cannot say for the way back.
 
     member = "ops=" item *( ";" item )
     item   = "s:d"                  ; sampling was DEBUG
@@ -6,12 +6,13 @@
            / "w:16"                 ; the trace id was 64 bits wide
            / "b:1"                  ; the ids were made up for a bare decision
 
-Ours alone, in no specification. A value that is not of this grammar is another vendor's, and passed on as theirs; so is
-one with an item that only a later version of this module knows. `s:q` without a span is what the first version wrote:
-it is ours, and believed nowhere.
+Ours alone; no specification has it.
+A value outside this grammar belongs to another vendor, and is passed on.
+So is one with an item from a later version of this module.
+`s:q` without a span is what the first version wrote: it is ours, and never believed.
 
-Others copy the member from request to request without reading it (W3C Trace Context §3.3.1), so it goes stale. Each
-item is believed only while it agrees with the `traceparent` beside it; otherwise `traceparent` is right:
+Others copy the member from request to request without reading it (W3C Trace Context §3.3.1), so it goes stale.
+An item counts only while it agrees with the `traceparent` beside it; otherwise `traceparent` is right:
 
     s:d    needs the sampled flag: a span that joins a debug trace and records is still in a debug trace
     s:q    needs the span that it names: a span that has joined has decided for itself, and its flag says what
@@ -35,17 +36,17 @@ _match = re.compile(rf"{_ITEM}(?:;{_ITEM})*").fullmatch
 
 
 def is_ours(value: str) -> bool:
-    """Whether `value`, of a member with our key, is one that we write or have ever written."""
+    """Whether we write, or have ever written, this `value` of a member with our key."""
     return _match(value) is not None
 
 
 def is_taken(others: str) -> bool:
-    """Whether one of the other vendors' members has our key. Then ours stays out: no key may be written twice."""
+    """Whether another vendor's member has our key. Then we write none: keys must not be duplicated."""
     return PREFIX in others and (others.startswith(PREFIX) or f",{PREFIX}" in others)
 
 
 def believe(value: str, context: TraceContext) -> TraceContext:
-    """`context` as read from `traceparent`, corrected by the value of our member as far as the two agree."""
+    """`context` as read from `traceparent`, completed by our member's value as far as the two agree."""
     sampling, short, made_up = context.sampling, context.short, context.made_up
     for item in value.split(";"):
         if item == "s:d":
@@ -58,12 +59,12 @@ def believe(value: str, context: TraceContext) -> TraceContext:
             short = context.trace_id.startswith(_ZERO_HALF)
         elif item == "b:1":
             made_up = context.trace_id.endswith(context.span_id)
-    made_up = made_up and sampling is not DEFER  # no bare decision is a deferred one
+    made_up = made_up and sampling is not DEFER  # a bare decision is never DEFER
     return context._replace(sampling=sampling, short=short, made_up=made_up)
 
 
 def member(context: TraceContext) -> str:
-    """Our member for `context`, or "" where there is nothing to keep."""
+    """Our member for `context`, or "" if there is nothing to keep."""
     items = []
     if context.sampling is DEBUG:
         items.append("s:d")

@@ -1,4 +1,4 @@
-"""Which headers are read, and which have to go before others are written in their place. Names alone, never values."""
+"""Which headers are read, and which are removed before others are written in their place. Only names, never values."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from .codec import Codec
 class Ownership:
     """The header names of one set of settings. Immutable.
 
-    `read`: the names that are read, in lower case. `spelled`: all that may be read or written, as they are usually
-    spelled. `uberctx-*` comes on top of both.
+    `read`: the names that are read, in lower case.
+    `spelled`: all names that are read or written, in their usual spelling.
+    `uberctx-*` comes in addition to both.
     """
 
     __slots__ = ("_baggage", "_owned", "_trace", "read", "spelled")
@@ -28,14 +29,16 @@ class Ownership:
         session_bridge: bool,
         baggage: BaggageMode,
     ) -> None:
-        """`codecs`: of the formats that are read, written, or cleared by default. The others as in Propagator."""
+        """`codecs`: of the formats that are read, written, or cleared by default.
+        For the other arguments see Propagator.
+        """
         codecs, session_extract = tuple(codecs), tuple(session_extract)
         headers = [name for codec in codecs for name in codec.headers]
         sessions = [session_inject] if session_inject else []
         self.spelled = tuple(dict.fromkeys([*headers, *sorted(BAGGAGE_NAMES), *sessions, *session_extract]))
         self.read = known_names(session_extract, codecs)
         owned = self.read.union(name.lower() for name in sessions)
-        if session_inject or session_extract:  # then a session under another of the usual names would be a second story
+        if session_inject or session_extract:  # otherwise a session under another usual name would be a second story
             owned = owned.union(name.lower() for name in session.EXTRACT_NAMES)
         if baggage == "pass":
             owned -= BAGGAGE_NAMES
@@ -51,15 +54,15 @@ class Ownership:
         return name in self.read or name.startswith(UBERCTX)
 
     def owns(self, name: str) -> bool:
-        """Whether the header `name` has to go before injecting: of any format, in any case, or an underscore twin."""
+        """Whether the header `name` is removed before injecting: any format's, in any case, or its underscore twin."""
         name = _with_hyphens(name.lower())
         return name in self._owned or (self._baggage != "pass" and name.startswith(UBERCTX))
 
     def owns_trace(self, name: str) -> bool:
-        """As `owns`, of the formats' own headers alone: neither session nor baggage."""
+        """As `owns`, but only for the formats' own headers: not session or baggage."""
         return _with_hyphens(name.lower()) in self._trace
 
 
 def _with_hyphens(name: str) -> str:
-    """A CGI or WSGI server cannot tell `_` from `-`."""
+    """CGI and WSGI servers cannot tell `_` from `-`."""
     return name.replace("_", "-")

@@ -1,10 +1,11 @@
 """Which format is believed, and what the others add to it. Must not know their grammar.
 
-The first context in the order of extraction wins; a bare decision counts only where no format has a context; what the
-winner cannot say is merged from the others of the same trace; a context of another trace is a conflict, and one of the
-same trace that names another span is a conflict of spans.
+The first context in the order of extraction wins.
+A bare decision counts only if no format has a context.
+What the winner cannot say is merged from the other contexts of the same trace.
+A context of another trace is a conflict; one of the same trace with another span is a conflict of spans.
 
-A trace id of 64 bits is the same trace as one of 128 that ends in it: tracers of 64 bits cut the id that they got.
+A 64-bit trace id is the same trace as a 128-bit one that ends in it: 64-bit tracers cut the id that they received.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .registry import codec_of
 
 
 class Said(NamedTuple):
-    """What one format's headers say. A context with a reason lost only a part (see Malformed)."""
+    """What one format's headers say. A context with a reason has lost only a part (see Malformed)."""
 
     format: Format
     what: TraceContext | Sampling | None
@@ -32,15 +33,15 @@ _ZERO_HALF = "0" * 16
 
 
 def is_same_trace(one: str, other: str) -> bool:
-    """Whether two trace ids (32 digits) are the same, or one of them is the other cut to 64 bits."""
+    """Whether two trace ids (32 digits) are equal, or one is the other cut to 64 bits."""
     return one == other or (one[16:] == other[16:] and (one.startswith(_ZERO_HALF) or other.startswith(_ZERO_HALF)))
 
 
 def _merge(winner: Format, context: TraceContext, other: TraceContext) -> TraceContext:
-    """`context` with what `winner` cannot say taken from `other`, a context of the same trace (or the same again).
+    """`context`, completed from `other`, a context of the same trace, by what `winner` cannot say.
 
-    A parent belongs to a span, and so counts only where both name the same one. Of a trace id and its half, the whole
-    one stays: whoever knows the half alone reads it out of the whole.
+    A parent belongs to a span, so it counts only if both name the same span.
+    Of a whole trace id and its half, the whole one stays: a 64-bit tracer finds its half in it.
     """
     trace_id, sampling, short, parent_id = context.trace_id, context.sampling, context.short, context.parent_id
     if trace_id != other.trace_id and trace_id.startswith(_ZERO_HALF):
@@ -65,7 +66,7 @@ def _merge(winner: Format, context: TraceContext, other: TraceContext) -> TraceC
 
 def decide(says: tuple[Said, ...]) -> Verdict:
     """(winner, its context with the others merged in, or its bare decision, the conflicts, the conflicts of spans)."""
-    if len(says) == 1:  # the usual case, flat
+    if len(says) == 1:  # the usual case, flat for speed
         format, what, _ = says[0]
         if isinstance(what, TraceContext):
             return format, what, None, (), ()
@@ -79,9 +80,9 @@ def decide(says: tuple[Said, ...]) -> Verdict:
 
 
 def _choose(contexts: list[tuple[Format, TraceContext]]) -> Verdict:
-    """The verdict where there is at least one context.
+    """The verdict for at least one context.
 
-    Made-up ids are a bare decision in disguise, whichever format carries them, and give way to a real context.
+    Made-up ids are a bare decision in disguise, in any format. A real context wins over them.
     """
     disguised = {what[:2] for _, what in contexts if what.made_up}
     real = [said for said in contexts if said[1][:2] not in disguised]

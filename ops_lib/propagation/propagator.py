@@ -1,4 +1,4 @@
-"""The propagator: which format is believed, what the others add, and what goes out.
+"""The propagator: decides which format is believed, what the others add, and what goes out.
 
     extract:  every format in the configured order, then `precedence`.
     inject:   exactly the configured formats, one header each, all telling the same story.
@@ -33,7 +33,7 @@ SESSION_KEY = "session.id"
 
 
 class _Present(NamedTuple):
-    """What a set of header names asks for, in full. Worked out once: few sets ever come.
+    """What a set of header names asks for on the full path. Computed once: few sets ever come.
 
     `fast.shapes` does the same for the fast path.
     """
@@ -43,22 +43,23 @@ class _Present(NamedTuple):
     has_baggage: bool
 
 
-# What is remembered of header names stays small, whoever sends them. Past the limit only the time changes.
+# The memory of header names stays small, whatever is sent. Beyond the limit, only the time changes.
 _MAX_SETS = 256
 _MAX_SET_NAMES = 64  # in one
 _MAX_SET_LENGTH = 1024  # characters of all its names
 
 
 class Propagator:
-    """Reads and writes by one set of settings. Immutable, but for what it remembers of header names to be fast.
+    """Reads and writes by one set of settings. Immutable, except for a memory of header names, for speed.
 
-    Cheap to call, expensive to make: make one and keep it. Safe to share between threads.
-    `read(carrier)` gives what any carrier says: Plain where nothing has to be weighed, otherwise an Extraction.
-    `fields(carrier)` gives the headers of any carrier that this propagator reads, for `extract`.
-    Both raise TypeError where `carrier` is no carrier at all.
+    Cheap to call and expensive to make: keep it.
+    Safe to share between threads.
+    `read(carrier)` returns what any carrier says: Plain in the simplest cases, otherwise an Extraction.
+    `fields(carrier)` returns the headers of any carrier that this propagator reads, for `extract`.
+    Both raise TypeError if `carrier` is not a carrier.
     `owns`, `owns_trace` and `header_names`: see Ownership.
-    `fast_path` writes into dicts in which, by `has_ours(dict)`, nothing has to be cleared first. None: it may not be
-    taken.
+    `fast_path` writes into dicts where nothing has to be cleared first (`has_ours(dict)`).
+    None: there is no fast path.
     """
 
     __slots__ = (
@@ -100,10 +101,11 @@ class Propagator:
         lossless: bool = True,
         random_bits: RandomBits = random.getrandbits,
     ) -> None:
-        """Settings as in FORMATS; `session_inject` may be "" to write no session header.
+        """`session_inject` may be "" to write no session header.
 
-        `baggage`: "translate" into the kind that the injected formats use, "pass" (not ours: neither cleared nor
-        written), or "drop". With `session_bridge` W3C baggage is always ours, as the session goes into it.
+        `baggage`: "translate" into the kind that the injected formats
+        use, "pass" (not ours: neither cleared nor written), or "drop".
+        With `session_bridge`, W3C baggage is always ours, because the session goes into it.
         """
         session_extract = tuple(session_extract)
         self.extract_formats = with_family(extract)
@@ -132,7 +134,7 @@ class Propagator:
         )
         self.header_names, self.owns, self.owns_trace = names.spelled, names.owns, names.owns_trace
         self._reads_baggage = baggage == "translate" or session_bridge
-        # With the bridge, the session may go into baggage or come out of it: then nothing is plain.
+        # With the bridge, the session may go into baggage or come from it, so nothing is plain.
         is_plain = all(codec.plain is not None for codec in codecs_of(self.inject_formats))
         self.fast_path = TextFastPath(self.fast_settings) if is_plain and not session_bridge else None
         self._reader: FastReader[Extraction] = FastReader(
@@ -162,12 +164,12 @@ class Propagator:
         )
 
     def losses_of(self, traits: int) -> tuple[tuple[Format, Loss], ...]:
-        """What the written formats lose of plain headers with these traits."""
+        """What plain headers with these traits lose in the written formats."""
         return tuple(self._writer.write(sample(traits))[1])
 
     @property
     def known_formats(self) -> tuple[Format, ...]:
-        """The formats whose headers are read or cleared: those that are by default, and those that were chosen."""
+        """The formats whose headers are read or cleared: the defaults, and the chosen ones."""
         return tuple(codec.format for codec in self._codecs)
 
     def extract(self, fields: Fields) -> Extraction:
@@ -220,9 +222,9 @@ class Propagator:
     def inject(
         self, extraction: Extraction, *, context: TraceContext | None = None, beside: Beside = NOTHING_BESIDE
     ) -> Injection:
-        """The headers for `extraction`, with `context` (a span of our own) instead of its own where given.
+        """The headers for `extraction`; with `context` (our own span), for that instead.
 
-        `beside`: what else the request holds, which leaves so much less room for baggage.
+        `beside`: what else the request holds, which takes room from baggage.
         """
         formats = self.inject_formats
         if context is None:

@@ -1,6 +1,6 @@
-"""Which wire formats there are: one row each. A new format is a module of its own, and a row in CODECS.
+"""The wire formats: one row each. A new format is a new module, and a row in CODECS.
 
-The order of the rows is the order in which formats are read where nobody chose another.
+The order of the rows is the default order of reading.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def codecs_of(formats: Iterable[Format]) -> tuple[Codec, ...]:
 def parse_formats(names: str | Iterable[str]) -> tuple[Format, ...]:
     """Formats from `"b3,tracecontext"`, `["b3multi"]` or `"composite"`: case does not matter, duplicates count once.
 
-    Nothing in gives nothing out. Raises UnknownFormatError, which names the wrong one and lists the right ones.
+    An empty input gives an empty result.
+    Raises UnknownFormatError, which names the wrong name and lists the right ones.
     """
     found: dict[Format, None] = {}
     for name in names.split(",") if isinstance(names, str) else names:
@@ -76,14 +77,14 @@ def _meant(name: str) -> str:
     for format, others in _OTHER_NAMES.items():
         if name in others:
             return f"; did you mean {format}?"
-    import difflib  # here, as only an error needs it
+    import difflib  # imported here, since only an error needs it
 
     close = difflib.get_close_matches(name, FORMAT_NAMES, n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def with_family(formats: Iterable[Format]) -> tuple[Format, ...]:
-    """`formats`, each with the others of its family right after it. The two encodings of B3 are such a family."""
+    """`formats`, each followed by the others of its family. The two encodings of B3 are a family."""
     formats = tuple(formats)
     order: dict[Format, None] = {}
     for codec in codecs_of(formats):

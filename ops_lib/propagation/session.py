@@ -1,11 +1,12 @@
-"""The session id: a header of its own. Ours alone, in no specification.
+"""The session id, in a separate header. Ours alone; no specification has it.
 
     session-id = 1*256VCHAR      ; visible ASCII, %x21-7E
 
-Only the id travels. Anything else on the wire is dropped and counted; from the program itself it is an error.
+Only the id travels. An invalid id from the wire is dropped and counted; from the program itself it is an error.
 
-The header may come several times, or joined into a list on the way (RFC 9110 §5.3): the first valid id counts. A comma
-may also stand in an id. So a comma separates only beside white space, or where all that it separates is the same:
+The header may come several times, or joined into a list on the way (RFC 9110 §5.3): the first valid id counts.
+An id may also contain a comma.
+So a comma separates only beside white space, or between equal parts.
 `s1, s2` is a list, `s1,s1` is `s1` twice, and `s1,s2` is one id.
 """
 
@@ -20,7 +21,7 @@ INJECT_NAME = "X-Mirascope-Session-Id"
 EXTRACT_NAMES = ("X-Mirascope-Session-Id", "Mirascope-Session-Id")
 
 MAX_LENGTH = 256
-MAX_JOINED = 16 * MAX_LENGTH  # characters of joined values that are looked into; far more than a duplicate or two
+MAX_JOINED = 16 * MAX_LENGTH  # characters of joined values that are read; far more than a duplicate or two
 
 SESSION_ID = rf"[\x21-\x2b\x2d-\x7e]{{1,{MAX_LENGTH}}}"
 """An id without a comma: it means what it says, whatever happened on the way."""
@@ -35,11 +36,11 @@ def is_session_id(value: str) -> bool:
 
 
 def check_session_id(value: str) -> str:
-    """`value` itself. Raises InvalidSessionError, which names the limit and the value's problem."""
+    """Returns `value`. Raises InvalidSessionError, which names the limit and the value's problem."""
     if isinstance(value, str) and _match(value):
         return value
     limit = f"a session id is 1 to {MAX_LENGTH} visible ASCII characters"
-    if not isinstance(value, str):  # programs without a type checker
+    if not isinstance(value, str):  # for programs without a type checker
         raise InvalidSessionError(f"{limit}; {value!r:.64} is {type(value).__name__}, not str")
     if not value:
         raise InvalidSessionError(f"{limit}; this one is empty")
@@ -49,7 +50,7 @@ def check_session_id(value: str) -> str:
 
 
 def extract(fields: Fields, names: tuple[str, ...]) -> tuple[str | None, Malformed | None]:
-    """The first valid id under `names` (lower case), in their order; and why the first refused one was refused."""
+    """The first valid id under `names` (lower case), in their order; and why the first invalid one was refused."""
     refused: Malformed | None = None
     room = MAX_JOINED
     for name in names:
@@ -66,7 +67,7 @@ def extract(fields: Fields, names: tuple[str, ...]) -> tuple[str | None, Malform
 
 
 def _ids(value: str) -> list[str]:
-    """What one header holds: an id, or several that were joined."""
+    """The ids in one header, which may have been joined."""
     value = value.strip(" \t")
     if "," not in value:
         return [value]

@@ -1,8 +1,8 @@
-"""Which header may carry the session id: any field that means nothing else, to HTTP or to a format. Pure.
+"""Which header may carry the session id: any field without another meaning in HTTP or a format. Pure.
 
     session-header = token      ; RFC 9110, 5.6.2; 256 characters
 
-The header is cleared and written anew for each hop, so a field with a meaning of its own would lose it.
+Each hop clears the header and writes it again, so a field with another meaning would lose that.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _TAKEN_PREFIXES: Final = (
     *(baggage.UBERCTX, "x-b3-", "x-forwarded-"),
     *("accept-", "access-control-", "content-", "if-", "proxy-", "sec-"),
 )
-# RFC 9110, 9111, 9112 and 6265, and what proxies and servers obey beside them.
+# From RFC 9110, 9111, 9112 and 6265, and others that proxies and servers obey.
 _HTTP: Final = frozenset(
     {"accept", "age", "allow", "alt-svc", "authorization", "cache-control", "connection", "cookie", "date", "etag"}
     | {"expect", "expires", "forwarded", "from", "host", "http2-settings", "keep-alive", "last-modified", "location"}
@@ -29,10 +29,10 @@ _TAKEN: Final = _HTTP | carrier.known_names(())
 
 
 def check_session_header(name: str) -> str:
-    """`name` itself. Raises ValueError, which says what would be right; the caller names the value."""
+    """Returns `name`. Raises ValueError, which says what would be right; the caller names the value."""
     if not _TOKEN.fullmatch(name):
         raise ValueError("expected a header name: letters, digits and -")
-    plain = name.lower().replace("_", "-")  # a CGI or WSGI server cannot tell the two apart
+    plain = name.lower().replace("_", "-")  # CGI and WSGI servers cannot tell the two apart
     if plain in _TAKEN or plain.startswith(_TAKEN_PREFIXES) or family_of(plain) is not None:
         raise ValueError("this header has a meaning of its own; the session needs another name")
     return name

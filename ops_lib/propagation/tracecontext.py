@@ -6,8 +6,9 @@
     parent-id     = 16HEXDIGLC     ; all zero is forbidden
     trace-flags   = 2HEXDIGLC      ; bit 0 sampled, bit 1 random-trace-id; the others are never passed on
 
-A higher version is read as its first 55 characters, followed by nothing or by "-" and anything (§3.2.4, "Versioning
-of traceparent"), and written as 00. There has to be exactly one header: two, even equal ones, are malformed.
+A higher version is read as its first 55 characters, followed by nothing or by "-" and anything (§3.2.4, "Versioning of
+traceparent"), and written as 00.
+There must be exactly one header: two, even equal ones, are malformed.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def extract(fields: Fields) -> Reading:
 
 
 def _why(value: str) -> Malformed:
-    """The reason for a `traceparent` that was refused."""
+    """Why this `traceparent` was refused."""
     if not value:
         return Malformed.EMPTY
     if "," in value:
@@ -101,7 +102,7 @@ def _why(value: str) -> Malformed:
 
 
 def inject(context: TraceContext, policy: Policy, headers: Headers, losses: Losses) -> None:
-    """Append `traceparent`, and `tracestate` where there is one or `ops=` has something to keep; note what is lost."""
+    """Append `traceparent`, and `tracestate` if there is one or `ops=` keeps something; note what is lost."""
     trace_id, span_id, sampling, short, is_random, parent_id, others, made_up = context
     if sampling is DEFER:
         losses.append(_LOST_DEFER)

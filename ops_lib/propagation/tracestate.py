@@ -6,7 +6,7 @@
     keychar     = lcalpha / DIGIT / "_" / "-" / "*" / "/" / "@"
     value       = 0*255chr nblk-chr                      ; printable ASCII without "," and "="; not ending in a space
 
-A duplicate key is kept as it came (§3.3.1.3.1 allows passing it on).
+Duplicate keys are kept (§3.3.1.3.1 allows passing them on).
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ LONG_MEMBER = 128  # §3.3.1.5: members over this go first
 
 _MEMBER = r"[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
 _match_member = re.compile(_MEMBER).fullmatch
-_find_members = re.compile(r"[^, \t][^,]*").finditer  # what stands between commas, from its first visible character on
+_find_members = re.compile(r"[^, \t][^,]*").finditer  # the text between commas, from its first visible character
 PLAIN_LIST = rf"{_MEMBER}(?:,{_MEMBER}){{0,{MAX_MEMBERS - 1}}}"
 """A whole header without white space around members or empty ones: what nearly every sender writes."""
 _match_plain_list = re.compile(PLAIN_LIST).fullmatch
 
 
 def is_member(text: str) -> bool:
-    """Whether `text` may stand as a member, `key=value`."""
+    """Whether `text` is a valid member, `key=value`."""
     return _match_member(text) is not None
 
 
 def read(values: list[str]) -> tuple[str, str] | None:
     """The headers' values combined in order: (the other vendors' members, the value of our own member or "").
 
-    None where any member is malformed or there are more than 32: then the whole of it may not be believed (§3.3.1).
-    Of several members of our own the first counts. A member with our key and a value that we never write is another
-    vendor's.
+    None if any member is malformed or there are more than 32: then none of it may be believed (§3.3.1).
+    Of several members of our own the first counts.
+    A member with our key, but a value that we never write, is another vendor's.
     """
     text = values[0] if len(values) == 1 else ",".join(values)
     if f"{KEY}=" not in text and _match_plain_list(text):
@@ -58,8 +58,8 @@ def read(values: list[str]) -> tuple[str, str] | None:
 def write(own_member: str, others: str) -> str:
     """One header value: our member first, then the others', at most 32 members and 512 characters. "" for none.
 
-    Whole members go where it does not fit: those over 128 characters first, from the end; then from the end. Our own
-    is never cut, as it is the first and short.
+    If the list is too long, whole members are dropped from the end, those over 128 characters first.
+    Our own is never cut: it is first and short.
     """
     text = f"{own_member},{others}" if own_member and others else own_member or others
     if len(text) <= MAX_LENGTH and text.count(",") < MAX_MEMBERS:

@@ -27,7 +27,7 @@ class Writer:
         return headers, losses
 
     def write_decision(self, decision: Sampling) -> tuple[Headers, Losses, TraceContext | None]:
-        """A bare decision: bare where the format can say it, else with ids made up once for all formats."""
+        """A bare decision: bare if the format can say it, else with ids made up once for all formats."""
         headers: Headers = []
         losses: Losses = []
         ids: TraceContext | None = None

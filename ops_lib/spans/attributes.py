@@ -53,7 +53,7 @@ def attribute(value: object) -> Attribute:
 
 
 def _list(first: list[object], length: int, kind: type, capture: CaptureSettings) -> Attribute:
-    """The items of a list, of which `first` are the first; as JSON text where they are not of one kind."""
+    """The items of a list, of which `first` are the first; as JSON text if they are not of one kind."""
     items = Writer(capture).items(iter(first), length, kind, 0)
     one = type(items[0])
     is_list = is_scalar(one) and all(type(item) is one for item in items)
@@ -63,7 +63,7 @@ def _list(first: list[object], length: int, kind: type, capture: CaptureSettings
 
 
 def _scalar(value: object) -> object:
-    """`value`, without its class where that is a scalar's with something added (an enum's member) or numpy's."""
+    """`value`, without its class if that is a scalar's with something added (an enum's member) or numpy's."""
     kind = type(value)
     if not is_scalar(kind):
         for scalar, bare in _BARE:

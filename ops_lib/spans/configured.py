@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer, TracerProvider
 
 INSTRUMENTATION_NAME = "ops_lib"
-SHUTDOWN_TIMEOUT_S = 5.0  # how long a process waits at its end for the exporter, where nothing else was said
+SHUTDOWN_TIMEOUT_S = 5.0  # how long a process waits at its end for the exporter, if nothing else was said
 
 
 class Runtime:
@@ -27,7 +27,7 @@ class Runtime:
 
     def __init__(self) -> None:
         self.provider: TracerProvider | None = None  # given to, or made by, configure()
-        self.tracer: Tracer | None = None  # its tracer; None where nothing is configured
+        self.tracer: Tracer | None = None  # its tracer; None if nothing is configured
         self.stop: Callable[[], None] | None = None  # shuts down a provider of our own making; None for anyone else's
         self.shutdown_timeout_s = SHUTDOWN_TIMEOUT_S
         self.clock: Callable[[], int] | None = None  # ns since the epoch; None leaves time to the SDK

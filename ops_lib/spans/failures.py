@@ -26,7 +26,7 @@ class Failures:
         self._told: dict[str, tuple[float, int]] = {}  # kind -> when it was told, how often it came since
 
     def untold(self, kind: str) -> int | None:
-        """How often `kind` came since it was last told; None where it is not to be told now.
+        """How often `kind` came since it was last told; None if it is not to be told now.
 
         Counts this time as told, or as one more that came. Two threads at once may both be given a number.
         """

@@ -51,7 +51,7 @@ def start_in(
 ) -> OtelSpan:
     """A started span in `context` with `attributes` (fit for OpenTelemetry) and its session's. Never raises.
 
-    Where headers told of two traces, the one that lost is a link (docs/formats.md "Who wins").
+    If headers told of two traces, the one that lost is a link (docs/formats.md "Who wins").
     """
     tracer = tracer_for(context)
     if tracer is not None:
@@ -81,7 +81,7 @@ class Span:
     this one without being its parent, in any form that `link` takes.
     Gives: the span itself from the block. It starts when the block is entered, as a child of the current span, and ends
     with the block or by `finish`. An exception that leaves the block is recorded and goes on.
-    Raises: RuntimeError where one span is entered a second time; nothing else, whatever exporters and processors do.
+    Raises: RuntimeError if one span is entered a second time; nothing else, whatever exporters and processors do.
     Specification: OpenTelemetry Trace API, Span; semantic conventions, `exception.*`, `error.type`, `session.id`.
     """
 
@@ -107,7 +107,7 @@ class Span:
     def adopt(self, span: OtelSpan, token: Token[Context] | None = None, attached: Context | None = None) -> Span:
         """Makes this, not entered, the wrapper of an OpenTelemetry span that somebody else has started and ends.
 
-        `attached` is the Context with that span, where it is in force, and `token` what `attach` gave for it. What was
+        `attached` is the Context with that span, if it is in force, and `token` what `attach` gave for it. What was
         set and linked on this before goes to that span. Gives this Span.
         """
         self._span, self._token, self._attached = span, token, attached
@@ -207,7 +207,7 @@ class Span:
         return self
 
     def finish(self) -> None:
-        """Ends the span and takes it out of force; where a block within is still open, when its own block ends.
+        """Ends the span and takes it out of force; if a block within is still open, when its own block ends.
 
         Further calls do nothing.
         """
@@ -284,7 +284,7 @@ def span(name: str, *, kind: object = SpanKind.INTERNAL, **attributes: object) -
     Takes: `name`, what is done (few different values: no ids in it); `kind`, OpenTelemetry's SpanKind (default:
     INTERNAL); attributes as keywords, scalars and lists of one kind as they are, all else as bounded JSON text with
     secrets scrubbed. A `kind` that is not a SpanKind is an attribute. One called `name` goes by `Span.set`.
-    Gives: a Span; from the block the same. Its ids are real and travel also where nothing is configured or sampled.
+    Gives: a Span; from the block the same. Its ids are real and travel also if nothing is configured or sampled.
     Raises: nothing; an exception that leaves the block is recorded and goes on.
     Specification: OpenTelemetry Trace API, Span; semantic conventions, `exception.*`, `session.id`.
     """

@@ -92,7 +92,7 @@ _HAS_SHORTCUT = hasattr(otel_trace, "_TRACER_PROVIDER")
 
 
 def _global_tracer() -> Tracer | None:
-    """The tracer of the application's global TracerProvider, or None where it has set none."""
+    """The tracer of the application's global TracerProvider, or None if it has set none."""
     global _global
     provider = otel_trace._TRACER_PROVIDER if _HAS_SHORTCUT else otel_trace.get_tracer_provider()
     if provider is _global[0]:
@@ -114,7 +114,7 @@ def _global_tracer() -> Tracer | None:
 
 
 def tracer_for(context: Context) -> Tracer | None:
-    """The tracer for spans in `context`; None where light spans are made."""
+    """The tracer for spans in `context`; None if light spans are made."""
     if TRACER_KEY in context:
         return context[TRACER_KEY]  # type: ignore[return-value]  # only tracer_context writes it
     tracer = RUNTIME.tracer
@@ -181,9 +181,9 @@ def _settle(
     attributes: Mapping[str, AttributeValue] | None,
     links: Sequence[Link] | None,
 ) -> Context | None:
-    """`context` changed so that the SDK understands what the headers said; None where they said not to record.
+    """`context` changed so that the SDK understands what the headers said; None if they said not to record.
 
-    The SDK knows sampled and unsampled only. Where the caller left the decision open (DEFER), the sampler is asked as
+    The SDK knows sampled and unsampled only. If the caller left the decision open (DEFER), the sampler is asked as
     if there were no parent, and its answer is put into the parent (docs/decisions/005). A bare deny gives None.
     """
     extraction = context[EXTRACTION_KEY]
@@ -224,7 +224,7 @@ class OpsTracer(Tracer):
         self._made_by: tuple[TracerProvider | None, Tracer | None] = (None, None)
 
     def _tracer(self, context: Context) -> Tracer | None:
-        """As `tracer_for`, with this tracer's own instrumentation scope where there is a provider to make one."""
+        """As `tracer_for`, with this tracer's own instrumentation scope if there is a provider to make one."""
         if TRACER_KEY in context:
             return tracer_for(context)
         provider = RUNTIME.provider

@@ -1,6 +1,6 @@
 """The light span: real ids that nobody records.
 
-Made where nothing is configured, and where a span is known beforehand to be unsampled. It is a NonRecordingSpan, so
+Made if nothing is configured, or if a span is known beforehand to be unsampled. It is a NonRecordingSpan, so
 that other instrumentation sees an ordinary parent; it costs about a tenth of a recorded span. May know: OpenTelemetry's
 span API and the Context. Must not know tracers, SDK or exporters.
 """
@@ -47,7 +47,7 @@ class LightSpan(NonRecordingSpan):
 
 
 class RemoteSpan(NonRecordingSpan):
-    """The caller's span, as headers told of it: `told`, or `plain` where they told it in the plainest way.
+    """The caller's span, as headers told of it: `told`, or `plain` if they told it in the plainest way.
 
     What OpenTelemetry and others want to know of it is made when someone asks.
     """

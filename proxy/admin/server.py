@@ -102,7 +102,7 @@ class AdminServer:
         self._file: FileIdentity | None = None
 
     async def listen(self, address: Address) -> Address:
-        """Bind `address`; returns it with its real port. Raises StartError where that cannot be."""
+        """Bind `address`; returns it with its real port. Raises StartError if that fails."""
         loop = asyncio.get_running_loop()
         await self._runner.setup()
         assert self._runner.server is not None
@@ -120,7 +120,7 @@ class AdminServer:
         return Address(*self._listening.sockets[0].getsockname()[:2])
 
     def _connection(self) -> asyncio.Protocol:
-        """A new one. Where there are many, the oldest makes room: whoever asks for health is heard, and nobody takes
+        """A new one. If there are many, the oldest makes room: whoever asks for health is heard, and nobody takes
         the file descriptors that the data plane lives on.
         """
         connections = [one for one in self._connections.connections if one.transport is not None]

@@ -16,7 +16,7 @@ _B3_SAMPLED = ("0", "1", "true", "false", "d")
 
 
 def diagnose(format: Format, fields: Fields) -> str:
-    """What is wrong with the headers of `format`, in words; empty where no more is known than the heart's reason."""
+    """What is wrong with the headers of `format`, in words; empty if no more is known than the heart's reason."""
     find = _FINDERS.get(format)
     return "; ".join(dict.fromkeys(find(fields))) if find is not None else ""
 

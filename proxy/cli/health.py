@@ -53,7 +53,7 @@ def _seconds(text: str) -> float:
 
 
 def _admin_address() -> str:
-    """The admin listener's address from the environment, the settings file, or the default; empty where it is off."""
+    """The admin listener's address from the environment, the settings file, or the default; empty if it is off."""
     try:
         return admin_address(os.environ)
     except SettingsError as error:
@@ -62,9 +62,9 @@ def _admin_address() -> str:
 
 
 def _ask(address: str, path: str, timeout_s: float) -> tuple[int, str]:
-    """The status of a GET, and what it says where it is not 200.
+    """The status of a GET, and its text if it is not 200.
 
-    Raises OSError where nobody answers in time, ValueError on a wrong address or answer.
+    Raises OSError if nobody answers in time, ValueError on a wrong address or answer.
     """
     with _connect(address, timeout_s) as connection:
         connection.settimeout(timeout_s)

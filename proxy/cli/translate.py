@@ -73,7 +73,7 @@ _INPUT_LIMIT_BYTES = 1_000_000
 
 
 def _read(stdin: BinaryIO) -> str:
-    """All of it; raises HeaderInputError where it is too long, as a part would be a wrong answer."""
+    """All of it; raises HeaderInputError if it is too long, as a part would be a wrong answer."""
     text = stdin.read(_INPUT_LIMIT_BYTES + 1)
     if len(text) > _INPUT_LIMIT_BYTES:
         raise HeaderInputError(f"standard input has more than {_INPUT_LIMIT_BYTES:,} bytes")

@@ -31,7 +31,7 @@ from proxy.transport.outbox import Outbox
 
 
 class DataPlane:
-    """All listeners of one sidecar. Made in the event loop that it will serve in; `stop` also where `start` failed."""
+    """All listeners of one sidecar. Made in the event loop that it will serve in; `stop` also if `start` failed."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class DataPlane:
         await self.replace_plan(self._plan)
 
     def addresses(self) -> dict[str, Address]:
-        """Listener name -> bound address, with the real port where 0 was asked."""
+        """Listener name -> bound address, with the real port if 0 was asked."""
         return {name: door.socket.address for name, door in self._doors.items()}
 
     @property
@@ -81,11 +81,11 @@ class DataPlane:
         return self._descriptors.most
 
     async def is_app_up(self) -> bool:
-        """Whether the app takes connections; true where the plan has none."""
+        """Whether the app takes connections; true if the plan has none."""
         return await is_app_up(app_addresses(self._plan))
 
     async def replace_plan(self, plan: Plan) -> None:
-        """Serve new requests by `plan`. Raises StartError where a listener cannot be bound; then nothing changes.
+        """Serve new requests by `plan`. Raises StartError if a listener cannot be bound; then nothing changes.
 
         A listener whose address stays keeps its socket and its connections, under whatever name.
         """

@@ -40,7 +40,7 @@ To see it fail, tell a sidecar something wrong about its service:  ops-sidecar d
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The arguments; exits with 2 where they are wrong."""
+    """The arguments; exits with 2 if they are wrong."""
     parser = argparse.ArgumentParser(
         prog="ops-sidecar demo",
         description=_DESCRIPTION,
@@ -148,7 +148,7 @@ def _entry_port(options: argparse.Namespace) -> int:
 
 
 def _style() -> Style:
-    """Colour on a terminal only, and never where NO_COLOR (any value) or TERM=dumb asks for none."""
+    """Colour on a terminal only, and never if NO_COLOR (any value) or TERM=dumb asks for none."""
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     encoding = (sys.stdout.encoding or "ascii").lower()
     return Style(colour=colour, unicode=encoding.replace("-", "").startswith("utf"))

@@ -35,7 +35,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One way to speak. `read` takes a mapping with lower-case names; None where it finds nothing that it knows."""
+    """One way to speak. `read` takes a mapping with lower-case names; None if it finds nothing that it knows."""
 
     name: str
     label: str  # for people

@@ -45,7 +45,7 @@ class Hop:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Hop:
-        """The other way; KeyError or TypeError where `value` is not one of ours."""
+        """The other way; KeyError or TypeError if `value` is not one of ours."""
         span = None
         if value["trace_id"]:
             span = Span(
@@ -84,7 +84,7 @@ ROUTE = ("shop", "orders", "billing", "shop")
 
 
 def find_losses(journey: Journey, hops: Sequence[Hop]) -> list[str]:
-    """What got lost on the way, one sentence each; empty where every service saw the same story."""
+    """What got lost on the way, one sentence each; empty if every service saw the same story."""
     problems = []
     route = tuple(hop.service for hop in hops)
     if route != ROUTE:

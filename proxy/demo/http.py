@@ -27,7 +27,7 @@ class WireTap:
         self._heads: deque[Headers] = deque(maxlen=NOTED_HEADS)
 
     def take(self) -> Headers:
-        """The headers of the last request, and forget all; empty where none came by."""
+        """The headers of the last request, and forget all; empty if none came by."""
         last = self._heads[-1] if self._heads else ()
         self._heads.clear()
         return last

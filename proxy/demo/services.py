@@ -43,7 +43,7 @@ class Call:
 
     url: str
     proxy: str | None = None  # what HTTP_PROXY names
-    host: str | None = None  # Host header, where the name is not in the URL
+    host: str | None = None  # Host header, if the name is not in the URL
 
 
 SERVICES = {

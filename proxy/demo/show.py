@@ -1,4 +1,4 @@
-"""How the demo prints: aligned, coloured where it may be, plain otherwise. Pure: reports in, lines out."""
+"""How the demo prints: aligned, coloured if it may be, plain otherwise. Pure: reports in, lines out."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _verdict(report: Report, style: Style) -> Iterator[str]:
 
 
 def _remarks(report: Report) -> Iterator[str]:
-    """What the formats cannot say, told honestly, and only where it was seen."""
+    """What the formats cannot say, told honestly, and only if it was seen."""
     journey, hops = report.journey, report.hops
     has_state = [hop.span is not None and journey.tracestate in hop.span.state for hop in hops]
     if journey.tracestate and not all(has_state):

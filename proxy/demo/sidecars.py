@@ -50,7 +50,7 @@ class Sidecar:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
     def url(self, listener: str) -> str:
-        """`http://host:port` of a listener; DemoError where the sidecar did not name it."""
+        """`http://host:port` of a listener; DemoError if the sidecar did not name it."""
         if listener not in self.addresses:
             known = ", ".join(self.addresses) or "none"
             raise DemoError(f"the sidecar of {self.name} has no listener {listener}, only {known}\n{self.tail()}")
@@ -146,7 +146,7 @@ async def running(wanted: Sequence[SidecarSpec]) -> AsyncIterator[dict[str, Side
 
 @contextlib.contextmanager
 def _scratch_folder() -> Iterator[Path]:
-    """Where the settings file of one sidecar is written; DemoError where there is none (docker run --read-only)."""
+    """Where the settings file of one sidecar is written; DemoError if there is none (docker run --read-only)."""
     try:
         folder = tempfile.TemporaryDirectory(prefix="ops-sidecar-demo-")
     except OSError as error:

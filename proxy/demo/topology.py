@@ -42,7 +42,7 @@ class Topology:
 
 @contextlib.asynccontextmanager
 async def running_topology(inject: Mapping[str, str], entry: str) -> AsyncIterator[Topology]:
-    """Everything up, and down again at the end; DemoError where a sidecar fails. Arguments: see `sidecars.specs`."""
+    """Everything up, and down again at the end; DemoError if a sidecar fails. Arguments: see `sidecars.specs`."""
     async with contextlib.AsyncExitStack() as stack:
         app_sockets = {name: stack.enter_context(_listening()) for name in SERVICES}
         tap_sockets = {name: stack.enter_context(_listening()) for name in SERVICES}

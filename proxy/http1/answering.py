@@ -39,7 +39,7 @@ class Answering(Connection):
 
     def is_keeping(self) -> bool:
         """Whether the connection may go on after this exchange, as far as the listener is concerned."""
-        # Where we drain, or the client has ended its side, we still serve what has been read, and nothing more.
+        # If we drain, or the client has ended its side, we still serve what has been read, and nothing more.
         return not self._aside.is_empty or not (self._listener.is_draining or self._saw_eof)
 
     # --- what an exchange asks (see sides.Asker)
@@ -49,7 +49,7 @@ class Answering(Connection):
         assert request is not None
         assert exchange is not None
         minor = request.minor
-        # Where the response comes before the request is whole, the connection cannot be used again.
+        # If the response comes before the request is whole, the connection cannot be used again.
         keep_alive = request.keep_alive and self._state == BUSY and self.is_keeping()
         framing = BY_LENGTH
         if response.length is None and response.has_body(request.method):

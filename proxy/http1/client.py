@@ -180,7 +180,7 @@ class ClientConnection(Answering):
         return request
 
     def _begin_body(self, request: Request, rest: bytes) -> None:
-        # First of all: `refuse` has to find it where its body is refused at once.
+        # First of all: `refuse` has to find it if its body is refused at once.
         self._exchange = exchange = open_exchange(self._listener, self, request)
         rules = self._listener.rules
         length = request.length
@@ -216,7 +216,7 @@ class ClientConnection(Answering):
         return content, True, body.trailers
 
     def _read_eof(self) -> bool:
-        """The client has ended its side. False where nothing is left to do, and the transport may close."""
+        """The client has ended its side. False if nothing is left to do, and the transport may close."""
         state = self._state
         if state == BODY or (state <= HEAD and self._reader.is_started):
             self.refuse(Refusal(Fault.INCOMPLETE_REQUEST, "the client ended the connection in mid-request"))

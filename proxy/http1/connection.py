@@ -6,15 +6,15 @@ reads requests on this one.
 Its states, and what leads from one to another:
 
     state   is told of                           and then is
-    FRESH   a whole head                         BODY where content follows, else BUSY
+    FRESH   a whole head                         BODY if content follows, else BUSY
             a bad head, EOF, or a deadline       ENDING
             that the listener is shut            FRESH, for a second more
     HEAD    all of this, but                     as above
             that the listener is shut            ENDING, unless another head has begun
     BODY    the end of the body                  BUSY
             the end of the answer                ENDING: what is left of the request would be taken for the next
-            a bad body, EOF, or a deadline       ENDING: the answer is cut where it has begun
-    BUSY    the end of the answer                HEAD; UNREAD where the client is behind; ENDING where it was the last
+            a bad body, EOF, or a deadline       ENDING: the answer is cut if it has begun
+    BUSY    the end of the answer                HEAD; UNREAD if the client is behind; ENDING if it was the last
             EOF, in a later turn                 ENDING: nobody waits for the answer, unless half-closes are served
             101, or the connection of a CONNECT  TUNNEL
             a cut answer                         ENDING
@@ -172,7 +172,7 @@ class Connection(Asker):
 
     @abstractmethod
     def _ended_unread(self, lost: bool) -> None:
-        """The client has ended its side while nothing is read, or the whole connection where it is `lost`."""
+        """The client has ended its side while nothing is read, or the whole connection if it is `lost`."""
 
     def hold(self, held: bool) -> None:
         is_reading = self._state == BODY

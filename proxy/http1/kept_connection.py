@@ -12,10 +12,10 @@ Its states, and what leads from one to another:
               its loss                        LOST; the request may be sent again if the connection was kept
     ANSWERED  a head, 1xx                     ANSWERED
               101                             DETACHED
-              a final head                    BODY, or what `end` leads to where the response is whole
+              a final head                    BODY, or what `end` leads to if the response is whole
     BODY      the end of the body             what `end` leads to
     these 3   a bad response, a deadline      CLOSING
-              end                             IDLE, or CLOSING where it is retired or its peer does not read
+              end                             IDLE, or CLOSING if it is retired or its peer does not read
               abort                           CLOSING
               its loss, with bytes unread     LAST
     LAST      the end of what is left         LOST

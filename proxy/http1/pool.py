@@ -1,6 +1,6 @@
 """The keep-alive connections to one target. Their number may have a limit, and the queue of those who wait has one.
 
-Whoever asks for a connection (a `Receiver`) is called back: at once where one is idle, otherwise when one becomes free
+Whoever asks for a connection (a `Receiver`) is called back: at once if one is idle, otherwise when one becomes free
 or a new one is made. Connections are made for the queue, not for a particular waiter: whichever is ready first goes to
 the one whose turn it is (`waiting`). A tunnel counts no more: it takes its connection out of the pool.
 """

@@ -62,7 +62,7 @@ async def until_gone(
 
 
 def has_network() -> bool:
-    """Whether an interface other than loopback is up; true where that cannot be said."""
+    """Whether an interface other than loopback is up; true if that cannot be said."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
             for _, name in socket.if_nameindex():

@@ -18,7 +18,7 @@ class StillBlockedError(Exception):
 
 
 class BlockingCalls:
-    """One call at a time, each in a thread of its own. Where one hangs, no further thread is started."""
+    """One call at a time, each in a thread of its own. If one hangs, no further thread is started."""
 
     def __init__(self, patience_s: float) -> None:
         """`patience_s`: how long a call may take."""
@@ -26,7 +26,7 @@ class BlockingCalls:
         self._is_busy = False
 
     async def run(self, call: Callable[[], T]) -> T:
-        """What `call` gives or raises. Raises StillBlockedError where it, or a call before it, takes too long."""
+        """What `call` gives or raises. Raises StillBlockedError if it, or a call before it, takes too long."""
         if self._is_busy:
             raise StillBlockedError("the reading before this one has not come back yet")
         loop = asyncio.get_running_loop()

@@ -27,7 +27,7 @@ class Generation(NamedTuple):
 
 
 def changes(old: Mapping[str, str], new: Mapping[str, str]) -> str:
-    """The keys whose values differ, each with both of them, for one line; `nothing` where there is none."""
+    """The keys whose values differ, each with both of them, for one line; `nothing` if there is none."""
     found = [
         f"{key}: {old.get(key, 'none')} -> {new.get(key, 'none')}"
         for key in dict.fromkeys((*new, *old))

@@ -72,7 +72,7 @@ class Lifecycle:
         self._has_network = has_network
         self._admin: Admin | None = None
         self._stop = asyncio.Event()
-        self._lingers = True  # for the app; not at Ctrl-C, where a person waits for the end
+        self._lingers = True  # for the app; not at Ctrl-C: a person waits for the end
         self._is_left_alone = False  # the app has gone, and so the sidecar goes
         self._stop_now = asyncio.Event()
         self._reload = asyncio.Event()
@@ -80,7 +80,7 @@ class Lifecycle:
     async def run(self) -> bool:
         """Start, serve until told to stop, drain, stop. Raises StartError.
 
-        True where it was told to stop, and no exchange was cut.
+        True if it was told to stop, and no exchange was cut.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

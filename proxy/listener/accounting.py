@@ -55,5 +55,5 @@ def account(accounted: Accounted, refusal: Refusal | None) -> tuple[int, float]:
 
 
 def logged_status(status: int, refusal: Refusal | None) -> int:
-    """What a log says of a request whose client got `status`: 499 where it left, whatever it had got by then."""
+    """What a log says of a request whose client got `status`: 499 if it left, whatever it had got by then."""
     return refusal.fault.status if refusal is not None and refusal.fault is Fault.CLIENT_GONE else status

@@ -34,7 +34,7 @@ class Connecting:
         return len(self._tasks)
 
     def begin(self, rules: ListenerRules, asker: Asker, request: Request) -> None:
-        """Connect, and give the connection to `asker`, or refuse it. Raises Refusal where the plan allows no tunnel."""
+        """Connect, and give the connection to `asker`, or refuse it. Raises Refusal if the plan allows no tunnel."""
         if not rules.plan.connect:
             raise Refusal(Fault.METHOD_NOT_ALLOWED, "CONNECT is not served here")
         if request.has_body:

@@ -8,14 +8,14 @@ side fails. It has no task of its own: all of it is callbacks. Most exchanges ar
 Its states, and what leads from one to another:
 
     state      is told of                 and then is
-    NEW        begin                      ASKING where a connection is free, else QUEUED; OVER where none may be had
+    NEW        begin                      ASKING if a connection is free, else QUEUED; OVER if none may be had
     QUEUED     on_connected               ASKING
                on_unconnected             OVER
                on_deadline                OVER: 503
                abandon                    OVER
     ASKING     on_response                ANSWERING, or OVER with the whole response
                on_switch                  OVER: a tunnel goes on
-               on_upstream_failed         QUEUED or ASKING where it may be sent again, else OVER
+               on_upstream_failed         QUEUED or ASKING if it may be sent again, else OVER
                abandon                    OVER
     ANSWERING  on_response_content        OVER with its last
                on_upstream_failed         OVER: the response is cut
@@ -59,7 +59,7 @@ class Exchange(Receiver):
     _answerer: Answerer | None = None
     _held = b""  # content, until there is an answerer
     _trailers: list[bytes] | None = None
-    _replay: bytes | None = None  # all of the content, where the request may be sent again
+    _replay: bytes | None = None  # all of the content, if the request may be sent again
     wants_fresh = False  # it is sent for the second time
     request_done = False
     deadline = NEVER
@@ -233,7 +233,7 @@ class Exchange(Receiver):
     # --- the end before the end
 
     def on_upstream_failed(self, refusal: Refusal, heard: int) -> None:
-        """Try once more where that is safe, else tell the client."""
+        """Try once more if that is safe, else tell the client."""
         if self._state == OVER:
             return
         self._answerer = None
@@ -252,7 +252,7 @@ class Exchange(Receiver):
         self._fail(refusal)
 
     def _fail(self, refusal: Refusal) -> None:
-        """Where the response has begun, its status stays what it was."""
+        """If the response has begun, its status stays what it was."""
         cut = self._state == ANSWERING
         self._state = OVER
         self._asker.exchange_failed(refusal, cut)

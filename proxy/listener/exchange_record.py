@@ -1,6 +1,6 @@
 """What the access log is told: of an exchange that is over, or of a request that was refused before it was one.
 
-May know what is accounted, and faults. How a record is written is the log's business. None is made where there is no
+May know what is accounted, and faults. How a record is written is the log's business. None is made if there is no
 log.
 """
 

@@ -32,7 +32,7 @@ def explanation(accounted: Accounted, status: int, refusal: Refusal | None) -> d
 
 
 def refused(listener: str, request: Request | None, refusal: Refusal) -> dict[str, object]:
-    """The same of a request that had no route; None where its head could not be read."""
+    """The same of a request that had no route; None if its head could not be read."""
     told: dict[str, object] = {"listener": listener}
     if request is not None:
         told |= {"method": request.method.decode("ascii"), "path": _path(request)}

@@ -134,7 +134,7 @@ class Listener:
             self._metrics.connections_open -= 1
 
     def connect(self, asker: Asker, request: Request) -> None:
-        """CONNECT: a tunnel, where the plan allows one. Raises Refusal."""
+        """CONNECT: a tunnel, if the plan allows one. Raises Refusal."""
         self._connecting.begin(self.rules, asker, request)
         self.exchanges += 1
 
@@ -161,7 +161,7 @@ class Listener:
             self._access_log(exchange_record(accounted, asker.address, status, duration_s, refusal))
 
     def record_refused(self, request: Request | None, client: bytes, refusal: Refusal) -> None:
-        """A request was refused before it was an exchange; None where its head could not be read."""
+        """A request was refused before it was an exchange; None if its head could not be read."""
         count(self._metrics.protocol_errors, refusal.fault.label)
         if self._explains:
             log.debug("request refused", extra=fields(**refused(self.name, request, refusal)))

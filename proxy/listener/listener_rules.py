@@ -26,7 +26,7 @@ from proxy.translate import Translator
 # Each key is short (an authority, an address), so these are bounds in bytes, too.
 _REMEMBERED_AUTHORITIES: Final = 1024
 _REMEMBERED_CLIENTS: Final = 1024
-_MOST_HOPS: Final = 64  # in X-Forwarded-For, by which loops are found where no Via is sent
+_MOST_HOPS: Final = 64  # in X-Forwarded-For: finds loops if no Via is sent
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 

@@ -38,7 +38,7 @@ class Pool(ABC):
 
     @abstractmethod
     def enqueue(self, receiver: Receiver) -> None:
-        """The same, but not at once: where it is asked for the second time, or nothing is free."""
+        """The same, but not at once: when it is asked for the second time, or nothing is free."""
 
     @abstractmethod
     def give_up(self, receiver: Receiver) -> None:
@@ -66,11 +66,11 @@ class Pool(ABC):
 
     @abstractmethod
     def on_tick(self) -> None:
-        """Close what has been idle for too long; ask the DNS again where it is due."""
+        """Close what has been idle for too long; ask the DNS again if it is due."""
 
     @abstractmethod
     def shed(self) -> bool:
-        """Close the connection that was idle for longest; False where none is."""
+        """Close the connection that was idle for longest; False if none is."""
 
     @abstractmethod
     def close(self) -> None:
@@ -142,7 +142,7 @@ class Pools:
     def named_by_request(
         self, name: str, scheme: str, host: str, port: int, plan: PoolPlan, *, protocol: str = HTTP_1_1
     ) -> Pool:
-        """The pool of a target that a request names. Raises Refusal where every one of MAX_POOLS serves somebody."""
+        """The pool of a target that a request names. Raises Refusal if every one of MAX_POOLS serves somebody."""
         if scheme == "https":
             if self._default_tls is None:
                 self._default_tls = ssl.create_default_context()

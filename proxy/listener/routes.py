@@ -59,7 +59,7 @@ class Route(Terms):
         return f"<Route {self.listener} -> {self.upstream}>"
 
     def pool(self, request: Request) -> Pool:
-        """Where connections come from. Raises Refusal where `request` names a target, and too many are in use."""
+        """Where connections come from. Raises Refusal if `request` names a target, and too many are in use."""
         if self._fixed_pool is not None:
             return self._fixed_pool
         host, port = request.authority

@@ -38,7 +38,7 @@ class Answerer(ABC):
 
     @abstractmethod
     def ask(self, receiver: Receiver, content: bytes, done: bool, trailers: list[bytes]) -> None:
-        """Send `receiver`'s request, and the content that has come; `done` where that is all. The response is its."""
+        """Send `receiver`'s request, and the content that has come; `done` if that is all. The response is its."""
 
     @abstractmethod
     def send(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
@@ -58,7 +58,7 @@ class Answerer(ABC):
 
     @abstractmethod
     def end(self) -> None:
-        """Request and response are whole: let it serve another, where it can."""
+        """Request and response are whole: let it serve another, if it can."""
 
     @abstractmethod
     def abort(self) -> None:
@@ -137,7 +137,7 @@ class Asker(ABC):
 
     @abstractmethod
     def answer(self, response: Response, content: bytes, done: bool, trailers: list[bytes]) -> None:
-        """Send the head of the response, with as much of the content as there is; `done` where that is all."""
+        """Send the head of the response, with as much of the content as there is; `done` if that is all."""
 
     @abstractmethod
     def answer_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
@@ -161,13 +161,13 @@ class Asker(ABC):
 
     @abstractmethod
     def exchange_failed(self, refusal: Refusal, cut: bool) -> None:
-        """There is no response; or, where `cut`, not all of one that has begun."""
+        """There is no response; or, if `cut`, not all of one that has begun."""
 
     # --- what a listener asks
 
     @abstractmethod
     def refuse(self, refusal: Refusal) -> None:
-        """The request is broken, or came to nothing: want no more of it, and say so where there is still room to."""
+        """The request is broken, or came to nothing: want no more of it, and say so if there is still room to."""
 
     @abstractmethod
     def connected(self, far: FarEnd, idle_s: float) -> None:

@@ -1,4 +1,4 @@
-"""The span that an exchange was: made at its end, where it is recorded and exported.
+"""The span that an exchange was: made at its end, if it is recorded and exported.
 
 May know what is accounted, translations, and the exporter. A bug of ours in here never breaks an exchange: tracing
 fails open, and is counted.

@@ -56,10 +56,8 @@ class Terms:
         self._preserves_host = plan.preserve_host or target is None
         self.span_encoder = span_encoder
         self.is_tls = target is not None and target.scheme == "https" and not is_inbound  # as the span's side has it
-        self.span_host = (
-            b"" if is_inbound else self._host
-        )  # server.address of client spans: the target, where it is set
+        self.span_host = b"" if is_inbound else self._host  # server.address of client spans: the target, if it is set
 
     def host(self, request: Request) -> bytes:
-        """What Host says to the upstream. Where HTTP/1.0 brought none, it is the target's."""
+        """What Host says to the upstream. If HTTP/1.0 brought none, it is the target's."""
         return request.host if self._preserves_host and request.host else self._host

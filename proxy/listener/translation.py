@@ -1,4 +1,4 @@
-"""What a listener does with a translation: counts it, tells the log of it, and goes on where it failed.
+"""What a listener does with a translation: counts it, tells the log of it, and goes on if it failed.
 
 May know translations and their metrics. This is the outermost edge of tracing: a bug of ours behind it never breaks a
 request (tracing fails open). Whatever is raised here is ours: the heart promises to take any bytes.

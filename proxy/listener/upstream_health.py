@@ -52,7 +52,7 @@ class UpstreamHealth:
         self._failures = 0
 
     def succeeded(self, now: float) -> None:
-        """It has answered. Called where `is_failing`."""
+        """It has answered. Called if `is_failing`."""
         self.is_failing = False
         told = fields(upstream=self.upstream, after_s=round(now - self._since, 1), further_failures=self._failures)
         log.warning("an upstream is back", extra=told)

@@ -111,7 +111,7 @@ class InFlightTable:
         return self._size
 
     def begin(self, entry: InFlight) -> bool:
-        """A request is given to the app. False, and counted, where there is no room to remember it."""
+        """A request is given to the app. False, and counted, if there is no room to remember it."""
         if len(self._entries) >= self._limit or self._size + entry.size_bytes > self._limit_bytes:
             self.counts["no-room"] += 1
             self._untracked += 1
@@ -166,7 +166,7 @@ class InFlightTable:
         return entries[-1]
 
     def only_with(self, name: str, value: str) -> InFlight | None:
-        """The request that came with this header, where it is the only one in flight that did.
+        """The request that came with this header, if it is the only one in flight that did.
 
         None while there are requests that are not remembered: any of them may have come with it.
         """
@@ -176,7 +176,7 @@ class InFlightTable:
         return entries[0] if entries is not None and len(entries) == 1 else None
 
     def only(self) -> InFlight | None:
-        """The request in flight, where there is just one, and none that is not remembered."""
+        """The request in flight, if there is just one, and none that is not remembered."""
         return next(iter(self._entries)) if len(self._entries) == 1 and not self._untracked else None
 
     def newest(self, most: int) -> list[InFlight]:

@@ -1,6 +1,6 @@
-"""To which request a call of the app belongs, where the app forwarded nothing. By evidence, never by time alone. PURE.
+"""To which request a call of the app belongs, if the app forwarded nothing. By evidence, never by time alone. PURE.
 
-In this order: a header whose value only one request in flight has; the process that holds both connections, where it
+In this order: a header whose value only one request in flight has; the process that holds both connections, if it
 has one request in flight; the only request in flight. Without evidence the call begins a trace of its own, with links
 to the requests that it may belong to.
 """

@@ -2,8 +2,8 @@
 
 https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/ and tracestate-handling/.
 Sub-keys are `key:value`, joined by `;`. `th` is the rejection threshold: 1 to 14 hex digits without trailing zeros.
-`rv` is the randomness, where it is not the trace id's: 14 hex digits.
-A trace is sampled where its randomness is at least the threshold.
+`rv` is the randomness, if it is not the trace id's: 14 hex digits.
+A trace is sampled if its randomness is at least the threshold.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ def write_threshold(threshold: int) -> str:
 
 
 def randomness_of(trace_id: str, tracestate: str) -> int:
-    """What the threshold is compared with: `rv` where the trace has one, else the last 56 bits of its id."""
+    """What the threshold is compared with: `rv` if the trace has one, else the last 56 bits of its id."""
     value = _sub_key(tracestate, "rv")
     return int(value if _RANDOMNESS(value) else trace_id[-_DIGITS:], 16)
 
 
 def read_threshold(tracestate: str) -> int | None:
-    """`th`; None where there is none, or one that is malformed."""
+    """`th`; None if there is none, or one that is malformed."""
     value = _sub_key(tracestate, "th")
     return int(value.ljust(_DIGITS, "0"), 16) if _THRESHOLD(value) else None
 
@@ -75,14 +75,14 @@ def _is_ours(member: str) -> bool:
 
 
 def _value(tracestate: str) -> str:
-    """The value of the first `ot` member; empty where there is none."""
+    """The value of the first `ot` member; empty if there is none."""
     if "ot=" not in tracestate:
         return ""
     return next((member.strip()[3:] for member in tracestate.split(",") if _is_ours(member)), "")
 
 
 def _sub_key(tracestate: str, key: str) -> str:
-    """The value of one sub-key of ours; empty where it is missing."""
+    """The value of one sub-key of ours; empty if it is missing."""
     for part in _value(tracestate).split(";"):
         name, _, text = part.partition(":")
         if name == key:

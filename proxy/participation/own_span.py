@@ -1,4 +1,4 @@
-"""The span that the sidecar is itself, where it takes part in a trace: its place, and whether it is recorded. PURE."""
+"""The span that the sidecar is itself, if it takes part in a trace: its place, and whether it is recorded. PURE."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class OwnSpan(NamedTuple):
 
 
 class Joined(NamedTuple):
-    """Our place in the trace: what goes out, and the span of ours; None where it is not recorded."""
+    """Our place in the trace: what goes out, and the span of ours; None if it is not recorded."""
 
     context: TraceContext
     span: OwnSpan | None
@@ -40,7 +40,7 @@ class Joined(NamedTuple):
 def join(extraction: Extraction, sampler: Sampler, random_bits: RandomBits) -> Joined:
     """A span of our own: the caller's child, or the start of a trace, by the caller's bare decision if one came.
 
-    Where nobody has decided, the sampler does. DEBUG is always recorded.
+    If nobody has decided, the sampler does. DEBUG is always recorded.
     """
     came = extraction.context
     if came is None:

@@ -1,4 +1,4 @@
-"""Whether a trace is recorded: the caller decides, and where nobody has, we do. PURE: the clock comes in.
+"""Whether a trace is recorded: the caller decides, and if nobody has, we do. PURE: the clock comes in.
 
 OpenTelemetry's parent-based samplers (specs/otel/trace/sdk/#parentbased) over always_on, always_off, a ratio of traces,
 and a limit per second. A ratio is consistent: whoever uses the same ratio, or a larger one, samples this trace as well.
@@ -55,7 +55,7 @@ class Sampler:
         return Sampled(True, with_threshold(tracestate, threshold))
 
     def heed(self, is_sampled: bool, trace_id: str, tracestate: str) -> Sampled:
-        """For a trace that the caller has decided on: what it says, or a decision of our own where it is not asked.
+        """For a trace that the caller has decided on: what it says, or a decision of our own if it is not asked.
 
         A `th` that contradicts the decision is taken out, as it would make every later count wrong.
         """

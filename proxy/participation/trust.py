@@ -18,7 +18,7 @@ class Believed(NamedTuple):
 def believe(extraction: Extraction, trust: TrustPlan) -> Believed:
     """`extraction`, without what the peer is not believed.
 
-    A decision that does not count is as if nobody had decided. Where ids are not continued, a bare decision is all that
+    A decision that does not count is as if nobody had decided. If ids are not continued, a bare decision is all that
     can be left of the trace, and that only of `restart`: who is ignored decides nothing.
     """
     if trust == FULL_TRUST:

@@ -103,7 +103,7 @@ def _sections(section: _Layered, *, exports: bool = False) -> Sections:
 def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | None = None) -> Plan:
     """The plan of valid settings; `contexts` are those of the plans before.
 
-    Raises OSError where a certificate file has gone since the settings were checked.
+    Raises OSError if a certificate file has gone since the settings were checked.
     """
     contexts = contexts or TlsContexts()
     contexts.next_plan()

@@ -16,7 +16,7 @@ UNKNOWN_SERVICE = "unknown_service:ops-sidecar"
 
 
 def export_plan(settings: Settings, contexts: TlsContexts) -> ExportPlan:
-    """The plan's value of `export` and `service`. Raises OSError where a certificate cannot be read."""
+    """The plan's value of `export` and `service`. Raises OSError if a certificate cannot be read."""
     export, service = settings.export, settings.service
     return ExportPlan(
         traces=_endpoint(export, contexts, export.traces, export.traces_endpoint, "/v1/traces"),

@@ -30,7 +30,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class ExportPlan:
-    """What is exported; nothing where there is no endpoint."""
+    """What is exported; nothing if there is no endpoint."""
 
     traces: Endpoint | None = None
     metrics: Endpoint | None = None

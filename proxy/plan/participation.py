@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 @dataclass(frozen=True, slots=True)
 class SamplingPlan:
-    """How it is decided whether a trace is recorded, where nobody has decided yet."""
+    """How it is decided whether a trace is recorded, if nobody has decided yet."""
 
     ratio: float = 1.0  # of traces, 0 to 1
     per_second: float = 0.0  # traces at most; 0 for no limit

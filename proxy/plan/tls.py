@@ -41,9 +41,9 @@ def _look(path: str | None) -> _File:
 
 def tls_context(tls: TlsClientSettings) -> ssl.SSLContext:
     """A client context: TLS 1.2 or newer, HTTP/1.1 offered by ALPN, verified against `ca_file` or the system's
-    certificates; with a certificate of our own where there is one.
+    certificates; with a certificate of our own if there is one.
 
-    Raises OSError (ssl.SSLError is one) where a file cannot be read or does not hold what it should.
+    Raises OSError (ssl.SSLError is one) if a file cannot be read or does not hold what it should.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -69,7 +69,7 @@ class UpstreamTarget:
 
     scheme: Literal["http", "https"]
     address: Address
-    tls: ssl.SSLContext | None = None  # set where scheme is https
+    tls: ssl.SSLContext | None = None  # set if scheme is https
     server_name: str = ""  # for SNI and verification
 
     @property

@@ -22,7 +22,7 @@ class Authority(NamedTuple):
 
 
 def parse_authority(raw: bytes) -> Authority | None:
-    """`host[:port]`, or None where it is malformed, empty or too long."""
+    """`host[:port]`, or None if it is malformed, empty or too long."""
     match = _AUTHORITY.fullmatch(raw) if len(raw) <= MAX_AUTHORITY_BYTES else None
     if match is None:
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-# RFC 9113, 7: with which a stream is reset, where no response can tell the fault (any more).
+# RFC 9113, 7: with which a stream is reset, if no response can tell the fault (any more).
 _PROTOCOL_ERROR: Final = 0x1
 _INTERNAL_ERROR: Final = 0x2
 _REFUSED_STREAM: Final = 0x7  # nobody has seen the request: whoever sent it may send it again, whatever its method
@@ -46,7 +46,7 @@ _TITLES: Final = {
 class Fault(Enum):
     """A class of error. Its `label` is fixed text, fit for a metric label and for the `type` of a problem document.
 
-    `proxy_error` is the error type of RFC 9209, section 2.3. A retry makes sense where `retry_after_s` is not 0.
+    `proxy_error` is the error type of RFC 9209, section 2.3. A retry makes sense if `retry_after_s` is not 0.
     """
 
     # label, status, RFC 9209 error type, Retry-After in seconds, HTTP/2 error code, grpc-status

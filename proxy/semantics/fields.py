@@ -141,7 +141,7 @@ def allowed_in_trailers(line: bytes) -> bool:
 def announced(trailer: bytes, kinds: FieldKinds) -> bytes:
     """What Trailer says to the next hop: of the names that came, those of fields that are forwarded as trailers.
 
-    Nothing where it has more names than trailers may come.
+    Nothing if it has more names than trailers may come.
     """
     if trailer.count(b",") >= MAX_TRAILERS:
         return b""

@@ -14,7 +14,7 @@ class Hop:
     __slots__ = ("client", "forwarded", "kept", "tells_host", "via")
 
     def __init__(self, *, via: bytes, client: bytes, forwarded: bool, tells_host: bool = True) -> None:
-        """`via`: our name in Via, empty for none; `client`: its address, empty where it has none.
+        """`via`: our name in Via, empty for none; `client`: its address, empty if it has none.
 
         `forwarded`: whether X-Forwarded-* are written; `tells_host`: X-Forwarded-Proto and -Host among them.
         These two say by which URL we were asked, and an app builds its own URLs of them. Nobody may do that of the URL

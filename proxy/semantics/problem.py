@@ -29,7 +29,7 @@ class Problem(NamedTuple):
 
 
 def problem_of(fault: Fault, detail: str) -> Problem:
-    """What `fault` is answered with; `detail` is for who has to mend it, and empty where outsiders shall not see it."""
+    """What `fault` is answered with; `detail` is for who has to mend it, and empty if outsiders shall not see it."""
     if len(detail) > _LONGEST:
         detail = f"{detail[:_LONGEST]}..."
     said = {

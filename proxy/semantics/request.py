@@ -29,7 +29,7 @@ class Request(ABC):
     authority: Authority = _NOBODY  # the same, read
     length: int | None = 0  # of the content; None: known only at its end
     takes_trailers = False
-    upgrade = b""  # the protocol, where this is a real upgrade
+    upgrade = b""  # the protocol, if this is a real upgrade
     max_forwards: int | None = None
     via: tuple[bytes, ...] = ()
     forwarded_for: tuple[bytes, ...] = ()
@@ -52,7 +52,7 @@ class Request(ABC):
         """What is forwarded as it came. Host, framing, trace and Via are not among them."""
 
     def field(self, name: bytes) -> bytes:
-        """The value of the first of `fields` with this name (lower case); empty where there is none."""
+        """The value of the first of `fields` with this name (lower case); empty if there is none."""
         return next((value for key, value in self.fields() if key.lower() == name), b"")
 
     def weigh(self) -> tuple[int, int]:

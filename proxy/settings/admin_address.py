@@ -15,9 +15,9 @@ _ADDRESS = re.compile(r"unix:/.+|[^\s:/]+:[0-9]{1,5}|\[[0-9A-Fa-f:.]+\]:[0-9]{1,
 
 
 def admin_address(environ: Mapping[str, str]) -> str:
-    """The admin listener's address of a sidecar that was started in `environ`; empty where it is off.
+    """The admin listener's address of a sidecar that was started in `environ`; empty if it is off.
 
-    Raises SettingsError where that cannot be said.
+    Raises SettingsError if that cannot be told.
     """
     found = _from_usual_places(environ)
     if found is not None:

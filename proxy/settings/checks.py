@@ -127,7 +127,7 @@ def _patterns_twice(settings: Settings) -> Iterator[Finding]:
 def _way_back(path: Path, target: TargetUrl | None, listens: list[tuple[Path, Address]]) -> Iterator[Finding]:
     """A target that is one of our own listeners would send every request round in a circle.
 
-    But not where an upstream is the inbound listener: so the app calls itself.
+    But not if an upstream is the inbound listener: so the app calls itself.
     """
     if target is None:
         return
@@ -168,7 +168,7 @@ def _tls(path: Path, target: TargetUrl | None, tls: TlsSettings) -> Iterator[Fin
 
 
 def _export(settings: Settings) -> Iterator[Finding]:
-    """TLS files of a collector, where one is reached by https."""
+    """TLS files of a collector, if one is reached by https."""
     export = settings.export
     urls = {
         name: getattr(export, name)
@@ -224,7 +224,7 @@ def _key_pair(section: Path, context: ssl.SSLContext, cert_file: str, key_file: 
 
 
 def _no_password() -> str:
-    """Asked for where a key is locked: the terminal must not be."""
+    """Asked for if a key is locked: the terminal must not be."""
     return ""
 
 

@@ -51,7 +51,7 @@ def read_file(file: Path, named_by: str, patience_s: float | None) -> tuple[str,
 def _contents(file: Path, patience_s: float | None) -> tuple[bytes, bool]:
     """What it holds, with at most one byte beyond the limit (/dev/zero has no end), and whether it is a file.
 
-    Raises OSError; TimeoutError where a pipe's writer takes too long.
+    Raises OSError; TimeoutError if a pipe's writer takes too long.
     """
     fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # to open a pipe would wait for its writer
     with open(fd, "rb", buffering=0) as opened:  # noqa: PTH123 - a descriptor, not a path

@@ -82,7 +82,7 @@ def _section(loaded: Loaded, levels: Sequence[_Level], prefix: str) -> list[Entr
 
 
 def _is_idle(section: object, name: str, value: Section, *, listens: bool, is_upstream: bool) -> bool:
-    """Whether `value` has no effect: TLS where nothing is https, limits of an upstream without its own listener."""
+    """Whether `value` has no effect: TLS if nothing is https, limits of an upstream without its own listener."""
     if isinstance(value, TlsClientSettings):
         names = ("target",) if is_upstream else ("app", "endpoint", "traces_endpoint", "metrics_endpoint")
         return not any(getattr(getattr(section, name, None), "scheme", "") == "https" for name in names)
@@ -105,7 +105,7 @@ def _default(path: Path) -> str:
 
 
 def _host(upstream: UpstreamSettings, entry: Entry) -> Entry:
-    """What `auto` comes to, where only one way leads to the upstream."""
+    """What `auto` comes to, if only one way leads to the upstream."""
     if upstream.host != "auto" or (upstream.listen is not None and upstream.match):
         return entry
     return entry._replace(value="target" if upstream.listen is not None else "preserve")

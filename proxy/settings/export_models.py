@@ -52,7 +52,7 @@ class ExportSettings(Section):
 
 
 class SamplingSettings(Section):
-    """Which traces are recorded where no caller has decided."""
+    """Which traces are recorded if no caller has decided."""
 
     root: Ratio = 1.0
     per_second: Rate = 0.0

@@ -22,7 +22,7 @@ PROPAGATOR_VARIABLE = "MIRASCOPE_PROPAGATOR"
 VARIABLE = "environment variable"  # how the source of a setting begins that one of them set
 FLAG = "flag"  # the same, of the command line
 
-# Kubernetes puts these into every container where a Service is called `ops-sidecar` or `ops-sidecar-...`; they are no
+# Kubernetes puts these into every container if a Service is called `ops-sidecar` or `ops-sidecar-...`; they are no
 # settings. What somebody guessed, such as OPS_SIDECAR_PORT=8080, is none of them.
 _SERVICE_LINK = re.compile(
     r"OPS_SIDECAR_(?:[A-Z0-9]+_)*"
@@ -61,14 +61,14 @@ def variable(key: str) -> str:
 
 
 def propagator_layer(environ: Mapping[str, str]) -> Layer:
-    """MIRASCOPE_PROPAGATOR, the weakest layer: what is injected where the settings do not say."""
+    """MIRASCOPE_PROPAGATOR, the weakest layer: what is injected if the settings do not say."""
     value = environ.get(PROPAGATOR_VARIABLE, "").strip()
     path, source = ("propagation", "inject"), f"{VARIABLE} {PROPAGATOR_VARIABLE}"
     if not value:
         return Layer()
     try:
         formats = parse_formats(value.split(","))
-    except ValueError as error:  # wrong even where a stronger layer says otherwise: whoever set it expects its effect
+    except ValueError as error:  # wrong even if a stronger layer says otherwise: whoever set it expects its effect
         return Layer(problems=[SettingsProblem(".".join(path), value, source, str(error))])
     return Layer({"propagation": {"inject": list(formats)}}, {path: source})
 
@@ -76,7 +76,7 @@ def propagator_layer(environ: Mapping[str, str]) -> Layer:
 def env_layer(environ: Mapping[str, str], below: Layer) -> Layer:
     """Every OPS_SIDECAR_ variable; `__` goes one level down. An empty one counts as not set.
 
-    `below` is the file's layer: where a variable sets a part of an upstream (by number or name), the others are taken
+    `below` is the file's layer: if a variable sets a part of an upstream (by number or name), the others are taken
     from there.
     """
     flags = [
@@ -186,7 +186,7 @@ def _put(layer: Layer, path: Path, value: object, source: str) -> None:
 
 
 def _step(here: Any, step: str, path: Path) -> object:
-    """What stands at `step`, None where nothing does."""
+    """What stands at `step`, None if nothing does."""
     if not isinstance(here, list):
         return here.get(step)
     if not step.isdecimal() or int(step) >= len(here):

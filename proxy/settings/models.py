@@ -57,7 +57,7 @@ class PropagationSettings(Section):
 
     extract: Formats = FORMATS
     inject: Formats = (Format.TRACECONTEXT,)
-    mode: Literal["auto", "translate", "participate"] = "auto"  # auto: participate where spans are exported
+    mode: Literal["auto", "translate", "participate"] = "auto"  # auto: participate if spans are exported
     session: SessionSettings = SessionSettings()
     baggage: Literal["translate", "pass", "drop"] = "translate"
     on_defer: OnDefer = "accept"

@@ -62,7 +62,7 @@ class Attribute(NamedTuple):
 
 
 def parse_url(value: object) -> CollectorUrl:
-    """`http://host[:port][/path]` or `https://…`; the port is 4318 where none is written (OTLP/HTTP's own)."""
+    """`http://host[:port][/path]` or `https://…`; the port is 4318 if none is written (OTLP/HTTP's own)."""
     form = "expected the URL of a collector, such as http://collector:4318"
     if not isinstance(value, str) or not value.strip():
         raise ValueError(form)

@@ -68,7 +68,7 @@ def source_of(path: Path, sources: Mapping[Path, str]) -> str:
 
 
 def without_item(path: Path) -> Path:
-    """The key of `path`, where it leads to one item of a list of plain values."""
+    """The key of `path`, if it leads to one item of a list of plain values."""
     kept = 2 if path[:1] == ("upstreams",) else 0
     number = next((place for place, step in enumerate(path) if place >= kept and step.isdecimal()), len(path))
     return path[:number]
@@ -80,7 +80,7 @@ def describe(details: Iterable[ErrorDetails], sources: Mapping[Path, str]) -> li
 
 
 def not_settings(text: str, read: Layer) -> str | None:
-    """Why the file with this `text`, which was `read`, is not one of settings; None where it may be.
+    """Why the file with this `text`, which was `read`, is not one of settings; None if it may be.
 
     Whoever takes another file for it must not see its lines, which may be secrets, in a message or a log.
     """
@@ -107,7 +107,7 @@ def _problem(detail: ErrorDetails, sources: Mapping[Path, str]) -> SettingsProbl
         return SettingsProblem(".".join(path), "(missing)", source, "this key is needed")
     if kind == "extra_forbidden":
         is_in_a_file = not source.startswith((VARIABLE, FLAG))
-        text = "" if is_in_a_file else shown(path, value)  # where a file is not ours, it may be anything
+        text = "" if is_in_a_file else shown(path, value)  # if a file is not ours, it may be anything
         message = unknown_key(path, by_variable=source.startswith(VARIABLE))
         return SettingsProblem(".".join(path), text, source, message)
     if kind == "literal_error":
@@ -158,7 +158,7 @@ def _meant(word: str, known: list[str]) -> str:
 
 
 def model_at(path: Path) -> type[BaseModel] | None:
-    """The section that `path` leads to, or None where there is none."""
+    """The section that `path` leads to, or None if there is none."""
     model: type[BaseModel] = Settings
     for step in path:
         if step.isdecimal():

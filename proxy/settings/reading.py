@@ -59,7 +59,7 @@ def load(
     """The settings from `file` (else from where OPS_SIDECAR_CONFIG points, else no file), `environ` and `flags`.
 
     `wrong`: what whoever read the command line found already, to be told with the rest. `before`: what is in force,
-    where this is a reload; a file that looks half written beside it is then a problem. Raises SettingsError with every
+    if this is a reload; a file that looks half written beside it is then a problem. Raises SettingsError with every
     problem found.
     """
     named_by = "--config"
@@ -115,7 +115,7 @@ def _at(data: Any, path: Path) -> Any:
 
 
 def _validate(layers: Sequence[Layer], found: Sequence[SettingsProblem], *, file_is_known: bool) -> Settings:
-    """The settings of these layers; `found` are problems from before. Where nothing is known of the file, only what the
+    """The settings of these layers; `found` are problems from before. If nothing is known of the file, only what the
     other layers say wrong by themselves is a problem: it may have the upstream that they change.
     """
     problems = [*found, *(problem for layer in layers for problem in layer.problems)]
@@ -148,7 +148,7 @@ def _validate(layers: Sequence[Layer], found: Sequence[SettingsProblem], *, file
 
 
 def _the_rest(data: Sequence[dict[str, Any]], wrong: set[Path]) -> Settings | None:
-    """The settings without the keys that are wrong by themselves, so that the rest can be checked as well; None where
+    """The settings without the keys that are wrong by themselves, so that the rest can be checked as well; None if
     it cannot.
     """
     rest = copy.deepcopy(list(data))

@@ -34,5 +34,5 @@ class TlsClientSettings(Section):
 
     ca_file: str | None = None  # None: the system's certificates
     verify: bool = True
-    cert_file: str | None = None  # our own certificate, where the server asks for one
+    cert_file: str | None = None  # our own certificate, if the server asks for one
     key_file: str | None = None  # None: the key stands in cert_file too

@@ -41,7 +41,7 @@ def parse_count(value: object) -> int:
 
 
 def parse_number(value: object, form: str) -> float:
-    """A number that is not negative, as such or as text; `form`: what to say where it is none."""
+    """A number that is not negative, as such or as text; `form`: what to say if it is not one."""
     return _quantity(value, {"": 1}, form)
 
 

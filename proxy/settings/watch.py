@@ -9,7 +9,7 @@ Signature = tuple[int, int, int, int]  # device, inode, size, time of the last c
 
 
 def signature(path: Path) -> Signature | None:
-    """How the file looks now, symbolic links followed; None where there is none."""
+    """How the file looks now, symbolic links followed; None if there is none."""
     try:
         status = path.stat()
     except OSError:

@@ -1,7 +1,7 @@
 """A YAML text as plain values, with the line of every key. Pure: the text comes in as an argument.
 
 Reads the core schema of YAML 1.2, not 1.1: `off`, `no` and `on` are text, `12:30` is not a number, `2026-01-01` is not
-a date. A key given twice is an error, where PyYAML would keep the last in silence. Depth and number of values are
+a date. A key given twice is an error; PyYAML would silently keep the last. Depth and number of values are
 bounded, as they stand there and with what aliases stand for.
 """
 
@@ -46,7 +46,7 @@ class _Loader(yaml.SafeLoader):
         self._nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """As PyYAML's, which calls itself for every level; MarkedYAMLError where there are too many."""
+        """As PyYAML's, which calls itself for every level; MarkedYAMLError if there are too many."""
         self._depth += 1
         self._nodes += 1
         if self._depth > _MAX_DEPTH or self._nodes > _MAX_NODES:
@@ -93,7 +93,7 @@ def read_yaml(text: str, name: str) -> YamlText:
 
 
 def cut_off(text: str, before: str) -> str | None:
-    """Why `text` cannot be what follows `before` in the same file, whole; None where nothing speaks against it.
+    """Why `text` cannot be what follows `before` in the same file, whole; None if nothing speaks against it.
 
     An empty text is what a file holds that is just being written; `...` (YAML 1.2, section 9.1.2) is the one mark by
     which an author can say where a file ends.
@@ -117,7 +117,7 @@ def _is_ended(text: str) -> bool:
 
 
 def read_value(text: str) -> Any:
-    """One value written as YAML, such as `[a, b]` or `{a: 1}`. Raises ValueError where it is not one."""
+    """One value written as YAML, such as `[a, b]` or `{a: 1}`. Raises ValueError if it is not one."""
     result = YamlText()
     try:
         node = yaml.compose(text, Loader=_Loader)
@@ -161,7 +161,7 @@ class _Reader:
         self._values = 0
 
     def whole(self, node: yaml.Node) -> Any:
-        """What the text says; nothing where that is too much."""
+        """What the text says; nothing if that is too much."""
         try:
             return self.value(node, (), 0)
         except _TooManyError:

@@ -31,10 +31,10 @@ class AccessRecord(NamedTuple):
     session: str  # empty for none
     conflict: str  # what told of another trace and was dropped, as format:trace id, with commas; empty for none
     span_conflict: str  # what named another span of this trace, as format:span id, with commas; empty for none
-    error: str  # label of the fault, where the sidecar answered by itself or cut the exchange; else empty
-    detail: str  # what was wrong, in words; empty where `error` is
+    error: str  # label of the fault, if the sidecar answered by itself or cut the exchange; else empty
+    detail: str  # what was wrong, in words; empty if `error` is
     span_id: str = ""  # of the context that went to the upstream
-    trace_flags: str = ""  # 01 sampled, 00 not; empty where nobody has decided
+    trace_flags: str = ""  # 01 sampled, 00 not; empty if nobody has decided
     read: str = ""  # formats that said something, with commas, the one that counts first
     written: str = ""  # formats that went to the upstream, with commas
     malformed: str = ""  # what could not be read, as format:reason, with commas
@@ -65,7 +65,7 @@ def text_line(record: AccessRecord, time_s: float) -> str:
 
     What is empty is `-`. The names of ids are OpenTelemetry's, for logs in other formats than OTLP.
 
-    Behind it `read`, `written`, `malformed`, `conflict`, `span_conflict` and `error`, where there are such.
+    Behind it `read`, `written`, `malformed`, `conflict`, `span_conflict` and `error`, if there are such.
     """
     record = _shown(record)
     parts = [

@@ -1,4 +1,4 @@
-"""What the operating system says of this process. Reads /proc where there is one."""
+"""What the operating system says of this process. Reads /proc if there is one."""
 
 from __future__ import annotations
 

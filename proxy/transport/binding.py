@@ -18,15 +18,15 @@ FileIdentity = tuple[int, int]  # device and inode
 
 
 def cannot_listen(listener: str, bind: Address, error: OSError) -> StartError:
-    """What to raise where `listener` could not be bound: its name, the address, and why in the system's words."""
+    """What to raise if `listener` could not be bound: its name, the address, and why in the system's words."""
     is_name_unknown = isinstance(error, socket.gaierror)
     reason = os.strerror(error.errno) if error.errno and not is_name_unknown else error.strerror or str(error)
     return StartError(f"listener {listener} cannot listen on {bind}: {reason}")
 
 
 def remove_stale_socket(path: str) -> None:
-    """Remove a socket file that nobody listens on, left by a process that died. Raises OSError where somebody does, or
-    where another kind of file stands there.
+    """Remove a socket file that nobody listens on, left by a process that died. Raises OSError if somebody does, or
+    if another kind of file stands there.
     """
     try:
         if not stat.S_ISSOCK(Path(path).stat().st_mode):
@@ -46,7 +46,7 @@ def remove_stale_socket(path: str) -> None:
 
 
 def file_identity(path: str) -> FileIdentity | None:
-    """Which file stands at `path`; None where none does."""
+    """Which file stands at `path`; None if none does."""
     try:
         status = Path(path).stat()
     except OSError:

@@ -28,7 +28,7 @@ class ListeningSocket:
 
     def __init__(self, bind: Address, accept: Callable[[], Any]) -> None:
         """`accept` makes what has the methods of an asyncio.Protocol, one for each client."""
-        self.bind = bind  # as the plan in force has it; the socket stays where another plan names it otherwise
+        self.bind = bind  # as the plan in force has it; the socket stays if another plan names it otherwise
         self._accept = protocols(accept)
         self._server: asyncio.Server
         self._file: FileIdentity | None = None  # of a Unix socket
@@ -52,7 +52,7 @@ class ListeningSocket:
 
     @property
     def address(self) -> Address:
-        """As bound, with the real port where 0 was asked."""
+        """As bound, with the real port if 0 was asked."""
         return self.bind if self.bind.unix_path else Address(*self._server.sockets[0].getsockname()[:2])
 
     def is_at(self, bind: Address) -> bool:
@@ -77,7 +77,7 @@ class ListeningSocket:
 
 
 async def serve(waiting: Waiting) -> None:
-    """Make connections of those who waited at a socket that is closed. Where this is cancelled, they are ended."""
+    """Make connections of those who waited at a socket that is closed. If this is cancelled, they are ended."""
     loop = asyncio.get_running_loop()
     waiting.reverse()
     try:

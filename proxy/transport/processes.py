@@ -1,6 +1,6 @@
 """Which process holds the other end of a connection on this machine. Blocking: for a thread, not for the event loop.
 
-May know Linux: sock_diag(7), proc(5). Where the processes cannot be seen (another PID namespace, another user without
+May know Linux: sock_diag(7), proc(5). If the processes cannot be seen (another PID namespace, another user without
 the right to look), nothing is found, and nothing is guessed.
 """
 
@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 _MOST_PROCESSES: Final = 1024  # looked at in one search
 _MOST_FILES: Final = 65_536  # descriptors looked at in one search
-_MOST_TABLE_BYTES: Final = 4 * 1024 * 1024  # of /proc/net/tcp, where the kernel has no sock_diag
+_MOST_TABLE_BYTES: Final = 4 * 1024 * 1024  # of /proc/net/tcp, if the kernel has no sock_diag
 
 # linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h
 _NETLINK_SOCK_DIAG: Final = 4
@@ -57,7 +57,7 @@ def owners(connections: Iterable[Ends]) -> dict[Ends, int]:
 
 
 def _inode(ends: Ends) -> int:
-    """The inode of the socket with these ends; 0 where there is none."""
+    """The inode of the socket with these ends; 0 if there is none."""
     try:
         return _inode_by_netlink(ends)
     except OSError:
@@ -127,7 +127,7 @@ def _holders(inodes: set[int]) -> dict[int, int]:
 
 
 def _processes() -> list[int]:
-    """All processes but our own; none where there are too many to look at."""
+    """All processes but our own; none if there are too many to look at."""
     ours = os.getpid()
     everyone = [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != ours]  # noqa: PTH208
     return everyone if len(everyone) <= _MOST_PROCESSES else []

@@ -17,7 +17,7 @@ _ANEW_EVERY_S: Final = 1.0  # where the last look-up out of turn has brought not
 
 
 def literal_address(host: str) -> str | None:
-    """`host` where it is an IPv4 or IPv6 literal (a zone may follow), else None."""
+    """`host` if it is an IPv4 or IPv6 literal (a zone may follow), else None."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -37,7 +37,7 @@ class Lookups:
 
     def begin(self, host: str) -> asyncio.Task[tuple[str, ...]]:
         """The look-up of `host`; its result are the addresses, as the system orders them, or an OSError or
-        UnicodeError. Raises Refusal where too many are under way.
+        UnicodeError. Raises Refusal if too many are under way.
         """
         task = self._under_way.get(host)
         if task is None:
@@ -94,7 +94,7 @@ class Resolver:
         return (self._literal,) if self._literal is not None else self._addresses
 
     async def addresses(self) -> tuple[str, ...]:
-        """All addresses of the host, as the system orders them. Raises Refusal where there is none."""
+        """All addresses of the host, as the system orders them. Raises Refusal if there is none."""
         loop = asyncio.get_running_loop()
         if not self.is_stale(loop.time()):
             return self.known

@@ -48,7 +48,7 @@ class Turns:
                 if not waiting:
                     break
                 waiting.popleft()()
-        finally:  # where a piece fails, the others still get their turn
+        finally:  # if a piece fails, the others still get their turn
             self._is_due = bool(waiting)
             if waiting:
                 self._loop.call_soon(self._take_turn)

@@ -90,7 +90,7 @@ def _end(call: Call, outcome: Any) -> None:
     with fails_open():
         details = getattr(outcome, "details", None)
         call.end(_code_of(outcome), details() if callable(details) else None)
-    call.end(None)  # where that has failed
+    call.end(None)  # if that has failed
 
 
 def _code_of(outcome: Any) -> Any:
@@ -146,7 +146,7 @@ def aio_interceptors(target: str, policy: Callable[[], Outgoing | None]) -> list
 def _aio_end(call: Call, outcome: Any) -> None:
     with fails_open():
         call.end(_now(outcome.code()), _now(outcome.details()))
-    call.end(None)  # where that has failed
+    call.end(None)  # if that has failed
 
 
 def _now(coroutine: Any) -> Any:

@@ -65,7 +65,7 @@ def _is_traced(handler: Any) -> bool:
 
 
 def _wrapped(handler: Any, details: Any, unary: Any, stream: Any) -> Any:
-    """`handler` with its behaviour traced: by `unary` where it answers once, by `stream` where it answers often."""
+    """`handler` with its behaviour traced: by `unary` if it answers once, by `stream` if it answers often."""
     name, make = _KINDS[bool(handler.request_streaming), bool(handler.response_streaming)]
     headers = [(name, value) for name, value in details.invocation_metadata or () if not name.endswith("-bin")]
 
@@ -79,7 +79,7 @@ def _wrapped(handler: Any, details: Any, unary: Any, stream: Any) -> Any:
 
 
 def _failed(call: Call, context: Any, error: BaseException) -> None:
-    """Note an exception that leaves a behaviour. Where it has set a status before, the exception is its way out."""
+    """Note an exception that leaves a behaviour. If it has set a status before, the exception is its way out."""
     if isinstance(error, asyncio.CancelledError):
         call.fail(error)
         call.end(grpc.StatusCode.CANCELLED)
@@ -95,7 +95,7 @@ def _answered(call: Call, context: Any) -> None:
 
 
 def _told(context: Any, name: str) -> Any:
-    """What a context says of the answer; None where its kind cannot tell (on the threads of an asyncio server)."""
+    """What a context says of the answer; None if its kind cannot tell (on the threads of an asyncio server)."""
     tell = getattr(context, name, None)
     return tell() if callable(tell) else None
 

@@ -1,10 +1,12 @@
 """For the fast path: the functions that write headers, one for each kind of plain context. Pure.
 
-A function comes from what the formats themselves write. Their `inject` writes a sample of the kind, the sample's ids
-are cut out, and what is left is compiled with slots in their places. So no spelling stands twice. Where a format does
-not write its ids as they are, there is no function, and the propagator writes in full.
-Compiled as Python source, because nothing is faster: docs/decisions/010-one-codec-per-format.md has the figures.
-May know the registry and how sessions and baggage are written. Must not know any one format.
+A function is made from what the formats themselves write, so each spelling exists once.
+A format's `inject` writes a sample of the kind.
+The sample's ids are cut out, and the rest is compiled with slots in their places.
+A format that does not write its ids verbatim has no function: the propagator writes it in full.
+Compiled as Python source for speed: docs/decisions/010-one-codec-per-format.md has the figures.
+May know the registry and how sessions and baggage are written.
+Must not know any one format.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from ..context import ACCEPT, DENY, Headers, TraceContext, policy
 from ..registry import codecs_of
 from .shapes import FastSettings
 
-# Traits: bits for what may come beside plain ids. Most requests have none.
+# Traits: bits for what a request may have beside plain ids. Most requests have none.
 HAS_STATE: Final = 1  # a tracestate
 HAS_PARENT: Final = 2  # B3's parent span id
 IS_RANDOM: Final = 4  # W3C level 2, random-trace-id flag
@@ -36,12 +38,12 @@ the formats have no such form."""
 _Pieces = list[str]
 """A header's value in pieces: texts at even places, names of slots at odd ones."""
 
-_STATES = ("vendor=value", f"k={'v' * 126},l={'w' * 254},m={'x' * 124}", "a=1,b=2")  # the second as long as may be
+_STATES = ("vendor=value", f"k={'v' * 126},l={'w' * 254},m={'x' * 124}", "a=1,b=2")  # the second is as long as may be
 _SLOTS = ("trace_id", "span_id", "parent_id", "state")
 
 
 def sample(traits: int, number: int = 0, *, is_sampled: bool = True) -> TraceContext:
-    """A record of this kind. Each `number` (0 to 2) gives other values, 1 and 2 with zeros in front."""
+    """A record of this kind. Each `number` (0 to 2) gives other values; those of 1 and 2 begin with zeros."""
     digits = "0123456789abcdef"
     starts = (1, 4, 7, 10)
     ids = ["0" * number + (digits[at + number :] + digits[: at + number])[number:] for at in starts]
@@ -58,7 +60,7 @@ def sample(traits: int, number: int = 0, *, is_sampled: bool = True) -> TraceCon
 
 
 def _values(context: TraceContext) -> dict[str, str]:
-    """What goes into the slots for `context`."""
+    """The values for the slots, for `context`."""
     trace_id = context.trace_id[16:] if context.short else context.trace_id
     values = dict(zip(_SLOTS, (trace_id, context.span_id, context.parent_id, context.tracestate), strict=True))
     return {slot: value for slot, value in values.items() if value}
@@ -72,7 +74,7 @@ def _written(settings: FastSettings, context: TraceContext) -> Headers:
 
 
 def _pieces(settings: FastSettings, traits: int, *, is_sampled: bool) -> list[tuple[str, _Pieces]] | None:
-    """The headers of this kind, by name; None where a sample shows that they do not follow one form."""
+    """The headers of this kind, by name; None if the samples do not share one form."""
     first = sample(traits, is_sampled=is_sampled)
     slots = {value: slot for slot, value in _values(first).items()}
     split = re.compile(f"({'|'.join(map(re.escape, slots))})").split
@@ -90,7 +92,7 @@ def _pieces(settings: FastSettings, traits: int, *, is_sampled: bool) -> list[tu
 
 
 def _expression(kind: type, pieces: _Pieces) -> str:
-    """Python source for a value: of text an f-string, of bytes a join; a slot alone is its variable."""
+    """Python source for a value: an f-string for text, a join for bytes; a lone slot is its variable."""
     if len(pieces) == 3 and not pieces[0] + pieces[2]:
         return pieces[1]
     if len(pieces) == 1:
@@ -105,13 +107,13 @@ def _expression(kind: type, pieces: _Pieces) -> str:
 
 
 def _lines(kind: type, settings: FastSettings, forms: list[tuple[str, _Pieces]], *, mapping: bool) -> Iterator[str]:
-    """The source of one function. Names of headers stand in it as literals, escaped by `repr`."""
+    """The source of one function. It has header names as literals, escaped by `repr`."""
 
     def literal(text: str) -> str:
         return repr(text if kind is str else text.encode("latin-1"))
 
     values = "trace_id, span_id, parent_id, state, session, baggage"
-    # In a mapping, names are in lower case: other readers of B3 find nothing else in one (docs/formats.md).
+    # In a mapping, names are in lower case: other readers of B3 look for nothing else (docs/formats.md).
     headers = [(literal(name.lower() if mapping else name), _expression(kind, pieces)) for name, pieces in forms]
     if mapping:
         put = "headers[{}] = {}".format
@@ -130,13 +132,13 @@ def _lines(kind: type, settings: FastSettings, forms: list[tuple[str, _Pieces]],
         yield f"        {put(literal(BAGGAGE), 'baggage[0]')}"
     if settings.writes_jaeger_baggage:
         yield "        for key, value in baggage[1].items():"
-        crossed = f"value.replace({literal('+')}, {literal('%2B')})"  # all that plain baggage needs; see `baggage`
+        crossed = f"value.replace({literal('+')}, {literal('%2B')})"  # enough for plain baggage; see `baggage`
         yield f"            {put(literal(UBERCTX) + ' + key', crossed)}"
     yield "    return True" if mapping else "    return headers"
 
 
 def _cannot(*_: object) -> None:
-    """The form of a kind that the formats do not write plainly."""
+    """The form of a kind for which the formats have no plain form."""
 
 
 def compiled(kind: type, settings: FastSettings, traits: int, *, is_sampled: bool, mapping: bool = False) -> Form:

@@ -1,15 +1,17 @@
 """The fast path: a quick reader and writer for headers that are complete, plain and in agreement. Pure.
 
-Most requests have ids in lower case, sampled yes or no, and perhaps a parent id or the random flag. Beside them come at
-most a session, a short plain tracestate, plain baggage, and the same ids in other formats. One pattern reads such
-values (`shapes`). One function for each kind writes them (`forms`): text for the library, bytes for the
-sidecar.
+Most requests have ids in lower case, sampled yes or no, and perhaps a parent id or the random flag.
+They may also have a session, a short plain tracestate, plain baggage, and the same ids in other formats.
+One pattern reads such values (`shapes`).
+One function for each kind writes them (`forms`): text for the library, bytes for the sidecar.
 
-Anything else gives None here, and the propagator reads it in full: a header twice, upper-case digits, debug, no
-decision, our own tracestate member, formats that disagree, anything malformed. What this module does give is what the
-propagator would have given; tests compare the two.
+For anything else the functions here return None, and the propagator reads it in full.
+That is: a duplicate header, upper-case digits, debug, no decision,
+our own tracestate member, formats that disagree, anything malformed.
+Otherwise their result equals the propagator's; tests compare the two.
 
-Must not know any one format. What it saves is in docs/decisions/005-library-spans.md and 006-cost-per-request.md.
+Must not know any one format.
+This module exists for speed: docs/decisions/005-library-spans.md and 006-cost-per-request.md have the figures.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from ..tracestate import MAX_LENGTH
 from .forms import ALL_TRAITS, HAS_PARENT, HAS_STATE, IS_RANDOM, IS_SHORT, PADDING, Form, compiled
 from .shapes import IDS, SINGLE, AnyStr, Beside, FastSettings, Names, Shape, Shapes, of_kind
 
-MAX_BAGGAGE_LENGTH: Final = 1536  # nothing of it has to be cut, written in both kinds and all of it a plus
+MAX_BAGGAGE_LENGTH: Final = 1536  # small enough to be written whole, in both kinds, even if every character is a plus
 
 PlainBaggage = tuple[AnyStr, dict[AnyStr, AnyStr]]
 """The `baggage` header as it came, and its members by key; nothing in it is percent-encoded."""
@@ -47,7 +49,7 @@ A plain tuple: a NamedTuple would cost 0.3 µs."""
 class FastPath(Generic[AnyStr]):
     """One per propagator, for text or for bytes (latin-1).
 
-    Immutable but for what it remembers: shapes of header names, and the forms that it has needed so far.
+    Immutable, except for two memories: shapes of header names, and the forms needed so far.
     """
 
     __slots__ = (
@@ -83,27 +85,28 @@ class FastPath(Generic[AnyStr]):
         self._forms: dict[AnyStr, list[Form | None]] = {flag: [None] * (ALL_TRAITS + 1) for flag in (zero, one)}
 
     def read(self, names: Names[AnyStr], values: Any) -> Plain[AnyStr] | None:
-        """What the headers say; None where the fast path cannot read them.
+        """What the headers say, or None if the fast path cannot read them.
 
-        `names` are those of all headers that have to be read, as they are spelled. They are a tuple, and `values` a
-        tuple in the same order; or they are a frozenset, and `values` a mapping that has these names and maybe others.
-        Raises TypeError where a value is text instead of bytes, or the other way round.
+        `names` are the names of all headers that have to be read, as spelled.
+        Either `names` is a tuple, and `values` a tuple in the same order.
+        Or it is a frozenset, and `values` a mapping with these names and perhaps others.
+        Raises TypeError if a value is text instead of bytes, or the other way round.
         """
-        try:  # as in `shape`: one call less
+        try:  # inlined from `shape`, for speed
             shape = self._known[names]
         except KeyError:
             shape = self._shapes.learn(names)
         return self.read_shape(shape, values) if shape is not None else None
 
     def shape(self, names: Names[AnyStr]) -> Shape | None:
-        """How to read headers with these names; None where the fast path cannot."""
+        """How to read headers with these names; None if the fast path cannot."""
         try:
             return self._known[names]
         except KeyError:
             return self._shapes.learn(names)
 
     def read_shape(self, shape: Shape, values: Any) -> Plain[AnyStr] | None:
-        """As `read`, of headers of this shape."""
+        """As `read`, for headers of this shape."""
         format, match, pick, kind, session_at, beside = shape
         groups = pick(values)
         found = match(groups if kind == SINGLE else self._line_feed.join(groups))
@@ -120,7 +123,7 @@ class FastPath(Generic[AnyStr]):
                 parent = groups[3]
                 if parent is not None:
                     traits = HAS_PARENT
-        if ids[2] > self._sampled:  # only a format with the random flag says more than yes and no
+        if ids[2] > self._sampled:  # only formats with the random flag say more than yes and no
             traits |= IS_RANDOM
             ids = ids[0], ids[1], self._of_random[ids[2]]
         elif len(ids[0]) == 16:
@@ -134,7 +137,7 @@ class FastPath(Generic[AnyStr]):
         return plain if beside is None else self._read_beside(plain, groups, beside, values)
 
     def _read_beside(self, plain: Plain[AnyStr], groups: Any, beside: Beside, values: Any) -> Plain[AnyStr] | None:
-        """`plain`, with what stands beside it; None where any of that is not plain, or says something else."""
+        """`plain` with what came beside it; None if any of that is not plain, or disagrees."""
         ids, state, session_id, format, traits, parent, baggage = plain
         state_at, baggage_at, flags, parents = beside
         for at in flags:
@@ -152,7 +155,7 @@ class FastPath(Generic[AnyStr]):
                 parent = theirs
                 traits |= HAS_PARENT
         if state_at is not None:
-            # It goes out as it came. So there may be no member of ours in it, and nothing to cut.
+            # It goes out unchanged, so it must not hold our member, nor be too long.
             state = values[state_at]
             if len(state) > MAX_LENGTH or self._own_state in state or self._shapes.is_tracestate(state) is None:
                 return None
@@ -166,12 +169,12 @@ class FastPath(Generic[AnyStr]):
             if len(members) < len(entries):
                 return None  # a duplicate key
             if text.lower() != text and len({key.lower() for key in members}) < len(members):
-                return None  # the same header name in uberctx-*
+                return None  # the same header name as an uberctx-* header
             baggage = text, members
         return ids, state, session_id, format, traits, parent, baggage
 
     def _form(self, flag: AnyStr, traits: int) -> Form:
-        """The function that writes contexts of this kind; compiled when the first of the kind comes."""
+        """The function that writes contexts of this kind; compiled when it is first needed."""
         form = self._forms[flag][traits]
         if form is None:
             form = compiled(
@@ -190,7 +193,7 @@ class RawFastPath(FastPath[bytes]):
         super().__init__(bytes, settings, into_mapping=False)
 
     def write(self, plain: Plain[bytes]) -> list[tuple[bytes, bytes]] | None:
-        """The headers that say `plain`, in the order of the formats; None where these formats cannot say it plainly."""
+        """The headers that say `plain`, in the order of the formats; None if these formats cannot say it plainly."""
         (trace_id, span_id, flag), state, session_id, _, traits, parent, baggage = plain
         form = self._forms[flag][traits] or self._form(flag, traits)
         headers: list[tuple[bytes, bytes]] | None = form(trace_id, span_id, parent, state, session_id, baggage)
@@ -212,7 +215,7 @@ class TextFastPath(FastPath[str]):
         session_id: str | None,
         baggage: PlainBaggage[str] | None,
     ) -> bool:
-        """Put into `headers`, which has none of them yet, what says `plain`, but with this session and this baggage.
+        """Write `plain`, but with this session and this baggage, into `headers`, which has no such header yet.
 
         Returns whether these formats can say it plainly; otherwise `headers` stays as it is.
         """
@@ -222,7 +225,7 @@ class TextFastPath(FastPath[str]):
 
 
 def context_of(plain: Plain[str]) -> TraceContext:
-    """`plain` as the record that the formats in full know."""
+    """`plain` as a full Context."""
     (trace_id, span_id, flag), state, _, _, traits, parent, _ = plain
     sampling = ACCEPT if flag == "1" else DENY
     short = bool(traits & IS_SHORT)

@@ -1,9 +1,9 @@
 """Reads carriers quickly, by remembering header names: each spelling is examined once.
 
-Few header names reach one process, and they keep coming back. Two things are remembered of them:
+A process sees few header names, again and again. The reader remembers two things:
 - single names that are neither read nor cleared ("strangers");
-- whole sequences of names, as one carrier had them: which of ours are among them, and so how to read it.
-Each memory has a limit, and is emptied when it is full, so no sender can make it grow. It never holds values.
+- whole sequences of names, as one carrier had them: which of ours are among them, and how to read them.
+Each memory has a limit and is emptied when full, so senders cannot make it grow. It never holds values.
 May know carriers and the fast path.
 """
 
@@ -29,7 +29,7 @@ MAX_SET_LENGTH = 1024  # characters of all the names in one
 
 
 class FastReader(Generic[T]):
-    """Reads carriers for one propagator. Safe to share between threads: a memory is only ever added to or emptied."""
+    """Reads carriers for one propagator. Safe to share between threads: memories are only added to or emptied."""
 
     __slots__ = (
         "_dicts",
@@ -56,10 +56,12 @@ class FastReader(Generic[T]):
     ) -> None:
         """What the propagator reads, and how.
 
-        `names`: the headers that are read, in lower case (`carrier.known_names`). `spelled`: the same, in their usual
-        spelling. `is_ours`: whether a name, in any case, is read or has to be cleared.
-        `path`: tried first; None where it may never be taken. `in_full` reads what the fast path does not.
-        `nothing`: what `in_full` gives where there are no fields.
+        `names`: the headers that are read, in lower case (`carrier.known_names`).
+        `spelled`: the same, in their usual spelling.
+        `is_ours`: whether a name, in any case, is read or cleared.
+        `path`: tried first; None if the fast path is off.
+        `in_full` reads what the fast path does not.
+        `nothing`: what `in_full` returns without fields.
         """
         self._names = names
         self._is_ours = is_ours
@@ -68,18 +70,18 @@ class FastReader(Generic[T]):
         self._fast_path = fast_path
         self._spellings: dict[str | bytes, str] = {s: name.lower() for name in spelled for s in (name, name.lower())}
         self._spellings |= {s.encode("latin-1"): name for s, name in self._spellings.items() if isinstance(s, str)}
-        # Apart, because text and bytes of the same letters have the same hash: each would be the other's collision.
+        # Separate, because text and bytes with the same letters have the same hash and would collide.
         self.strangers: set[str] = set()
         self.strangers_in_bytes: set[bytes] = set()
-        # By all the names of a dict, in order: the shape of what is ours; None: only `in_full` can read it; False:
-        # nothing in it is ours.
+        # From all names of a dict, in order, to the shape of ours;
+        # None: only `in_full` can read it; False: none is ours.
         self._dicts: dict[tuple[Any, ...], Shape | Literal[False] | None] = {}
         self._lists: dict[tuple[Any, ...], _Places | Literal[False] | None] = {}  # lists of pairs
 
     def read(self, headers: carrier.Carrier) -> Plain[str] | T:
-        """What `headers` say: a Plain where the fast path can read them, else what `in_full` gives.
+        """What `headers` say: a Plain if the fast path can read them, else what `in_full` gives.
 
-        Raises TypeError where `headers` is no carrier at all.
+        Raises TypeError if `headers` is not a carrier.
         """
         plain: Plain[str] | T | None = None
         path = self._fast_path
@@ -97,7 +99,7 @@ class FastReader(Generic[T]):
                         plain = path.read_shape(shape, headers)
                 elif type(headers) is list and headers:
                     plain = self._read_pairs(headers, path)
-            except (AttributeError, LookupError, TypeError, ValueError):  # no pair, or a value that is no text
+            except (AttributeError, LookupError, TypeError, ValueError):  # not a pair, or a value that is not text
                 pass
         return plain if plain is not None else self._in_full(self.fields(headers))
 
@@ -153,7 +155,7 @@ class FastReader(Generic[T]):
 
     def fields(self, headers: carrier.Carrier) -> Fields:
         """The headers of `headers` that are read."""
-        # The carriers that programs use most. Any other, and any of these with something odd in it, takes longer.
+        # The most common carriers. Others, and these with something odd in them, take longer.
         if type(headers) is dict:
             strangers = self.strangers
             return self._fields_of(headers, [name for name in headers if name not in strangers])
@@ -171,7 +173,7 @@ class FastReader(Generic[T]):
                         return carrier.fields(headers, self._names)
                     found.setdefault(name, []).append(text)
                 return found
-            except (LookupError, TypeError, ValueError):  # an unknown name, or no pair of name and value at all
+            except (LookupError, TypeError, ValueError):  # an unknown name, or not a pair of name and value
                 self._learn(pair[0] for pair in headers if isinstance(pair, tuple) and pair)
         return carrier.fields(headers, self._names)
 
@@ -188,7 +190,7 @@ class FastReader(Generic[T]):
         return found
 
     def _learn(self, names: Iterable[object]) -> None:
-        """Remember which of `names` are strangers. A full memory is emptied first."""
+        """Remember which of `names` are strangers. Empties a full memory first."""
         for name in names:
             if not isinstance(name, str | bytes) or len(name) > MAX_STRANGER_LENGTH:
                 continue

@@ -1,7 +1,8 @@
-"""For the fast path: how to read a set of headers, decided by their names alone, once for each set. Pure.
+"""For the fast path: how to read a set of headers. Decided once for each set, by the names alone. Pure.
 
-Several formats in one request are matched at once: the first in full, the others as saying the same ids again.
-May know the registry, and the patterns that values have to match. Must not look at a value, nor know any one format.
+Several formats in one request are matched at once: the first in full, the others as repetitions of its ids.
+May know the registry, and the patterns that values have to match.
+Must not look at a value, nor know any one format.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ class FastSettings(NamedTuple):
 
 
 class Beside(NamedTuple):
-    """What came besides the ids of one format and a session, which is seldom.
+    """What came beside the ids of one format and a session. Rare.
 
-    `tracestate` and `baggage`: their keys among the values (a name or an index); None where there are none.
-    `flags`: the groups of the match that hold those of further formats; `parents`: those that hold any parent's id.
+    `tracestate` and `baggage`: their keys among the values (a name or an index); None if there are none.
+    `flags`: the groups of the match with the flags of further formats; `parents`: those with a parent's id.
     """
 
     tracestate: Any
@@ -67,7 +68,7 @@ Shape = tuple[Format, Match, Pick, int, Any, Beside | None]
 
 A plain tuple, because it is unpacked for every request: a NamedTuple would cost more."""
 
-# What the parts of a plain form stand for: where it is the first, and where another format has said the ids already.
+# Patterns for the parts of a plain form: in the first format, and in a format that repeats the ids.
 _FIRST = {
     "<trace_id>": "(?P<trace_id>(?!0+(?![0-9a-f]))[0-9a-f]{16}(?:[0-9a-f]{16})?)",
     "<trace_id_128>": "(?P<trace_id>(?!0{32})[0-9a-f]{32})",
@@ -103,7 +104,7 @@ def of_kind(kind: type[AnyStr], text: str) -> AnyStr:
     return cast("AnyStr", made)
 
 
-# Limits of what is remembered, so that no sender can make it grow: it is emptied when full, and long sets stay out.
+# Limits of the memory, so that senders cannot make it grow: it is emptied when full, and long sets stay out.
 MAX_SHAPES: Final = 256
 _MAX_NAMES: Final = 16  # in one set
 _MAX_LENGTH: Final = 256  # characters of all its names
@@ -120,7 +121,7 @@ class Shapes:
         self._sessions = frozenset(settings.session_extract)
         self._reads_baggage = settings.reads_baggage
         self.known: dict[object, Shape | None] = {}
-        # Each is compiled when the first shape needs it: compiling all would add 3 ms to every import.
+        # For speed of import, each is compiled when the first shape needs it.
         self._compiled: dict[str, re.Pattern[Any]] = {}
         self.is_session: Callable[[Any], object] = self._unset
         self.is_tracestate: Callable[[Any], object] = self._unset
@@ -130,13 +131,13 @@ class Shapes:
         raise AssertionError("no shape has needed this pattern yet")
 
     def _compile(self, pattern: str) -> re.Pattern[Any]:
-        """There are as many as there are sets of formats, whatever names come."""
+        """As many as there are sets of formats, whatever names come."""
         if pattern not in self._compiled:
             self._compiled[pattern] = re.compile(of_kind(self._kind, pattern))
         return self._compiled[pattern]
 
     def learn(self, names: Names[AnyStr]) -> Shape | None:
-        """The shape of headers named `names`, from now on in `known`; None where the fast path cannot read them."""
+        """The shape of headers named `names`, also remembered in `known`; None if the fast path cannot read them."""
         shape = self._shape(names) if all(type(name) is self._kind for name in names) else None
         if len(names) <= _MAX_NAMES and sum(map(len, names)) <= _MAX_LENGTH:
             if len(self.known) >= MAX_SHAPES:

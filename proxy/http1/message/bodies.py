@@ -3,7 +3,7 @@
 `feed` takes the next bytes. It returns the content in them and, once the body has ended, the bytes behind it (before
 that, None). Content is never held back. A chunk-size line and trailers are, until they are whole.
 
-The event loop is shared, so one call reads a bounded number of chunks. Where more has come, the body `is_behind`: its
+The event loop is shared, so one call reads a bounded number of chunks. If more has come, the body `is_behind`: its
 owner feeds it b"" in a later turn, and reads nothing more from the peer until then.
 docs/decisions/008-turns.md has the figures.
 """
@@ -73,7 +73,7 @@ class LengthBody(Body):
 
 @final
 class CloseBody(Body):
-    """A response body that ends where the connection does (RFC 9112, 6.3 rule 8)."""
+    """A response body that ends when the connection does (RFC 9112, 6.3 rule 8)."""
 
     __slots__ = ()
 
@@ -198,7 +198,7 @@ class ChunkedBody(Body):
         return None
 
     def _read_line(self, line: bytes, since_bytes: int) -> int:
-        """The size that a line says which is not plain; -1 where it is not whole, and held.
+        """The size that a line says which is not plain; -1 if it is not whole, and held.
 
         `since_bytes`: what came between the last such line and this one.
         """
@@ -240,7 +240,7 @@ class ChunkedBody(Body):
 
 
 def request_body(length: int, chunked: bool, kinds: FieldKinds, limit_bytes: int) -> Body:
-    """A request's body; `limit_bytes` 0: no limit. Raises Refusal where its length alone is too much."""
+    """A request's body; `limit_bytes` 0: no limit. Raises Refusal if its length alone is too much."""
     if not chunked:
         if limit_bytes and length > limit_bytes:
             raise body_too_large(limit_bytes)

@@ -51,5 +51,5 @@ _MAX_LENGTH_DIGITS: Final = 18
 
 
 def read_length(value: bytes) -> int:
-    """What a Content-Length says, in bytes; -1 where it is malformed."""
+    """What a Content-Length says, in bytes; -1 if it is malformed."""
     return int(value) if value.isdigit() and len(value) <= _MAX_LENGTH_DIGITS else -1

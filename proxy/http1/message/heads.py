@@ -51,9 +51,9 @@ class _Validator:
 
 
 def sort_fields(section: list[bytes], kinds: FieldKinds, fault: Fault) -> Sorted:
-    """The fields of `section`, its lines without CRLF, sorted by kind; llhttp is asked only where it might refuse.
+    """The fields of `section`, its lines without CRLF, sorted by kind; llhttp is asked only if it might refuse.
 
-    Raises Refusal with `fault` where the section is malformed.
+    Raises Refusal with `fault` if the section is malformed.
     """
     lines: list[bytes] = []
     special: list[Any] = []  # of Special, which compiled code would take apart and put together again

@@ -63,7 +63,7 @@ def _protocol_names(value: bytes) -> set[bytes]:
 
 
 def _protocol_name(part: bytes) -> bytes:
-    """Of one member of an Upgrade field, lower case; b"" where it is malformed, so that nobody reads it otherwise."""
+    """Of one member of an Upgrade field, lower case; b"" if it is malformed, so that nobody reads it otherwise."""
     match = PROTOCOL.fullmatch(part)
     return match[1].lower() if match is not None else b""
 

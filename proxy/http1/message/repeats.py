@@ -42,7 +42,7 @@ class Template:
         self._room_bytes = _MAX_LINES_BYTES  # for more of `_known`
 
     def sort(self, section: list[bytes]) -> Sorted | None:
-        """The fields of `section`, which has `count` lines; None where it looks different."""
+        """The fields of `section`, which has `count` lines; None if it looks different."""
         lines: list[bytes] = []
         special: list[Any] = []  # of Special, which compiled code would take apart and put together again
         for line, known, field in zip(section, self._known, self._fields):  # noqa: B905 - strict is not compiled
@@ -79,9 +79,9 @@ class Template:
         return lines, special
 
     def learn(self, section: list[bytes]) -> bool:
-        """Take the names and their order from a head that was found good; False where that cannot be done.
+        """Take the names and their order from a head that was found good; False if that cannot be done.
 
-        Not where a Transfer-Encoding stands among them: such a head is looked at as a whole each time.
+        Not if a Transfer-Encoding is among them: such a head is judged as a whole each time.
         """
         if len(section) > _MAX_LINES:
             return False

@@ -39,7 +39,7 @@ class SectionScanner:
     def feed(self, data: bytes) -> bytes | None:
         """Everything held, with `data`, once it has an empty line, at its very start or later; None until then.
 
-        Raises Refusal where an incomplete section has a byte that none can have.
+        Raises Refusal if an incomplete section has a byte that none can have.
         """
         buffer = self._buffer
         known = len(buffer)

@@ -87,7 +87,7 @@ def switching_head(response: Response) -> bytes:
 
 
 def as_chunks(content: bytes, done: bool, trailer_lines: list[bytes]) -> bytes:
-    """`content` as one chunk of our own, none where it is empty; with `done` the end of the body and its trailers."""
+    """`content` as one chunk of our own, none if it is empty; with `done` the end of the body and its trailers."""
     data = b"%x\r\n%b\r\n" % (len(content), content) if content else b""
     if not done:
         return data

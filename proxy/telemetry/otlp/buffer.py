@@ -65,7 +65,7 @@ class SpanBuffer:
     # --- the writer's side
 
     def add(self, span: bytes) -> None:
-        """Take a span, or drop it where there is no room."""
+        """Take a span, or drop it if there is no room."""
         size = len(span) + _OVERHEAD_BYTES
         if self._held - self._freed + size > self._limit_bytes or self.added - self._taken >= self._limit_spans:
             self.dropped += 1
@@ -87,7 +87,7 @@ class SpanBuffer:
     # --- the reader's side
 
     def take(self, timeout_s: float) -> Batch | None:
-        """The next batch; None where none comes in time. Whoever takes one gives its room back with `free`."""
+        """The next batch; None if none comes in time. Whoever takes one gives its room back with `free`."""
         try:
             return self._batches.get(timeout=timeout_s) if timeout_s > 0 else self._batches.get_nowait()
         except queue.Empty:

@@ -64,7 +64,7 @@ def double(number: int, value: float) -> bytes:
 def fields(data: bytes) -> list[tuple[int, int | bytes]]:
     """The fields of a message, in wire order: numbers of varints, bytes of all others.
 
-    Raises ValueError where `data` is not a message.
+    Raises ValueError if `data` is not a message.
     """
     found: list[tuple[int, int | bytes]] = []
     at = 0

@@ -43,9 +43,9 @@ class PartialSuccess(NamedTuple):
 
 
 def partial_success(answer: bytes) -> PartialSuccess | None:
-    """Read an ExportTraceServiceResponse; None where all is well or the answer is empty.
+    """Read an ExportTraceServiceResponse; None if all is well or the answer is empty.
 
-    Raises ValueError where it is not one.
+    Raises ValueError if it is not one.
     """
     for number, value in fields(answer):
         if number == 1 and isinstance(value, bytes):

@@ -24,7 +24,7 @@ def backoff_s(failures: int, random: Callable[[], float]) -> float:
 
 
 def retry_after_s(value: str | None, now: float) -> float | None:
-    """What Retry-After asks for (RFC 9110, 10.2.3: seconds, or a date), at most five minutes; None where it is neither.
+    """What Retry-After asks for (RFC 9110, 10.2.3: seconds, or a date), at most five minutes; None if it is neither.
 
     `now`: Unix time.
     """

@@ -122,7 +122,7 @@ class Sender:
         self._collector.close()
 
     def _deliver(self, batch: Batch) -> None:
-        """Send a batch, again and again where that is right, or give it up."""
+        """Send a batch, again and again if that is right, or give it up."""
         body = self._body(batch)
         give_up_at = self._clock() + self._give_up_s
         while True:

@@ -66,7 +66,7 @@ class SharedParts:
         return known
 
     def host(self, authority: bytes) -> bytes:
-        """`server.address` and `server.port` of `host[:port]`; the port only where it is said."""
+        """`server.address` and `server.port` of `host[:port]`; the port only if it is said."""
         known = self._hosts.get(authority)
         if known is None:
             name, port = split_authority(authority)
@@ -95,7 +95,7 @@ class SharedParts:
 
 
 def split_authority(authority: bytes) -> tuple[bytes, int]:
-    """Host (an IPv6 address without its brackets) and port of `host[:port]`; 0 where no port is said."""
+    """Host (an IPv6 address without its brackets) and port of `host[:port]`; 0 if no port is said."""
     host, colon, port = authority.rpartition(b":")
     if not colon or not port.isdigit() or host.endswith(b":") or (b":" in host and not host.endswith(b"]")):
         host, port = authority, b""
