@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from os.path import commonprefix
@@ -21,6 +23,9 @@ from ops_lib.propagation import (
     is_same_trace,
 )
 from proxy.cli.diagnosis import diagnose
+
+_WIDTH = 80
+_WRITTEN = re.compile(r"  [\w-]+: \S+$")  # a header whose value has no blank
 
 _LOSSES = {
     Loss.DEFER: "`no decision` cannot be said; it became what on_defer says",
@@ -59,10 +64,9 @@ def explain(
 ) -> str:
     """The whole table: read, result, written, lost. `clear`: families that are removed."""
     said = {one.format: one for one in extraction.says}
-    rows = [("format", "headers", "trace id", "span id", "decision", "verdict")]
+    parts = ["read, in this order:"]
     for format in propagator.extract_formats:
-        rows.append((format, _headers(format), *_row(format, said.get(format), extraction)))
-    parts = ["read, in this order:", *_table(rows)]
+        parts += _read(format, said.get(format), extraction)
     for format, reason in extraction.malformed:
         what = diagnose(format, propagator.fields(headers)) or _REASONS.get(reason, reason)
         parts.append(f"  {format}: {reason}: {what}")
@@ -84,7 +88,15 @@ def explain(
     parts += [f"  {name}: {value}" for name, value in injection.headers] or ["  nothing"]
     parts += ["", "lost:"]
     parts += [f"  {format}: {loss}: {_LOSSES.get(loss, loss)}" for format, loss in injection.losses] or ["  nothing"]
-    return "\n".join(parts)
+    return "\n".join(map(_within, parts))
+
+
+def _within(line: str) -> str:
+    """`line` in as many lines of 80 columns as it takes; a header that is written stays in one, to be copied."""
+    if len(line) <= _WIDTH or _WRITTEN.match(line):
+        return line
+    wrap = textwrap.TextWrapper(_WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return "\n".join(wrap.wrap(line))
 
 
 def _foreign(names: Iterable[str]) -> dict[str, list[str]]:
@@ -103,11 +115,13 @@ def _headers(format: Format) -> str:
     return f"{prefix}*" if len(names) > 2 and prefix else ", ".join(names)
 
 
-def _row(format: Format, said: Said | None, extraction: Extraction) -> tuple[str, str, str, str]:
+def _read(format: Format, said: Said | None, extraction: Extraction) -> list[str]:
+    """What one format says, and below it what comes of that."""
     if said is None:
-        return "-", "-", "-", "absent"
+        return [f"  {format:12} absent ({_headers(format)})"]
     if said.what is None:
-        return "-", "-", "-", f"malformed ({said.malformed}): dropped" if said.malformed else "says nothing"
+        verdict = f"malformed ({said.malformed}): dropped" if said.malformed else "says nothing"
+        return [f"  {format:12} {verdict}"]
     if isinstance(said.what, Sampling):
         if format is extraction.winner:
             verdict = "wins: nobody has ids"
@@ -115,10 +129,13 @@ def _row(format: Format, said: Said | None, extraction: Extraction) -> tuple[str
             verdict = "a bare decision: another came first"
         else:
             verdict = "a bare decision gives way to ids"
-        return "-", "-", _decision(said.what), verdict
+        return [f"  {format:12} no ids, decision {_decision(said.what)}", f"  {'':12} {verdict}"]
     context = said.what
     shown = context.trace_id[16:] if context.short else context.trace_id
-    return shown, context.span_id, _decision(context.sampling), _verdict(format, context, extraction)
+    return [
+        f"  {format:12} {shown:32} {context.span_id} {_decision(context.sampling)}",
+        f"  {'':12} {_verdict(format, context, extraction)}",
+    ]
 
 
 def _verdict(format: Format, context: TraceContext, extraction: Extraction) -> str:
@@ -166,14 +183,6 @@ def _result(extraction: Extraction, injection: Injection) -> list[str]:
     if extraction.baggage_malformed is not None:
         lines.append(f"  a member of baggage was dropped: {_REASONS.get(extraction.baggage_malformed, '')}")
     return lines
-
-
-def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    rows = list(rows)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
 
 
 def as_json(
