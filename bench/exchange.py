@@ -92,9 +92,7 @@ def connect(ticker: Ticker, outbox: Outbox) -> tuple[ClientConnection, Nowhere, 
     plan = ListenerPlan("inbound", "inbound", Address("127.0.0.1", 0), Router(upstream_plan), fixed_upstream=True)
     metrics = Metrics()
     descriptors = Descriptors()
-    pools = Pools(
-        {HTTP_1_1: connection_pools(ticker, outbox, descriptors)}, metrics, lambda _host, _port, _inbound: False
-    )
+    pools = Pools({HTTP_1_1: connection_pools(ticker, outbox, descriptors)}, metrics, lambda _ip, _port: "")
     spans = Spans(Exporter(""))
     rules = ListenerRules(plan, pools, metrics, spans, "bench")
     listener = Listener(

@@ -28,6 +28,7 @@ from proxy.transport.deadlines import TICK_S, Ticker
 from proxy.transport.descriptors import NO_LIMIT, Descriptors
 from proxy.transport.listening import Waiting, drop, serve
 from proxy.transport.outbox import Outbox
+from proxy.transport.sockets import is_of_this_machine
 
 
 class DataPlane:
@@ -53,12 +54,13 @@ class DataPlane:
         self._doors: dict[str, Door] = {}  # by the name of the listener; those that accept
         self._descriptors = Descriptors(file_limit)
         self._retired: list[Listener] = []  # of former plans, with connections still open
-        self._own: dict[tuple[str, int], str] = {}  # address -> direction
+        self._admin = plan.admin
+        self._own: list[tuple[Address, str]] = []  # where we listen, and the direction, or "admin"
         loop = asyncio.get_running_loop()
         self._ticker = Ticker(loop)
         self._outbox = Outbox(loop)
         pools = connection_pools(self._ticker, self._outbox, self._descriptors)
-        self._pools = Pools({HTTP_1_1: pools}, metrics, self._leads_back, self._descriptors)
+        self._pools = Pools({HTTP_1_1: pools}, metrics, self._own_at, self._descriptors)
         self._ticker.every_tick(self._pools.on_tick)
         self._ticker.every_tick(self._count_turns)
         self._healths = UpstreamHealths()
@@ -74,6 +76,11 @@ class DataPlane:
     def addresses(self) -> dict[str, Address]:
         """Listener name -> bound address, with the real port if 0 was asked."""
         return {name: door.socket.address for name, door in self._doors.items()}
+
+    def know_admin(self, admin: Address | None) -> None:
+        """Where the admin listener is: nobody is to reach it by way of the sidecar."""
+        self._admin = admin
+        self._note_own()
 
     @property
     def most_clients(self) -> int:
@@ -116,11 +123,7 @@ class DataPlane:
             door.use(rules[name])
         self._plan = plan
         self._exporter.use(plan.export)
-        self._own = {
-            (address.host, address.port): self._listeners[name].rules.plan.direction
-            for name, address in self.addresses().items()
-            if address.port
-        }
+        self._note_own()
         upstreams = [upstream for listener in plan.listeners for upstream in listener.router.upstreams()]
         self._pools.keep_only(
             {(upstream.name, upstream.target, upstream.pool) for upstream in upstreams if upstream.target is not None},
@@ -202,17 +205,26 @@ class DataPlane:
         pseudonym = f"{re.sub(r'[^A-Za-z0-9-]', '-', plan.name)}.{self._name}.ops-sidecar"
         return ListenerRules(plan, self._pools, self._metrics, self._spans, pseudonym, self._healths)
 
-    def _leads_back(self, ip: str, port: int, inbound: bool) -> bool:
-        """Whether a request that is sent there, by an `inbound` listener or another, would go round.
-
-        An outbound listener may send to an inbound one: so the app calls itself.
-        """
+    def _own_at(self, ip: str, port: int) -> str:
+        """What of ours listens at an address: a direction, "admin", or nothing (empty)."""
+        found = [(listens.host, what) for listens, what in self._own if listens.port == port]
+        if not found:
+            return ""
         address = unmapped(ipaddress.ip_address(ip.split("%")[0]))
-        hosts = [str(address)]
-        if address.is_loopback or address.is_unspecified:
-            hosts += ["0.0.0.0", "::"]
-        directions = [self._own.get((host, port)) for host in hosts]
-        return "outbound" in directions or (inbound and "inbound" in directions)
+        is_here = address.is_loopback or address.is_unspecified or is_of_this_machine(str(address))
+        here = {
+            what
+            for host, what in found
+            if host == str(address) or (is_here and (host in ("0.0.0.0", "::") or address.is_unspecified))
+        }
+        return next((what for what in ("outbound", "admin", "inbound") if what in here), "")
+
+    def _note_own(self) -> None:
+        self._own = [
+            (address, self._listeners[name].rules.plan.direction) for name, address in self.addresses().items()
+        ]
+        if self._admin is not None:
+            self._own.append((self._admin, "admin"))
 
     async def _shut(self, direction: str) -> None:
         """Accept nobody further at `direction`. Whom the kernel has accepted for us is ours to serve."""

@@ -32,6 +32,7 @@ class DataPlane(Protocol):
     def addresses(self) -> dict[str, Address]: ...
     async def replace_plan(self, plan: Plan) -> None: ...
     def in_flight(self, direction: None = None) -> int: ...
+    def know_admin(self, admin: Address | None) -> None: ...
     async def drain(self, *, linger: bool) -> bool: ...
     async def stop(self) -> None: ...
     async def is_app_up(self) -> bool: ...
@@ -134,6 +135,7 @@ class Lifecycle:
         if plan.admin is not None:
             self._admin = self._make_admin()
             bound = await self._admin.listen(plan.admin)
+            self._data_plane.know_admin(bound)
         self._state.generation = plan.generation
         self._state.reload_success_time_s = self._state.started_time_s = self._clock()
         if not self._stop.is_set():
@@ -218,6 +220,7 @@ class Lifecycle:
                 await admin.close()
             raise
         if moved:
+            self._data_plane.know_admin(bound)
             old, self._admin = self._admin, admin
             if old is not None:
                 await old.close()

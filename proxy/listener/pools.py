@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from proxy.listener.destinations import OwnListener, judge
 from proxy.listener.sides import Receiver
 from proxy.plan import Address, PoolPlan, UpstreamTarget
 from proxy.semantics.faults import Fault, Refusal
@@ -96,15 +97,13 @@ class Pools:
         self,
         factories: Mapping[str, PoolFactory],
         metrics: Metrics,
-        leads_back: Callable[[str, int, bool], bool],
+        own: OwnListener,
         descriptors: Descriptors | None = None,
     ) -> None:
-        """`factories`: by protocol. `leads_back(ip, port, inbound)`: whether a request that a listener sends there
-        would come back to us.
-        """
+        """`factories`: by protocol. `own`: which of our listeners is at an address, where a request must not lead."""
         self._factories = factories
         self._metrics = metrics
-        self._leads_back = leads_back
+        self._own = own
         self._descriptors = descriptors or Descriptors()
         self._pools: dict[_Key, Pool] = {}
         self._named: dict[_Key, None] = {}  # the keys of targets that requests named, the one used last at the end
@@ -123,9 +122,10 @@ class Pools:
         def moved() -> None:
             metrics.moved += 1
 
-        return Connector(
-            target, resolver, lambda ip, port: self._leads_back(ip, port, inbound), self._descriptors, moved
-        )
+        def judged(ip: str, port: int) -> Refusal | None:
+            return judge(self._own, plan.destinations, target.address.host, ip, port, inbound=inbound)
+
+        return Connector(target, resolver, judged, self._descriptors, moved)
 
     def pool(
         self, name: str, target: UpstreamTarget, plan: PoolPlan, *, inbound: bool = False, protocol: str = HTTP_1_1

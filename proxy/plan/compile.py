@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from proxy.address import Address
 from proxy.plan.compile_export import export_plan
+from proxy.plan.destinations import Destinations
 from proxy.plan.listener import Clients, DrainPlan, Limits, ListenerPlan, Plan
 from proxy.plan.participation import SamplingPlan
 from proxy.plan.router import Router
@@ -113,9 +114,12 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
     if settings.inbound.listen is not None:
         listeners.append(_inbound(settings, everywhere, settings.inbound.listen, contexts))
     outbound = everywhere.over(_sections(settings.outbound))
-    upstreams = [(upstream, _upstream(upstream, outbound, contexts)) for upstream in settings.upstreams]
+    destinations = Destinations(settings.outbound.deny, settings.outbound.allow)
+    upstreams = [(upstream, _upstream(upstream, outbound, destinations, contexts)) for upstream in settings.upstreams]
     if settings.outbound.listen is not None:
-        other = UpstreamPlan("other", None, outbound.propagation_plan(), outbound.listener_timeouts(), _pool(outbound))
+        other = UpstreamPlan(
+            "other", None, outbound.propagation_plan(), outbound.listener_timeouts(), _pool(outbound, destinations)
+        )
         routes = [(pattern, plan) for upstream, plan in upstreams for pattern in upstream.match]
         listeners.append(
             _listener(
@@ -188,7 +192,9 @@ def _switch(value: Literal["auto"] | bool, *, auto: bool) -> bool:
     return auto if value == "auto" else bool(value)
 
 
-def _upstream(upstream: UpstreamSettings, outbound: Sections, contexts: TlsContexts) -> UpstreamPlan:
+def _upstream(
+    upstream: UpstreamSettings, outbound: Sections, destinations: Destinations, contexts: TlsContexts
+) -> UpstreamPlan:
     """As the outbound listener sees it."""
     sections = outbound.over(_sections(upstream))
     return UpstreamPlan(
@@ -196,14 +202,14 @@ def _upstream(upstream: UpstreamSettings, outbound: Sections, contexts: TlsConte
         target=_target(upstream.target, upstream.tls, contexts) if upstream.target is not None else None,
         propagation=sections.propagation_plan(),
         timeouts=sections.listener_timeouts(),
-        pool=_pool(sections),
+        pool=_pool(sections, destinations),
         preserve_host=upstream.host != "target",
         leniency=frozenset(upstream.lenient),
     )
 
 
-def _pool(sections: Sections) -> PoolPlan:
-    return PoolPlan(**sections.pool.model_dump())
+def _pool(sections: Sections, destinations: Destinations | None = None) -> PoolPlan:
+    return PoolPlan(**sections.pool.model_dump(), destinations=destinations)
 
 
 def _target(url: TargetUrl, tls: TlsSettings, contexts: TlsContexts) -> UpstreamTarget:

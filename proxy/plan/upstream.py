@@ -11,6 +11,7 @@ from typing import Literal
 
 from ops_lib.propagation import SESSION_EXTRACT_NAMES, SESSION_INJECT_NAME, Format
 from proxy.address import Address
+from proxy.plan.destinations import Destinations
 from proxy.plan.participation import EVERY_TRACE, SamplingPlan
 
 Mode = Literal["translate", "participate"]
@@ -57,6 +58,7 @@ class PoolPlan:
     idle_s: float = 30.0
     max_queue: int = 1024  # requests waiting for a connection, else 503 with Retry-After
     dns_refresh_s: float = 30.0
+    destinations: Destinations | None = None  # None: where the settings say, and nobody else, as inbound
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ _HTTP_1_1_REQUIRED: Final = 0xD
 # gRPC, "Status codes and their use in gRPC". A client that retries does so on UNAVAILABLE.
 _CANCELLED: Final = 1
 _DEADLINE_EXCEEDED: Final = 4
+_PERMISSION_DENIED: Final = 7
 _RESOURCE_EXHAUSTED: Final = 8
 _UNIMPLEMENTED: Final = 12
 _INTERNAL: Final = 13
@@ -28,6 +29,7 @@ _UNAVAILABLE: Final = 14
 # RFC 9110, 15: the reason phrases of the statuses in the table.
 _TITLES: Final = {
     400: "Bad Request",
+    403: "Forbidden",
     405: "Method Not Allowed",
     408: "Request Timeout",
     413: "Content Too Large",
@@ -57,6 +59,9 @@ class Fault(Enum):
     BAD_HOST = ("bad-host", 400, "http_request_error", 0, _PROTOCOL_ERROR, _INTERNAL)
     INCOMPLETE_REQUEST = ("incomplete-request", 400, "http_request_error", 0, _PROTOCOL_ERROR, _INTERNAL)
     METHOD_NOT_ALLOWED = ("method-not-allowed", 405, "http_request_denied", 0, _CANCEL, _UNIMPLEMENTED)
+    DESTINATION_PROHIBITED = (
+        "destination-prohibited", 403, "destination_ip_prohibited", 0, _CANCEL, _PERMISSION_DENIED
+    )  # fmt: skip
     REQUEST_TIMEOUT = ("request-timeout", 408, "http_request_error", 0, _CANCEL, _DEADLINE_EXCEEDED)
     BODY_TOO_LARGE = ("body-too-large", 413, "http_request_error", 0, _ENHANCE_YOUR_CALM, _RESOURCE_EXHAUSTED)
     TARGET_TOO_LONG = ("target-too-long", 414, "http_request_error", 0, _ENHANCE_YOUR_CALM, _RESOURCE_EXHAUSTED)

@@ -143,6 +143,8 @@ class OutboundSettings(Section):
 
     listen: Listen = Address("127.0.0.1", 9081)
     connect: bool = True
+    deny: Patterns = ()  # besides those that the plan denies by itself
+    allow: Patterns = ()
     propagation: PropagationSettings = PropagationSettings()
     limits: LimitSettings = LimitSettings()
     clients: ClientSettings = ClientSettings()

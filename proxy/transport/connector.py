@@ -32,16 +32,16 @@ class Connector:
         self,
         target: UpstreamTarget,
         resolver: Resolver,
-        leads_back: Callable[[str, int], bool],
+        judge: Callable[[str, int], Refusal | None],
         descriptors: Descriptors | None = None,
         on_moved: Callable[[], None] = lambda: None,
     ) -> None:
-        """`leads_back`: whether what is sent to an address and port would come here again. `on_moved`: no remembered
-        address could be reached, and the name leads elsewhere now.
+        """`judge`: why an address and port must not be dialled. `on_moved`: no remembered address could be reached, and
+        the name leads elsewhere now.
         """
         self.target = target
         self.resolver = resolver
-        self._leads_back = leads_back
+        self._judge = judge
         self._descriptors = descriptors or Descriptors()
         self._on_moved = on_moved
         self._turn = 0
@@ -80,7 +80,7 @@ class Connector:
         def open_to(ips: Sequence[str]) -> tuple[str, ...]:
             """Those of `ips` that may be dialled, in their order."""
             tried.update(ips)
-            refusals = {ip: self._refusal(ip) for ip in ips}
+            refusals = {ip: self._judge(ip, address.port) for ip in ips}
             barred.extend(refusal for refusal in refusals.values() if refusal is not None)
             return in_order([ip for ip in ips if refusals[ip] is None], turn)
 
@@ -115,12 +115,6 @@ class Connector:
             failed, why = dialling.failure
             failure = refusal_of(why, f"{failed} port {address.port}")
         raise failure
-
-    def _refusal(self, ip: str) -> Refusal | None:
-        """Why `ip` may not be dialled."""
-        if self._leads_back(ip, self.target.address.port):
-            return Refusal(Fault.LOOP, "the request would be sent to the sidecar itself")
-        return None
 
     async def _dial(self, ip: str) -> socket.socket:
         dialled = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_STREAM)

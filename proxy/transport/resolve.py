@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import Collection
 from functools import partial
 from typing import Final
 
+from ops_lib.hosts import read_host
 from proxy.semantics.faults import Fault, Refusal
 
 MAX_LOOKUPS: Final = 256  # names that are being looked up at a time
@@ -17,12 +17,9 @@ _ANEW_EVERY_S: Final = 1.0  # where the last look-up out of turn has brought not
 
 
 def literal_address(host: str) -> str | None:
-    """`host` if it is an IPv4 or IPv6 literal (a zone may follow), else None."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    return host
+    """The address that `host` is, in any spelling that a resolver takes for one; a zone stays. None for a name."""
+    _, address = read_host(host)
+    return None if address is None else host if "%" in host else str(address)
 
 
 class Lookups:

@@ -26,6 +26,19 @@ def protocols(make: Callable[[], Any]) -> Callable[[], asyncio.Protocol]:
     return cast(Callable[[], asyncio.Protocol], make)
 
 
+def is_of_this_machine(ip: str) -> bool:
+    """Whether the address `ip` is one of this machine's (in its network namespace); loopback aside.
+
+    The system would take it as its own end of a connection to it. Nothing is sent.
+    """
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((ip, 9))
+            return bool(probe.getsockname()[0] == ip)
+    except OSError:  # cannot be reached, and so is not here
+        return False
+
+
 def descriptor(transport: asyncio.BaseTransport) -> int:
     """Its file descriptor; -1 for none."""
     endpoint = transport.get_extra_info("socket")

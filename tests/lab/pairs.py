@@ -42,7 +42,7 @@ class Plane:
         self.metrics, self.ticker, self.outbox = Metrics(), Ticker(loop), Outbox(loop)
         descriptors = Descriptors()
         factory = make_pool or connection_pools(self.ticker, self.outbox, descriptors)
-        self.pools = pools = Pools({HTTP_1_1: factory}, self.metrics, lambda _host, _port, _inbound: False)
+        self.pools = pools = Pools({HTTP_1_1: factory}, self.metrics, lambda _ip, _port: "")
         spans = Spans(Exporter(""))
         rules = ListenerRules(plan, pools, self.metrics, spans, "test")
         self.listener = Listener(

@@ -147,3 +147,19 @@ def test_a_name_that_is_lost_keeps_its_address(hosts: Hosts, places: tuple[Upstr
         client.send(GET)
         new.answer(b"new")
         assert client.response().body == b"new"
+
+
+def test_a_name_that_leads_where_nobody_may_go(hosts: Hosts) -> None:
+    """Judged by what it leads to, after the look-up."""
+    hosts.move("169.254.169.254")
+    settings = ("--inbound", "off", "--outbound", LISTEN, "--admin", "off")
+    with SidecarProcess(*settings, prefix=hosts.prefix) as sidecar:
+        name = NAME.encode()
+        for request, method in (
+            (b"GET http://" + name + b"/ HTTP/1.1\r\nHost: a\r\n\r\n", "GET"),
+            (b"GET / HTTP/1.1\r\nHost: " + name + b"\r\n\r\n", "GET"),
+            (b"CONNECT " + name + b":443 HTTP/1.1\r\nHost: a\r\n\r\n", "CONNECT"),
+        ):
+            answer = sidecar.client("outbound").ask(request, method)
+            assert answer.status == 403
+            assert b"error=destination_ip_prohibited" in (answer.head.value("proxy-status") or b"")

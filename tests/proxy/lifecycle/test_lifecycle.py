@@ -29,6 +29,7 @@ class DataPlane:
         self.refuse: Exception | None = None
         self.app_is_up = True
         self.asked = 0  # whether it is up
+        self.admin: Address | None = None
 
     async def start(self) -> None:
         self.calls.append("start")
@@ -42,6 +43,9 @@ class DataPlane:
         if self.refuse:
             raise self.refuse
         self.calls.append(plan.generation)
+
+    def know_admin(self, admin: Address | None) -> None:
+        self.admin = admin
 
     def in_flight(self, direction: None = None) -> int:
         return self.flying
@@ -284,6 +288,7 @@ async def test_the_admin_listener_moves_or_goes(bench: Bench, there: Address | N
     await bench.until(lambda: bench.state.reloads_ok)
     moved: list[object] = [("admin", 2)] if there else []
     assert bench.calls[2:] == [*moved, 2, ("admin closed", 1), "apply 2"]
+    assert bench.data_plane.admin == there, "nobody is to reach it by way of the data plane"
     await bench.end(running)
 
 

@@ -41,6 +41,8 @@ PROOFS = {
     "inbound.tls.server_name": "wire/test_addresses.py::test_https_app",
     "outbound.listen": "wire/test_targets.py::test_way_1_http_proxy",
     "outbound.connect": "wire/test_connect.py::test_refused_where_off",
+    "outbound.deny": "wire/test_destinations.py::test_addresses_of_the_settings",
+    "outbound.allow": "wire/test_destinations.py::test_names_of_the_settings",
     "upstreams.N.name": "wire/test_metrics.py::test_requests_by_listener_upstream_and_class",
     "upstreams.N.match": "wire/test_targets.py::test_most_specific_wins",
     "upstreams.N.target": "wire/test_targets.py::test_way_2_host_routing",

@@ -85,7 +85,7 @@ class Peer(asyncio.Protocol):
 def connector(port: int, *addresses: str, own: str = "", resolver: Resolver | None = None) -> Connector:
     """Of a name with `addresses`. What goes to `own` would come back to us."""
     target = UpstreamTarget("http", Address("name.test", port))
-    return Connector(target, resolver or Fixed(*addresses), lambda ip, _: ip == own)
+    return Connector(target, resolver or Fixed(*addresses), lambda ip, _: LOOP if ip == own else None)
 
 
 async def connect(to: Connector, timeout_s: float = 5) -> str:
@@ -101,6 +101,7 @@ async def refusal(to: Connector, timeout_s: float = 5) -> Refusal:
     return caught.value
 
 
+LOOP = Refusal(Fault.LOOP, "round")
 A, B, C = "127.0.0.2", "127.0.0.3", "127.0.0.4"
 
 
@@ -138,7 +139,7 @@ async def test_a_silent_address_does_not_hold_up_the_next(ports: Ports) -> None:
     ports.fall_silent(A)
     descriptors = Descriptors()
     to = Connector(
-        UpstreamTarget("http", Address("name.test", ports.port)), Fixed(A, B), lambda ip, port: False, descriptors
+        UpstreamTarget("http", Address("name.test", ports.port)), Fixed(A, B), lambda ip, port: None, descriptors
     )
     assert await connect(to) == B
     assert descriptors.upstreams == 0, "the loser does not count any more"
@@ -216,7 +217,7 @@ async def test_the_look_up_is_part_of_the_time() -> None:
             await asyncio.Event().wait()
             return ()
 
-    to = Connector(UpstreamTarget("http", Address("name.test", 1)), Hanging(), lambda ip, port: False)
+    to = Connector(UpstreamTarget("http", Address("name.test", 1)), Hanging(), lambda ip, port: None)
     found = await refusal(to, 0.05)
     assert (found.fault, found.detail) == (Fault.CONNECT_TIMEOUT, "no connection to the upstream within 0.05 s")
 
@@ -241,7 +242,7 @@ async def test_a_connection_made_too_late_is_closed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         target = UpstreamTarget("http", Address("127.0.0.1", port))
-        to = Connector(target, Resolver("127.0.0.1", port, 60), lambda ip, port: False)
+        to = Connector(target, Resolver("127.0.0.1", port, 60), lambda ip, port: None)
 
         class Late(asyncio.Protocol):
             """Takes up all the time that there is in its `connection_made`."""
@@ -275,7 +276,7 @@ async def test_tls_says_what_is_made_of_a_connection(spoken: list[str], agreed: 
     authority.configure_trust(context)
     context.set_alpn_protocols(["h2", "http/1.1"])
     target = UpstreamTarget("https", Address("127.0.0.1", port), context, "127.0.0.1")
-    to = Connector(target, Fixed("127.0.0.1"), lambda ip, port: False)
+    to = Connector(target, Fixed("127.0.0.1"), lambda ip, port: None)
     asked: list[str] = []
     came: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 

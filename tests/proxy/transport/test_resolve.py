@@ -13,10 +13,21 @@ from proxy.transport import resolve
 from proxy.transport.resolve import MAX_LOOKUPS, Lookups, Resolver
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "fe80::1%eth0"])
-async def test_a_literal_is_not_asked_for(host: str) -> None:
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("::1", "::1"),
+        ("fe80::1%eth0", "fe80::1%eth0"),
+        ("2130706433", "127.0.0.1"),
+        ("127.1", "127.0.0.1"),
+        ("127.0.0.1.", "127.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+    ],
+)
+async def test_a_literal_is_not_asked_for(host: str, address: str) -> None:
     resolver = Resolver(host, 0, Lookups())
-    assert await resolver.addresses() == (host,)
+    assert await resolver.addresses() == (address,)
     assert not resolver.is_stale(1e12)
 
 
