@@ -1,7 +1,8 @@
-"""For whom the admin listener answers: its own names and addresses. Pure.
+"""Which Host the admin listener answers to: its own names and addresses. Pure.
 
-A page in a browser can give its own name the address of this machine (DNS rebinding), and so read what loopback serves.
-The browser then sends the page's name as Host. A name without a dot is nobody's to give on the internet.
+A web page can point its own name at this machine (DNS rebinding), and so read what loopback serves.
+The browser then sends the page's name as Host.
+Names without a dot are safe: nobody can register them on the internet.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from ops_lib.hosts import HostPattern, HostTable, read_host, split_port
 
 
 class AdminHosts:
-    """The names that Host may have; `use` changes them with the settings."""
+    """The names that Host may have; `use` updates them from the settings."""
 
     def __init__(self, own_names: Iterable[str] = ()) -> None:
         """`own_names`: those of this machine."""
@@ -20,11 +21,11 @@ class AdminHosts:
         self._table: HostTable[HostPattern] = HostTable(())
 
     def use(self, patterns: Iterable[HostPattern]) -> None:
-        """The patterns of `admin.hosts`, from now on."""
+        """Use these patterns of `admin.hosts` from now on."""
         self._table = HostTable((pattern, pattern) for pattern in patterns)
 
     def allows(self, host: str) -> bool:
-        """Whether a request with the field `Host: host` is meant for us."""
+        """Whether a request with `Host: host` is meant for us."""
         try:
             text, port = split_port(host.strip())
         except ValueError:

@@ -33,14 +33,14 @@ def application(
 ) -> web.Application:
     """The routes. `render_metrics` gives the text of /metrics, `metrics_type` its content type.
 
-    `is_app_up`: whether the app takes connections. `hosts`: the names that requests may ask for.
+    `is_app_up`: whether the app accepts connections. `hosts`: the names that requests may ask for.
     """
 
     async def healthz(_: web.Request) -> web.Response:
         return _text("ok\n")
 
     async def readyz(request: web.Request) -> web.Response:
-        """With `?app=1` the app has to take connections as well."""
+        """With `?app=1`, the app has to accept connections as well."""
         if state.phase is not Phase.READY:
             return _text(f"{state.phase}\n", 503)
         if request.query.get("app", "0") not in ("", "0", "false") and not await is_app_up():
@@ -55,20 +55,20 @@ def application(
 
     @web.middleware
     async def only_for_us(request: web.Request, handler: Handler) -> web.StreamResponse:
-        """421 for a name that is not ours (RFC 9110, 15.5.20). Without Host (HTTP/1.0) it is not a browser."""
+        """421 for a name that is not ours (RFC 9110, 15.5.20). A request without Host (HTTP/1.0) is not a browser's."""
         if all(hosts.allows(host) for host in request.headers.getall("Host", ())):
             return await handler(request)
         return _text("421 Host names somebody else; the setting admin.hosts allows further names\n", 421)
 
     app = web.Application(middlewares=[_errors, only_for_us], client_max_size=1024)
     for path, handler in zip(("/", *_PATHS), (index, healthz, readyz, metrics), strict=True):
-        app.router.add_get(path, handler)  # HEAD comes with it
+        app.router.add_get(path, handler)  # adds HEAD as well
     return app
 
 
 @web.middleware
 async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """aiohttp's own answers (404, 405) as text that is not cached."""
+    """aiohttp's own answers (404, 405) as uncached text."""
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -83,7 +83,7 @@ def _text(text: str, status: int = 200) -> web.Response:
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Not what aiohttp says of a request that it cannot read: a traceback, and parts of the request."""
+    """Replaces aiohttp's answer to a request that it cannot read, which has a traceback and parts of the request."""
     return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
 
 
@@ -91,7 +91,7 @@ class AdminServer:
     """The admin application on one socket."""
 
     def __init__(self, app: web.Application, state: State) -> None:
-        """`state` counts the connections that had to make room for others."""
+        """`state` counts the connections that were closed to make room for others."""
         log = logging.getLogger(__name__)
         log.addFilter(_is_worth_a_line)
         self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=15.0, shutdown_timeout=1.0, logger=log)
@@ -102,7 +102,7 @@ class AdminServer:
         self._file: FileIdentity | None = None
 
     async def listen(self, address: Address) -> Address:
-        """Bind `address`; returns it with its real port. Raises StartError if that fails."""
+        """Bind `address`; returns it with the real port. Raises StartError if that fails."""
         loop = asyncio.get_running_loop()
         await self._runner.setup()
         assert self._runner.server is not None
@@ -120,8 +120,9 @@ class AdminServer:
         return Address(*self._listening.sockets[0].getsockname()[:2])
 
     def _connection(self) -> asyncio.Protocol:
-        """A new one. If there are many, the oldest makes room: whoever asks for health is heard, and nobody takes
-        the file descriptors that the data plane lives on.
+        """A new connection.
+        Above a limit, the oldest is closed.
+        So health checks are answered, and the data plane keeps its file descriptors.
         """
         connections = [one for one in self._connections.connections if one.transport is not None]
         if len(connections) >= MOST_CONNECTIONS:

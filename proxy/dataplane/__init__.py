@@ -1,4 +1,4 @@
-"""The data plane: builds and owns its parts, and is the only room that knows every protocol. See `plane`."""
+"""The data plane: builds and owns its parts. The only room that knows every protocol. See `plane`."""
 
 from proxy.dataplane.plane import DataPlane
 

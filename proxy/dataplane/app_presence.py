@@ -1,7 +1,7 @@
-"""Whether the app is there: asked while draining, as the outbound listener stays open until the app is gone, and for
-readiness.
+"""Whether the app is there.
+Asked for readiness, and while draining: the outbound listener stays open until the app is gone.
 
-May know addresses and sockets. Nothing is sent to the app: a connection that is taken is closed again.
+May know addresses and sockets. Sends nothing to the app: a connection is closed as soon as it is accepted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 
 from proxy.plan import Address, Plan
 
-_PROBE_S = 0.5  # a probe that takes longer has found somebody: a machine that is up but slow
+_PROBE_S = 0.5  # a slower probe has found a machine that is up but slow
 
 
 def app_addresses(plan: Plan) -> list[Address]:
@@ -26,19 +26,19 @@ def app_addresses(plan: Plan) -> list[Address]:
 
 
 async def is_anyone_there(addresses: list[Address]) -> bool:
-    """Whether one of `addresses` takes a connection. Doubt counts as yes; without addresses nobody can know: yes."""
+    """Whether one of `addresses` accepts a connection. Yes in doubt, and without addresses."""
     if not addresses:
         return True
     return any([await _answer(address) is not False for address in addresses])
 
 
 async def is_app_up(addresses: list[Address]) -> bool:
-    """Whether one of `addresses` takes a connection. Doubt counts as no; without addresses no app is missing: yes."""
+    """Whether one of `addresses` accepts a connection. No in doubt; yes without addresses, since no app is missing."""
     return not addresses or any([await _answer(address) is True for address in addresses])
 
 
 async def _answer(address: Address) -> bool | None:
-    """Whether somebody takes connections at `address`; None for doubt."""
+    """Whether `address` accepts connections; None in doubt."""
     try:
         async with asyncio.timeout(_PROBE_S):
             if address.unix_path:
@@ -47,7 +47,7 @@ async def _answer(address: Address) -> bool | None:
                 _, writer = await asyncio.open_connection(address.host, address.port)
     except (ConnectionRefusedError, FileNotFoundError):
         return False
-    except OSError:  # among them TimeoutError
+    except OSError:  # also TimeoutError
         return None
     writer.close()
     with contextlib.suppress(OSError):

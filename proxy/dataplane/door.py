@@ -1,4 +1,4 @@
-"""A listener and the socket at which its clients come in: here it is decided which protocol a client speaks.
+"""A listener and its socket. Decides which protocol a client speaks.
 
 May know every protocol's client, and listening sockets. Kept over reloads: see `DataPlane.replace_plan`.
 """
@@ -28,6 +28,6 @@ class Door:
         await self.socket.open(self.listener.name)
 
     def use(self, rules: ListenerRules) -> None:
-        """Serve by `rules` from now on, under whatever name and address they have."""
+        """Serve by `rules` from now on, even if their name or address is another one."""
         self.socket.bind = rules.plan.bind
         self.listener.use(rules)

@@ -32,7 +32,10 @@ from proxy.transport.sockets import is_of_this_machine
 
 
 class DataPlane:
-    """All listeners of one sidecar. Made in the event loop that it will serve in; `stop` also if `start` failed."""
+    """All listeners of one sidecar.
+    Make it in the event loop that it will serve in.
+    Call `stop` even if `start` failed.
+    """
 
     def __init__(
         self,
@@ -49,9 +52,9 @@ class DataPlane:
         self._plan = plan
         self._metrics = metrics
         self._access_log = access_log
-        self._name = token_hex(6)  # ours in Via, this process's alone
+        self._name = token_hex(6)  # our name in Via, unique to this process
         self._listeners: dict[str, Listener] = {}
-        self._doors: dict[str, Door] = {}  # by the name of the listener; those that accept
+        self._doors: dict[str, Door] = {}  # by listener name; those that accept
         self._descriptors = Descriptors(file_limit)
         self._retired: list[Listener] = []  # of former plans, with connections still open
         self._admin = plan.admin
@@ -69,7 +72,9 @@ class DataPlane:
     # --- life
 
     async def start(self) -> None:
-        """Bind every listener and serve. Raises StartError naming the listener that cannot be bound; then none is."""
+        """Bind every listener and serve.
+        Raises StartError, which names the listener that cannot be bound; then none is bound.
+        """
         self._ticker.start()
         await self.replace_plan(self._plan)
 
@@ -84,17 +89,17 @@ class DataPlane:
 
     @property
     def most_clients(self) -> int:
-        """How many clients can be served at a time, for want of file descriptors, whatever the plan's limits are."""
+        """How many clients the file descriptors allow at a time, whatever the plan's limits."""
         return self._descriptors.most
 
     async def is_app_up(self) -> bool:
-        """Whether the app takes connections; true if the plan has none."""
+        """Whether the app accepts connections; true if the plan has no app."""
         return await is_app_up(app_addresses(self._plan))
 
     async def replace_plan(self, plan: Plan) -> None:
-        """Serve new requests by `plan`. Raises StartError if a listener cannot be bound; then nothing changes.
+        """Serve new requests by `plan`. Raises StartError, and changes nothing, if a listener cannot be bound.
 
-        A listener whose address stays keeps its socket and its connections, under whatever name.
+        A listener whose address stays keeps its socket and its connections, even under another name.
         """
         rules = {listener.name: self._rules(listener) for listener in plan.listeners}
         kept = self._kept(plan)
@@ -109,7 +114,7 @@ class DataPlane:
                 drop(door.socket.close())
                 door.listener.abort()
             raise
-        # Nothing can fail from here on.
+        # From here on, nothing can fail.
         self._retired = [listener for listener in self._retired if listener.connections]
         waiting: Waiting = []
         for door in self._doors.values():
@@ -132,11 +137,11 @@ class DataPlane:
         await serve(waiting)
 
     def in_flight(self, direction: str | None = None) -> int:
-        """Exchanges and tunnels that are open, of one direction ("inbound", "outbound") or of both."""
+        """Open exchanges and tunnels, of one direction ("inbound", "outbound") or of both."""
         return sum(listener.exchanges for listener in self._of(direction))
 
     async def drain(self, *, linger: bool = True) -> bool:
-        """Let what is in flight finish, inbound first (DrainPlan). True when all did, False when some must be cut.
+        """Let exchanges in flight finish, inbound first (DrainPlan). True if all did, False if some must be cut.
 
         `linger`: whether the outbound listener stays open for an app that is still there.
         """
@@ -146,7 +151,7 @@ class DataPlane:
         deadline = loop.time() + plan.timeout_s
         await self._shut("inbound")
         await self._until_idle("inbound", deadline)
-        # The app may still call out while it ends its work.
+        # The app may still call out while it finishes its work.
         if linger and any(listener.rules.plan.direction == "outbound" for listener in self._listeners.values()):
             await self._until_app_is_gone(min(deadline, loop.time() + plan.outbound_linger_s))
         await self._shut("outbound")
@@ -166,7 +171,7 @@ class DataPlane:
         await self._pools.stop()
         await self._exporter.stop()
         self._ticker.stop()
-        await asyncio.sleep(0)  # transports that were aborted close in the next turn of the loop
+        await asyncio.sleep(0)  # aborted transports close in the next turn of the loop
 
     # --- parts
 
@@ -178,13 +183,13 @@ class DataPlane:
         return [one for one in listeners if direction is None or one.rules.plan.direction == direction]
 
     def _kept(self, plan: Plan) -> dict[str, Door]:
-        """Name of a listener of `plan` -> the open door that it goes on with."""
+        """Name of a listener of `plan` -> the open door that it keeps."""
         kept: dict[str, Door] = {}
         for listener in plan.listeners:
             for door in self._doors.values():
                 if door.socket.is_at(listener.bind):
                     kept[listener.name] = door
-        for listener in plan.listeners:  # those that take any port: the one that they have, unless it was asked for
+        for listener in plan.listeners:  # listeners on port 0 keep the port that they have, unless another asks for it
             own = self._doors.get(listener.name)
             if own is not None and own.socket.bind == listener.bind and own not in kept.values():
                 kept[listener.name] = own
@@ -227,7 +232,7 @@ class DataPlane:
             self._own.append((self._admin, "admin"))
 
     async def _shut(self, direction: str) -> None:
-        """Accept nobody further at `direction`. Whom the kernel has accepted for us is ours to serve."""
+        """Stop accepting at `direction`. Clients that the kernel has accepted are still served."""
         waiting: Waiting = []
         for listener in [one for one in self._listeners.values() if one.rules.plan.direction == direction]:
             door = self._doors.pop(listener.name, None)

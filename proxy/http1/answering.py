@@ -1,6 +1,6 @@
-"""A client's connection as what answers its requests: heads, content, and the sidecar's own answers.
+"""A client's connection, the answering half: heads, content, and the sidecar's own answers.
 
-May know messages and the exchange that is being answered. Must not know how requests are read: `client` does that.
+May know messages and the present exchange. Must not know how requests are read: `client` does that.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from proxy.semantics.faults import Refusal
 from proxy.semantics.problem import problem_of
 from proxy.semantics.response import Response
 
-# How the client learns where the body of a response ends.
-BY_LENGTH: Final = 0  # or by its lack
+# How the client finds the end of a response body.
+BY_LENGTH: Final = 0  # or by having no body
 BY_CHUNKS: Final = 1
 BY_CLOSE: Final = 2
 
@@ -31,15 +31,15 @@ class Answering(Connection):
     def __init__(self, listener: Listener) -> None:
         super().__init__(listener.ticker, listener.outbox)
         self._listener = listener
-        self._begun = b""  # the first bytes of a head that is not whole, or was refused
-        self._request: Request | None = None  # the one that was read last, until it is answered
+        self._begun = b""  # the first bytes of a head that is incomplete, or was refused
+        self._request: Request | None = None  # the request read last, until it is answered
         self._exchange: Exchange | None = None
-        self._framing = BY_LENGTH  # of the response that is being written
-        self._keeps = False  # the connection may go on after this response
+        self._framing = BY_LENGTH  # of the response being written
+        self._keeps = False  # the connection may continue after this response
 
     def is_keeping(self) -> bool:
-        """Whether the connection may go on after this exchange, as far as the listener is concerned."""
-        # If we drain, or the client has ended its side, we still serve what has been read, and nothing more.
+        """Whether the listener allows the connection to continue after this exchange."""
+        # If we drain, or the client has ended its side, we still serve the requests that were read, but no more.
         return not self._aside.is_empty or not (self._listener.is_draining or self._saw_eof)
 
     # --- what an exchange asks (see sides.Asker)
@@ -49,7 +49,7 @@ class Answering(Connection):
         assert request is not None
         assert exchange is not None
         minor = request.minor
-        # If the response comes before the request is whole, the connection cannot be used again.
+        # If the response comes before the whole request, the connection cannot be reused.
         keep_alive = request.keep_alive and self._state == BUSY and self.is_keeping()
         framing = BY_LENGTH
         if response.length is None and response.has_body(request.method):
@@ -82,20 +82,20 @@ class Answering(Connection):
     def answer_interim(self, response: Response) -> None:
         request = self._request
         assert request is not None
-        if request.minor == 1:  # HTTP/1.0 does not know them (RFC 9110, 15.2)
+        if request.minor == 1:  # HTTP/1.0 has no 1xx (RFC 9110, 15.2)
             self.write(interim_head(response))
 
     # --- the sidecar's own answers
 
     def _answer_problem(self, refusal: Refusal, *, close: bool = True) -> None:
-        request = self._request  # None: its head was not read to its end
+        request = self._request  # None: its head was not read to the end
         head_only = request.method == b"HEAD" if request is not None else self._begun.lstrip(b"\r\n")[:5] == b"HEAD "
         tells = self._listener.rules.plan.details
         problem = problem_of(refusal.fault, refusal.detail if tells else "")
         self.write(problem_response(problem, date=self._listener.date(), head_only=head_only, close=close))
 
     def _answer_options(self, request: Request) -> None:
-        """An OPTIONS that goes no further (RFC 9110, 7.6.2)."""
+        """Answer an OPTIONS that is not forwarded (RFC 9110, 7.6.2)."""
         self._keeps = request.keep_alive and not request.has_body and self.is_keeping()
         self.write(options_response(self._listener.date(), close=not self._keeps))
         self._listener.record_answered(request, self.address)

@@ -1,7 +1,9 @@
 """The client's side of an exchange, in HTTP/1.1: reads the requests of one connection, one after another.
 
-May know messages. Where a request is sent is the listener's business; bytes and states are `connection`'s. While a
-request is being answered, nothing more is read. What had come by then is put aside, and parsed in its turn.
+May know messages.
+The listener decides where requests go; `connection` has bytes and states.
+While a request is being answered, nothing more is read.
+Bytes that came early are put aside and parsed later.
 """
 
 from __future__ import annotations
@@ -30,16 +32,16 @@ from proxy.transport.sockets import reset
 from proxy.transport.tunnel import End, FarEnd, open_tunnel
 from proxy.transport.turns import FULL_READ_BYTES
 
-_LAST_TURNS: Final = 16  # for an answer that has come by the time its client leaves
-_PIECE_BYTES: Final = 16 * 1024  # of what was put aside, read at once
-_BEGUN_BYTES: Final = 16  # room for a method behind the empty lines that may stand before it
+_LAST_TURNS: Final = 16  # for an answer that is ready when its client leaves
+_PIECE_BYTES: Final = 16 * 1024  # bytes put aside that are parsed at once
+_BEGUN_BYTES: Final = 16  # room for a method after the empty lines allowed before it
 
-# A client that has just connected is about to send a request. Once the listener is shut, it is waited for so long.
+# A client that has just connected is about to send a request. A closed listener still waits this long for it.
 _FIRST_REQUEST_S: Final = 1.0
 
 
 def head_limits(limits: Limits) -> HeadLimits:
-    """Of requests."""
+    """The limits of request heads."""
     return HeadLimits(
         line_bytes=limits.request_line_bytes,
         field_bytes=limits.header_bytes,
@@ -60,7 +62,7 @@ class ClientConnection(Answering):
         super().__init__(listener)
         self._reader = self._new_reader()
         self._body: Body | None = None
-        self._turns_left = -1  # until a client that has ended its side is taken for gone; -1: it has not
+        self._turns_left = -1  # until a client that has ended its side counts as gone; -1: it has not
 
     def _new_reader(self) -> HeadReader:
         return HeadReader(head_limits(self._listener.rules.plan.limits), check_request_line)
@@ -86,7 +88,7 @@ class ClientConnection(Answering):
             self._read_body(data)
         elif state <= UNREAD:
             self._put_aside(data)
-        else:  # ENDING: it is thrown away, but not as fast as it comes
+        else:  # ENDING: bytes are discarded, but not as fast as they come
             self._linger_on()
             if len(data) >= FULL_READ_BYTES:
                 self._read_later()
@@ -119,7 +121,7 @@ class ClientConnection(Answering):
             self._go_on()
 
     def on_deadline(self) -> None:
-        if self._is_due:  # it is we who have yet to read
+        if self._is_due:  # we are the ones who have to read
             self.deadline = self._ticker.now + self._timeouts.idle_s
         elif self._state <= HEAD:
             if self._begun:
@@ -131,7 +133,7 @@ class ClientConnection(Answering):
             text = f"no byte of the request body came for {self._timeouts.body_read_s:g} s"
             self.refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
         elif self._flow.has_moved():
-            self.deadline = self._ticker.now + self._timeouts.idle_s  # slow, but it does read
+            self.deadline = self._ticker.now + self._timeouts.idle_s  # the client is slow, but it reads
         else:
             self.transport.abort()
 
@@ -141,7 +143,7 @@ class ClientConnection(Answering):
         try:
             parsed = self._reader.feed(data, self._listener.rules.kinds)
             if parsed is None:
-                if self._reader.is_started:  # an empty line does not start a head: old clients send one behind a body
+                if self._reader.is_started:  # an empty line does not start a head: old clients send one after a body
                     if not self._begun:
                         self.deadline = self._ticker.now + self._timeouts.header_read_s
                     self._begun = (self._begun + data)[:_BEGUN_BYTES]
@@ -152,7 +154,7 @@ class ClientConnection(Answering):
             self._request = request = self._read(line, fields)
             if self._begun:
                 self._begun = b""
-                self._reader = self._new_reader()  # the limits are others by now, maybe
+                self._reader = self._new_reader()  # the limits may have changed by now
             if rest and not request.has_body:
                 self._put_back(rest)
                 rest = b""
@@ -171,16 +173,16 @@ class ClientConnection(Answering):
             self.refuse(refusal)
 
     def _read(self, line: bytes, fields: Sorted) -> Request:
-        """A request, checked against what concerns every request. Raises Refusal."""
+        """A request, checked against the rules for every request. Raises Refusal."""
         rules = self._listener.rules
         request = read_request(line, fields, rules.kinds, rules.parse_authority)
         if rules.is_proxy and request.minor == 0:
-            request.keep_alive = False  # RFC 9112, 9.3: proxies of old pass on a keep-alive that they do not understand
+            request.keep_alive = False  # RFC 9112, 9.3: old proxies pass on a keep-alive that they do not understand
         rules.check(request)
         return request
 
     def _begin_body(self, request: Request, rest: bytes) -> None:
-        # First of all: `refuse` has to find it if its body is refused at once.
+        # First: `refuse` needs it if its body is refused at once.
         self._exchange = exchange = open_exchange(self._listener, self, request)
         rules = self._listener.rules
         length = request.length
@@ -197,7 +199,7 @@ class ClientConnection(Answering):
             self._exchange.send_content(content, done, trailers)
 
     def _take(self, data: bytes) -> tuple[bytes, bool, list[bytes]]:
-        """The content in `data`, whether the body ends there, its trailers. Afterwards the state is BODY or BUSY."""
+        """The content in `data`, whether the body ends there, and its trailers. Then the state is BODY or BUSY."""
         body = self._body
         assert body is not None
         content, rest = body.feed(data)
@@ -216,18 +218,18 @@ class ClientConnection(Answering):
         return content, True, body.trailers
 
     def _read_eof(self) -> bool:
-        """The client has ended its side. False if nothing is left to do, and the transport may close."""
+        """The client has ended its side. Returns False if nothing is left to do, so the transport may close."""
         state = self._state
         if state == BODY or (state <= HEAD and self._reader.is_started):
             self.refuse(Refusal(Fault.INCOMPLETE_REQUEST, "the client ended the connection in mid-request"))
             return True
-        # The client will send no more. Whether it waits for an answer is for a setting to say.
+        # The client will send no more. A setting says whether it still waits for an answer.
         if state == BUSY and self._abandons:
             self._leave_soon()
             return True
         if BUSY <= state <= UNREAD or not self._aside.is_empty:
             return True
-        self._outbox.flush()  # an answer may have come in this very turn, and False closes the transport
+        self._outbox.flush()  # an answer may come in this turn, and False would close the transport
         return False
 
     # --- a client that leaves
@@ -237,7 +239,7 @@ class ClientConnection(Answering):
             self._leave_soon()
 
     def _leave_soon(self) -> None:
-        """In a later turn, since an answer may have come in this one."""
+        """Check in a later turn, since an answer may come in this one."""
         if self._turns_left < 0:
             self._turns_left = _LAST_TURNS
             self._ticker.turns.later(self._leave)
@@ -258,7 +260,7 @@ class ClientConnection(Answering):
                 self.transport.abort()
 
     def _abandon(self) -> None:
-        """Nobody waits for what is being done."""
+        """Nobody waits for the present exchange any more."""
         exchange, self._exchange = self._exchange, None
         if exchange is None and self._state != BUSY:
             return
@@ -268,7 +270,7 @@ class ClientConnection(Answering):
         if exchange is not None:
             exchange.abandon()
             self._listener.record(exchange, self, refusal)
-        else:  # a CONNECT that waits for its connection
+        else:  # a CONNECT that still waits for its connection
             self._listener.give_up(self)
             self._listener.record_refused(self._request, self.address, refusal)
 
@@ -293,18 +295,18 @@ class ClientConnection(Answering):
         self._go_on()
 
     def _go_on(self) -> None:
-        """The answer is written. The next request, or the end."""
+        """The answer is written. Go on with the next request, or close."""
         if self._state == BODY or not (self._keeps and self.is_keeping()):
             self._end()
             return
         self._request = None
         self.deadline = self._ticker.now + self._timeouts.idle_s
         if self._flow.is_stalled:
-            self._state = UNREAD  # the next request waits until the client has read this answer: see `resume_writing`
+            self._state = UNREAD  # the next request waits until the client has read this answer (`resume_writing`)
             return
         self._state = HEAD
         if not self._aside.is_empty:
-            # Not called from here: each request that is answered at once would make the stack deeper.
+            # Not called directly: each request answered at once would make the stack deeper.
             self._read_later()
         elif self._flow.paused:
             self._flow.resume()
@@ -312,7 +314,7 @@ class ClientConnection(Answering):
     def _read_on(self) -> None:
         self._is_due = False
         body = self._body
-        if self._state <= HEAD:  # one head, in however many pieces
+        if self._state <= HEAD:  # one head, in any number of pieces
             while not self._aside.is_empty and self._state <= HEAD and not self._is_due:
                 self._read_head(self._aside.take(_PIECE_BYTES))
         elif self._state == BODY and body is not None and (body.is_behind or not self._aside.is_empty):
@@ -354,7 +356,7 @@ class ClientConnection(Answering):
         else:
             exchange.abandon()
             self._listener.record(exchange, self, refusal)
-        if exchange is not None and exchange.status:  # it has been answered, in part
+        if exchange is not None and exchange.status:  # it has been answered in part
             self._cut(ends_at_close=self._framing == BY_CLOSE)
         else:
             self._answer_problem(refusal)
@@ -376,7 +378,7 @@ class ClientConnection(Answering):
 
     def use(self, rules: ListenerRules) -> None:
         self._keep_to(rules)
-        if not self._reader.is_started:  # a head that has begun is read to its end by the limits of before
+        if not self._reader.is_started:  # a head that has begun is read to its end by the old limits
             self._reader = self._new_reader()
 
     def shut(self) -> None:

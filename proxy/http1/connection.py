@@ -1,7 +1,7 @@
-"""A client's connection as a stream of bytes: how it is written to, how its reading is held, how it ends.
+"""A client's connection as a stream of bytes: how it writes, pauses reading, and ends.
 
-May know its transport and its listener's rules. Must not know what the bytes mean: `client` builds the class that
-reads requests on this one.
+May know its transport and its listener's rules.
+Must not know what the bytes mean: the class in `client`, built on this one, reads requests.
 
 Its states, and what leads from one to another:
 
@@ -22,7 +22,7 @@ Its states, and what leads from one to another:
     ENDING  that the client has read all         CLOSED, at the latest by a deadline
     any     the transport's loss                 CLOSED
 
-`_saw_eof` is the client's own half of the connection: it may end in any state. What reading waits for is `flow`'s.
+`_saw_eof` is the client's half of the connection: it may end in any state. `flow` knows why reading is paused.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ from proxy.transport.outbox import Outbox
 from proxy.transport.sockets import descriptor, has_unread, reset
 from proxy.transport.tunnel import End
 
-FRESH: Final = 0  # no request has come whole yet; its head may be being read
-HEAD: Final = 1  # one has; waits for another head, or reads it
-BODY: Final = 2  # reads the body of a request, which may have been answered already
-BUSY: Final = 3  # the request is whole; its answer is not
-UNREAD: Final = 4  # the answer is written whole; the client has yet to read it
-TUNNEL: Final = 5  # the transport is a tunnel's
-ENDING: Final = 6  # all is said; what still comes is thrown away, until the client has read our last words
+FRESH: Final = 0  # no complete request yet; a head may be being read
+HEAD: Final = 1  # after a request: waits for another head, or reads it
+BODY: Final = 2  # reads the body of a request, which may already be answered
+BUSY: Final = 3  # the request is complete; its answer is not
+UNREAD: Final = 4  # the answer is written; the client still has to read it
+TUNNEL: Final = 5  # the transport belongs to a tunnel
+ENDING: Final = 6  # everything is sent; input is discarded until the client has read our last bytes
 CLOSED: Final = 7
 _NAMES: Final = ("fresh", "waiting", "reading a body", "busy", "unread", "tunnel", "ending", "closed")
 
-# A close with unread bytes makes the kernel send RST, which can destroy our last response on its way (RFC 9112, 9.6).
+# If we close with unread bytes, the kernel sends RST, which can destroy our last response (RFC 9112, 9.6).
 # So we stop writing, and read on for a while.
 _LINGER_S: Final = 3.0  # of silence
 _LINGER_LONGEST_S: Final = 30.0  # while bytes come
@@ -82,13 +82,13 @@ class Connection(Asker):
     _flow: Flow
     _timeouts: Timeouts
     _buffer_bytes: int
-    _abandons: bool  # a client that ends its side behind a whole request has gone
+    _abandons: bool  # a client that ends its side after a whole request is gone
 
     def __init__(self, ticker: Ticker, outbox: Outbox) -> None:
         self._ticker = ticker
         self._outbox = outbox
         self._state = FRESH
-        self._aside = Aside()  # received, not yet looked at
+        self._aside = Aside()  # received, not yet processed
         self._is_due = False  # a later turn will read on
         self._saw_eof = False
         self._fd = -1
@@ -110,7 +110,7 @@ class Connection(Asker):
         self.port = int(peer[1]) if isinstance(peer, tuple) else 0
 
     def _detach(self, tell: Callable[[int], None], on_lost: Callable[[Exception | None], None]) -> End:
-        """Give the transport away: this end of a tunnel. What came after the request is of the new protocol too."""
+        """Give the transport away: this end of a tunnel. Bytes after the request belong to the new protocol, too."""
         self._state = TUNNEL
         self.deadline = NEVER
         self._ticker.ends.forget(self._fd)
@@ -131,7 +131,7 @@ class Connection(Asker):
         self.transport.write(data)
 
     def send(self, message: bytes) -> None:
-        # Only what cannot fill the transport may wait: that a client is full must be known before its next request.
+        # Only messages that cannot fill the transport may wait: backpressure must be known before the next request.
         if self.transport.get_write_buffer_size() or len(message) > self._buffer_bytes:
             self.write(message)
         else:
@@ -140,12 +140,12 @@ class Connection(Asker):
     # --- reading
 
     def _put_aside(self, data: bytes) -> None:
-        """Keep what came before its turn, and read no more until it is looked at."""
+        """Keep bytes that came early, and pause reading until they are processed."""
         self._aside.put(data)
         self._flow.pause(BEHIND, True)
 
     def _put_back(self, data: bytes) -> None:
-        """The same of the end of what was being read, which comes before all that is aside."""
+        """The same for the rest of the bytes being read, which goes before everything aside."""
         self._aside.put_back(data)
         self._flow.pause(BEHIND, True)
 
@@ -158,7 +158,7 @@ class Connection(Asker):
 
     @abstractmethod
     def _read_on(self) -> None:
-        """Do one more piece of what is left to read. `_is_due` holds until it begins."""
+        """Process one more piece of the bytes aside. `_is_due` is true until it begins."""
 
     def _has_unread(self) -> bool:
         """Whether the kernel holds bytes that have not been read yet."""
@@ -172,23 +172,23 @@ class Connection(Asker):
 
     @abstractmethod
     def _ended_unread(self, lost: bool) -> None:
-        """The client has ended its side while nothing is read, or the whole connection if it is `lost`."""
+        """The client has ended its side while nothing is read; or, if `lost`, the whole connection."""
 
     def hold(self, held: bool) -> None:
         is_reading = self._state == BODY
-        if is_reading:  # while we do not read, silence is not the client's fault
+        if is_reading:  # while we do not read, the client is not to blame for silence
             self.deadline = NEVER if held else self._ticker.now + self._timeouts.body_read_s
         if is_reading or not held:
             self._flow.pause(OTHER_SIDE_FULL, held)
 
     def _is_held(self) -> bool:
-        """Whether we have stopped reading a body. Silence is then our doing: only what we write has deadlines."""
+        """Whether we have paused reading a body. Then we cause the silence, and only writing has deadlines."""
         return self._state == BODY and self._flow.paused != 0
 
     # --- ending
 
     def _end(self) -> None:
-        """Say that nothing more will come, and wait for the client to have read it."""
+        """End our side, and wait until the client has read everything."""
         if self._saw_eof or not self.transport.can_write_eof() or self.transport.is_closing():
             self._close()
             return
@@ -197,14 +197,14 @@ class Connection(Asker):
         self._flow.resume()
 
     def _close(self) -> None:
-        """Close once what is written has been sent."""
+        """Close once everything written has been sent."""
         self._linger()
         self.transport.close()
 
     def _linger(self) -> None:
         self._state = ENDING
         self._aside.take_all()
-        self._flow.unstall()  # however slow the client was so far, it has time for the last answer
+        self._flow.unstall()  # a slow client, too, gets time for the last answer
         self.deadline = self._ticker.now + _LINGER_S
         self._linger_until = self._ticker.now + _LINGER_LONGEST_S
         self._outbox.flush()
@@ -214,7 +214,7 @@ class Connection(Asker):
         self.deadline = min(self._ticker.now + _LINGER_S, self._linger_until)
 
     def _cut(self, *, ends_at_close: bool) -> None:
-        """End in mid-response. `ends_at_close`: an orderly end would be taken for that of the response."""
+        """End in the middle of a response. `ends_at_close`: a clean close would look like the end of the response."""
         if ends_at_close:
             self._state = ENDING
             reset(self.transport)

@@ -1,7 +1,7 @@
 """A connection to an upstream, as a stream of bytes that the pool keeps: its states, its backpressure, its end.
 
-May know its transport and its pool as a `Keeper`. Must not know messages: `upstream` builds the class that sends
-requests on this one.
+May know its transport and its pool as a `Keeper`.
+Must not know messages: the class in `upstream`, built on this one, sends requests.
 
 Its states, and what leads from one to another:
 
@@ -22,9 +22,9 @@ Its states, and what leads from one to another:
     any       close                           CLOSING: what was written is still sent
               its loss                        LOST
 
-Whoever receives the response is there in ASKED, ANSWERED, BODY and LAST, and nowhere else. `is_retired` is no state of
-the exchange: such a connection serves the present one to its end, and no other. Why its reading is paused, and whether
-its peer reads, is `flow`'s.
+There is a receiver of the response in ASKED, ANSWERED, BODY and LAST, and in no other state.
+`is_retired` is not a state: such a connection finishes its present exchange, and serves no other.
+`flow` knows why reading is paused, and whether the peer reads.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.flow import OTHER_SIDE_FULL, Flow
 from proxy.transport.sockets import descriptor, has_unread, watch
 
-RESPONSE_TIMEOUT: Final = Fault.RESPONSE_TIMEOUT  # bound once: to find an enum member costs 0.1 µs
-_BUFFER_BYTES: Final = 64 * 1024  # until somebody says otherwise
-_LAST_BYTES_S: Final = 3.0  # for an upstream that has answered to take what is left of its request
+RESPONSE_TIMEOUT: Final = Fault.RESPONSE_TIMEOUT  # bound once, for speed
+_BUFFER_BYTES: Final = 64 * 1024  # the default
+_LAST_BYTES_S: Final = 3.0  # for an upstream that has answered to read the rest of its request
 
-IDLE: Final = 0  # serves nobody
+IDLE: Final = 0  # serves no exchange
 ASKED: Final = 1  # a request is on its way; no byte of the response has come
-ANSWERED: Final = 2  # some has; its final head is not whole
+ANSWERED: Final = 2  # some has; its final head is incomplete
 BODY: Final = 3  # the body of the response is being read
-LAST: Final = 4  # the connection is gone; what came before is still being read
-DETACHED: Final = 5  # the transport is a tunnel's
+LAST: Final = 4  # the connection is gone; bytes that came before are still being read
+DETACHED: Final = 5  # the transport belongs to a tunnel
 CLOSING: Final = 6
 LOST: Final = 7
 _NAMES: Final = ("idle", "asked", "answered", "reading a body", "lost, still read", "detached", "closing", "lost")
@@ -61,7 +61,7 @@ class Keeper(Pool):
 
     @abstractmethod
     def release(self, connection: KeptConnection) -> None:
-        """`connection` has served its exchange and can serve another."""
+        """`connection` has finished its exchange and can serve another."""
 
     @abstractmethod
     def detached(self, connection: KeptConnection) -> None:
@@ -69,7 +69,7 @@ class Keeper(Pool):
 
     @abstractmethod
     def lost(self, connection: KeptConnection) -> None:
-        """`connection` is closed, by whomever."""
+        """`connection` is closed, by either side."""
 
 
 class KeptConnection(Answerer):
@@ -104,17 +104,17 @@ class KeptConnection(Answerer):
         self._state = IDLE
         self._receiver: Receiver | None = None
         self._fd = -1
-        self._is_tls = False  # then a body ends only with an orderly end of TLS: see `connection_lost`
+        self._is_tls = False  # then a body ends only with a clean end of TLS: see `connection_lost`
         self._saw_eof = False
         self.buffer_bytes = _BUFFER_BYTES
         self.deadline = NEVER
-        self.timeout = RESPONSE_TIMEOUT  # what a deadline that passes means
+        self.timeout = RESPONSE_TIMEOUT  # the fault when the deadline passes
         self.idle_until = NEVER  # set by the pool
-        self.keep_alive_s = NEVER  # how long the upstream keeps an idle connection, as far as it said
-        self.is_retired = False  # serves its exchange, and no other
+        self.keep_alive_s = NEVER  # how long the upstream keeps an idle connection, if it said so
+        self.is_retired = False  # finishes its exchange, and serves no other
         self.remote = b"", 0
         self.peer = ""  # IP address, empty for a Unix socket
-        self.served = 0  # exchanges, the present one included
+        self.served = 0  # exchanges, including the present one
 
     def __repr__(self) -> str:
         retired = ", retired" if self.is_retired and self._state < LAST else ""
@@ -128,7 +128,7 @@ class KeptConnection(Answerer):
 
     @property
     def is_lost(self) -> bool:
-        """Whether its transport is gone."""
+        """Whether its transport is closed."""
         return self._state == LOST
 
     @property
@@ -137,9 +137,9 @@ class KeptConnection(Answerer):
         return not (self.is_retired or self.transport.is_closing())
 
     def has_news(self) -> bool:
-        """Whether an idle connection has something for us that no request asked for.
+        """Whether an idle connection has unexpected input.
 
-        It may be bytes, which would be taken for the next response, or the end, which the next request would run into.
+        That is bytes, which would look like the next response, or the end, which would break the next request.
         """
         return bool(self._watch.poll(0))
 
@@ -148,7 +148,7 @@ class KeptConnection(Answerer):
         return has_unread(self._fd)
 
     def close(self) -> None:
-        """Close after what was written has been sent, within a time."""
+        """Close after everything written has been sent, within a time limit."""
         self._close(_LAST_BYTES_S)
         self.transport.close()
 
@@ -167,7 +167,7 @@ class KeptConnection(Answerer):
 
     @abstractmethod
     def on_deadline(self) -> None:
-        """The upstream was silent for too long."""
+        """The upstream has been silent for too long."""
 
     # --- backpressure
 

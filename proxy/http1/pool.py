@@ -1,8 +1,9 @@
-"""The keep-alive connections to one target. Their number may have a limit, and the queue of those who wait has one.
+"""The keep-alive connections to one target. Their number may have a limit; the queue for them always has one.
 
-Whoever asks for a connection (a `Receiver`) is called back: at once if one is idle, otherwise when one becomes free
-or a new one is made. Connections are made for the queue, not for a particular waiter: whichever is ready first goes to
-the one whose turn it is (`waiting`). A tunnel counts no more: it takes its connection out of the pool.
+A `Receiver` that asks for a connection is called back: at once if one is idle, else when one is free or new.
+Connections are made for the queue, not for a particular waiter: the
+first one ready goes to the waiter whose turn it is (`waiting`).
+A tunnel does not count: it takes its connection out of the pool.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class ConnectionPool(Keeper):
         self._ticker = ticker
         self._outbox = outbox
         self._kinds = kinds
-        self._idle: deque[KeptConnection] = deque()  # right: used last
+        self._idle: deque[KeptConnection] = deque()  # the rightmost was used last
         self._all: set[KeptConnection] = set()
         self._tunnels: set[KeptConnection] = set()  # which count no more, but end with the pool
         self._waiters = Waiters()
@@ -86,7 +87,7 @@ class ConnectionPool(Keeper):
             connection = idle.pop()
             self._metrics.connections_idle -= 1
             if connection.is_retired:
-                count(self._metrics.idle_closed, "peer")  # it is closed, but the event loop has not said so yet
+                count(self._metrics.idle_closed, "peer")  # closed, but the event loop has not said so yet
             elif connection.idle_until <= self._ticker.now:
                 count(self._metrics.idle_closed, "timeout")
                 connection.close()
@@ -118,7 +119,7 @@ class ConnectionPool(Keeper):
             receiver.deadline = self._ticker.now + timeouts.queue_s
         else:
             receiver.deadline = self._ticker.now + timeouts.queue_s
-        if receiver.wants_fresh:  # it is sent again, has waited before, and what died is about to make room for it
+        if receiver.wants_fresh:  # a retry has waited before, and the dead connection is about to make room for it
             self._waiters.add_first(receiver)
         else:
             self._waiters.add(receiver)
@@ -158,10 +159,10 @@ class ConnectionPool(Keeper):
             count(self._metrics.idle_closed, "surplus")
             connection.close()
         else:
-            # An upstream may say for how long it keeps an idle connection. We stop using it a little earlier: it must
-            # not be closed while a request of ours is on its way.
+            # An upstream may say how long it keeps idle connections.
+            # We stop using one a little earlier: it must not close while our request is on its way.
             kept_s = connection.keep_alive_s - _KEEP_ALIVE_MARGIN_S
-            if kept_s > self.plan.idle_s:  # `min` would cost 0.2 µs
+            if kept_s > self.plan.idle_s:  # not `min`, for speed
                 kept_s = self.plan.idle_s
             connection.idle_until = self._ticker.now + kept_s
             self._idle.append(connection)
@@ -241,10 +242,11 @@ class ConnectionPool(Keeper):
             self._connect(first.terms.timeouts.connect_s)
 
     def _next_waiter(self, *, is_fresh: bool) -> Receiver | None:
-        """The first in the queue that can use a connection, out of the queue now. `is_fresh`: it has served nobody yet.
+        """Takes the first waiter that can use a connection out of the queue.
+        `is_fresh`: the connection has served nobody yet.
 
-        Who wants a fresh one, and is passed over, does not wait for ever: the connection that died under it left room
-        for a new one, and that is being made.
+        A waiter that wants a fresh one, and is skipped, does not wait forever: the connection that it lost left room
+        for a new one, which is being made.
         """
         waiter = self._waiters.take(is_fresh=is_fresh)
         if waiter is not None:
@@ -268,7 +270,7 @@ class ConnectionPool(Keeper):
         is_made = False
         try:
             connection = await self._connector.connect(self._new_protocol, connect_s)
-            if connection.is_lost:  # made and lost before we came to know of it
+            if connection.is_lost:  # made and lost before we heard of it
                 raise Refusal(Fault.CONNECTION_LOST, "the upstream closed the connection at once")
             is_made = True
         except Refusal as refusal:
@@ -286,7 +288,7 @@ class ConnectionPool(Keeper):
         self._metrics.connects += 1
         self._metrics.connections_open += 1
         self._all.add(connection)
-        # Not before: of one that is made in the turn in which its time is over, the event loop tells no loss.
+        # Not earlier: for a connection made in the turn in which its time is over, the event loop reports no loss.
         self._ticker.add(connection)
         if len(self._waiters) or not self._closing:
             waiter = self._next_waiter(is_fresh=True)
@@ -299,7 +301,7 @@ class ConnectionPool(Keeper):
         return UpstreamConnection(self, self._ticker, self._outbox, self._kinds)
 
     async def _follow_dns(self) -> None:
-        """Look the name up. Connections to addresses that it no longer has will serve no new request."""
+        """Look the name up. Connections to addresses that it no longer has get no new requests."""
         try:
             addresses: Callable[[str], bool] = frozenset(await self._connector.resolver.addresses()).__contains__
         except Refusal:
@@ -316,7 +318,7 @@ class ConnectionPool(Keeper):
 
 def connection_pools(ticker: Ticker, outbox: Outbox, descriptors: Descriptors) -> PoolFactory:
     """Makes the pools of HTTP/1.1."""
-    kinds = response_kinds()  # one for all: what responses teach it takes memory once
+    kinds = response_kinds()  # one for all pools, to share its memory
 
     def make(connector: Connector, plan: PoolPlan, metrics: UpstreamMetrics, shed: Callable[[], bool]) -> Pool:
         return ConnectionPool(connector, plan, metrics, ticker, outbox, descriptors, shed, kinds)

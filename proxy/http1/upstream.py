@@ -1,6 +1,6 @@
 """The upstream's side of an exchange, in HTTP/1.1: sends one request and reads its response, then the next.
 
-May know messages. Must not know the client, nor why a request is sent. Bytes and states are `kept_connection`'s.
+May know messages. Must not know the client, or why a request is sent. `kept_connection` has bytes and states.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from proxy.transport.sockets import take_unread
 from proxy.transport.tunnel import End
 from proxy.transport.turns import FULL_READ_BYTES
 
-# Of responses; there is no setting for them, since an upstream is trusted further than a client.
+# The limits of responses. There is no setting for them, since an upstream is trusted more than a client.
 RESPONSE_LIMITS: Final = HeadLimits(
     line_bytes=8 * 1024,
     field_bytes=64 * 1024,
@@ -45,11 +45,11 @@ RESPONSE_LIMITS: Final = HeadLimits(
     line_fault=Fault.RESPONSE_HEAD_TOO_LARGE,
     field_fault=Fault.RESPONSE_HEAD_TOO_LARGE,
     bad_fault=Fault.BAD_RESPONSE,
-    empty_lines=0,  # what stands before a status line is no part of this response
+    empty_lines=0,  # bytes before a status line are not part of this response
 )
 _HEAD_BYTES: Final = RESPONSE_LIMITS.line_bytes + RESPONSE_LIMITS.field_bytes
 _LAST_WORDS_BYTES: Final = 256 * 1024  # of an upstream that is gone
-_MAX_INTERIM = 32  # 1xx responses to one request; more is a flood
+_MAX_INTERIM = 32  # 1xx responses to one request; more are a flood
 
 
 @final
@@ -70,7 +70,7 @@ class UpstreamConnection(KeptConnection):
     )
 
     def __init__(self, keeper: Keeper, ticker: Ticker, outbox: Outbox, kinds: FieldKinds) -> None:
-        """`keeper` has its deadline swept; `kinds` are of the fields of its responses."""
+        """`keeper` sweeps its deadline; `kinds` are for the fields of its responses."""
         super().__init__(keeper, ticker)
         self._outbox = outbox
         self._kinds = kinds
@@ -79,9 +79,9 @@ class UpstreamConnection(KeptConnection):
         self._body: Body | None = None
         self._interim = 0
         self._chunks = False  # the request's body is chunked
-        self._aside = Aside()  # received, not yet looked at
+        self._aside = Aside()  # received, not yet processed
         self._is_due = False  # a later turn will read on; nothing is taken from the transport until then
-        self._lost: Exception | None = None  # with what the connection ended
+        self._lost: Exception | None = None  # the error that ended the connection
 
     # --- what the exchange asks (see sides.Answerer)
 
@@ -100,13 +100,13 @@ class UpstreamConnection(KeptConnection):
             data += content
         if terms.leniency or self._lenient is not None:
             self._be_lenient(terms.leniency, receiver.method)
-        if self.buffer_bytes != terms.buffer_bytes:  # it last served another listener, or another plan
+        if self.buffer_bytes != terms.buffer_bytes:  # it last served another listener or plan
             self.buffer_bytes = terms.buffer_bytes
             self.transport.set_write_buffer_limits(high=terms.buffer_bytes)
         if done:
             self._outbox.send(self.transport, data)
         else:
-            self.transport.write(data)  # more will follow, and must not overtake it
+            self.transport.write(data)  # more will follow and must not overtake it
 
     def _be_lenient(self, ways: frozenset[str], method: bytes) -> None:
         """How the next response is read. (It last served another plan, or another method.)"""
@@ -126,12 +126,12 @@ class UpstreamConnection(KeptConnection):
         self._receiver = None
         self._body = None
         self.deadline = NEVER
-        # One that is full has told this exchange so, and would not tell the next.
+        # A full connection has told this exchange so, and would not tell the next one.
         if self.is_retired or self._flow.is_stalled:
             self.close()
             return
         self._state = IDLE
-        if self._flow.paused:  # the last bytes of the response were too much for a slow client
+        if self._flow.paused:  # the client was too slow for the last bytes of the response
             self._flow.pause(OTHER_SIDE_FULL, False)
         self._keeper.release(self)
 
@@ -147,12 +147,12 @@ class UpstreamConnection(KeptConnection):
     def data_received(self, data: bytes) -> None:
         receiver = self._receiver
         if receiver is None:
-            # Nobody asked for these bytes. Whatever they are, no response may be looked for behind them.
+            # Nobody asked for these bytes, so no response may be read after them.
             self.abort()
             return
         if self._state == ASKED:
             self._state = ANSWERED
-        if self._is_due:  # it came although nothing is read
+        if self._is_due:  # it came although reading is paused
             self._aside.put(data)
             return
         try:
@@ -177,7 +177,7 @@ class UpstreamConnection(KeptConnection):
             self._fail(refusal)
 
     def _read_later(self) -> None:
-        """Read on in a later turn, and take nothing from the transport until then."""
+        """Read on in a later turn, and pause the transport until then."""
         if not self._is_due:
             self._is_due = True
             self._flow.pause(BEHIND, True)
@@ -186,7 +186,7 @@ class UpstreamConnection(KeptConnection):
     def _read_on(self) -> None:
         self._is_due = False
         body = self._body
-        if self._receiver is not None:  # as if it came only now
+        if self._receiver is not None:  # as if it came now
             if body is not None and body.is_behind:
                 self.data_received(b"")
             elif not self._aside.is_empty:
@@ -229,7 +229,7 @@ class UpstreamConnection(KeptConnection):
             self.keep_alive_s = float(response.keep_alive_s)
         body: Body
         if not response.has_body(receiver.method):
-            # A 204 that announces content (which RFC 9112, 6.3 forbids) may well send it, too.
+            # A 204 that announces content (which RFC 9112, 6.3 forbids) may send it, too.
             is_odd = response.status == 204 and (response.chunked or bool(response.length))
             if data or is_odd:
                 self.is_retired = True
@@ -240,7 +240,7 @@ class UpstreamConnection(KeptConnection):
         elif response.length is None:
             body = CloseBody()
             self.is_retired = True
-        elif response.length == len(data):  # the common case: everything came at once
+        elif response.length == len(data):  # the common case: everything at once
             receiver.on_response(response, data, True, [])
             return
         else:
@@ -265,8 +265,8 @@ class UpstreamConnection(KeptConnection):
         receiver = self._receiver
         if receiver is None or self._is_tls or self._is_due:
             return False
-        # We cannot wait for `connection_lost`: it comes once the upstream has read all that we have to send, which may
-        # be never.
+        # We cannot wait for `connection_lost`: it comes after the
+        # upstream has read all our bytes, which may never happen.
         if isinstance(self._body, CloseBody):
             receiver.on_response_content(b"", True, [])
         else:
@@ -314,8 +314,8 @@ class UpstreamConnection(KeptConnection):
     def _tell_broken_off(self, receiver: Receiver, before: int) -> None:
         """`before`: the state in which it came."""
         if before == ASKED:
-            # An upstream may close a kept connection just when we send a request on it (RFC 9112, 9.3.1). One that has
-            # served no other request cannot have been idle for too long.
+            # An upstream may close a kept connection just as we send a request on it (RFC 9112, 9.3.1).
+            # This cannot happen to a connection that has served no other request.
             refusal = Refusal(Fault.CONNECTION_LOST, "the upstream closed without a response")
             receiver.on_upstream_failed(refusal, PERHAPS if self.served > 1 else HEARD)
         else:

@@ -1,7 +1,8 @@
-"""When a sidecar has outlived its app: the app was up and is gone, or the network that both shared has been taken away.
+"""Notices a sidecar that has outlived its app: the app was up and is gone, or their shared network is gone.
 
-A container's network ends with the container that made it, often the app's. Whoever restarts the app alone leaves the
-sidecar in a network where nobody is. It ends, and its restart policy brings it back in the new one.
+A container's network ends with the container that made it, often the app's.
+Restarting only the app leaves the sidecar alone in the old network.
+So the sidecar exits, and its restart policy brings it back in the new one.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import struct
 from collections.abc import Awaitable, Callable
 
 _LOOK_S = 1.0
-_LOOKS = 4  # within the time that an app may be gone
+_LOOKS = 4  # looks within the time that an app may be gone
 _SIOCGIFFLAGS = 0x8913  # netdevice(7)
 _IFF_UP, _IFF_LOOPBACK = 0x1, 0x8
 
 
 class Absence:
-    """How long the app, or the network, has been gone. Pure: the time comes in as an argument."""
+    """Measures how long the app, or the network, has been gone. Pure: the time is an argument."""
 
     def __init__(self) -> None:
         self._app_was_up = False
@@ -27,7 +28,7 @@ class Absence:
         self._since: float | None = None
 
     def look(self, now: float, limit_s: float, *, app: bool, network: bool) -> str:
-        """What is gone for `limit_s` seconds, in words; empty while nothing is. What never was there is not gone."""
+        """What has been gone for `limit_s` seconds, in words; empty for nothing. Only what was there can be gone."""
         self._app_was_up |= app
         self._had_network |= network
         gone = "its app" if self._app_was_up and not app else ""
@@ -46,9 +47,9 @@ async def until_gone(
     has_network: Callable[[], bool],
     pause_s: float = _LOOK_S,
 ) -> str:
-    """Return when something is gone for `limit_s()` seconds: what it is, in words. 0 seconds: never.
+    """Return when something has been gone for `limit_s()` seconds: what it is, in words. 0 seconds: never.
 
-    `pause_s`: between two looks, at most.
+    `pause_s`: the longest time between two looks.
     """
     loop = asyncio.get_running_loop()
     absence = Absence()
@@ -62,7 +63,7 @@ async def until_gone(
 
 
 def has_network() -> bool:
-    """Whether an interface other than loopback is up; true if that cannot be said."""
+    """Whether an interface other than loopback is up; true if unknown."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
             for _, name in socket.if_nameindex():

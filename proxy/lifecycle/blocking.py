@@ -1,6 +1,6 @@
-"""Calls that may block for ever, such as reading a file whose disk has gone, in a thread that nobody has to wait for.
+"""Runs calls that may block forever in a thread that nobody waits for, such as reading a file on a lost disk.
 
-asyncio's own threads are waited for at the end of the loop and of the interpreter; one that hangs would hold up both.
+asyncio waits for its own threads when the loop and the interpreter end; one that hangs would hold up both.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 
 class StillBlockedError(Exception):
-    """A call has not come back: the one that was just made, or one before it."""
+    """A call has not returned: this one, or an earlier one."""
 
 
 class BlockingCalls:
-    """One call at a time, each in a thread of its own. If one hangs, no further thread is started."""
+    """Runs one call at a time, each in a new thread. While one hangs, it starts no other."""
 
     def __init__(self, patience_s: float) -> None:
         """`patience_s`: how long a call may take."""
@@ -26,7 +26,7 @@ class BlockingCalls:
         self._is_busy = False
 
     async def run(self, call: Callable[[], T]) -> T:
-        """What `call` gives or raises. Raises StillBlockedError if it, or a call before it, takes too long."""
+        """Returns or raises what `call` does. Raises StillBlockedError if it, or an earlier call, takes too long."""
         if self._is_busy:
             raise StillBlockedError("the reading before this one has not come back yet")
         loop = asyncio.get_running_loop()
@@ -44,13 +44,13 @@ class BlockingCalls:
             result, error = None, None
             try:
                 result = call()
-            except Exception as raised:  # whatever it is, it is for whoever awaits
+            except Exception as raised:  # any exception belongs to the caller that awaits
                 error = raised
             self._is_busy = False
             if not loop.is_closed():
                 try:
                     loop.call_soon_threadsafe(finish, result, error)
-                except RuntimeError:  # closed just now: nobody asks any more
+                except RuntimeError:  # closed just now: nobody waits
                     return
 
         self._is_busy = True
@@ -61,5 +61,5 @@ class BlockingCalls:
                 return await answer
         except TimeoutError:
             if not answer.cancelled():
-                raise  # the call's own
+                raise  # the call's own exception
             raise StillBlockedError(f"reading them has taken more than {self._patience_s:g} s") from None

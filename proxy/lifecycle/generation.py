@@ -1,4 +1,4 @@
-"""One reading of the settings, as the lifecycle needs it, and what has changed since the one before. Pure."""
+"""One reading of the settings, as the lifecycle needs it, and its differences from the previous one. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from proxy.plan import Plan
 
-_MOST_CHANGES = 20  # that a line of the log tells
+_MOST_CHANGES = 20  # shown in a line of the log
 
 
 class Watch(Protocol):
@@ -20,14 +20,14 @@ class Generation(NamedTuple):
     """One reading of the settings, compiled."""
 
     plan: Plan
-    watch: Watch | None  # of the files whose change asks for the next reading
+    watch: Watch | None  # watches the files whose change causes the next reading
     interval_s: float  # between two looks at them
-    apply: Callable[[], None]  # what else changes with it, such as the log's level
-    values: Mapping[str, str]  # every key as people may see it, without secrets
+    apply: Callable[[], None]  # applies what else changes with it, such as the log level
+    values: Mapping[str, str]  # every key for display, without secrets
 
 
 def changes(old: Mapping[str, str], new: Mapping[str, str]) -> str:
-    """The keys whose values differ, each with both of them, for one line; `nothing` if there is none."""
+    """The keys whose values differ, each with both values, in one line; `nothing` for none."""
     found = [
         f"{key}: {old.get(key, 'none')} -> {new.get(key, 'none')}"
         for key in dict.fromkeys((*new, *old))

@@ -1,7 +1,7 @@
 """The life of a sidecar: start, reload, drain, stop, and the signals that ask for them.
 
-May know the data plane, the admin listener, the plan. Must not build any of them, nor read settings: the composition
-root hands in what does.
+May know the data plane, the admin listener, the plan.
+Must not build any of them, or read settings: the composition root passes in functions for that.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from proxy.telemetry.log import fields
 from proxy.telemetry.state import Phase, State
 
 log = logging.getLogger(__name__)
-_PATIENCE_S = 10.0  # with files that are read
+_PATIENCE_S = 10.0  # for files to be read
 _NOT_RELOADED = "settings not reloaded, the old ones stay"
 
 
@@ -73,15 +73,15 @@ class Lifecycle:
         self._has_network = has_network
         self._admin: Admin | None = None
         self._stop = asyncio.Event()
-        self._lingers = True  # for the app; not at Ctrl-C: a person waits for the end
-        self._is_left_alone = False  # the app has gone, and so the sidecar goes
+        self._lingers = True  # for the app; not at Ctrl-C, when a person waits
+        self._is_left_alone = False  # the app is gone, so the sidecar exits
         self._stop_now = asyncio.Event()
         self._reload = asyncio.Event()
 
     async def run(self) -> bool:
         """Start, serve until told to stop, drain, stop. Raises StartError.
 
-        True if it was told to stop, and no exchange was cut.
+        True if it was told to stop and no exchange was cut.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -176,10 +176,10 @@ class Lifecycle:
         try:
             return await self._blocking.run(watch.changed)
         except StillBlockedError:
-            return False  # it is seen when the files answer again
+            return False  # it will be seen when the files can be read again
 
     async def _reload_once(self) -> None:
-        """Read the settings again and use them. Whatever is wrong with them, the old plan stays."""
+        """Read the settings again and use them. If anything is wrong with them, the old plan stays."""
         number = self._state.generation + 1
         try:
             new = await self._blocking.run(lambda: self._read(number))
@@ -204,7 +204,7 @@ class Lifecycle:
         self._state.reloads_failed += 1
 
     async def _replace(self, new: Generation) -> None:
-        """All of the new generation or nothing of it."""
+        """Apply all of the new generation, or nothing of it."""
         before = set(self._data_plane.addresses().values())
         admin, bound = self._admin, None
         moved = new.plan.admin != self._current.plan.admin

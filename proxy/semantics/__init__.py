@@ -1,1 +1,1 @@
-"""RFC 9110: what requests, responses and failures mean, in whatever version they came. PURE."""
+"""RFC 9110: what requests, responses and failures mean, in any version of HTTP. PURE."""

@@ -6,11 +6,11 @@ import ipaddress
 import re
 from typing import Final, NamedTuple
 
-# DNS names have 253 characters at most, and a final dot. What is longer names no host.
+# DNS names have 253 characters at most, and a final dot. Longer text does not name a host.
 MAX_AUTHORITY_BYTES: Final = 254 + len(":65535")
 
-# RFC 3986, 3.2: host [ ":" port ], without userinfo, which RFC 9110, 4.2.4 forbids. Narrower: no percent-encoding
-# (nobody can say what it decodes to), no comma (two hosts merged into one field), no IPvFuture.
+# RFC 3986, 3.2: host [ ":" port ], without userinfo, which RFC 9110, 4.2.4 forbids.
+# Narrower: no percent-encoding (its decoding is ambiguous), no comma (two hosts merged into one field), no IPvFuture.
 _AUTHORITY: Final = re.compile(rb"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._~!$&'()*+;=-]+))(?::([0-9]{0,5}))?")
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-# RFC 9113, 7: with which a stream is reset, if no response can tell the fault (any more).
+# RFC 9113, 7: codes to reset a stream with, if a response can no longer tell the fault.
 _PROTOCOL_ERROR: Final = 0x1
 _INTERNAL_ERROR: Final = 0x2
-_REFUSED_STREAM: Final = 0x7  # nobody has seen the request: whoever sent it may send it again, whatever its method
+_REFUSED_STREAM: Final = 0x7  # nobody has seen the request, so its sender may retry it, whatever its method
 _CANCEL: Final = 0x8
-_ENHANCE_YOUR_CALM: Final = 0xB  # more of something than we take
+_ENHANCE_YOUR_CALM: Final = 0xB  # more of something than we accept
 _HTTP_1_1_REQUIRED: Final = 0xD
 
 # gRPC, "Status codes and their use in gRPC". A client that retries does so on UNAVAILABLE.
@@ -46,13 +46,12 @@ _TITLES: Final = {
 
 
 class Fault(Enum):
-    """A class of error. Its `label` is fixed text, fit for a metric label and for the `type` of a problem document.
+    """A class of error. Its `label` is fixed text: a metric label, and the `type` of a problem document.
 
     `proxy_error` is the error type of RFC 9209, section 2.3. A retry makes sense if `retry_after_s` is not 0.
     """
 
-    # label, status, RFC 9209 error type, Retry-After in seconds, HTTP/2 error code, grpc-status
-    # The client's fault.
+    # label, status, RFC 9209 error type, Retry-After in seconds, HTTP/2 error code, grpc-status The client's fault.
     BAD_REQUEST = ("bad-request", 400, "http_request_error", 0, _PROTOCOL_ERROR, _INTERNAL)
     BAD_FRAMING = ("bad-framing", 400, "http_request_error", 0, _PROTOCOL_ERROR, _INTERNAL)
     BAD_TARGET = ("bad-target", 400, "http_request_error", 0, _PROTOCOL_ERROR, _INTERNAL)
@@ -89,7 +88,7 @@ class Fault(Enum):
     QUEUE_TIMEOUT = ("queue-timeout", 503, "connection_limit_reached", 1, _REFUSED_STREAM, _RESOURCE_EXHAUSTED)
     STOPPED = ("stopped", 503, "connection_terminated", 1, _CANCEL, _UNAVAILABLE)  # for counters and logs only
     LOOP = ("loop", 508, "proxy_loop_detected", 0, _CANCEL, _INTERNAL)
-    # The client went away: nobody is left to be answered. 499 stands in counters and logs only (nginx's convention).
+    # The client left, so nobody gets an answer. 499 is for counters and logs only (nginx's convention).
     CLIENT_GONE = ("client-gone", 499, "connection_terminated", 0, _CANCEL, _CANCELLED)
 
     def __init__(
@@ -105,9 +104,9 @@ class Fault(Enum):
 
 
 class Refusal(Exception):
-    """A message that is not forwarded: which fault, and one sentence for who has to mend it.
+    """A message that is not forwarded: its fault, and one sentence for the person who fixes it.
 
-    `detail` never repeats more of a message than a name or a short value.
+    `detail` quotes at most a name or a short value of the message.
     """
 
     def __init__(self, fault: Fault, detail: str) -> None:

@@ -1,7 +1,8 @@
 """What each header field means to a proxy. PURE.
 
-One look-up per field gives a small integer, whatever the letter case of the name. Names are classified once and
-remembered; the memory is bounded, since names come from outside.
+One look-up per field gives a small integer, whatever the letter case of the name.
+Names are classified once and remembered.
+The memory is bounded, since names come from outside.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, final
 
-PLAIN: Final = 0  # forwarded as it came
+PLAIN: Final = 0  # forwarded unchanged
 DROP: Final = 1  # hop-by-hop, or meant for this proxy: never forwarded
 TRACE: Final = 2  # owned by the translator
 HOST: Final = 3
@@ -25,9 +26,10 @@ FORWARDED_FOR: Final = 12
 FORWARDED_HOST: Final = 13
 FORWARDED_PROTO: Final = 14
 MAX_FORWARDS: Final = 15
-KEEP_ALIVE: Final = 16  # of a response: a hint for us, and nobody behind us
+KEEP_ALIVE: Final = 16  # in a response: a hint for us, and for nobody after us
 
-# RFC 9110, 7.6.1 and 11.7; RFC 9113, 3.2.1 (HTTP2-Settings). Proxy-Connection was never a field, but is sent.
+# RFC 9110, 7.6.1 and 11.7; RFC 9113, 3.2.1 (HTTP2-Settings).
+# Proxy-Connection was never standardised, but clients send it.
 _DROPPED = (b"keep-alive", b"proxy-connection", b"http2-settings", b"proxy-authorization")
 _DROPPED_IN_RESPONSE = (
     b"proxy-connection",
@@ -49,13 +51,15 @@ _FORWARDED = {
     b"x-forwarded-proto": FORWARDED_PROTO,
 }
 
-# To a CGI or WSGI server Content_Length and Content-Length are one variable. What we judge must not have a second self.
+# To a CGI or WSGI server, Content_Length and Content-Length are one variable.
+# So a field that we judge must not have such a twin.
 _TWINNED: Final = frozenset(
     (*_DROPPED, *_FRAMING, *_FORWARDED, b"host", b"expect", b"max-forwards", b"via", b"forwarded", b"x-real-ip")
 )
 
-# RFC 9110, 6.5.1: fields of framing, routing, authentication, request control and content description have no business
-# in a trailer section, where they would be believed by nobody or, worse, by somebody.
+# RFC 9110, 6.5.1: fields for framing, routing, authentication, request
+# control and content description do not belong in a trailer section.
+# Most recipients ignore them there, and some believe them, which is worse.
 _FORBIDDEN_IN_TRAILERS = frozenset(
     b"age authorization cache-control content-encoding content-language content-location content-range "
     b"content-type cookie date expect expires forwarded from host if-match if-modified-since if-none-match "
@@ -63,7 +67,7 @@ _FORBIDDEN_IN_TRAILERS = frozenset(
     b"proxy-authentication-info proxy-authorization range retry-after set-cookie user-agent vary via warning "
     b"www-authenticate x-forwarded-for x-forwarded-host x-forwarded-proto".split()
 )
-# What is remembered of names: 64 KiB of them. The longest that is in use has about 50 bytes.
+# How many names are remembered: 64 KiB of them. The longest name in use has about 50 bytes.
 _MAX_NAMES: Final = 1024
 _MAX_NAME_BYTES: Final = 64
 
@@ -74,17 +78,17 @@ Special = tuple[int, bytes, bytes]  # kind, name as it came, value
 
 @final
 class FieldKinds:
-    """Field name as it came -> kind. Look into `known` first, a plain dictionary; `classify` what is not there.
+    """Field name as it came -> kind. Look into `known` first, a plain dictionary; `classify` names that are not in it.
 
-    A name is only known once llhttp has taken it for one.
+    A name becomes known only after llhttp has accepted it.
     """
 
     __slots__ = ("_drops_twins", "_names", "_owns", "known")
 
     def __init__(self, names: dict[bytes, int], owns: Callable[[bytes], bool], *, drops_twins: bool = False) -> None:
-        """`names`: lower-case; `owns` says which of the others are the translator's.
+        """`names`: in lower case; `owns` says which of the others belong to the translator.
 
-        `drops_twins`: names that a CGI or WSGI server takes for a field of framing or forwarding are dropped.
+        `drops_twins`: drop names that a CGI or WSGI server takes for a framing or forwarding field.
         """
         self._drops_twins = drops_twins
         self._names = names
@@ -111,7 +115,7 @@ class FieldKinds:
 
 
 def request_kinds(owns: Callable[[bytes], bool], *, via: bool, x_forwarded: bool) -> FieldKinds:
-    """Kinds for requests of one listener. Without `via` or `x_forwarded` those fields are plain ones."""
+    """Kinds for requests of one listener. Without `via` or `x_forwarded`, those fields are plain."""
     known = {
         **dict.fromkeys(_DROPPED, DROP),
         **_FRAMING,
@@ -134,14 +138,14 @@ def response_kinds() -> FieldKinds:
 
 
 def allowed_in_trailers(line: bytes) -> bool:
-    """Whether a plain field line may stand in a trailer section that is forwarded."""
+    """Whether a plain field line is allowed in a trailer section that is forwarded."""
     return line.split(b":", 1)[0].lower() not in _FORBIDDEN_IN_TRAILERS
 
 
 def announced(trailer: bytes, kinds: FieldKinds) -> bytes:
-    """What Trailer says to the next hop: of the names that came, those of fields that are forwarded as trailers.
+    """The Trailer field for the next hop: of the announced names, those that are forwarded as trailers.
 
-    Nothing if it has more names than trailers may come.
+    Empty if it has more names than we accept trailers.
     """
     if trailer.count(b",") >= MAX_TRAILERS:
         return b""

@@ -9,25 +9,25 @@ from proxy.semantics.request import Field, Request
 
 @final
 class Hop:
-    """Of one client, as one listener sees it. Its values do not change from one request to the next."""
+    """The additions for one client of one listener. They are the same for each of its requests."""
 
     __slots__ = ("client", "forwarded", "kept", "tells_host", "via")
 
     def __init__(self, *, via: bytes, client: bytes, forwarded: bool, tells_host: bool = True) -> None:
         """`via`: our name in Via, empty for none; `client`: its address, empty if it has none.
 
-        `forwarded`: whether X-Forwarded-* are written; `tells_host`: X-Forwarded-Proto and -Host among them.
-        These two say by which URL we were asked, and an app builds its own URLs of them. Nobody may do that of the URL
-        by which an app asked its outbound listener.
+        `forwarded`: whether X-Forwarded-* are written; `tells_host`: with X-Forwarded-Proto and -Host.
+        These two give the URL of the request to us, and apps build their own URLs from them.
+        The URL by which an app reached its outbound listener is not fit for that.
         """
         self.tells_host = forwarded and tells_host
         self.via = via
         self.client = client
         self.forwarded = forwarded
-        self.kept: list[bytes | None] = [None, None]  # HTTP/1's own: what it makes of a first hop, by minor version
+        self.kept: list[bytes | None] = [None, None]  # for HTTP/1: the bytes for a first hop, by minor version
 
     def is_first(self, request: Request) -> bool:
-        """Whether `request` has a host and no proxy before us has left its mark on it, as on most."""
+        """Whether `request` has a host, and no trace of an earlier proxy. Most requests are so."""
         return not (
             request.via
             or request.forwarded_for
@@ -38,7 +38,7 @@ class Hop:
         )
 
     def fields(self, request: Request) -> list[Field]:
-        """What is added to `request`; its host, if at all, comes last."""
+        """The fields to add to `request`; its host, if any, comes last."""
         added: list[Field] = []
         if self.via:
             added.append((b"Via", b", ".join((*request.via, request.version + b" " + self.via))))

@@ -1,5 +1,6 @@
-"""The answer to a request that is not forwarded, as a value: `application/problem+json` (RFC 9457) with `Proxy-Status`
-(RFC 9209). PURE. Each protocol has a writer of its own for it.
+"""The answer to a request that is not forwarded, as a value:
+`application/problem+json` (RFC 9457) with `Proxy-Status` (RFC 9209).
+PURE. Each protocol has its own writer for it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _NOT_SF_STRING = re.compile(r"[^\x20-\x7e]")
 
 
 class Problem(NamedTuple):
-    """What is answered. Framing and Date are the writer's."""
+    """The answer. Its writer adds framing and Date."""
 
     status: int
     title: str
@@ -29,7 +30,7 @@ class Problem(NamedTuple):
 
 
 def problem_of(fault: Fault, detail: str) -> Problem:
-    """What `fault` is answered with; `detail` is for who has to mend it, and empty if outsiders shall not see it."""
+    """The answer to `fault`. `detail` is for the person who fixes it; it is empty if outsiders must not see it."""
     if len(detail) > _LONGEST:
         detail = f"{detail[:_LONGEST]}..."
     said = {

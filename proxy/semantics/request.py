@@ -1,7 +1,8 @@
-"""A request as a proxy sees it, whatever version of HTTP carried it (RFC 9110). PURE.
+"""A request as a proxy sees it, in any version of HTTP (RFC 9110). PURE.
 
-Each protocol has a class of its own below this one, which knows how the message came. Whoever routes, translates,
-counts or sends a request on asks this class only, so that a request may leave in another version than it came in.
+Each protocol has its own subclass, which knows how the message came.
+Code that routes, translates, counts or forwards a request uses this class only.
+So a request may leave in another version than it came in.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ _NOBODY: Final = Authority("", 0)
 
 
 class Request(ABC):
-    """One request. What most requests do not have is a default of the class: to set it each time costs 0.5 µs."""
+    """One request. Values that few requests have are class attributes, for speed (docs/decisions/006)."""
 
     method: bytes
     path: bytes  # origin-form or "*"; authority-form for CONNECT
     scheme = "http"
-    host = b""  # the authority as it came; empty: none came
-    authority: Authority = _NOBODY  # the same, read
-    length: int | None = 0  # of the content; None: known only at its end
+    host = b""  # the authority as received; empty: none
+    authority: Authority = _NOBODY  # the same, parsed
+    length: int | None = 0  # of the content; None: only known at its end
     takes_trailers = False
     upgrade = b""  # the protocol, if this is a real upgrade
     max_forwards: int | None = None
@@ -49,7 +50,7 @@ class Request(ABC):
 
     @abstractmethod
     def fields(self) -> list[Field]:
-        """What is forwarded as it came. Host, framing, trace and Via are not among them."""
+        """Fields that are forwarded unchanged. Host, framing, trace and Via are not among them."""
 
     def field(self, name: bytes) -> bytes:
         """The value of the first of `fields` with this name (lower case); empty if there is none."""

@@ -1,4 +1,4 @@
-"""A response as a proxy sees it, whatever version of HTTP carried it (RFC 9110). PURE. See `request`."""
+"""A response as a proxy sees it, in any version of HTTP (RFC 9110). PURE. See `request`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from proxy.semantics.request import Field
 
 
 class Response(ABC):
-    """One response. What most responses do not have is a default of the class, as in `Request`."""
+    """One response. Values that few responses have are class attributes, as in `Request`."""
 
     status: int
     length: int | None = None  # as announced, whether or not content follows; None: not announced
@@ -27,8 +27,8 @@ class Response(ABC):
 
     @abstractmethod
     def fields(self) -> list[Field]:
-        """What is forwarded as it came. Framing is not among them."""
+        """Fields that are forwarded unchanged. Framing is not among them."""
 
     @abstractmethod
     def has_date(self) -> bool:
-        """Whether there is a Date among them."""
+        """Whether they include a Date."""

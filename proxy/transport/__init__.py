@@ -1,1 +1,1 @@
-"""Sockets, names, time, backpressure: what any protocol needs of the operating system. Knows no HTTP."""
+"""Sockets, names, time, backpressure: what any protocol needs from the operating system. Must not know HTTP."""

@@ -1,4 +1,4 @@
-"""Bytes that a peer sent before their turn. Bytes in, bytes out; must not know what they mean."""
+"""Bytes that a peer sent too early. Bytes in, bytes out; must not know what they mean."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import final
 
 @final
 class Aside:
-    """What was received and is yet to be read. Reading it piece by piece costs the same for each byte."""
+    """Bytes that were received but not read yet. Reading them piece by piece costs the same for each byte."""
 
     __slots__ = ("_at", "_data", "is_empty")
 
     def __init__(self) -> None:
         self._data = b""
-        self._at = 0  # what stands before it has been taken
-        self.is_empty = True  # an attribute, since every exchange asks three times: a call each would cost 0.25 µs
+        self._at = 0  # the bytes before it are taken
+        self.is_empty = True  # an attribute, for speed: every exchange asks three times
 
     def put(self, data: bytes) -> None:
-        """Keep `data`, which came behind all that is here."""
+        """Keep `data`, which came after everything here."""
         self._keep(self.take_all() + data)
 
     def put_back(self, data: bytes) -> None:
-        """Keep `data`, the end of what was read last, before all that is here."""
-        if data and self._data.endswith(data, 0, self._at):  # it was taken from here
+        """Put back `data`, the unread end of what was taken last, before everything here."""
+        if data and self._data.endswith(data, 0, self._at):  # it came from here
             self._at -= len(data)
         else:
             self._keep(data + self.take_all())
@@ -37,7 +37,7 @@ class Aside:
         return piece
 
     def take_all(self) -> bytes:
-        """All that is left."""
+        """All bytes that are left."""
         data = self._data[self._at :] if self._at else self._data
         self._keep(b"")
         return data

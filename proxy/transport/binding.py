@@ -1,6 +1,6 @@
 """What the data plane's listeners and the admin listener have in common when they bind an address.
 
-May know addresses, socket files and how binding fails. Must not know who listens, nor the event loop.
+May know addresses, socket files and how binding fails. Must not know who listens, or the event loop.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ FileIdentity = tuple[int, int]  # device and inode
 
 
 def cannot_listen(listener: str, bind: Address, error: OSError) -> StartError:
-    """What to raise if `listener` could not be bound: its name, the address, and why in the system's words."""
+    """The error for a `listener` that could not be bound: its name, the address, and the system's reason."""
     is_name_unknown = isinstance(error, socket.gaierror)
     reason = os.strerror(error.errno) if error.errno and not is_name_unknown else error.strerror or str(error)
     return StartError(f"listener {listener} cannot listen on {bind}: {reason}")
 
 
 def remove_stale_socket(path: str) -> None:
-    """Remove a socket file that nobody listens on, left by a process that died. Raises OSError if somebody does, or
-    if another kind of file stands there.
+    """Remove a socket file that nobody listens on, left by a process that died.
+    Raises OSError if a process does, or if it is another kind of file.
     """
     try:
         if not stat.S_ISSOCK(Path(path).stat().st_mode):
@@ -40,13 +40,13 @@ def remove_stale_socket(path: str) -> None:
         except ConnectionRefusedError:
             Path(path).unlink(missing_ok=True)
             return
-        except BlockingIOError:  # somebody, who has many waiting
+        except BlockingIOError:  # a listener with a full queue
             pass
     raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
 def file_identity(path: str) -> FileIdentity | None:
-    """Which file stands at `path`; None if none does."""
+    """The file at `path`; None if there is none."""
     try:
         status = Path(path).stat()
     except OSError:
@@ -55,6 +55,6 @@ def file_identity(path: str) -> FileIdentity | None:
 
 
 def remove_own_socket(path: str, own: FileIdentity | None) -> None:
-    """Remove the socket file of a listener that is closed, unless it is somebody else's, put there meanwhile."""
+    """Remove the socket file of a closed listener, unless another process has replaced it meanwhile."""
     if own is not None and file_identity(path) == own:
         Path(path).unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Opens connections to upstreams: TCP, TLS, Unix sockets; any address of a name will do.
 
-May know sockets and TLS. Must not know what is made of a connection, which may hang on what TLS has agreed upon.
+May know sockets and TLS. Must not know what a connection is
+used for, which may depend on the protocol that TLS agreed on.
 Foreign exceptions become a `Refusal` here and nowhere else.
 """
 
@@ -20,7 +21,7 @@ from proxy.transport.descriptors import Descriptors
 from proxy.transport.dialling import Dialling, in_order
 from proxy.transport.resolve import Resolver
 
-P = TypeVar("P")  # has the methods of an asyncio.Protocol
+P = TypeVar("P")  # anything with the methods of an asyncio.Protocol
 
 _UNREACHABLE = frozenset((errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN))
 
@@ -47,10 +48,11 @@ class Connector:
         self._turn = 0
 
     async def connect(self, make: Callable[[str], P], timeout_s: float, *, tls: bool = True) -> P:
-        """A new connection: what `make` has made of it, given the protocol that TLS agreed upon (ALPN), empty for none.
+        """A new connection, as made by `make` from the protocol that TLS agreed on (ALPN); empty for none.
 
-        Name look-up, every address and the TLS handshake share `timeout_s`. Where no remembered address answers, the
-        name is looked up anew first. Raises Refusal.
+        Name look-up, every address and the TLS handshake share `timeout_s`.
+        Where no remembered address answers, the name is looked up anew first.
+        Raises Refusal.
         """
         try:
             async with asyncio.timeout(timeout_s):
@@ -128,7 +130,7 @@ class Connector:
 
 
 class _Made(asyncio.Protocol, Generic[P]):
-    """Stands at a transport until it is connected, TLS included; then the one that `make` chooses takes its place."""
+    """The protocol of a transport until it is connected, TLS included. Then the result of `make` replaces it."""
 
     protocol: P
 
@@ -145,7 +147,7 @@ class _Made(asyncio.Protocol, Generic[P]):
 
 
 def refusal_of(error: OSError, where: str) -> Refusal:
-    """The fault behind what a socket or TLS said."""
+    """The fault behind an error of a socket or of TLS."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return Refusal(Fault.TLS_CERTIFICATE, f"the certificate of {where} is not trusted: {error.verify_message}")
     if isinstance(error, ssl.SSLError):

@@ -1,6 +1,6 @@
-"""One coarse tick sweeps every deadline, so that no request needs a timer of its own.
+"""One coarse tick sweeps every deadline, so that requests need no timers.
 
-May know the event loop. `now` is the time of the last tick: good enough to set a deadline by, and free to read.
+May know the event loop. `now` is the time of the last tick: good enough for a deadline, and free to read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Timed(Protocol):
     deadline: float
 
     def on_deadline(self) -> None:
-        """The deadline has passed. Called again at the next tick unless it is moved."""
+        """The deadline has passed. Called again at the next tick unless the deadline has moved."""
 
 
 class Ticker:
@@ -31,15 +31,15 @@ class Ticker:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self.turns = Turns(loop)  # for whoever has too much to do at once
-        self.ends = Ends()  # of connections that are not read from
+        self.turns = Turns(loop)  # of work that is too much for one turn
+        self.ends = Ends()  # of connections whose reading is paused
         self.now = loop.time()
         self._members: set[Timed] = set()
         self._periodic: list[Callable[[], None]] = []
         self._handle: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        """How many members are swept."""
+        """The number of members."""
         return len(self._members)
 
     def start(self) -> None:
@@ -47,18 +47,18 @@ class Ticker:
         self._tick()
 
     def stop(self) -> None:
-        """Tick no more."""
+        """Stop ticking."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
         self.ends.close()
 
     def add(self, member: Timed) -> None:
-        """Sweep `member` from now on."""
+        """Start to sweep `member`."""
         self._members.add(member)
 
     def discard(self, member: Timed) -> None:
-        """Sweep `member` no more."""
+        """Stop sweeping `member`."""
         self._members.discard(member)
 
     def every_tick(self, action: Callable[[], None]) -> None:
@@ -68,7 +68,7 @@ class Ticker:
     def _tick(self) -> None:
         self.now = now = self._loop.time()
         self._handle = self._loop.call_later(TICK_S, self._tick)
-        passed = now - TICK_S  # whoever set a deadline by `now` took a time up to a tick old for the present
+        passed = now - TICK_S  # `now` may be up to one tick old when a deadline is set by it
         for member in [member for member in self._members if member.deadline <= passed]:
             member.on_deadline()
         self.ends.on_tick()

@@ -1,8 +1,8 @@
 """How many sockets the data plane may have open, by the process's limit of file descriptors. PURE: it only counts.
 
-A process that has none left can neither accept nor connect, nor answer its own health check. So a part is kept for the
-admin listener, files and listening sockets, and the rest is shared between clients and upstreams: an exchange needs one
-of each.
+A process without free descriptors cannot accept, connect, or answer its own health check.
+So a part is reserved for the admin listener, files and listening sockets.
+Clients and upstreams share the rest: an exchange needs one of each.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ NO_LIMIT: Final = sys.maxsize
 
 @final
 class Descriptors:
-    """Open sockets, of one data plane."""
+    """Counts the open sockets of one data plane."""
 
     __slots__ = ("clients", "most", "upstreams")
 
     def __init__(self, limit: int = NO_LIMIT) -> None:
-        """`limit`: of file descriptors that the process may have open (RLIMIT_NOFILE)."""
+        """`limit`: how many file descriptors the process may have open (RLIMIT_NOFILE)."""
         self.most = max(1, (limit - _RESERVED) // 2)  # clients; and upstreams
         self.clients = 0
         self.upstreams = 0  # open or being opened, for exchanges and at the far ends of tunnels

@@ -1,7 +1,8 @@
 """Dials the addresses of one host until connections are made: whoever answers first wins (RFC 8305, Happy Eyeballs).
 
-May know tasks and sockets. Must not know names, TLS, nor how one address is dialled. Every attempt that is not given
-out is closed.
+May know tasks and sockets.
+Must not know names, TLS, nor how one address is dialled.
+Every attempt that is not given out is closed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Tells of peers that have gone while nothing is read from them.
+"""Notices peers that have left while nothing is read from them.
 
-A transport whose reading is paused hears neither FIN nor RST. Whoever wants to know of it is watched here. The kernel
-is asked once a tick, for all of them in one call. A pause that is over before the next tick costs no system call.
+A transport whose reading is paused hears neither FIN nor RST. Such connections are watched here.
+Once a tick, one system call asks the kernel about all of them.
+A pause that ends before the next tick costs no system call.
 
 May know sockets. Must not know what reading waits for.
 """
@@ -16,22 +17,22 @@ from typing import Final, final
 _ENDED: Final = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _LOST: Final = select.EPOLLHUP | select.EPOLLERR
 
-Tell = Callable[[bool], None]  # is told at each tick until it is forgotten; whether both ways are lost, not one
+Tell = Callable[[bool], None]  # called at each tick until forgotten, with whether both ways are lost
 
 
 @final
 class Ends:
-    """The sockets that are not read from for now."""
+    """The sockets that are not read from at present."""
 
     __slots__ = ("_epoll", "_new", "_watched")
 
     def __init__(self) -> None:
-        self._epoll: select.epoll | None = None  # made when it is first needed
+        self._epoll: select.epoll | None = None  # made on first use
         self._new: dict[int, Tell] = {}  # since the last tick
         self._watched: dict[int, Tell] = {}
 
     def __len__(self) -> int:
-        """How many sockets are watched."""
+        """The number of watched sockets."""
         return len(self._new) + len(self._watched)
 
     def watch(self, fd: int, tell: Tell) -> None:
@@ -42,10 +43,12 @@ class Ends:
             self._new[fd] = tell
 
     def forget(self, fd: int) -> None:
-        """Watch it no more. At the latest when its connection is lost: the number may be another socket's then."""
+        """Stop watching it.
+        Call this at the latest when the connection is lost: another socket may get the same number.
+        """
         self._new.pop(fd, None)
         if self._watched.pop(fd, None) is not None and self._epoll is not None:
-            with contextlib.suppress(OSError):  # closed meanwhile, which the kernel has noticed by itself
+            with contextlib.suppress(OSError):  # closed meanwhile; the kernel has noticed
                 self._epoll.unregister(fd)
 
     def on_tick(self) -> None:
@@ -68,7 +71,7 @@ class Ends:
             self._watched[fd] = tell
 
     def close(self) -> None:
-        """Watch none any more."""
+        """Stop watching all of them."""
         self._new.clear()
         self._watched.clear()
         if self._epoll is not None:

@@ -1,7 +1,8 @@
-"""One listening socket: bound once, kept over reloads, closed without losing those who wait at it.
+"""One listening socket: bound once, kept over reloads, closed without losing clients in its queue.
 
-May know sockets and the event loop. Must not know what is made of those who come in (`accept` does that), nor which
-listener stays at which address, which is the data plane's business.
+May know sockets and the event loop.
+Must not know what serves the clients (`accept` makes that).
+Must not know which listener keeps which address: the data plane decides that.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from proxy.transport.sockets import protocols
 
 _BACKLOG: Final = 1024
 
-Accept = Callable[[], asyncio.Protocol]  # makes the protocol of a client that has come in
-Waiting = list[tuple[Accept, socket.socket]]  # accepted by the kernel, and not served yet
+Accept = Callable[[], asyncio.Protocol]  # makes the protocol for a new client
+Waiting = list[tuple[Accept, socket.socket]]  # accepted by the kernel, but not served yet
 
 
 class ListeningSocket:
-    """Where the clients of one listener come in."""
+    """The socket at which one listener's clients connect."""
 
     def __init__(self, bind: Address, accept: Callable[[], Any]) -> None:
-        """`accept` makes what has the methods of an asyncio.Protocol, one for each client."""
+        """`accept` makes an object with the methods of an asyncio.Protocol for each client."""
         self.bind = bind  # as the plan in force has it; the socket stays if another plan names it otherwise
         self._accept = protocols(accept)
         self._server: asyncio.Server
@@ -52,20 +53,20 @@ class ListeningSocket:
 
     @property
     def address(self) -> Address:
-        """As bound, with the real port if 0 was asked."""
+        """The bound address, with the real port if port 0 was asked for."""
         return self.bind if self.bind.unix_path else Address(*self._server.sockets[0].getsockname()[:2])
 
     def is_at(self, bind: Address) -> bool:
-        """Whether `bind` names this very socket. Port 0 names none."""
+        """Whether `bind` names this socket. Port 0 names none."""
         if not (bind.port or bind.unix_path):
             return False
         return bind == self.bind or (len(self._server.sockets) == 1 and bind == self.address)
 
     def close(self) -> Waiting:
-        """Accept nobody further. Those whom the kernel had accepted by then are given back, for `serve`."""
-        # Its copies keep the socket and those who wait at it alive while the event loop lets go of it.
+        """Stop accepting. Returns the clients that the kernel has accepted by then, for `serve`."""
+        # Copies keep the socket and its queue alive while the event loop closes it.
         copies = []
-        with contextlib.suppress(OSError):  # no file descriptor is left; then nobody could be accepted either
+        with contextlib.suppress(OSError):  # no file descriptor is left, so accepting would fail as well
             copies += [socket.socket(fileno=os.dup(each.fileno())) for each in self._server.sockets]
         self._server.close()
         remove_own_socket(self.bind.unix_path, self._file)
@@ -77,7 +78,7 @@ class ListeningSocket:
 
 
 async def serve(waiting: Waiting) -> None:
-    """Make connections of those who waited at a socket that is closed. If this is cancelled, they are ended."""
+    """Serve the clients that waited at a socket that is closed. A cancellation closes them."""
     loop = asyncio.get_running_loop()
     waiting.reverse()
     try:
@@ -93,13 +94,13 @@ async def serve(waiting: Waiting) -> None:
 
 
 def drop(waiting: Waiting) -> None:
-    """End those who waited."""
+    """Close the waiting clients."""
     for _, client in waiting:
         client.close()
 
 
 def _accept_all(listening: socket.socket) -> Iterable[socket.socket]:
-    """Whoever waits now. The kernel queues no more than `_BACKLOG` and one; who comes after those came too late."""
+    """The clients that wait now. The kernel queues at most `_BACKLOG` plus one; later clients came too late."""
     listening.setblocking(False)
     for _ in range(_BACKLOG + 1):
         try:

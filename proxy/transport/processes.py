@@ -1,7 +1,7 @@
-"""Which process holds the other end of a connection on this machine. Blocking: for a thread, not for the event loop.
+"""Finds the process at the other end of a connection on this machine. Blocking: for a thread, not for the event loop.
 
-May know Linux: sock_diag(7), proc(5). If the processes cannot be seen (another PID namespace, another user without
-the right to look), nothing is found, and nothing is guessed.
+May know Linux: sock_diag(7), proc(5).
+If processes are not visible (another PID namespace, another user), nothing is found, and nothing is guessed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SOCKET_LINK: Final = re.compile(r"socket:\[(\d+)\]\Z")
 
 
 class Ends(NamedTuple):
-    """Both ends of a TCP connection, as the wanted process sees it: its own end first."""
+    """Both ends of a TCP connection: first that of the wanted process."""
 
     host: str
     port: int
@@ -41,10 +41,9 @@ class Ends(NamedTuple):
 
 
 def owners(connections: Iterable[Ends]) -> dict[Ends, int]:
-    """The process of each connection; those that are not found are left out.
+    """The process of each connection; connections without a result are left out.
 
-    A socket that several processes share (a server that forks after it accepted) belongs to none of them alone, and is
-    left out as well.
+    A socket that several processes share (a server that forks after accepting) is left out, too.
     """
     inodes = {}
     for ends in connections:
@@ -115,7 +114,7 @@ def _holders(inodes: set[int]) -> dict[int, int]:
         for name in names:
             looked += 1
             if looked > _MOST_FILES:
-                return {}  # an answer that is not whole could name the wrong one
+                return {}  # a partial answer could name the wrong process
             try:
                 link = _SOCKET_LINK.match(os.readlink(f"/proc/{process}/fd/{name}"))  # noqa: PTH115
             except OSError:
@@ -127,7 +126,7 @@ def _holders(inodes: set[int]) -> dict[int, int]:
 
 
 def _processes() -> list[int]:
-    """All processes but our own; none if there are too many to look at."""
+    """All processes but our own; empty if there are too many to look at."""
     ours = os.getpid()
     everyone = [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != ours]  # noqa: PTH208
     return everyone if len(everyone) <= _MOST_PROCESSES else []

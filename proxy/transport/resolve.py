@@ -12,7 +12,7 @@ from ops_lib.hosts import read_host
 from proxy.semantics.faults import Fault, Refusal
 
 MAX_LOOKUPS: Final = 256  # names that are being looked up at a time
-_PATIENCE_S: Final = 1.0  # how long a new answer is waited for where there is an old one
+_PATIENCE_S: Final = 1.0  # how long to wait for a new answer if there is an old one
 _ANEW_EVERY_S: Final = 1.0  # where the last look-up out of turn has brought nothing new
 
 
@@ -23,18 +23,19 @@ def literal_address(host: str) -> str | None:
 
 
 class Lookups:
-    """The look-ups under way: one for each name, whoever waits for it.
+    """The look-ups under way: one for each name, for all who wait for it.
 
-    The system's look-up cannot be called off. A name that hangs keeps its thread until the system gives up, and so is
-    asked for once, not by each request.
+    The system's look-up cannot be cancelled.
+    A name that hangs occupies a thread until the system gives up, so requests share one look-up.
     """
 
     def __init__(self) -> None:
         self._under_way: dict[str, asyncio.Task[tuple[str, ...]]] = {}
 
     def begin(self, host: str) -> asyncio.Task[tuple[str, ...]]:
-        """The look-up of `host`; its result are the addresses, as the system orders them, or an OSError or
-        UnicodeError. Raises Refusal if too many are under way.
+        """The look-up of `host`.
+        Its result is the addresses, in the system's order, or an OSError or UnicodeError.
+        Raises Refusal if too many are under way.
         """
         task = self._under_way.get(host)
         if task is None:
@@ -51,10 +52,10 @@ class Lookups:
     def _ended(self, host: str, task: asyncio.Task[tuple[str, ...]]) -> None:
         del self._under_way[host]
         if not task.cancelled():
-            task.exception()  # whoever waited was told; maybe nobody was left
+            task.exception()  # those who waited know; perhaps nobody was left
 
     async def stop(self) -> None:
-        """Wait for none of them any longer."""
+        """Stop waiting for all of them."""
         tasks = tuple(self._under_way.values())
         for task in tasks:
             task.cancel()
@@ -67,8 +68,8 @@ async def _look_up(host: str) -> tuple[str, ...]:
 
 
 class Resolver:
-    """The addresses of one host. Those that were found last stay good while there is no new answer: a DNS that is down,
-    or hangs, does not take upstreams with it.
+    """The addresses of one host.
+    The last ones stay valid until there is a new answer, so a DNS outage does not take upstreams down.
     """
 
     def __init__(self, host: str, refresh_s: float, lookups: Lookups) -> None:
@@ -82,16 +83,16 @@ class Resolver:
         self._anew_from = 0.0  # no look-up out of turn before
 
     def is_stale(self, now: float) -> bool:
-        """Whether `addresses` would ask again."""
+        """Whether `addresses` would look up again."""
         return self._literal is None and now >= self._expires
 
     @property
     def known(self) -> tuple[str, ...]:
-        """The addresses found last; nothing is asked."""
+        """The addresses found last, without a look-up."""
         return (self._literal,) if self._literal is not None else self._addresses
 
     async def addresses(self) -> tuple[str, ...]:
-        """All addresses of the host, as the system orders them. Raises Refusal if there is none."""
+        """All addresses of the host, in the system's order. Raises Refusal if there are none."""
         loop = asyncio.get_running_loop()
         if not self.is_stale(loop.time()):
             return self.known
@@ -110,8 +111,8 @@ class Resolver:
     async def anew(self, tried: Collection[str], answers: int) -> tuple[str, ...]:
         """Other addresses than those that were `tried` in vain: the service may have moved. Empty where there are none.
 
-        The name is looked up out of turn, unless it has been since there were `answers`. While that brings nothing new,
-        it is done once a second at most, whoever asks.
+        The name is looked up out of turn, unless it has been since there were `answers`.
+        While that brings nothing new, it is done once a second at most, whoever asks.
         """
         loop = asyncio.get_running_loop()
         if self.answers == answers and self._literal is None and frozenset(self._addresses) <= frozenset(tried):

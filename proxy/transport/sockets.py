@@ -1,4 +1,4 @@
-"""What asyncio's transports do not say or do: asked of the socket below. May know sockets, nothing else."""
+"""What asyncio's transports cannot say or do, asked of the socket below. May know sockets, nothing else."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s
 
 
 def protocols(make: Callable[[], Any]) -> Callable[[], asyncio.Protocol]:
-    """A factory as the event loop wants it, of what has the methods of an asyncio.Protocol.
+    """A protocol factory for the event loop, of anything with the methods of an asyncio.Protocol.
 
-    The connections do not inherit from it: a class that is compiled cannot, and no event loop asks for more than the
-    methods.
+    Connections do not inherit from it: a compiled class cannot, and event loops only need the methods.
     """
     return cast(Callable[[], asyncio.Protocol], make)
 
@@ -46,8 +45,9 @@ def descriptor(transport: asyncio.BaseTransport) -> int:
 
 
 def watch(fd: int) -> select.poll:
-    """What says by `poll(0)` whether the kernel holds anything of the peer's that the event loop has yet to hear of:
-    bytes, or the end. Kept, since to make one costs more than to ask it (which costs no more than `has_unread`).
+    """An object whose `poll(0)` says whether the kernel holds
+    bytes or an end from the peer that the event loop has not seen.
+    Keep it, for speed: making one costs more than asking it.
     """
     watching = select.poll()
     if fd >= 0:
@@ -56,7 +56,7 @@ def watch(fd: int) -> select.poll:
 
 
 def has_unread(fd: int) -> bool:
-    """Whether the kernel holds bytes that have not been read from the socket `fd` yet. Costs 0.4 µs."""
+    """Whether the kernel holds bytes that have not been read from the socket `fd` yet."""
     if fd < 0:
         return False
     waiting = bytearray(4)

@@ -1,4 +1,4 @@
-"""Tunnels: after CONNECT or 101 the bytes pass untouched, both ways, each way ending on its own.
+"""Tunnels: after CONNECT or 101, bytes pass unchanged in both directions. Each direction ends separately.
 
 May know transports. Must not know what the bytes mean.
 """
@@ -15,30 +15,30 @@ from proxy.transport.turns import FULL_READ_BYTES
 
 
 class End(NamedTuple):
-    """One end of a tunnel to be."""
+    """One end of a future tunnel."""
 
     transport: asyncio.Transport
-    tell: Callable[[int], None]  # is told of bytes read here
-    on_lost: Callable[[Exception | None], None]  # what the transport's former protocol does at its end
-    received: bytes  # read already, and the tunnel's
+    tell: Callable[[int], None]  # called with the number of bytes read here
+    on_lost: Callable[[Exception | None], None]  # the last act of the transport's former protocol
+    received: bytes  # bytes for the tunnel that were read already
     saw_eof: bool
-    is_full: bool  # takes no more bytes for now; its transport will say when it does again
+    is_full: bool  # the write buffer is full; the transport will say when it has room
 
 
 _BUFFER_BYTES: Final = 64 * 1024
-_LAST_BYTES_S: Final = 10.0  # the longest silence of an end that has yet to take the last bytes of a lost one
+_LAST_BYTES_S: Final = 10.0  # the longest silence of an end that still has to read the last bytes of the other
 
 
 @final
 class FarEnd:
-    """A connection that was made for a tunnel, until there is one: its peer may speak first, and may end its way."""
+    """A connection made for a tunnel, until the tunnel exists: its peer may speak first, and may end its direction."""
 
     __slots__ = ("_buffer_bytes", "_is_full", "_on_lost", "_received", "_saw_eof", "is_lost", "transport")
 
     transport: asyncio.Transport
 
     def __init__(self, buffer_bytes: int = _BUFFER_BYTES, on_lost: Callable[[], None] | None = None) -> None:
-        """`buffer_bytes`: how much may wait to be sent before it counts as full."""
+        """`buffer_bytes`: how much may wait to be sent before the write buffer counts as full."""
         self._buffer_bytes = buffer_bytes
         self._on_lost = on_lost
         self._received = b""
@@ -50,7 +50,7 @@ class FarEnd:
         return f"<FarEnd {'lost' if self.is_lost else 'waits'}, {len(self._received)} bytes received>"
 
     def end(self, tell: Callable[[int], None]) -> End:
-        """Give the transport away, with what came early."""
+        """Give the transport away, with the bytes that came early."""
         return End(self.transport, tell, self.connection_lost, self._received, self._saw_eof, self._is_full)
 
     def abort(self) -> None:
@@ -69,7 +69,7 @@ class FarEnd:
 
     def eof_received(self) -> bool:
         self._saw_eof = True
-        return True  # the other way may go on
+        return True  # the other direction may continue
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = True
@@ -85,7 +85,7 @@ class FarEnd:
 
 @final
 class TunnelSide:
-    """One end of a tunnel; what it reads, its peer writes."""
+    """One end of a tunnel; the other end writes what this one reads."""
 
     __slots__ = (
         "_fd",
@@ -114,9 +114,9 @@ class TunnelSide:
         self._idle_s = idle_s
         self._saw_eof = False
         self._lost = False
-        self._left_bytes = -1  # to be sent when that was last looked at, once the other end is lost; -1: it is not
-        self._is_held = False  # nothing is read: the peer takes no more
-        self._is_due = False  # nothing is read until a later turn
+        self._left_bytes = -1  # bytes to be sent at the last look, once the other end is lost; -1: it is not
+        self._is_held = False  # reading is paused: the peer's write buffer is full
+        self._is_due = False  # reading is paused until a later turn
         self.deadline = NEVER
 
     def __repr__(self) -> str:
@@ -150,7 +150,7 @@ class TunnelSide:
             self.transport.resume_reading()
 
     def _hold(self, held: bool) -> None:
-        """Read no more for now, or read on."""
+        """Pause reading, or resume it."""
         self._is_held = held
         if held:
             self._ticker.ends.watch(self._fd, self._ended_unread)
@@ -163,7 +163,7 @@ class TunnelSide:
                 self.transport.resume_reading()
 
     def _ended_unread(self, lost: bool) -> None:
-        if lost:  # otherwise what stands before the end has yet to be passed on
+        if lost:  # otherwise bytes before the end still have to be passed on
             self.transport.abort()
 
     def eof_received(self) -> bool:
@@ -173,7 +173,7 @@ class TunnelSide:
             peer.transport.close()
             return False
         peer.transport.write_eof()
-        return True  # the other way goes on
+        return True  # the other direction continues
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
@@ -184,7 +184,7 @@ class TunnelSide:
         self._on_lost(exc)
 
     def _end(self) -> None:
-        """The other end is lost. What came from it is still sent, as long as somebody takes it."""
+        """The other end is lost. Its bytes are still sent, as long as this peer reads them."""
         self._left_bytes = self.transport.get_write_buffer_size()
         self.deadline = self._ticker.now + _LAST_BYTES_S
         self.transport.close()
@@ -196,7 +196,7 @@ class TunnelSide:
         self.peer._hold(False)
 
     def on_deadline(self) -> None:
-        """No byte either way for too long."""
+        """No bytes in either direction for too long."""
         left_bytes = self.transport.get_write_buffer_size()
         if left_bytes < self._left_bytes:
             self._left_bytes = left_bytes
@@ -207,7 +207,7 @@ class TunnelSide:
 
 
 def open_tunnel(client: End, upstream: End, ticker: Ticker, idle_s: float) -> None:
-    """Make a tunnel; what was read before is passed on first."""
+    """Make a tunnel; bytes that were read before are passed on first."""
     near, far = TunnelSide(client, ticker, idle_s), TunnelSide(upstream, ticker, idle_s)
     near.peer = far
     far.peer = near

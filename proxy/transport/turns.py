@@ -1,8 +1,10 @@
-"""Shares out the turns of the event loop, so that no peer holds up the others.
+"""Shares the turns of the event loop, so that no peer holds up the others.
 
-The work of one turn is bounded, whatever peers send. A connection does one piece of work when bytes come. Whatever is
-left waits here, with the connection's reading paused. Each turn does a few of these pieces, first come, first served.
-A piece is for its owner to bound: one head, some hundred chunks, one full read.
+The work of one turn is bounded, whatever peers send.
+A connection does one piece of work when bytes come.
+The rest waits here, with the connection's reading paused.
+Each turn does a few of these pieces, first come, first served.
+The owner bounds a piece: one head, some hundred chunks, one full read.
 
 May know the event loop. Must not know what the work is.
 """
@@ -16,8 +18,8 @@ from typing import Final, final
 
 PIECES_A_TURN: Final = 4
 
-# libuv reads a socket up to 32 times in one turn, as long as each read fills its buffer of 256 kB. Whoever gets so much
-# at once asks for the next read in a later turn.
+# libuv reads a socket up to 32 times in one turn, as long as each read fills its buffer of 256 kB. A connection that
+# gets this much at once asks for the next read in a later turn.
 FULL_READ_BYTES: Final = 128 * 1024
 
 
@@ -31,10 +33,10 @@ class Turns:
         self._loop = loop
         self._waiting: deque[Callable[[], None]] = deque()
         self._is_due = False
-        self.put_off = 0  # pieces that had to wait, so far
+        self.put_off = 0  # pieces that have had to wait so far
 
     def later(self, piece: Callable[[], None]) -> None:
-        """Call `piece` in a later turn, behind those that wait already. It may ask for another one of its own."""
+        """Call `piece` in a later turn, after those that wait already. A piece may ask for another one."""
         self.put_off += 1
         self._waiting.append(piece)
         if not self._is_due:
@@ -48,7 +50,7 @@ class Turns:
                 if not waiting:
                     break
                 waiting.popleft()()
-        finally:  # if a piece fails, the others still get their turn
+        finally:  # if a piece fails, the others still run
             self._is_due = bool(waiting)
             if waiting:
                 self._loop.call_soon(self._take_turn)

@@ -12,7 +12,7 @@ ESTABLISHED: Final = b"HTTP/1.1 200 Connection Established\r\n\r\n"  # to CONNEC
 def problem_response(problem: Problem, *, date: bytes, head_only: bool = False, close: bool = True) -> bytes:
     """The whole response. `date` is the time as a Date field has it (RFC 9110, 6.6.1).
 
-    With `head_only` (the request was HEAD) the body is left out, its length is not.
+    With `head_only` (for HEAD), the body is left out, but not its length.
     """
     lines = [b"HTTP/1.1 %d %b" % (problem.status, problem.title.encode("ascii"))]
     lines += [name + b": " + value for name, value in problem.fields]
@@ -24,6 +24,6 @@ def problem_response(problem: Problem, *, date: bytes, head_only: bool = False, 
 
 
 def options_response(date: bytes, *, close: bool = False) -> bytes:
-    """The answer to an OPTIONS that may go no further (RFC 9110, 7.6.2)."""
+    """The answer to an OPTIONS that is not forwarded (RFC 9110, 7.6.2)."""
     last = b"Connection: close\r\n\r\n" if close else b"\r\n"
     return b"HTTP/1.1 200 OK\r\nDate: %b\r\n%b: %b\r\nContent-Length: 0\r\n%b" % (date, *ALLOW, last)

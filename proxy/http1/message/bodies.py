@@ -1,10 +1,12 @@
-"""Reads message bodies off a byte stream: by length, in chunks, or until the close. PURE: bytes in, content out.
+"""Reads message bodies from a byte stream: by length, in chunks, or until the close. PURE: bytes in, content out.
 
-`feed` takes the next bytes. It returns the content in them and, once the body has ended, the bytes behind it (before
-that, None). Content is never held back. A chunk-size line and trailers are, until they are whole.
+`feed` takes the next bytes.
+It returns their content and, once the body has ended, the bytes after it (before that, None).
+Content is never held back.
+A chunk-size line and trailers are held until they are complete.
 
-The event loop is shared, so one call reads a bounded number of chunks. If more has come, the body `is_behind`: its
-owner feeds it b"" in a later turn, and reads nothing more from the peer until then.
+The event loop is shared, so one call reads a bounded number of chunks.
+If more has come, the body `is_behind`: its owner feeds it b"" in a later turn, and pauses reading until then.
 docs/decisions/008-turns.md has the figures.
 """
 
@@ -21,15 +23,15 @@ from proxy.http1.message.section import SectionScanner
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import MAX_TRAILERS, FieldKinds, allowed_in_trailers
 
-CHUNKS_A_FEED: Final = 512  # a tenth of a millisecond
+CHUNKS_A_FEED: Final = 512  # about a tenth of a millisecond
 _MAX_CHUNK_LINE: Final = 1024  # chunk size and extensions, which nobody uses
 _MAX_TRAILERS: Final = 16 * 1024
-# A line with extensions has 16 bytes for free, and as many as came since the last such line.
-# All lines of a body share this beyond that: a limit per line would not stop tiny chunks with long extensions.
+# A line with extensions may have 16 bytes, and as many as came since the last such line.
+# Beyond that, all lines of a body share this limit: a limit per line would not stop tiny chunks with long extensions.
 _MAX_OVERHEAD: Final = 16 * 1024
 _PARTIAL_CHUNK_LINE: Final = re.compile(rb"[0-9A-Fa-f]{1,16}(?:[ \t;][^\r\n]*)?\r?")
 _CRLF: Final = b"\r\n"
-# The lines of nearly all chunks, without extensions or leading zeros: one look-up reads and checks them.
+# The lines of nearly all chunks, without extensions or leading zeros: one look-up parses them.
 _PLAIN: Final = {spelling % size: size for size in range(4096) for spelling in (b"%x\r\n", b"%X\r\n")}
 
 
@@ -40,17 +42,17 @@ class Body(ABC):
 
     @property
     def is_behind(self) -> bool:
-        """Whether it holds bytes that it has yet to read."""
+        """Whether it holds bytes that are not parsed yet."""
         return False
 
     @property
     def trailers(self) -> list[bytes]:
-        """At its end: the trailer fields that may be forwarded, as lines without CRLF."""
+        """At the end: the trailer fields to forward, as lines without CRLF."""
         return []
 
     @abstractmethod
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
-        """Content, and the bytes after the body, None while it goes on. Raises Refusal."""
+        """The content, and the bytes after the body (None before its end). Raises Refusal."""
 
 
 @final
@@ -73,7 +75,7 @@ class LengthBody(Body):
 
 @final
 class CloseBody(Body):
-    """A response body that ends when the connection does (RFC 9112, 6.3 rule 8)."""
+    """A response body that ends with the connection (RFC 9112, 6.3 rule 8)."""
 
     __slots__ = ()
 
@@ -83,7 +85,7 @@ class CloseBody(Body):
 
 @final
 class LimitedBody(Body):
-    """A request body of which no more than `limit_bytes` of content are taken."""
+    """A request body with at most `limit_bytes` of content."""
 
     __slots__ = ("_body", "_limit_bytes", "_received_bytes")
 
@@ -110,7 +112,7 @@ class LimitedBody(Body):
 
 @final
 class ChunkedBody(Body):
-    """A chunked body (RFC 9112, 7.1). Extensions are checked and thrown away."""
+    """A chunked body (RFC 9112, 7.1). Extensions are checked and dropped."""
 
     __slots__ = (
         "_fault",
@@ -126,11 +128,11 @@ class ChunkedBody(Body):
     )
 
     def __init__(self, fault: Fault, kinds: FieldKinds) -> None:
-        """`fault`: what a malformed body is (the client's, or the upstream's); `kinds`: for trailers."""
+        """`fault`: of a malformed body (the client's or the upstream's); `kinds`: for trailers."""
         self._kinds = kinds
         self._fault = fault
-        self._stream: BytesIO | None = None  # what it has yet to read
-        self._held = b""  # the beginning of a line, or of the CRLF that ends a chunk
+        self._stream: BytesIO | None = None  # bytes that are not parsed yet
+        self._held = b""  # the state before a line, or before the CRLF after a chunk
         self._is_inside = False  # a chunk, or the CRLF that ends it
         self._remaining = 0  # of the content of that chunk
         self._overhead = 0
@@ -149,7 +151,7 @@ class ChunkedBody(Body):
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
         if self._section is not None:
             return b"", self._read_trailers(self._section, data)
-        # Lines and pieces come off a stream in half the time of `find` and slices.
+        # A stream gives lines and pieces faster than `find` and slices.
         stream = self._stream
         if stream is None:
             stream = BytesIO(self._held + data if self._held else data)
@@ -162,10 +164,10 @@ class ChunkedBody(Body):
         return pieces[0] if len(pieces) == 1 else b"".join(pieces), rest
 
     def _read_chunks(self, stream: BytesIO, pieces: list[bytes]) -> bytes | None:
-        """Add content to `pieces`. Returns the bytes after the body, None while it goes on."""
+        """Add content to `pieces`. Returns the bytes after the body, or None before its end."""
         readline, read, plain = stream.readline, stream.read, _PLAIN
         size, is_inside = self._remaining, self._is_inside
-        unplain = stream.tell() - self._since_extension  # where the last line ended that was not plain
+        unplain = stream.tell() - self._since_extension  # the end of the last line that was not plain
         for _ in range(CHUNKS_A_FEED):
             if is_inside:
                 is_inside = False
@@ -198,9 +200,9 @@ class ChunkedBody(Body):
         return None
 
     def _read_line(self, line: bytes, since_bytes: int) -> int:
-        """The size that a line says which is not plain; -1 if it is not whole, and held.
+        """The size in a line that is not plain; -1 if the line is incomplete, and held.
 
-        `since_bytes`: what came between the last such line and this one.
+        `since_bytes`: how much came between the last such line and this one.
         """
         if line[-1:] != b"\n":
             if line and (len(line) > _MAX_CHUNK_LINE + 1 or not _PARTIAL_CHUNK_LINE.fullmatch(line)):
@@ -240,7 +242,7 @@ class ChunkedBody(Body):
 
 
 def request_body(length: int, chunked: bool, kinds: FieldKinds, limit_bytes: int) -> Body:
-    """A request's body; `limit_bytes` 0: no limit. Raises Refusal if its length alone is too much."""
+    """A request's body; `limit_bytes` 0: no limit. Raises Refusal if the announced length is too much."""
     if not chunked:
         if limit_bytes and length > limit_bytes:
             raise body_too_large(limit_bytes)
@@ -250,5 +252,5 @@ def request_body(length: int, chunked: bool, kinds: FieldKinds, limit_bytes: int
 
 
 def body_too_large(limit_bytes: int) -> Refusal:
-    """What a client is told."""
+    """The detail for the client."""
     return Refusal(Fault.BODY_TOO_LARGE, f"the request body is longer than {limit_bytes} bytes")

@@ -1,12 +1,14 @@
-"""Reads heads (start line and field lines) and trailer sections off a byte stream. PURE: bytes in, values out.
+"""Reads heads (start line and field lines) and trailer sections from a byte stream. PURE: bytes in, values out.
 
-The start line is matched by `grammar`; field lines are llhttp's work, in its strict mode (no obs-fold, no space before
-the colon, no bare CR or LF, no CTL, no broken or doubled framing field). llhttp is given exactly one field section at
-a time, behind a start line of ours, so it never sees a body, a second message or a method that it does not know.
+`grammar` matches the start line. llhttp judges field lines in its strict mode: no
+obs-fold, no space before the colon, no bare CR or LF, no CTL, no broken or duplicate
+framing field. llhttp gets exactly one field section at a time, after a start line of ours.
+So it never sees a body, a second message or an unknown method.
 
-It is not asked about what it could only pass: a line whose name it has passed before and whose value is printable
-ASCII, or one that a template knows. Fields that are well-formed but contradict each other (two Content-Length) are for
-`request` and `response` to refuse. docs/decisions/006-cost-per-request.md has what this saves.
+For speed, it is not asked about lines that it would pass: a known
+name with a value of printable ASCII, or a line in the template.
+`request` and `response` refuse well-formed fields that contradict each other (two Content-Length).
+docs/decisions/006-cost-per-request.md has the figures.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ _START_LINE = b"GET / HTTP/1.1"
 
 
 class HeadLimits(NamedTuple):
-    """How large a head may be, and which fault each excess is."""
+    """The limits of a head, and the fault for exceeding each."""
 
     line_bytes: int
     field_bytes: int
@@ -33,12 +35,12 @@ class HeadLimits(NamedTuple):
     line_fault: Fault
     field_fault: Fault
     bad_fault: Fault
-    empty_lines: int = 4  # before a request line (RFC 9112, 2.2 asks for at least one); more is a flood
+    empty_lines: int = 4  # before a request line (RFC 9112, 2.2 asks for at least one); more are a flood
 
 
 class _Validator:
-    """Learns from llhttp that a field section is whole. No callback per field: splitting the lines here costs half as
-    much.
+    """Learns from llhttp that a field section is complete.
+    No callback per field, for speed: the lines are split here.
     """
 
     __slots__ = ("complete",)
@@ -51,19 +53,19 @@ class _Validator:
 
 
 def sort_fields(section: list[bytes], kinds: FieldKinds, fault: Fault) -> Sorted:
-    """The fields of `section`, its lines without CRLF, sorted by kind; llhttp is asked only if it might refuse.
+    """The fields of `section`, its lines without CRLF, sorted by kind. llhttp is only asked if it might refuse.
 
     Raises Refusal with `fault` if the section is malformed.
     """
     lines: list[bytes] = []
-    special: list[Any] = []  # of Special, which compiled code would take apart and put together again
+    special: list[Any] = []  # not Special: compiled code would unpack and rebuild it
     known = kinds.known
     for line in section:
         name, colon, value = line.partition(b": ")
-        kind = known.get(name, TRANSFER_ENCODING)  # a new name is llhttp's to judge, as that field is
+        kind = known.get(name, TRANSFER_ENCODING)  # llhttp judges new names, and Transfer-Encoding
         if kind == TRANSFER_ENCODING or not colon:
             return check_fields(b"\r\n".join(section), kinds, fault)
-        if not value.isalnum():  # as ids and numbers are: nothing to strip, nothing to refuse
+        if not value.isalnum():  # such as ids and numbers: nothing to strip or refuse
             value = value.strip(b" \t")
             if is_text(value) is None:
                 return check_fields(b"\r\n".join(section), kinds, fault)
@@ -75,12 +77,12 @@ def sort_fields(section: list[bytes], kinds: FieldKinds, fault: Fault) -> Sorted
 
 
 def check_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
-    """As `sort_fields`, of a section in one piece, lines joined by CRLF: llhttp judges all of it, framing included."""
+    """As `sort_fields`, for a section in one piece, lines joined by CRLF. llhttp judges all of it, framing included."""
     validator = _Validator()
     try:
         httptools.HttpRequestParser(validator).feed_data(b"%b\r\n%b\r\n\r\n" % (_START_LINE, section))
     except httptools.HttpParserUpgrade:
-        pass  # said after the section was read whole; whether it is an upgrade is not llhttp's to say
+        pass  # raised after the whole section was read; we decide about upgrades
     except httptools.HttpParserError as error:
         raise Refusal(fault, f"malformed header section: {error}") from None
     if not validator.complete:
@@ -115,15 +117,15 @@ class HeadReader:
     )
 
     def __init__(self, limits: HeadLimits, check_line: Callable[[bytes], object]) -> None:
-        """`check_line` raises Refusal on a bad start line; it is asked as soon as an incomplete head has one."""
+        """`check_line` raises Refusal on a bad start line. It is called as soon as an incomplete head has one."""
         self._limits = limits
         self._usual_bytes = min(limits.line_bytes, limits.field_bytes)
         self._check_line = check_line
-        self._scanner: SectionScanner | None = None  # of a head that comes in pieces
-        self._checked = False  # its start line, by `check_line`
+        self._scanner: SectionScanner | None = None  # for a head in pieces
+        self._checked = False  # its start line, as returned by `check_line`
         self._empty_lines = 0
         self._template: Template | None = None
-        self._unlike = 0  # heads in a row that the template did not know
+        self._unlike = 0  # unmatched heads in a row
 
     @property
     def is_started(self) -> bool:
@@ -131,7 +133,7 @@ class HeadReader:
         return self._scanner is not None
 
     def feed(self, data: bytes, kinds: FieldKinds) -> tuple[bytes, Sorted, bytes] | None:
-        """Start line, fields and the bytes after the head; None while it is incomplete. Raises Refusal."""
+        """The start line, the fields and the bytes after the head; None if the head is incomplete. Raises Refusal."""
         scanner = self._scanner
         if scanner is not None:
             whole = scanner.feed(data)
@@ -160,8 +162,7 @@ class HeadReader:
                 self._unlike = 0
                 return fields
         fields = sort_fields(section, kinds, limits.bad_fault)
-        # At the second head that is unlike those before, the fourth, the eighth...: who never sends two alike is not
-        # looked at twice each time.
+        # Learn at the 2nd, 4th, 8th… unmatched head in a row: a client that never repeats costs ever less.
         self._unlike += 1
         if self._unlike > 1 and not self._unlike & (self._unlike - 1):
             template = Template(kinds)
@@ -169,7 +170,7 @@ class HeadReader:
         return fields
 
     def _feed_unusual(self, data: bytes, kinds: FieldKinds) -> tuple[bytes, Sorted, bytes] | None:
-        """A head that is incomplete, or comes after empty lines, or may be over a limit."""
+        """Read a head that is incomplete, comes after empty lines, or may be over a limit."""
         line_end = data.find(b"\r\n")
         while line_end == 0:
             self._empty_lines += 1
@@ -190,7 +191,7 @@ class HeadReader:
         return line, self._sort(section, kinds), data[end + 4 :]
 
     def _hold(self, data: bytes) -> None:
-        """Keep the beginning of a head, which has no empty line yet."""
+        """Keep the beginning of a head that has no empty line yet."""
         if data:
             scanner = self._scanner = SectionScanner(self._limits.bad_fault, "head")
             self._checked = False
@@ -198,9 +199,9 @@ class HeadReader:
             self._check_incomplete(scanner)
 
     def _check_incomplete(self, scanner: SectionScanner) -> None:
-        """Refuse at once what can no longer become a head, so that nobody waits for the rest of it."""
+        """Refuse at once what can no longer become a valid head, instead of waiting for the rest."""
         limits, line_end = self._limits, scanner.line_end
-        # What may be the beginning of CRLF, or of the empty line, does not count yet.
+        # A possible beginning of CRLF, or of the empty line, does not count yet.
         if (line_end if line_end >= 0 else scanner.size - 1) > limits.line_bytes:
             raise Refusal(limits.line_fault, f"the start line is longer than {limits.line_bytes} bytes")
         if line_end < 0:

@@ -1,7 +1,7 @@
 """Responses of old upstreams that break the grammar, made right before they are read. PURE: bytes in, bytes out.
 
-Only of upstreams that the settings name, and only what nginx or HAProxy read as well. A response can do less harm than
-a request: it has one reader, ours, and what goes on to the client is framed anew.
+Only of upstreams that the settings name, and only what nginx or HAProxy read as well.
+A response can do less harm than a request: it has one reader, ours, and what goes on to the client is framed anew.
 
     bare-lf        a line may end with LF alone. Safe: a LF ends no line for us that does not for everybody else, since
                    the head goes on with CRLF throughout (RFC 9112, 2.2 lets a recipient read it so).

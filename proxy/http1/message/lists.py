@@ -1,7 +1,7 @@
 """Field lines, and fields whose value is a list: Connection, Upgrade, TE (RFC 9110, 5.6.1). PURE.
 
-A head has at most so many fields, and there are not many protocols. So a list is short: one beyond these limits is
-meant to cost us time, and is not taken apart.
+Heads have few fields, and there are few protocols, so these lists are short.
+A list beyond these limits is an attack on our time, and is not parsed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from proxy.semantics.request import Field
 MAX_OPTIONS: Final = 128  # of Connection
 _MAX_CHOICES: Final = 16  # protocols of Upgrade, codings of TE
 
-# Never upgraded to (they would take the next hop's parser away from under us), whatever the version behind the slash.
+# Never upgraded to, in any version: they would change the next hop's parser without us.
 _NOT_UPGRADED_TO: Final = (b"h2c", b"h2", b"http", b"tls", b"")
 _KNOWN: Final = {value: frozenset((value.lower(),)) for value in (b"keep-alive", b"Keep-Alive", b"close", b"Close")}
 
@@ -25,7 +25,7 @@ def list_of(before: bytes, value: bytes) -> bytes:
 
 
 def is_too_long(connection: bytes) -> bool:
-    """Whether Connection has more members than could serve any purpose."""
+    """Whether Connection has more members than any honest sender needs."""
     return connection.count(b",") >= MAX_OPTIONS
 
 
@@ -35,7 +35,7 @@ def takes_trailers(te: bytes) -> bool:
 
 
 def members(value: bytes) -> frozenset[bytes]:
-    """The members of a list, lower case, without parameters. For short ones."""
+    """The members of a short list, in lower case, without parameters."""
     known = _KNOWN.get(value)
     if known is not None:
         return known
@@ -43,7 +43,7 @@ def members(value: bytes) -> frozenset[bytes]:
 
 
 def real_upgrade(value: bytes) -> bytes:
-    """The protocols of an Upgrade field that may be switched to, b"" if there are none."""
+    """The allowed protocols of an Upgrade field; b"" for none."""
     if value.count(b",") >= _MAX_CHOICES:
         return b""
     wanted = [part.strip(b" \t") for part in value.split(b",")]
@@ -51,7 +51,7 @@ def real_upgrade(value: bytes) -> bytes:
 
 
 def is_offered(switched: bytes, offered: bytes) -> bool:
-    """Whether the protocols of a 101's Upgrade field stand in that of its request, in whatever version."""
+    """Whether the request's Upgrade field has the protocols of a 101's, in any version."""
     if switched.count(b",") >= _MAX_CHOICES:
         return False
     names = _protocol_names(switched)
@@ -63,7 +63,7 @@ def _protocol_names(value: bytes) -> set[bytes]:
 
 
 def _protocol_name(part: bytes) -> bytes:
-    """Of one member of an Upgrade field, lower case; b"" if it is malformed, so that nobody reads it otherwise."""
+    """The name of one member of an Upgrade field, in lower case; b"" if malformed."""
     match = PROTOCOL.fullmatch(part)
     return match[1].lower() if match is not None else b""
 
@@ -74,6 +74,6 @@ def field_name(line: bytes) -> bytes:
 
 
 def field_of(line: bytes) -> Field:
-    """A field line, taken apart."""
+    """A field line, split."""
     name, _, value = line.partition(b":")
     return name, value.strip(b" \t")

@@ -1,8 +1,9 @@
-"""What the next head on a connection will look like, as learnt from those before it. PURE: bytes in, values out.
+"""A template of the next head on a connection, learnt from earlier ones. PURE: bytes in, values out.
 
-A client repeats most of its field lines in each request, a server in each response, and in the same order. A line that
-is what it was the last time needs no second look; of one whose name alone is the same, only the value does. Who looks
-at a head for the first time is `heads`.
+For speed: clients and servers repeat most of their field lines, in the same order.
+A line equal to the last one needs no check.
+If only its name is equal, only its value is checked.
+`heads` checks a head for the first time.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ proxy; both in their order. (A NamedTuple would cost 0.1 µs, and compiled 0.2.)
 
 is_text: Final = re.compile(rb"[\t -~]*").fullmatch  # of a field value: printable ASCII, and HTAB
 
-# An idle connection remembers no more than this of its last head, and mostly a fifth of it. Its names are short: only
-# those that `FieldKinds` remembers have a template.
+# An idle connection remembers at most this much of its last head, usually a fifth of it.
+# Its names are short: only names that `FieldKinds` remembers have a template.
 _MAX_LINES: Final = 32
 _MAX_LINE_BYTES: Final = 256
 _MAX_LINES_BYTES: Final = 2048
@@ -27,7 +28,7 @@ _MAX_LINES_BYTES: Final = 2048
 
 @final
 class Template:
-    """The field lines of one connection's last heads, line by line; holds for `kinds`, and for `count` lines."""
+    """The field lines of one connection's last heads, line by line. Valid for `kinds`, and for `count` lines."""
 
     __slots__ = ("_beginnings", "_fields", "_kinds", "_known", "_names", "_room_bytes", "count", "kinds")
 
@@ -35,16 +36,16 @@ class Template:
         self.kinds = kinds
         self.count = 0
         self._names: list[bytes] = []
-        self._beginnings: list[bytes] = []  # the name, and what stands between it and the value
+        self._beginnings: list[bytes] = []  # the name, and the bytes between it and the value
         self._kinds: list[int] = []
-        self._known: list[bytes] = []  # the line that came last; empty, which no line is: not remembered
-        self._fields: list[Any] = []  # the same as Special; None: of a plain field
+        self._known: list[bytes] = []  # the last line; empty (which a line never is): not remembered
+        self._fields: list[Any] = []  # the same as Special; None: a plain field
         self._room_bytes = _MAX_LINES_BYTES  # for more of `_known`
 
     def sort(self, section: list[bytes]) -> Sorted | None:
-        """The fields of `section`, which has `count` lines; None if it looks different."""
+        """The fields of `section`, which has `count` lines; None if it does not match."""
         lines: list[bytes] = []
-        special: list[Any] = []  # of Special, which compiled code would take apart and put together again
+        special: list[Any] = []  # not Special: compiled code would unpack and rebuild it
         for line, known, field in zip(section, self._known, self._fields):  # noqa: B905 - strict is not compiled
             if line == known:
                 if field is None:
@@ -57,7 +58,7 @@ class Template:
             if not line.startswith(beginning):
                 return None
             value = line[len(beginning) :]
-            if not value.isalnum():  # as ids and numbers are: nothing to strip, nothing to refuse
+            if not value.isalnum():  # such as ids and numbers: nothing to strip or refuse
                 value = value.strip(b" \t")
                 if is_text(value) is None:
                     return None
@@ -79,9 +80,9 @@ class Template:
         return lines, special
 
     def learn(self, section: list[bytes]) -> bool:
-        """Take the names and their order from a head that was found good; False if that cannot be done.
+        """Learn the names and their order from a valid head; False if that is not possible.
 
-        Not if a Transfer-Encoding is among them: such a head is judged as a whole each time.
+        A head with Transfer-Encoding is never learnt: it is judged as a whole each time.
         """
         if len(section) > _MAX_LINES:
             return False

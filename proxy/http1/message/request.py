@@ -1,7 +1,8 @@
 """A request head: what it means to a proxy, and what is sent on. PURE.
 
-The fields come sorted by kind (`heads`); those that mean something to a proxy are read here. The framing rules are
-those of RFC 9112, section 6, without any of the recoveries that it allows: what is ambiguous is refused.
+The fields come sorted by kind (`heads`).
+Those with a meaning for a proxy are read here.
+The framing rules are those of RFC 9112, section 6, without its optional recoveries: ambiguous requests are refused.
 """
 
 from __future__ import annotations
@@ -47,15 +48,15 @@ from proxy.semantics.fields import (
 )
 
 _COMMON_METHODS: Final = semantics.IDEMPOTENT | {b"POST", b"PATCH", b"CONNECT"}
-# Nominated by Connection or not, these are read by us and written anew.
+# We read these and write them again, whether or not Connection nominates them.
 _NEVER_NOMINATED: Final = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"connection", b"te", b"upgrade", b"close", b"keep-alive", b"")
-) | {b"via", b"max-forwards"}  # nobody hides a loop: what is for every recipient must not be nominated (9110, 7.6.1)
+) | {b"via", b"max-forwards"}  # for every recipient: must not be nominated (9110, 7.6.1), or a loop could hide
 
 
 @final
 class Request(semantics.Request):
-    """One request head of HTTP/1.x. `host` is the authority of the target, or else of Host."""
+    """One request head of HTTP/1.x. `host` is the target's authority, else Host's."""
 
     def __init__(self, method: bytes, path: bytes, minor: int, lines: list[bytes]) -> None:
         """`lines`: the field lines to forward as they came."""
@@ -94,7 +95,7 @@ class Request(semantics.Request):
 def check_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     """Method, target and minor version. Raises Refusal."""
     parts = line.split(b" ")
-    if len(parts) == 3:  # nearly always; in a third of the pattern's time
+    if len(parts) == 3:  # nearly always; faster than the pattern
         method, target, version = parts
         if version == b"HTTP/1.1" and method in _COMMON_METHODS and target and target.translate(ONLY_VISIBLE) == target:
             return method, target, b"1"
@@ -119,7 +120,7 @@ def read_request(
     absolute = None
     if method == b"CONNECT":
         absolute = target
-    elif target[0] != 0x2F:  # "/"; the common form needs no more
+    elif target[0] != 0x2F:  # "/"; the common form needs no parsing
         request.path, absolute, request.scheme = parse_target(method, target)
     _read_special(request, special, kinds)
     if absolute is not None:
@@ -138,7 +139,7 @@ def read_request(
 
 
 def _read_special(request: Request, special: list[Special], kinds: FieldKinds) -> None:
-    """The fields that mean something to a proxy, all in one pass; what they mean together is judged behind it."""
+    """The fields with a meaning for a proxy, in one pass. Their combination is judged afterwards."""
     hosts = 0
     length: bytes | None = None
     coding: bytes | None = None
@@ -183,11 +184,11 @@ def _read_special(request: Request, special: list[Special], kinds: FieldKinds) -
 
 
 def _read_alone(request: Request, kind: int, name: bytes, value: bytes) -> None:
-    """A field whose meaning does not hang on another's."""
+    """A field whose meaning does not depend on another's."""
     if kind == FORWARDED_FOR:
         request.forwarded_for += (value,) if value else ()
     elif kind == VIA:
-        request.via += (value,) if value else ()  # RFC 9110, 5.6.1: no sender makes an empty member
+        request.via += (value,) if value else ()  # RFC 9110, 5.6.1: senders must not write empty members
     elif kind == FORWARDED_HOST:
         request.has_forwarded_host = True
         request.lines.append(name + b": " + value)
@@ -206,7 +207,7 @@ def _read_alone(request: Request, kind: int, name: bytes, value: bytes) -> None:
 
 
 def _check_no_host(request: Request, hosts: int) -> None:
-    """RFC 9112, 3.2, of a request that has not exactly one Host with a value: HTTP/1.0 may have none."""
+    """RFC 9112, 3.2, for a request without exactly one non-empty Host: HTTP/1.0 may have none."""
     if hosts > 1:
         raise Refusal(Fault.BAD_HOST, "more than one Host")
     if hosts:
@@ -216,7 +217,7 @@ def _check_no_host(request: Request, hosts: int) -> None:
 
 
 def _read_connection(request: Request, connection: bytes, upgrade: bytes) -> frozenset[bytes]:
-    """RFC 9110, 7.6.1 and 7.8. The fields that Connection names, which end here."""
+    """RFC 9110, 7.6.1 and 7.8. Drop the fields that Connection names."""
     if is_too_long(connection):
         raise Refusal(Fault.HEADERS_TOO_LARGE, f"Connection has more than {MAX_OPTIONS} members")
     options = members(connection)
@@ -233,7 +234,7 @@ def _read_connection(request: Request, connection: bytes, upgrade: bytes) -> fro
 
 
 def _drop_nominated(request: Request, nominated: frozenset[bytes]) -> None:
-    """Fields that Connection names end here (RFC 9110, 7.6.1), whatever they are."""
+    """Drop every field that Connection names (RFC 9110, 7.6.1)."""
     request.lines = [line for line in request.lines if field_name(line) not in nominated]
     request.trace = [field for field in request.trace if field[0].lower() not in nominated]
     if b"x-forwarded-for" in nominated:

@@ -22,19 +22,19 @@ from proxy.semantics.fields import (
 )
 from proxy.semantics.request import Field
 
-# Of status lines: 16 KiB of them, and short ones only.
+# How many status lines are remembered: 16 KiB of them, and only short ones.
 _REMEMBERED_STARTS: Final = 256
 _REMEMBERED_START_BYTES: Final = 64
 _NEVER_NOMINATED: Final = frozenset((b"close", b"keep-alive", b"upgrade", b""))
 
 
 class Start(NamedTuple):
-    """A status line, read."""
+    """A parsed status line."""
 
     status: int
     reason: bytes
     minor: int  # HTTP/1.minor
-    line: bytes  # as it is sent on
+    line: bytes  # as forwarded
 
 
 @final
@@ -42,7 +42,7 @@ class Response(semantics.Response):
     """One response head of HTTP/1.x."""
 
     chunked = False
-    keep_alive_s: int | None = None  # how long the upstream says it keeps an idle connection
+    keep_alive_s: int | None = None  # how long the upstream keeps an idle connection, by its own word
 
     def __init__(self, start: Start, lines: list[bytes]) -> None:
         """`lines`: the field lines to forward as they came."""
@@ -68,7 +68,7 @@ class Response(semantics.Response):
 
 
 def read_start(line: bytes) -> Start:
-    """A status line. Raises Refusal. Pure, and remembered, since there are so few of them (0.4 µs)."""
+    """A status line. Raises Refusal. Remembered, for speed: few of them exist."""
     return _known_start(line) if len(line) <= _REMEMBERED_START_BYTES else _read_start(line)
 
 
@@ -119,7 +119,7 @@ def read_response(line: bytes, fields: Sorted, kinds: FieldKinds) -> Response:
             raise Refusal(Fault.RESPONSE_HEAD_TOO_LARGE, "Connection has too many members in the upstream's response")
         _read_connection(response, members(connection), minor)
     elif response.upgrade:
-        response.upgrade = b""  # a mere offer, without its connection option
+        response.upgrade = b""  # only an offer, without its connection option
     if response.upgrade and response.status == 426:
         _pass_on_demand(response)
     if response.trailer:
@@ -134,7 +134,7 @@ def read_response(line: bytes, fields: Sorted, kinds: FieldKinds) -> Response:
 
 
 def _pass_on_demand(response: Response) -> None:
-    """426 has to name the protocols that it asks for (RFC 9110, 15.5.22): those that can be switched to through us."""
+    """A 426 must name the protocols that it asks for (RFC 9110, 15.5.22): keep those that we can switch to."""
     wanted = real_upgrade(response.upgrade)
     if wanted:
         response.lines += [b"Connection: Upgrade", b"Upgrade: " + wanted]

@@ -1,7 +1,7 @@
-"""Collects a field section off a byte stream, of a head or of trailers, until its empty line comes. PURE.
+"""Collects a field section of a head or of trailers from a byte stream, up to its empty line. PURE.
 
-A section comes in pieces of any size. No byte of it is searched twice, however small the pieces are: a peer that sends
-byte by byte costs the same for each byte.
+A section comes in pieces of any size.
+No byte is searched twice, so each byte costs the same, even if a peer sends them one by one.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ class SectionScanner:
     __slots__ = ("_buffer", "_fault", "_what", "line_end")
 
     def __init__(self, fault: Fault, what: str) -> None:
-        """`fault`: what an illegal byte is; `what`: the section's name in the refusal."""
+        """`fault`: for an illegal byte; `what`: the section's name in the refusal."""
         self._fault = fault
         self._what = what
         self._buffer = bytearray()
-        self.line_end = -1  # where the first line ends, without its CRLF; -1 while it goes on
+        self.line_end = -1  # the end of the first line, without its CRLF; -1: not known yet
 
     @property
     def size(self) -> int:
-        """How many bytes are held."""
+        """The number of bytes held."""
         return len(self._buffer)
 
     def first_line(self) -> bytes:
@@ -37,9 +37,9 @@ class SectionScanner:
         return bytes(self._buffer[: self.line_end])
 
     def feed(self, data: bytes) -> bytes | None:
-        """Everything held, with `data`, once it has an empty line, at its very start or later; None until then.
+        """Everything held, and `data`, once there is an empty line, at the start or later; None before that.
 
-        Raises Refusal if an incomplete section has a byte that none can have.
+        Raises Refusal if an incomplete section has an illegal byte.
         """
         buffer = self._buffer
         known = len(buffer)
@@ -49,7 +49,7 @@ class SectionScanner:
             buffer.clear()
             self.line_end = -1
             return whole
-        unsearched = max(0, known - 1)  # a CR at the very end may have got its LF
+        unsearched = max(0, known - 1)  # the LF of a CR at the very end may have come
         if ILLEGAL_IN_HEAD.search(buffer, unsearched):
             raise Refusal(self._fault, f"a control character, or a CR or LF that stands alone, in the {self._what}")
         if self.line_end < 0:

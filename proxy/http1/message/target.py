@@ -9,15 +9,15 @@ from proxy.semantics.faults import Fault, Refusal
 
 
 class RequestTarget(NamedTuple):
-    """A request target, taken apart."""
+    """A request target, split."""
 
-    path: bytes  # what is sent on: origin-form or "*"
-    authority: bytes | None  # of an absolute-form target; it replaces Host
+    path: bytes  # the forwarded form: origin-form or "*"
+    authority: bytes | None  # from an absolute-form target; replaces Host
     scheme: str
 
 
 def parse_target(method: bytes, target: bytes) -> RequestTarget:
-    """Any form but authority-form, which is CONNECT's alone. Raises Refusal."""
+    """Any form except authority-form, which only CONNECT has. Raises Refusal."""
     if target.startswith(b"/"):
         return RequestTarget(target, None, "http")
     if target == b"*":

@@ -1,4 +1,4 @@
-"""The heads that go on, as HTTP/1.1 writes them, whatever version they came in. PURE: values in, bytes out."""
+"""Writes forwarded heads in HTTP/1.1, in whatever version they came. PURE: values in, bytes out."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from proxy.semantics.response import Response
 
 
 def request_head(request: Request, *, trace: list[Field], host: bytes, hop: Hop) -> bytes:
-    """The head for the upstream. `host` is what Host says."""
+    """The head for the upstream. `host` is the value of Host."""
     if isinstance(request, Http1Request):
-        lines = [*request.lines]  # as they came: they need not be put together again
+        lines = [*request.lines]  # unchanged, so they need not be joined again
         for name, value in trace:
             lines.append(name + b": " + value)
-        if hop.is_first(request):  # then only its host is new (0.4 µs less)
+        if hop.is_first(request):  # then only its host is new; for speed
             kept = hop.kept[request.minor]
             if kept is None:
                 kept = hop.kept[request.minor] = _first_hop(hop, request)
@@ -43,7 +43,7 @@ def request_head(request: Request, *, trace: list[Field], host: bytes, hop: Hop)
 
 
 def _first_hop(hop: Hop, request: Request) -> bytes:
-    """What `hop` adds to each request without a proxy before us, up to its host."""
+    """The lines that `hop` adds to each request without an earlier proxy, up to its host."""
     added = b"\r\n".join(_lines(hop.fields(request)))
     return added.removesuffix(request.host) if hop.tells_host else added
 
@@ -51,7 +51,7 @@ def _first_hop(hop: Hop, request: Request) -> bytes:
 def response_head(
     response: Response, content: bytes, *, minor: int, keep_alive: bool, chunked: bool, via: bytes, date: bytes
 ) -> bytes:
-    """The head for a client of HTTP/1.`minor`, and `content` behind it. `chunked`: the body will be.
+    """The head for a client of HTTP/1.`minor`, and `content` after it. `chunked`: the body will be chunked.
 
     `via` is our name there, `date` the time; both empty for none.
     """
@@ -74,20 +74,20 @@ def response_head(
 
 
 def interim_head(response: Response) -> bytes:
-    """A 1xx, as it came."""
+    """A 1xx, unchanged."""
     start, lines = _start_and_lines(response)
     return b"\r\n".join([start, *lines, b"", b""])
 
 
 def switching_head(response: Response) -> bytes:
-    """101, with the two fields that make it one."""
+    """101, with its two required fields."""
     reason = response.reason if isinstance(response, Http1Response) else b""
     lines = [*_start_and_lines(response)[1], b"Connection: Upgrade", b"Upgrade: " + response.upgrade]
     return b"HTTP/1.1 101 %b\r\n%b\r\n\r\n" % (reason or b"Switching Protocols", b"\r\n".join(lines))
 
 
 def as_chunks(content: bytes, done: bool, trailer_lines: list[bytes]) -> bytes:
-    """`content` as one chunk of our own, none if it is empty; with `done` the end of the body and its trailers."""
+    """`content` as one chunk, or none if it is empty; with `done`, also the end of the body and its trailers."""
     data = b"%x\r\n%b\r\n" % (len(content), content) if content else b""
     if not done:
         return data
