@@ -26,8 +26,10 @@ class Door:
     async def open(self) -> None:
         """Bind and accept. Raises StartError naming the listener and the address."""
         await self.socket.open(self.listener.name)
+        self.socket.keep_alive(self.listener.rules.plan.timeouts.tcp_keepalive_s)
 
     def use(self, rules: ListenerRules) -> None:
         """Serve by `rules` from now on, even if their name or address is another one."""
         self.socket.bind = rules.plan.bind
+        self.socket.keep_alive(rules.plan.timeouts.tcp_keepalive_s)
         self.listener.use(rules)

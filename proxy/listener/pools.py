@@ -125,7 +125,7 @@ class Pools:
         def judged(ip: str, port: int) -> Refusal | None:
             return judge(self._own, plan.destinations, target.address.host, ip, port, inbound=inbound)
 
-        return Connector(target, resolver, judged, self._descriptors, moved)
+        return Connector(target, resolver, judged, self._descriptors, moved, plan.tcp_keepalive_s)
 
     def pool(
         self, name: str, target: UpstreamTarget, plan: PoolPlan, *, inbound: bool = False, protocol: str = HTTP_1_1

@@ -209,7 +209,8 @@ def _upstream(
 
 
 def _pool(sections: Sections, destinations: Destinations | None = None) -> PoolPlan:
-    return PoolPlan(**sections.pool.model_dump(), destinations=destinations)
+    keepalive_s = sections.timeouts.tcp_keepalive_s
+    return PoolPlan(**sections.pool.model_dump(), tcp_keepalive_s=keepalive_s, destinations=destinations)
 
 
 def _target(url: TargetUrl, tls: TlsSettings, contexts: TlsContexts) -> UpstreamTarget:

@@ -45,6 +45,7 @@ class Timeouts:
     connect_s: float = 5.0  # to an upstream, name look-up and TLS included, else 504
     response_head_s: float = 60.0  # upstream's response head, else 504
     response_body_s: float = 60.0  # longest silence inside a response body, then the connection is cut
+    tcp_keepalive_s: float = 60.0  # silence, before the system asks whether the peer is still there; 0: never
     tunnel_idle_s: float = 3600.0  # CONNECT and upgraded connections without a byte either way
     queue_s: float = 5.0  # waiting for a free upstream connection, else 503
 
@@ -58,6 +59,7 @@ class PoolPlan:
     idle_s: float = 30.0
     max_queue: int = 1024  # requests waiting for a connection, else 503 with Retry-After
     dns_refresh_s: float = 30.0
+    tcp_keepalive_s: float = 60.0  # the same as among the timeouts
     destinations: Destinations | None = None  # None: where the settings say, and nobody else, as inbound
 
 

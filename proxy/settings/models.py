@@ -98,6 +98,7 @@ class TimeoutSettings(Section):
     connect_s: Seconds = 5.0
     response_head_s: Seconds = 60.0
     response_body_s: Seconds = 60.0
+    tcp_keepalive_s: SecondsOrZero = 60.0  # 0: off
     tunnel_idle_s: Seconds = 3600.0
     queue_s: Seconds = 5.0
 

@@ -20,6 +20,7 @@ from proxy.semantics.faults import Fault, Refusal
 from proxy.transport.descriptors import Descriptors
 from proxy.transport.dialling import Dialling, in_order
 from proxy.transport.resolve import Resolver
+from proxy.transport.sockets import keep_alive
 
 P = TypeVar("P")  # anything with the methods of an asyncio.Protocol
 
@@ -36,6 +37,7 @@ class Connector:
         judge: Callable[[str, int], Refusal | None],
         descriptors: Descriptors | None = None,
         on_moved: Callable[[], None] = lambda: None,
+        tcp_keepalive_s: float = 0.0,
     ) -> None:
         """`judge`: why an address and port must not be dialled. `on_moved`: no remembered address could be reached, and
         the name leads elsewhere now.
@@ -45,6 +47,7 @@ class Connector:
         self._judge = judge
         self._descriptors = descriptors or Descriptors()
         self._on_moved = on_moved
+        self._tcp_keepalive_s = tcp_keepalive_s
         self._turn = 0
 
     async def connect(self, make: Callable[[str], P], timeout_s: float, *, tls: bool = True) -> P:
@@ -122,6 +125,7 @@ class Connector:
         dialled = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_STREAM)
         try:
             dialled.setblocking(False)
+            keep_alive(dialled, self._tcp_keepalive_s)
             await asyncio.get_running_loop().sock_connect(dialled, (ip, self.target.address.port))
         except BaseException:
             dialled.close()

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from proxy.plan import Address
 from proxy.transport.binding import FileIdentity, cannot_listen, file_identity, remove_own_socket, remove_stale_socket
-from proxy.transport.sockets import protocols
+from proxy.transport.sockets import keep_alive, protocols
 
 _BACKLOG: Final = 1024
 
@@ -55,6 +55,11 @@ class ListeningSocket:
     def address(self) -> Address:
         """The bound address, with the real port if port 0 was asked for."""
         return self.bind if self.bind.unix_path else Address(*self._server.sockets[0].getsockname()[:2])
+
+    def keep_alive(self, idle_s: float) -> None:
+        """Of who comes in from now on: ask after so long a silence whether they are still there; 0: never."""
+        for each in self._server.sockets:
+            keep_alive(each, idle_s)
 
     def is_at(self, bind: Address) -> bool:
         """Whether `bind` names this socket. Port 0 names none."""

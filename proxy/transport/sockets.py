@@ -14,6 +14,9 @@ from typing import Any, Final, cast
 
 _NONE: Final = bytes(4)
 _READ_BYTES: Final = 64 * 1024
+_MOST_KEEPALIVE_S: Final = 32767  # Linux takes no more
+_PROBE_EVERY_S: Final = 10
+_PROBES: Final = 6  # without an answer, and the connection has failed
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s
 
 
@@ -36,6 +39,22 @@ def is_of_this_machine(ip: str) -> bool:
             return bool(probe.getsockname()[0] == ip)
     except OSError:  # cannot be reached, and so is not here
         return False
+
+
+def keep_alive(endpoint: Any, idle_s: float) -> None:
+    """Let the system ask a peer that has been silent for `idle_s` whether it is still there; 0: never.
+
+    `endpoint`: a socket. What a listening one is told counts for those that are accepted from then on.
+    """
+    if endpoint.family == socket.AF_UNIX:
+        return
+    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1 if idle_s else 0)
+    if not idle_s:
+        return
+    idle = min(max(1, round(idle_s)), _MOST_KEEPALIVE_S)
+    endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle)
+    endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, min(idle, _PROBE_EVERY_S))
+    endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)
 
 
 def descriptor(transport: asyncio.BaseTransport) -> int:

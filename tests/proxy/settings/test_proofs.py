@@ -69,6 +69,7 @@ PROOFS = {
     "timeouts.connect_s": "wire/test_timeouts.py::test_connect_timeout",
     "timeouts.response_head_s": "wire/test_timeouts.py::test_response_head_timeout",
     "timeouts.response_body_s": "wire/test_timeouts.py::test_response_body_timeout",
+    "timeouts.tcp_keepalive_s": "wire/test_keepalive.py::test_both_sides",
     "timeouts.tunnel_idle_s": "wire/test_timeouts.py::test_tunnel_idle_timeout",
     "timeouts.queue_s": "wire/test_timeouts.py::test_queue_timeout",
     "pool.max_connections": "wire/test_pool.py::test_never_more_than_allowed",

@@ -60,7 +60,9 @@ class Ports:
             waiting.connect_ex((ip, self.port))
 
     def has_caller(self, ip: str) -> bool:
-        return bool(select.select([self._servers[ip]], [], [], 0)[0])
+        callers = select.poll()
+        callers.register(self._servers[ip], select.POLLIN)
+        return bool(callers.poll(0))
 
     def close(self) -> None:
         for server in self._servers.values():
