@@ -101,10 +101,9 @@ def test_the_command_line_translates_it(tree: Path) -> None:
 def test_explain_tells_of_it(tree: Path) -> None:
     """What it says, who wins, what is lost, and what is not read and goes."""
     told = translate(tree, "--to", "split", "--explain", TOY, f"b3: {T}-{S}-d")
-    assert next(line.split() for line in told if line.startswith("  toy ")) == [
-        *("toy", "X-Toy", T, S, "accept", "the", "same", "trace:", "fills", "in", "what", "the", "winner", "cannot"),
-        "say",
-    ]
+    at = next(number for number, line in enumerate(told) if line.startswith("  toy "))
+    assert told[at].split() == ["toy", T, S, "accept"]
+    assert told[at + 1].strip() == "the same trace: fills in what the winner cannot say"
     assert f"  {SPLIT}" in told
     assert any(line.startswith("  split: debug: ") for line in told)
     told = translate(tree, "--from", "b3", "--explain", TOY, SPLIT, "b3: 1")

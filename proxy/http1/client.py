@@ -102,6 +102,9 @@ class ClientConnection(Answering):
         self._ticker.ends.forget(self._fd)
         self._abandon()
         self._state = CLOSED
+        pinned, self.pinned = self.pinned, None
+        if pinned is not None:
+            pinned.close()
         self._listener.forget(self)
 
     def pause_writing(self) -> None:

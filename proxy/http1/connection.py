@@ -92,6 +92,7 @@ class Connection(Asker):
         self._is_due = False  # a later turn will read on
         self._saw_eof = False
         self._fd = -1
+        self.pinned = None
         self.deadline = NEVER
         self._linger_until = NEVER
 

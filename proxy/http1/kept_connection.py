@@ -112,6 +112,7 @@ class KeptConnection(Answerer):
         self.idle_until = NEVER  # set by the pool
         self.keep_alive_s = NEVER  # how long the upstream keeps an idle connection, if it said so
         self.is_retired = False  # finishes its exchange, and serves no other
+        self.is_pinned = False
         self.remote = b"", 0
         self.peer = ""  # IP address, empty for a Unix socket
         self.served = 0  # exchanges, including the present one
@@ -135,6 +136,9 @@ class KeptConnection(Answerer):
     def is_usable(self) -> bool:
         """Whether a request may be sent on it."""
         return not (self.is_retired or self.transport.is_closing())
+
+    def is_ready_for(self, pool: object) -> bool:
+        return self._keeper is pool and self._state == IDLE and self.is_usable and not self.has_news()
 
     def has_news(self) -> bool:
         """Whether an idle connection has unexpected input.

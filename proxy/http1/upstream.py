@@ -133,7 +133,8 @@ class UpstreamConnection(KeptConnection):
         self._state = IDLE
         if self._flow.paused:  # the client was too slow for the last bytes of the response
             self._flow.pause(OTHER_SIDE_FULL, False)
-        self._keeper.release(self)
+        if not self.is_pinned:
+            self._keeper.release(self)
 
     def detach(self, tell: Callable[[int], None], received: bytes) -> End:
         self._receiver = None

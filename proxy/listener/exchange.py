@@ -62,6 +62,7 @@ class Exchange(Receiver):
     _replay: bytes | None = None  # all of the content, if the request may be sent again
     wants_fresh = False  # it is sent for the second time
     request_done = False
+    _binds = False  # the response asked for credentials that log in the connection
     deadline = NEVER
 
     def __init__(
@@ -99,6 +100,10 @@ class Exchange(Receiver):
         self._held = content
         if trailers:
             self._trailers = trailers
+        pinned = self._asker.pinned
+        if pinned is not None and pinned.is_ready_for(self._pool):
+            self.on_connected(pinned)
+            return
         self._pool.acquire(self)
         if self._state == NEW:
             self._wait()
@@ -179,6 +184,8 @@ class Exchange(Receiver):
         """Pass on the head, and the content that came with it, in one piece."""
         self._state = ANSWERING
         self._replay = None
+        if response.binds_connection:
+            self._binds = True
         self.status = response.status
         self.bytes_out = len(content)
         self._asker.answer(response, content, done, trailers)
@@ -198,10 +205,20 @@ class Exchange(Receiver):
         if answerer is not None:
             self._answerer = None
             if self.request_done:
+                if self._binds or self.request.binds_connection:
+                    self._pin(answerer)
                 answerer.end()
             else:
                 answerer.abort()
         self._asker.exchange_over()
+
+    def _pin(self, answerer: Answerer) -> None:
+        """NTLM and Negotiate log in the connection. Whoever used it next would be taken for this client."""
+        before = self._asker.pinned
+        if before is not None and before is not answerer:
+            before.close()
+        answerer.is_pinned = True
+        self._asker.pinned = answerer
 
     # --- backpressure
 

@@ -30,10 +30,11 @@ UNHEARD: Final = 2  # nothing, by its own word (RFC 9113, 8.7)
 class Answerer(ABC):
     """The upstream's side. One request at a time is its own."""
 
-    __slots__ = ("deadline", "remote", "timeout")
+    __slots__ = ("deadline", "is_pinned", "remote", "timeout")
 
     deadline: float  # in seconds of the loop's clock
     remote: tuple[bytes, int]  # address and port of the other end; empty and 0 on a Unix socket
+    is_pinned: bool  # it has an identity, and serves the asker that gave it one, nobody else
     timeout: Fault  # what a deadline that passes means
 
     @abstractmethod
@@ -55,6 +56,14 @@ class Answerer(ABC):
     @abstractmethod
     def has_more(self) -> bool:
         """Whether more of the response has come than was passed on."""
+
+    @abstractmethod
+    def is_ready_for(self, pool: object) -> bool:
+        """Whether one that is pinned can serve another request by `pool`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Serve nobody any longer."""
 
     @abstractmethod
     def end(self) -> None:
@@ -128,10 +137,11 @@ class Receiver(Accounted, ABC):
 class Asker(ABC):
     """The client's side, one for each request that is open."""
 
-    __slots__ = ("address", "port")
+    __slots__ = ("address", "pinned", "port")
 
     address: bytes  # of the client; empty on a Unix socket
     port: int
+    pinned: Answerer | None  # what the client has logged in on: its next requests go there, and nobody else's
 
     # --- what an exchange asks
 

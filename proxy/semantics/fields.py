@@ -7,6 +7,7 @@ The memory is bounded, since names come from outside.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final, final
 
@@ -27,6 +28,8 @@ FORWARDED_HOST: Final = 13
 FORWARDED_PROTO: Final = 14
 MAX_FORWARDS: Final = 15
 KEEP_ALIVE: Final = 16  # in a response: a hint for us, and for nobody after us
+AUTHORIZATION: Final = 17
+AUTHENTICATE: Final = 18
 
 # RFC 9110, 7.6.1 and 11.7; RFC 9113, 3.2.1 (HTTP2-Settings).
 # Proxy-Connection was never standardised, but clients send it.
@@ -122,6 +125,7 @@ def request_kinds(owns: Callable[[bytes], bool], *, via: bool, x_forwarded: bool
         b"host": HOST,
         b"expect": EXPECT,
         b"max-forwards": MAX_FORWARDS,
+        b"authorization": AUTHORIZATION,
     }
     if via:
         known[b"via"] = VIA
@@ -132,9 +136,22 @@ def request_kinds(owns: Callable[[bytes], bool], *, via: bool, x_forwarded: bool
 
 def response_kinds() -> FieldKinds:
     """Kinds for responses."""
-    return FieldKinds(
-        {**dict.fromkeys(_DROPPED_IN_RESPONSE, DROP), **_FRAMING, b"keep-alive": KEEP_ALIVE}, lambda _name: False
-    )
+    known = {
+        **dict.fromkeys(_DROPPED_IN_RESPONSE, DROP),
+        **_FRAMING,
+        b"keep-alive": KEEP_ALIVE,
+        b"www-authenticate": AUTHENTICATE,
+    }
+    return FieldKinds(known, lambda _name: False)
+
+
+# RFC 4559 and [MS-NTHT]: these schemes log in the connection, not the request.
+_OF_A_CONNECTION: Final = re.compile(rb"(?:^|,)[ \t]*(?:ntlm|negotiate)(?:[ \t,]|$)", re.IGNORECASE)
+
+
+def binds_connection(value: bytes) -> bool:
+    """Whether credentials, or a challenge, are of a scheme by which a connection gets an identity."""
+    return _OF_A_CONNECTION.search(value) is not None
 
 
 def allowed_in_trailers(line: bytes) -> bool:

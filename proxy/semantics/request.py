@@ -37,6 +37,7 @@ class Request(ABC):
     has_forwarded_host = False
     has_forwarded_proto = False
     trace: list[Field]  # for the translator
+    binds_connection = False  # its credentials log in the connection that it is sent on
 
     @property
     def has_body(self) -> bool:

@@ -14,6 +14,7 @@ class Response(ABC):
     length: int | None = None  # as announced, whether or not content follows; None: not announced
     trailer = b""  # what Trailer announces
     upgrade = b""  # of a 101: the protocols that are switched to
+    binds_connection = False  # it asks for credentials that log in the connection
 
     def has_body(self, method: bytes) -> bool:
         """Whether content follows, which may still be empty (RFC 9110, 6.4.1); `method`: of the request."""

@@ -27,6 +27,7 @@ from proxy.semantics import request as semantics
 from proxy.semantics.authority import Authority
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import (
+    AUTHORIZATION,
     CONNECTION,
     CONTENT_LENGTH,
     DROP,
@@ -45,6 +46,7 @@ from proxy.semantics.fields import (
     FieldKinds,
     Special,
     announced,
+    binds_connection,
 )
 
 _COMMON_METHODS: Final = semantics.IDEMPOTENT | {b"POST", b"PATCH", b"CONNECT"}
@@ -194,6 +196,9 @@ def _read_alone(request: Request, kind: int, name: bytes, value: bytes) -> None:
         request.lines.append(name + b": " + value)
     elif kind == FORWARDED_PROTO:
         request.has_forwarded_proto = True
+        request.lines.append(name + b": " + value)
+    elif kind == AUTHORIZATION:
+        request.binds_connection |= binds_connection(value)
         request.lines.append(name + b": " + value)
     elif kind == TE:
         request.takes_trailers |= takes_trailers(value)

@@ -11,6 +11,7 @@ from proxy.http1.message.repeats import Sorted
 from proxy.semantics import response as semantics
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import (
+    AUTHENTICATE,
     CONNECTION,
     CONTENT_LENGTH,
     KEEP_ALIVE,
@@ -19,6 +20,7 @@ from proxy.semantics.fields import (
     UPGRADE,
     FieldKinds,
     announced,
+    binds_connection,
 )
 from proxy.semantics.request import Field
 
@@ -92,7 +94,7 @@ def read_response(line: bytes, fields: Sorted, kinds: FieldKinds) -> Response:
     connection = b""
     length: int | None = None
     coding: bytes | None = None
-    for kind, _name, value in special:
+    for kind, name, value in special:
         if kind == CONTENT_LENGTH:
             if length is not None:
                 raise Refusal(Fault.BAD_RESPONSE, "more than one Content-Length in the upstream's response")
@@ -110,6 +112,9 @@ def read_response(line: bytes, fields: Sorted, kinds: FieldKinds) -> Response:
             response.trailer = list_of(response.trailer, value)
         elif kind == UPGRADE:
             response.upgrade = list_of(response.upgrade, value)
+        elif kind == AUTHENTICATE:
+            response.binds_connection |= binds_connection(value)
+            lines.append(name + b": " + value)
         elif kind == KEEP_ALIVE:
             hint = KEEP_ALIVE_TIMEOUT.search(value)
             response.keep_alive_s = int(hint[1]) if hint is not None else None

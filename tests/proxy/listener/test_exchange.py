@@ -74,6 +74,7 @@ class OtherAsker(Asker):
 
     def __init__(self) -> None:
         self.address = b"10.0.0.1"
+        self.pinned = None
         self.told: list[Any] = []
 
     def answer(self, response: Response, content: bytes, done: bool, trailers: list[bytes]) -> None:
@@ -109,6 +110,7 @@ class OtherAnswerer(Answerer):
 
     def __init__(self) -> None:
         self.remote = b"127.0.0.1", 8080
+        self.is_pinned = False
         self.told: list[Any] = []
 
     def ask(self, receiver: Receiver, content: bytes, done: bool, trailers: list[bytes]) -> None:
@@ -126,6 +128,12 @@ class OtherAnswerer(Answerer):
 
     def has_more(self) -> bool:
         return False
+
+    def is_ready_for(self, pool: object) -> bool:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self.told.append("close")
 
     def end(self) -> None:
         self.told.append("end")
