@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 import re
 from collections.abc import Callable
 from secrets import token_hex
@@ -147,7 +148,7 @@ class DataPlane:
         """
         plan = self._plan.drain
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(plan.grace_s)
+        await self._take_leave(plan.grace_s)
         deadline = loop.time() + plan.timeout_s
         await self._shut("inbound")
         await self._until_idle("inbound", deadline)
@@ -230,6 +231,19 @@ class DataPlane:
         ]
         if self._admin is not None:
             self._own.append((self._admin, "admin"))
+
+    async def _take_leave(self, grace_s: float) -> None:
+        """Inbound answers say that their connections end, and those that are idle are closed bit by bit."""
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        idle = [one for listener in self._of("inbound") for one in listener.take_leave()]
+        closed = 0
+        while (passed_s := loop.time() - start) < grace_s:
+            due = math.ceil(len(idle) * passed_s / grace_s)
+            for connection in idle[closed:due]:  # one that is busy again hears of it with its answer
+                connection.shut()
+            closed = due
+            await asyncio.sleep(min(TICK_S, grace_s - passed_s))
 
     async def _shut(self, direction: str) -> None:
         """Stop accepting at `direction`. Clients that the kernel has accepted are still served."""

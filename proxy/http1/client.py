@@ -38,6 +38,8 @@ _BEGUN_BYTES: Final = 16  # room for a method after the empty lines allowed befo
 
 # A client that has just connected is about to send a request. A closed listener still waits this long for it.
 _FIRST_REQUEST_S: Final = 1.0
+# A busy client may have sent its next one when we close, and a POST that meets our end is lost. Since the last answer.
+_NEXT_REQUEST_S: Final = 0.25
 
 
 def head_limits(limits: Limits) -> HeadLimits:
@@ -77,7 +79,7 @@ class ClientConnection(Answering):
             return
         self._keep_to(self._listener.rules)
         self.deadline = self._ticker.now + self._timeouts.idle_s
-        if self._listener.is_draining:
+        if self._listener.is_shut:
             self.shut()
 
     def data_received(self, data: bytes) -> None:
@@ -299,7 +301,7 @@ class ClientConnection(Answering):
 
     def _go_on(self) -> None:
         """The answer is written. Go on with the next request, or close."""
-        if self._state == BODY or not (self._keeps and self.is_keeping()):
+        if self._state == BODY or not self._keeps or (self._saw_eof and self._aside.is_empty):
             self._end()
             return
         self._request = None
@@ -311,8 +313,11 @@ class ClientConnection(Answering):
         if not self._aside.is_empty:
             # Not called directly: each request answered at once would make the stack deeper.
             self._read_later()
-        elif self._flow.paused:
+            return
+        if self._flow.paused:
             self._flow.resume()
+        if self._listener.is_shut:  # but the answer has said, when it began, that the connection goes on
+            self.shut()
 
     def _read_on(self) -> None:
         self._is_due = False
@@ -387,7 +392,12 @@ class ClientConnection(Answering):
     def shut(self) -> None:
         if self._state > HEAD or self._reader.is_started or not self._aside.is_empty or self._has_unread():
             return
+        now = self._ticker.now
         if self._state == FRESH:
-            self.deadline = min(self.deadline, self._ticker.now + _FIRST_REQUEST_S)
+            self.deadline = min(self.deadline, now + _FIRST_REQUEST_S)
+            return
+        answered = min(now, self.deadline - self._timeouts.idle_s)
+        if answered + _NEXT_REQUEST_S > now:
+            self.deadline = min(self.deadline, answered + _NEXT_REQUEST_S)
         else:
             self._end()

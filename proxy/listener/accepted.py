@@ -29,4 +29,7 @@ class Accepted(Protocol):
         """Keep to the limits and timeouts of `rules` from now on."""
 
     def shut(self) -> None:
-        """Take no further request: close now if idle, else after the response. A first request may be on its way."""
+        """Take no further request: close now if idle for long, else after the response.
+
+        A first request, or the next of a busy client, may be on its way: it has a moment to come.
+        """

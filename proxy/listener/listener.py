@@ -53,7 +53,8 @@ class Listener:
         self.ticker = ticker
         self.outbox = outbox
         self.name = rules.plan.name
-        self.is_draining = False
+        self.is_draining = False  # answers say that their connection ends
+        self.is_shut = False  # nobody further is accepted
         self.is_stopped = False
         self.connections: set[Accepted] = set()
         self.exchanges = 0  # open: a request head was read, and its response is not over
@@ -70,7 +71,8 @@ class Listener:
         self._date_second = 0
 
     def __repr__(self) -> str:
-        state = "stopped" if self.is_stopped else "draining" if self.is_draining else "serving"
+        states = (self.is_stopped, "stopped"), (self.is_shut, "shut"), (self.is_draining, "draining")
+        state = next((name for holds, name in states if holds), "serving")
         return (
             f"<Listener {self.name} {state}, {len(self.connections)} connections, {self.exchanges} exchanges, "
             f"{self._tunnels} tunnels>"
@@ -207,9 +209,14 @@ class Listener:
             connection.is_expecting or connection.transport.get_write_buffer_size() for connection in self.connections
         )
 
+    def take_leave(self) -> list[Accepted]:
+        """Let each answer say that its connection ends. Returns the idle connections, the longest idle first."""
+        self.is_draining = True
+        return sorted((one for one in self.connections if one.is_expecting), key=lambda one: one.deadline)
+
     def shut(self) -> None:
         """Close idle connections, and the others after their response; see `Accepted.shut`."""
-        self.is_draining = True
+        self.is_draining = self.is_shut = True
         for connection in tuple(self.connections):
             connection.shut()
 

@@ -34,6 +34,8 @@ from proxy.settings.models import (
 )
 from proxy.settings.values import ratio_of
 
+_LINGER_UNTOLD_S = 5.0
+
 
 class Sections(NamedTuple):
     """The sections that are laid over each other: global < listener < upstream. `exports`: whether spans leave."""
@@ -136,10 +138,18 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
         generation=generation,
         listeners=tuple(replace(listener, explain=is_explained) for listener in listeners),
         admin=settings.admin.listen,
-        drain=DrainPlan(**settings.drain.model_dump()),
+        drain=_drain(settings),
         exit_with_app_s=settings.inbound.exit_with_app_s if settings.inbound.listen is not None else 0.0,
         export=export,
     )
+
+
+def _drain(settings: Settings) -> DrainPlan:
+    drain = settings.drain
+    linger_s = drain.outbound_linger_s
+    if linger_s == "auto":  # without an inbound listener we do not know the app, and would wait for nothing
+        linger_s = drain.timeout_s if settings.inbound.listen is not None else _LINGER_UNTOLD_S
+    return DrainPlan(drain.grace_s, drain.timeout_s, linger_s)
 
 
 def _inbound(settings: Settings, everywhere: Sections, listen: Address, contexts: TlsContexts) -> ListenerPlan:

@@ -61,7 +61,7 @@ class DrainPlan:
 
     grace_s: float = 0.0  # readiness is red, inbound still accepts
     timeout_s: float = 30.0  # exchanges in flight may finish; then connections are cut
-    outbound_linger_s: float = 5.0  # after the last inbound exchange, at most: until the app is gone
+    outbound_linger_s: float = 30.0  # after the last inbound exchange, at most: until the app is gone
 
 
 @dataclass(frozen=True, slots=True)

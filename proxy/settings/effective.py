@@ -22,6 +22,7 @@ NEW_DEFAULTS: dict[Path, str] = {
     ("forwarding", "via"): "true",
     ("forwarding", "x_forwarded"): "true",
     ("limits", "refused_methods"): "none",
+    ("drain", "outbound_linger_s"): "5",
     ("clients", "half_close"): "serve",
     ("pool", "max_connections"): "256",
 }

@@ -73,6 +73,20 @@ def _within(parse: Callable[[object], float], low: float, high: float, unit: str
     return check
 
 
+def _or_auto(parse: Callable[[object], Any]) -> Callable[[object], Any]:
+    """`auto`, or what `parse` takes."""
+
+    def check(value: object) -> object:
+        if isinstance(value, str) and value.strip().lower() == "auto":
+            return "auto"
+        try:
+            return parse(value)
+        except ValueError as error:
+            raise ValueError(f"{error}, or auto") from None
+
+    return check
+
+
 def _methods(value: object) -> tuple[str, ...]:
     """Methods, as they are written on the wire; none for no method at all."""
     items = split_items(value)
@@ -111,6 +125,7 @@ HeaderNames = Annotated[tuple[HeaderName, ...], BeforeValidator(split_items)]
 Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(split_items)]
 Seconds = Annotated[float, PlainValidator(_within(parse_seconds, 0.001, 86400 * 7, " s"))]
 SecondsOrZero = Annotated[float, PlainValidator(_within(parse_seconds, 0, 86400 * 7, " s"))]
+SecondsOrAuto = Annotated[Literal["auto"] | float, PlainValidator(_or_auto(_within(parse_seconds, 0, 86400 * 7, " s")))]
 Bytes = Annotated[int, PlainValidator(_within(parse_bytes, 256, 2**30, " bytes"))]
 BytesOrZero = Annotated[int, PlainValidator(_within(parse_bytes, 0, 2**60, " bytes"))]
 Count = Annotated[int, PlainValidator(_within(parse_count, 1, 1_000_000, ""))]

@@ -36,6 +36,7 @@ from proxy.settings.kinds import (
     OnDefer,
     Patterns,
     Seconds,
+    SecondsOrAuto,
     SecondsOrZero,
     Switch,
     TargetValue,
@@ -186,7 +187,7 @@ class DrainSettings(Section):
 
     grace_s: SecondsOrZero = 0.0
     timeout_s: SecondsOrZero = 30.0
-    outbound_linger_s: SecondsOrZero = 5.0
+    outbound_linger_s: SecondsOrAuto = "auto"  # timeout_s, where an inbound listener tells of the app
 
 
 class LogSettings(Section):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from lab.peers import Upstream
+from lab.peers import WAIT_S, Upstream
 from lab.pump import MIB
 from lab.sidecar import LISTEN, Sidecar
 from lab.wire import Wire
@@ -47,6 +48,39 @@ def test_a_request_that_was_sent_before_the_drain(wire: Wire) -> None:
     wire.upstream.answer(b"last")
     assert client.response().body == b"last"
     assert draining.result(5) is True
+
+
+def test_grace_takes_leave(wired: Callable[..., Wire]) -> None:
+    """Answers say `Connection: close`, new callers are served, and idle connections are closed bit by bit."""
+    wire = wired({"drain": {"grace_s": 60}})
+    clients = [wire.client() for _ in range(120)]  # two a second
+    for client in (clients[0], clients[1], clients[-1]):
+        wire.exchange(client, GET)
+    draining = wire.sidecar.begin(wire.sidecar.plane.drain())
+    silent = {client.sock: client for client in clients[2:-1]}  # they never asked: the longest idle of all
+    for _ in range(2):
+        (first, *others), _, _ = select.select(silent, [], [], WAIT_S)
+        assert silent.pop(first).is_ended()
+        assert len(others) < 60
+    for client in (wire.client(), clients[-1]):
+        client.send(GET)
+        wire.upstream.answer(b"still")
+        answer = client.response()
+        assert (answer.body, answer.head.value("connection")) == (b"still", b"close")
+        assert client.is_ended()
+    assert not draining.done()
+    draining.cancel()
+
+
+def test_an_app_that_stops_slowly_keeps_its_way_out(start: Callable[..., Sidecar], upstream: Upstream) -> None:
+    """For as long as the drain may take, by default."""
+    sidecar = start({"inbound": {"app": upstream.url}, "outbound": {"listen": LISTEN}, "drain": {"timeout_s": 7}})
+    begun = sidecar.plane._ticker.now
+    draining = sidecar.begin(sidecar.plane.drain())
+    sidecar.until(lambda: sidecar.plane._ticker.now > begun + 3)
+    assert not draining.done()
+    upstream.close()
+    assert draining.result(20) is True
 
 
 def lingering(start: Callable[..., Sidecar], app: Upstream) -> Sidecar:

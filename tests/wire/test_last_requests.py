@@ -79,12 +79,15 @@ def test_a_silent_client_is_not_waited_for_long(wire: Wire) -> None:
 
 
 def test_an_answered_client_is_not_waited_for(wired: Callable[..., Wire]) -> None:
-    """Idle between two requests: it is ended before one that has not asked yet."""
+    """Idle between two requests for a while: it is ended before one that has not asked yet."""
     wire = wired({"drain": {"timeout_s": 5}})
     idle, silent = wire.client(), wire.client()
     idle.send(GET)
     wire.upstream.answer()
     assert idle.response().status == 200
+    ticker = wire.sidecar.plane._ticker
+    answered = ticker.now
+    wire.sidecar.until(lambda: ticker.now > answered + 0.5)
 
     async def drain() -> None:
         drained = asyncio.ensure_future(wire.sidecar.plane.drain())

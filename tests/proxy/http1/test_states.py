@@ -101,14 +101,52 @@ def test_a_listener_that_is_shut(pair: Pair, plane: Plane, before: bytes, after:
         pair.client.data_received(before)
     plane.listener.shut()
     assert client(pair) == after
-    assert "draining" in repr(plane.listener)
+    assert "shut" in repr(plane.listener)
 
 
-def test_a_listener_that_is_shut_ends_who_has_been_answered(pair: Pair, plane: Plane) -> None:
+def test_a_listener_that_is_shut_ends_who_was_answered_a_while_ago(pair: Pair, plane: Plane) -> None:
+    pair.client.data_received(GET)
+    pair.upstream.data_received(OK)
+    plane.ticker.now += 0.25
+    plane.listener.shut()
+    assert client(pair) == "ending"
+
+
+def test_a_listener_that_is_shut_waits_for_the_next_request_of_a_busy_client(pair: Pair, plane: Plane) -> None:
+    """It may be on its way, and a POST that meets a closed connection is lost."""
     pair.client.data_received(GET)
     pair.upstream.data_received(OK)
     plane.listener.shut()
+    assert client(pair) == "waiting"
+    assert pair.client.deadline == plane.ticker.now + 0.25
+    pair.near.take()
+    pair.client.data_received(GET)
+    pair.upstream.data_received(OK)
+    assert b"Connection: close\r\n" in pair.near.take()
     assert client(pair) == "ending"
+
+
+def test_an_answer_that_began_before_its_listener_was_shut(pair: Pair, plane: Plane) -> None:
+    """It has said that the connection goes on, so a next request may be on its way."""
+    pair.client.data_received(GET)
+    pair.upstream.data_received(LONG)
+    plane.listener.shut()
+    pair.upstream.data_received(b"1234567")
+    assert client(pair) == "waiting"
+    assert pair.client.deadline == plane.ticker.now + 0.25
+
+
+def test_a_listener_that_takes_leave(plane: Plane) -> None:
+    """Answers say so, idle connections stay until they are told, and new ones are welcome."""
+    busy, idle = plane.pairs(2)
+    busy.client.data_received(GET)
+    assert plane.listener.take_leave() == [idle.client]
+    assert "draining" in repr(plane.listener)
+    idle.upstream.data_received(OK)
+    assert client(busy) == "ending"
+    late = Pair(plane)
+    assert (client(idle), client(late)) == ("fresh", "fresh")
+    assert late.client.deadline == plane.ticker.now + 75
 
 
 async def test_a_client_that_ends_its_side_behind_a_request_has_gone(plane: Plane) -> None:

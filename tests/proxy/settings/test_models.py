@@ -74,7 +74,7 @@ def test_the_defaults_of_settings_and_plan_agree() -> None:
     assert Clients(**settings.clients.model_dump()) == Clients()
     assert Timeouts(**settings.timeouts.model_dump()) == Timeouts()
     assert PoolPlan(**settings.pool.model_dump()) == PoolPlan()
-    assert DrainPlan(**settings.drain.model_dump()) == DrainPlan()
+    assert compile_plan(settings, 1).drain == DrainPlan()
     inbound = compile_plan(settings, 1).listeners[0]
     propagation = inbound.router.route("any", 80).propagation
     assert compile_plan(settings, 1).export == ExportPlan(resource=(("service.name", UNKNOWN_SERVICE),))
