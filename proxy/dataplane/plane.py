@@ -137,12 +137,14 @@ class DataPlane:
         )
         await serve(waiting)
 
-    def in_flight(self, direction: str | None = None) -> int:
-        """Open exchanges and tunnels, of one direction ("inbound", "outbound") or of both."""
-        return sum(listener.exchanges for listener in self._of(direction))
+    def in_flight(self, direction: str | None = None, *, tunnels: bool = True) -> int:
+        """Open exchanges and `tunnels`, of one direction ("inbound", "outbound") or of both."""
+        return sum(one.exchanges - (0 if tunnels else one.tunnels) for one in self._of(direction))
 
     async def drain(self, *, linger: bool = True) -> bool:
         """Let exchanges in flight finish, inbound first (DrainPlan). True if all did, False if some must be cut.
+
+        A tunnel that is still open then is closed, and not cut: it has no end of its own.
 
         `linger`: whether the outbound listener stays open for an app that is still there.
         """
@@ -157,7 +159,8 @@ class DataPlane:
             await self._until_app_is_gone(min(deadline, loop.time() + plan.outbound_linger_s))
         await self._shut("outbound")
         await self._until_idle(None, deadline)
-        return self.in_flight() == 0
+        await self._close_tunnels()
+        return self.in_flight(tunnels=False) == 0
 
     async def stop(self) -> None:
         """Close everything at once."""
@@ -262,6 +265,12 @@ class DataPlane:
             self.in_flight("outbound") or await is_anyone_there(addresses)
         ):
             await asyncio.sleep(min(TICK_S, max(0.0, until - loop.time())))
+
+    async def _close_tunnels(self) -> None:
+        for listener in self._of(None):
+            listener.close_tunnels()
+        while any(one.tunnels for one in self._of(None)):  # noqa: ASYNC110 - a second at most; tunnels have no event
+            await asyncio.sleep(TICK_S)
 
     async def _until_idle(self, direction: str | None, deadline: float) -> None:
         loop = asyncio.get_running_loop()

@@ -29,7 +29,7 @@ from proxy.semantics.response import Response
 from proxy.transport.deadlines import NEVER
 from proxy.transport.flow import BEHIND
 from proxy.transport.sockets import reset
-from proxy.transport.tunnel import End, FarEnd, open_tunnel
+from proxy.transport.tunnel import End, FarEnd, TunnelSide, open_tunnel
 from proxy.transport.turns import FULL_READ_BYTES
 
 _LAST_TURNS: Final = 16  # for an answer that is ready when its client leaves
@@ -58,12 +58,13 @@ def head_limits(limits: Limits) -> HeadLimits:
 class ClientConnection(Answering):
     """One connection from a client, and its requests."""
 
-    __slots__ = ("_body", "_reader", "_turns_left")
+    __slots__ = ("_body", "_reader", "_tunnel", "_turns_left")
 
     def __init__(self, listener: Listener) -> None:
         super().__init__(listener)
         self._reader = self._new_reader()
         self._body: Body | None = None
+        self._tunnel: TunnelSide | None = None
         self._turns_left = -1  # until a client that has ended its side counts as gone; -1: it has not
 
     def _new_reader(self) -> HeadReader:
@@ -286,12 +287,14 @@ class ClientConnection(Answering):
         assert exchange is not None
         self.write(switching_head(response))
         self._listener.record(exchange, self, None)
-        self._begin_tunnel("upgrade", answerer.detach(self._listener.count_tunnel_out, rest), idle_s)
+        is_websocket = response.upgrade.lower() == b"websocket"
+        self._begin_tunnel("upgrade", answerer.detach(self._listener.count_tunnel_out, rest), idle_s, is_websocket)
 
-    def _begin_tunnel(self, kind: str, far: End, idle_s: float) -> None:
+    def _begin_tunnel(self, kind: str, far: End, idle_s: float, is_websocket: bool = False) -> None:
         listener = self._listener
         listener.tunnel_opened(kind)
-        open_tunnel(self._detach(listener.count_tunnel_in, self._tunnel_lost), far, self._ticker, idle_s)
+        near = self._detach(listener.count_tunnel_in, self._tunnel_lost)
+        self._tunnel = open_tunnel(near, far, self._ticker, idle_s, is_websocket=is_websocket)
 
     def exchange_over(self) -> None:
         exchange, self._exchange = self._exchange, None
@@ -388,6 +391,10 @@ class ClientConnection(Answering):
         self._keep_to(rules)
         if not self._reader.is_started:  # a head that has begun is read to its end by the old limits
             self._reader = self._new_reader()
+
+    def close_tunnel(self) -> None:
+        if self._tunnel is not None and self._state == TUNNEL:
+            self._tunnel.close()
 
     def shut(self) -> None:
         if self._state > HEAD or self._reader.is_started or not self._aside.is_empty or self._has_unread():

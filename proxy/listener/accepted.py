@@ -28,6 +28,9 @@ class Accepted(Protocol):
     def use(self, rules: ListenerRules) -> None:
         """Keep to the limits and timeouts of `rules` from now on."""
 
+    def close_tunnel(self) -> None:
+        """End the tunnel that it has become, if it has."""
+
     def shut(self) -> None:
         """Take no further request: close now if idle for long, else after the response.
 

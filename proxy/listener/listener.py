@@ -59,7 +59,7 @@ class Listener:
         self.connections: set[Accepted] = set()
         self.exchanges = 0  # open: a request head was read, and its response is not over
         self._metrics = rules.metrics
-        self._tunnels = 0
+        self.tunnels = 0  # open; each of them is one of the exchanges
         self._descriptors = descriptors
         self._connecting = Connecting(pools, descriptors, self._connect_over)
         self._access_log = access_log
@@ -75,7 +75,7 @@ class Listener:
         state = next((name for holds, name in states if holds), "serving")
         return (
             f"<Listener {self.name} {state}, {len(self.connections)} connections, {self.exchanges} exchanges, "
-            f"{self._tunnels} tunnels>"
+            f"{self.tunnels} tunnels>"
         )
 
     def use(self, rules: ListenerRules) -> None:
@@ -83,9 +83,9 @@ class Listener:
         before, self._metrics = self._metrics, rules.metrics
         if before is not self._metrics:  # another name: what is open counts there
             before.connections_open -= len(self.connections)
-            before.tunnels_open -= self._tunnels
+            before.tunnels_open -= self.tunnels
             self._metrics.connections_open += len(self.connections)
-            self._metrics.tunnels_open += self._tunnels
+            self._metrics.tunnels_open += self.tunnels
         self.rules = rules
         self.name = rules.plan.name
         self._choose_what_is_logged()
@@ -181,13 +181,13 @@ class Listener:
         """`kind`: "connect" or "upgrade"."""
         count(self._metrics.tunnels_total, kind)
         self._metrics.tunnels_open += 1
-        self._tunnels += 1
+        self.tunnels += 1
         self.exchanges += 1
 
     def tunnel_closed(self) -> None:
         """One of them has ended."""
         self._metrics.tunnels_open -= 1
-        self._tunnels -= 1
+        self.tunnels -= 1
         self.exchanges -= 1
 
     def count_tunnel_in(self, size: int) -> None:
@@ -219,6 +219,11 @@ class Listener:
         self.is_draining = self.is_shut = True
         for connection in tuple(self.connections):
             connection.shut()
+
+    def close_tunnels(self) -> None:
+        """Tell both ends of each tunnel that it is over."""
+        for connection in tuple(self.connections):
+            connection.close_tunnel()
 
     def abort(self) -> None:
         """Close every connection at once."""

@@ -1,14 +1,16 @@
 """Tunnels: after CONNECT or 101, bytes pass unchanged in both directions. Each direction ends separately.
 
-May know transports. Must not know what the bytes mean.
+May know transports, and where WebSocket frames end, for the goodbye. Must not know what the bytes mean.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from secrets import token_bytes
 from typing import Final, NamedTuple, cast, final
 
+from proxy.semantics.websocket import Frames, going_away
 from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.sockets import descriptor
 from proxy.transport.turns import FULL_READ_BYTES
@@ -26,6 +28,7 @@ class End(NamedTuple):
 
 
 _BUFFER_BYTES: Final = 64 * 1024
+_GOODBYE_S: Final = 1.0  # for both ends to hear that the tunnel is closed
 _LAST_BYTES_S: Final = 10.0  # the longest silence of an end that still has to read the last bytes of the other
 
 
@@ -89,8 +92,10 @@ class TunnelSide:
 
     __slots__ = (
         "_fd",
+        "_frames",
         "_idle_s",
         "_is_due",
+        "_is_ending",
         "_is_held",
         "_left_bytes",
         "_lost",
@@ -105,8 +110,11 @@ class TunnelSide:
 
     peer: TunnelSide
 
-    def __init__(self, end: End, ticker: Ticker, idle_s: float) -> None:
+    def __init__(self, end: End, ticker: Ticker, idle_s: float, frames: Frames | None) -> None:
+        """`frames`: of what is read here, where that is a WebSocket's."""
         self.transport = end.transport
+        self._frames = frames
+        self._is_ending = False  # what is read now is thrown away
         self._fd = descriptor(end.transport)
         self._tell = end.tell
         self._on_lost = end.on_lost
@@ -122,7 +130,8 @@ class TunnelSide:
     def __repr__(self) -> str:
         name = self.transport.get_extra_info("peername")
         peer = name[0] if isinstance(name, tuple) else "unix"
-        state = "lost" if self._lost else "half-closed" if self._saw_eof else "open"
+        states = (self._lost, "lost"), (self._is_ending, "ending"), (self._saw_eof, "half-closed")
+        state = next((name for holds, name in states if holds), "open")
         waiting = 0 if self._lost else self.transport.get_write_buffer_size()
         return f"<TunnelSide {peer} {state}, {waiting} bytes to send>"
 
@@ -135,6 +144,10 @@ class TunnelSide:
 
     def data_received(self, data: bytes) -> None:
         self._tell(len(data))
+        if self._is_ending:
+            return
+        if self._frames is not None:
+            self._frames.feed(data)
         self.deadline = self.peer.deadline = self._ticker.now + self._idle_s
         if not self.peer._lost:
             self.peer.transport.write(data)
@@ -169,6 +182,8 @@ class TunnelSide:
     def eof_received(self) -> bool:
         self._saw_eof = True
         peer = self.peer
+        if self._is_ending:
+            return False
         if peer._lost or peer._saw_eof or not peer.transport.can_write_eof():
             peer.transport.close()
             return False
@@ -179,7 +194,7 @@ class TunnelSide:
         self._lost = True
         self._ticker.discard(self)
         self._ticker.ends.forget(self._fd)
-        if not self.peer._lost:
+        if not (self.peer._lost or self._is_ending):
             self.peer._end()
         self._on_lost(exc)
 
@@ -189,6 +204,28 @@ class TunnelSide:
         self.deadline = self._ticker.now + _LAST_BYTES_S
         self.transport.close()
 
+    def close(self) -> None:
+        """End the tunnel. Both ends are told, a WebSocket with 1001 where that may stand, and have a second to hear."""
+        near, far = self, self.peer
+        for side, mask in ((near, b""), (far, token_bytes(4))):
+            frames = side.peer._frames
+            if frames is not None and frames.is_between and not side._has_said_all():
+                side.transport.write(going_away(mask))
+        near._take_leave()
+        far._take_leave()
+
+    def _has_said_all(self) -> bool:
+        return self._lost or self.peer._saw_eof or self.transport.is_closing()
+
+    def _take_leave(self) -> None:
+        self._is_ending = True
+        self.deadline = self._ticker.now + _GOODBYE_S
+        if self._saw_eof or self._has_said_all() or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self.transport.write_eof()  # a close with unread bytes would be an RST, and destroy the goodbye
+        self._hold(False)
+
     def pause_writing(self) -> None:
         self.peer._hold(True)
 
@@ -196,7 +233,7 @@ class TunnelSide:
         self.peer._hold(False)
 
     def on_deadline(self) -> None:
-        """No bytes in either direction for too long."""
+        """No bytes in either direction for too long, or no end."""
         left_bytes = self.transport.get_write_buffer_size()
         if left_bytes < self._left_bytes:
             self._left_bytes = left_bytes
@@ -206,9 +243,10 @@ class TunnelSide:
         self.transport.abort()
 
 
-def open_tunnel(client: End, upstream: End, ticker: Ticker, idle_s: float) -> None:
-    """Make a tunnel; bytes that were read before are passed on first."""
-    near, far = TunnelSide(client, ticker, idle_s), TunnelSide(upstream, ticker, idle_s)
+def open_tunnel(client: End, upstream: End, ticker: Ticker, idle_s: float, *, is_websocket: bool = False) -> TunnelSide:
+    """Make a tunnel, and return the client's side; bytes that were read before are passed on first."""
+    near = TunnelSide(client, ticker, idle_s, Frames() if is_websocket else None)
+    far = TunnelSide(upstream, ticker, idle_s, Frames() if is_websocket else None)
     near.peer = far
     far.peer = near
     near.start()
@@ -221,3 +259,4 @@ def open_tunnel(client: End, upstream: End, ticker: Ticker, idle_s: float) -> No
             side.data_received(end.received)
         if end.saw_eof:
             side.eof_received()
+    return near

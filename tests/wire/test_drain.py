@@ -7,10 +7,12 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from lab.peers import WAIT_S, Upstream
+from lab.peers import WAIT_S, Client, Upstream, UpstreamConnection
 from lab.pump import MIB
 from lab.sidecar import LISTEN, Sidecar
 from lab.wire import Wire
+
+from proxy.semantics.websocket import going_away
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -81,6 +83,63 @@ def test_an_app_that_stops_slowly_keeps_its_way_out(start: Callable[..., Sidecar
     assert not draining.done()
     upstream.close()
     assert draining.result(20) is True
+
+
+UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n"
+TEXT = b"\x81\x02hi"
+
+
+def switched(wire: Wire) -> tuple[Client, UpstreamConnection]:
+    """A WebSocket through the sidecar."""
+    client = wire.client()
+    client.send(UPGRADE)
+    app = wire.accept()
+    app.stream.request_head()
+    app.send(SWITCH)
+    assert client.stream.response_head().start[0] == b"101"
+    return client, app
+
+
+def test_a_websocket_is_told_that_it_is_over(wired: Callable[..., Wire]) -> None:
+    """With 1001 at both ends; if one is in mid-frame, the other end's connection just ends. Nothing counts as cut."""
+    wire = wired({"drain": {"timeout_s": 0.3}})
+    client, app = switched(wire)
+    mid_client, mid_app = switched(wire)
+    for far in (app, mid_app):
+        far.send(TEXT)
+    mid_app.send(TEXT[:3])
+    assert client.exactly(4) == TEXT
+    assert mid_client.exactly(7) == TEXT + TEXT[:3]
+    draining = wire.sidecar.begin(wire.sidecar.plane.drain())
+    assert client.exactly(4) == going_away()
+    closed = app.exactly(8)
+    assert closed == going_away(closed[2:6])
+    assert mid_client.is_ended()
+    assert mid_app.exactly(8)[:2] == b"\x88\x82"
+    for peer in (client, app, mid_app):
+        assert peer.is_ended()
+    assert draining.result(5) is True
+
+
+def test_a_tunnel_is_closed_when_the_time_is_over(start: Callable[..., Sidecar], upstream: Upstream) -> None:
+    """Both ends see an orderly end, also where nobody answers it."""
+    sidecar = start({"inbound": {"listen": "off"}, "outbound": {"listen": LISTEN}, "drain": {"timeout_s": 0.3}})
+    client = sidecar.client("outbound")
+    client.send(b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n\r\n" % (upstream.authority, upstream.authority))
+    far = upstream.accept()
+    assert client.response("CONNECT").status == 200
+    far.send(b"x")
+    assert client.exactly(1) == b"x"
+    draining = sidecar.begin(sidecar.plane.drain())
+    assert client.is_ended()
+    assert far.is_ended()
+    client.send(b"unheard")  # it leaves nothing behind: within a second the connection is gone
+    assert draining.result(5) is True
+    assert sidecar.plane.in_flight() == 0
 
 
 def lingering(start: Callable[..., Sidecar], app: Upstream) -> Sidecar:

@@ -47,7 +47,7 @@ class DataPlane:
     def know_admin(self, admin: Address | None) -> None:
         self.admin = admin
 
-    def in_flight(self, direction: None = None) -> int:
+    def in_flight(self, direction: None = None, *, tunnels: bool = True) -> int:
         return self.flying
 
     async def drain(self, *, linger: bool) -> bool:
