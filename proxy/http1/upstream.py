@@ -29,6 +29,7 @@ from proxy.http1.message.write import as_chunks, request_head
 from proxy.listener.sides import HEARD, PERHAPS, Receiver
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import FieldKinds
+from proxy.transport.alerts import alert_detail, alert_of
 from proxy.transport.aside import Aside
 from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.flow import BEHIND, OTHER_SIDE_FULL
@@ -317,7 +318,11 @@ class UpstreamConnection(KeptConnection):
         if before == ASKED:
             # An upstream may close a kept connection just as we send a request on it (RFC 9112, 9.3.1).
             # This cannot happen to a connection that has served no other request.
-            refusal = Refusal(Fault.CONNECTION_LOST, "the upstream closed without a response")
+            alert = alert_of(self._lost)
+            if alert:
+                refusal = Refusal(Fault.TLS_ALERT, alert_detail(alert, self.peer))
+            else:
+                refusal = Refusal(Fault.CONNECTION_LOST, "the upstream closed without a response")
             receiver.on_upstream_failed(refusal, PERHAPS if self.served > 1 else HEARD)
         else:
             refusal = Refusal(Fault.RESPONSE_INCOMPLETE, "the upstream closed in mid-response")

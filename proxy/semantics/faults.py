@@ -72,6 +72,7 @@ class Fault(Enum):
     CONNECTION_REFUSED = ("connection-refused", 502, "connection_refused", 0, _REFUSED_STREAM, _UNAVAILABLE)
     UNREACHABLE = ("unreachable", 502, "destination_ip_unroutable", 0, _REFUSED_STREAM, _UNAVAILABLE)
     TLS_CERTIFICATE = ("tls-certificate", 502, "tls_certificate_error", 0, _REFUSED_STREAM, _UNAVAILABLE)
+    TLS_ALERT = ("tls-alert", 502, "tls_alert_received", 0, _REFUSED_STREAM, _UNAVAILABLE)
     TLS_ERROR = ("tls-error", 502, "tls_protocol_error", 0, _REFUSED_STREAM, _UNAVAILABLE)
     CONNECT_TIMEOUT = ("connect-timeout", 504, "connection_timeout", 0, _REFUSED_STREAM, _UNAVAILABLE)
     CONNECTION_LOST = ("connection-lost", 502, "connection_terminated", 0, _INTERNAL_ERROR, _UNAVAILABLE)

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from proxy.plan import UpstreamTarget
 from proxy.semantics.faults import Fault, Refusal
+from proxy.transport.alerts import alert_detail, alert_of
 from proxy.transport.descriptors import Descriptors
 from proxy.transport.dialling import Dialling, in_order
 from proxy.transport.resolve import Resolver
@@ -154,6 +155,8 @@ def refusal_of(error: OSError, where: str) -> Refusal:
     """The fault behind an error of a socket or of TLS."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return Refusal(Fault.TLS_CERTIFICATE, f"the certificate of {where} is not trusted: {error.verify_message}")
+    if alert := alert_of(error):
+        return Refusal(Fault.TLS_ALERT, alert_detail(alert, where))
     if isinstance(error, ssl.SSLError):
         return Refusal(Fault.TLS_ERROR, f"TLS with {where} failed: {getattr(error, 'reason', None) or error}")
     if isinstance(error, ConnectionRefusedError | FileNotFoundError):

@@ -207,6 +207,28 @@ def test_a_client_certificate(start: Callable[..., Sidecar], tmp_path: Path) -> 
     server.close()
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def test_a_client_certificate_that_is_missing(
+    start: Callable[..., Sidecar], ca: trustme.CA, ca_file: str, version: ssl.TLSVersion
+) -> None:
+    """The refusal is a fault of its own. With TLS 1.3 it comes when the handshake is over for us, and maybe the request
+    is on its way.
+    """
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("127.0.0.1").configure_cert(theirs)
+    ca.configure_trust(theirs)
+    theirs.verify_mode = ssl.CERT_REQUIRED
+    theirs.minimum_version = theirs.maximum_version = version
+    with contextlib.closing(Upstream(tls=theirs)) as server:
+        client = start({"inbound": {"app": server.url, "tls": {"ca_file": ca_file}}}).client()
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+        with contextlib.suppress(OSError):
+            server.accept()
+        answer = client.response()
+        check_problem(answer, 502, b"tls_alert_received")
+        assert b"tls.cert_file" in answer.body
+
+
 def test_https_to_a_plain_server(start: Callable[..., Sidecar], upstream: Upstream, ca_file: str) -> None:
     """A server that speaks no TLS: 502 with tls_protocol_error."""
     settings = billing(upstream, ca_file=ca_file)

@@ -42,7 +42,8 @@ def test_a_stream_that_is_refused_was_seen_by_nobody() -> None:
     """RFC 9113, 8.7: it may be sent again, whatever its method. So no byte of the request may have left us."""
     refused = {fault for fault in Fault if fault.http2_code == 0x7}
     assert {fault.label for fault in refused} == {
-        "dns-error", "connection-refused", "unreachable", "tls-certificate", "tls-error", "connect-timeout",
+        "dns-error", "connection-refused", "unreachable", "tls-certificate", "tls-alert", "tls-error",
+        "connect-timeout",
         "queue-full", "queue-timeout",
     }  # fmt: skip
 
