@@ -8,7 +8,10 @@ side fails. It has no task of its own: all of it is callbacks. Most exchanges ar
 Its states, and what leads from one to another:
 
     state      is told of                 and then is
-    NEW        begin                      ASKING if a connection is free, else QUEUED; OVER if none may be had
+    NEW        begin                      ASKING if a connection is free, else QUEUED; OVER if none may be had;
+                                          GATHERING if little is to come, and has not
+    GATHERING  send_content               with the last what `begin` leads to
+               abandon                    OVER
     QUEUED     on_connected               ASKING
                on_unconnected             OVER
                on_deadline                OVER: 503
@@ -43,11 +46,12 @@ _MAX_REPLAY_BYTES: Final = 64 * 1024  # the content of a request that may be sen
 _RESPONSE_TIMEOUT: Final = Fault.RESPONSE_TIMEOUT  # bound once: to find an enum member costs 0.1 µs
 
 NEW: Final = 0
-QUEUED: Final = 1  # waits for a connection
-ASKING: Final = 2  # the request is being sent, or waits for its response
-ANSWERING: Final = 3  # the response has begun
-OVER: Final = 4
-_NAMES: Final = ("new", "queued", "asking", "answering", "over")
+GATHERING: Final = 1  # waits for the rest of its content; a client that is slow holds no connection meanwhile
+QUEUED: Final = 2  # waits for a connection
+ASKING: Final = 3  # the request is being sent, or waits for its response
+ANSWERING: Final = 4  # the response has begun
+OVER: Final = 5
+_NAMES: Final = ("new", "gathering", "queued", "asking", "answering", "over")
 
 
 @final
@@ -100,6 +104,13 @@ class Exchange(Receiver):
         self._held = content
         if trailers:
             self._trailers = trailers
+        if not done and self._is_gathered():
+            self._state = GATHERING
+        else:
+            self._seek()
+
+    def _seek(self) -> None:
+        """Ask for an answerer. A client that has authenticated its connection gets the upstream's that goes with it."""
         pinned = self._asker.pinned
         if pinned is not None and pinned.is_ready_for(self._pool):
             self.on_connected(pinned)
@@ -107,6 +118,13 @@ class Exchange(Receiver):
         self._pool.acquire(self)
         if self._state == NEW:
             self._wait()
+
+    def _is_gathered(self) -> bool:
+        """Whether all content is waited for first. Not where its sender may wait for us: for a 100, or, where its size
+        is unknown, for a response to what it has sent so far.
+        """
+        length = self.request.length
+        return length is not None and length <= self.terms.gather_bytes and not self.request.expects_continue
 
     def send_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
         """More of the request's content; `done` with the last."""
@@ -120,6 +138,9 @@ class Exchange(Receiver):
             self._held += content
             if trailers:
                 self._trailers = trailers
+            if done and state == GATHERING:
+                self._state = NEW
+                self._seek()
             return
         answerer.send(content, done, trailers)
         if done and state == ASKING:

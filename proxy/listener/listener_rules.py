@@ -72,6 +72,7 @@ class ListenerRules:
                 inbound=plan.direction == "inbound",
                 is_shared=len(owners) > 1,
                 buffer_bytes=plan.limits.buffer_bytes,
+                gather_bytes=plan.limits.gather_bytes,
                 response_via=response_via,
                 health=healths.of(upstream.name, is_one=upstream.target is not None),
                 span_encoder=spans.encoder(

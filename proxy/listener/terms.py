@@ -19,6 +19,7 @@ class Terms:
         "_host",
         "_preserves_host",
         "buffer_bytes",
+        "gather_bytes",
         "health",
         "is_tls",
         "leniency",
@@ -38,6 +39,7 @@ class Terms:
         *,
         listener: str,
         buffer_bytes: int,
+        gather_bytes: int,
         response_via: bytes,
         span_encoder: SpanEncoder,
         is_inbound: bool,
@@ -46,6 +48,7 @@ class Terms:
         self.upstream = plan.name
         self.listener = listener  # its name
         self.buffer_bytes = buffer_bytes  # of a request, held towards the upstream
+        self.gather_bytes = gather_bytes  # content up to this size is gathered before an upstream is asked for
         self.timeouts = plan.timeouts
         self.leniency = plan.leniency
         self.metrics = metrics

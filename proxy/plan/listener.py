@@ -24,7 +24,10 @@ class Limits:
     header_bytes: int = 64 * 1024  # else 431
     header_count: int = 100  # else 431
     refused_methods: tuple[str, ...] = ("TRACE",)  # 405
-    body_bytes: int = 0  # else 413; 0 = no limit (bodies are streamed, never gathered)
+    body_bytes: int = 0  # else 413; 0 = no limit (bodies are streamed)
+    gather_bytes: int = (
+        16 * 1024
+    )  # a request whose content is no longer waits for all of it before its upstream; 0: none
     connections: int = 10_000  # further ones are closed at once and counted
     buffer_bytes: int = 64 * 1024  # high-water mark per direction and connection
 

@@ -30,6 +30,7 @@ class Request(ABC):
     authority: Authority = _NOBODY  # the same, parsed
     length: int | None = 0  # of the content; None: only known at its end
     takes_trailers = False
+    expects_continue = False  # its content comes after a 100 (RFC 9110, 10.1.1)
     upgrade = b""  # the protocol, if this is a real upgrade
     max_forwards: int | None = None
     via: tuple[bytes, ...] = ()

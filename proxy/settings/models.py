@@ -80,6 +80,7 @@ class LimitSettings(Section):
     header_count: Count = 100
     refused_methods: Methods = ("TRACE",)
     body_bytes: BytesOrZero = 0  # 0: no limit
+    gather_bytes: BytesOrZero = 16 * 1024  # 0: none
     connections: Count = 10_000
     buffer_bytes: Bytes = 64 * 1024
 

@@ -189,8 +189,9 @@ def test_204_loses_its_framing(wire: Wire) -> None:
     assert (answer.status, answer.framing) == (204, "none")
 
 
-def test_request_is_streamed(wire: Wire) -> None:
-    """Bytes of a body reach the app before the client has sent the rest: nothing is gathered."""
+def test_request_is_streamed(wired: Callable[..., Wire]) -> None:
+    """Bytes of a body reach the app before the client has sent the rest, where it is not so small as to be gathered."""
+    wire = wired({"limits": {"gather_bytes": 0}})
     client = wire.client()
     client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nfirst")
     app = wire.accept()

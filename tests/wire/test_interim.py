@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 import pytest
 from lab.messages import Truncated
@@ -160,9 +161,10 @@ def test_interim_without_end(wire: Wire) -> None:
         assert client.response().status == 502
 
 
-def test_early_answer_to_a_body(wire: Wire) -> None:
+def test_early_answer_to_a_body(wired: Callable[..., Wire]) -> None:
     """RFC 9112 9.3: an answer before the request is complete reaches the client at once; the app's connection is not
     used again with the rest unsent."""
+    wire = wired({"limits": {"gather_bytes": 0}})
     client = wire.client()
     client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nstart")
     app = wire.accept()

@@ -107,9 +107,10 @@ def test_reload_that_cannot_bind_changes_nothing(start: Callable[..., Sidecar], 
     taken.close()
 
 
-def test_drain_lets_exchanges_finish(wire: Wire) -> None:
+def test_drain_lets_exchanges_finish(wired: Callable[..., Wire]) -> None:
     """In flight: a waiting request, a streamed answer, a request body on its way. All finish, told to close; idle
     connections end."""
+    wire = wired({"limits": {"gather_bytes": 0}})
     waiting, streaming, sending, idle = (wire.client() for _ in range(4))
     idle.send(GET)
     warm = wire.accept()

@@ -97,7 +97,8 @@ def test_a_client_that_never_reads_is_cut(wired: Callable[..., Any]) -> None:
 
 def test_a_client_that_never_reads_an_early_answer_is_cut(sidecar: Callable[..., Sidecar], app: Upstream) -> None:
     """It stopped reading while it was still sending, and has sent everything since."""
-    one = sidecar({"timeouts": {"idle_s": 0.2, "body_read_s": 30, "response_body_s": 30}})
+    timeouts = {"idle_s": 0.2, "body_read_s": 30, "response_body_s": 30}
+    one = sidecar({"timeouts": timeouts, "limits": {"gather_bytes": 0}})
     client = one.client()
     client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello")
     connection = app.accept()

@@ -56,7 +56,7 @@ def test_an_empty_line_begins_no_head(wired: Callable[..., Wire]) -> None:
 
 def test_slow_body(wired: Callable[..., Wire]) -> None:
     """408 for a silence within a request body; the app never sees the end of it."""
-    wire = wired({"timeouts": {"body_read_s": SHORT}})
+    wire = wired({"timeouts": {"body_read_s": SHORT}, "limits": {"gather_bytes": 0}})
     client = wire.client()
     client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
     app = wire.accept()
@@ -105,7 +105,7 @@ def test_response_head_timeout(wired: Callable[..., Wire]) -> None:
 
 def test_response_head_timeout_counts_from_the_end_of_the_request(wired: Callable[..., Wire]) -> None:
     """A long upload is no slow answer."""
-    wire = wired({"timeouts": {"response_head_s": 0.4}})
+    wire = wired({"timeouts": {"response_head_s": 0.4}, "limits": {"gather_bytes": 0}})
     client = wire.client()
     client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n")
     app = wire.accept()

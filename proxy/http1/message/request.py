@@ -274,4 +274,5 @@ def _read_expect(request: Request, expect: bytes) -> None:
     if expect.lower() != b"100-continue":
         raise Refusal(Fault.EXPECTATION_FAILED, "the only expectation known is 100-continue")
     if request.has_body:
+        request.expects_continue = True
         request.lines.append(b"Expect: " + expect)

@@ -13,7 +13,8 @@ from proxy.plan import PoolPlan
 from proxy.semantics.faults import Fault, Refusal
 
 GET = b"GET /a HTTP/1.1\r\nHost: app\r\n\r\n"
-POST = b"POST /a HTTP/1.1\r\nHost: app\r\nContent-Length: 4\r\n\r\n"
+POST = b"POST /a HTTP/1.1\r\nHost: app\r\nTransfer-Encoding: chunked\r\n\r\n"
+SMALL = b"POST /a HTTP/1.1\r\nHost: app\r\nContent-Length: 4\r\n\r\n"
 UPGRADE = b"GET /a HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -60,10 +61,31 @@ def test_one_exchange(pair: Pair, plane: Plane) -> None:
 def test_a_body_that_comes_in_pieces(pair: Pair) -> None:
     pair.client.data_received(POST)
     assert (client(pair), upstream(pair)) == ("reading a body", "asked, 2")
-    pair.client.data_received(b"12")
+    pair.client.data_received(b"2\r\n12\r\n")
     assert repr(pair.client._exchange) == "<Exchange POST /a asking, status 0, 2 bytes in, 0 out>"
-    pair.client.data_received(b"34")
+    pair.client.data_received(b"2\r\n34\r\n0\r\n\r\n")
     assert client(pair) == "busy"
+
+
+def test_little_content_is_gathered_first(pair: Pair, plane: Plane) -> None:
+    """Nobody upstream waits for it."""
+    pair.client.data_received(SMALL)
+    assert (client(pair), upstream(pair)) == ("reading a body", "idle, 1")
+    pair.client.data_received(b"12")
+    assert repr(pair.client._exchange) == "<Exchange POST /a gathering, status 0, 2 bytes in, 0 out>"
+    pair.client.data_received(b"34")
+    assert (client(pair), upstream(pair)) == ("busy", "asked, 2")
+    plane.outbox.flush()
+    assert pair.far.written.endswith(b"\r\n\r\n1234")
+
+
+def test_a_client_that_is_lost_while_its_content_is_gathered(pair: Pair, plane: Plane) -> None:
+    pair.client.data_received(SMALL + b"12")
+    exchange = pair.client._exchange
+    pair.client.connection_lost(None)
+    assert repr(exchange) == "<Exchange POST /a over, status 0, 2 bytes in, 0 out>"
+    assert upstream(pair) == "idle, 1"
+    assert "0 connections, 0 exchanges" in repr(plane.listener)
 
 
 def test_an_answer_before_the_request_is_whole(pair: Pair) -> None:

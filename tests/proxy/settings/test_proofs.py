@@ -60,6 +60,7 @@ PROOFS = {
     "limits.refused_methods": "wire/test_forwarding_fields.py::test_methods_that_are_refused",
     "limits.header_count": "wire/test_limits.py::test_too_many_fields",
     "limits.body_bytes": "wire/test_limits.py::test_body_too_large_by_length",
+    "limits.gather_bytes": "wire/test_slow_clients.py::test_small_content_is_gathered_first",
     "limits.connections": "wire/test_limits.py::test_too_many_connections",
     "limits.buffer_bytes": "wire/test_slow_peers.py::test_a_reload_changes_how_much_is_held_for_a_client",
     "clients.half_close": "wire/test_clients_that_leave.py::test_a_half_close_may_be_served",
