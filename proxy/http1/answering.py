@@ -77,7 +77,10 @@ class Answering(Connection):
     def answer_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
         data = as_chunks(content, done, trailers) if self._framing == BY_CHUNKS else content
         if data:
+            was_stalled = self._flow.is_stalled
             self.write(data)
+            if was_stalled:
+                self._flow.owe(len(data))
 
     def answer_interim(self, response: Response) -> None:
         request = self._request

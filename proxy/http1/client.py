@@ -58,13 +58,15 @@ def head_limits(limits: Limits) -> HeadLimits:
 class ClientConnection(Answering):
     """One connection from a client, and its requests."""
 
-    __slots__ = ("_body", "_reader", "_tunnel", "_turns_left")
+    __slots__ = ("_body", "_judged_at", "_judged_bytes", "_reader", "_tunnel", "_turns_left")
 
     def __init__(self, listener: Listener) -> None:
         super().__init__(listener)
         self._reader = self._new_reader()
         self._body: Body | None = None
         self._tunnel: TunnelSide | None = None
+        self._judged_at = NEVER  # when it is looked at next how much of the body has come
+        self._judged_bytes = 0  # that had come when that was last looked at
         self._turns_left = -1  # until a client that has ended its side counts as gone; -1: it has not
 
     def _new_reader(self) -> HeadReader:
@@ -136,11 +138,11 @@ class ClientConnection(Answering):
             elif not self._has_unread():
                 self._close()
         elif self._state == BODY and not (self._is_held() and self._flow.is_stalled):
-            text = f"no byte of the request body came for {self._timeouts.body_read_s:g} s"
-            self.refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
-        elif self._flow.has_moved():
+            self._judge_body()
+        elif self._flow.has_moved(self._least_read * self._timeouts.idle_s):
             self.deadline = self._ticker.now + self._timeouts.idle_s  # the client is slow, but it reads
         else:
+            self._give_up_answer()
             self.transport.abort()
 
     # --- reading
@@ -192,6 +194,7 @@ class ClientConnection(Answering):
         self._exchange = exchange = open_exchange(self._listener, self, request)
         rules = self._listener.rules
         length = request.length
+        self._pace_anew()
         self._body = request_body(length or 0, length is None, rules.kinds, rules.plan.limits.body_bytes)
         exchange.begin(*self._take(rest))
 
@@ -211,7 +214,8 @@ class ClientConnection(Answering):
         content, rest = body.feed(data)
         if rest is None:
             self._state = BODY
-            self.deadline = self._ticker.now + self._timeouts.body_read_s
+            self._silent_at = deadline = self._ticker.now + self._timeouts.body_read_s
+            self.deadline = deadline if deadline < self._judged_at else self._judged_at
             if body.is_behind or not self._aside.is_empty or len(data) >= FULL_READ_BYTES:
                 self._read_later()
             return content, False, body.trailers
@@ -222,6 +226,38 @@ class ClientConnection(Answering):
         if rest:
             self._put_back(rest)
         return content, True, body.trailers
+
+    def _pace_anew(self) -> None:
+        self._judged_at = self._ticker.now + self._timeouts.body_read_s
+        self._judged_bytes = self._exchange.bytes_in if self._exchange is not None else 0
+
+    def _judge_body(self) -> None:
+        """A client that is waited for has been silent for too long, or it is time to see how much has come."""
+        now, within_s, exchange = self._ticker.now, self._timeouts.body_read_s, self._exchange
+        came_bytes = exchange.bytes_in - self._judged_bytes if exchange is not None else 0
+        # One that is being answered may send when it likes: it may be a conversation.
+        is_judged = now >= self._judged_at and exchange is not None and not exchange.status
+        if now >= self._silent_at:
+            text = f"no byte of the request body came for {within_s:g} s"
+            self.refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
+        elif is_judged and came_bytes < self._least_sent * within_s:
+            text = (
+                f"{came_bytes} bytes of the request body came in {within_s:g} s, fewer than {self._least_sent} a second"
+            )
+            self.refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
+        else:
+            if now >= self._judged_at:
+                self._pace_anew()
+            self.deadline = min(self._silent_at, self._judged_at)
+
+    def _give_up_answer(self) -> None:
+        """The client takes too little of it."""
+        exchange, self._exchange = self._exchange, None
+        self._state = ENDING
+        if exchange is not None:
+            exchange.abandon()
+            text = f"the client took less than {self._least_read} bytes a second of its answer"
+            self._listener.record(exchange, self, Refusal(Fault.CLIENT_TOO_SLOW, text))
 
     def _read_eof(self) -> bool:
         """The client has ended its side. Returns False if nothing is left to do, so the transport may close."""
@@ -292,7 +328,7 @@ class ClientConnection(Answering):
 
     def _begin_tunnel(self, kind: str, far: End, idle_s: float, is_websocket: bool = False) -> None:
         listener = self._listener
-        listener.tunnel_opened(kind)
+        listener.tunnel_opened(kind, self.address)
         near = self._detach(listener.count_tunnel_in, self._tunnel_lost)
         self._tunnel = open_tunnel(near, far, self._ticker, idle_s, is_websocket=is_websocket)
 
@@ -353,7 +389,7 @@ class ClientConnection(Answering):
         self._go_on()
 
     def _tunnel_lost(self, exc: Exception | None) -> None:
-        self._listener.tunnel_closed()
+        self._listener.tunnel_closed(self.address)
         self.connection_lost(exc)
 
     # --- what a listener asks (see sides.Asker and accepted.Accepted)
@@ -386,6 +422,10 @@ class ClientConnection(Answering):
     @property
     def is_expecting(self) -> bool:
         return self._state <= HEAD
+
+    @property
+    def open_exchanges(self) -> int:
+        return 1 if self._exchange is not None or self._state in (BUSY, TUNNEL) else 0
 
     def use(self, rules: ListenerRules) -> None:
         self._keep_to(rules)

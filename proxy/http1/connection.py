@@ -68,9 +68,12 @@ class Connection(Asker):
         "_fd",
         "_flow",
         "_is_due",
+        "_least_read",
+        "_least_sent",
         "_linger_until",
         "_outbox",
         "_saw_eof",
+        "_silent_at",
         "_state",
         "_ticker",
         "_timeouts",
@@ -82,6 +85,8 @@ class Connection(Asker):
     _flow: Flow
     _timeouts: Timeouts
     _buffer_bytes: int
+    _least_sent: int  # bytes a second of its request
+    _least_read: int  # bytes a second of its answer
     _abandons: bool  # a client that ends its side after a whole request is gone
 
     def __init__(self, ticker: Ticker, outbox: Outbox) -> None:
@@ -93,6 +98,7 @@ class Connection(Asker):
         self._saw_eof = False
         self._fd = -1
         self.pinned = None
+        self._silent_at = NEVER  # when a body will have been silent for too long
         self.deadline = NEVER
         self._linger_until = NEVER
 
@@ -121,7 +127,9 @@ class Connection(Asker):
     def _keep_to(self, rules: ListenerRules) -> None:
         self._timeouts = rules.plan.timeouts
         self._buffer_bytes = rules.plan.limits.buffer_bytes
-        self._abandons = rules.plan.clients.half_close == "abandon"
+        clients = rules.plan.clients
+        self._abandons = clients.half_close == "abandon"
+        self._least_sent, self._least_read = clients.send_bytes_per_s, clients.read_bytes_per_s
         if self._state != TUNNEL and not self.transport.is_closing():
             self.transport.set_write_buffer_limits(high=self._buffer_bytes)
 
@@ -178,9 +186,15 @@ class Connection(Asker):
     def hold(self, held: bool) -> None:
         is_reading = self._state == BODY
         if is_reading:  # while we do not read, the client is not to blame for silence
-            self.deadline = NEVER if held else self._ticker.now + self._timeouts.body_read_s
+            self.deadline = self._silent_at = NEVER if held else self._ticker.now + self._timeouts.body_read_s
+            if not held:
+                self._pace_anew()
         if is_reading or not held:
             self._flow.pause(OTHER_SIDE_FULL, held)
+
+    @abstractmethod
+    def _pace_anew(self) -> None:
+        """From now on the client is waited for."""
 
     def _is_held(self) -> bool:
         """Whether we have paused reading a body. Then we cause the silence, and only writing has deadlines."""

@@ -22,6 +22,10 @@ class Accepted(Protocol):
     def is_expecting(self) -> bool:
         """Whether it is there for a request that has not come, or not whole."""
 
+    @property
+    def open_exchanges(self) -> int:
+        """How many of its requests are being answered. A tunnel is one, too."""
+
     def on_deadline(self) -> None:
         """What was waited for did not come in time."""
 

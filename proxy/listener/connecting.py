@@ -23,7 +23,7 @@ from proxy.transport.tunnel import FarEnd
 class Connecting:
     """The CONNECTs of one listener that wait for their upstream."""
 
-    def __init__(self, pools: Pools, descriptors: Descriptors, on_over: Callable[[], None]) -> None:
+    def __init__(self, pools: Pools, descriptors: Descriptors, on_over: Callable[[Asker], None]) -> None:
         """`on_over`: one of them waits no longer."""
         self._pools = pools
         self._descriptors = descriptors
@@ -55,7 +55,7 @@ class Connecting:
         del self._tasks[asker]
         if task.cancelled() or task.exception() is not None or not task.result():
             place.free()  # otherwise the far end does, when it is lost
-        self._on_over()
+        self._on_over(asker)
 
     def give_up(self, asker: Asker) -> None:
         """It waits no longer."""

@@ -13,6 +13,8 @@ from proxy.semantics.request import Request
 
 def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchange:
     """An exchange for `request`, ready to begin. Raises Refusal."""
+    if listener.bounds is not None:
+        listener.bounds.check(asker.address)
     rules = listener.rules
     route = rules.only or rules.route(request)
     pool = route.pool(request)
@@ -21,4 +23,6 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
     if listener.is_logging or (translation.span is not None and listener.spans.is_on):
         exchange.translation = translation
     listener.exchanges += 1
+    if listener.bounds is not None:
+        listener.bounds.began(asker.address)
     return exchange

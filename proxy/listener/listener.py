@@ -14,6 +14,7 @@ from time import time
 
 from proxy.listener.accepted import Accepted
 from proxy.listener.accounting import Accounted, account, logged_status
+from proxy.listener.client_bounds import ClientBounds
 from proxy.listener.connecting import Connecting
 from proxy.listener.exchange_record import exchange_record, refused_record
 from proxy.listener.explanation import explanation, refused
@@ -61,6 +62,8 @@ class Listener:
         self._metrics = rules.metrics
         self.tunnels = 0  # open; each of them is one of the exchanges
         self._descriptors = descriptors
+        self.bounds: ClientBounds | None = None  # where the plan bounds what one address may have open
+        self._bound_clients()
         self._connecting = Connecting(pools, descriptors, self._connect_over)
         self._access_log = access_log
         self.is_logging = False  # whether what became of a request's trace fields has to be remembered
@@ -90,11 +93,21 @@ class Listener:
         self.name = rules.plan.name
         self._choose_what_is_logged()
         self._tell_limit()
+        self._bound_clients()
         for connection in tuple(self.connections):
             connection.use(rules)
 
     def _tell_limit(self) -> None:
         self._metrics.connections_limit = min(self.rules.plan.limits.connections, self._descriptors.most)
+
+    def _bound_clients(self) -> None:
+        plan = self.rules.plan.clients
+        if not (plan.max_connections or plan.max_exchanges):
+            self.bounds = None
+        elif self.bounds is None or self.bounds.plan != plan:
+            self.bounds = ClientBounds(plan)
+            for connection in self.connections:
+                self.bounds.connected(connection.address, connection.open_exchanges)
 
     def _choose_what_is_logged(self) -> None:
         self._explains = self.rules.plan.explain
@@ -117,10 +130,16 @@ class Listener:
         if len(self.connections) >= self.rules.plan.limits.connections:
             count(metrics.connections_refused, "limit")
             return False
+        bounds = self.bounds
+        if bounds is not None and not bounds.has_room(connection.address):
+            count(metrics.connections_refused, "per-client")
+            return False
         descriptors = self._descriptors
         if descriptors.clients >= descriptors.most:
             count(metrics.connections_refused, "file-descriptors")
             return False
+        if bounds is not None:
+            bounds.connected(connection.address)
         descriptors.clients += 1
         metrics.connections_open += 1
         self.connections.add(connection)
@@ -131,27 +150,43 @@ class Listener:
         """A connection is closed."""
         if connection in self.connections:
             self.connections.discard(connection)
+            if self.bounds is not None:
+                self.bounds.disconnected(connection.address)
             self.ticker.discard(connection)
             self._descriptors.clients -= 1
             self._metrics.connections_open -= 1
 
     def connect(self, asker: Asker, request: Request) -> None:
         """CONNECT: a tunnel, if the plan allows one. Raises Refusal."""
+        if self.bounds is not None:
+            self.bounds.check(asker.address)
         self._connecting.begin(self.rules, asker, request)
-        self.exchanges += 1
+        self._began(asker.address)
 
     def give_up(self, asker: Asker) -> None:
         """`asker` has gone; if it has a CONNECT that waits, nobody does any more."""
         self._connecting.give_up(asker)
 
-    def _connect_over(self) -> None:
+    def _connect_over(self, asker: Asker) -> None:
+        self._ended(asker.address)
+
+    def _began(self, client: bytes) -> None:
+        self.exchanges += 1
+        if self.bounds is not None:
+            self.bounds.began(client)
+
+    def _ended(self, client: bytes) -> None:
         self.exchanges -= 1
+        if self.bounds is not None:
+            self.bounds.ended(client)
 
     # --- counting
 
     def record(self, accounted: Accounted, asker: Asker, refusal: Refusal | None) -> None:
         """An exchange is over. `asker`: whose it was; `refusal`: why it failed."""
         self.exchanges -= 1
+        if self.bounds is not None:
+            self.bounds.ended(asker.address)
         status, duration_s = account(accounted, refusal)
         if accounted.translation is not None:
             peer = (asker.address, asker.port) if self.is_inbound else accounted.upstream_peer
@@ -177,18 +212,18 @@ class Listener:
         if self._access_log is not None:
             self._access_log(refused_record(self.name, client, request, status, refusal))
 
-    def tunnel_opened(self, kind: str) -> None:
-        """`kind`: "connect" or "upgrade"."""
+    def tunnel_opened(self, kind: str, client: bytes) -> None:
+        """`kind`: "connect" or "upgrade"; `client`: its address."""
         count(self._metrics.tunnels_total, kind)
         self._metrics.tunnels_open += 1
         self.tunnels += 1
-        self.exchanges += 1
+        self._began(client)
 
-    def tunnel_closed(self) -> None:
+    def tunnel_closed(self, client: bytes) -> None:
         """One of them has ended."""
         self._metrics.tunnels_open -= 1
         self.tunnels -= 1
-        self.exchanges -= 1
+        self._ended(client)
 
     def count_tunnel_in(self, size: int) -> None:
         """Bytes from the client."""

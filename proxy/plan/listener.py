@@ -37,6 +37,11 @@ class Clients:
     """What one listener asks of its clients."""
 
     half_close: Literal["abandon", "serve"] = "abandon"  # one that ends its side behind a request has gone, or waits
+    send_bytes_per_s: int = 240  # of content, over each `body_read_s` of a request; else 408. 0: as slowly as it likes
+    read_bytes_per_s: int = 240  # of an answer, over each `idle_s` in which it takes less than there is; else it is cut
+    max_connections: int = 0  # of one address; further ones are closed at once. 0: any number
+    max_exchanges: int = 0  # of one address, tunnels included; else 429. 0: any number
+    proxies: tuple[str, ...] = ()  # networks of those that stand for many clients, and are not bounded
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ _TITLES: Final = {
     413: "Content Too Large",
     414: "URI Too Long",
     417: "Expectation Failed",
+    429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     499: "Client Closed Request",  # nginx's
     502: "Bad Gateway",
@@ -67,6 +68,9 @@ class Fault(Enum):
     EXPECTATION_FAILED = ("expectation-failed", 417, "http_request_error", 0, _CANCEL, _UNIMPLEMENTED)
     HEADERS_TOO_LARGE = ("headers-too-large", 431, "http_request_error", 0, _ENHANCE_YOUR_CALM, _RESOURCE_EXHAUSTED)
     VERSION_NOT_SUPPORTED = ("version-not-supported", 505, "http_request_error", 0, _HTTP_1_1_REQUIRED, _UNIMPLEMENTED)
+    CLIENT_LIMIT = ("client-limit", 429, "http_request_denied", 1, _REFUSED_STREAM, _RESOURCE_EXHAUSTED)
+    # Its answer has begun, so the status stands in no response.
+    CLIENT_TOO_SLOW = ("client-too-slow", 408, "connection_write_timeout", 0, _CANCEL, _DEADLINE_EXCEEDED)
     # The upstream's fault. Up to the handshake the request has not left us.
     DNS_ERROR = ("dns-error", 502, "dns_error", 0, _REFUSED_STREAM, _UNAVAILABLE)
     CONNECTION_REFUSED = ("connection-refused", 502, "connection_refused", 0, _REFUSED_STREAM, _UNAVAILABLE)

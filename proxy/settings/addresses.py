@@ -8,10 +8,11 @@ Every parser raises ValueError with a message that says what would be right; the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Literal
 from urllib.parse import urlsplit
 
-from ops_lib.hosts import HostPattern
+from ops_lib.hosts import HostPattern, IPNetwork, read_address
 from ops_lib.hosts import parse_host as read_host
 from ops_lib.hosts import parse_pattern as read_pattern
 from ops_lib.hosts.patterns import parse_port, split_port
@@ -103,6 +104,15 @@ def parse_target(value: object) -> TargetUrl:
     if not number:
         raise ValueError("a target needs a port from 1 to 65535")
     return TargetUrl(scheme, Address(read_host(host), number))
+
+
+def parse_network(value: str) -> IPNetwork:
+    """A CIDR, or an address: a network of one."""
+    pattern = read_pattern(value)
+    address = read_address(pattern.host) if pattern.kind == "exact" else None
+    if pattern.port or (pattern.kind != "cidr" and address is None):
+        raise ValueError(f"{value} is not an address or a CIDR such as 10.0.0.0/8, without a port")
+    return ip_network(pattern.host if address is None else str(address))
 
 
 def parse_pattern(value: object) -> HostPattern:

@@ -24,6 +24,8 @@ NEW_DEFAULTS: dict[Path, str] = {
     ("limits", "refused_methods"): "none",
     ("drain", "outbound_linger_s"): "5",
     ("clients", "half_close"): "serve",
+    ("clients", "send_bytes_per_s"): "0",
+    ("clients", "read_bytes_per_s"): "0",
     ("pool", "max_connections"): "256",
 }
 """What the default was in 0.1, by the end of the key: whoever relies on it learns so from `check`."""

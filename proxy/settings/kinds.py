@@ -15,7 +15,7 @@ from ops_lib.hosts import HostPattern
 from ops_lib.propagation import COMPOSITE, FAMILIES, KNOWN_FORMATS, Format, parse_formats
 from proxy.address import Address
 from proxy.settings import otlp_values, values
-from proxy.settings.addresses import TargetUrl, parse_host, parse_listen, parse_pattern, parse_target
+from proxy.settings.addresses import TargetUrl, parse_host, parse_listen, parse_network, parse_pattern, parse_target
 from proxy.settings.values import (
     parse_bytes,
     parse_count,
@@ -59,6 +59,14 @@ def _families(value: object) -> tuple[str, ...]:
     if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
         raise ValueError(f"expected a list of families of trace headers: {', '.join(FAMILIES)}")
     return read_families(items)
+
+
+def _networks(value: object) -> tuple[str, ...]:
+    """Addresses and CIDRs, each as a CIDR."""
+    items = split_items(value)
+    if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
+        raise ValueError("expected a list of addresses or CIDRs, such as [10.0.0.0/8]; [] for none")
+    return tuple(str(parse_network(item)) for item in items)
 
 
 def _within(parse: Callable[[object], float], low: float, high: float, unit: str) -> Callable[[object], Any]:
@@ -131,6 +139,7 @@ BytesOrZero = Annotated[int, PlainValidator(_within(parse_bytes, 0, 2**60, " byt
 Count = Annotated[int, PlainValidator(_within(parse_count, 1, 1_000_000, ""))]
 CountOrZero = Annotated[int, PlainValidator(_within(parse_count, 0, 1_000_000, ""))]
 Switch = Annotated[Literal["auto"] | bool, PlainValidator(values.parse_switch)]
+Networks = Annotated[tuple[str, ...], PlainValidator(_networks)]
 Methods = Annotated[tuple[str, ...], PlainValidator(_methods)]
 Leniencies = Annotated[tuple[str, ...], PlainValidator(_leniencies)]
 OnDefer = Annotated[values.OnDefer, PlainValidator(parse_on_defer)]

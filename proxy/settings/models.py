@@ -33,6 +33,7 @@ from proxy.settings.kinds import (
     Lines,
     Listen,
     Methods,
+    Networks,
     OnDefer,
     Patterns,
     Seconds,
@@ -89,6 +90,11 @@ class ClientSettings(Section):
     """What one listener asks of its clients."""
 
     half_close: Literal["abandon", "serve"] = "abandon"
+    send_bytes_per_s: BytesOrZero = 240  # 0: none is asked for
+    read_bytes_per_s: BytesOrZero = 240  # 0: none is asked for
+    max_connections: CountOrZero = 0  # of one address; 0: no limit
+    max_exchanges: CountOrZero = 0  # of one address; 0: no limit
+    proxies: Networks = ()
 
 
 class TimeoutSettings(Section):

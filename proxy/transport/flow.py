@@ -59,8 +59,13 @@ class Flow:
         self.is_stalled = False
         self._unread_bytes = -1
 
-    def has_moved(self) -> bool:
-        """Whether the peer still has bytes to read, but fewer than at the last call."""
+    def owe(self, size: int) -> None:
+        """So many more bytes were written while the write buffer was full."""
+        if self._unread_bytes >= 0:
+            self._unread_bytes += size
+
+    def has_moved(self, least_bytes: float = 1) -> bool:
+        """Whether the peer still has bytes to read, and has read at least `least_bytes` since the last call."""
         before = self._unread_bytes
         self._unread_bytes = left = self._transport.get_write_buffer_size()
-        return left > 0 and (before < 0 or left < before)
+        return left > 0 and (before < 0 or before - left >= max(1, least_bytes))

@@ -294,3 +294,62 @@ async def test_an_exchange_that_waits() -> None:
     assert repr(exchange) == "<Exchange GET /a over, status 0, 0 bytes in, 0 out>"
     assert client(second) == "waiting"
     assert second.near.written.startswith(b"HTTP/1.1 503 ")
+
+
+# --- how slow a client may be: edges that a clock on the wire cannot show
+
+LATER_S = 1000.0
+
+
+def judged(pair: Pair, plane: Plane, after_s: float) -> str:
+    """So much later, at a deadline."""
+    plane.ticker.now += after_s
+    pair.client.on_deadline()
+    return client(pair)
+
+
+@pytest.mark.parametrize(("came", "state"), [(240 * 60, "reading a body"), (240 * 60 - 1, "ending")])
+def test_the_least_that_has_to_come_of_a_body(plane: Plane, came: int, state: str) -> None:
+    """240 bytes a second over 60 s, all by default."""
+    pair = Pair(plane)
+    pair.client.data_received(b"POST /a HTTP/1.1\r\nHost: app\r\nContent-Length: 100000\r\n\r\n")
+    began = plane.ticker.now
+    plane.ticker.now += 59
+    pair.client.data_received(bytes(came))
+    assert pair.client.deadline == began + 60
+    assert judged(pair, plane, 1) == state
+    if state == "ending":
+        assert b" 408 " in pair.near.take()
+    else:
+        assert pair.client.deadline == began + 59 + 60, "silent for too long"
+
+
+def test_the_time_in_which_a_body_is_not_read_does_not_count(plane: Plane) -> None:
+    pair = Pair(plane)
+    pair.client.data_received(b"POST /a HTTP/1.1\r\nHost: app\r\nContent-Length: 100000\r\n\r\n")
+    pair.upstream.pause_writing()
+    plane.ticker.now += LATER_S
+    pair.upstream.resume_writing()
+    assert pair.client.deadline == plane.ticker.now + 60
+    pair.client.data_received(b"x")
+    assert judged(pair, plane, 59) == "reading a body"
+    assert judged(pair, plane, 1) == "ending"
+
+
+@pytest.mark.parametrize(("taken", "is_cut"), [(240 * 75, False), (240 * 75 - 1, True)])
+def test_the_least_that_has_to_be_taken_of_an_answer(plane: Plane, taken: int, is_cut: bool) -> None:
+    """240 bytes a second over 75 s, all by default. What is written meanwhile does not count against the client."""
+    pair = Pair(plane)
+    pair.client.data_received(GET)
+    pair.upstream.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+    pair.near.buffered = 100_000
+    pair.client.pause_writing()
+    pair.upstream.data_received(bytes(50_000))  # which was on its way
+    pair.near.buffered = 150_000 - taken
+    plane.ticker.now += 75
+    pair.client.on_deadline()
+    assert pair.near.is_aborted is is_cut
+    faults = plane.metrics.exchange("inbound", "app").faults
+    assert faults == ({"client-too-slow": 1} if is_cut else {})
+    if is_cut:
+        assert "closing" in repr(pair.upstream)

@@ -28,7 +28,7 @@ def test_a_fault_can_be_told(fault: Fault) -> None:
     assert re.fullmatch("[a-z]+(-[a-z]+)*", fault.label)
     assert fault.proxy_error in PROXY_ERRORS
     assert 400 <= fault.status < 600
-    assert bool(fault.retry_after_s) == (fault.status == 503)
+    assert bool(fault.retry_after_s) == (fault.status in (429, 503))
 
 
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.label)
@@ -44,7 +44,7 @@ def test_a_stream_that_is_refused_was_seen_by_nobody() -> None:
     assert {fault.label for fault in refused} == {
         "dns-error", "connection-refused", "unreachable", "tls-certificate", "tls-alert", "tls-error",
         "connect-timeout",
-        "queue-full", "queue-timeout",
+        "queue-full", "queue-timeout", "client-limit",
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from ops_lib.propagation import Format
-from proxy.settings.kinds import Bytes, Formats, HeaderNames, Patterns, Seconds
+from proxy.settings.kinds import Bytes, Formats, HeaderNames, Networks, Patterns, Seconds
 
 
 class Model(BaseModel):
@@ -15,6 +15,7 @@ class Model(BaseModel):
     formats: Formats = ()
     names: HeaderNames = ()
     patterns: Patterns = ()
+    networks: Networks = ()
     seconds: Seconds = 1.0
     size: Bytes = 256
 
@@ -26,6 +27,11 @@ def test_lists_may_be_text() -> None:
     assert [str(pattern) for pattern in found.patterns] == ["a:80", "10.0.0.0/8"]
 
 
+def test_an_address_is_a_network_of_one() -> None:
+    found = Model.model_validate({"networks": "10.0.0.0/8, 192.0.2.1, 2001:db8::1, ::ffff:10.0.0.1"})
+    assert found.networks == ("10.0.0.0/8", "192.0.2.1/32", "2001:db8::1/128", "10.0.0.1/32")
+
+
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
@@ -34,6 +40,11 @@ def test_lists_may_be_text() -> None:
         ("names", ["a b"], "header name"),
         ("seconds", "8d", "0.001 to 604,800 s"),
         ("size", "1", "256 to"),
+        ("networks", 5, "list of addresses or CIDRs"),
+        ("networks", "a.internal", "a.internal is not an address or a CIDR"),
+        ("networks", "*", "is not an address or a CIDR"),
+        ("networks", "10.0.0.1:80", "without a port"),
+        ("networks", "10.0.0.1/8", "bits set behind its length"),
     ],
 )
 def test_messages_say_what_would_be_right(key: str, value: object, words: str) -> None:
