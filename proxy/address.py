@@ -1,4 +1,4 @@
-"""An address, as the settings name it, the plan holds it, and listeners and pools use it. May know nothing else."""
+"""An address, in the settings, in the plan, and for listeners and pools. May know nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Address:
     unix_path: str = ""
 
     def __str__(self) -> str:
-        """As it would be written in the settings."""
+        """As written in the settings."""
         if self.unix_path:
             return f"unix:{self.unix_path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

@@ -1,4 +1,4 @@
-"""The composition root: the one place where the sidecar's objects are built and wired. Reads like a list."""
+"""The composition root: the only place where the sidecar's objects are built and wired. Reads like a list."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ class Output(NamedTuple):
     access: LineWriter
 
     def dropped_lines(self) -> dict[str, int]:
-        """How many each had no room for."""
+        """How many lines each stream dropped."""
         return {"log": self.log.dropped, "access": self.access.dropped}
 
     def close(self) -> None:
-        """Write what waits."""
+        """Write the waiting lines."""
         self.access.close()
         self.log.close()
 
@@ -109,17 +109,17 @@ async def _run(first: Loaded, read_settings: Callable[[], Loaded], output: Outpu
 
 
 class Generations:
-    """Made of readings of the settings, one of each."""
+    """Made from the settings, one per reading."""
 
     def __init__(self, first: LogSettings, writer: LineWriter, admin_hosts: AdminHosts) -> None:
-        """`first`: the settings of the log with which the sidecar started; not all of them can change while it runs."""
+        """`first`: the log settings at the start; not all of them can change while the sidecar runs."""
         self._first = first
         self._writer = writer
         self._admin_hosts = admin_hosts
         self._contexts = TlsContexts()
 
     def make(self, loaded: Loaded, number: int) -> Generation:
-        """The `number`th."""
+        """The generation `number`."""
         settings = loaded.settings
         return Generation(
             plan=compile_plan(settings, number, self._contexts),
@@ -138,7 +138,7 @@ class Generations:
 
 
 def _values(loaded: Loaded) -> dict[str, str]:
-    """Every key as it takes effect, and how the certificates looked that some of them name."""
+    """Every key as it takes effect, and the state of the certificate files among them."""
     values = {entry.key: str(entry.value) for entry in effective(loaded)}
     for path, looks in loaded.read.items():
         if path != loaded.file:
@@ -147,7 +147,7 @@ def _values(loaded: Loaded) -> dict[str, str]:
 
 
 class Families:
-    """All that is counted, for `/metrics` and for the exporter, which counts as well."""
+    """All counters, for `/metrics` and for the exporter, which adds its own."""
 
     def __init__(self, metrics: Metrics, state: State, output: Output) -> None:
         self._metrics = metrics
@@ -182,28 +182,28 @@ def _make_admin(state: State, families: Families, data_plane: DataPlane, hosts: 
 def _announce(
     plan: Plan, addresses: dict[str, Address], admin: Address | None, output: Output, settings: LogSettings
 ) -> None:
-    """The start is over: say where everything listens."""
+    """The start is over: log where everything listens."""
     _set_aside_garbage_collection()
     for line in _listener_lines(plan, addresses, admin):
         output.log.write(log.start_line(line, settings.format))
 
 
 def _let_names_hang() -> None:
-    """Give the event loop threads enough for look-ups that hang: it keeps 4, uses half of them, and so two names whose
-    DNS is silent would stop every other. (16 can hang now; the threads cost 0.2 MB.) libuv, "Thread pool work
-    scheduling".
+    """Give the event loop enough threads for look-ups that hang.
+    By default it has 4 and uses half of them for look-ups, so two names with a silent DNS would block all others.
+    See libuv, "Thread pool work scheduling".
     """
     os.environ.setdefault("UV_THREADPOOL_SIZE", "32")
 
 
 def _set_aside_garbage_collection() -> None:
-    """Take what is there after the start out of every later collection: 54,000 objects, a pause of 9 ms each time."""
+    """For speed, exclude the objects that exist after the start from later garbage collections."""
     gc.collect()
     gc.freeze()
 
 
 def _raise_file_limit() -> int:
-    """As many open files as the system allows: each exchange holds two, and the usual soft limit is 1024."""
+    """Raise the limit of open files to what the system allows: each exchange holds two, and the usual limit is 1024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -222,14 +222,16 @@ def _warn_of_few_files(plan: Plan, most_clients: int) -> None:
 
 
 def _warn_of_no_effect(loaded: Loaded) -> None:
-    """Of what was typed just now, or set for this process. A file may well say more than counts; `check` tells."""
+    """Warn of settings without effect from flags and the environment.
+    A file may say more than takes effect; `check` shows that.
+    """
     for one in without_effect(loaded):
         if one.source.startswith((FLAG, VARIABLE)):
             logger.warning("a setting has no effect", extra=log.fields(**one._asdict()))
 
 
 def _warn_of_unreported_ids(plan: Plan) -> None:
-    """If the sidecar takes part, and exports nothing: each of its span ids is a gap in the trace."""
+    """Warn if the sidecar takes part but exports nothing: each of its span ids is a gap in the trace."""
     taking_part = [
         listener.name
         for listener in plan.listeners
@@ -255,7 +257,7 @@ def _listener_lines(plan: Plan, addresses: dict[str, Address], admin: Address | 
 
 
 def _show_formats(listener: ListenerPlan) -> str:
-    """What receivers get from it, and which of them get something else, such as `tracecontext (billing: b3)`."""
+    """The formats that receivers get, with the exceptions, such as `tracecontext (billing: b3)`."""
     *others, default = listener.router.upstreams()
     usual = default.propagation.inject
     told = [f"{one.name}: {','.join(one.propagation.inject)}" for one in others if one.propagation.inject != usual]

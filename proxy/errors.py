@@ -1,7 +1,7 @@
 """Errors of our own settings and start-up. May know nothing else of the sidecar.
 
-Errors on the wire (client's fault, upstream's fault) live in `proxy.semantics.faults`, next to the table that maps them
-to a status.
+Errors on the wire (client's fault, upstream's fault) live in
+`proxy.semantics.faults`, next to the table that maps them to a status.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class SettingsProblem(NamedTuple):
-    """One thing wrong in the settings: which key, which value, where it came from, what would be right."""
+    """One problem in the settings: the key, the value, its source, and what would be right."""
 
     key: str
     value: str
@@ -24,9 +24,9 @@ class SettingsProblem(NamedTuple):
 
 
 class SettingsError(Exception):
-    """The settings cannot be used; carries every problem found, not only the first.
+    """The settings cannot be used. Has every problem found, not only the first.
 
-    `more`: how many there are beyond those, if there are too many to tell.
+    `more`: how many further problems there are, if there are too many to list.
     """
 
     def __init__(self, problems: tuple[SettingsProblem, ...], more: int = 0) -> None:

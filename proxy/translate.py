@@ -1,9 +1,10 @@
 """Translates the trace, session and baggage headers of a request into those for the next hop. PURE.
 
-May know the plan and the heart (`ops_lib.propagation`). Must not know sockets, clocks or the event loop.
-Most requests can take the heart's fast path, which makes no context; the others take its propagator, and the result
-is the same. Hot: this runs for every request. So header names are encoded once, and looked up by their usual spelling
-before any other.
+May know the plan and the heart (`ops_lib.propagation`).
+Must not know sockets, clocks or the event loop.
+Most requests can take the heart's fast path, which makes no
+context; the others take its propagator, with the same result.
+For speed, header names are encoded once, and looked up by their usual spelling first: this runs for every request.
 """
 
 from __future__ import annotations
@@ -44,10 +45,10 @@ from proxy.plan.participation import FULL_TRUST, TrustPlan
 RawHeaders = list[tuple[bytes, bytes]]
 
 _PADDING = b"0" * 16
-_MOST_NAMES = 256  # sets of names that are remembered, each of
+_MOST_NAMES = 256  # sets of names that are remembered, each with
 _LONGEST_NAMES = 256  # bytes at the most
 
-_MOST_TRACE_FIELDS = 10  # of all formats together, with the session and `baggage`
+_MOST_TRACE_FIELDS = 10  # in all formats together, with the session and `baggage`
 _MOST_TRACE_BYTES = 1536
 
 
@@ -56,7 +57,7 @@ def _nothing() -> tuple[int, int]:
 
 
 def _beside(weigh: Callable[[], tuple[int, int]], headers: RawHeaders) -> Beside:
-    """A request that came with `headers` and what `weigh` tells of, without the former."""
+    """The size of a request with `headers` and the rest from `weigh`, without `headers`."""
     fields, size = weigh()
     return Beside(fields, size, fields + len(headers), size + _size(headers))
 
@@ -70,10 +71,10 @@ Foreign = tuple[tuple[str, str], ...]
 
 
 class FullTranslation(NamedTuple):
-    """What goes out for one request, and what is to be counted."""
+    """The headers to write for one request, and the values to count."""
 
     headers: RawHeaders  # to append to the outgoing head
-    extraction: Extraction | None  # None: the request had no header of ours at all
+    extraction: Extraction | None  # None: the request had no header of ours
     injected: tuple[Format, ...]  # the formats that went out
     losses: tuple[tuple[Format, Loss], ...]
     context: TraceContext | None  # what went out
@@ -81,11 +82,11 @@ class FullTranslation(NamedTuple):
     read: str = ""  # the formats that were read, joined by commas
     session: bytes | None = None
     span: OwnSpan | None = None  # our own, if we take part and it is recorded
-    link: TraceContext | None = None  # the context that a new trace was begun instead of
+    link: TraceContext | None = None  # the context that was replaced by a new trace
 
 
 class FastTranslation:
-    """The same, by the heart's fast path. What only a log or a counter wants is read once somebody asks for it."""
+    """The same, by the heart's fast path. Values that only logs and counters need are read on demand."""
 
     __slots__ = (
         "_came",
@@ -109,7 +110,7 @@ class FastTranslation:
         span_id: bytes,
         span: OwnSpan | None,
     ) -> None:
-        """`span_id`: of a span of our own, empty if there is none; `span`: it, if it is recorded."""
+        """`span_id`: of our own span, empty if there is none; `span`: our span, if it is recorded."""
         self.headers = headers
         self.foreign: Foreign = ()
         self.span = span
@@ -128,12 +129,12 @@ class FastTranslation:
 
     @property
     def extraction(self) -> Extraction | None:
-        """What the request said; reads it once more, in full."""
+        """What the request said; reads it again, in full."""
         return self._translator.extract(self._came)
 
     @property
     def context(self) -> TraceContext | None:
-        """What went out; reads the request once more, in full."""
+        """What went out; reads the request again, in full."""
         came = self.extraction
         if came is None or came.context is None:
             return None
@@ -146,7 +147,7 @@ class FastTranslation:
 
     @property
     def link(self) -> TraceContext | None:
-        """Never one: who is not believed whole goes the full way."""
+        """Never one: peers that are only partly believed take the full path."""
         return None
 
 
@@ -180,7 +181,9 @@ class Translator:
         clock: Callable[[], float] = lambda: 0.0,
         random_bits: RandomBits = random.getrandbits,
     ) -> None:
-        """`trust`: what the peer is believed. `clock`: seconds that never go back, for a limit of traces per second."""
+        """`trust`: how far the peer is believed.
+        `clock`: seconds that never go back, for a limit of traces per second.
+        """
         self._trust = trust
         self._sampler = Sampler(plan.sampling, clock)
         self._propagator = Propagator(
@@ -200,22 +203,22 @@ class Translator:
         self._formats_of: dict[tuple[bytes, ...], str] = {}
         self._random_bits = random_bits
         self.injected = self._propagator.inject_formats
-        # What a fast translation loses, by its traits.
+        # The losses of a fast translation, by its traits.
         self.losses_of_traits = tuple(map(self._propagator.losses_of, range(ALL_TRAITS + 1)))
         self._way: RawFastPath | None = None
-        # What has to be weighed goes the full way: whom to believe, and a decision that is not the caller's to make.
+        # Judgements take the full path: how far to believe a peer, and decisions that the caller does not make.
         is_heeded = plan.sampling.is_parent_based or not self._participates
         if self._propagator.fast_path is not None and is_heeded and trust == FULL_TRUST:
             self._way = RawFastPath(self._propagator.fast_settings)
-        # The spellings seen on nearly every wire: saves decoding, lowering and encoding names (1 of 5.5 µs a call).
+        # The usual spellings, for speed: saves decoding, lowering and encoding names.
         names = self._propagator.header_names
         self._spellings = {s.encode("latin-1"): name.lower() for name in names for s in (name, name.lower())}
         self._encoded = {name: name.encode("latin-1") for name in names}
 
     def owns(self, name: bytes) -> bool:
-        """Whether the header `name` (any case) goes in here, whatever becomes of it.
+        """Whether the header `name` (any case) is input for this translator, even if it is dropped.
 
-        So do those of families that we do not translate: they come out again, unless the settings remove them.
+        Headers of families that we do not translate are, too: they come out again, unless the settings remove them.
         """
         text = name.decode("latin-1")
         return self._propagator.owns(text) or family_of(text) is not None
@@ -223,14 +226,14 @@ class Translator:
     def translate(self, headers: RawHeaders, weigh: Callable[[], tuple[int, int]] = _nothing) -> Translation:
         """`headers`: those for which `owns` is true, in wire order. Never raises on what they hold.
 
-        `weigh` says how many other fields the request has, and how many bytes they and its target take: they leave so
-        much less room for baggage. It is asked if there is some.
+        `weigh` returns the number of other fields, and the bytes of them and the target: they take room from baggage.
+        It is only called if there is baggage.
         """
         way = self._way
         if headers and way is not None:
             names, values = zip(*headers)  # noqa: B905 - pairs; strict costs 0.1 µs
             plain = way.read(names, values)
-            # OpenTelemetry's threshold has to be looked at by whoever takes part.
+            # A participant has to check OpenTelemetry's threshold.
             if (
                 plain is not None
                 and (plain[6] is None or self._has_room(plain[6], weigh))
@@ -260,7 +263,7 @@ class Translator:
     def _translate_beside(
         self, foreign: dict[bytes, str], headers: RawHeaders, weigh: Callable[[], tuple[int, int]]
     ) -> Translation:
-        """The translation of what is ours in `headers`, and the rest as it came."""
+        """The translation of our headers in `headers`; the rest passes unchanged."""
         clear = self._clear
         passed = [header for header in headers if header[0] in foreign and foreign[header[0]] not in clear]
 
@@ -277,7 +280,7 @@ class Translator:
         return ours._replace(headers=ours.headers + passed, foreign=told)
 
     def _take_part(self, plain: Plain[bytes]) -> tuple[Plain[bytes], bytes, OwnSpan | None]:
-        """The same context with a span id of our own. A decision that came is heeded, so there is none to make."""
+        """The same context with our span id. The caller's decision counts, so we make none."""
         (trace_id, parent_id, sampled), state, session_id, winner, traits, _, baggage = plain
         span_id = b"%016x" % (self._random_bits(64) or 1)
         traits &= ~HAS_PARENT
@@ -288,13 +291,13 @@ class Translator:
         return ((trace_id, span_id, sampled), state, session_id, winner, traits, None, baggage), span_id, span
 
     def extract(self, headers: RawHeaders) -> Extraction | None:
-        """What `headers` say, as far as the peer is believed; None if there are none."""
+        """What `headers` say, as far as the peer is believed; None without headers."""
         return believe(self._propagator.extract(self._fields(headers)), self._trust).extraction if headers else None
 
     def _has_room(self, baggage: PlainBaggage[bytes], weigh: Callable[[], tuple[int, int]]) -> bool:
-        """Whether `baggage` surely fits into the request; if not, what fits is for the propagator to say."""
+        """Whether `baggage` certainly fits into the request; if not, the propagator decides what fits."""
         if not self._writes_jaeger_baggage:
-            return True  # it goes out as it came
+            return True  # it goes out unchanged
         text, members = baggage
         fields, size = weigh()
         size += _MOST_TRACE_BYTES + 4 * len(text) + 12 * len(members)
@@ -303,7 +306,7 @@ class Translator:
     def translate_in_full(
         self, headers: RawHeaders, weigh: Callable[[], tuple[int, int]] = _nothing
     ) -> FullTranslation:
-        """The same by way of the propagator, whatever they hold."""
+        """The same through the propagator, for any headers."""
         propagator = self._propagator
         extraction = Extraction()
         context: TraceContext | None = None
@@ -335,7 +338,7 @@ class Translator:
         )
 
     def formats_of(self, names: tuple[bytes, ...]) -> str:
-        """The formats that headers with these names, each of them valid, say something in; joined by commas."""
+        """The formats of valid headers with these names, joined by commas."""
         known = self._formats_of.get(names)
         if known is None:
             present = {name.decode("latin-1").lower() for name in names}

@@ -1,4 +1,4 @@
-"""`ops-sidecar check`: are the settings valid, and what are they in effect?"""
+"""`ops-sidecar check`: shows whether the settings are valid, and how they take effect."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The commands of `ops-sidecar`, their help, and the exit codes: 0 done, 1 could not start or had to cut, 2 wrong
-arguments or settings.
+"""The commands of `ops-sidecar`, their help, and the exit codes: 0
+done, 1 could not start or had to cut, 2 wrong arguments or settings.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    """The same, for a standard output that is read to the end."""
+    """The same, for a standard output that stays open."""
     parser = argparse.ArgumentParser(
         prog="ops-sidecar", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,6 +1,6 @@
-"""Says which part of a malformed header is wrong. Pure, and only for people: what counts is the heart's own verdict.
+"""Says which part of a malformed header is wrong. Pure, and only for people: the heart's verdict counts.
 
-The grammar of each format stands in its module in `ops_lib.propagation`; here are the words for what breaks it.
+The grammar of each format is in its module in `ops_lib.propagation`; this module words the mistakes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _B3_SAMPLED = ("0", "1", "true", "false", "d")
 
 
 def diagnose(format: Format, fields: Fields) -> str:
-    """What is wrong with the headers of `format`, in words; empty if no more is known than the heart's reason."""
+    """What is wrong with the headers of `format`, in words; empty if only the heart's reason is known."""
     find = _FINDERS.get(format)
     return "; ".join(dict.fromkeys(find(fields))) if find is not None else ""
 

@@ -1,4 +1,4 @@
-"""Says in words what an extraction and an injection mean. Pure."""
+"""Explains an extraction and an injection in words. Pure."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _within(line: str) -> str:
 
 
 def _foreign(names: Iterable[str]) -> dict[str, list[str]]:
-    """Those of `names` that belong to families that we do not translate, by family."""
+    """The `names` of families that we do not translate, by family."""
     found: dict[str, list[str]] = {}
     for name in names:
         if (family := family_of(name)) is not None:
@@ -109,7 +109,7 @@ def _foreign(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _headers(format: Format) -> str:
-    """The headers that `format` is written in; several of one prefix as `X-B3-*`."""
+    """The headers in which `format` is written; several with one prefix as `X-B3-*`."""
     names = codec_of(format).writes
     prefix = commonprefix(names)  # noqa: RUF071  # of header names, not of paths
     return f"{prefix}*" if len(names) > 2 and prefix else ", ".join(names)

@@ -47,7 +47,7 @@ def add_settings_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def collect_flags(arguments: argparse.Namespace) -> tuple[list[Flag], list[SettingsProblem]]:
-    """The flags that were given, quick ones first, so that --set wins; and each --set without `=` as a problem."""
+    """The given flags, quick ones first, so that --set wins; and a problem for each --set without `=`."""
     flags = []
     for name, (key, _, _) in QUICK_FLAGS.items():
         value = getattr(arguments, name.replace("-", "_"))

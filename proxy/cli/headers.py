@@ -16,7 +16,7 @@ class HeaderInputError(Exception):
 
 
 def read_headers(lines: Iterable[str]) -> list[Header]:
-    """`name: value` each, with a leading `>` or without. Raises HeaderInputError."""
+    """Reads lines `name: value`, with or without a leading `>`. Raises HeaderInputError."""
     found = []
     for line in lines:
         match = _HEADER.match(line.removeprefix(">").strip())
@@ -29,8 +29,7 @@ def read_headers(lines: Iterable[str]) -> list[Header]:
 def read_transcript(text: str) -> list[Header]:
     """The headers of a pasted request, one per line.
 
-    Of a transcript of `curl -v` only the request counts (`> ` lines). Empty lines, and the request line, are passed
-    over.
+    In a transcript of `curl -v`, only the request counts (`> ` lines). Empty lines and the request line are skipped.
     """
     lines = [line.rstrip("\r") for line in text.split("\n")]
     sent = [line for line in lines if line.startswith(">")]

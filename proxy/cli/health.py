@@ -1,6 +1,6 @@
 """`ops-sidecar health`: asks a running sidecar whether it is well; for the health checks of containers.
 
-It runs every few seconds, and so it stays cheap: it imports little, and no library but that for YAML.
+For speed, since it runs every few seconds: it imports little, and no library except YAML's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}
 
 
 def run(argv: Sequence[str]) -> int:
-    """Ask once; print one line. 0: it answered 200; 1: it did not, and why."""
+    """Ask once; print one line. 0: the answer was 200; 1: it was not, and the line says why."""
     arguments_parser = parser("health")
     arguments_parser.add_argument("--admin", metavar="ADDR", help="its admin listener (default: where `run` puts it)")
     arguments_parser.add_argument("--ready", action="store_true", help="ask /readyz: no while it starts or drains")
@@ -71,7 +71,7 @@ def _ask(address: str, path: str, timeout_s: float) -> tuple[int, str]:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode("ascii"))
         with connection.makefile("rb") as answer:
             line = answer.readline(256)
-            body = (b"\r\n" + answer.peek()).partition(b"\r\n\r\n")[2]  # as far as it came at once
+            body = (b"\r\n" + answer.peek()).partition(b"\r\n\r\n")[2]  # the part that came at once
     version, _, rest = line.partition(b" ")
     if not version.startswith(b"HTTP/1.") or not rest[:3].isdigit():
         raise ValueError(f"not an HTTP answer: {line[:60]!r}")
@@ -94,6 +94,6 @@ def _connect(address: str, timeout_s: float) -> socket.socket:
         raise ValueError("expected host:port or unix:/path")
     host = host.strip("[]")
     host = _ANYWHERE.get(host, host)
-    # As bytes: for text, Python loads its tables of other alphabets first (5 ms).
+    # As bytes, for speed: for text, Python first loads its tables of other alphabets.
     name: str = host.encode("ascii") if host.isascii() else host  # type: ignore[assignment]  # typeshed knows text only
     return socket.create_connection((name, int(port)), timeout_s)

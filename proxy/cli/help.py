@@ -7,7 +7,7 @@ from typing import NamedTuple, NoReturn
 
 
 class Command(NamedTuple):
-    """What `--help` says of a command."""
+    """The `--help` texts of a command."""
 
     summary: str
     description: str
@@ -101,11 +101,11 @@ exit codes:
 
 
 class Parser(argparse.ArgumentParser):
-    """One that says what an unknown flag may have meant."""
+    """A parser that suggests the flag that an unknown one may have meant."""
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and the message; exit 2."""
-        import difflib  # here, as the other commands need not pay for it
+        import difflib  # imported here, so that other commands do not pay for it
 
         unknown = message.partition("unrecognized arguments: ")[2].split()
         known = [option for action in self._actions for option in action.option_strings]
@@ -116,7 +116,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser(name: str) -> Parser:
-    """The argument parser of one command, with its texts and no arguments yet."""
+    """The argument parser of one command, with its texts, but no arguments yet."""
     command = COMMANDS[name]
     return Parser(
         prog=f"ops-sidecar {name}",

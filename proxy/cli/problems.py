@@ -8,7 +8,7 @@ from proxy.errors import SettingsError
 
 
 def print_problems(error: SettingsError) -> None:
-    """Every problem on a line of its own."""
+    """Print each problem on a separate line."""
     count = len(error.problems) + error.more
     print(f"ops-sidecar: {count} problem{'s' if count != 1 else ''} in the settings:", file=sys.stderr)
     for problem in error.problems:

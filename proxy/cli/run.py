@@ -20,7 +20,7 @@ def run(argv: Sequence[str]) -> int:
     add_settings_flags(arguments_parser)
     arguments = arguments_parser.parse_args(argv)
     _fill_standard_streams()
-    # Until the event loop takes the signals over. As process 1 of a container we would not even get a TERM unhandled.
+    # Until the event loop takes over signals. As process 1 of a container, we would not even receive an unhandled TERM.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -29,7 +29,7 @@ def run(argv: Sequence[str]) -> int:
     except SettingsError as error:
         print_problems(error)
         return 2
-    from proxy.app import run_sidecar  # only now: wrong settings are told at once
+    from proxy.app import run_sidecar  # only now, so that wrong settings are reported at once
 
     def read_again() -> Loaded:
         nonlocal last
@@ -44,7 +44,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _fill_standard_streams() -> None:
-    """Where the caller has closed one of them, a socket would get its number, and our lines would go there."""
+    """If the caller has closed one of them, a socket would get its number, and our lines would go there."""
     for fd in range(3):
         try:
             os.fstat(fd)

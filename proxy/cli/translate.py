@@ -1,4 +1,4 @@
-"""`ops-sidecar translate`: headers in one format in, the same in another out. Works with the base alone."""
+"""`ops-sidecar translate`: translates headers from one format to another. Works without the `sidecar` extra."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PROPAGATOR_VARIABLE = "MIRASCOPE_PROPAGATOR"  # as in proxy.settings.layers
 
 
 def run(argv: Sequence[str]) -> int:
-    """Translate once. 0: done; 1: nothing to translate was found; 2: the input cannot be read."""
+    """Translate once. 0: done; 1: found nothing to translate; 2: the input cannot be read."""
     arguments_parser = _parser()
     arguments = arguments_parser.parse_args(argv)
     try:
@@ -73,7 +73,7 @@ _INPUT_LIMIT_BYTES = 1_000_000
 
 
 def _read(stdin: BinaryIO) -> str:
-    """All of it; raises HeaderInputError if it is too long, as a part would be a wrong answer."""
+    """All of standard input. Raises HeaderInputError if it is too long, since a part would give a wrong answer."""
     text = stdin.read(_INPUT_LIMIT_BYTES + 1)
     if len(text) > _INPUT_LIMIT_BYTES:
         raise HeaderInputError(f"standard input has more than {_INPUT_LIMIT_BYTES:,} bytes")
@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _formats_to_write(arguments: argparse.Namespace) -> tuple[Format, ...]:
-    """As `run` would: what the flag says, else the environment, else the default. Raises UnknownFormatError."""
+    """As for `run`: the flag, else the environment, else the default. Raises UnknownFormatError."""
     if arguments.to is not None:
         return parse_formats(arguments.to)
     try:
@@ -132,7 +132,7 @@ def _formats_to_write(arguments: argparse.Namespace) -> tuple[Format, ...]:
 
 
 def _session_names(text: str) -> list[str]:
-    """As the settings have it: no header that means something else. Raises HeaderInputError."""
+    """As in the settings: not a header with another meaning. Raises HeaderInputError."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         try:

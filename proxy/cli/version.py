@@ -1,4 +1,4 @@
-"""`ops-sidecar version`. Works with the base alone."""
+"""`ops-sidecar version`. Works without the `sidecar` extra."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from importlib.util import find_spec
 
 from proxy.cli.help import parser
 
-_COMPILED_WHERE_ANY_IS = "proxy.translate"  # of what pyproject.toml lists, found without importing anything
+_COMPILED_WHERE_ANY_IS = "proxy.translate"  # of the dependencies in pyproject.toml, found without importing anything
 _PACKAGES = ("httptools", "uvloop", "aiohttp", "pydantic-settings", "PyYAML", "opentelemetry-api")
 
 
 def run(argv: Sequence[str]) -> int:
-    """Print the version of ops-sidecar, whether it is compiled, and what it runs on."""
+    """Print the versions of ops-sidecar and its dependencies, and whether it is compiled."""
     arguments_parser = parser("version")
     arguments_parser.add_argument("--json", action="store_true", help="as one JSON object")
     arguments = arguments_parser.parse_args(argv)

@@ -1,7 +1,7 @@
-"""The demo: three services that speak three formats, each beside a sidecar of its own, one trace through all of them.
+"""The demo: three services with three formats, each beside its own sidecar, and one trace through all of them.
 
-May know the sidecar's command line and settings, as any user does. Must not import its insides: what the demo shows,
-anyone can do.
+May know the sidecar's command line and settings, as any user does.
+Must not import its insides: users can do everything that the demo does.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`ops-sidecar demo`: its arguments, its signals, its exit code.
 
-Outermost edge of the demo: it alone reads the environment, writes to standard output and catches what failed.
+The outermost edge of the demo: only this module reads the environment, writes to standard output and catches failures.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How each demo service reads and writes its own trace headers: the few lines one finds in real services.
+"""How each demo service reads and writes its trace headers: the few lines that real services have.
 
 Pure. Must not use `ops_lib` or `proxy`: these are the *other* side of the wire, and so they check ours.
 """
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 SESSION = "X-Mirascope-Session-Id"
 
-# Everything that could be a trace, baggage or session header: a service shows also what it should not have received.
+# All possible trace, baggage and session headers: a service also shows those that it should not have received.
 _TRACE_HEADER = re.compile(
     r"traceparent|tracestate|baggage|b3|x[-_]b3[-_].*|uber[-_]trace[-_]id|uberctx[-_].*|jaeger[-_].*"
     r"|(x[-_])?mirascope[-_]session[-_]id",
@@ -24,18 +24,20 @@ Headers = tuple[tuple[str, str], ...]
 
 
 class Span(NamedTuple):
-    """Where a service stands in the trace, spelled as its own format spells it."""
+    """The place of a service in the trace, spelled as in its format."""
 
     trace_id: str
     span_id: str
-    sampling: str  # "accept", "deny", "debug", "defer", as far as the format can say it
+    sampling: str  # "accept", "deny", "debug", "defer", if the format can say it
     parent_id: str = ""
-    state: str = ""  # W3C tracestate, handed on as it came
+    state: str = ""  # W3C tracestate, passed on unchanged
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One way to speak. `read` takes a mapping with lower-case names; None if it finds nothing that it knows."""
+    """One format, as a service speaks it.
+    `read` takes a mapping with lower-case names; None if it finds nothing known.
+    """
 
     name: str
     label: str  # for people
@@ -44,17 +46,17 @@ class Dialect:
 
 
 def is_trace_header(name: str) -> bool:
-    """Whether a header has to do with tracing or the session, in any format known."""
+    """Whether a header belongs to tracing or the session, in any known format."""
     return _TRACE_HEADER.fullmatch(name) is not None
 
 
 def new_trace() -> Span:
-    """What a tracer makes when nothing that it understands came in: a trace of its own. This is how traces get cut."""
+    """What a tracer makes when it understands no header: a new trace. This is how traces get cut."""
     return Span(secrets.token_hex(16), secrets.token_hex(8), "accept")
 
 
 def child(span: Span) -> Span:
-    """The span that the service's own call is made from."""
+    """The span from which the service makes its call."""
     return span._replace(span_id=secrets.token_hex(8), parent_id=span.span_id)
 
 

@@ -1,4 +1,4 @@
-"""A service that answers with the trace and session headers that it received, one per line, for a first try with curl.
+"""A service for a first try with curl: it answers with the trace and session headers that it received, one per line.
 
     python -m proxy.demo.echo --port 8080
 

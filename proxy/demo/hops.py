@@ -1,6 +1,6 @@
-"""One hop of a request, as the service that received it tells it, and the checks that nothing was lost on the way.
+"""One hop of a request, as reported by its receiver, and the checks that nothing was lost on the way.
 
-Pure. Knows nothing of sockets or of the sidecar: it judges only what the services say they saw.
+Pure. Must not know sockets or the sidecar: it judges only what the services report.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ class Hop:
     speaks: str  # the format that it understands
     path: str
     saw: Headers  # trace and session headers, exactly as received
-    span: Span | None  # None: nothing that it understands came in
+    span: Span | None  # None: it understood no header
     session: str
     sent: Headers = ()  # empty: it made no call
     sent_span_id: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """For the answer that the service gives, and for `--json`."""
+        """As plain values, for the service's answer and for `--json`."""
         span = self.span
         return {
             "service": self.service,
@@ -69,7 +69,7 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """What a caller sent, and so what every service should find again."""
+    """What a caller sent, and every service should receive."""
 
     title: str
     headers: Headers
@@ -84,7 +84,7 @@ ROUTE = ("shop", "orders", "billing", "shop")
 
 
 def find_losses(journey: Journey, hops: Sequence[Hop]) -> list[str]:
-    """What got lost on the way, one sentence each; empty if every service saw the same story."""
+    """What was lost on the way, one sentence each; empty if every service saw the same trace."""
     problems = []
     route = tuple(hop.service for hop in hops)
     if route != ROUTE:
@@ -115,5 +115,5 @@ def _losses_of_hop(journey: Journey, hop: Hop, caller: str, expected_span: str) 
 
 
 def keeps_decision(said: str, seen: str, *, w3c: bool) -> bool:
-    """Whether `seen` is what a service should read for `said`: W3C has one bit, and so debug reads as accept there."""
+    """Whether `seen` is what a service should read for `said`: W3C has one bit, so debug becomes accept there."""
     return seen == ("accept" if w3c and said == "debug" else said)

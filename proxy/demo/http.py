@@ -1,7 +1,7 @@
 """A relay between two sidecars that shows what passes: bytes go through untouched, request heads are noted down.
 
-Knows sockets and HTTP heads, nothing of tracing but which headers to note. It exists so that the demo shows what it has
-seen on the wire, and not what it believes.
+Knows sockets, HTTP heads, and which headers to note.
+With it, the demo shows what was on the wire, not what it expects there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class WireTap:
         self._heads: deque[Headers] = deque(maxlen=NOTED_HEADS)
 
     def take(self) -> Headers:
-        """The headers of the last request, and forget all; empty if none came by."""
+        """Return the headers of the last request, and forget all; empty if there was none."""
         last = self._heads[-1] if self._heads else ()
         self._heads.clear()
         return last
@@ -55,7 +55,7 @@ class WireTap:
     async def _relay_one(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, port: int
     ) -> None:
-        with contextlib.closing(writer), contextlib.suppress(OSError):  # nobody behind it: the caller sees the end
+        with contextlib.closing(writer), contextlib.suppress(OSError):  # nothing listens there: the caller sees the end
             far_reader, far_writer = await asyncio.open_connection(host, port)
             with contextlib.closing(far_writer):
                 parser = httptools.HttpRequestParser(_HeadNotes(self._heads))
@@ -64,7 +64,7 @@ class WireTap:
                     asyncio.create_task(_pump(far_reader, writer, None)),
                 ]
                 try:
-                    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)  # one side is done, and so are we
+                    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)  # one side has ended, so both end
                 finally:
                     for task in tasks:
                         task.cancel()

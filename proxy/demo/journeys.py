@@ -1,4 +1,4 @@
-"""The demo's requests: what callers send, how one is driven through the services, and what came of it."""
+"""The demo's requests: what callers send, how a request goes through the services, and its result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REQUEST_TIMEOUT_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One request: the hops as the services told them, what lay on the wire before each, and what got lost."""
+    """One request: the hops as the services reported them, the headers on the wire before each, and the losses."""
 
     journey: Journey
     hops: tuple[Hop, ...]
@@ -68,7 +68,7 @@ def old_caller(random_hex: Callable[[int], str] = secrets.token_hex) -> Journey:
 
 
 async def travel(topology: Topology, journey: Journey) -> Report:
-    """Send the request that `journey` describes, gather what everybody saw. A failure is a problem in the report."""
+    """Send the request of `journey`, and gather what everybody saw. A failure is a problem in the report."""
     for tap in topology.taps.values():
         tap.take()
     timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)

@@ -1,9 +1,10 @@
-"""The three services of the demo: small aiohttp applications, each with the tracing code of its own time.
+"""The three services of the demo: small aiohttp applications, each with the tracing code of its time.
 
     python -m proxy.demo.services shop --listen 127.0.0.1:8080 --call http://orders.internal/orders
 
-They know nothing of the sidecar but the address that they call through, as any service does. Each hands on the trace
-headers of its own format and the session id, and nothing else: what it does not understand ends here.
+Like real services, they know only the address of the sidecar that they call through.
+Each passes on the trace headers of its format and the session id.
+Headers that it does not understand end here.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service: its name, the format that it speaks, the path that makes it call on, and a path that only answers."""
+    """A service: its name, its format, the path that makes it call the next service, and a path that only answers."""
 
     name: str
     dialect: Dialect
@@ -84,7 +85,7 @@ async def _client(app: web.Application) -> Any:
 
 
 async def _answer(service: Service, request: web.Request, call: Call | None) -> web.Response:
-    """Read the own format, call the next service from a span of its own, tell what was seen, here and further on."""
+    """Read the headers, call the next service from a new span, and report what was seen, here and further on."""
     received = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
     by_name = {name.lower(): value for name, value in received}
     span = service.dialect.read(by_name)
@@ -123,7 +124,7 @@ async def _call(
 
 
 def _tell(request: web.Request, hops: list[Hop], errors: list[str]) -> web.Response:
-    """The hops as JSON to whoever asks for JSON, as the other services do; as a table to a person with curl."""
+    """The hops: as JSON for requests that ask for JSON, as the other services do; else as a table, for curl."""
     status = 502 if errors else 200
     if JSON not in request.headers.get("Accept", ""):
         return web.Response(text=answer(hops, errors, Style(unicode=True)), status=status)

@@ -1,4 +1,4 @@
-"""How the demo prints: aligned, coloured if it may be, plain otherwise. Pure: reports in, lines out."""
+"""How the demo prints: aligned, and coloured if allowed. Pure: reports in, lines out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from proxy.demo.topology import WAYS, Topology
 
 
 def intro(topology: Topology, inject: Mapping[str, str], style: Style) -> Iterator[str]:
-    """Who is there and how each was told its one thing."""
+    """The services, their sidecars, and how each sidecar was configured."""
     yield style.paint("Three services, three formats, a sidecar beside each.", "bold")
     yield "Between sidecars the wire speaks W3C. Each sidecar translates for its own"
     yield "service, on the way in and on the way out."
@@ -49,7 +49,7 @@ def journey(report: Report, number: int, style: Style, *, brief: bool) -> Iterat
 
 
 def _table(report: Report, style: Style) -> Iterator[str]:
-    """What each service understood, in its own words, below what the caller said."""
+    """What each service understood, in the words of its format, below what the caller said."""
     said = report.journey
     caller = Understood("caller", said.trace_id, said.span_id, said.sampling, said.session)
     return understood((caller, *map(Understood.of, report.hops)), style)
@@ -66,7 +66,7 @@ def _verdict(report: Report, style: Style) -> Iterator[str]:
 
 
 def _remarks(report: Report) -> Iterator[str]:
-    """What the formats cannot say, told honestly, and only if it was seen."""
+    """What the formats cannot say, if it happened here."""
     journey, hops = report.journey, report.hops
     has_state = [hop.span is not None and journey.tracestate in hop.span.state for hop in hops]
     if journey.tracestate and not all(has_state):
@@ -90,9 +90,9 @@ def _stash(hops: Sequence[Hop]) -> str:
 
 
 def _coloured(report: Report, style: Style) -> Style:
-    """`style`, with the ids that matter in the same colour wherever they stand.
+    """`style`, with the important ids in the same colour everywhere.
 
-    Of the trace id the significant half, as it is spelled in 16 and in 32 digits.
+    The colour marks the significant half of the trace id, which is in both the 16 and the 32 digits.
     """
     spans = {report.journey.span_id, *(hop.sent_span_id for hop in report.hops)}
     kinds = dict.fromkeys(spans, "span")
@@ -100,7 +100,7 @@ def _coloured(report: Report, style: Style) -> Style:
 
 
 def closing(style: Style) -> Iterator[str]:
-    """How to go on."""
+    """What to do next."""
     yield ""
     yield style.paint("ops-sidecar demo --keep leaves it running, with curl commands to try.", "dim")
     yield style.paint("ops-sidecar demo --json is for scripts.", "dim")

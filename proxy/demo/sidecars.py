@@ -1,6 +1,6 @@
-"""The demo's sidecars: real processes of `ops-sidecar run`, one set up by flags, one by a file, one by environment.
+"""The demo's sidecars: real processes of `ops-sidecar run`, configured by flags, by a file, and by environment.
 
-Knows the command line and the settings that are documented, and what `run` prints; nothing of the inside.
+Knows the documented command line and settings, and the output of `run`. Must not know the sidecar's insides.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import proxy
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 5.0
-KEPT_LINES = 40  # of a sidecar's log, for the message when it fails
+KEPT_LINES = 40  # lines of a sidecar's log, shown when it fails
 
 _LISTENER_LINE = re.compile(r"(?P<name>[a-z]+) listening on (?P<host>127\.0\.0\.1):(?P<port>[0-9]+)")
 
 
 class DemoError(Exception):
-    """The demo could not be set up or driven; the message says what failed and shows the log of whoever failed."""
+    """The demo could not start or run. The message says what failed, and shows its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class SidecarSpec:
 
 @dataclass(slots=True)
 class Sidecar:
-    """One that runs. `addresses` is complete once it is ready: listener name -> (host, port)."""
+    """A running sidecar. `addresses` is complete once it is ready: listener name -> (host, port)."""
 
     name: str
     process: asyncio.subprocess.Process
@@ -67,12 +67,14 @@ def specs(
 ) -> tuple[SidecarSpec, ...]:
     """The three sidecars of the demo.
 
-    `apps`: the port of each service. `next_ports`: the port where its next service's sidecar is reached. `inject`: the
-    format that each service understands. `entry`: where the shop's sidecar listens for callers.
+    `apps`: the port of each service.
+    `next_ports`: the port where its next service's sidecar is reached.
+    `inject`: the format that each service understands.
+    `entry`: where the shop's sidecar listens for callers.
 
-    Between two sidecars the wire speaks W3C, which is the default of `inject` for what leaves. So each sidecar is
-    told one thing only: what its own app understands (`inbound.propagation.inject`). Reading (`extract`) accepts every
-    format by default.
+    Between two sidecars the wire has W3C, the default of `inject`.
+    So each sidecar needs one setting only: the format that its app understands (`inbound.propagation.inject`).
+    Reading (`extract`) accepts every format by default.
     """
     anywhere = "127.0.0.1:0"
     shop = SidecarSpec(
@@ -125,7 +127,7 @@ drain:
 
 @contextlib.asynccontextmanager
 async def running(wanted: Sequence[SidecarSpec]) -> AsyncIterator[dict[str, Sidecar]]:
-    """Start all at once, yield them by name when all are ready, end them whatever happens; DemoError if one fails."""
+    """Start all at once, yield them by name when all are ready, and always end them. Raises DemoError if one fails."""
     started: dict[str, Sidecar] = {}
     readers: list[asyncio.Task[None]] = []
     with _scratch_folder() as folder:
@@ -173,8 +175,8 @@ async def _start(spec: SidecarSpec, folder: Path) -> Sidecar:
         path = folder / f"{spec.name}.yaml"
         path.write_text(spec.file_text, encoding="utf-8")
         arguments = ["--config", str(path), *arguments]
-    # Settings of the caller's own environment must not leak in. `-P` and PYTHONPATH: this very code runs, whatever the
-    # working directory holds.
+    # Settings in the caller's environment must not leak in.
+    # `-P` and PYTHONPATH: the same code runs in any working directory.
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("OPS_SIDECAR_", "MIRASCOPE_"))
     }
@@ -187,13 +189,13 @@ async def _start(spec: SidecarSpec, folder: Path) -> Sidecar:
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         env={**inherited, **spec.environment},
-        start_new_session=True,  # Ctrl-C comes to us alone; we end them in order
+        start_new_session=True,  # Ctrl-C reaches only us; we end them in order
     )
     return Sidecar(spec.name, process)
 
 
 async def _read_log(sidecar: Sidecar) -> None:
-    """Take in the log until its end, so that the sidecar never blocks on it; pick out its addresses and `ready`."""
+    """Read the log to its end, so that the sidecar never blocks on it. Find its addresses and `ready`."""
     assert sidecar.process.stderr is not None
     try:
         async for raw in sidecar.process.stderr:
@@ -224,7 +226,7 @@ async def _wait_ready(sidecar: Sidecar) -> None:
 
 
 async def _stop(sidecars: Sequence[Sidecar]) -> None:
-    """TERM to all, then KILL to whoever is still there."""
+    """Send TERM to all, then KILL to those that are left."""
     for sidecar in sidecars:
         with contextlib.suppress(ProcessLookupError):
             sidecar.process.terminate()

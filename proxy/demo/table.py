@@ -1,6 +1,6 @@
-"""Hops as lines of at most 80 columns: headers as they were, and what each service understood. Pure.
+"""Hops as lines of at most 80 columns: the headers, and what each service understood. Pure.
 
-Knows hops and nothing of how they came about: the demo prints these lines, and a service answers curl with them.
+Knows only hops. The demo prints these lines, and a service answers curl with them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LABEL = 4  # "sent", "wire", "saw"
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What the terminal can do, and which texts keep one colour wherever they stand (`kinds`: text -> kind)."""
+    """What the terminal can do, and the texts that have one colour everywhere (`kinds`: text -> kind)."""
 
     colour: bool = False
     unicode: bool = False
@@ -39,11 +39,11 @@ class Style:
 
     @property
     def arrow(self) -> str:
-        """Stands between caller and called."""
+        """The line between caller and callee."""
         return "→" if self.unicode else "->"
 
     def mark(self, ok: bool) -> str:
-        """Kept or lost."""
+        """The words for kept and lost."""
         good, bad = ("✔", "✘") if self.unicode else ("ok", "LOST")
         return self.paint(good, "green") if ok else self.paint(bad, "red")
 
@@ -65,7 +65,7 @@ def headers(label: str, pairs: Headers, style: Style) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """A row of the table: what one party made of the headers that it saw."""
+    """A row of the table: how one party understood its headers."""
 
     who: str
     trace_id: str
@@ -75,7 +75,7 @@ class Understood:
 
     @classmethod
     def of(cls, hop: Hop) -> Understood:
-        """What the service of `hop` says that it understood."""
+        """What the service of `hop` understood, by its own report."""
         span = hop.span
         if span is None:
             return cls(hop.service, "none", "", "", hop.session)
@@ -83,7 +83,7 @@ class Understood:
 
 
 def understood(rows: Iterable[Understood], style: Style) -> Iterator[str]:
-    """The table; `rows` starts with the party whose session the others should have kept."""
+    """The table. `rows` starts with the party whose session the others should keep."""
     first = ""
     yield style.paint(f"  {'':7}  {'trace':32}  {'called from span':16}  decision  session", "dim")
     for number, row in enumerate(rows):
@@ -102,7 +102,7 @@ def understood(rows: Iterable[Understood], style: Style) -> Iterator[str]:
 
 
 def answer(hops: Iterable[Hop], errors: Iterable[str], style: Style) -> str:
-    """What a service tells a person who asks with curl: every hop from here on, the table, what failed."""
+    """The answer of a service to curl: every hop from here on, the table, and failures."""
     hops = list(hops)
     lines = []
     for hop in hops:

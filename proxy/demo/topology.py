@@ -2,8 +2,8 @@
 
     caller -> [shop's sidecar] shop -> [..] -wire- [..] orders -> [..] -wire- [..] billing -> [..] -wire- [..] shop
 
-Every port is the system's choice. Sockets of services and taps are bound first, so that everybody's address is known
-before anybody starts.
+The system chooses every port.
+The sockets of services and taps are bound first, so all addresses are known before anything starts.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ class Topology:
 
 @contextlib.asynccontextmanager
 async def running_topology(inject: Mapping[str, str], entry: str) -> AsyncIterator[Topology]:
-    """Everything up, and down again at the end; DemoError if a sidecar fails. Arguments: see `sidecars.specs`."""
+    """Start everything, and stop it at the end.
+    Raises DemoError if a sidecar fails.
+    Arguments: see `sidecars.specs`.
+    """
     async with contextlib.AsyncExitStack() as stack:
         app_sockets = {name: stack.enter_context(_listening()) for name in SERVICES}
         tap_sockets = {name: stack.enter_context(_listening()) for name in SERVICES}
@@ -58,7 +61,7 @@ async def running_topology(inject: Mapping[str, str], entry: str) -> AsyncIterat
 
 
 def _calls(sidecars: Mapping[str, Sidecar]) -> dict[str, Call]:
-    """Each service reaches its sidecar in another of the ways that an app may choose from."""
+    """Each service reaches its sidecar in a different one of the possible ways."""
     return {
         "shop": Call("http://orders.internal/orders", proxy=sidecars["shop"].url("outbound")),
         "orders": Call(sidecars["orders"].url("billing") + "/charges"),

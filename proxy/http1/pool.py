@@ -245,8 +245,8 @@ class ConnectionPool(Keeper):
         """Takes the first waiter that can use a connection out of the queue.
         `is_fresh`: the connection has served nobody yet.
 
-        A waiter that wants a fresh one, and is skipped, does not wait forever: the connection that it lost left room
-        for a new one, which is being made.
+        A skipped waiter does not wait forever: the connection
+        that it lost left room for a new one, which is being made.
         """
         waiter = self._waiters.take(is_fresh=is_fresh)
         if waiter is not None:

@@ -1,1 +1,1 @@
-"""A listener at work: admits, routes, translates and counts, whatever protocol its connections speak."""
+"""A listener at work: admits, routes, translates and counts, for any protocol."""

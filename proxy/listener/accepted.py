@@ -1,4 +1,4 @@
-"""A client's connection, as the listener sees it: one for each socket, however many requests there are on it.
+"""A client's connection, as the listener sees it: one for each socket, with any number of requests.
 
 May know transports and the listener's rules. Must not know requests: see `sides.Asker`.
 """
@@ -12,7 +12,7 @@ from proxy.listener.listener_rules import ListenerRules
 
 
 class Accepted(Protocol):
-    """What a listener asks of each connection. No request passes here, so a call by name is cheap enough."""
+    """What a listener asks of each connection. Not on the path of requests, so calls by name are cheap enough."""
 
     transport: asyncio.Transport
     address: bytes  # of the client; empty on a Unix socket
@@ -20,17 +20,17 @@ class Accepted(Protocol):
 
     @property
     def is_expecting(self) -> bool:
-        """Whether it is there for a request that has not come, or not whole."""
+        """Whether it still waits for a request, or for the rest of one."""
 
     @property
     def open_exchanges(self) -> int:
         """How many of its requests are being answered. A tunnel is one, too."""
 
     def on_deadline(self) -> None:
-        """What was waited for did not come in time."""
+        """The expected event did not come in time."""
 
     def use(self, rules: ListenerRules) -> None:
-        """Keep to the limits and timeouts of `rules` from now on."""
+        """Use the limits and timeouts of `rules` from now on."""
 
     def close_tunnel(self) -> None:
         """End the tunnel that it has become, if it has."""

@@ -1,6 +1,6 @@
-"""What is counted and logged of a request that has got its route, whatever protocol it came in.
+"""What is counted and logged of a routed request, in any protocol.
 
-May know the terms that it is served on, translations and faults. Must not know connections, nor how a log is written.
+May know the terms that it is served on, translations and faults. Must not know connections, or how a log is written.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from proxy.translate import Translation
 
 
 class Accounted:
-    """One request on its way: all that a counter or the access log wants to know of it in the end."""
+    """One request on its way, with all that counters and the access log need at its end."""
 
-    # What most of them never change is an attribute of the class. To set it on each would cost 0.5 µs.
-    status = 0  # of the response that was passed on; 0: none was
+    # Values that most of them never change are class attributes, for speed.
+    status = 0  # of the response passed on; 0: none
     bytes_in = 0  # of content
     bytes_out = 0
-    translation: Translation | None = None  # remembered for the access log and the span alone
-    resends = 0  # how often it was sent again
-    upstream_peer: tuple[bytes, int] = (b"", 0)  # address and port of whoever was asked
+    translation: Translation | None = None  # only for the access log and the span
+    resends = 0  # number of retries
+    upstream_peer: tuple[bytes, int] = (b"", 0)  # address and port of the upstream
 
     terms: Terms
     request: Request
@@ -32,7 +32,7 @@ class Accounted:
 
 
 def account(accounted: Accounted, refusal: Refusal | None) -> tuple[int, float]:
-    """Count it; `refusal` says why it failed. The status that the client got, 0 for nothing, and how long it took."""
+    """Count it; `refusal` says why it failed. Returns the status that the client got (0 for none), and the duration."""
     status = accounted.status
     if not status and refusal is not None:
         fault = refusal.fault
@@ -42,7 +42,7 @@ def account(accounted: Accounted, refusal: Refusal | None) -> tuple[int, float]:
     duration_s = now - accounted.started
     metrics = accounted.terms.metrics
     health = accounted.terms.health
-    metrics.requests[min(status // 100, 5)] += 1  # RFC 9110, 15: whatever is beyond 599 is a 5xx
+    metrics.requests[min(status // 100, 5)] += 1  # RFC 9110, 15: a status above 599 counts as 5xx
     metrics.durations.observe(duration_s)
     metrics.bytes_in += accounted.bytes_in
     metrics.bytes_out += accounted.bytes_out
@@ -55,5 +55,5 @@ def account(accounted: Accounted, refusal: Refusal | None) -> tuple[int, float]:
 
 
 def logged_status(status: int, refusal: Refusal | None) -> int:
-    """What a log says of a request whose client got `status`: 499 if it left, whatever it had got by then."""
+    """The logged status of a request whose client got `status`: 499 if the client left, whatever it got by then."""
     return refusal.fault.status if refusal is not None and refusal.fault is Fault.CLIENT_GONE else status

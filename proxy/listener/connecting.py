@@ -1,7 +1,8 @@
 """CONNECT: from a request to a connection that its tunnel will go through.
 
-May know the plan, the pools' connectors, and who asks. Must not know any protocol. The one place of a listener that has
-tasks: whoever owns it aborts it, and waits for it.
+May know the plan, the pools' connectors, and the asker.
+Must not know any protocol.
+Only this part of a listener has tasks: its owner aborts it, and waits for it.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Connecting:
         make = partial(FarEnd, rules.plan.limits.buffer_bytes, place.free)
         task = asyncio.get_running_loop().create_task(self._connect(asker, upstream, Address(host, port), make))
         self._tasks[asker] = task
-        task.add_done_callback(partial(self._over, asker, place))  # of a task, too, that is cancelled before it begins
+        task.add_done_callback(partial(self._over, asker, place))  # also if cancelled before it begins
 
     def _over(self, asker: Asker, place: Place, task: asyncio.Task[bool]) -> None:
         del self._tasks[asker]
@@ -58,7 +59,7 @@ class Connecting:
         self._on_over(asker)
 
     def give_up(self, asker: Asker) -> None:
-        """It waits no longer."""
+        """Stop waiting for it."""
         task = self._tasks.get(asker)
         if task is not None:
             task.cancel()
@@ -72,7 +73,7 @@ class Connecting:
         try:
             # Without TLS: the client speaks it itself, through the tunnel.
             far = await connector.connect(lambda _alpn: make(), upstream.timeouts.connect_s, tls=False)
-            if far.is_lost:  # before we came to know of it
+            if far.is_lost:  # before we heard of it
                 raise Refusal(Fault.CONNECTION_LOST, "the upstream closed the connection at once")
         except Refusal as refusal:
             asker.refuse(refusal)
@@ -81,7 +82,7 @@ class Connecting:
         return True
 
     def abort(self) -> None:
-        """Wait for none of them any longer."""
+        """Stop waiting for all of them."""
         for task in self._tasks.values():
             task.cancel()
 

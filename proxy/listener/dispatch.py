@@ -1,6 +1,6 @@
-"""From a request to an exchange: where it goes, what goes out of its trace fields, who carries it.
+"""From a request to an exchange: decides where it goes, and with which trace fields.
 
-May know the listener, its rules, and exchanges. Must not know any protocol: a request comes as what it means.
+May know the listener, its rules, and exchanges. Must not know any protocol: a request comes as its meaning.
 """
 
 from __future__ import annotations

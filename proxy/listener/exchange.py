@@ -1,9 +1,10 @@
 """One request and its response on their way through the sidecar. Pairs a client's side with an upstream's.
 
-May know both sides as `sides` has them, the pool, and messages by their meaning. Must not know which protocol either
-side speaks: how a message is framed is theirs. It decides whether a request is sent again, and who is told when one
-side fails. It has no task of its own: all of it is callbacks. Most exchanges are just `begin`, `on_connected`,
-`on_response`, and over.
+May know both sides (`sides`), the pool, and messages by their meaning.
+Must not know which protocol either side speaks: they frame the messages.
+Decides whether a request is retried, and which side hears of the other's failure.
+It has no task, only callbacks.
+Most exchanges are just `begin`, `on_connected`, `on_response`, and over.
 
 Its states, and what leads from one to another:
 
@@ -25,7 +26,7 @@ Its states, and what leads from one to another:
                abandon                    OVER
     OVER       everything is ignored
 
-The request has its own end (`request_done`): it may come before the response begins, or never.
+The request ends separately (`request_done`): before the response begins, or later, or never.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ from proxy.semantics.request import IDEMPOTENT, Field, Request
 from proxy.semantics.response import Response
 from proxy.transport.deadlines import NEVER, Ticker
 
-_MAX_REPLAY_BYTES: Final = 64 * 1024  # the content of a request that may be sent again is remembered up to this size
-_RESPONSE_TIMEOUT: Final = Fault.RESPONSE_TIMEOUT  # bound once: to find an enum member costs 0.1 µs
+_MAX_REPLAY_BYTES: Final = 64 * 1024  # up to this size, the content of a request that may be retried is remembered
+_RESPONSE_TIMEOUT: Final = Fault.RESPONSE_TIMEOUT  # bound once, for speed
 
 NEW: Final = 0
 GATHERING: Final = 1  # waits for the rest of its content; a client that is slow holds no connection meanwhile
@@ -56,15 +57,15 @@ _NAMES: Final = ("new", "gathering", "queued", "asking", "answering", "over")
 
 @final
 class Exchange(Receiver):
-    """See the module. It waits for an answerer, and receives the response."""
+    """See the module. Waits for an answerer, and receives the response."""
 
-    # As in `Accounted`: what most exchanges never change.
+    # As in `Accounted`: values that most exchanges never change.
     _state = NEW
     _answerer: Answerer | None = None
     _held = b""  # content, until there is an answerer
     _trailers: list[bytes] | None = None
-    _replay: bytes | None = None  # all of the content, if the request may be sent again
-    wants_fresh = False  # it is sent for the second time
+    _replay: bytes | None = None  # all of the content, if the request may be retried
+    wants_fresh = False  # this is the retry
     request_done = False
     _binds = False  # the response asked for credentials that log in the connection
     deadline = NEVER
@@ -72,7 +73,7 @@ class Exchange(Receiver):
     def __init__(
         self, asker: Asker, terms: Terms, pool: Pool, request: Request, trace: list[Field], hop: Hop, ticker: Ticker
     ) -> None:
-        """`trace`: the trace fields that go out; `hop`: what else this hop adds."""
+        """`trace`: the trace fields to write; `hop`: the other fields that this hop adds."""
         self.terms = terms
         self.request = request
         self.method = request.method
@@ -160,7 +161,7 @@ class Exchange(Receiver):
     def on_connected(self, answerer: Answerer) -> None:
         """Send what there is."""
         if self._state == QUEUED:
-            self._stop_waiting()  # before the request is sent, which may call `on_upstream_full` at once
+            self._stop_waiting()  # before sending the request, which may call `on_upstream_full` at once
         self._state = ASKING
         self._answerer = answerer
         self.upstream_peer = answerer.remote
@@ -173,7 +174,7 @@ class Exchange(Receiver):
         answerer.ask(self, content, done, self._trailers or [])
 
     def on_unconnected(self, refusal: Refusal) -> None:
-        """There is no connection to be had."""
+        """No connection is available."""
         if self._state == QUEUED:
             self._stop_waiting()
         self._fail(refusal)
@@ -181,7 +182,7 @@ class Exchange(Receiver):
     def on_deadline(self) -> None:
         """Waited for a connection for too long."""
         if self._state != QUEUED:
-            return  # it was abandoned earlier in the same tick
+            return  # abandoned earlier in the same tick
         self._pool.give_up(self)
         self._pool.count_queue_timeout()
         self.on_unconnected(Refusal(Fault.QUEUE_TIMEOUT, "no connection to the upstream became free in time"))
@@ -193,7 +194,7 @@ class Exchange(Receiver):
         self._asker.answer_interim(response)
 
     def on_switch(self, response: Response, rest: bytes) -> None:
-        """101 makes a tunnel."""
+        """101: make a tunnel."""
         answerer = self._answerer
         assert answerer is not None
         self._state = OVER
@@ -244,9 +245,9 @@ class Exchange(Receiver):
     # --- backpressure
 
     def on_upstream_full(self, full: bool) -> None:
-        """The upstream takes the request too slowly: read no more of it from the client. Or it takes more again.
+        """The upstream reads the request too slowly: pause reading it from the client. Or it has room again.
 
-        While it is full, the response's timeout is the limit of its silence.
+        While it is full, the response's timeout limits its silence.
         """
         answerer = self._answerer
         if self._state == OVER or answerer is None:
@@ -259,7 +260,7 @@ class Exchange(Receiver):
             answerer.deadline = NEVER
 
     def on_client_full(self, full: bool) -> None:
-        """The client takes the response too slowly: read no more of it from the upstream. Or it takes more again."""
+        """The client reads the response too slowly: pause reading it from the upstream. Or it has room again."""
         answerer = self._answerer
         if answerer is None:
             return
@@ -271,7 +272,7 @@ class Exchange(Receiver):
     # --- the end before the end
 
     def on_upstream_failed(self, refusal: Refusal, heard: int) -> None:
-        """Try once more if that is safe, else tell the client."""
+        """Retry once if that is safe, else tell the client."""
         if self._state == OVER:
             return
         self._answerer = None
@@ -296,11 +297,11 @@ class Exchange(Receiver):
         self._asker.exchange_failed(refusal, cut)
 
     def is_arriving(self) -> bool:
-        """Whether more of the response has come than the client was sent."""
+        """Whether more of the response has come than was sent to the client."""
         return self._answerer is not None and self._answerer.has_more()
 
     def abandon(self) -> None:
-        """The client is gone, or its request is broken: want nothing more from the upstream."""
+        """The client is gone, or its request is broken: drop the upstream's answer."""
         state = self._state
         if state == OVER:
             return

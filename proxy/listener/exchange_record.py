@@ -1,7 +1,6 @@
-"""What the access log is told: of an exchange that is over, or of a request that was refused before it was one.
+"""Records for the access log: of an exchange that is over, or of a request that was refused before it became one.
 
-May know what is accounted, and faults. How a record is written is the log's business. None is made if there is no
-log.
+May know what is accounted, and faults. The log decides how to write a record. Without a log, none is made.
 """
 
 from __future__ import annotations
@@ -46,7 +45,9 @@ def exchange_record(
 def refused_record(
     listener: str, client: bytes, request: Request | None, status: int, refusal: Refusal | None
 ) -> AccessRecord:
-    """Of a request that never was an exchange: refused, answered here, or a CONNECT. `request`: None if unreadable."""
+    """Of a request that never became an exchange: refused, answered here, or a CONNECT. `request`: None if
+    unreadable.
+    """
     return AccessRecord(
         listener=listener,
         upstream="",

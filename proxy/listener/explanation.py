@@ -1,6 +1,6 @@
-"""What the log says of each request at `log.level: debug`: what was read, who won, what was written, and why.
+"""The log line of each request at `log.level: debug`: what was read, which format won, what was written, and why.
 
-May know what is accounted, and translations. Never says a query string or a header's value but ids.
+May know what is accounted, and translations. Never shows a query string, or a header's value except ids.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from proxy.semantics.faults import Refusal
 from proxy.semantics.request import Request
 from proxy.translate import Translation
 
-_LONGEST = 200  # characters of what a client chooses
+_LONGEST = 200  # characters of text that a client chooses
 
 
 def explanation(accounted: Accounted, status: int, refusal: Refusal | None) -> dict[str, object]:
-    """The fields of one line; what is empty is left out. `refusal`: why it failed."""
+    """The fields of one line, without empty ones. `refusal`: why the request failed."""
     translation = accounted.translation
     terms = accounted.terms
     told: dict[str, object] = {
@@ -32,7 +32,7 @@ def explanation(accounted: Accounted, status: int, refusal: Refusal | None) -> d
 
 
 def refused(listener: str, request: Request | None, refusal: Refusal) -> dict[str, object]:
-    """The same of a request that had no route; None if its head could not be read."""
+    """The same for a request without a route; None if its head could not be read."""
     told: dict[str, object] = {"listener": listener}
     if request is not None:
         told |= {"method": request.method.decode("ascii"), "path": _path(request)}
@@ -71,7 +71,7 @@ def _translated(translation: Translation, upstream: str) -> dict[str, object]:
 
 
 def _read(extraction: Extraction) -> str:
-    """Each format with what became of it, such as `tracecontext:wins b3:conflict jaeger:malformed(shape)`."""
+    """Each format with its fate, such as `tracecontext:wins b3:conflict jaeger:malformed(shape)`."""
     conflicts = {format for format, _ in extraction.conflicts}
     words = []
     for said in extraction.says:

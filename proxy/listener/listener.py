@@ -1,7 +1,9 @@
-"""One listener at work: it admits connections, counts what comes of them, and drains.
+"""One listener at work: it admits connections, counts what they do, and drains.
 
-May know the plan, metrics, connections as `Accepted`. Must not know any protocol. What is served how is for the
-`listener_rules` to say, which a new plan may replace at any time; `dispatch` makes exchanges of requests.
+May know the plan, metrics, connections as `Accepted`.
+Must not know any protocol.
+`listener_rules` say how requests are served; a new plan may replace them at any time.
+`dispatch` makes exchanges from requests.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 class Listener:
-    """The connections that came in at one address, and the rules by which they are served."""
+    """The connections at one address, and the rules by which they are served."""
 
     def __init__(
         self,
@@ -58,7 +60,7 @@ class Listener:
         self.is_shut = False  # nobody further is accepted
         self.is_stopped = False
         self.connections: set[Accepted] = set()
-        self.exchanges = 0  # open: a request head was read, and its response is not over
+        self.exchanges = 0  # open: its head was read, and its response is not over
         self._metrics = rules.metrics
         self.tunnels = 0  # open; each of them is one of the exchanges
         self._descriptors = descriptors
@@ -66,7 +68,7 @@ class Listener:
         self._bound_clients()
         self._connecting = Connecting(pools, descriptors, self._connect_over)
         self._access_log = access_log
-        self.is_logging = False  # whether what became of a request's trace fields has to be remembered
+        self.is_logging = False  # whether the fate of a request's trace fields has to be remembered
         self._explains = False
         self._choose_what_is_logged()
         self._tell_limit()
@@ -84,7 +86,7 @@ class Listener:
     def use(self, rules: ListenerRules) -> None:
         """Serve by `rules` from now on, on open connections too. Open exchanges keep the rules they began with."""
         before, self._metrics = self._metrics, rules.metrics
-        if before is not self._metrics:  # another name: what is open counts there
+        if before is not self._metrics:  # another name: open requests count there
             before.connections_open -= len(self.connections)
             before.tunnels_open -= self.tunnels
             self._metrics.connections_open += len(self.connections)
@@ -116,7 +118,7 @@ class Listener:
     # --- what a connection asks
 
     def date(self) -> bytes:
-        """The time, as a Date field has it (RFC 9110, 5.6.7)."""
+        """The time, in the format of Date (RFC 9110, 5.6.7)."""
         second = floor(time())
         if second != self._date_second:
             self._date_second = second
@@ -164,7 +166,7 @@ class Listener:
         self._began(asker.address)
 
     def give_up(self, asker: Asker) -> None:
-        """`asker` has gone; if it has a CONNECT that waits, nobody does any more."""
+        """`asker` is gone; cancel its waiting CONNECT, if there is one."""
         self._connecting.give_up(asker)
 
     def _connect_over(self, asker: Asker) -> None:
@@ -205,7 +207,7 @@ class Listener:
         self._record_ours(request, client, refusal.fault.status, refusal)
 
     def record_answered(self, request: Request, client: bytes) -> None:
-        """A request was answered here, with 200: a CONNECT, or what may go no further."""
+        """We answered a request with 200: a CONNECT, or one that is not forwarded."""
         self._record_ours(request, client, 200, None)
 
     def _record_ours(self, request: Request | None, client: bytes, status: int, refusal: Refusal | None) -> None:
@@ -236,7 +238,7 @@ class Listener:
     # --- the end
 
     def is_busy(self) -> bool:
-        """After `shut`: whether there is something left to wait for.
+        """After `shut`: whether the listener still has work to wait for.
 
         A request may be open or still on its way, or a client may not have taken all of its answers yet.
         """

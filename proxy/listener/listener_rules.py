@@ -1,7 +1,8 @@
-"""The rules by which a listener serves requests: its part of the plan, made into what each request asks for.
+"""The rules by which a listener serves requests: its part of the plan, prepared for requests.
 
-May know the plan, routes, translators. Made once per plan.
-A request keeps to the rules that hold when its head is read.
+May know the plan, routes, translators.
+Made once per plan.
+A request keeps the rules that are in force when its head is read.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from proxy.semantics.request import Request
 from proxy.telemetry.metrics import Metrics
 from proxy.translate import Translator
 
-# Each key is short (an authority, an address), so these are bounds in bytes, too.
+# Keys are short (an authority, an address), so these limit the bytes, too.
 _REMEMBERED_AUTHORITIES: Final = 1024
 _REMEMBERED_CLIENTS: Final = 1024
 _MOST_HOPS: Final = 64  # in X-Forwarded-For: finds loops if no Via is sent
@@ -31,7 +32,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class ListenerRules:
-    """A ListenerPlan, compiled. Immutable but for what it remembers."""
+    """A ListenerPlan, compiled. Immutable, except for its memories."""
 
     def __init__(
         self,
@@ -54,12 +55,13 @@ class ListenerRules:
             upstream.propagation: Translator(upstream.propagation, clock=monotonic) for upstream in upstreams
         }
         owners = tuple(translators.values())
-        # The fields of a head are sorted before it is known where the request goes. So whatever any translator owns is
-        # set aside, and what the chosen one turns out not to own is forwarded as it came: see `Route.translate`.
+        # The fields of a head are sorted before the request's route is known.
+        # So all fields that any translator owns are set aside.
+        # Those that the chosen one does not own are forwarded unchanged: see `Route.translate`.
         self.kinds = request_kinds(
             lambda name: any(owner.owns(name) for owner in owners), via=plan.via, x_forwarded=plan.x_forwarded
         )
-        # RFC 9110, 7.6.3: a proxy, as an outbound listener is, adds Via to responses. A gateway need not.
+        # RFC 9110, 7.6.3: a proxy (an outbound listener) adds Via to responses. A gateway need not.
         self.is_proxy = plan.direction == "outbound"
         response_via = self._via if self.is_proxy else b""
         self._routes = {
@@ -101,7 +103,7 @@ class ListenerRules:
         return Hop(via=self._via, client=client, forwarded=forwarded, tells_host=not self.is_proxy)
 
     def check(self, request: Request) -> None:
-        """What concerns every request, wherever it goes. Raises Refusal."""
+        """Check what applies to every request, wherever it goes. Raises Refusal."""
         if request.via and any(self.pseudonym in entry for entry in request.via):
             raise Refusal(Fault.LOOP, "the request has been here before, as its Via says")
         if request.forwarded_for and sum(entry.count(b",") + 1 for entry in request.forwarded_for) > _MOST_HOPS:

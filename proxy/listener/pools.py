@@ -1,6 +1,6 @@
-"""Every pool of connections to upstreams, by its target and protocol. Listeners share them.
+"""All pools of connections to upstreams, by target and protocol. Listeners share them.
 
-May know the plan, and of a pool what `Pool` promises. Must not know any protocol: a factory makes the pools of each.
+May know the plan, and pools as `Pool`. Must not know any protocol: each has a factory for its pools.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from proxy.transport.connector import Connector
 from proxy.transport.descriptors import Descriptors
 from proxy.transport.resolve import Lookups, Resolver
 
-HTTP_1_1: Final = "http/1.1"  # protocols go by their ALPN names (RFC 7301)
+HTTP_1_1: Final = "http/1.1"  # protocols have their ALPN names (RFC 7301)
 
-MAX_POOLS = 1024  # of targets that requests name; the longest idle one makes room
+MAX_POOLS = 1024  # pools of targets that requests name; the one idle for longest makes room
 
-# The upstream's name, where it is, how its connections are kept, and what is spoken on them.
+# The upstream's name, target, connection settings and protocol.
 _Key = tuple[str, UpstreamTarget, PoolPlan, str]
 
 
@@ -39,43 +39,43 @@ class Pool(ABC):
 
     @abstractmethod
     def enqueue(self, receiver: Receiver) -> None:
-        """The same, but not at once: when it is asked for the second time, or nothing is free."""
+        """The same, but later: for a retry, or if nothing is free."""
 
     @abstractmethod
     def give_up(self, receiver: Receiver) -> None:
-        """It wants none any more."""
+        """It no longer wants one."""
 
     @abstractmethod
     def count_retry(self) -> None:
-        """A request is about to be sent again."""
+        """A request is about to be retried."""
 
     @abstractmethod
     def count_queue_timeout(self) -> None:
-        """Somebody waited in vain."""
+        """A waiter's time is over."""
 
     # --- what `Pools` asks
 
     @property
     @abstractmethod
     def is_unused(self) -> bool:
-        """No connection, open or being made, and nobody waiting."""
+        """No connection, open or being made, and no waiter."""
 
     @property
     @abstractmethod
     def is_idle(self) -> bool:
-        """Nobody is served, and nobody waits."""
+        """Serves no exchange, and has no waiter."""
 
     @abstractmethod
     def on_tick(self) -> None:
-        """Close what has been idle for too long; ask the DNS again if it is due."""
+        """Close connections that were idle for too long; look the name up again when due."""
 
     @abstractmethod
     def shed(self) -> bool:
-        """Close the connection that was idle for longest; False if none is."""
+        """Close the connection that was idle for longest; False if none is idle."""
 
     @abstractmethod
     def close(self) -> None:
-        """Serve nobody new: idle connections are closed now, the others when nobody is served on them."""
+        """Serve nobody new: close idle connections now, the others after their exchange."""
 
     @abstractmethod
     def abort(self) -> None:
@@ -91,7 +91,7 @@ PoolFactory = Callable[[Connector, PoolPlan, UpstreamMetrics, Callable[[], bool]
 
 
 class Pools:
-    """Every pool. One whose target the next plan names again is kept."""
+    """All pools. A reload keeps those whose targets the next plan names again."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class Pools:
         self._own = own
         self._descriptors = descriptors or Descriptors()
         self._pools: dict[_Key, Pool] = {}
-        self._named: dict[_Key, None] = {}  # the keys of targets that requests named, the one used last at the end
+        self._named: dict[_Key, None] = {}  # keys of targets that requests named, the last used at the end
         self._closing: set[Pool] = set()
         self._lookups = Lookups()
         self._default_tls: ssl.SSLContext | None = None
@@ -115,7 +115,7 @@ class Pools:
         return f"<Pools {len(self._pools)}, {len(self._closing)} closing>"
 
     def connector(self, name: str, target: UpstreamTarget, plan: PoolPlan, *, inbound: bool = False) -> Connector:
-        """A connector of its own, without a pool: for CONNECT."""
+        """A separate connector without a pool, for CONNECT."""
         resolver = Resolver(target.address.host, plan.dns_refresh_s, self._lookups)
         metrics = self._metrics.upstream(name)
 
@@ -165,18 +165,18 @@ class Pools:
         self._let_go(unused_longest)
 
     def _let_go(self, key: _Key) -> None:
-        """Its idle connections are closed now, the others when their exchange is over."""
+        """Close its idle connections now, the others after their exchange."""
         self._named.pop(key, None)
         pool = self._pools.pop(key)
         pool.close()
         self._closing.add(pool)
 
     def shed(self) -> bool:
-        """Close one idle connection, whosever it is: another target needs its file descriptor. False where none is."""
+        """Close one idle connection of any pool: another target needs its file descriptor. False where none is."""
         return any(pool.shed() for pool in self._pools.values())
 
     def keep_only(self, wanted: set[tuple[str, UpstreamTarget, PoolPlan]], names: set[str]) -> None:
-        """Let go of the pools of other targets than `wanted`. `names`: upstreams whose targets requests name."""
+        """Release the pools of targets that are not `wanted`. `names`: upstreams whose targets requests name."""
         for key in [key for key in self._pools if key[:3] not in wanted and key[0] not in names]:
             self._let_go(key)
 

@@ -1,4 +1,4 @@
-"""Routes: one upstream as served from one listener, and what a request to it goes through. Made once per plan.
+"""Routes: one upstream as served from one listener, with all that its requests need. Made once per plan.
 
 May know the plan, the translator, the pools. Must not know messages in flight.
 """
@@ -17,7 +17,7 @@ from proxy.translate import Translation, Translator
 
 
 class Route(Terms):
-    """Where requests to one upstream get their connections, and their trace fields."""
+    """Gives requests to one upstream their connections, and their trace fields."""
 
     __slots__ = ("_fixed_pool", "_is_shared", "_plan", "_pools", "_translator")
 
@@ -37,7 +37,7 @@ class Route(Terms):
         span_encoder: SpanEncoder,
         health: UpstreamHealth | None = None,
     ) -> None:
-        """`is_shared`: whether other translators own fields that are plain ones to this."""
+        """`is_shared`: whether other translators own fields that are plain for this one."""
         super().__init__(
             plan,
             metrics,
@@ -54,7 +54,7 @@ class Route(Terms):
         self._is_shared = is_shared
         self._pools = pools
         target = plan.target
-        # Found once: to hash a target for each request would cost 1 µs.
+        # Found once, for speed: a target is slow to hash.
         self._fixed_pool = pools.pool(plan.name, target, plan.pool, inbound=inbound) if target is not None else None
 
     def __repr__(self) -> str:
@@ -68,7 +68,7 @@ class Route(Terms):
         return self._pools.named_by_request(self.upstream, request.scheme, host, port, self._plan.pool)
 
     def translate(self, request: Request) -> Translation:
-        """The trace fields of `request`, as the upstream wants them; counted. Never raises."""
+        """The trace fields for the upstream, translated from those of `request` and counted. Never raises."""
         metrics = self.metrics.translation
         try:
             trace = self._own(request) if self._is_shared else request.trace
@@ -79,7 +79,7 @@ class Route(Terms):
         return translation
 
     def _own(self, request: Request) -> list[Field]:
-        """The fields of `request` that our translator owns; what others own is plain here, and forwarded as it came."""
+        """The fields of `request` that our translator owns. Those that only others own are forwarded unchanged."""
         owns = self._translator.owns
         for name, value in request.trace:
             if not owns(name):

@@ -1,11 +1,12 @@
-"""The two sides of an exchange, whatever protocol each of them speaks, and what they see of it in between.
+"""The two sides of an exchange, in any protocol, and their view of the exchange between them.
 
-    Asker     a client's request: a connection of HTTP/1.1 while it asks, or a stream of HTTP/2
-    Answerer  what carries it to the upstream: a connection that is lent for the time, or a stream of a shared one
+    Asker     a client's request: an HTTP/1.1 connection during one request, or an HTTP/2 stream
+    Answerer  carries it to the upstream: a connection lent for one exchange, or a stream of a shared one
     Receiver  the exchange, as the upstream's side sees it
 
-Classes and no typing.Protocol: compiled, a call by way of a class costs a tenth of a call by name. May know messages
-by their meaning. Must not know sockets, nor any protocol.
+Classes, not typing.Protocol, for speed: compiled code calls methods of a class much faster.
+May know messages by their meaning.
+Must not know sockets, nor any protocol.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from proxy.semantics.request import Field
 from proxy.semantics.response import Response
 from proxy.transport.tunnel import End, FarEnd
 
-# What an upstream that failed had heard of the request.
-HEARD: Final = 0  # it may have acted on it
-PERHAPS: Final = 1  # it closed a kept connection just when the request was sent (RFC 9112, 9.3.1)
+# What a failed upstream knew of the request.
+HEARD: Final = 0  # it may have acted on the request
+PERHAPS: Final = 1  # it closed a kept connection just as we sent the request (RFC 9112, 9.3.1)
 UNHEARD: Final = 2  # nothing, by its own word (RFC 9113, 8.7)
 
 
 class Answerer(ABC):
-    """The upstream's side. One request at a time is its own."""
+    """The upstream's side. Serves one request at a time."""
 
     __slots__ = ("deadline", "is_pinned", "remote", "timeout")
 
@@ -39,7 +40,7 @@ class Answerer(ABC):
 
     @abstractmethod
     def ask(self, receiver: Receiver, content: bytes, done: bool, trailers: list[bytes]) -> None:
-        """Send `receiver`'s request, and the content that has come; `done` if that is all. The response is its."""
+        """Send `receiver`'s request with the content so far; `done` if that is all. `receiver` gets the response."""
 
     @abstractmethod
     def send(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
@@ -47,15 +48,15 @@ class Answerer(ABC):
 
     @abstractmethod
     def pause_reading(self) -> None:
-        """Take no more of the response for now; meanwhile its silence is not the upstream's fault."""
+        """Pause reading the response; meanwhile the upstream is not to blame for silence."""
 
     @abstractmethod
     def resume_reading(self) -> None:
-        """Take more of the response."""
+        """Resume reading the response."""
 
     @abstractmethod
     def has_more(self) -> bool:
-        """Whether more of the response has come than was passed on."""
+        """Whether unread bytes of the response are left."""
 
     @abstractmethod
     def is_ready_for(self, pool: object) -> bool:
@@ -67,25 +68,25 @@ class Answerer(ABC):
 
     @abstractmethod
     def end(self) -> None:
-        """Request and response are whole: let it serve another, if it can."""
+        """Request and response are complete: it may serve another exchange, if it can."""
 
     @abstractmethod
     def abort(self) -> None:
-        """Want no more of this response."""
+        """Drop this response."""
 
     @abstractmethod
     def detach(self, tell: Callable[[int], None], received: bytes) -> End:
-        """Give the transport away: this end of a tunnel. `received`: its first bytes, as far as they were read here.
+        """Give the transport away: this end of a tunnel. `received`: first bytes that were read here.
 
-        `tell` is told how many bytes come from there.
+        `tell` gets the number of bytes that come from it.
         """
 
 
 class Receiver(Accounted, ABC):
-    """Who sends a request by an Answerer and wants its response."""
+    """Sends a request through an Answerer, and receives its response."""
 
     hop: Hop
-    trace: list[Field]  # the trace fields that go out
+    trace: list[Field]  # the trace fields to write
 
     # --- a pool's answer (see `pools.Pool`)
 
@@ -95,7 +96,7 @@ class Receiver(Accounted, ABC):
         """The address of whoever it is for, empty where it has none. Those of one client wait for one another."""
 
     deadline: float  # while it waits
-    wants_fresh: bool  # only a connection that has served nobody yet
+    wants_fresh: bool  # wants a connection that has served nobody yet
 
     @abstractmethod
     def on_connected(self, answerer: Answerer) -> None:
@@ -103,7 +104,7 @@ class Receiver(Accounted, ABC):
 
     @abstractmethod
     def on_unconnected(self, refusal: Refusal) -> None:
-        """There will be none."""
+        """There will be no connection."""
 
     # --- an upstream's answer
 
@@ -115,7 +116,7 @@ class Receiver(Accounted, ABC):
 
     @abstractmethod
     def on_switch(self, response: Response, rest: bytes) -> None:
-        """101, as it was asked for: `rest` are the first bytes of the new protocol. What carries them is yours."""
+        """The requested 101. `rest`: the first bytes of the new protocol. The connection is yours."""
 
     @abstractmethod
     def on_response(self, response: Response, content: bytes, done: bool, trailers: list[bytes]) -> None:
@@ -127,11 +128,11 @@ class Receiver(Accounted, ABC):
 
     @abstractmethod
     def on_upstream_full(self, full: bool) -> None:
-        """The upstream takes no more bytes for now, or does again."""
+        """The upstream's write buffer is full, or has room again."""
 
     @abstractmethod
     def on_upstream_failed(self, refusal: Refusal, heard: int) -> None:
-        """There will be no (more) response. `heard`: what the upstream knows of the request."""
+        """There will be no response, or no more of it. `heard`: what the upstream knew of the request."""
 
 
 class Asker(ABC):
@@ -147,7 +148,7 @@ class Asker(ABC):
 
     @abstractmethod
     def answer(self, response: Response, content: bytes, done: bool, trailers: list[bytes]) -> None:
-        """Send the head of the response, with as much of the content as there is; `done` if that is all."""
+        """Send the head of the response with the content so far; `done` if that is all."""
 
     @abstractmethod
     def answer_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
@@ -163,7 +164,7 @@ class Asker(ABC):
 
     @abstractmethod
     def hold(self, held: bool) -> None:
-        """Read no more of the request for now, or read on."""
+        """Pause reading the request, or resume it."""
 
     @abstractmethod
     def exchange_over(self) -> None:
@@ -171,13 +172,13 @@ class Asker(ABC):
 
     @abstractmethod
     def exchange_failed(self, refusal: Refusal, cut: bool) -> None:
-        """There is no response; or, if `cut`, not all of one that has begun."""
+        """There is no response; or, if `cut`, a response that has begun stays incomplete."""
 
     # --- what a listener asks
 
     @abstractmethod
     def refuse(self, refusal: Refusal) -> None:
-        """The request is broken, or came to nothing: want no more of it, and say so if there is still room to."""
+        """The request is broken, or has failed: drop the rest of it, and answer so if that is still possible."""
 
     @abstractmethod
     def connected(self, far: FarEnd, idle_s: float) -> None:

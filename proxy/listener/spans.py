@@ -1,7 +1,7 @@
-"""The span that an exchange was: made at its end, if it is recorded and exported.
+"""The span of an exchange: made at its end, if it is recorded and exported.
 
-May know what is accounted, translations, and the exporter. A bug of ours in here never breaks an exchange: tracing
-fails open, and is counted.
+May know what is accounted, translations, and the exporter.
+A bug in here never breaks an exchange: tracing fails open, and failures are counted.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Spans:
 
     @property
     def is_on(self) -> bool:
-        """Whether spans go anywhere."""
+        """Whether spans are exported."""
         return self._exporter.is_on
 
     def encoder(self, plan: UpstreamPlan, translator: Translator, *, listener: str, is_inbound: bool) -> SpanEncoder:
@@ -54,7 +54,7 @@ class Spans:
     def record(
         self, accounted: Accounted, peer: tuple[bytes, int], status: int, duration_s: float, refusal: Refusal | None
     ) -> None:
-        """An exchange is over. `peer`: address and port of its other end, on the side that the span is about."""
+        """An exchange is over. `peer`: address and port of the peer, on the span's side."""
         translation = accounted.translation
         if translation is None or translation.span is None or not self._exporter.is_on:
             return
@@ -106,7 +106,7 @@ class Spans:
 
 
 def _more(accounted: Accounted, translation: Translation, own: OwnSpan) -> bytes:
-    """What few spans have."""
+    """Parts that few spans have."""
     more = trace_state(own.tracestate) if own.tracestate else b""
     if accounted.resends:
         more += number("http.request.resend_count", accounted.resends)

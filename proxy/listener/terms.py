@@ -1,4 +1,4 @@
-"""On what terms one upstream is served from one listener: names, timeouts, counters. Made once per plan.
+"""The terms on which one upstream is served from one listener: names, timeouts, counters. Made once per plan.
 
 May know the plan, requests by their meaning, metrics. Must not know pools, translators or messages in flight.
 """
@@ -13,7 +13,7 @@ from proxy.telemetry.otlp.span import SpanEncoder
 
 
 class Terms:
-    """What both sides of an exchange keep to."""
+    """The terms for both sides of an exchange."""
 
     __slots__ = (
         "_host",
@@ -53,7 +53,7 @@ class Terms:
         self.leniency = plan.leniency
         self.metrics = metrics
         self.health = health or UpstreamHealth(plan.name, is_one=plan.target is not None)
-        self.response_via = response_via  # our name in the Via of responses; empty for none
+        self.response_via = response_via  # our name in Via of responses; empty for none
         target = plan.target
         self._host = target.authority.encode("ascii") if target is not None else b""
         self._preserves_host = plan.preserve_host or target is None
@@ -62,5 +62,5 @@ class Terms:
         self.span_host = b"" if is_inbound else self._host  # server.address of client spans: the target, if it is set
 
     def host(self, request: Request) -> bytes:
-        """What Host says to the upstream. If HTTP/1.0 brought none, it is the target's."""
+        """The value of Host for the upstream: the target's, if HTTP/1.0 brought none."""
         return request.host if self._preserves_host and request.host else self._host

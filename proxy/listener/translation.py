@@ -1,7 +1,8 @@
-"""What a listener does with a translation: counts it, tells the log of it, and goes on if it failed.
+"""What a listener does with a translation: counts it, logs it, and continues without it if it failed.
 
-May know translations and their metrics. This is the outermost edge of tracing: a bug of ours behind it never breaks a
-request (tracing fails open). Whatever is raised here is ours: the heart promises to take any bytes.
+May know translations and their metrics.
+The outermost edge of tracing: a bug below it never breaks a request (tracing fails open).
+Every exception here is such a bug: the heart promises to accept any bytes.
 """
 
 from __future__ import annotations
@@ -54,13 +55,13 @@ def tally(metrics: TranslationMetrics, translation: Translation) -> None:
 
 
 def untranslated(metrics: TranslationMetrics, error: Exception) -> Translation:
-    """What stands for a translation that failed: the request goes on with no trace header at all."""
+    """Replaces a failed translation: the request continues without trace headers."""
     _tell(metrics, error)
     return NOTHING
 
 
 class LogView(NamedTuple):
-    """What the access log says of a translation; empty for none."""
+    """A translation for the access log; empty for none."""
 
     trace_id: str = ""
     session: str = ""
@@ -74,7 +75,7 @@ class LogView(NamedTuple):
 
 
 def log_view(metrics: TranslationMetrics, translation: Translation) -> LogView:
-    """What the access log says of `translation`."""
+    """`translation` for the access log."""
     try:
         context, extraction, written = translation.context, translation.extraction, ",".join(translation.injected)
     except Exception as error:  # a bug of ours: the outermost edge
@@ -89,7 +90,7 @@ def log_view(metrics: TranslationMetrics, translation: Translation) -> LogView:
     conflict = ",".join(f"{format}:{loser.trace_id}" for format, loser in extraction.conflicts)
     span_conflict = ",".join(f"{format}:{loser.span_id}" for format, loser in extraction.span_conflicts)
     read = [said.format for said in extraction.says if said.what is not None]
-    read.sort(key=lambda format: format != extraction.winner)  # the winner first
+    read.sort(key=lambda format: format != extraction.winner)  # starts with the winner
     malformed = [f"{format}:{reason}" for format, reason in extraction.malformed]
     if extraction.session_malformed is not None:
         malformed.append(f"session:{extraction.session_malformed}")
@@ -109,7 +110,7 @@ def log_view(metrics: TranslationMetrics, translation: Translation) -> LogView:
 
 
 def _tell(metrics: TranslationMetrics, error: Exception) -> None:
-    """Count it, and log the first of its kind."""
+    """Count it, and log the first one of its kind."""
     kind = type(error).__name__
     if kind not in metrics.errors:
         log.error("tracing failed, the request did not", exc_info=error)

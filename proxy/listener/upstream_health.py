@@ -1,6 +1,6 @@
-"""Says in the log that an upstream fails, and when it is back: not for each request, and never more than once a minute.
+"""Logs that an upstream fails, and when it is back: at most once a minute, not for each request.
 
-May know faults. Judges nobody: a request is sent to an upstream that fails as to any other.
+May know faults. It only logs: a failing upstream gets requests like any other.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ _FAULTS: Final = frozenset(
 
 
 class UpstreamHealth:
-    """What was told of one upstream."""
+    """The state of one upstream, as logged."""
 
     __slots__ = ("_failures", "_is_one", "_since", "_told", "is_failing", "upstream")
 
     def __init__(self, upstream: str, *, is_one: bool) -> None:
-        """`is_one`: whether it is one target. Of many, a success of one says nothing about another."""
+        """`is_one`: whether it is one target. With many, the success of one says nothing about another."""
         self.upstream = upstream
-        self.is_failing = False  # and it was told
+        self.is_failing = False  # logged as failing
         self._is_one = is_one
-        self._failures = 0  # since it was told last
+        self._failures = 0  # since the last line
         self._since = 0.0  # when it began to fail
         self._told = -TELL_EVERY_S
 
     def failed(self, refusal: Refusal, now: float) -> None:
-        """A request has failed; not always by the upstream's fault. `now`: seconds of any one clock."""
+        """A request has failed, not always by the upstream's fault. `now`: in seconds, of any clock."""
         if refusal.fault not in _FAULTS:
             return
         self._failures += 1
@@ -52,7 +52,7 @@ class UpstreamHealth:
         self._failures = 0
 
     def succeeded(self, now: float) -> None:
-        """It has answered. Called if `is_failing`."""
+        """It has answered. Only called while `is_failing`."""
         self.is_failing = False
         told = fields(upstream=self.upstream, after_s=round(now - self._since, 1), further_failures=self._failures)
         log.warning("an upstream is back", extra=told)

@@ -1,7 +1,9 @@
 """The queue of those who wait for a connection: in turn between clients, first come, first served within each.
 
-A client is known by its address. One that sends very much waits behind itself, not in front of the others. May know
-receivers as `sides` has them. Must not know what they wait for.
+A client is known by its address.
+One that sends very much waits behind itself, not in front of the others.
+May know receivers as `sides` has them.
+Must not know what they wait for.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What a sidecar needs to be a part of the trace itself: whom it believes, what it samples, what it remembers."""
+"""What a sidecar needs to take part in a trace: which peers it believes, what it samples, what it remembers."""

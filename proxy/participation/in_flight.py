@@ -1,7 +1,9 @@
-"""The requests that are at the app now: what a call of the app can be joined to, and what it may have lost. PURE.
+"""The requests that are at the app now. They tell where a call of the app belongs, and what it has lost. PURE.
 
-The clock comes in. Bounded in number, bytes and age: what does not fit is not remembered, and counted. Whoever begins
-an entry ends it; an entry that nobody ends (a bug, or a request that takes hours) is forgotten when it is too old.
+The clock is an argument.
+Bounded in number, bytes and age: entries that do not fit are counted, not remembered.
+Code that begins an entry ends it.
+An entry that never ends (a bug, or a request of hours) is forgotten when it is too old.
 """
 
 from __future__ import annotations
@@ -13,11 +15,11 @@ from ops_lib.propagation import Baggage
 
 _Key = TypeVar("_Key")
 
-_OVERHEAD_BYTES: Final = 600  # of an entry beside its texts: the object, its places in dicts and lists
+_OVERHEAD_BYTES: Final = 600  # bytes of an entry without its texts: the object, its places in dicts and lists
 
 
 class Carried(NamedTuple):
-    """What a request said that the app's own format cannot say."""
+    """What a request said that the app's format cannot say."""
 
     tracestate: str = ""
     baggage: Baggage | None = None
@@ -27,7 +29,7 @@ class Carried(NamedTuple):
 
     @property
     def size_bytes(self) -> int:
-        """About what it takes to remember this."""
+        """Roughly, the bytes that it takes."""
         members = self.baggage.members if self.baggage is not None else ()
         texts = sum(len(member.key) + len(member.value) + 120 for member in members)
         return len(self.tracestate) + len(self.session or "") + texts
@@ -43,7 +45,7 @@ _UNTRACKED: Final = 2  # at the app, and not remembered: no room, or too old
 
 @final
 class InFlight:
-    """One request at the app. `trace_id` and `span_id`: what the app was given as its caller, in 32 and 16 digits."""
+    """One request at the app. `trace_id` and `span_id` (32 and 16 digits): the caller, as the app was told."""
 
     __slots__ = ("_place", "carried", "evidence", "is_sampled", "peer", "size_bytes", "span_id", "started", "trace_id")
 
@@ -57,7 +59,7 @@ class InFlight:
         carried: Carried = NOTHING_CARRIED,
         evidence: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        """`evidence`: configured header names (lower case) and their values, by which a call may show its origin."""
+        """`evidence`: configured header names (lower case) and values, which can link a call to this request."""
         self.trace_id = trace_id
         self.span_id = span_id
         self.started = started
@@ -65,7 +67,7 @@ class InFlight:
         self.carried = carried
         self.evidence = evidence
         self._place = _NOWHERE
-        self.peer: object = None  # the app's end of the connection, once there is one; see `linking`
+        self.peer: object = None  # the app's end of the connection, once known; see `linking`
         self.size_bytes = _OVERHEAD_BYTES + carried.size_bytes + sum(len(name) + len(text) for name, text in evidence)
 
     def __repr__(self) -> str:
@@ -97,7 +99,7 @@ class InFlightTable:
         self._by_evidence: dict[tuple[str, str], list[InFlight]] = {}
         self._size = 0
         self._untracked = 0
-        self.counts: dict[str, int] = {"no-room": 0, "too-old": 0}  # of entries that were not, or no longer, remembered
+        self.counts: dict[str, int] = {"no-room": 0, "too-old": 0}  # entries never remembered, or forgotten
 
     def __repr__(self) -> str:
         return f"<InFlightTable {len(self)} requests, {self._size} of {self._limit_bytes} bytes>"
@@ -107,7 +109,7 @@ class InFlightTable:
 
     @property
     def size_bytes(self) -> int:
-        """About what is held."""
+        """Roughly, the bytes held."""
         return self._size
 
     def begin(self, entry: InFlight) -> bool:
@@ -141,7 +143,7 @@ class InFlightTable:
             _remove(self._by_evidence, item, entry)
 
     def sweep(self, now: float) -> None:
-        """Forget what has been here for too long."""
+        """Forget entries that are too old."""
         oldest = now - self._max_age_s
         while self._entries:
             entry = next(iter(self._entries))
@@ -155,7 +157,7 @@ class InFlightTable:
     # --- questions
 
     def of_trace(self, trace_id: str, parent_id: str = "") -> InFlight | None:
-        """The request of exactly this trace; of several the one that gave the app `parent_id`, else the newest."""
+        """The request of exactly this trace. Of several, the one that gave the app `parent_id`, else the newest."""
         entries = self._by_trace.get(trace_id)
         if not entries:
             return None
@@ -176,7 +178,7 @@ class InFlightTable:
         return entries[0] if entries is not None and len(entries) == 1 else None
 
     def only(self) -> InFlight | None:
-        """The request in flight, if there is just one, and none that is not remembered."""
+        """The request in flight, if it is the only one, and all are remembered."""
         return next(iter(self._entries)) if len(self._entries) == 1 and not self._untracked else None
 
     def newest(self, most: int) -> list[InFlight]:
@@ -199,9 +201,9 @@ class InFlightTable:
 
 
 def evidence_of(names: Iterable[str], headers: Mapping[str, list[str]]) -> tuple[tuple[str, str], ...]:
-    """The configured headers (lower case) that a request has once, with values that can tell requests apart.
+    """The configured headers (lower case) that a request has exactly once, with values that distinguish requests.
 
-    A value of more than 256 characters is passed over, and so is an empty one.
+    Skips empty values, and those over 256 characters.
     """
     found = []
     for name in names:

@@ -1,8 +1,11 @@
-"""To which request a call of the app belongs, if the app forwarded nothing. By evidence, never by time alone. PURE.
+"""Finds the request that a call of the app belongs to, if the app forwarded nothing.
+By evidence, never by time alone.
+PURE.
 
-In this order: a header whose value only one request in flight has; the process that holds both connections, if it
-has one request in flight; the only request in flight. Without evidence the call begins a trace of its own, with links
-to the requests that it may belong to.
+First comes a header whose value only one request in flight has.
+Then the process that holds both connections, if it has one request in flight.
+Last, the only request in flight.
+Without evidence, the call begins a new trace, with links to the requests that it may belong to.
 """
 
 from __future__ import annotations
@@ -18,11 +21,11 @@ Method = Literal["header", "process", "single", "none"]
 CONFIDENCE: Final[dict[Method, str]] = {"header": "high", "process": "high", "single": "medium", "none": "none"}
 """What stands on the span beside the method. `single`: work in the background could be taken for the request's."""
 
-MAX_CANDIDATES: Final = 8  # links of a call that could not be joined
+MAX_CANDIDATES: Final = 8  # links of a call that cannot be joined
 
 
 class Linked(NamedTuple):
-    """The request that a call belongs to, and how that is known; or whom it may belong to."""
+    """The request that a call belongs to, and the evidence; or the requests that it may belong to."""
 
     entry: InFlight | None
     method: Method
@@ -38,8 +41,9 @@ def link(
 ) -> Linked:
     """Join a call to a request in flight.
 
-    `evidence`: the call's own headers, as `evidence_of` gives them. `processes`: of requests in flight, the process
-    that serves them, as far as it is known; `process`: the one that made the call, 0 for unknown.
+    `evidence`: the call's own headers, as `evidence_of` gives them.
+    `processes`: the process that serves each request in flight, if
+    known; `process`: the one that made the call, 0 for unknown.
     """
     for name, value in evidence:
         if name in plan.headers:
@@ -48,7 +52,7 @@ def link(
                 return Linked(entry, "header")
     if plan.process and process and processes is not None and table.is_whole:
         entries = table.entries()
-        # Of a request whose process is not known, nobody can say that it is not this one.
+        # A request with an unknown process may be this one.
         of_process = [entry for entry in entries if processes.get(entry, process) == process]
         if len(of_process) == 1 and of_process[0] in processes:
             return Linked(of_process[0], "process")

@@ -24,7 +24,7 @@ _MAX_VALUE: Final = 256  # characters of a member's value (W3C)
 
 
 def threshold_of(ratio: float) -> int:
-    """The threshold by which the share `ratio` (0 to 1) of all traces is sampled."""
+    """The threshold that samples the share `ratio` (0 to 1) of all traces."""
     if ratio <= 0:
         return NEVER
     if ratio >= 1:
@@ -55,9 +55,9 @@ def read_threshold(tracestate: str) -> int | None:
 
 
 def with_threshold(tracestate: str, threshold: int | None) -> str:
-    """`tracestate` with this `th`, or None for none; other sub-keys stay.
+    """`tracestate` with this `th` (None: without one); other sub-keys stay.
 
-    A member that is changed goes first (W3C Trace Context, 3.3.1.3). One that would become too long is left as it is.
+    A changed member goes first (W3C Trace Context, 3.3.1.3). One that would become too long stays unchanged.
     """
     value = _value(tracestate)
     kept = [part for part in value.split(";") if part and part.partition(":")[0] != "th"]
@@ -82,7 +82,7 @@ def _value(tracestate: str) -> str:
 
 
 def _sub_key(tracestate: str, key: str) -> str:
-    """The value of one sub-key of ours; empty if it is missing."""
+    """The value of one sub-key; empty if it is missing."""
     for part in _value(tracestate).split(";"):
         name, _, text = part.partition(":")
         if name == key:

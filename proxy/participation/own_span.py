@@ -1,4 +1,4 @@
-"""The span that the sidecar is itself, if it takes part in a trace: its place, and whether it is recorded. PURE."""
+"""The sidecar's own span, if it takes part in a trace: its place, and whether it is recorded. PURE."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class OwnSpan(NamedTuple):
 
 
 class Joined(NamedTuple):
-    """Our place in the trace: what goes out, and the span of ours; None if it is not recorded."""
+    """Our place in the trace: the context to write, and our span; None if it is not recorded."""
 
     context: TraceContext
     span: OwnSpan | None
 
 
 def join(extraction: Extraction, sampler: Sampler, random_bits: RandomBits) -> Joined:
-    """A span of our own: the caller's child, or the start of a trace, by the caller's bare decision if one came.
+    """Make our own span: the caller's child, or the start of a trace, with the caller's bare decision if one came.
 
     If nobody has decided, the sampler does. DEBUG is always recorded.
     """
@@ -53,7 +53,7 @@ def join(extraction: Extraction, sampler: Sampler, random_bits: RandomBits) -> J
         else:
             is_sampled, state = sampler.heed(sampling is Sampling.ACCEPT, came.trace_id, came.tracestate)
         context = context._replace(sampling=Sampling.ACCEPT if is_sampled else Sampling.DENY, tracestate=state)
-    # Ids that were made up for a bare decision are of a span that nobody ever made: nobody is our parent.
+    # Ids that were made up for a bare decision name no real span, so we have no parent.
     return Joined(context, _recorded(context, "" if came.made_up else came.span_id))
 
 

@@ -1,7 +1,8 @@
-"""Whether a trace is recorded: the caller decides, and if nobody has, we do. PURE: the clock comes in.
+"""Decides whether a trace is recorded, if no caller has. PURE: the clock is an argument.
 
-OpenTelemetry's parent-based samplers (specs/otel/trace/sdk/#parentbased) over always_on, always_off, a ratio of traces,
-and a limit per second. A ratio is consistent: whoever uses the same ratio, or a larger one, samples this trace as well.
+OpenTelemetry's parent-based samplers (specs/otel/trace/sdk/#parentbased)
+over always_on, always_off, a ratio of traces, and a limit per second.
+A ratio is consistent: every sampler with the same ratio, or a larger one, samples this trace as well.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from proxy.plan.participation import SamplingPlan
 
 
 class Sampled(NamedTuple):
-    """A decision, and the tracestate that says by what probability it came about."""
+    """A decision, and the tracestate with its probability."""
 
     is_sampled: bool
     tracestate: str
@@ -39,7 +40,7 @@ class Sampler:
         self._threshold = threshold_of(plan.ratio)
         self._interval_s = 1.0 / plan.per_second if plan.per_second > 0 else 0.0
         self._clock = clock
-        self._full_at = clock()  # when a second's worth of traces is allowed at once
+        self._full_at = clock()  # the time at which a second's worth of traces is allowed at once
 
     def decide(self, trace_id: str, tracestate: str) -> Sampled:
         """For a trace that nobody has decided on. `trace_id`: 32 hex digits; `tracestate`: what came, or empty."""
@@ -48,16 +49,16 @@ class Sampler:
             return Sampled(False, self._unsampled(tracestate))
         if self._interval_s and not self._is_within_limit():
             return Sampled(False, self._unsampled(tracestate))
-        if self._interval_s:  # nobody can say of how many traces this one stands for
+        if self._interval_s:  # nobody knows how many traces this one stands for
             return Sampled(True, self._unsampled(tracestate))
         if threshold == ALWAYS and not tracestate:
-            return Sampled(True, "")  # says the same as `ot=th:0`, without a header
+            return Sampled(True, "")  # means the same as `ot=th:0`, without a header
         return Sampled(True, with_threshold(tracestate, threshold))
 
     def heed(self, is_sampled: bool, trace_id: str, tracestate: str) -> Sampled:
-        """For a trace that the caller has decided on: what it says, or a decision of our own if it is not asked.
+        """For a trace that the caller has decided on: the caller's decision, or ours if the caller's does not count.
 
-        A `th` that contradicts the decision is taken out, as it would make every later count wrong.
+        Removes a `th` that contradicts the decision: it would distort every later count.
         """
         if not self.is_parent_based:
             return self.decide(trace_id, tracestate)

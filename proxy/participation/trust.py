@@ -1,4 +1,4 @@
-"""What is left of a request's context once a peer is believed only so far. PURE."""
+"""What is left of a request's context from a peer that is only partly believed. PURE."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from proxy.plan.participation import FULL_TRUST, TrustPlan
 
 
 class Believed(NamedTuple):
-    """What counts of an extraction, and the context that a new trace is linked to."""
+    """What counts of an extraction, and the context to which a new trace links."""
 
     extraction: Extraction
     link: TraceContext | None = None
 
 
 def believe(extraction: Extraction, trust: TrustPlan) -> Believed:
-    """`extraction`, without what the peer is not believed.
+    """`extraction`, without the parts that the peer is not believed.
 
-    A decision that does not count is as if nobody had decided. If ids are not continued, a bare decision is all that
-    can be left of the trace, and that only of `restart`: who is ignored decides nothing.
+    A decision that does not count is as if nobody had decided.
+    If ids are not continued, at most a bare decision is left of the
+    trace, and only with `restart`: an ignored peer decides nothing.
     """
     if trust == FULL_TRUST:
         return Believed(extraction)

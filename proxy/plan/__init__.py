@@ -1,7 +1,7 @@
 """The plan: the settings, compiled once per (re)load into what a request needs. Immutable.
 
-`compile` makes it from the settings; everything else here is values. No sockets, clocks or event loop: a plan is a
-value.
+`compile` makes it from the settings; everything else here is values.
+No sockets, clocks or event loop: a plan is a value.
 """
 
 from proxy.address import Address

@@ -1,7 +1,9 @@
-"""Settings -> Plan. What is said once for all, for a listener and for an upstream comes together here, key by key.
+"""Settings -> Plan. Merges global, listener and upstream settings, key by key.
 
-May know the settings and the plan's values. Must not know sockets, clocks or the event loop. Compiling opens no
-connection; it reads the certificates that a tls section names.
+May know the settings and the plan's values.
+Must not know sockets, clocks or the event loop.
+Compiling opens no connection.
+It reads the certificates that a tls section names.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ _LINGER_UNTOLD_S = 5.0
 
 
 class Sections(NamedTuple):
-    """The sections that are laid over each other: global < listener < upstream. `exports`: whether spans leave."""
+    """The sections that are merged: global < listener < upstream. `exports`: whether spans leave."""
 
     exports: bool
     sampling: SamplingSettings
@@ -50,7 +52,7 @@ class Sections(NamedTuple):
     forwarding: ForwardingSettings
 
     def over(self, *others: Sections) -> Sections:
-        """These sections, with those of `others` laid over them in turn."""
+        """These sections, overridden by those of `others`, in order."""
         merged = self
         for other in others:
             merged = Sections(
@@ -66,7 +68,7 @@ class Sections(NamedTuple):
         return merged
 
     def propagation_plan(self) -> PropagationPlan:
-        """The plan's value of it."""
+        """Its value in the plan."""
         mode = self.propagation.mode
         return PropagationPlan(
             extract=self.propagation.extract,
@@ -83,7 +85,7 @@ class Sections(NamedTuple):
         )
 
     def listener_timeouts(self) -> Timeouts:
-        """The plan's value of the timeouts."""
+        """The timeouts' value in the plan."""
         return Timeouts(**self.timeouts.model_dump())
 
 
@@ -106,7 +108,7 @@ def _sections(section: _Layered, *, exports: bool = False) -> Sections:
 def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | None = None) -> Plan:
     """The plan of valid settings; `contexts` are those of the plans before.
 
-    Raises OSError if a certificate file has gone since the settings were checked.
+    Raises OSError if a certificate file is gone since the settings were checked.
     """
     contexts = contexts or TlsContexts()
     contexts.next_plan()

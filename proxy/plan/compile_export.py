@@ -1,4 +1,4 @@
-"""Settings -> ExportPlan: which signal goes where, and whose it is.
+"""Settings -> ExportPlan: where each signal goes, and which service it belongs to.
 
 May know the settings and the plan's values. Reads the certificates that `export.tls` names.
 """
@@ -38,7 +38,7 @@ def export_plan(settings: Settings, contexts: TlsContexts) -> ExportPlan:
 def _endpoint(
     export: ExportSettings, contexts: TlsContexts, wanted: bool, own: CollectorUrl | None, path: str
 ) -> Endpoint | None:
-    """Where a signal goes: the URL of its own as it is, else the one of all signals with the signal's path."""
+    """A signal's URL: its own unchanged, else the common one with the signal's path."""
     base = export.endpoint
     if not wanted or (own is None and base is None):
         return None

@@ -38,8 +38,9 @@ class Destinations:
     """What may be reached.
 
     Of the patterns that match a host, or one address, the most specific counts (HostTable); `allow` over `deny` over
-    `PROHIBITED` where they are the same. Host and address must both pass: what either is denied for, the other's
-    permission does not open. `*` counts only where nothing else does.
+    `PROHIBITED` where they are the same.
+    Host and address must both pass: what either is denied for, the other's permission does not open.
+    `*` counts only where nothing else does.
     """
 
     __slots__ = ("_everything", "_hash", "_key", "_table")

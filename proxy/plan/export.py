@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where one signal is sent, and how. `headers` may hold secrets and are never shown."""
+    """Where and how one signal is sent. `headers` may hold secrets and are never shown."""
 
     host: str
     port: int
@@ -36,9 +36,9 @@ class ExportPlan:
     metrics: Endpoint | None = None
     resource: tuple[tuple[str, str], ...] = ()
     batch_spans: int = 512
-    delay_s: float = 5.0  # the longest that a span waits for a batch to fill
-    queue_bytes: int = 16 * 1024 * 1024  # spans that wait or are being sent; what does not fit is dropped and counted
-    queue_spans: int = 0  # the same in spans; 0: bounded in bytes alone
-    give_up_s: float = 300.0  # a batch that cannot be sent for so long is dropped and counted
-    flush_s: float = 5.0  # at the end, for what still waits
+    delay_s: float = 5.0  # the longest wait of a span for a full batch
+    queue_bytes: int = 16 * 1024 * 1024  # limit of spans that wait or are being sent; others are dropped and counted
+    queue_spans: int = 0  # the same in spans; 0: only the limit in bytes
+    give_up_s: float = 300.0  # a batch that cannot be sent for this long is dropped and counted
+    flush_s: float = 5.0  # at the end, for spans that still wait
     metrics_interval_s: float = 60.0

@@ -55,9 +55,9 @@ class ListenerPlan:
     fixed_upstream: bool  # True: the request's authority never decides where it goes (inbound, way 3)
     connect: bool = False  # CONNECT allowed (outbound only)
     via: bool = True
-    explain: bool = False  # log of each request what was read and written, and why
+    explain: bool = False  # log for each request what was read and written, and why
     x_forwarded: bool = True  # append X-Forwarded-For; and on inbound -Proto and -Host
-    details: bool = True  # answers of our own say in words, and with addresses, what failed
+    details: bool = True  # our own answers say what failed, in words and with addresses
     limits: Limits = Limits()
     clients: Clients = Clients()
     timeouts: Timeouts = field(default_factory=Timeouts)  # of the client's side; an upstream has its own
@@ -80,5 +80,5 @@ class Plan:
     listeners: tuple[ListenerPlan, ...]
     admin: Address | None
     drain: DrainPlan = DrainPlan()
-    exit_with_app_s: float = 0.0  # the sidecar ends when its app has been gone for so long; 0: never
+    exit_with_app_s: float = 0.0  # the sidecar exits when its app has been gone for this long; 0: never
     export: ExportPlan = field(default_factory=ExportPlan)

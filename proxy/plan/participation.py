@@ -11,11 +11,11 @@ from typing import Final, Literal
 
 @dataclass(frozen=True, slots=True)
 class SamplingPlan:
-    """How it is decided whether a trace is recorded, if nobody has decided yet."""
+    """How to decide whether a trace is recorded, if nobody has decided yet."""
 
     ratio: float = 1.0  # of traces, 0 to 1
     per_second: float = 0.0  # traces at most; 0 for no limit
-    is_parent_based: bool = True  # whether a caller's decision is heeded
+    is_parent_based: bool = True  # whether a caller's decision counts
 
 
 EVERY_TRACE: Final = SamplingPlan()
@@ -23,7 +23,7 @@ EVERY_TRACE: Final = SamplingPlan()
 
 @dataclass(frozen=True, slots=True)
 class TrustPlan:
-    """What a peer is believed."""
+    """How far a peer is believed."""
 
     ids: Literal["continue", "restart", "ignore"] = "continue"  # restart: a new trace, the peer's as a link
     decision: bool = True  # whether it is sampled, and debug
@@ -36,16 +36,16 @@ FULL_TRUST: Final = TrustPlan()
 
 @dataclass(frozen=True, slots=True)
 class LinkingPlan:
-    """By which evidence a call that carries no context is joined to a request at the app."""
+    """The evidence that joins a call without context to a request at the app."""
 
-    headers: tuple[str, ...] = ()  # in lower case, in the order in which they are tried
+    headers: tuple[str, ...] = ()  # in lower case, in the order of trying
     process: bool = True
     single: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class InFlightPlan:
-    """How many requests at the app are remembered."""
+    """Limits of the memory of requests at the app."""
 
     limit: int = 10_000
     limit_bytes: int = 16 * 1024 * 1024

@@ -9,14 +9,14 @@ from proxy.plan.upstream import UpstreamPlan
 
 
 class Router:
-    """Chooses the upstream for an authority: that of the most specific pattern (HostTable), else `default`. Pure,
-    immutable.
+    """Chooses the upstream for an authority, by the most specific pattern (HostTable), else `default`.
+    Pure, immutable.
     """
 
     __slots__ = ("_default", "_table")
 
     def __init__(self, default: UpstreamPlan, routes: Iterable[tuple[HostPattern, UpstreamPlan]] = ()) -> None:
-        """`routes`: patterns and where they lead, in any order; no pattern twice."""
+        """`routes`: patterns and their upstreams, in any order, without duplicates."""
         self._default = default
         self._table = HostTable(routes)
 
@@ -25,5 +25,5 @@ class Router:
         return self._table.find(host, port) or self._default
 
     def upstreams(self) -> tuple[UpstreamPlan, ...]:
-        """Every upstream that a request may be sent to, each once; the default is the last."""
+        """All upstreams, without duplicates; the default is the last."""
         return tuple(dict.fromkeys((*self._table.values(), self._default)))

@@ -8,15 +8,16 @@ from pathlib import Path
 from proxy.settings.section import TlsClientSettings
 from proxy.settings.watch import Signature, signature
 
-_File = tuple[str, Signature | None] | None  # its path, and how it looks
+_File = tuple[str, Signature | None] | None  # its path, and its state on disk
 _Key = tuple[bool, _File, _File, _File]
 
 
 class TlsContexts:
     """The contexts of one plan and of the one before it.
 
-    Targets with the same settings share one (the system's certificates take a megabyte), and a reload that changes
-    nothing of them keeps them, so that kept connections stay good. A certificate file that has changed makes a new one.
+    Targets with the same settings share one: the system's certificates take a megabyte.
+    A reload keeps unchanged ones, so that kept connections stay valid.
+    A changed certificate file makes a new one.
     """
 
     def __init__(self) -> None:
@@ -24,7 +25,7 @@ class TlsContexts:
         self._before: dict[_Key, ssl.SSLContext] = {}
 
     def next_plan(self) -> None:
-        """From here on, what is not asked for again will be forgotten with the next plan but one."""
+        """From here on, contexts that are not asked for again are forgotten with the next plan but one."""
         self._before, self._now = self._now, {}
 
     def get(self, tls: TlsClientSettings) -> ssl.SSLContext:
@@ -40,10 +41,10 @@ def _look(path: str | None) -> _File:
 
 
 def tls_context(tls: TlsClientSettings) -> ssl.SSLContext:
-    """A client context: TLS 1.2 or newer, HTTP/1.1 offered by ALPN, verified against `ca_file` or the system's
-    certificates; with a certificate of our own if there is one.
+    """A client context: TLS 1.2 or newer, HTTP/1.1 in ALPN, verified against `ca_file` or the system's certificates.
+    It has our own certificate, if there is one.
 
-    Raises OSError (ssl.SSLError is one) if a file cannot be read or does not hold what it should.
+    Raises OSError (such as ssl.SSLError) if a file cannot be read or has the wrong content.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

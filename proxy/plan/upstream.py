@@ -1,4 +1,4 @@
-"""Values of a plan: one upstream, where it is and how it is spoken to. Immutable.
+"""Values of a plan: one upstream, its address and its protocol settings. Immutable.
 
 May know the heart. Must not know sockets, clocks or the event loop: a plan is a value.
 """
@@ -65,10 +65,10 @@ class PoolPlan:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamTarget:
-    """What a request to an upstream is sent to.
+    """The target of requests to an upstream.
 
-    `address.host` may be a name (looked up, refreshed every `dns_refresh_s`), an IPv4 or IPv6 literal, or empty for a
-    Unix socket.
+    `address.host` may be a name (looked up, refreshed every
+    `dns_refresh_s`), an IPv4 or IPv6 literal, or empty for a Unix socket.
     """
 
     scheme: Literal["http", "https"]
@@ -78,7 +78,7 @@ class UpstreamTarget:
 
     @property
     def authority(self) -> str:
-        """`host[:port]` as it would stand in a Host header, IPv6 in brackets, the scheme's default port left out."""
+        """`host[:port]` as in a Host header: IPv6 in brackets, without the scheme's default port."""
         if self.address.unix_path:
             return "localhost"
         host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
@@ -88,7 +88,7 @@ class UpstreamTarget:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamPlan:
-    """One upstream as seen from one listener: propagation is already merged (global < listener < upstream)."""
+    """One upstream as seen from one listener. Propagation is already merged (global < listener < upstream)."""
 
     name: str  # metric label; "app" on the inbound listener, "other" for hosts that no upstream names
     target: UpstreamTarget | None  # None: send to the authority that the request names, by its scheme

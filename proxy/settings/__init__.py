@@ -1,7 +1,8 @@
-"""The settings: what the user may say, read from file, environment and flags into one checked value.
+"""The settings: read from file, environment and flags into one checked value.
 
-The only reader of files and environment variables in the sidecar. Knows nothing of what the settings are used for.
-Nothing is imported before it is used: a health check asks for one address, and must not load pydantic each time.
+The only reader of files and environment variables in the sidecar.
+Must not know what the settings are used for.
+Modules are imported on first use: a health check needs one address, and must not load pydantic each time.
 """
 
 from __future__ import annotations

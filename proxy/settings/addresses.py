@@ -2,7 +2,8 @@
 
 May know the grammar of listening addresses and URLs; that of hosts and patterns is `ops_lib.hosts`.
 Must not know any key, file or environment.
-Every parser raises ValueError with a message that says what would be right; the value itself is named by the caller.
+Every parser raises ValueError with a message that says what would be right.
+The caller names the value.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class TargetUrl:
     endpoint: Address
 
     def __str__(self) -> str:
-        """As it would be written in the settings."""
+        """As written in the settings."""
         return str(self.endpoint) if self.endpoint.unix_path else f"{self.scheme}://{self.endpoint}"
 
 

@@ -1,6 +1,6 @@
-"""Where the admin listener is, for a health check that runs every second: as `load` has it, but without pydantic.
+"""The address of the admin listener, for a health check that runs every second: as from `load`, but without pydantic.
 
-Knows one key and its two usual places. Whatever is unusual is for `load` to read, and to say what is wrong with it.
+Knows one key and its two usual places. In unusual cases, `load` reads the settings and reports problems.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ADDRESS = re.compile(r"unix:/.+|[^\s:/]+:[0-9]{1,5}|\[[0-9A-Fa-f:.]+\]:[0-9]{1,
 def admin_address(environ: Mapping[str, str]) -> str:
     """The admin listener's address of a sidecar that was started in `environ`; empty if it is off.
 
-    Raises SettingsError if that cannot be told.
+    Raises SettingsError if the settings are wrong.
     """
     found = _from_usual_places(environ)
     if found is not None:

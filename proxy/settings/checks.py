@@ -1,8 +1,7 @@
-"""What must hold between keys: no address, name or pattern twice, no target that leads back here, certificates that
-can be read.
+"""Checks between keys: no duplicate address, name or pattern, no target that leads back here, readable certificates.
 
-May know the models, and reads the certificate files that they name. Each finding says which keys it is about, so that
-the caller can leave out those whose values were wrong by themselves.
+May know the models, and reads the certificate files that they name.
+Each finding names its keys, so that the caller can drop findings about keys that are already wrong.
 """
 
 from __future__ import annotations
@@ -26,16 +25,16 @@ _TAKEN_NAMES = frozenset({"app", "other", "inbound", "outbound", "admin"})
 
 
 class Finding(NamedTuple):
-    """One thing wrong: the key to name, its value, what would be right, and every other key that it depends on."""
+    """One problem: the key to name, its value, what would be right, and the other keys that it depends on."""
 
     path: Path
-    value: object  # text, or what stands in the file
+    value: object  # text, or the value in the file
     message: str
     others: tuple[Path, ...] = ()
 
 
 def check(settings: Settings) -> Iterator[Finding]:
-    """Everything wrong between keys that are each valid alone."""
+    """All problems between keys that are each valid alone."""
     listens = _listens(settings)
     if not any(path != ("admin", "listen") for path, _ in listens):
         yield Finding(
@@ -84,7 +83,7 @@ def _addresses_twice(listens: list[tuple[Path, Address]]) -> Iterator[Finding]:
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether they are the same, or one of them is every interface of the other's family, or `localhost` for it."""
+    """Whether two addresses are the same, or one is every interface of the other's family, or `localhost` for it."""
     return one == other or any(
         (wide == "0.0.0.0" and ":" not in narrow)
         or (wide == "::" and (":" in narrow or narrow == "localhost"))
@@ -97,7 +96,7 @@ def _names(settings: Settings) -> Iterator[Finding]:
     seen: dict[str, int] = {}
     for number, upstream in enumerate(settings.upstreams):
         path = ("upstreams", str(number), "name")
-        key = re.sub(r"[-.]", "_", upstream.name.lower())  # as the environment can write it
+        key = re.sub(r"[-.]", "_", upstream.name.lower())  # as written in an environment variable
         if not _NAME.match(upstream.name):
             yield Finding(path, upstream.name, "expected 1 to 64 letters, digits, - _ or . (it is a label of metrics)")
         elif key in _TAKEN_NAMES:
@@ -125,9 +124,9 @@ def _patterns_twice(settings: Settings) -> Iterator[Finding]:
 
 
 def _way_back(path: Path, target: TargetUrl | None, listens: list[tuple[Path, Address]]) -> Iterator[Finding]:
-    """A target that is one of our own listeners would send every request round in a circle.
+    """A target that is one of our listeners would send every request in a loop.
 
-    But not if an upstream is the inbound listener: so the app calls itself.
+    An upstream may be the inbound listener: that is how an app calls itself.
     """
     if target is None:
         return
@@ -148,7 +147,7 @@ def _way_back(path: Path, target: TargetUrl | None, listens: list[tuple[Path, Ad
 
 
 def _is_here(host: str) -> bool:
-    """Whether `host` certainly is this machine: loopback, every interface, or `localhost`."""
+    """Whether `host` is certainly this machine: loopback, every interface, or `localhost`."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -187,7 +186,7 @@ def _export(settings: Settings) -> Iterator[Finding]:
 
 
 def _tls_files(section: Path, tls: TlsClientSettings) -> Iterator[Finding]:
-    """Certificates that cannot be used."""
+    """Problems of certificates."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if tls.ca_file is not None:
         path = (*section, "ca_file")
@@ -224,7 +223,7 @@ def _key_pair(section: Path, context: ssl.SSLContext, cert_file: str, key_file: 
 
 
 def _no_password() -> str:
-    """Asked for if a key is locked: the terminal must not be."""
+    """Answers the question for a key's password, so that the terminal is not asked."""
     return ""
 
 

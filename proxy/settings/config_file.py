@@ -1,7 +1,6 @@
-"""Reads the settings file. Knows files; what the text means is not its business.
+"""Reads the settings file. Knows files. Must not know what the text means.
 
-A pipe may come instead of a file (`--config <(...)`, /dev/stdin). At the start its writer has all the time that it
-needs; a reload does not wait for one for ever.
+The file may be a pipe (`--config <(...)`, /dev/stdin). At the start, its writer has unlimited time; a reload limits it.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from proxy.errors import SettingsError, SettingsProblem
 from proxy.settings.watch import Signature, signature
 
 LIMIT_BYTES = 2**20
-_READS = 3  # of a file that changes while it is read
+_READS = 3  # tries to read a file that changes meanwhile
 
 
 def read_file(file: Path, named_by: str, patience_s: float | None) -> tuple[str, Signature | None]:
-    """The file's text, and how it looked before and (a pipe apart) after it was read.
+    """The file's text, and its state on disk before reading and (except for a pipe) after.
 
-    `patience_s`: how long the writer of a pipe may take; None: for ever. Raises SettingsError.
+    `patience_s`: how long the writer of a pipe may take; None: no limit. Raises SettingsError.
     """
 
     def failed(message: str) -> SettingsError:
@@ -49,11 +48,11 @@ def read_file(file: Path, named_by: str, patience_s: float | None) -> tuple[str,
 
 
 def _contents(file: Path, patience_s: float | None) -> tuple[bytes, bool]:
-    """What it holds, with at most one byte beyond the limit (/dev/zero has no end), and whether it is a file.
+    """Its contents, up to one byte beyond the limit (/dev/zero has no end), and whether it is a file.
 
     Raises OSError; TimeoutError if a pipe's writer takes too long.
     """
-    fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # to open a pipe would wait for its writer
+    fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # opening a pipe would wait for its writer
     with open(fd, "rb", buffering=0) as opened:  # noqa: PTH123 - a descriptor, not a path
         is_file = stat.S_ISREG(os.fstat(fd).st_mode)
         until = None if is_file or patience_s is None else monotonic() + patience_s
@@ -69,7 +68,7 @@ def _contents(file: Path, patience_s: float | None) -> tuple[bytes, bool]:
 
 
 def _wait(fd: int, until: float | None) -> None:
-    """Until something can be read, or the last writer has left. Raises TimeoutError."""
+    """Wait until there is something to read, or the last writer has left. Raises TimeoutError."""
     poll = select.poll()
     poll.register(fd, select.POLLIN | select.POLLHUP)
     left_ms = None if until is None else max(0.0, until - monotonic()) * 1000

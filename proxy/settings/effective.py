@@ -1,7 +1,6 @@
-"""The settings as they take effect: every key with its value and with who set it. Pure.
+"""The settings as they take effect: every key with its value and source. Pure.
 
-What listeners and upstreams do not say themselves is shown with the wider section's value: global < outbound <
-upstream.
+Keys that a listener or upstream does not set are shown with the wider section's value: global < outbound < upstream.
 """
 
 from __future__ import annotations
@@ -42,11 +41,11 @@ class Entry(NamedTuple):
     key: str
     value: object  # text, number, bool, None, or a list of texts
     source: str
-    changed: bool  # somebody set it to something that is not its default, here or in a wider section
+    changed: bool  # set to another value than the default, here or in a wider section
 
 
 def effective(loaded: Loaded) -> list[Entry]:
-    """Every key, in the order of the models; a switched-off listener's other keys are left out."""
+    """Every key, in the order of the models, without the other keys of a switched-off listener."""
     settings = loaded.settings
     entries: list[Entry] = []
     root: _Level = (settings, ())
@@ -62,7 +61,9 @@ def effective(loaded: Loaded) -> list[Entry]:
 
 
 def _section(loaded: Loaded, levels: Sequence[_Level], prefix: str) -> list[Entry]:
-    """The keys of the first level's section; what it does not set, the first of the others that does."""
+    """The keys of the first level's section.
+    For a key that it does not set, the first other level that sets it counts.
+    """
     section, path = levels[0]
     entries = []
     listens = getattr(section, "listen", None) is not None
@@ -76,11 +77,11 @@ def _section(loaded: Loaded, levels: Sequence[_Level], prefix: str) -> list[Entr
             inner = [(getattr(one, name), (*where, name)) for one, where in levels if hasattr(one, name)]
             entries += _section(loaded, inner if shared else inner[:1], f"{prefix}.{name}")
         else:
-            same = [level for level in levels if type(level[0]) is type(section)]  # outbound.listen is no upstream's
+            same = [level for level in levels if type(level[0]) is type(section)]  # not outbound.listen to upstreams
             entry = _entry(loaded, same, name, f"{prefix}.{name}")
             entries.append(_host(section, entry) if isinstance(section, UpstreamSettings) and name == "host" else entry)
             if name == "listen" and not listens and path[:1] != ("upstreams",):
-                break  # off: nothing else of it counts
+                break  # off: its other keys have no effect
     return entries
 
 
@@ -108,14 +109,14 @@ def _default(path: Path) -> str:
 
 
 def _host(upstream: UpstreamSettings, entry: Entry) -> Entry:
-    """What `auto` comes to, if only one way leads to the upstream."""
+    """The effective value of `auto`, if only one way leads to the upstream."""
     if upstream.host != "auto" or (upstream.listen is not None and upstream.match):
         return entry
     return entry._replace(value="target" if upstream.listen is not None else "preserve")
 
 
 def _plain(path: Path, value: object) -> object:
-    """`value` as JSON can say it, without secrets."""
+    """`value` as JSON, without secrets."""
     if value is None:
         return "off" if path[-1] == "listen" else None
     if isinstance(value, bool | int | float):

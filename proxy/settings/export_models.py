@@ -1,6 +1,6 @@
-"""The shape of the settings of what leaves the sidecar about itself: spans and metrics, whose they are, how many.
+"""The shape of the settings for export: spans and metrics, their service, and sampling.
 
-May know pydantic and the `kinds` of values, like `models`, which these sections are part of.
+May know pydantic and the `kinds` of values, like `models`, which includes these sections.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from proxy.settings.section import Section, TlsClientSettings
 
 
 class ServiceSettings(Section):
-    """Whose spans and metrics these are."""
+    """The service that spans and metrics belong to."""
 
     name: str | None = None  # None: unknown_service:ops-sidecar, as OpenTelemetry has it
     attributes: ResourceAttributes = ()

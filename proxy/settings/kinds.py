@@ -1,4 +1,4 @@
-"""Kinds of values, as pydantic wants to see them: each a parser of ours, so that every message is ours too.
+"""Kinds of values for pydantic: each is one of our parsers, so that every message is ours, too.
 
 May know pydantic and the parsers. Must not know any key.
 """
@@ -28,7 +28,7 @@ from proxy.settings.yaml_file import read_value
 
 
 def split_items(value: object) -> object:
-    """A list written as text (environment, flag): `a,b` or `[a, b]`; a single item that is not text stays as it is."""
+    """A list written as text (environment, flag): `a,b` or `[a, b]`. A single item that is not text stays unchanged."""
     if not isinstance(value, str):
         return value
     text = value.strip()
@@ -38,7 +38,7 @@ def split_items(value: object) -> object:
 
 
 def read_sections(value: object) -> object:
-    """A list of sections: nothing after the key is an empty one."""
+    """A list of sections; a key without a value is an empty list."""
     return () if value is None else value
 
 
@@ -96,7 +96,7 @@ def _or_auto(parse: Callable[[object], Any]) -> Callable[[object], Any]:
 
 
 def _methods(value: object) -> tuple[str, ...]:
-    """Methods, as they are written on the wire; none for no method at all."""
+    """Methods, as on the wire; `none` for no method."""
     items = split_items(value)
     if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
         raise ValueError("expected a list of methods, such as [TRACE]; [] for none")
@@ -148,4 +148,4 @@ Headers = Annotated[tuple[otlp_values.Header, ...], PlainValidator(otlp_values.p
 ResourceAttributes = Annotated[tuple[otlp_values.Attribute, ...], PlainValidator(otlp_values.parse_attributes)]
 Ratio = Annotated[float, PlainValidator(otlp_values.parse_ratio)]
 Rate = Annotated[float, PlainValidator(_within(otlp_values.parse_rate, 0, 1_000_000, " a second"))]
-Lines = Annotated[int, PlainValidator(_within(parse_count, 100, 1_000_000, " lines"))]  # the start alone writes some
+Lines = Annotated[int, PlainValidator(_within(parse_count, 100, 1_000_000, " lines"))]  # only the start writes some

@@ -1,7 +1,8 @@
 """Where settings come from: one layer each for flags, environment, file and MIRASCOPE_PROPAGATOR.
 
-May know how names map to keys. Must not know which keys exist, nor read anything: texts and mappings come in as
-arguments. A layer is nested values plus, for every path that it sets, the source to name when the value is wrong.
+May know how names map to keys.
+Must not know which keys exist, or read anything: texts and mappings are arguments.
+A layer is nested values and, for each path that it sets, the source to name if the value is wrong.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from proxy.settings.yaml_file import Path, read_value, read_yaml
 
 ENV_PREFIX = "OPS_SIDECAR_"
 PROPAGATOR_VARIABLE = "MIRASCOPE_PROPAGATOR"
-VARIABLE = "environment variable"  # how the source of a setting begins that one of them set
-FLAG = "flag"  # the same, of the command line
+VARIABLE = "environment variable"  # how the source of their settings begins
+FLAG = "flag"  # the same for the command line
 
-# Kubernetes puts these into every container if a Service is called `ops-sidecar` or `ops-sidecar-...`; they are no
-# settings. What somebody guessed, such as OPS_SIDECAR_PORT=8080, is none of them.
+# Kubernetes puts these into every container if a Service is called
+# `ops-sidecar` or `ops-sidecar-...`; they are not settings.
+# Names that a user guessed, such as OPS_SIDECAR_PORT=8080, are not among them.
 _SERVICE_LINK = re.compile(
     r"OPS_SIDECAR_(?:[A-Z0-9]+_)*"
     r"(?:SERVICE_HOST=|SERVICE_PORT(?:_\w+)?=|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?=|PORT=(?:tcp|udp|sctp)://)"
@@ -32,7 +34,7 @@ _SERVICE_LINK = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One setting from the command line: where it goes, its text, and how the user wrote it."""
+    """One setting from the command line: its path, its text, and how the user wrote it."""
 
     path: Path
     value: str
@@ -68,16 +70,16 @@ def propagator_layer(environ: Mapping[str, str]) -> Layer:
         return Layer()
     try:
         formats = parse_formats(value.split(","))
-    except ValueError as error:  # wrong even if a stronger layer says otherwise: whoever set it expects its effect
+    except ValueError as error:  # wrong even if a stronger layer overrides it: the user expects an effect
         return Layer(problems=[SettingsProblem(".".join(path), value, source, str(error))])
     return Layer({"propagation": {"inject": list(formats)}}, {path: source})
 
 
 def env_layer(environ: Mapping[str, str], below: Layer) -> Layer:
-    """Every OPS_SIDECAR_ variable; `__` goes one level down. An empty one counts as not set.
+    """All OPS_SIDECAR_ variables; `__` goes one level down. An empty variable counts as not set.
 
-    `below` is the file's layer: if a variable sets a part of an upstream (by number or name), the others are taken
-    from there.
+    `below` is the file's layer: if a variable sets part of an
+    upstream (by number or name), the other parts come from there.
     """
     flags = [
         Flag(tuple(name.removeprefix(ENV_PREFIX).lower().split("__")), value, f"{VARIABLE} {name}")
@@ -117,7 +119,7 @@ _MAX_STEPS = 32  # of a path; the longest key has six
 
 
 class _Misplaced(Exception):
-    """A path that leads nowhere: up to where it is good, and the step that is not."""
+    """A path that leads nowhere: its good beginning, and the first wrong step."""
 
     def __init__(self, path: Path, value: str, message: str) -> None:
         super().__init__(message)
@@ -126,15 +128,15 @@ class _Misplaced(Exception):
 
 
 def _value(path: Path, text: str) -> object:
-    """A section (or the list of upstreams) that was written as YAML, so that it is merged key by key; else the text."""
+    """A section (or the list of upstreams) written as YAML, so that it is merged key by key; otherwise the text."""
     start = text.strip()[:1]
     return read_value(text) if start == "{" or (start == "[" and path == ("upstreams",)) else text
 
 
 def _numbered(layer: Layer, path: Path, below: Layer) -> Path:
-    """The path with the upstream's number for its name.
+    """The path, with the upstream's name replaced by its number.
 
-    The upstreams of `below` are copied first, so that one of them can be changed, or one be added.
+    The upstreams of `below` are copied first, so that one can be changed or added.
     """
     if "upstreams" not in layer.data:
         known = below.data.get("upstreams")
@@ -159,12 +161,12 @@ def _numbered(layer: Layer, path: Path, below: Layer) -> Path:
 
 
 def _same_name(name: str) -> str:
-    """Names as the environment can write them: case, `-` and `.` do not count."""
+    """Names in the spelling of environment variables: case, `-` and `.` do not count."""
     return re.sub(r"[-.]", "_", name.lower())
 
 
 def _put(layer: Layer, path: Path, value: object, source: str) -> None:
-    """Set one key, or merge one section, and note where it came from."""
+    """Set one key, or merge one section, and note its source."""
     here: Any = layer.data
     for depth, step in enumerate(path[:-1]):
         inner = _step(here, step, path[:depth])
@@ -186,7 +188,7 @@ def _put(layer: Layer, path: Path, value: object, source: str) -> None:
 
 
 def _step(here: Any, step: str, path: Path) -> object:
-    """What stands at `step`, None if nothing does."""
+    """The value at `step`, or None."""
     if not isinstance(here, list):
         return here.get(step)
     if not step.isdecimal() or int(step) >= len(here):

@@ -1,10 +1,10 @@
 """The shape of the settings: every key, its type and its default. The reference for people is docs/settings.md.
 
-May know pydantic and the `kinds` of values. Must not read files or the environment (that is `load`), and must not
-look from one key to another (that is `checks`).
+May know pydantic and the `kinds` of values.
+Must not read files or the environment (`load` does), or check keys against each other (`checks` does).
 
-A section inside a listener or an upstream (`inbound.propagation`, ...) has the same class as the global one: what
-counts there is `model_fields_set`, the keys that somebody wrote; `merge` lays them over the wider section.
+A section inside a listener or an upstream (`inbound.propagation`, ...) has the same class as the global one.
+Only the keys that the user wrote count there (`model_fields_set`); `merge` puts them over the wider section.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class LimitSettings(Section):
 
 
 class ClientSettings(Section):
-    """What one listener asks of its clients."""
+    """What one listener requires of its clients."""
 
     half_close: Literal["abandon", "serve"] = "abandon"
     send_bytes_per_s: BytesOrZero = 240  # 0: none is asked for
@@ -122,10 +122,10 @@ class PoolSettings(Section):
 
 
 class ForwardingSettings(Section):
-    """What the sidecar says of itself: in requests that it passes on, and in answers of its own."""
+    """What the sidecar says about itself: in forwarded requests, and in its own answers."""
 
-    via: Switch = "auto"  # on an outbound listener, not on the inbound one
-    x_forwarded: Switch = "auto"  # on the inbound listener, not on an outbound one
+    via: Switch = "auto"  # auto: on an outbound listener, not on the inbound one
+    x_forwarded: Switch = "auto"  # auto: on the inbound listener, not on an outbound one
     details: bool = True
 
 
@@ -168,7 +168,7 @@ class UpstreamSettings(Section):
 
     name: str
     match: Patterns = ()
-    target: TargetValue | None = None  # None: where the request says
+    target: TargetValue | None = None  # None: the request names it
     listen: Listen = None
     lenient: Leniencies = ()
     host: Literal["auto", "preserve", "target"] = "auto"  # auto: target on its own listener, else preserve
@@ -198,7 +198,7 @@ class DrainSettings(Section):
 
 
 class LogSettings(Section):
-    """What is written where: the log to standard error, the access log to standard output."""
+    """The log, to standard error, and the access log, to standard output."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
@@ -207,7 +207,7 @@ class LogSettings(Section):
 
 
 class ReloadSettings(Section):
-    """When the settings are read anew."""
+    """When the settings are reloaded."""
 
     watch: bool = True
     interval_s: Seconds = 1.0
@@ -244,7 +244,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only the layers that `from_layers` hands in: pydantic-settings reads nothing by itself."""
+        """Only the layers from `from_layers`: pydantic-settings reads nothing by itself."""
         layers = getattr(init_settings, "init_kwargs", {}).get("layers", ())
         return tuple(_LayerSource(settings_cls, data) for data in layers)
 
@@ -256,7 +256,7 @@ class Settings(BaseSettings):
 
 
 class _LayerSource(PydanticBaseSettingsSource):
-    """One layer (flags, environment, file, ...) as pydantic-settings wants to see it."""
+    """One layer (flags, environment, file, ...) for pydantic-settings."""
 
     def __init__(self, settings_cls: type[BaseSettings], data: dict[str, Any]) -> None:
         super().__init__(settings_cls)

@@ -1,8 +1,11 @@
 """OpenTelemetry's own environment variables as a layer of the settings, below the file.
 
-https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ and protocol/exporter/. May know how
-variables map to keys. Must not read anything: the environment comes in as an argument. An empty variable counts as not
-set. Of a variable of traces and the one of all signals, that of traces counts.
+https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ and protocol/exporter/.
+
+May know how variables map to keys.
+Must not read anything: the environment is an argument.
+An empty variable counts as not set.
+A variable for traces wins over the one for all signals.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from proxy.settings.layers import VARIABLE, Layer
 from proxy.settings.otlp_values import parse_attributes
 from proxy.settings.yaml_file import Path
 
-# Variables whose value goes to a key as it is.
+# Variables whose value is a key's value, unchanged.
 _PLAIN: Final[dict[str, Path]] = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": ("export", "endpoint"),
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": ("export", "traces_endpoint"),
@@ -24,7 +27,7 @@ _PLAIN: Final[dict[str, Path]] = {
     "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": ("export", "batch_spans"),
 }
 
-# The same for variables that stand alone or with TRACES_ in them.
+# The same for variables with and without TRACES_ in the name.
 _OTLP: Final[dict[str, Path]] = {
     "HEADERS": ("export", "headers"),
     "COMPRESSION": ("export", "compression"),
@@ -55,7 +58,7 @@ _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_P
 
 
 def otel_layer(environ: Mapping[str, str]) -> Layer:
-    """What OpenTelemetry's variables say, in the words of the settings."""
+    """OpenTelemetry's variables as settings."""
     made = _Made({name: value.strip() for name, value in environ.items() if name.startswith("OTEL_") and value.strip()})
     for name, path in _PLAIN.items():
         made.take(name, path)
@@ -119,7 +122,7 @@ class _Made:
             self._wrong(name, path, "expected otlp or none: the sidecar has no other exporter")
 
     def take_disabled(self, name: str) -> None:
-        """Any value but `true` means false, as the specification has it for booleans."""
+        """Any value except `true` means false, as the specification says for booleans."""
         if self._values.get(name, "").lower() == "true":
             for signal in ("traces", "metrics"):
                 self._put(name, ("export", signal), False)

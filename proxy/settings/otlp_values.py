@@ -1,7 +1,9 @@
 """Values of single settings about export and sampling: text or number in, a checked value out. Pure.
 
-May know the grammar of URLs, header fields and OpenTelemetry's lists of pairs. Must not know any key or variable.
-Every parser raises ValueError with a message that says what would be right; the value itself is named by the caller.
+May know the grammar of URLs, header fields and OpenTelemetry's lists of pairs.
+Must not know any key or variable.
+Every parser raises ValueError with a message that says what would be right.
+The caller names the value.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ _MOST: Final = 64  # pairs
 
 
 class CollectorUrl(NamedTuple):
-    """Where a collector is."""
+    """The address of a collector."""
 
     scheme: Literal["http", "https"]
     host: str
@@ -33,7 +35,7 @@ class CollectorUrl(NamedTuple):
     path: str  # empty, or from its slash on
 
     def __str__(self) -> str:
-        """As it would be written in the settings."""
+        """As written in the settings."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}{self.path}"
 
@@ -57,7 +59,7 @@ class Attribute(NamedTuple):
     value: str
 
     def __str__(self) -> str:
-        """As it would be written in OTEL_RESOURCE_ATTRIBUTES."""
+        """As written in OTEL_RESOURCE_ATTRIBUTES."""
         return f"{self.key}={self.value}"
 
 

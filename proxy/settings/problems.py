@@ -23,7 +23,7 @@ from proxy.settings.yaml_file import Path
 
 _SECRET = r"password|passwd|secret|token|credential|api_?key|private"
 _SECRET_KEY = re.compile(rf"{_SECRET}|\Aheaders\Z", re.IGNORECASE)
-# `password: x`, `{"password":"x"}`, `?token=x`; a host such as token-service:8080 is none.
+# `password: x`, `{"password":"x"}`, `?token=x`; but not a host such as token-service:8080.
 _SECRET_PAIR = re.compile(rf"((?:{_SECRET})[\w.-]*(?:[\"']\s*:|:(?=\s)|\s*=)).*", re.IGNORECASE | re.DOTALL)
 _GUESSES = {  # flat keys of other programs -> ours
     **dict.fromkeys(("port", "bind", "address", "host_port"), ("inbound.listen",)),
@@ -32,13 +32,13 @@ _GUESSES = {  # flat keys of other programs -> ours
     **dict.fromkeys(("loglevel", "verbosity", "debug"), ("log.level",)),
 }
 _DID_YOU_MEAN = "; did you mean "
-_MOST_KEYS = 100  # of a file that are looked at to tell whether it is one of settings
-_LONGEST = 2000  # characters that the patterns are tried on: what is hostile has a million
+_MOST_KEYS = 100  # lines of a file that show whether it has settings
+_LONGEST = 2000  # characters that the patterns are tried on: hostile text may have a million
 _CREDENTIALS = re.compile(r"((?:\w+:)?//).*@|[^\s/]+@", re.DOTALL)
 
 
 def shown(path: Path, value: object, most: int = 80) -> str:
-    """`value` as a terminal may see it: in one line of `most` characters, without secrets."""
+    """`value`, safe for a terminal: one line of at most `most` characters, without secrets."""
     if path and _SECRET_KEY.search(path[-1]):
         return "(hidden)"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
@@ -47,19 +47,19 @@ def shown(path: Path, value: object, most: int = 80) -> str:
 
 
 def _one_line(text: str) -> str:
-    """`text` without user names and passwords, and nothing in it that moves a terminal's cursor."""
+    """`text` without user names, passwords and terminal control characters."""
     text = _CREDENTIALS.sub(r"\1(hidden)@", text[:_LONGEST])
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def as_shown(problem: SettingsProblem) -> SettingsProblem:
-    """`problem`, whoever found it, as a terminal may see it; the name of a file is shown whole."""
+    """`problem`, safe for a terminal; file names are shown whole."""
     value = shown(tuple(problem.key.split(".")), problem.value, most=400)
     return SettingsProblem(_one_line(problem.key), value, _one_line(problem.source), _one_line(problem.message))
 
 
 def source_of(path: Path, sources: Mapping[Path, str]) -> str:
-    """Who set `path`: itself, else the nearest section around it, else a key inside it."""
+    """The source of `path`: its own, else that of the nearest section around it, else that of a key inside it."""
     for length in range(len(path), 0, -1):
         if path[:length] in sources:
             return sources[path[:length]]
@@ -82,7 +82,7 @@ def describe(details: Iterable[ErrorDetails], sources: Mapping[Path, str]) -> li
 def not_settings(text: str, read: Layer) -> str | None:
     """Why the file with this `text`, which was `read`, is not one of settings; None if it may be.
 
-    Whoever takes another file for it must not see its lines, which may be secrets, in a message or a log.
+    If the user names a wrong file, messages and logs must not show its lines, which may be secrets.
     """
     keys = list(Settings.model_fields)
     expected = f"expected keys such as {keys[0]}, {keys[1]} or {keys[2]} at the start of a line"
@@ -127,14 +127,14 @@ def _problem(detail: ErrorDetails, sources: Mapping[Path, str]) -> SettingsProbl
 
 
 def unknown_key(path: Path, *, by_variable: bool) -> str:
-    """What to say of a key that does not exist; `by_variable`: an environment variable's."""
+    """The message for a key that does not exist; `by_variable`: from an environment variable."""
     keys = all_keys()
     run_together = {dotted.replace(".", "_"): dotted for dotted in keys}.get("_".join(path))
     if run_together:  # `_` where `.` or `__` was meant
         return f"unknown key{_DID_YOU_MEAN}{variable(run_together) if by_variable else run_together}?"
     known = keys_at(path[:-1]) + (["config"] if by_variable and len(path) == 1 else [])
     everywhere = _GUESSES.get(path[-1]) or _shortest([key for key in keys if key.rsplit(".", 1)[-1] == path[-1]])
-    # At the top a key that exists deeper down is more likely meant than a section that looks like it.
+    # At the top level, the user more likely means a deeper key with this name than a similar section.
     is_flat = path[-1] in _GUESSES or (len(path) == 1 and everywhere)
     meant = "" if is_flat else _meant(path[-1], known)
     if meant and by_variable:
@@ -147,7 +147,7 @@ def unknown_key(path: Path, *, by_variable: bool) -> str:
 
 
 def _shortest(keys: list[str]) -> tuple[str, ...]:
-    """Those of `keys` that stand least deep: a flat key most likely means one of these."""
+    """The `keys` of the lowest depth: a flat key most likely means one of these."""
     depth = min((key.count(".") for key in keys), default=0)
     return tuple(key for key in keys if key.count(".") == depth)[:3]
 

@@ -33,8 +33,8 @@ from proxy.settings.watch import Signature, signature
 from proxy.settings.words import CONFIG_VARIABLE
 from proxy.settings.yaml_file import Path, cut_off
 
-_PATIENCE_S = 5.0  # with the writer of a pipe, when the sidecar runs already
-MOST_PROBLEMS = 100  # that are told one by one
+_PATIENCE_S = 5.0  # with the writer of a pipe, at a reload
+MOST_PROBLEMS = 100  # listed one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Loaded:
     settings: Settings
     file: FilePath | None
     sources: Mapping[Path, str]
-    read: Mapping[FilePath, Signature | None]  # every file that counts, as it looked before it was read
+    read: Mapping[FilePath, Signature | None]  # every relevant file, and its state on disk before reading
     text: str = ""  # of the file
 
 
@@ -56,11 +56,11 @@ def load(
     wrong: Sequence[SettingsProblem] = (),
     before: Loaded | None = None,
 ) -> Loaded:
-    """The settings from `file` (else from where OPS_SIDECAR_CONFIG points, else no file), `environ` and `flags`.
+    """The settings from `file` (else the file in OPS_SIDECAR_CONFIG, else none), `environ` and `flags`.
 
-    `wrong`: what whoever read the command line found already, to be told with the rest. `before`: what is in force,
-    if this is a reload; a file that looks half written beside it is then a problem. Raises SettingsError with every
-    problem found.
+    `wrong`: problems already found on the command line, to be reported with the rest.
+    `before`: the settings in force, for a reload; then a file that looks half written is a problem.
+    Raises SettingsError with every problem found.
     """
     named_by = "--config"
     if file is None and environ.get(CONFIG_VARIABLE):
@@ -94,12 +94,12 @@ def load(
 
 
 def _sources(layers: Sequence[Layer]) -> dict[Path, str]:
-    """The source of every path; of the strongest layer that set it."""
+    """The source of every path, from the strongest layer that sets it."""
     merged: dict[Path, str] = {}
     for layer in reversed(layers):
         for path in layer.sources:
             for known in [known for known in merged if known[: len(path)] == path and len(known) > len(path)]:
-                if not isinstance(_at(layer.data, path), dict):  # a list or a value replaces all that stood below it
+                if not isinstance(_at(layer.data, path), dict):  # a list or a value replaces everything below it
                     del merged[known]
         merged.update(layer.sources)
     return merged
@@ -115,8 +115,9 @@ def _at(data: Any, path: Path) -> Any:
 
 
 def _validate(layers: Sequence[Layer], found: Sequence[SettingsProblem], *, file_is_known: bool) -> Settings:
-    """The settings of these layers; `found` are problems from before. If nothing is known of the file, only what the
-    other layers say wrong by themselves is a problem: it may have the upstream that they change.
+    """The settings of these layers; `found` are earlier problems.
+    If the file could not be read, only values wrong by themselves
+    are problems: it may have the upstream that others change.
     """
     problems = [*found, *(problem for layer in layers for problem in layer.problems)]
     sources = _sources(layers)
@@ -148,8 +149,8 @@ def _validate(layers: Sequence[Layer], found: Sequence[SettingsProblem], *, file
 
 
 def _the_rest(data: Sequence[dict[str, Any]], wrong: set[Path]) -> Settings | None:
-    """The settings without the keys that are wrong by themselves, so that the rest can be checked as well; None if
-    it cannot.
+    """The settings without the keys that are wrong by themselves,
+    so that the rest can be checked as well; None if it cannot.
     """
     rest = copy.deepcopy(list(data))
     for layer in rest:

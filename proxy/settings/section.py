@@ -1,4 +1,4 @@
-"""What every section of the settings is, and the one that stands in several. May know pydantic, no other key."""
+"""The base of every section of the settings, and the section that several share. May know pydantic, no other key."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _read_nothing(cls, value: object) -> object:
-        """Nothing after the key means no keys."""
+        """A section without a value has no keys."""
         return {} if value is None else value
 
     def merge(self: SectionT, over: SectionT) -> SectionT:
-        """This section with the keys that `over` sets laid over it, section by section."""
+        """This section, overridden by the keys that `over` sets, section by section."""
         update: dict[str, Any] = {}
         for key in over.model_fields_set:
             mine, theirs = getattr(self, key), getattr(over, key)

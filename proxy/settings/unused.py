@@ -1,7 +1,7 @@
-"""Keys that somebody set and that have no effect, as narrower sections say their own. Pure.
+"""Keys that the user set without effect, because narrower sections override them. Pure.
 
-It is not an error: a file may set everything narrowly, and the environment of a fleet something wide. But whoever has
-just typed `--inject b3` wants to know.
+This is not an error: a file may set everything narrowly, and a fleet's environment something wide.
+But a user who has just typed `--inject b3` wants to know.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _Level = tuple[Settings | Section, Path]
 
 
 class Unused(NamedTuple):
-    """A key without effect, who set it, and why it has none."""
+    """A key without effect, its source, and why it has none."""
 
     key: str
     source: str
@@ -33,7 +33,7 @@ class Unused(NamedTuple):
 
 
 def without_effect(loaded: Loaded) -> list[Unused]:
-    """Every key of a wide section (top, outbound) that no listener and no upstream goes by."""
+    """Every key of a wide section (top, outbound) that no listener and no upstream uses."""
     settings = loaded.settings
     root: _Level = (settings, ())
     outbound: _Level = (settings.outbound, ("outbound",))
@@ -46,7 +46,7 @@ def without_effect(loaded: Loaded) -> list[Unused]:
             for number, upstream in enumerate(settings.upstreams)
             if upstream.listen is not None or name not in OF_LISTENERS
         ]
-        counts: dict[Path, set[Path]] = {}  # a key that was set -> those that stand before it
+        counts: dict[Path, set[Path]] = {}  # a key that was set -> the keys that override it
         used: set[Path] = set()
         for chain in [*chains, *narrow]:
             sections = [(getattr(one, name), (*where, name)) for one, where in chain]
@@ -68,7 +68,7 @@ def _why(others: set[Path]) -> str:
 
 
 def _lay(levels: Sequence[tuple[Section, Path]], counts: dict[Path, set[Path]], used: set[Path]) -> None:
-    """Note for one chain of the same section, the narrowest first, which keys count, and which stand behind others."""
+    """Note which keys count and which are overridden, for one chain of the same section, narrowest first."""
     for key in type(levels[0][0]).model_fields:
         if isinstance(getattr(levels[0][0], key), Section):
             _lay([(getattr(section, key), (*path, key)) for section, path in levels], counts, used)

@@ -1,7 +1,9 @@
 """Values of single settings: text or number in, a checked value out. Pure.
 
-May know the grammar of durations, sizes and lists of formats. Must not know any key, file or environment.
-Every parser raises ValueError with a message that says what would be right; the value itself is named by the caller.
+May know the grammar of durations, sizes and lists of formats.
+Must not know any key, file or environment.
+Every parser raises ValueError with a message that says what would be right.
+The caller names the value.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Literal
 
 from ops_lib.propagation import FAMILIES, check_session_header, parse_families
 
-_LARGEST = 1e300  # what is larger may not fit into a float, and infinity into no int
+_LARGEST = 1e300  # larger numbers may not fit into a float, and infinity fits into no int
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\Z")
 _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
@@ -52,7 +54,7 @@ _OFF = frozenset(("false", "off", "no", "0"))
 
 
 def parse_switch(value: object) -> Literal["auto"] | bool:
-    """`true`, `false`, or `auto`: as it is best for this kind of listener."""
+    """`true`, `false`, or `auto`: the best choice for this kind of listener."""
     if isinstance(value, bool):
         return value
     word = value.strip().lower() if isinstance(value, str) else ""
@@ -107,7 +109,9 @@ def _quantity(value: object, units: dict[str, int] | dict[str, float], form: str
 
 
 def read_families(names: Iterable[str]) -> tuple[str, ...]:
-    """Families of trace headers that we do not translate. An unknown one is named, with the one that was meant."""
+    """Families of trace headers that we do not translate.
+    The message for an unknown one suggests the one that was meant.
+    """
     names = list(names)
     try:
         return parse_families(names)

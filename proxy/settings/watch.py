@@ -1,4 +1,4 @@
-"""Notices that a settings file has changed. Knows how files look from outside; what they say is not its business."""
+"""Notices that a settings file has changed. Knows files from outside. Must not know what they say."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Signature = tuple[int, int, int, int]  # device, inode, size, time of the last c
 
 
 def signature(path: Path) -> Signature | None:
-    """How the file looks now, symbolic links followed; None if there is none."""
+    """The file's present state, following symbolic links; None if there is no file."""
     try:
         status = path.stat()
     except OSError:
@@ -18,14 +18,14 @@ def signature(path: Path) -> Signature | None:
 
 
 class FileWatch:
-    """Remembers how the files looked when they were last read.
+    """Remembers the files' states at the last reading.
 
-    A look follows symbolic links, so that the swap of a mounted ConfigMap is seen. A change counts once two looks in a
-    row agree: a file that is half written, or empty for a moment, is left alone until its writer is done.
+    It follows symbolic links, so it sees the swap of a mounted ConfigMap.
+    A change counts once two looks in a row agree, so a half-written file is not read.
     """
 
     def __init__(self, read: Mapping[Path, Signature | None]) -> None:
-        """`read`: the files, and how each looked before it was read."""
+        """`read`: the files, and the state of each before its reading."""
         self._read = dict(read)
         self._last = dict(read)
 

@@ -1,8 +1,9 @@
-"""A YAML text as plain values, with the line of every key. Pure: the text comes in as an argument.
+"""A YAML text as plain values, with the line of every key. Pure: the text is an argument.
 
-Reads the core schema of YAML 1.2, not 1.1: `off`, `no` and `on` are text, `12:30` is not a number, `2026-01-01` is not
-a date. A key given twice is an error; PyYAML would silently keep the last. Depth and number of values are
-bounded, as they stand there and with what aliases stand for.
+Reads the core schema of YAML 1.2, not 1.1: `off`, `no` and `on`
+are text, `12:30` is not a number, `2026-01-01` is not a date.
+A duplicate key is an error; PyYAML would silently keep the last.
+The depth and number of values are bounded, with and without expanding aliases.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _TOO_MANY = f"more than {_MAX_VALUES} values"
 
 
 class YamlText:
-    """What a file says: its values, the 1-based line of every path, and what is wrong with it.
+    """A file's contents: its values, the 1-based line of every path, and its problems.
 
     Not a dataclass: a health check would pay for the import.
     """
@@ -46,7 +47,7 @@ class _Loader(yaml.SafeLoader):
         self._nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """As PyYAML's, which calls itself for every level; MarkedYAMLError if there are too many."""
+        """As in PyYAML, which recurses for every level; MarkedYAMLError if there are too many."""
         self._depth += 1
         self._nodes += 1
         if self._depth > _MAX_DEPTH or self._nodes > _MAX_NODES:
@@ -78,7 +79,7 @@ def read_yaml(text: str, name: str) -> YamlText:
         wrong = _line(text, mark.line) if mark else ""
         result.problems.append(SettingsProblem("(yaml)", wrong, where, _why(error)))
         return result
-    except yaml.YAMLError as error:  # a character that may not stand in YAML at all
+    except yaml.YAMLError as error:  # a character that YAML forbids
         result.problems.append(SettingsProblem("(yaml)", "", name, _why(error)))
         return result
     if node is None:
@@ -93,10 +94,9 @@ def read_yaml(text: str, name: str) -> YamlText:
 
 
 def cut_off(text: str, before: str) -> str | None:
-    """Why `text` cannot be what follows `before` in the same file, whole; None if nothing speaks against it.
+    """Why `text` is probably not the complete new version of the file that held `before`; None if it may be.
 
-    An empty text is what a file holds that is just being written; `...` (YAML 1.2, section 9.1.2) is the one mark by
-    which an author can say where a file ends.
+    A file that is being written may be empty. Only `...` (YAML 1.2, section 9.1.2) marks the end of a file.
     """
     if _content(before) and not _content(text):
         return "the file says nothing any more; for the defaults of every key write {}"
@@ -106,7 +106,7 @@ def cut_off(text: str, before: str) -> str | None:
 
 
 def _content(text: str) -> list[str]:
-    """The lines that are more than white space, a comment or a document's mark."""
+    """The lines with more than white space, a comment or a document marker."""
     lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#") and line not in ("---", "...")]
 
@@ -130,7 +130,7 @@ def read_value(text: str) -> Any:
 
 
 def _mark(error: yaml.MarkedYAMLError, text: str) -> yaml.Mark | None:
-    """Where it is wrong; where only the end of the text tells, where that began which has no end."""
+    """The position of the error; for something without an end, the position of its beginning."""
     mark = error.problem_mark or error.context_mark
     is_at_the_end = mark is not None and not _line(text, mark.line)
     return error.context_mark if is_at_the_end and error.context_mark else mark
@@ -148,7 +148,7 @@ def _line(text: str, number: int) -> str:
 
 
 class _TooManyError(Exception):
-    """Aliases of aliases stand for more values than any settings have."""
+    """Aliases of aliases expand to more values than any settings have."""
 
 
 class _Reader:
@@ -161,7 +161,7 @@ class _Reader:
         self._values = 0
 
     def whole(self, node: yaml.Node) -> Any:
-        """What the text says; nothing if that is too much."""
+        """The values of the text; nothing if there are too many."""
         try:
             return self.value(node, (), 0)
         except _TooManyError:

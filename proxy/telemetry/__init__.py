@@ -1,1 +1,1 @@
-"""What the sidecar says of itself: metrics, logs. Counting never blocks and never fails a request."""
+"""What the sidecar says about itself: metrics and logs. Counting never blocks and never fails a request."""

@@ -1,6 +1,6 @@
 """The access log: one line per exchange, JSON or text, to standard output by way of a LineWriter. Off by default.
 
-Says which trace and session an exchange belonged to. Never says a query string, a body, or a header's value save these.
+Each line has the trace and session of its exchange. Never shows a query string, a body, or other header values.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Final, Literal, NamedTuple
 from proxy.telemetry.log import quoted, timestamp
 from proxy.telemetry.writer import LineWriter
 
-_LONGEST: Final = 1024  # characters of what a client may make as long as its request line
+_LONGEST: Final = 1024  # characters of text that a client may make as long as its request line
 
 
 class AccessRecord(NamedTuple):
     """One exchange that is over. Sizes are bytes of content."""
 
     listener: str
-    upstream: str  # empty: refused before it had one
+    upstream: str  # empty: refused before it had an upstream
     client: str  # IP address; empty on a Unix socket
     method: str  # empty: the request could not be read
     path: str  # without its query, which may hold secrets
@@ -29,22 +29,23 @@ class AccessRecord(NamedTuple):
     duration_s: float
     trace_id: str  # of the context that went to the upstream; empty for none
     session: str  # empty for none
-    conflict: str  # what told of another trace and was dropped, as format:trace id, with commas; empty for none
-    span_conflict: str  # what named another span of this trace, as format:span id, with commas; empty for none
+    conflict: str  # dropped contexts of another trace, as format:trace id, with commas; empty for none
+    span_conflict: str  # contexts with another span of this trace, as format:span id, with commas; empty for none
     error: str  # label of the fault, if the sidecar answered by itself or cut the exchange; else empty
     detail: str  # what was wrong, in words; empty if `error` is
     span_id: str = ""  # of the context that went to the upstream
     trace_flags: str = ""  # 01 sampled, 00 not; empty if nobody has decided
-    read: str = ""  # formats that said something, with commas, the one that counts first
-    written: str = ""  # formats that went to the upstream, with commas
-    malformed: str = ""  # what could not be read, as format:reason, with commas
+    read: str = ""  # formats that were present, with commas, the winner first
+    written: str = ""  # formats sent to the upstream, with commas
+    malformed: str = ""  # malformed formats, as format:reason, with commas
 
 
 def access_logger(
     writer: LineWriter, form: Literal["text", "json"], clock: Callable[[], float]
 ) -> Callable[[AccessRecord], None]:
-    """What the data plane calls at the end of every exchange. Never blocks, never raises. `clock`: seconds since the
-    epoch.
+    """The data plane calls this at the end of every exchange.
+    Never blocks, never raises.
+    `clock`: seconds since the epoch.
     """
     line = json_line if form == "json" else text_line
 
@@ -55,7 +56,7 @@ def access_logger(
 
 
 def json_line(record: AccessRecord, time_s: float) -> str:
-    """One JSON object; what is empty is left out."""
+    """One JSON object, without empty fields."""
     known = {name: value for name, value in _shown(record)._asdict().items() if value != ""}
     return json.dumps({"time": timestamp(time_s), **known}, ensure_ascii=True)
 
@@ -63,9 +64,9 @@ def json_line(record: AccessRecord, time_s: float) -> str:
 def text_line(record: AccessRecord, time_s: float) -> str:
     """`time client "method path" status bytes_out duration listener>upstream trace_id=... span_id=... session=...`.
 
-    What is empty is `-`. The names of ids are OpenTelemetry's, for logs in other formats than OTLP.
+    An empty value is `-`. The names of ids are OpenTelemetry's, for logs in other formats than OTLP.
 
-    Behind it `read`, `written`, `malformed`, `conflict`, `span_conflict` and `error`, if there are such.
+    Then `read`, `written`, `malformed`, `conflict`, `span_conflict` and `error`, if not empty.
     """
     record = _shown(record)
     parts = [
@@ -93,7 +94,7 @@ def text_line(record: AccessRecord, time_s: float) -> str:
 
 
 def _shown(record: AccessRecord) -> AccessRecord:
-    """As much of it as a line has room for: thousands of lines may wait for a reader."""
+    """The text, cut to its room in a line: thousands of lines may wait for a reader."""
     return record._replace(method=_cut(record.method), path=_cut(record.path), duration_s=round(record.duration_s, 6))
 
 

@@ -1,4 +1,4 @@
-"""The Prometheus text format 0.0.4: how a metric is written. Pure. Knows no metric of ours."""
+"""The Prometheus text format 0.0.4: how to write a metric. Pure. Must not know our metrics."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Family(NamedTuple):
 
 
 def page(families: Iterable[Family]) -> str:
-    """All of them, one after another."""
+    """Render all of them, one after another."""
     return "".join(map(family_text, families))
 
 

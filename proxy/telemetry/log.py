@@ -1,7 +1,7 @@
 """The sidecar's own log: standard logging, one line per record, to standard error by way of a LineWriter.
 
-Messages are fixed texts; what varies stands in `extra={"fields": {...}}`. Never a query string, a body or a header's
-value.
+Messages are fixed texts; values that vary are in `extra={"fields": {...}}`.
+Never logs a query string, a body or a header's value.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class WriterHandler(logging.Handler):
         self._writer = writer
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Format and queue; as every handler, it never raises into the caller."""
+        """Format and queue. Like every handler, it never raises into the caller."""
         try:
             self._writer.write(self.format(record))
         except (ValueError, TypeError):  # arguments that do not fit the message
@@ -45,7 +45,7 @@ class TextFormatter(logging.Formatter):
     """`2026-11-22T10:00:00.123Z INFO  reloaded generation=2`"""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, save for a traceback."""
+        """One line, except for a traceback."""
         stamp = timestamp(record.created)
         pairs = "".join(f" {key}={quoted(value)}" for key, value in _fields(record).items())
         line = f"{stamp} {record.levelname:<7} {_one_line(record.getMessage())}{pairs}"
@@ -70,7 +70,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def start_line(text: str, form: Literal["text", "json"]) -> str:
-    """A line that is written whatever the level is: bare for people, in JSON an object as every other line."""
+    """A line that is written at every level: bare for people; in JSON, an object like every other line."""
     if form == "text":
         return text
     level = {"levelno": logging.INFO, "levelname": "INFO"}
@@ -99,7 +99,7 @@ def _one_line(text: str) -> str:
 
 
 def quoted(value: object) -> str:
-    """`value` in one word, or in quotes, so that no value can look like a further pair."""
+    """`value` as one word, or in quotes, so that a value cannot look like another pair."""
     text = str(value)
     if text and text.isprintable() and not any(char in text for char in ' "=\\'):
         return text

@@ -1,8 +1,9 @@
-"""What is counted: plain integers in slotted objects, reachable from one `Metrics`. No locks: the event loop's thread
-alone writes.
+"""The counters: plain integers in slotted objects, reachable from one `Metrics`.
+No locks: only the event loop's thread writes.
 
-May know the heart's names. Must not know how a metric is shown (`prometheus`) nor what sockets are. Labels are names
-from the plan, formats and fixed reasons; never a path, an id or anything else that comes from outside.
+May know the heart's names.
+Must not know how metrics are shown (`prometheus`), or sockets.
+Labels are names from the plan, formats and fixed reasons: never a path, an id or other text from outside.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from typing import Final, TypeVar
 
 _Key = TypeVar("_Key")
 
-# Upper bounds in seconds; the last bucket has none. (A Sequence: of a tuple, compiled code would make 15 new floats for
-# each look.)
+# Upper bounds in seconds; the last bucket has none.
+# (A Sequence, for speed: with a tuple, compiled code would make new floats for each look.)
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 DURATION_BUCKETS_S: Final[Sequence[float]] = _BOUNDS
 
 
 class Histogram:
-    """Durations. `counts[i]` are those within `DURATION_BUCKETS_S[i]` and above the bound before it; the last is the
-    rest.
+    """Durations.
+    `counts[i]` are those within `DURATION_BUCKETS_S[i]` and above the bound before it; the last is the rest.
     """
 
     __slots__ = ("counts", "sum_s")
@@ -37,7 +38,7 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """How many were observed."""
+        """The number of observations."""
         return sum(self.counts)
 
 
@@ -47,7 +48,7 @@ def count(counts: dict[_Key, int], key: _Key) -> None:
 
 
 class TranslationMetrics:
-    """Of one (listener, upstream): what was found in requests, and what was written for the next hop."""
+    """For one (listener, upstream): what was found in requests, and written for the next hop."""
 
     __slots__ = (
         "bare_decisions",
@@ -72,11 +73,11 @@ class TranslationMetrics:
         self.span_conflicts: dict[tuple[str, str], int] = {}  # by (winner, loser)
         self.losses: dict[tuple[str, str], int] = {}  # by (format, what)
         self.foreign: dict[tuple[str, str], int] = {}  # by (family not translated, passed or removed)
-        self.bare_decisions = 0  # a sampling decision without ids
+        self.bare_decisions = 0  # requests with a sampling decision without ids
         self.untraced = 0  # requests without any context or decision
         self.sessions_carried = 0
         self.sessions_malformed: dict[str, int] = {}  # by reason
-        self.errors: dict[str, int] = {}  # by exception: bugs of ours, which the request survived
+        self.errors: dict[str, int] = {}  # by exception: our bugs, which the request survived
 
 
 class ExchangeMetrics:
@@ -144,7 +145,7 @@ class UpstreamMetrics:
         self.connections_open = 0  # tunnels are not among them: see ListenerMetrics
         self.connections_limit = 0  # how many may be, to each address, by the settings or the file descriptors
         self.connections_idle = 0
-        self.reused = 0  # requests sent on a connection that had served another
+        self.reused = 0  # requests sent on a reused connection
         self.retries = 0
         self.idle_closed: dict[str, int] = {}  # by reason: see docs/metrics.md
         self.queued = 0  # requests waiting for a connection now
@@ -152,12 +153,12 @@ class UpstreamMetrics:
 
 
 class Metrics:
-    """Everything that is counted. An entry is made when it is first asked for, and lives as long as the process."""
+    """All counters. An entry is made on first use, and lives as long as the process."""
 
     __slots__ = ("exchanges", "listeners", "put_off", "upstreams")
 
     def __init__(self) -> None:
-        self.put_off = 0  # pieces of work that waited for a later turn of the event loop
+        self.put_off = 0  # pieces of work deferred to a later turn of the event loop
         self.exchanges: dict[tuple[str, str], ExchangeMetrics] = {}  # by (listener, upstream)
         self.listeners: dict[str, ListenerMetrics] = {}
         self.upstreams: dict[str, UpstreamMetrics] = {}

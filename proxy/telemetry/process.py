@@ -17,7 +17,7 @@ class ProcessUsage(NamedTuple):
 
 
 def process_usage() -> ProcessUsage:
-    """Now. A figure that this system does not tell is 0 (without /proc the memory is the highest so far)."""
+    """The present figures. Unknown ones are 0 (without /proc, the memory is the highest so far)."""
     times = os.times()
     try:
         resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,7 +1,7 @@
-"""The metrics as Prometheus has them, family by family. Pure: the figures come in as arguments.
+"""The metrics for Prometheus, family by family. Pure: the figures are arguments.
 
-Names follow the conventions of Prometheus: base units in the name, `_total` for counters. Labels are names from the
-settings, formats and fixed reasons; never a path, an id or anything else that comes from outside.
+Names follow the conventions of Prometheus: base units in the name, `_total` for counters.
+Labels are names from the settings, formats and fixed reasons: never a path, an id or other text from outside.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""What the sidecar knows of its own life: values only, written by the lifecycle, read by the admin listener and the
-metrics.
-"""
+"""The sidecar's state: values only, written by the lifecycle, read by the admin listener and the metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Where the sidecar is in its life."""
+    """The phase of the sidecar's life."""
 
     STARTING = "starting"
     READY = "ready"
@@ -19,7 +17,7 @@ class Phase(StrEnum):
 
 @dataclass(slots=True)
 class State:
-    """Changed in the event loop's thread only."""
+    """Only the event loop's thread changes it."""
 
     phase: Phase = Phase.STARTING
     generation: int = 0

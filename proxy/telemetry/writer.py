@@ -1,4 +1,4 @@
-"""Lines to a file descriptor from a thread of its own, so that a slow reader of our output never stops the event loop.
+"""Writes lines to a file descriptor on a separate thread, so that a slow reader never stops the event loop.
 
 May know threads and file descriptors. Must not know what the lines say.
 """
@@ -10,7 +10,7 @@ import threading
 from collections import deque
 
 _BATCH_LINES = 512
-_LINE_CHARACTERS = 4096  # a longer line counts as several: parts of it are for clients to choose
+_LINE_CHARACTERS = 4096  # a longer line counts as several, since clients choose parts of it
 
 
 class LineWriter:
@@ -30,7 +30,7 @@ class LineWriter:
         self.written = 0
 
     def write(self, line: str) -> None:
-        """Queue one line (without its newline). Never blocks, never raises; from any thread."""
+        """Queue one line (without its newline). Never blocks, never raises. Callable from any thread."""
         with self._wake:
             size = 1 + len(line) // _LINE_CHARACTERS
             if self._closing or self._size + size > self._limit:
@@ -45,7 +45,7 @@ class LineWriter:
                 self._wake.notify()
 
     def close(self, timeout_s: float = 2.0) -> None:
-        """Write what is queued, for `timeout_s` seconds at most; lines that come later are dropped and counted."""
+        """Write the queued lines, for at most `timeout_s` seconds. Later lines are dropped and counted."""
         with self._wake:
             self._closing = True
             self._wake.notify()
@@ -72,6 +72,6 @@ class LineWriter:
         try:
             while data:
                 data = data[os.write(self._fd, data) :]
-        except OSError:  # nobody reads any more: the sidecar works on without its log
+        except OSError:  # nobody reads any more: the sidecar continues without its log
             return False
         return True

@@ -40,8 +40,8 @@ class Connector:
         on_moved: Callable[[], None] = lambda: None,
         tcp_keepalive_s: float = 0.0,
     ) -> None:
-        """`judge`: why an address and port must not be dialled. `on_moved`: no remembered address could be reached, and
-        the name leads elsewhere now.
+        """`judge`: why an address and port must not be dialled.
+        `on_moved`: no remembered address could be reached, and the name leads elsewhere now.
         """
         self.target = target
         self.resolver = resolver

@@ -1,12 +1,12 @@
 """Reads heads (start line and field lines) and trailer sections from a byte stream. PURE: bytes in, values out.
 
 `grammar` matches the start line. llhttp judges field lines in its strict mode: no
-obs-fold, no space before the colon, no bare CR or LF, no CTL, no broken or duplicate
-framing field. llhttp gets exactly one field section at a time, after a start line of ours.
+obs-fold, space before the colon, bare CR or LF, CTL, broken or duplicate framing
+field. llhttp gets exactly one field section at a time, after a start line of ours.
 So it never sees a body, a second message or an unknown method.
 
 For speed, it is not asked about lines that it would pass: a known
-name with a value of printable ASCII, or a line in the template.
+name with a printable ASCII value, or a line in the template.
 `request` and `response` refuse well-formed fields that contradict each other (two Content-Length).
 docs/decisions/006-cost-per-request.md has the figures.
 """

@@ -1,10 +1,10 @@
-"""Responses of old upstreams that break the grammar, made right before they are read. PURE: bytes in, bytes out.
+"""Responses of old upstreams that break the grammar, repaired before they are read. PURE: bytes in, bytes out.
 
-Only of upstreams that the settings name, and only what nginx or HAProxy read as well.
-A response can do less harm than a request: it has one reader, ours, and what goes on to the client is framed anew.
+Only for upstreams that the settings name, and only for faults that nginx or HAProxy accept, too.
+A response can do less harm than a request: only we read it, and the client gets a new head.
 
-    bare-lf        a line may end with LF alone. Safe: a LF ends no line for us that does not for everybody else, since
-                   the head goes on with CRLF throughout (RFC 9112, 2.2 lets a recipient read it so).
+    bare-lf        a line may end with LF alone. Safe: the forwarded head has CRLF throughout, so nobody after us
+                   sees another line end (RFC 9112, 2.2 allows it).
     obs-fold       a line that begins with a blank continues the one before. Safe: it goes on as one line with a space
                    (RFC 9112, 5.2 asks a proxy for just that).
     equal-lengths  the same Content-Length several times, or as a list of one value. Safe: there is one length

@@ -1,1 +1,1 @@
-"""OTLP: what the sidecar exports, as protobuf over HTTP. Encoded at once, kept within a bound, sent by one thread."""
+"""OTLP: the sidecar's exports, as protobuf over HTTP. Encoded at once, buffered within a bound, sent by one thread."""

@@ -1,7 +1,7 @@
 """OTLP's attributes (common.proto, KeyValue) as bytes. PURE.
 
-A collector refuses a whole batch for one string that is not UTF-8, and values come from strangers. So every text goes
-through `text`, which repairs and bounds it.
+A collector refuses a whole batch for one string that is not UTF-8, and values come from outside.
+So every text goes through `text`, which repairs and bounds it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _DOUBLE: Final = 4
 _ARRAY: Final = 5
 
 MAX_TEXT_BYTES: Final = 1024  # of one value; longer ones are cut
-_SHORT: Final = 128  # values below this length have their prefix ready
+_SHORT: Final = 128  # values below this length have a prepared prefix
 
 
 def text(value: bytes, limit_bytes: int = MAX_TEXT_BYTES) -> bytes:
-    """`value` as UTF-8 of at most `limit_bytes`; what is not UTF-8 becomes U+FFFD, and no character is cut in two."""
+    """`value` as at most `limit_bytes` of UTF-8. Invalid bytes become U+FFFD, and characters are never split."""
     if value.isascii():
         return value[:limit_bytes]
-    # A character takes four bytes at most, so nothing behind this cut can be within the limit.
+    # A character has at most four bytes, so everything after this cut is beyond the limit.
     repaired = value[: limit_bytes + 4].decode("utf-8", "replace").encode("utf-8")
     return repaired[:limit_bytes].decode("utf-8", "ignore").encode("utf-8")
 
@@ -67,7 +67,7 @@ def _attribute(key: str, value: bytes, field: int) -> bytes:
 
 @final
 class TextAttribute:
-    """A span's attribute whose value differs from span to span: for short values all but the value is ready."""
+    """A span's attribute whose value varies: for short values, everything except the value is prepared."""
 
     __slots__ = ("_key", "_limit_bytes", "_prefixes")
 

@@ -1,7 +1,8 @@
-"""Finished spans on their way from the event loop to the sender's thread, in batches, within a bound in bytes.
+"""A buffer of finished spans between the event loop and the sender's thread: in batches, bounded in bytes.
 
-One thread writes (`add`, `flush`), one reads (`take`, `free`). No lock is held over more than a few instructions, and
-the writer never waits: what does not fit is dropped and counted. Each number has one writing thread.
+One thread writes (`add`, `flush`), one reads (`take`, `free`).
+Locks are only held for a few instructions, and the writer never waits: spans that do not fit are dropped and counted.
+Each number has one writing thread.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 import queue
 from typing import Final, NamedTuple, final
 
-_OVERHEAD_BYTES: Final = 48  # what a span takes beside its bytes: the object's head and its place in a list
+_OVERHEAD_BYTES: Final = 48  # overhead of a span: the object's head and its place in a list
 MAX_BATCH_BYTES: Final = 1024 * 1024  # collectors take 4 MiB and more; smaller batches are retried more cheaply
 
 
 class Batch(NamedTuple):
-    """Some spans, to be sent in one request."""
+    """Spans for one request."""
 
     spans: list[bytes]
     held_bytes: int
@@ -39,7 +40,7 @@ class SpanBuffer:
     )
 
     def __init__(self, *, limit_bytes: int, batch_spans: int, limit_spans: int = 0) -> None:
-        """`limit_spans`: a bound in spans beside the one in bytes; 0 for none."""
+        """`limit_spans`: a limit in spans beside the one in bytes; 0 for none."""
         self._limit_spans = limit_spans or 1 << 62
         self._taken = 0  # spans ever given back; the reader's
         self._limit_bytes = limit_bytes
@@ -50,7 +51,7 @@ class SpanBuffer:
         self._freed = 0  # bytes ever given back; the reader's
         self._batches: queue.SimpleQueue[Batch] = queue.SimpleQueue()
         self.added = 0
-        self.dropped = 0  # for want of room
+        self.dropped = 0  # because the buffer was full
 
     def __repr__(self) -> str:
         return (
@@ -59,7 +60,7 @@ class SpanBuffer:
 
     @property
     def held_bytes(self) -> int:
-        """What waits or is being sent."""
+        """The bytes that wait or are being sent."""
         return self._held - self._freed
 
     # --- the writer's side
@@ -78,7 +79,7 @@ class SpanBuffer:
             self.flush()
 
     def flush(self) -> None:
-        """Give the reader what there is, be it a whole batch or not."""
+        """Give the reader everything, even less than a whole batch."""
         if self._spans:
             self._batches.put(Batch(self._spans, self._size))
             self._spans = []
@@ -87,7 +88,7 @@ class SpanBuffer:
     # --- the reader's side
 
     def take(self, timeout_s: float) -> Batch | None:
-        """The next batch; None if none comes in time. Whoever takes one gives its room back with `free`."""
+        """The next batch; None if none comes in time. The caller must give its room back with `free`."""
         try:
             return self._batches.get(timeout=timeout_s) if timeout_s > 0 else self._batches.get_nowait()
         except queue.Empty:

@@ -1,7 +1,7 @@
-"""One kept connection to a collector: a POST, an answer. Blocking, so only ever used on the sender's thread.
+"""One kept connection to a collector: a POST, an answer. Blocking, so only for the sender's thread.
 
-May know sockets and HTTP. Must not know what is sent, nor when it is sent again. A collector is not trusted with time
-or memory: an answer has a limit in bytes, and `abort`, which any thread may call, ends whatever waits.
+May know sockets and HTTP. Must not know what is sent, or when it is retried.
+Answers are limited in bytes, and any thread may call `abort` to end a wait: a collector must not cost time or memory.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Collector:
     def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send `body`. Raises CollectorError.
 
-        A kept connection that the collector has closed meanwhile is replaced once, without a word: OTLP allows that a
-        batch comes twice.
+        If the collector has closed the kept connection meanwhile,
+        it is silently replaced once: OTLP allows duplicate batches.
         """
         was_kept = self._connection is not None
         self._is_aborted = False
@@ -71,9 +71,9 @@ class Collector:
             answer = response.read(_MAX_ANSWER_BYTES + 1)
             if len(answer) > _MAX_ANSWER_BYTES:
                 raise http.client.HTTPException("the answer is too long")
-            if self._is_aborted:  # then the end of the head, or of the answer, was ours
+            if self._is_aborted:  # then we ended the head, or the answer
                 raise TimeoutError
-            if response.will_close or not response.isclosed():  # what is left unread would be taken for the next answer
+            if response.will_close or not response.isclosed():  # unread bytes would look like the next answer
                 self.close()
             return Answer(response.status, response.headers.get("Retry-After"), answer)
 
@@ -91,7 +91,7 @@ class Collector:
         return connection
 
     def abort(self) -> None:
-        """End what waits for the collector, from any thread; its `post` raises CollectorError."""
+        """End a wait for the collector, from any thread; the waiting `post` raises CollectorError."""
         waiting = self._socket
         if waiting is not None:
             self._is_aborted = True
@@ -107,7 +107,7 @@ class Collector:
 
 
 def _told(error: Exception) -> str:
-    """The error in a few words, without what a stranger wrote."""
+    """The error in a few words, without text from outside."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
     if isinstance(error, TimeoutError):

@@ -1,7 +1,8 @@
-"""What leaves the sidecar about itself, over reloads and to its end: spans as they finish, metrics from time to time.
+"""Exports the sidecar's spans as they finish, and its metrics periodically, over reloads and until its end.
 
-May know the plan's value of the export and the pipelines. The event loop calls all of it; nothing waits but `stop`,
-and that for no longer than the plan allows.
+May know the plan's value of the export and the pipelines.
+The event loop calls all of it.
+Only `stop` waits, no longer than the plan allows.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from typing import Final
 from proxy.plan.export import ExportPlan
 from proxy.telemetry.otlp.pipeline import Former, Pipeline
 
-_GRACE_S: Final = 5.0  # for a thread to notice that its time is over
+_GRACE_S: Final = 5.0  # time for a thread to notice that it must end
 
 
 class ExportCounts:
-    """What became of spans, over all pipelines there were."""
+    """The fate of spans, over all pipelines so far."""
 
     def __init__(self) -> None:
-        self.exported = 0  # a collector took them
+        self.exported = 0  # a collector accepted them
         self.retries = 0
         self.waiting_bytes = 0
         self.dropped: dict[str, int] = {}  # by reason
@@ -40,7 +41,7 @@ class Exporter:
     """See the module. One per process; `use` tells it of each plan."""
 
     def __init__(self, version: str, collect: Callable[[], Sequence[bytes]] = tuple) -> None:
-        """`collect` gives the metrics of now, as entries of ScopeMetrics.metrics."""
+        """`collect` returns the present metrics, as entries of ScopeMetrics.metrics."""
         self._version = version
         self._collect = collect
         self._plan = ExportPlan()
@@ -50,15 +51,15 @@ class Exporter:
         self._collect_at = 0.0
         self._former = Former()  # of spans
         self._former_metrics = Former()
-        self._past = ExportCounts()  # of pipelines of spans that have ended
+        self._past = ExportCounts()  # of ended pipelines of spans
 
     @property
     def is_on(self) -> bool:
-        """Whether spans go anywhere."""
+        """Whether spans are exported."""
         return self._spans is not None
 
     def use(self, plan: ExportPlan) -> None:
-        """Export as `plan` says from now on. What waits for another collector is still sent there."""
+        """Export by `plan` from now on. Spans that wait for another collector are still sent there."""
         if plan == self._plan:  # a TLS context stays the same one while its files do
             return
         self._stop()
@@ -92,13 +93,13 @@ class Exporter:
 
     def _send_metrics(self, pipeline: Pipeline) -> None:
         if pipeline.buffer.held_bytes:
-            return  # the last ones are not gone yet; counters are cumulative, so nothing is lost but a point in time
+            return  # the last metrics are not sent yet; counters are cumulative, so only a point in time is lost
         for metric in self._collect():
             pipeline.buffer.add(metric)
         pipeline.buffer.flush()
 
     def _let_go(self) -> None:
-        """Forget the former pipelines that have sent what they had; their counts stay."""
+        """Forget former pipelines that have sent everything; their counts stay."""
         for pipeline in self._former.ended():
             self._past.add(pipeline)
         self._former_metrics.ended()
@@ -120,7 +121,7 @@ class Exporter:
         self._spans = self._metrics = None
 
     async def stop(self) -> None:
-        """Send what there is, within `flush_s`; what a dead collector leaves is dropped and counted."""
+        """Send everything within `flush_s`. Spans that a dead collector does not take are dropped and counted."""
         self._stop()
         pipelines = [*self._former.pipelines, *self._former_metrics.pipelines]
         loop = asyncio.get_running_loop()

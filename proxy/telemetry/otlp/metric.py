@@ -47,7 +47,7 @@ def _number_point(sample: Sample, start_ns: int, now_ns: int) -> bytes:
 
 
 def _histogram_points(samples: Sequence[Sample], start_ns: int, now_ns: int) -> Iterable[bytes]:
-    """Prometheus has a line per bucket, each with those below it; OTLP a point with the buckets by themselves."""
+    """Prometheus has a line per bucket, which includes lower buckets. OTLP has one point with separate buckets."""
     series: dict[Labels, tuple[list[tuple[float, int]], dict[str, float]]] = {}
     for sample in samples:
         labels = tuple(pair for pair in sample.labels if pair[0] != "le")

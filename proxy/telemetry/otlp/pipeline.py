@@ -1,4 +1,4 @@
-"""One signal's way to its collector: a buffer that the event loop fills, a thread that sends. Over one plan's life.
+"""One signal's way to its collector, for one plan: a buffer that the event loop fills, and a thread that sends.
 
 May know the plan's value of the export, the buffer and the sender. The event loop calls all of it; nothing waits.
 """
@@ -44,13 +44,13 @@ class Pipeline:
         return f"<Pipeline {self.buffer!r} {self.sender!r}>"
 
     def stop(self) -> None:
-        """Send what there is, within the plan's `flush_s`, and take no more."""
+        """Send everything within the plan's `flush_s`, and accept no more."""
         self.buffer.flush()
         self.sender.stop(self.plan.flush_s)
 
 
 class Former:
-    """Pipelines that were told to stop, and have not all ended."""
+    """Pipelines that were told to stop, some of which may still run."""
 
     def __init__(self) -> None:
         self.pipelines: list[Pipeline] = []
@@ -61,7 +61,7 @@ class Former:
         self.pipelines.append(pipeline)
 
     def ended(self) -> list[Pipeline]:
-        """Those that have ended since the last look, and are forgotten now."""
+        """The pipelines that have ended since the last call; they are forgotten now."""
         for pipeline in self.pipelines:
             pipeline.sender.on_tick()
         over = [pipeline for pipeline in self.pipelines if pipeline.sender.wait_stopped(0.0)]

@@ -1,7 +1,8 @@
 """The little of protobuf's wire format that OTLP needs. PURE: values in, bytes out.
 
-https://protobuf.dev/programming-guides/encoding/. A field begins with its number and wire type; a message inside a
-message is its bytes, with their length in front.
+https://protobuf.dev/programming-guides/encoding/
+
+A field begins with its number and wire type. A message within a message is its length, then its bytes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _DOUBLE: Final = Struct("<d")
 
 
 def varint(value: int) -> bytes:
-    """An int64 as a varint; a negative one takes ten bytes, as protobuf has it."""
+    """An int64 as a varint; a negative one takes ten bytes, as in protobuf."""
     if value < 0:
         value += 1 << 64
     out = bytearray()
@@ -32,7 +33,7 @@ def varint(value: int) -> bytes:
 
 
 def tag(number: int, wire_type: int) -> bytes:
-    """What a field begins with."""
+    """The beginning of a field."""
     return varint(number << 3 | wire_type)
 
 

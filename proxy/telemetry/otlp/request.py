@@ -1,4 +1,4 @@
-"""Batches as OTLP requests, and what a collector answers. PURE: bytes in, bytes out."""
+"""Batches as OTLP requests, and the collector's answers. PURE: bytes in, bytes out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from proxy.telemetry.otlp import attributes
 from proxy.telemetry.otlp.attributes import RESOURCE_ATTRIBUTE
 from proxy.telemetry.otlp.protobuf import fields, message, varint
 
-_MAX_MESSAGE = 300  # characters of a collector's own words that are logged
+_MAX_MESSAGE = 300  # characters of a collector's message that are logged
 
 
 def resource(described: Mapping[str, str]) -> bytes:
@@ -36,14 +36,14 @@ def export_request(resource: bytes, scope: bytes, items: Sequence[bytes]) -> lis
 
 
 class PartialSuccess(NamedTuple):
-    """What a collector did not take of a batch that it accepted."""
+    """The rejected part of a batch that a collector accepted."""
 
     rejected: int
-    message: str  # its own words, cut and printable
+    message: str  # its message, cut and printable
 
 
 def partial_success(answer: bytes) -> PartialSuccess | None:
-    """Read an ExportTraceServiceResponse; None if all is well or the answer is empty.
+    """Read an ExportTraceServiceResponse; None if everything was accepted or the answer is empty.
 
     Raises ValueError if it is not one.
     """

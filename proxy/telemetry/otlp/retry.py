@@ -1,4 +1,4 @@
-"""When to send again, by the OTLP specification (OTLP/HTTP Response, Failures and Retryable Response Codes). PURE."""
+"""When to retry, by the OTLP specification (OTLP/HTTP Response, Failures and Retryable Response Codes). PURE."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ RETRYABLE: Final = frozenset((429, 502, 503, 504))
 
 _FIRST_S: Final = 1.0
 _LONGEST_S: Final = 30.0
-_LONGEST_ASKED_S: Final = 300.0  # a collector may ask for more by Retry-After; it gets no more
+_LONGEST_ASKED_S: Final = 300.0  # a collector may ask for more by Retry-After, but gets no more
 
 
 def backoff_s(failures: int, random: Callable[[], float]) -> float:
-    """How long to wait after so many failures in a row (1 at least): 1 s, doubled up to 30 s, half of it by chance.
+    """How long to wait after this many failures in a row (at least 1): 1 s, doubled up to 30 s, half of it random.
 
-    `random`: gives a number from 0 to 1. Many sidecars lose one collector at the same moment; so they return apart.
+    `random`: gives a number from 0 to 1.
+    Many sidecars may lose a collector at the same moment, so they return at different times.
     """
     full = min(_LONGEST_S, _FIRST_S * 2.0 ** min(failures - 1, 10))
     return full / 2 + full / 2 * random()
 
 
 def retry_after_s(value: str | None, now: float) -> float | None:
-    """What Retry-After asks for (RFC 9110, 10.2.3: seconds, or a date), at most five minutes; None if it is neither.
+    """The wait from Retry-After (RFC 9110, 10.2.3: seconds or a date), at most five minutes; None if it is neither.
 
     `now`: Unix time.
     """

@@ -1,7 +1,8 @@
-"""Sends batches of spans to a collector, on a thread of its own. Whatever the collector does, no exchange notices.
+"""Sends batches of spans to a collector, on a separate thread, so that the collector never disturbs an exchange.
 
-May know the buffer, the collector's connection and the rules of retrying. A batch is sent, or given up with a reason;
-both are counted. Nothing here is called by the data plane but `on_tick`, which never waits.
+May know the buffer, the collector's connection and the rules of retrying.
+A batch is sent, or dropped with a reason; both are counted.
+The data plane only calls `on_tick`, which never waits.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from proxy.telemetry.otlp.retry import RETRYABLE, backoff_s, retry_after_s
 
 log = logging.getLogger(__name__)
 
-_QUIET_S: Final = 60.0  # between two lines of the log about the same trouble
-_LOOK_S: Final = 0.5  # how often the thread looks whether it is to stop
+_QUIET_S: Final = 60.0  # between two log lines about the same problem
+_LOOK_S: Final = 0.5  # how often the thread checks whether to stop
 
 
 class SenderMetrics:
-    """What became of the spans. Written by the sender's thread alone."""
+    """The fate of the spans. Only the sender's thread writes it."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -54,7 +55,7 @@ class Sender:
     ) -> None:
         """`encode`: makes the pieces of a request's body from a batch's spans.
 
-        `give_up_s`: a batch that could not be sent for so long is dropped.
+        `give_up_s`: a batch that could not be sent for this long is dropped.
 
         `pause`: waits for so many seconds, or until the event is set.
         """
@@ -72,7 +73,7 @@ class Sender:
         if endpoint.gzip:
             self._headers["Content-Encoding"] = "gzip"
         self._stopping = threading.Event()
-        self._until = 0.0  # once it stops: when it has to be over
+        self._until = 0.0  # while it stops: when it has to end
         self._answer_by = 0.0  # while a request is under way: when its answer is due
         self._failures = 0  # in a row
         self._told_at: dict[str, float] = {}  # by kind of trouble
@@ -86,14 +87,16 @@ class Sender:
         self._thread.start()
 
     def on_tick(self) -> None:
-        """From the event loop, a few times a second: end a request whose answer is overdue, however slowly it comes."""
+        """From the event loop, a few times a second: end a request
+        whose answer is overdue, even if it still trickles in.
+        """
         answer_by = self._answer_by
         if answer_by and self._clock() >= answer_by:
             self._answer_by = 0.0
             self._collector.abort()
 
     def stop(self, limit_s: float) -> None:
-        """Send what there is, for so long at most, then end. Does not wait: see `wait_stopped`."""
+        """Send everything within this time, then end. Does not wait: see `wait_stopped`."""
         self._until = self._clock() + limit_s
         self._stopping.set()
 
@@ -122,7 +125,7 @@ class Sender:
         self._collector.close()
 
     def _deliver(self, batch: Batch) -> None:
-        """Send a batch, again and again if that is right, or give it up."""
+        """Send a batch, with retries if allowed, or drop it."""
         body = self._body(batch)
         give_up_at = self._clock() + self._give_up_s
         while True:
@@ -152,7 +155,7 @@ class Sender:
             self._wait(wait_s)
 
     def _post(self, body: bytes) -> Answer:
-        """One try, within the time that the endpoint has, and what is left once we stop."""
+        """One try, within the endpoint's timeout, and the time left while we stop."""
         limit_s = self._endpoint.timeout_s
         if self._stopping.is_set():
             limit_s = min(limit_s, max(0.1, self._until - self._clock()))
@@ -163,7 +166,7 @@ class Sender:
             self._answer_by = 0.0
 
     def _wait(self, wait_s: float) -> None:
-        """Until the next try. Who stops does not wait out a long pause: there is one more try, half-way to the end."""
+        """Wait until the next try. A stop cuts a long pause: there is one more try, half-way to the end."""
         if self._stopping.is_set():
             self._pause(threading.Event(), min(wait_s, max(0.0, (self._until - self._clock()) / 2)))
         else:
@@ -173,7 +176,7 @@ class Sender:
         pieces = self._encode(batch.spans)
         if not self._endpoint.gzip:
             return b"".join(pieces)
-        compressor = zlib.compressobj(1, zlib.DEFLATED, 31)  # 31: a gzip header; level 1 leaves 12 % of the bytes
+        compressor = zlib.compressobj(1, zlib.DEFLATED, 31)  # 31: a gzip header; level 1, for speed
         return b"".join([*map(compressor.compress, pieces), compressor.flush()])
 
     def _delivered(self, batch: Batch, answer: Answer) -> None:
@@ -186,7 +189,7 @@ class Sender:
         rejected = 0
         try:
             partial = partial_success(answer.body)
-        except ValueError:  # some collectors answer with a text; the status counts
+        except ValueError:  # some collectors answer with text; the status counts
             partial = None
         if partial is not None:
             rejected = min(max(partial.rejected, 0), len(batch.spans))
@@ -198,7 +201,7 @@ class Sender:
         count_many(self.metrics.dropped, reason, len(batch.spans))
 
     def _tell(self, kind: str, words: str, error: Exception | None = None) -> None:
-        """Log it, unless the same kind of trouble was told of just now."""
+        """Log it, unless the same kind of problem was just logged."""
         now = self._clock()
         if now >= self._told_at.get(kind, -_QUIET_S) + _QUIET_S:
             self._told_at[kind] = now

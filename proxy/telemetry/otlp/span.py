@@ -1,8 +1,8 @@
 """A finished exchange as the bytes of one OTLP span (trace.proto, Span). PURE: values in, bytes out. Hot.
 
 Attributes are OpenTelemetry's HTTP conventions (semantic-conventions/docs/http/http-spans.md), and ours under `ops.`.
-What the spans of a route have in common is encoded once, by what it depends on. Everything that is remembered is
-bounded in bytes: senders choose hosts, agents and sizes.
+Parts that the spans of a route share are encoded once, and remembered by what they depend on.
+All memories are bounded in bytes: senders choose hosts, agents and sizes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _LONGEST_REMEMBERED: Final = 256  # bytes of a host or an agent
 
 @final
 class SharedParts:
-    """What the encoders of all routes share: attributes by value, remembered within a bound (under 1 MiB in all)."""
+    """Shared by the encoders of all routes: attributes by value, remembered within a bound (under 1 MiB in all)."""
 
     __slots__ = ("_agents", "_hosts", "_request_sizes", "_response_sizes", "path", "session", "url", "varints")
 
@@ -66,7 +66,7 @@ class SharedParts:
         return known
 
     def host(self, authority: bytes) -> bytes:
-        """`server.address` and `server.port` of `host[:port]`; the port only if it is said."""
+        """`server.address` and `server.port` of `host[:port]`; the port only if present."""
         known = self._hosts.get(authority)
         if known is None:
             name, port = split_authority(authority)
@@ -105,9 +105,9 @@ def split_authority(authority: bytes) -> tuple[bytes, int]:
 
 
 def peer_attributes(kind: int, address: bytes, port: int) -> bytes:
-    """What a connection adds to each of its spans: who is at its other end. Encoded once per connection.
+    """The attributes of a connection's peer, for each of its spans. Encoded once per connection.
 
-    `address`: empty for a Unix socket. On server spans the peer is the client as well.
+    `address`: empty for a Unix socket. On server spans, the peer is also the client.
     """
     if not address:
         return b""
@@ -120,7 +120,7 @@ def peer_attributes(kind: int, address: bytes, port: int) -> bytes:
 
 
 def link(trace_id: bytes, span_id: bytes, why: str) -> bytes:
-    """A link to another span: ids in hex digits (the trace id 32 of them), and `ops.link`, which says why it is one."""
+    """A link to another span: ids in hex digits (32 for the trace id), and `ops.link`, the reason for the link."""
     return message(
         13,
         message(1, unhexlify(trace_id))
@@ -148,7 +148,7 @@ class SpanEncoder:
     ) -> None:
         """`kind`: SERVER or CLIENT. `written`: the formats that go out. `http_route`: `http.route`, empty for none.
 
-        `query`: makes a query fit to be recorded (secrets redacted); None records none.
+        `query`: redacts the secrets in a query; None: queries are not recorded.
         """
         self._shared = shared
         self.kind = kind
@@ -166,7 +166,7 @@ class SpanEncoder:
             self._common += string("http.route", self._route)
 
     def _make_fixed(self, read: str, method: bytes, version: bytes, status: int, fault: str, is_tls: bool) -> bytes:
-        """What depends on a few values only: name, method, version, status, formats."""
+        """The part that depends on few values only: name, method, version, status, formats."""
         is_known = method in _METHODS
         name = method if is_known else b"HTTP"
         if self._route:
@@ -212,10 +212,13 @@ class SpanEncoder:
     ) -> bytes:
         """One entry of ScopeSpans.spans, its tag and length included.
 
-        Ids are hex digits: 32, 16, and 16 or none for the parent; `flags`: SAMPLED and RANDOM. `read`: the formats
-        that were read, joined by commas. `method`, `target`, `host` (host[:port]) and `agent`: as on the wire;
-        `version`: "1.1", "2". `status`: 0 for none; `fault`: the label of ours, empty for none. `peer`: see
-        `peer_attributes`. `end_ns`: Unix time. `more`: what few spans have, encoded: attributes, links, trace state.
+        Ids are hex digits: 32, 16, and 16 or none for the parent; `flags`: SAMPLED and RANDOM. `read`: the formats that
+        were read, joined by commas.
+        `method`, `target`, `host` (host[:port]) and `agent`: as on the wire; `version`: "1.1", "2".
+        `status`: 0 for none; `fault`: the label of ours, empty for none.
+        `peer`: see `peer_attributes`.
+        `end_ns`: Unix time.
+        `more`: rare parts, encoded: attributes, links, trace state.
         """
         shared = self._shared
         key = read, method, version, status, fault, is_tls
