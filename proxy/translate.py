@@ -36,6 +36,8 @@ from ops_lib.propagation import (
     codec_of,
     family_of,
 )
+from proxy.participation.carry_over import CarryOver, PlaceOf, put_back
+from proxy.participation.in_flight import InFlightTable
 from proxy.participation.own_span import RANDOM, SAMPLED, OwnSpan, join
 from proxy.participation.sampling import Sampler
 from proxy.participation.trust import believe
@@ -83,6 +85,7 @@ class FullTranslation(NamedTuple):
     session: bytes | None = None
     span: OwnSpan | None = None  # our own, if we take part and it is recorded
     link: TraceContext | None = None  # the context that was replaced by a new trace
+    carried: tuple[str, ...] = ()  # what was put back because the app's format cannot carry it
 
 
 class FastTranslation:
@@ -90,6 +93,7 @@ class FastTranslation:
 
     __slots__ = (
         "_came",
+        "_plain",
         "_span_id",
         "_translator",
         "foreign",
@@ -115,6 +119,7 @@ class FastTranslation:
         self.foreign: Foreign = ()
         self.span = span
         self._span_id = span_id
+        self._plain = plain
         _, _, session_id, self.winner, traits, _, _ = plain
         self.has_session = session_id is not None
         self.session = session_id
@@ -146,9 +151,19 @@ class FastTranslation:
         return self._translator.formats_of(tuple([name for name, _ in self._came]))
 
     @property
+    def plain(self) -> Plain[bytes]:
+        """What went out."""
+        return self._plain
+
+    @property
     def link(self) -> TraceContext | None:
         """Never one: peers that are only partly believed take the full path."""
         return None
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """Never anything: a call that may have lost something goes the full way."""
+        return ()
 
 
 Translation = FullTranslation | FastTranslation
@@ -158,9 +173,12 @@ class Translator:
     """One per (listener, upstream): the propagator of one PropagationPlan, over raw headers."""
 
     __slots__ = (
+        "_carries_baggage",
+        "_carry_over",
         "_clear",
         "_encoded",
         "_formats_of",
+        "_in_flight",
         "_participates",
         "_propagator",
         "_random_bits",
@@ -178,10 +196,12 @@ class Translator:
         plan: PropagationPlan,
         *,
         trust: TrustPlan = FULL_TRUST,
+        in_flight: InFlightTable | None = None,
         clock: Callable[[], float] = lambda: 0.0,
         random_bits: RandomBits = random.getrandbits,
     ) -> None:
         """`trust`: how far the peer is believed.
+        `in_flight`: the requests at the app, if the app is the one that calls.
         `clock`: seconds that never go back, for a limit of traces per second.
         """
         self._trust = trust
@@ -197,6 +217,9 @@ class Translator:
             lossless=plan.lossless,
             random_bits=random_bits,
         )
+        self._in_flight = in_flight if plan.carry_over else None
+        self._carries_baggage = plan.baggage == "translate"
+        self._carry_over = CarryOver(plan.inject, baggage=self._carries_baggage) if plan.carry_over else None
         self._clear = frozenset(plan.clear)
         self._writes_jaeger_baggage = self._propagator.fast_settings.writes_jaeger_baggage
         self._participates = plan.mode == "participate"
@@ -238,6 +261,7 @@ class Translator:
                 plain is not None
                 and (plain[6] is None or self._has_room(plain[6], weigh))
                 and not (self._participates and plain[4] & HAS_STATE and b"ot=" in plain[1])
+                and (self._in_flight is None or not self._in_flight or not self._may_be_carried(plain))
             ):
                 span_id, span = b"", None
                 if self._participates:
@@ -290,6 +314,32 @@ class Translator:
             span = OwnSpan(_PADDING + trace_id if traits & IS_SHORT else trace_id, span_id, parent_id, flags, state)
         return ((trace_id, span_id, sampled), state, session_id, winner, traits, None, baggage), span_id, span
 
+    def _may_be_carried(self, plain: Plain[bytes]) -> bool:
+        """Whether a request of this trace is at the app, which may have lost something of it."""
+        assert self._in_flight is not None
+        trace_id = plain[0][0] if len(plain[0][0]) == 32 else _PADDING + plain[0][0]
+        return self._in_flight.of_trace(trace_id.decode("ascii")) is not None
+
+    def _put_back(self, extraction: Extraction) -> tuple[Extraction, tuple[str, ...]]:
+        """A call of the app, with what its format could not carry."""
+        context = extraction.context
+        if context is None or not self._in_flight:
+            return extraction, ()
+        carried = self._in_flight.carried_of(context.trace_id, context.span_id, context.parent_id)
+        if carried is None:
+            return extraction, ()
+        return put_back(extraction, carried, baggage=self._carries_baggage)
+
+    def place_of(self, translation: Translation) -> PlaceOf | None:
+        """What has to be remembered of a request that went to the app as `translation`; None for nothing."""
+        carry_over = self._carry_over
+        if carry_over is None:
+            return None
+        if isinstance(translation, FastTranslation):
+            return carry_over.of_plain(translation.plain)
+        context = translation.context
+        return carry_over.of_context(context, translation.extraction) if context is not None else None
+
     def extract(self, headers: RawHeaders) -> Extraction | None:
         """What `headers` say, as far as the peer is believed; None without headers."""
         return believe(self._propagator.extract(self._fields(headers)), self._trust).extraction if headers else None
@@ -312,8 +362,10 @@ class Translator:
         context: TraceContext | None = None
         span: OwnSpan | None = None
         link: TraceContext | None = None
+        carried: tuple[str, ...] = ()
         if headers:
             extraction, link = believe(propagator.extract(self._fields(headers)), self._trust)
+            extraction, carried = self._put_back(extraction)
         elif not self._participates:
             return NOTHING
         if self._participates:
@@ -335,6 +387,7 @@ class Translator:
             extraction.session.encode("latin-1") if extraction.session is not None else None,
             span,
             link,
+            carried,
         )
 
     def formats_of(self, names: tuple[bytes, ...]) -> str:

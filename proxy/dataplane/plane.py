@@ -21,6 +21,7 @@ from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.pools import HTTP_1_1, Pools
 from proxy.listener.spans import Spans
 from proxy.listener.upstream_health import UpstreamHealths
+from proxy.participation.in_flight import InFlightTable
 from proxy.plan import Address, ListenerPlan, Plan
 from proxy.telemetry.access_log import AccessRecord
 from proxy.telemetry.metrics import Metrics
@@ -68,6 +69,9 @@ class DataPlane:
         self._ticker.every_tick(self._pools.on_tick)
         self._ticker.every_tick(self._count_turns)
         self._healths = UpstreamHealths()
+        self._in_flight = InFlightTable(plan.in_flight)  # at the app: what inbound remembers, and outbound asks
+        self._metrics.in_flight.unremembered = self._in_flight.counts
+        self._ticker.every_tick(self._sweep)
         self._ticker.every_tick(lambda: self._exporter.on_tick(self._ticker.now))
 
     # --- life
@@ -128,6 +132,7 @@ class DataPlane:
         for name, door in kept.items():
             door.use(rules[name])
         self._plan = plan
+        self._in_flight.use(plan.in_flight)
         self._exporter.use(plan.export)
         self._note_own()
         upstreams = [upstream for listener in plan.listeners for upstream in listener.router.upstreams()]
@@ -182,6 +187,11 @@ class DataPlane:
     def _count_turns(self) -> None:
         self._metrics.put_off = self._ticker.turns.put_off
 
+    def _sweep(self) -> None:
+        self._in_flight.sweep(self._ticker.now)
+        self._metrics.in_flight.remembered = len(self._in_flight)
+        self._metrics.in_flight.size_bytes = self._in_flight.size_bytes
+
     def _of(self, direction: str | None) -> list[Listener]:
         listeners = [*self._listeners.values(), *self._retired]
         return [one for one in listeners if direction is None or one.rules.plan.direction == direction]
@@ -212,7 +222,7 @@ class DataPlane:
 
     def _rules(self, plan: ListenerPlan) -> ListenerRules:
         pseudonym = f"{re.sub(r'[^A-Za-z0-9-]', '-', plan.name)}.{self._name}.ops-sidecar"
-        return ListenerRules(plan, self._pools, self._metrics, self._spans, pseudonym, self._healths)
+        return ListenerRules(plan, self._pools, self._metrics, self._spans, pseudonym, self._healths, self._in_flight)
 
     def _own_at(self, ip: str, port: int) -> str:
         """What of ours listens at an address: a direction, "admin", or nothing (empty)."""

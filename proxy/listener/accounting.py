@@ -8,6 +8,7 @@ from __future__ import annotations
 from time import perf_counter
 
 from proxy.listener.terms import Terms
+from proxy.participation.in_flight import InFlight
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.request import Request
 from proxy.telemetry.metrics import count
@@ -22,6 +23,7 @@ class Accounted:
     bytes_in = 0  # of content
     bytes_out = 0
     translation: Translation | None = None  # only for the access log and the span
+    in_flight: InFlight | None = None  # what is remembered while it is at the app
     resends = 0  # number of retries
     upstream_peer: tuple[bytes, int] = (b"", 0)  # address and port of the upstream
 

@@ -22,6 +22,11 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
     exchange = Exchange(asker, route, pool, request, translation.headers, rules.hop(asker.address), listener.ticker)
     if listener.is_logging or (translation.span is not None and listener.spans.is_on):
         exchange.translation = translation
+    if listener.is_inbound:
+        entry = route.remember(translation, listener.ticker.now)
+        if entry is not None:
+            rules.in_flight.begin(entry)
+            exchange.in_flight = entry
     listener.exchanges += 1
     if listener.bounds is not None:
         listener.bounds.began(asker.address)

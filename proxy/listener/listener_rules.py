@@ -15,6 +15,7 @@ from proxy.listener.pools import Pools
 from proxy.listener.routes import Route
 from proxy.listener.spans import Spans
 from proxy.listener.upstream_health import UpstreamHealths
+from proxy.participation.in_flight import InFlightTable
 from proxy.plan import ListenerPlan, UpstreamPlan
 from proxy.semantics.authority import MAX_AUTHORITY_BYTES, Authority, parse_authority
 from proxy.semantics.faults import Fault, Refusal
@@ -42,8 +43,11 @@ class ListenerRules:
         spans: Spans,
         pseudonym: str,
         healths: UpstreamHealths | None = None,
+        in_flight: InFlightTable | None = None,
     ) -> None:
-        """`pseudonym`: our name in Via, unique to this process and listener (RFC 9110, 7.6.3)."""
+        """`in_flight`: the requests that are at the app now, of all listeners of a data plane.
+
+        `pseudonym`: our name in Via, unique to this process and listener (RFC 9110, 7.6.3)."""
         healths = healths or UpstreamHealths()
         self.plan = plan
         self.metrics = metrics.listener(plan.name)
@@ -51,8 +55,11 @@ class ListenerRules:
         self._via = self.pseudonym if plan.via else b""
         self._refused_methods = frozenset(method.encode("ascii") for method in plan.limits.refused_methods)
         upstreams = plan.router.upstreams()
+        self.in_flight = InFlightTable() if in_flight is None else in_flight
+        of_app = self.in_flight if plan.direction == "outbound" else None  # the app is who calls there
         translators = {
-            upstream.propagation: Translator(upstream.propagation, clock=monotonic) for upstream in upstreams
+            upstream.propagation: Translator(upstream.propagation, in_flight=of_app, clock=monotonic)
+            for upstream in upstreams
         }
         owners = tuple(translators.values())
         # The fields of a head are sorted before the request's route is known.

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from proxy.listener.pools import Pool, Pools
 from proxy.listener.terms import Terms
-from proxy.listener.translation import tally, untranslated
+from proxy.listener.translation import tally, tell, untranslated
 from proxy.listener.upstream_health import UpstreamHealth
+from proxy.participation.in_flight import InFlight
 from proxy.plan import UpstreamPlan
 from proxy.semantics.request import Field, Request
 from proxy.telemetry.metrics import ExchangeMetrics
@@ -77,6 +78,19 @@ class Route(Terms):
         except Exception as error:  # a bug of ours: the outermost edge
             return untranslated(metrics, error)
         return translation
+
+    def remember(self, translation: Translation, now: float) -> InFlight | None:
+        """What has to be remembered of a request to the app while it is there; None for nothing. Never raises."""
+        try:
+            place = self._translator.place_of(translation)
+            if place is None:
+                return None
+            return InFlight(
+                place.trace_id, place.span_id, started=now, is_sampled=place.is_sampled, carried=place.carried
+            )
+        except Exception as error:  # a bug of ours: the outermost edge
+            tell(self.metrics.translation, error)
+            return None
 
     def _own(self, request: Request) -> list[Field]:
         """The fields of `request` that our translator owns. Those that only others own are forwarded unchanged."""

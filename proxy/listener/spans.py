@@ -114,6 +114,8 @@ def _more(accounted: Accounted, translation: Translation, own: OwnSpan) -> bytes
         more += strings("ops.lost", [f"{format}:{what}".encode("ascii") for format, what in translation.losses])
     if isinstance(translation, FastTranslation):
         return more
+    if translation.carried:
+        more += strings("ops.carried_over", [what.encode("ascii") for what in translation.carried])
     if translation.link is not None:
         context = translation.link
         more += link(context.trace_id.encode("ascii"), context.span_id.encode("ascii"), "restart")

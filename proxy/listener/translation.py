@@ -31,6 +31,8 @@ def tally(metrics: TranslationMetrics, translation: Translation) -> None:
         if translation.has_session:
             metrics.sessions_carried += 1
         return
+    for name in translation.carried:
+        count(metrics.carried, name)
     extraction = translation.extraction
     if extraction is None:
         metrics.untraced += 1
@@ -56,7 +58,7 @@ def tally(metrics: TranslationMetrics, translation: Translation) -> None:
 
 def untranslated(metrics: TranslationMetrics, error: Exception) -> Translation:
     """Replaces a failed translation: the request continues without trace headers."""
-    _tell(metrics, error)
+    tell(metrics, error)
     return NOTHING
 
 
@@ -79,7 +81,7 @@ def log_view(metrics: TranslationMetrics, translation: Translation) -> LogView:
     try:
         context, extraction, written = translation.context, translation.extraction, ",".join(translation.injected)
     except Exception as error:  # a bug of ours: the outermost edge
-        _tell(metrics, error)
+        tell(metrics, error)
         return LogView()
     trace_id, span_id, flags = "", "", ""
     if context is not None:
@@ -109,7 +111,7 @@ def log_view(metrics: TranslationMetrics, translation: Translation) -> LogView:
     )
 
 
-def _tell(metrics: TranslationMetrics, error: Exception) -> None:
+def tell(metrics: TranslationMetrics, error: Exception) -> None:
     """Count it, and log the first one of its kind."""
     kind = type(error).__name__
     if kind not in metrics.errors:

@@ -9,13 +9,16 @@ An entry that never ends (a bug, or a request of hours) is forgotten when it is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Final, NamedTuple, TypeVar, final
 
 from ops_lib.propagation import Baggage
+from proxy.plan.participation import DEFAULT_IN_FLIGHT, InFlightPlan
 
 _Key = TypeVar("_Key")
 
-_OVERHEAD_BYTES: Final = 600  # bytes of an entry without its texts: the object, its places in dicts and lists
+_MOST_OF_TRACE: Final = 64  # requests of one trace that are looked at for a call
+_OVERHEAD_BYTES: Final = 600  # bytes of an entry without its texts: the object, its places in dicts
 
 
 class Carried(NamedTuple):
@@ -82,27 +85,24 @@ class InFlightTable:
         "_by_evidence",
         "_by_trace",
         "_entries",
-        "_limit",
-        "_limit_bytes",
-        "_max_age_s",
+        "_plan",
         "_size",
         "_untracked",
         "counts",
     )
 
-    def __init__(self, *, limit: int, limit_bytes: int, max_age_s: float) -> None:
-        self._limit = limit
-        self._limit_bytes = limit_bytes
-        self._max_age_s = max_age_s
+    def __init__(self, plan: InFlightPlan = DEFAULT_IN_FLIGHT) -> None:
+        self._plan = plan
         self._entries: dict[InFlight, None] = {}  # in the order in which they began
-        self._by_trace: dict[str, list[InFlight]] = {}
-        self._by_evidence: dict[tuple[str, str], list[InFlight]] = {}
+        # Dicts as ordered sets: however many requests share a key, to take one out costs the same.
+        self._by_trace: dict[str, dict[InFlight, None]] = {}
+        self._by_evidence: dict[tuple[str, str], dict[InFlight, None]] = {}
         self._size = 0
         self._untracked = 0
         self.counts: dict[str, int] = {"no-room": 0, "too-old": 0}  # entries never remembered, or forgotten
 
     def __repr__(self) -> str:
-        return f"<InFlightTable {len(self)} requests, {self._size} of {self._limit_bytes} bytes>"
+        return f"<InFlightTable {len(self)} requests, {self._size} of {self._plan.limit_bytes} bytes>"
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -112,9 +112,14 @@ class InFlightTable:
         """Roughly, the bytes held."""
         return self._size
 
+    def use(self, plan: InFlightPlan) -> None:
+        """Keep to other limits from now on. What is remembered stays so until it ends, or is too old."""
+        self._plan = plan
+
     def begin(self, entry: InFlight) -> bool:
         """A request is given to the app. False, and counted, if there is no room to remember it."""
-        if len(self._entries) >= self._limit or self._size + entry.size_bytes > self._limit_bytes:
+        plan = self._plan
+        if len(self._entries) >= plan.limit or self._size + entry.size_bytes > plan.limit_bytes:
             self.counts["no-room"] += 1
             self._untracked += 1
             entry._place = _UNTRACKED
@@ -122,9 +127,9 @@ class InFlightTable:
         self._entries[entry] = None
         entry._place = _REMEMBERED
         self._size += entry.size_bytes
-        self._by_trace.setdefault(entry.trace_id, []).append(entry)
+        self._by_trace.setdefault(entry.trace_id, {})[entry] = None
         for item in entry.evidence:
-            self._by_evidence.setdefault(item, []).append(entry)
+            self._by_evidence.setdefault(item, {})[entry] = None
         return True
 
     def end(self, entry: InFlight) -> None:
@@ -144,7 +149,7 @@ class InFlightTable:
 
     def sweep(self, now: float) -> None:
         """Forget entries that are too old."""
-        oldest = now - self._max_age_s
+        oldest = now - self._plan.max_age_s
         while self._entries:
             entry = next(iter(self._entries))
             if entry.started > oldest:
@@ -156,16 +161,38 @@ class InFlightTable:
 
     # --- questions
 
-    def of_trace(self, trace_id: str, parent_id: str = "") -> InFlight | None:
-        """The request of exactly this trace. Of several, the one that gave the app `parent_id`, else the newest."""
+    def of_trace(self, trace_id: str, *parent_ids: str | None) -> InFlight | None:
+        """The request of exactly this trace; of several the one that gave the app one of `parent_ids`, else the newest.
+
+        Of a trace with very many requests, the newest are looked at.
+        """
         entries = self._by_trace.get(trace_id)
         if not entries:
             return None
-        if parent_id and len(entries) > 1:
-            for entry in entries:
-                if entry.span_id == parent_id:
-                    return entry
-        return entries[-1]
+        newest = next(reversed(entries))
+        if len(entries) > 1:
+            return _named(entries, parent_ids) or newest
+        return newest
+
+    def carried_of(self, trace_id: str, *parent_ids: str | None) -> Carried | None:
+        """What requests of exactly this trace came with that the app may have lost; None where none is in flight.
+
+        Of several requests the one that gave the app one of `parent_ids` counts; where none did, what all agree about.
+        """
+        entries = self._by_trace.get(trace_id)
+        if not entries:
+            return None
+        if len(entries) == 1:
+            return next(iter(entries)).carried
+        named = _named(entries, parent_ids)
+        if named is not None:
+            return named.carried
+        if len(entries) > _MOST_OF_TRACE:
+            return NOTHING_CARRIED
+        carried = next(iter(entries)).carried
+        for entry in entries:
+            carried = _common(carried, entry.carried)
+        return carried
 
     def only_with(self, name: str, value: str) -> InFlight | None:
         """The request that came with this header, if it is the only one in flight that did.
@@ -175,7 +202,7 @@ class InFlightTable:
         if self._untracked:
             return None
         entries = self._by_evidence.get((name, value))
-        return entries[0] if entries is not None and len(entries) == 1 else None
+        return next(iter(entries)) if entries is not None and len(entries) == 1 else None
 
     def only(self) -> InFlight | None:
         """The request in flight, if it is the only one, and all are remembered."""
@@ -213,8 +240,25 @@ def evidence_of(names: Iterable[str], headers: Mapping[str, list[str]]) -> tuple
     return tuple(found)
 
 
-def _remove(index: dict[_Key, list[InFlight]], key: _Key, entry: InFlight) -> None:
+def _named(entries: dict[InFlight, None], parent_ids: tuple[str | None, ...]) -> InFlight | None:
+    for entry in islice(reversed(entries), _MOST_OF_TRACE):
+        if entry.span_id in parent_ids:
+            return entry
+    return None
+
+
+def _common(one: Carried, other: Carried) -> Carried:
+    return Carried(
+        one.tracestate if one.tracestate == other.tracestate else "",
+        one.baggage if one.baggage == other.baggage else None,
+        one.session if one.session == other.session else None,
+        one.is_debug and other.is_debug,
+        one.is_short and other.is_short,
+    )
+
+
+def _remove(index: dict[_Key, dict[InFlight, None]], key: _Key, entry: InFlight) -> None:
     entries = index[key]
-    entries.remove(entry)
+    del entries[entry]
     if not entries:
         del index[key]

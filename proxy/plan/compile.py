@@ -15,7 +15,7 @@ from proxy.address import Address
 from proxy.plan.compile_export import export_plan
 from proxy.plan.destinations import Destinations
 from proxy.plan.listener import Clients, DrainPlan, Limits, ListenerPlan, Plan
-from proxy.plan.participation import SamplingPlan
+from proxy.plan.participation import InFlightPlan, SamplingPlan
 from proxy.plan.router import Router
 from proxy.plan.tls import TlsContexts
 from proxy.plan.upstream import PoolPlan, PropagationPlan, Timeouts, UpstreamPlan, UpstreamTarget
@@ -81,6 +81,7 @@ class Sections(NamedTuple):
             on_defer=ratio_of(self.propagation.on_defer),
             lossless=self.propagation.lossless,
             clear=self.propagation.clear,
+            carry_over=self.propagation.carry_over,
             sampling=SamplingPlan(self.sampling.root, self.sampling.per_second, self.sampling.parent_based),
         )
 
@@ -143,6 +144,9 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
         drain=_drain(settings),
         exit_with_app_s=settings.inbound.exit_with_app_s if settings.inbound.listen is not None else 0.0,
         export=export,
+        in_flight=InFlightPlan(
+            settings.in_flight.max_requests, settings.in_flight.max_bytes, settings.in_flight.max_age_s
+        ),
     )
 
 

@@ -33,6 +33,7 @@ class PropagationPlan:
     lossless: bool = True
     clear: tuple[str, ...] = ()  # families that we do not translate, whose headers are removed
     sampling: SamplingPlan = EVERY_TRACE  # participate mode alone
+    carry_over: bool = True  # what the app's own format cannot carry is put back on its calls
 
 
 @dataclass(frozen=True, slots=True)

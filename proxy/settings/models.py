@@ -65,6 +65,7 @@ class PropagationSettings(Section):
     on_defer: OnDefer = "accept"
     lossless: bool = True
     clear: Families = ()
+    carry_over: bool = True
 
 
 class TlsSettings(TlsClientSettings):
@@ -189,6 +190,14 @@ class AdminSettings(Section):
     hosts: Patterns = ()
 
 
+class InFlightSettings(Section):
+    """What is remembered of requests while they are at the app."""
+
+    max_requests: Count = 10_000
+    max_bytes: Bytes = 16 * 1024 * 1024
+    max_age_s: Seconds = 3600.0
+
+
 class DrainSettings(Section):
     """What happens on SIGTERM. All in seconds."""
 
@@ -227,6 +236,7 @@ class Settings(BaseSettings):
     clients: ClientSettings = ClientSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     pool: PoolSettings = PoolSettings()
+    in_flight: InFlightSettings = InFlightSettings()
     drain: DrainSettings = DrainSettings()
     forwarding: ForwardingSettings = ForwardingSettings()
     service: ServiceSettings = ServiceSettings()

@@ -52,6 +52,7 @@ class TranslationMetrics:
 
     __slots__ = (
         "bare_decisions",
+        "carried",
         "conflicts",
         "errors",
         "extracted",
@@ -73,6 +74,7 @@ class TranslationMetrics:
         self.span_conflicts: dict[tuple[str, str], int] = {}  # by (winner, loser)
         self.losses: dict[tuple[str, str], int] = {}  # by (format, what)
         self.foreign: dict[tuple[str, str], int] = {}  # by (family not translated, passed or removed)
+        self.carried: dict[str, int] = {}  # by what was put back because the app's format cannot carry it
         self.bare_decisions = 0  # requests with a sampling decision without ids
         self.untraced = 0  # requests without any context or decision
         self.sessions_carried = 0
@@ -152,12 +154,24 @@ class UpstreamMetrics:
         self.queue_refused: dict[str, int] = {}  # by reason: "full", "timeout", "hosts"
 
 
+class InFlightMetrics:
+    """Of the requests that are remembered while they are at the app."""
+
+    __slots__ = ("remembered", "size_bytes", "unremembered")
+
+    def __init__(self) -> None:
+        self.remembered = 0  # now
+        self.size_bytes = 0
+        self.unremembered: dict[str, int] = {}  # by reason: "no-room", "too-old"
+
+
 class Metrics:
     """All counters. An entry is made on first use, and lives as long as the process."""
 
-    __slots__ = ("exchanges", "listeners", "put_off", "upstreams")
+    __slots__ = ("exchanges", "in_flight", "listeners", "put_off", "upstreams")
 
     def __init__(self) -> None:
+        self.in_flight = InFlightMetrics()
         self.put_off = 0  # pieces of work deferred to a later turn of the event loop
         self.exchanges: dict[tuple[str, str], ExchangeMetrics] = {}  # by (listener, upstream)
         self.listeners: dict[str, ListenerMetrics] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from proxy.telemetry.exposition import Family, Labels, Sample
-from proxy.telemetry.metrics import DURATION_BUCKETS_S, ExchangeMetrics, Metrics
+from proxy.telemetry.metrics import DURATION_BUCKETS_S, ExchangeMetrics, InFlightMetrics, Metrics
 from proxy.telemetry.otlp.exporter import ExportCounts
 from proxy.telemetry.process import ProcessUsage
 from proxy.telemetry.state import Phase, State
@@ -35,6 +35,7 @@ def families(
         *_upstreams(metrics),
         *_sidecar(state, version, dropped_lines),
         _counter("turns_put_off", "Pieces of work that waited for a later turn of the loop.", [((), metrics.put_off)]),
+        *_in_flight(metrics.in_flight),
         *_export(exported),
         *_process(process),
     ]
@@ -140,6 +141,7 @@ def _translations(metrics: Metrics) -> list[Family]:
         ),
         pairs("contexts_losses", "What a written format could not say.", "losses", "format", "what"),
         pairs("foreign_contexts", "Requests with headers of another family.", "foreign", "family", "what"),
+        singles("carried_over", "What was put back that the app's format cannot carry.", "carried", "what"),
         plain("bare_decisions", "Sampling decisions that came without ids.", "bare_decisions"),
         plain("requests_untraced", "Requests without any context or decision.", "untraced"),
         plain("sessions_carried", "Session ids passed on.", "sessions_carried"),
@@ -243,6 +245,18 @@ def _sidecar(state: State, version: str, dropped_lines: Mapping[str, int]) -> li
             "log_lines_dropped",
             "Lines that were not written because nobody read fast enough.",
             [((("stream", stream),), number) for stream, number in dropped_lines.items()],
+        ),
+    ]
+
+
+def _in_flight(found: InFlightMetrics) -> list[Family]:
+    return [
+        _gauge("in_flight_remembered", "Requests at the app that are remembered now.", [((), found.remembered)]),
+        _gauge("in_flight_bytes", "Memory of the requests that are remembered.", [((), found.size_bytes)]),
+        _counter(
+            "in_flight_unremembered",
+            "Requests at the app that were not, or no longer, remembered.",
+            [((("reason", why),), number) for why, number in found.unremembered.items()],
         ),
     ]
 

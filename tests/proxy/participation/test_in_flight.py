@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 
 from ops_lib.propagation import Baggage
 from proxy.participation.in_flight import Carried, InFlight, InFlightTable, evidence_of
+from proxy.plan.participation import InFlightPlan
 
 TRACE, OTHER = "a" * 32, "b" * 32
 
 
 def table(limit: int = 100, limit_bytes: int = 1 << 20, max_age_s: float = 60.0) -> InFlightTable:
-    return InFlightTable(limit=limit, limit_bytes=limit_bytes, max_age_s=max_age_s)
+    return InFlightTable(InFlightPlan(limit, limit_bytes, max_age_s))
 
 
 def request(trace_id: str = TRACE, span_id: str = "1" * 16, started: float = 0.0, **more: object) -> InFlight:
@@ -135,3 +136,35 @@ def test_it_is_empty_when_all_is_over(steps: list[tuple[str, bool, str]]) -> Non
     assert (len(of), of.size_bytes, of.only()) == (0, 0, None)
     assert [of.of_trace(letter * 32) for letter in "abc"] == [None] * 3
     assert [of.only_with("h", value) for value in "xyz"] == [None] * 3
+
+
+def test_of_several_of_a_trace_only_what_they_agree_about_is_anyones() -> None:
+    of = table()
+    one = request(span_id="1" * 16, carried=Carried("a=1", session="s", is_debug=True, is_short=True))
+    two = request(span_id="2" * 16, carried=Carried("b=2", session="s", is_debug=True))
+    assert of.carried_of(TRACE) is None
+    of.begin(one)
+    assert of.carried_of(TRACE, "9" * 16) == one.carried
+    of.begin(two)
+    assert of.carried_of(TRACE, "9" * 16, "1" * 16) == one.carried
+    assert of.carried_of(TRACE, "9" * 16, None) == Carried(session="s", is_debug=True)
+    assert of.carried_of(OTHER) is None
+
+
+def test_of_very_many_of_a_trace_only_the_newest_are_looked_at() -> None:
+    of = table()
+    entries = [request(span_id=f"{number:016x}", carried=Carried("a=1")) for number in range(1, 70)]
+    for entry in entries:
+        of.begin(entry)
+    assert of.carried_of(TRACE, entries[-1].span_id) == Carried("a=1")
+    assert of.carried_of(TRACE, entries[0].span_id) == Carried()
+
+
+def test_other_limits_count_from_then_on() -> None:
+    of = table(limit=1)
+    assert of.begin(request())
+    of.use(InFlightPlan(limit=2))
+    assert of.begin(request())
+    of.use(InFlightPlan(max_age_s=1))
+    of.sweep(1.0)
+    assert len(of) == 0

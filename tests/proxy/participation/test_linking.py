@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from proxy.participation.in_flight import InFlight, InFlightTable
 from proxy.participation.linking import CONFIDENCE, MAX_CANDIDATES, link
-from proxy.plan.participation import LinkingPlan
+from proxy.plan.participation import InFlightPlan, LinkingPlan
 
 ALL = LinkingPlan(headers=("x-request-id", "x-order"))
 
 
 def table(*entries: InFlight) -> InFlightTable:
-    made = InFlightTable(limit=100, limit_bytes=1 << 20, max_age_s=60)
+    made = InFlightTable()
     for entry in entries:
         made.begin(entry)
     return made
@@ -52,7 +52,7 @@ def test_a_request_whose_process_is_unknown_could_be_this_one() -> None:
 
 def test_while_a_request_is_not_remembered_no_process_is_known_to_have_just_one() -> None:
     one, two = request("a"), request("b")
-    of = InFlightTable(limit=1, limit_bytes=1 << 20, max_age_s=60)
+    of = InFlightTable(InFlightPlan(limit=1))
     of.begin(one)
     of.begin(two)
     assert link(ALL, of, [], {one: 7}, 7).method == "none"

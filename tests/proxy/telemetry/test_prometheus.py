@@ -134,6 +134,9 @@ def test_every_counter_of_an_exchange_is_there() -> None:
     translation.sessions_carried = 8
     translation.sessions_malformed["too-long"] = 9
     translation.errors["KeyError"] = 10
+    translation.carried["tracestate"] = 13
+    metrics.in_flight.remembered, metrics.in_flight.size_bytes = 14, 15
+    metrics.in_flight.unremembered["no-room"] = 16
     series = page(metrics)
     both = {"listener": "inbound", "upstream": "app"}
     prefix = "ops_sidecar_"
@@ -158,6 +161,10 @@ def test_every_counter_of_an_exchange_is_there() -> None:
     assert value(series, f"{prefix}sessions_carried_total", **both) == 8
     assert value(series, f"{prefix}sessions_malformed_total", **both, reason="too-long") == 9
     assert value(series, f"{prefix}translation_errors_total", **both, error="KeyError") == 10
+    assert value(series, f"{prefix}carried_over_total", **both, what="tracestate") == 13
+    assert value(series, f"{prefix}in_flight_remembered") == 14
+    assert value(series, f"{prefix}in_flight_bytes") == 15
+    assert value(series, f"{prefix}in_flight_unremembered_total", reason="no-room") == 16
 
 
 def test_every_counter_of_listeners_and_upstreams_is_there() -> None:

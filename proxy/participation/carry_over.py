@@ -1,0 +1,124 @@
+"""What an app's own format cannot carry: what is remembered of a request, and put back on the app's calls. PURE.
+
+May know the heart and the table of requests in flight. An app that speaks B3 or Jaeger has no place for a tracestate;
+one that copies `traceparent` alone loses debug and the width of the id; many forward neither baggage nor session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple, final
+
+from ops_lib.propagation import (
+    HAS_STATE,
+    IS_SHORT,
+    Baggage,
+    Extraction,
+    Format,
+    Loss,
+    Member,
+    Plain,
+    Sampling,
+    TraceContext,
+    codec_of,
+)
+from proxy.participation.in_flight import NOTHING_CARRIED, Carried
+
+_PADDING: Final = "0" * 16
+_OF_BAGGAGE: Final = len("baggage: \r\n")
+
+
+class PlaceOf(NamedTuple):
+    """Where a request is in its trace, as the app was told, and what the app's format could not say of it."""
+
+    trace_id: str
+    span_id: str
+    is_sampled: bool
+    carried: Carried
+
+
+@final
+class CarryOver:
+    """What has to be remembered of requests to an app that is written to in certain formats. Immutable.
+
+    An app that gets several formats may forward any one of them. So what one of them cannot say is remembered.
+    """
+
+    __slots__ = ("_baggage", "_debug", "_state", "_traits", "_width")
+
+    def __init__(self, formats: Iterable[Format], *, baggage: bool) -> None:
+        """`baggage`: whether it is ours to carry."""
+        lost = frozenset[Loss]().union(*(codec_of(each).cannot_say for each in formats))
+        self._state = Loss.TRACESTATE in lost
+        self._debug = Loss.DEBUG in lost
+        self._width = Loss.WIDTH in lost
+        self._traits = (HAS_STATE if self._state else 0) | (IS_SHORT if self._width else 0)
+        self._baggage = baggage
+
+    def of_plain(self, plain: Plain[bytes]) -> PlaceOf | None:
+        """Of plain headers that went to the app; None where there is nothing to remember."""
+        (trace_id, span_id, flag), state, session, _, traits, _, baggage = plain
+        if session is None and baggage is None and not traits & self._traits:
+            return None
+        text = trace_id.decode("ascii")
+        carried = Carried(
+            state.decode("latin-1") if self._state else "",
+            _baggage_of(baggage[0]) if baggage is not None and self._baggage else None,
+            session.decode("latin-1") if session is not None else None,
+            False,
+            self._width and bool(traits & IS_SHORT),
+        )
+        if traits & IS_SHORT:
+            text = _PADDING + text
+        return PlaceOf(text, span_id.decode("ascii"), flag == b"1", carried) if carried != NOTHING_CARRIED else None
+
+    def of_context(self, context: TraceContext, extraction: Extraction | None) -> PlaceOf | None:
+        """Of a context that went to the app, and what came beside it; None where there is nothing to remember."""
+        sampling = context.sampling
+        carried = Carried(
+            context.tracestate if self._state else "",
+            extraction.baggage if extraction is not None and self._baggage else None,
+            extraction.session if extraction is not None else None,
+            self._debug and sampling is Sampling.DEBUG,
+            self._width and context.short,
+        )
+        if carried == NOTHING_CARRIED:
+            return None
+        return PlaceOf(context.trace_id, context.span_id, sampling.is_sampled, carried)
+
+
+def _baggage_of(text: bytes) -> Baggage:
+    """Plain baggage: no white space, nothing encoded, no key twice."""
+    members = tuple(Member(*entry.split("=", 1)) for entry in text.decode("latin-1").split(","))
+    return Baggage(members, len(text) + _OF_BAGGAGE)
+
+
+def put_back(extraction: Extraction, carried: Carried, *, baggage: bool) -> tuple[Extraction, tuple[str, ...]]:
+    """`extraction`, of a call of the app, with what it does not say itself; and the names of what was put back.
+
+    What the app does say counts. A decision that it has changed stays changed. `baggage`: whether it is ours to write.
+    """
+    context = extraction.context
+    if context is None:
+        return extraction, ()
+    names: list[str] = []
+    if carried.tracestate and not context.tracestate:
+        context = context._replace(tracestate=carried.tracestate)
+        names.append("tracestate")
+    if carried.is_debug and context.sampling is Sampling.ACCEPT:
+        context = context._replace(sampling=Sampling.DEBUG)
+        names.append("debug")
+    if carried.is_short and not context.short:
+        context = context._replace(short=True)
+        names.append("width")
+    session = extraction.session
+    if carried.session is not None and session is None:
+        session = carried.session
+        names.append("session")
+    members = extraction.baggage
+    if baggage and carried.baggage is not None and members is None:
+        members = carried.baggage
+        names.append("baggage")
+    if not names:
+        return extraction, ()
+    return extraction._replace(context=context, session=session, baggage=members), tuple(names)
