@@ -95,8 +95,8 @@ bench: $(VENV)/dev.stamp $(if $(BENCH_TELLS),,$(VENV)-bench/bench.stamp) ## CPU,
 conformance: $(VENV)/dev.stamp ## the conformance folder against the sidecar (CONFORMANCE=folder; where it is missing nothing is checked)
 	@$(BIN)/python tests/wire/conformance.py $(CONFORMANCE)
 
-w3c: $(VENV)/dev.stamp ## the official W3C suite at its strictest (SUITE=checkout of github.com/w3c/trace-context)
-	@$(BIN)/python tests/w3c/run.py $(or $(SUITE),$(error SUITE is not set: the path to a checkout of github.com/w3c/trace-context))
+w3c: $(VENV)/dev.stamp ## the official W3C suite at its strictest (SUITE=checkout of github.com/w3c/trace-context, FORMAT=the app's own)
+	@$(BIN)/python tests/w3c/run.py $(or $(SUITE),$(error SUITE is not set: the path to a checkout of github.com/w3c/trace-context)) $(if $(FORMAT),--app $(FORMAT))
 
 compose-test: ## the image and docker-compose.yml, in containers (ENGINE=script that starts a Docker engine where none runs)
 	@tests/compose/run.sh $(or $(ENGINE),$(firstword $(wildcard ../*/tools/docker-engine.sh)))

@@ -36,7 +36,7 @@ from ops_lib.propagation import (
     codec_of,
     family_of,
 )
-from proxy.participation.carry_over import CarryOver, PlaceOf, put_back
+from proxy.participation.carry_over import CarryOver, PlaceOf, lacks, put_back
 from proxy.participation.in_flight import InFlightTable
 from proxy.participation.own_span import RANDOM, SAMPLED, OwnSpan, join
 from proxy.participation.sampling import Sampler
@@ -315,10 +315,14 @@ class Translator:
         return ((trace_id, span_id, sampled), state, session_id, winner, traits, None, baggage), span_id, span
 
     def _may_be_carried(self, plain: Plain[bytes]) -> bool:
-        """Whether a request of this trace is at the app, which may have lost something of it."""
+        """Whether a request of this trace is at the app, and this call lacks what it came with."""
         assert self._in_flight is not None
-        trace_id = plain[0][0] if len(plain[0][0]) == 32 else _PADDING + plain[0][0]
-        return self._in_flight.of_trace(trace_id.decode("ascii")) is not None
+        (trace_id, span_id, _), _, _, _, _, parent, _ = plain
+        whole = trace_id if len(trace_id) == 32 else _PADDING + trace_id
+        carried = self._in_flight.carried_of(
+            whole.decode("ascii"), span_id.decode("ascii"), parent.decode("ascii") if parent is not None else None
+        )
+        return carried is not None and lacks(plain, carried)
 
     def _put_back(self, extraction: Extraction) -> tuple[Extraction, tuple[str, ...]]:
         """A call of the app, with what its format could not carry."""

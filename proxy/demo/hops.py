@@ -109,6 +109,10 @@ def _losses_of_hop(journey: Journey, hop: Hop, caller: str, expected_span: str) 
             )
         if not keeps_decision(journey.sampling, hop.span.sampling, w3c=hop.speaks == W3C.name):
             problems.append(f"lost the sampling decision: {hop.span.sampling}, the caller said {journey.sampling}")
+        if hop.speaks == W3C.name and journey.tracestate not in hop.span.state:
+            problems.append(
+                f"lost the tracestate: {hop.span.state or 'none came'}, the caller's is {journey.tracestate}"
+            )
     if hop.session != journey.session:
         problems.append(f"lost the session: {hop.session or 'none came'}, the caller's is {journey.session}")
     return problems

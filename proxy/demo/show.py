@@ -70,9 +70,13 @@ def _remarks(report: Report) -> Iterator[str]:
     journey, hops = report.journey, report.hops
     has_state = [hop.span is not None and journey.tracestate in hop.span.state for hop in hops]
     if journey.tracestate and not all(has_state):
-        first = has_state.index(False)
-        later = "It came back further on." if any(has_state[first:]) else "It ended there."
-        yield f"{hops[first].service} has no header for tracestate, which its sidecar had. {later}"
+        without = [hop.service for hop, has in zip(hops, has_state, strict=True) if not has]
+        has = "has" if len(without) == 1 else "have"
+        if has_state[-1]:
+            its = "its sidecar" if len(without) == 1 else "their sidecars"
+            yield f"{' and '.join(without)} {has} no header for tracestate: {its} carried it past."
+        else:
+            yield f"{' and '.join(without)} {has} no header for tracestate. It was lost there."
     stash = _stash(hops)
     if journey.sampling == "debug" and stash and not report.problems:
         yield "traceparent can say neither debug nor 64 bits: tracestate carried both"

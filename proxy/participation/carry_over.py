@@ -1,7 +1,8 @@
 """What an app's own format cannot carry: what is remembered of a request, and put back on the app's calls. PURE.
 
-May know the heart and the table of requests in flight. An app that speaks B3 or Jaeger has no place for a tracestate;
-one that copies `traceparent` alone loses debug and the width of the id; many forward neither baggage nor session.
+May know the heart and the table of requests in flight. An app that speaks B3 or Jaeger has no place for a tracestate
+and the random flag. One that copies `traceparent` alone loses debug and the width of the id. Many forward neither
+baggage nor session.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Final, NamedTuple, final
 
 from ops_lib.propagation import (
     HAS_STATE,
+    IS_RANDOM,
     IS_SHORT,
     Baggage,
     Extraction,
@@ -44,7 +46,7 @@ class CarryOver:
     An app that gets several formats may forward any one of them. So what one of them cannot say is remembered.
     """
 
-    __slots__ = ("_baggage", "_debug", "_state", "_traits", "_width")
+    __slots__ = ("_baggage", "_debug", "_random", "_state", "_traits", "_width")
 
     def __init__(self, formats: Iterable[Format], *, baggage: bool) -> None:
         """`baggage`: whether it is ours to carry."""
@@ -52,7 +54,9 @@ class CarryOver:
         self._state = Loss.TRACESTATE in lost
         self._debug = Loss.DEBUG in lost
         self._width = Loss.WIDTH in lost
-        self._traits = (HAS_STATE if self._state else 0) | (IS_SHORT if self._width else 0)
+        self._random = Loss.RANDOM in lost
+        traits = ((self._state, HAS_STATE), (self._width, IS_SHORT), (self._random, IS_RANDOM))
+        self._traits = sum(trait for is_lost, trait in traits if is_lost)
         self._baggage = baggage
 
     def of_plain(self, plain: Plain[bytes]) -> PlaceOf | None:
@@ -67,6 +71,7 @@ class CarryOver:
             session.decode("latin-1") if session is not None else None,
             False,
             self._width and bool(traits & IS_SHORT),
+            self._random and bool(traits & IS_RANDOM),
         )
         if traits & IS_SHORT:
             text = _PADDING + text
@@ -81,6 +86,7 @@ class CarryOver:
             extraction.session if extraction is not None else None,
             self._debug and sampling is Sampling.DEBUG,
             self._width and context.short,
+            self._random and context.random,
         )
         if carried == NOTHING_CARRIED:
             return None
@@ -91,6 +97,19 @@ def _baggage_of(text: bytes) -> Baggage:
     """Plain baggage: no white space, nothing encoded, no key twice."""
     members = tuple(Member(*entry.split("=", 1)) for entry in text.decode("latin-1").split(","))
     return Baggage(members, len(text) + _OF_BAGGAGE)
+
+
+def lacks(plain: Plain[bytes], carried: Carried) -> bool:
+    """Whether plain headers of a call of the app lack something of `carried`."""
+    (_, _, flag), state, session, _, traits, _, baggage = plain
+    return (
+        (session is None and carried.session is not None)
+        or (baggage is None and carried.baggage is not None)
+        or (not state and carried.tracestate != "")
+        or (carried.is_debug and flag == b"1")
+        or (carried.is_short and not traits & IS_SHORT)
+        or (carried.is_random and not traits & IS_RANDOM)
+    )
 
 
 def put_back(extraction: Extraction, carried: Carried, *, baggage: bool) -> tuple[Extraction, tuple[str, ...]]:
@@ -111,6 +130,9 @@ def put_back(extraction: Extraction, carried: Carried, *, baggage: bool) -> tupl
     if carried.is_short and not context.short:
         context = context._replace(short=True)
         names.append("width")
+    if carried.is_random and not context.random:
+        context = context._replace(random=True)
+        names.append("random")
     session = extraction.session
     if carried.session is not None and session is None:
         session = carried.session

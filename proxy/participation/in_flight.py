@@ -29,6 +29,7 @@ class Carried(NamedTuple):
     session: str | None = None
     is_debug: bool = False
     is_short: bool = False
+    is_random: bool = False
 
     @property
     def size_bytes(self) -> int:
@@ -254,6 +255,7 @@ def _common(one: Carried, other: Carried) -> Carried:
         one.session if one.session == other.session else None,
         one.is_debug and other.is_debug,
         one.is_short and other.is_short,
+        one.is_random and other.is_random,
     )
 
 

@@ -158,6 +158,24 @@ def test_the_width_survives_an_app_that_copies_traceparent_alone(both: Callable[
     assert wire.carried() == {"width": 1}
 
 
+@pytest.mark.parametrize("format", ["b3", "jaeger"])
+def test_the_random_flag_survives_an_app_without_it(both: Callable[..., Both], format: str) -> None:
+    wire = both(format)
+    with wire.at_app(f"traceparent: 00-{T}-{S}-03") as seen:
+        called = wire.call(*wire.forwarded(seen))
+    assert value(called, "traceparent") == f"00-{T}-{S}-03"
+    assert wire.carried() == {"random": 1}
+
+
+def test_an_app_that_forwards_all_of_it_gets_nothing_back(both: Callable[..., Both]) -> None:
+    wire = both("tracecontext")
+    fields = ("baggage: user=7", "X-Mirascope-Session-Id: s-1")
+    with wire.at_app(W3C, *fields) as seen:
+        called = wire.call(*wire.forwarded(seen), *fields)
+    assert (value(called, "baggage"), value(called, "x-mirascope-session-id")) == ("user=7", "s-1")
+    assert wire.carried() == {}
+
+
 def test_spans_of_the_apps_own_get_it_too(both: Callable[..., Both]) -> None:
     wire = both("b3")
     with wire.at_app(W3C, "tracestate: congo=t61"):

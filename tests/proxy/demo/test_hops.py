@@ -24,7 +24,16 @@ def hops(trace_id: str = TRACE, decisions: tuple[str, ...] = ("accept",) * 4) ->
         ("shop", "tracecontext", "/receipts"),
     )
     return [
-        Hop(name, speaks, path, (), Span(trace_id, spans[number], decisions[number]), "s-1", (), spans[number + 1])
+        Hop(
+            name,
+            speaks,
+            path,
+            (),
+            Span(trace_id, spans[number], decisions[number], "", "a=b" if speaks == "tracecontext" else ""),
+            "s-1",
+            (),
+            spans[number + 1],
+        )
         for number, (name, speaks, path) in enumerate(services)
     ]
 
@@ -74,6 +83,14 @@ def test_each_loss_is_found_at_its_hop(number: int, change, word: str) -> None: 
     (problem,) = find_losses(JOURNEY, lossy)
     assert word in problem
     assert problem.startswith(f"{lossy[number].service}{lossy[number].path}: ")
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_a_service_that_speaks_w3c_gets_the_tracestate(number: int) -> None:
+    lossy = hops()
+    lossy[number] = replace(lossy[number], span=lossy[number].span._replace(state="ops=s:d"))  # type: ignore[union-attr]
+    (problem,) = find_losses(JOURNEY, lossy)
+    assert problem == f"shop{lossy[number].path}: lost the tracestate: ops=s:d, the caller's is a=b"
 
 
 def test_a_hop_that_never_happened() -> None:

@@ -96,9 +96,11 @@ def test_a_hop_that_understood_nothing() -> None:
 
 def test_says_what_a_format_cannot_carry_where_it_was_seen() -> None:
     one = report()
-    assert "orders has no header for tracestate, which its sidecar had. It ended there." in text(one)
+    assert "orders has no header for tracestate. It was lost there." in text(one)
     back = replace(one, hops=(*one.hops, one.hops[0]), wires=(*one.wires, one.wires[0]))
-    assert "came back further on" in text(back)
+    assert "orders has no header for tracestate: its sidecar carried it past." in text(back)
+    further = replace(back, hops=(*one.hops, one.hops[1], one.hops[0]), wires=(*one.wires, *one.wires))
+    assert "orders and orders have no header for tracestate: their sidecars carried it past." in text(further)
     assert "no header for tracestate" not in text(replace(one, hops=one.hops[:1], wires=one.wires[:1]))
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ops_lib.propagation import Baggage, Extraction, Format, Member, Sampling, TraceContext
-from proxy.participation.carry_over import CarryOver, put_back
+from proxy.participation.carry_over import CarryOver, lacks, put_back
 from proxy.participation.in_flight import NOTHING_CARRIED, Carried
 from proxy.plan.upstream import PropagationPlan
 from proxy.translate import FastTranslation, RawHeaders, Translator
@@ -13,6 +15,7 @@ from proxy.translate import FastTranslation, RawHeaders, Translator
 T, S = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312"
 W3C = (b"traceparent", f"00-{T}-{S}-01".encode())
 SHORT = (b"b3", f"{T[16:]}-{S}-1".encode())
+RANDOM = (b"traceparent", f"00-{T}-{S}-03".encode())
 STATE = (b"tracestate", b"congo=t61,rojo=1")
 SESSION = (b"X-Mirascope-Session-Id", b"s-1")
 BAGGAGE = (b"baggage", b"user=7,plan=x")
@@ -23,7 +26,17 @@ CONTEXT = TraceContext(T, S, Sampling.ACCEPT)
 @pytest.mark.parametrize("baggage", ["translate", "drop"])
 @pytest.mark.parametrize(
     "headers",
-    [[W3C], [W3C, STATE], [SHORT], [W3C, SESSION], [W3C, BAGGAGE], [W3C, STATE, SESSION, BAGGAGE], [SHORT, SESSION]],
+    [
+        [W3C],
+        [W3C, STATE],
+        [SHORT],
+        [W3C, SESSION],
+        [W3C, BAGGAGE],
+        [W3C, STATE, SESSION, BAGGAGE],
+        [SHORT, SESSION],
+        [RANDOM],
+        [RANDOM, STATE],
+    ],
 )
 def test_plain_headers_are_remembered_as_those_in_full(headers: RawHeaders, baggage: str, inject: str) -> None:
     plan = PropagationPlan(extract=FORMATS, inject=(Format(inject),), baggage=baggage)  # type: ignore[arg-type]
@@ -38,14 +51,41 @@ FORMATS = (Format.TRACECONTEXT, Format.B3, Format.B3MULTI, Format.JAEGER)
 
 def test_what_one_of_several_formats_cannot_say_is_remembered() -> None:
     everything = CarryOver(FORMATS, baggage=True)
-    context = CONTEXT._replace(sampling=Sampling.DEBUG, tracestate="a=1", trace_id="0" * 16 + T[16:], short=True)
+    context = CONTEXT._replace(
+        sampling=Sampling.DEBUG, tracestate="a=1", trace_id="0" * 16 + T[16:], short=True, random=True
+    )
     place = everything.of_context(context, None)
     assert place is not None
-    assert place.carried == Carried("a=1", None, None, is_debug=True, is_short=True)
-    assert CarryOver((Format.B3,), baggage=True).of_context(context._replace(tracestate=""), None) is None
+    assert place.carried == Carried("a=1", None, None, is_debug=True, is_short=True, is_random=True)
+    of_b3 = CarryOver((Format.B3,), baggage=True)
+    assert of_b3.of_context(context._replace(tracestate="", random=False), None) is None
     of_w3c = CarryOver((Format.TRACECONTEXT,), baggage=True).of_context(context, None)
     assert of_w3c is not None
-    assert of_w3c.carried.tracestate == ""
+    assert (of_w3c.carried.tracestate, of_w3c.carried.is_random) == ("", False)
+
+
+@given(
+    st.lists(st.sampled_from([STATE, SESSION, BAGGAGE]), unique=True),
+    st.sampled_from([W3C, SHORT, RANDOM]),
+    st.builds(
+        Carried,
+        st.sampled_from(["", "a=1"]),
+        st.sampled_from([None, Baggage((Member("k", "v"),))]),
+        st.sampled_from([None, "s-2"]),
+        st.booleans(),
+        st.just(False),
+        st.booleans(),
+    ),
+)
+def test_plain_headers_lack_what_would_be_put_back(
+    beside: list[tuple[bytes, bytes]], ids: tuple[bytes, bytes], carried: Carried
+) -> None:
+    translator = Translator(PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,)))
+    translation = translator.translate([ids, *(field for field in beside if ids != SHORT or field != STATE)])
+    assert isinstance(translation, FastTranslation)
+    extraction = translation.extraction
+    assert extraction is not None
+    assert lacks(translation.plain, carried) == bool(put_back(extraction, carried, baggage=True)[1])
 
 
 def test_what_a_call_lacks_is_put_back() -> None:
