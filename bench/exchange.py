@@ -89,7 +89,7 @@ def connect(ticker: Ticker, outbox: Outbox) -> tuple[ClientConnection, Nowhere, 
     propagation = PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,))
     target = UpstreamTarget("http", Address("127.0.0.1", 8080))
     upstream_plan = UpstreamPlan("app", target, propagation)
-    plan = ListenerPlan("inbound", "inbound", Address("127.0.0.1", 0), Router(upstream_plan), fixed_upstream=True)
+    plan = ListenerPlan("inbound", "inbound", (Address("127.0.0.1", 0),), Router(upstream_plan), fixed_upstream=True)
     metrics = Metrics()
     descriptors = Descriptors()
     pools = Pools({HTTP_1_1: connection_pools(ticker, outbox, descriptors)}, metrics, lambda _ip, _port: "")

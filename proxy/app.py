@@ -180,7 +180,7 @@ def _make_admin(state: State, families: Families, data_plane: DataPlane, hosts: 
 
 
 def _announce(
-    plan: Plan, addresses: dict[str, Address], admin: Address | None, output: Output, settings: LogSettings
+    plan: Plan, addresses: dict[str, tuple[Address, ...]], admin: Address | None, output: Output, settings: LogSettings
 ) -> None:
     """The start is over: log where everything listens."""
     _set_aside_garbage_collection()
@@ -245,12 +245,13 @@ def _warn_of_unreported_ids(plan: Plan) -> None:
         )
 
 
-def _listener_lines(plan: Plan, addresses: dict[str, Address], admin: Address | None) -> Iterator[str]:
+def _listener_lines(plan: Plan, addresses: dict[str, tuple[Address, ...]], admin: Address | None) -> Iterator[str]:
     """One line per listener, and `ops-sidecar ready`."""
     for listener in plan.listeners:
         target = listener.router.upstreams()[-1].target
         to = f", sends to {_show_target(target)}" if listener.fixed_upstream and target else ""
-        yield f"{listener.name} listening on {addresses[listener.name]}{to}, writes {_show_formats(listener)}"
+        for address in addresses[listener.name]:
+            yield f"{listener.name} listening on {address}{to}, writes {_show_formats(listener)}"
     if admin is not None:
         yield f"admin listening on {admin}"
     yield "ops-sidecar ready"

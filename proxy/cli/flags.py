@@ -10,13 +10,13 @@ from proxy.errors import SettingsProblem
 from proxy.settings import Flag
 
 QUICK_FLAGS = {
-    "inbound": ("inbound.listen", "ADDR|off", "where callers come in (default 0.0.0.0:9080)"),
+    "inbound": ("inbound.listen", "ADDR,...|off", "where callers come in (default 0.0.0.0:9080)"),
     "app": (
         "inbound.app",
         "URL",
         "the app: http://host:port, https://... or unix:/path (default http://127.0.0.1:8080)",
     ),
-    "outbound": ("outbound.listen", "ADDR|off", "where the app's own calls go out (default 127.0.0.1:9081)"),
+    "outbound": ("outbound.listen", "ADDR,...|off", "where the app's own calls go out (default 127.0.0.1:9081)"),
     "admin": ("admin.listen", "ADDR|off", "health and metrics (default 127.0.0.1:9082)"),
     "extract": (
         "propagation.extract",

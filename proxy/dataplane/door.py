@@ -1,16 +1,17 @@
-"""A listener and its socket. Decides which protocol a client speaks.
+"""A listener and the sockets at which its clients connect. A door decides which protocol a client speaks.
 
-May know every protocol's client, and listening sockets. Kept over reloads: see `DataPlane.replace_plan`.
+May know every protocol's client, and listening sockets. Doors are kept over reloads: see `DataPlane.replace_plan`.
 """
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
 
 from proxy.http1.client import ClientConnection
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
-from proxy.transport.listening import ListeningSocket
+from proxy.plan import Address
+from proxy.transport.listening import ListeningSocket, Waiting
 
 
 class Door:
@@ -18,18 +19,28 @@ class Door:
 
     def __init__(self, listener: Listener) -> None:
         self.listener = listener
-        self.socket = ListeningSocket(listener.rules.plan.bind, partial(ClientConnection, listener))
+        self.sockets: list[ListeningSocket] = []
 
     def __repr__(self) -> str:
-        return f"<Door of {self.listener.name}, {self.socket!r}>"
+        return f"<Door of {self.listener.name}, {self.sockets!r}>"
 
-    async def open(self) -> None:
-        """Bind and accept. Raises StartError naming the listener and the address."""
-        await self.socket.open(self.listener.name)
-        self.socket.keep_alive(self.listener.rules.plan.timeouts.tcp_keepalive_s)
+    def new_socket(self, bind: Address) -> ListeningSocket:
+        """A socket of this door, not open yet."""
+        return ListeningSocket(bind, self._accept)
 
-    def use(self, rules: ListenerRules) -> None:
-        """Serve by `rules` from now on, even if their name or address is another one."""
-        self.socket.bind = rules.plan.bind
-        self.socket.keep_alive(rules.plan.timeouts.tcp_keepalive_s)
-        self.listener.use(rules)
+    def _accept(self) -> ClientConnection:
+        return ClientConnection(self.listener)
+
+    def use(self, rules: ListenerRules, sockets: Sequence[ListeningSocket]) -> None:
+        """From now on accept at `sockets`, one for each address of `rules`, be it from another door."""
+        self.sockets = list(sockets)
+        for socket, bind in zip(self.sockets, rules.plan.binds, strict=True):
+            socket.bind = bind
+            socket.accept = self._accept
+            socket.keep_alive(rules.plan.timeouts.tcp_keepalive_s)
+        if rules is not self.listener.rules:
+            self.listener.use(rules)
+
+    def close(self) -> Waiting:
+        """Accept nobody further. Returns the clients that have come by then."""
+        return [waiting for socket in self.sockets for waiting in socket.close()]

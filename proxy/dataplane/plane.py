@@ -15,6 +15,7 @@ from secrets import token_hex
 from ops_lib.hosts import unmapped
 from proxy.dataplane.app_presence import app_addresses, is_anyone_there, is_app_up
 from proxy.dataplane.door import Door
+from proxy.dataplane.keeping import is_v6_only, kept_doors, kept_sockets
 from proxy.http1.pool import connection_pools
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
@@ -28,7 +29,7 @@ from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.otlp.exporter import Exporter
 from proxy.transport.deadlines import TICK_S, Ticker
 from proxy.transport.descriptors import NO_LIMIT, Descriptors
-from proxy.transport.listening import Waiting, drop, serve
+from proxy.transport.listening import ListeningSocket, Waiting, drop, serve
 from proxy.transport.outbox import Outbox
 from proxy.transport.sockets import is_of_this_machine
 
@@ -83,9 +84,9 @@ class DataPlane:
         self._ticker.start()
         await self.replace_plan(self._plan)
 
-    def addresses(self) -> dict[str, Address]:
-        """Listener name -> bound address, with the real port if 0 was asked."""
-        return {name: door.socket.address for name, door in self._doors.items()}
+    def addresses(self) -> dict[str, tuple[Address, ...]]:
+        """Listener name -> bound addresses, with the real port if 0 was asked."""
+        return {name: tuple(each.address for each in door.sockets) for name, door in self._doors.items()}
 
     def know_admin(self, admin: Address | None) -> None:
         """Where the admin listener is: nobody is to reach it by way of the sidecar."""
@@ -107,30 +108,42 @@ class DataPlane:
         A listener whose address stays keeps its socket and its connections, even under another name.
         """
         rules = {listener.name: self._rules(listener) for listener in plan.listeners}
-        kept = self._kept(plan)
-        opened: dict[str, Door] = {}
+        kept = kept_sockets(self._doors, plan)
+        doors = kept_doors(self._doors, plan, kept)
+        new = {name: Door(self._listener(rules[name])) for name in rules if name not in doors}
+        doors |= new
+        sockets: dict[str, list[ListeningSocket]] = {name: [] for name in rules}
+        opened: list[ListeningSocket] = []
         try:
-            for name in [name for name in rules if name not in kept]:
-                door = Door(self._listener(rules[name]))
-                await door.open()
-                opened[name] = door
+            for listener in plan.listeners:
+                for bind in listener.binds:
+                    listening = kept.get((listener.name, bind))
+                    if listening is None:
+                        listening = doors[listener.name].new_socket(bind)
+                        await listening.open(listener.name, v6_only=is_v6_only(plan, bind))
+                        opened.append(listening)
+                    sockets[listener.name].append(listening)
         except BaseException:
-            for door in opened.values():
-                drop(door.socket.close())
+            for listening in opened:
+                drop(listening.close())
+            for door in new.values():
                 door.listener.abort()
             raise
         # From here on, nothing can fail.
         self._retired = [listener for listener in self._retired if listener.connections]
+        used = {listening for each in sockets.values() for listening in each}
         waiting: Waiting = []
         for door in self._doors.values():
-            if door not in kept.values():
-                waiting += door.socket.close()
+            for listening in door.sockets:
+                if listening not in used:
+                    waiting += listening.close()
+            if door not in doors.values():
                 door.listener.shut()
                 self._retired.append(door.listener)
-        self._doors = {name: kept.get(name) or opened[name] for name in rules}
+        self._doors = {name: doors[name] for name in rules}
         self._listeners = {name: door.listener for name, door in self._doors.items()}
-        for name, door in kept.items():
-            door.use(rules[name])
+        for name, door in self._doors.items():
+            door.use(rules[name], sockets[name])
         self._plan = plan
         self._in_flight.use(plan.in_flight)
         self._exporter.use(plan.export)
@@ -170,7 +183,7 @@ class DataPlane:
     async def stop(self) -> None:
         """Close everything at once."""
         for door in self._doors.values():
-            drop(door.socket.close())
+            drop(door.close())
         self._doors.clear()
         listeners = [*self._listeners.values(), *self._retired]
         for listener in listeners:
@@ -195,19 +208,6 @@ class DataPlane:
     def _of(self, direction: str | None) -> list[Listener]:
         listeners = [*self._listeners.values(), *self._retired]
         return [one for one in listeners if direction is None or one.rules.plan.direction == direction]
-
-    def _kept(self, plan: Plan) -> dict[str, Door]:
-        """Name of a listener of `plan` -> the open door that it keeps."""
-        kept: dict[str, Door] = {}
-        for listener in plan.listeners:
-            for door in self._doors.values():
-                if door.socket.is_at(listener.bind):
-                    kept[listener.name] = door
-        for listener in plan.listeners:  # listeners on port 0 keep the port that they have, unless another asks for it
-            own = self._doors.get(listener.name)
-            if own is not None and own.socket.bind == listener.bind and own not in kept.values():
-                kept[listener.name] = own
-        return kept
 
     def _listener(self, rules: ListenerRules) -> Listener:
         return Listener(
@@ -240,7 +240,9 @@ class DataPlane:
 
     def _note_own(self) -> None:
         self._own = [
-            (address, self._listeners[name].rules.plan.direction) for name, address in self.addresses().items()
+            (address, str(self._listeners[name].rules.plan.direction))
+            for name, addresses in self.addresses().items()
+            for address in addresses
         ]
         if self._admin is not None:
             self._own.append((self._admin, "admin"))
@@ -264,7 +266,7 @@ class DataPlane:
         for listener in [one for one in self._listeners.values() if one.rules.plan.direction == direction]:
             door = self._doors.pop(listener.name, None)
             if door is not None:
-                waiting += door.socket.close()
+                waiting += door.close()
             listener.shut()
         await serve(waiting)
 

@@ -113,7 +113,10 @@ class Connection(Asker):
         self._fd = descriptor(transport)
         self._flow = Flow(self.transport, self._on_paused)
         peer = transport.get_extra_info("peername")
-        self.address = str(peer[0]).encode("ascii") if isinstance(peer, tuple) else b""
+        host = str(peer[0]) if isinstance(peer, tuple) else ""
+        if host.startswith("::ffff:") and "." in host:  # an IPv4 client of a dual-stack socket (RFC 4291, 2.5.5.2)
+            host = host[7:]
+        self.address = host.encode("ascii")
         self.port = int(peer[1]) if isinstance(peer, tuple) else 0
 
     def _detach(self, tell: Callable[[int], None], on_lost: Callable[[Exception | None], None]) -> End:

@@ -29,7 +29,7 @@ class DataPlane(Protocol):
     """What the lifecycle needs of `proxy.dataplane.DataPlane`."""
 
     async def start(self) -> None: ...
-    def addresses(self) -> dict[str, Address]: ...
+    def addresses(self) -> dict[str, tuple[Address, ...]]: ...
     async def replace_plan(self, plan: Plan) -> None: ...
     def in_flight(self, direction: None = None, *, tunnels: bool = True) -> int: ...
     def know_admin(self, admin: Address | None) -> None: ...
@@ -56,7 +56,7 @@ class Lifecycle:
         make_admin: Callable[[], Admin],
         read: Callable[[int], Generation],
         state: State,
-        announce: Callable[[Plan, dict[str, Address], Address | None], None],
+        announce: Callable[[Plan, dict[str, tuple[Address, ...]], Address | None], None],
         clock: Callable[[], float],
         patience_s: float = _PATIENCE_S,
         has_network: Callable[[], bool] = has_network,
@@ -205,7 +205,7 @@ class Lifecycle:
 
     async def _replace(self, new: Generation) -> None:
         """Apply all of the new generation, or nothing of it."""
-        before = set(self._data_plane.addresses().values())
+        before = {address for _, address in self._bound()}
         admin, bound = self._admin, None
         moved = new.plan.admin != self._current.plan.admin
         if moved:
@@ -225,6 +225,9 @@ class Lifecycle:
             if old is not None:
                 await old.close()
         new.apply()
-        opened = {name: at for name, at in self._data_plane.addresses().items() if at not in before}
-        for name, address in (opened | ({"admin": bound} if bound is not None else {})).items():
+        opened = [(name, address) for name, address in self._bound() if address not in before]
+        for name, address in [*opened, *([("admin", bound)] if bound is not None else [])]:
             log.info("listener opened", extra=fields(listener=name, address=address))
+
+    def _bound(self) -> list[tuple[str, Address]]:
+        return [(name, address) for name, found in self._data_plane.addresses().items() for address in found]

@@ -116,12 +116,12 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
     export = export_plan(settings, contexts)
     everywhere = _sections(settings, exports=export.traces is not None)
     listeners = []
-    if settings.inbound.listen is not None:
+    if settings.inbound.listen:
         listeners.append(_inbound(settings, everywhere, settings.inbound.listen, contexts))
     outbound = everywhere.over(_sections(settings.outbound))
     destinations = Destinations(settings.outbound.deny, settings.outbound.allow)
     upstreams = [(upstream, _upstream(upstream, outbound, destinations, contexts)) for upstream in settings.upstreams]
-    if settings.outbound.listen is not None:
+    if settings.outbound.listen:
         other = UpstreamPlan(
             "other", None, outbound.propagation_plan(), outbound.listener_timeouts(), _pool(outbound, destinations)
         )
@@ -132,7 +132,7 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
             )
         )
     for upstream, plan in upstreams:
-        if upstream.listen is not None:
+        if upstream.listen:
             own = outbound.over(_sections(upstream))
             router = Router(replace(plan, preserve_host=upstream.host == "preserve"))
             listeners.append(_listener(upstream.name, upstream.listen, router, own, fixed=True))
@@ -142,7 +142,7 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
         listeners=tuple(replace(listener, explain=is_explained) for listener in listeners),
         admin=settings.admin.listen,
         drain=_drain(settings),
-        exit_with_app_s=settings.inbound.exit_with_app_s if settings.inbound.listen is not None else 0.0,
+        exit_with_app_s=settings.inbound.exit_with_app_s if settings.inbound.listen else 0.0,
         export=export,
         in_flight=InFlightPlan(
             settings.in_flight.max_requests, settings.in_flight.max_bytes, settings.in_flight.max_age_s
@@ -158,7 +158,9 @@ def _drain(settings: Settings) -> DrainPlan:
     return DrainPlan(drain.grace_s, drain.timeout_s, linger_s)
 
 
-def _inbound(settings: Settings, everywhere: Sections, listen: Address, contexts: TlsContexts) -> ListenerPlan:
+def _inbound(
+    settings: Settings, everywhere: Sections, listen: tuple[Address, ...], contexts: TlsContexts
+) -> ListenerPlan:
     inbound = settings.inbound
     sections = everywhere.over(_sections(inbound))
     app = UpstreamPlan(
@@ -173,7 +175,7 @@ def _inbound(settings: Settings, everywhere: Sections, listen: Address, contexts
     return ListenerPlan(
         name="inbound",
         direction="inbound",
-        bind=listen,
+        binds=listen,
         router=Router(app),
         fixed_upstream=True,
         via=_switch(sections.forwarding.via, auto=False),
@@ -186,12 +188,18 @@ def _inbound(settings: Settings, everywhere: Sections, listen: Address, contexts
 
 
 def _listener(
-    name: str, listen: Address, router: Router, sections: Sections, *, connect: bool = False, fixed: bool = False
+    name: str,
+    listen: tuple[Address, ...],
+    router: Router,
+    sections: Sections,
+    *,
+    connect: bool = False,
+    fixed: bool = False,
 ) -> ListenerPlan:
     return ListenerPlan(
         name=name,
         direction="outbound",
-        bind=listen,
+        binds=listen,
         router=router,
         fixed_upstream=fixed,
         connect=connect,

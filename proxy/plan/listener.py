@@ -47,11 +47,11 @@ class Clients:
 
 @dataclass(frozen=True, slots=True)
 class ListenerPlan:
-    """One listening socket and what it does with requests."""
+    """Where one listener accepts, and what it does with requests."""
 
     name: str  # metric label: "inbound", "outbound", or the name of the upstream it belongs to
     direction: Direction
-    bind: Address
+    binds: tuple[Address, ...]  # one socket each
     router: Router  # inbound and dedicated listeners: one upstream for everything
     fixed_upstream: bool  # True: the request's authority never decides where it goes (inbound, way 3)
     connect: bool = False  # CONNECT allowed (outbound only)

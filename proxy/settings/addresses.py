@@ -70,6 +70,28 @@ def parse_listen(value: object) -> Address | None:
         raise ValueError(f"{error}; or off") from None
 
 
+def parse_listens(value: object) -> tuple[Address, ...]:
+    """One address or several, as a list or as text with commas; `off`, `null` or `false` is none."""
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, (list, tuple)):
+        only = parse_listen(items)
+        return (only,) if only is not None else ()
+    if len(items) == 1 and isinstance(value, str):
+        only = parse_listen(value)
+        return (only,) if only is not None else ()
+    found: list[Address] = []
+    for item in items:
+        if not isinstance(item, str):
+            raise ValueError("expected a list of addresses: host:port, [ipv6]:port or unix:/path")
+        address = parse_endpoint(item)
+        if address in found:
+            raise ValueError(f"{address} is in the list twice")
+        found.append(address)
+    if not found:
+        raise ValueError("expected at least one address, or off")
+    return tuple(found)
+
+
 def _unix_path(path: str) -> str:
     path = "/" + path.lstrip("/") if path.startswith("//") else path
     if not path.startswith("/") or len(path) < 2:

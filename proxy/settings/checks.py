@@ -55,17 +55,18 @@ def check(settings: Settings) -> Iterator[Finding]:
 
 
 def _listens(settings: Settings) -> list[tuple[Path, Address]]:
-    found: list[tuple[Path, Address | None]] = [
+    """Every address to listen at, each with its key."""
+    found: list[tuple[Path, tuple[Address, ...]]] = [
         (("inbound", "listen"), settings.inbound.listen),
         (("outbound", "listen"), settings.outbound.listen),
-        (("admin", "listen"), settings.admin.listen),
+        (("admin", "listen"), (settings.admin.listen,) if settings.admin.listen is not None else ()),
     ]
     found += [(("upstreams", str(n), "listen"), upstream.listen) for n, upstream in enumerate(settings.upstreams)]
-    return [(path, endpoint) for path, endpoint in found if endpoint is not None]
+    return [(path, address) for path, addresses in found for address in addresses]
 
 
 def _targets(settings: Settings) -> Iterator[tuple[Path, TargetUrl | None, TlsSettings]]:
-    if settings.inbound.listen is not None:
+    if settings.inbound.listen:
         yield ("inbound", "app"), settings.inbound.app, settings.inbound.tls
     for number, upstream in enumerate(settings.upstreams):
         yield ("upstreams", str(number), "target"), upstream.target, upstream.tls
@@ -228,12 +229,12 @@ def _no_password() -> str:
 
 
 def _reachable(path: Path, upstream: UpstreamSettings) -> Iterator[Finding]:
-    if not upstream.match and upstream.listen is None:
+    if not upstream.match and not upstream.listen:
         message = "nothing leads here: give it `match` (hosts, wildcards, CIDRs) or `listen` (an address of its own)"
         yield Finding((*path, "name"), upstream.name, message, ((*path, "match"), (*path, "listen")))
-    if upstream.listen is not None and upstream.target is None:
+    if upstream.listen and upstream.target is None:
         message = "a listener of its own needs `target`: where its requests go"
-        yield Finding((*path, "listen"), str(upstream.listen), message, ((*path, "target"),))
+        yield Finding((*path, "listen"), ", ".join(map(str, upstream.listen)), message, ((*path, "target"),))
     if upstream.host == "target" and upstream.target is None:
         yield Finding(
             (*path, "host"), "target", "needs `target`: its name becomes the Host header", ((*path, "target"),)

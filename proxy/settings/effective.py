@@ -66,7 +66,7 @@ def _section(loaded: Loaded, levels: Sequence[_Level], prefix: str) -> list[Entr
     """
     section, path = levels[0]
     entries = []
-    listens = getattr(section, "listen", None) is not None
+    listens = bool(getattr(section, "listen", None))
     names = list(type(section).model_fields)
     for name in names:
         value = getattr(section, name)
@@ -110,13 +110,15 @@ def _default(path: Path) -> str:
 
 def _host(upstream: UpstreamSettings, entry: Entry) -> Entry:
     """The effective value of `auto`, if only one way leads to the upstream."""
-    if upstream.host != "auto" or (upstream.listen is not None and upstream.match):
+    if upstream.host != "auto" or (upstream.listen and upstream.match):
         return entry
-    return entry._replace(value="target" if upstream.listen is not None else "preserve")
+    return entry._replace(value="target" if upstream.listen else "preserve")
 
 
 def _plain(path: Path, value: object) -> object:
     """`value` as JSON, without secrets."""
+    if path[-1] == "listen" and isinstance(value, tuple) and len(value) < 2:
+        value = value[0] if value else None
     if value is None:
         return "off" if path[-1] == "listen" else None
     if isinstance(value, bool | int | float):

@@ -15,7 +15,15 @@ from ops_lib.hosts import HostPattern
 from ops_lib.propagation import COMPOSITE, FAMILIES, KNOWN_FORMATS, Format, parse_formats
 from proxy.address import Address
 from proxy.settings import otlp_values, values
-from proxy.settings.addresses import TargetUrl, parse_host, parse_listen, parse_network, parse_pattern, parse_target
+from proxy.settings.addresses import (
+    TargetUrl,
+    parse_host,
+    parse_listen,
+    parse_listens,
+    parse_network,
+    parse_pattern,
+    parse_target,
+)
 from proxy.settings.values import (
     parse_bytes,
     parse_count,
@@ -67,6 +75,12 @@ def _networks(value: object) -> tuple[str, ...]:
     if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
         raise ValueError("expected a list of addresses or CIDRs, such as [10.0.0.0/8]; [] for none")
     return tuple(str(parse_network(item)) for item in items)
+
+
+def _listens(value: object) -> tuple[Address, ...]:
+    """As a flag or a variable may write it, too: `[a, b]`."""
+    is_list = isinstance(value, str) and value.strip().startswith("[") and value.strip().endswith("]")
+    return parse_listens(read_value(str(value)) if is_list else value)
 
 
 def _within(parse: Callable[[object], float], low: float, high: float, unit: str) -> Callable[[object], Any]:
@@ -122,6 +136,7 @@ def _leniencies(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(items))
 
 
+Listens = Annotated[tuple[Address, ...], PlainValidator(_listens)]
 Listen = Annotated[Address | None, PlainValidator(parse_listen)]
 TargetValue = Annotated[TargetUrl, PlainValidator(parse_target)]
 Host = Annotated[str, PlainValidator(parse_host)]

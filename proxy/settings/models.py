@@ -32,6 +32,7 @@ from proxy.settings.kinds import (
     Leniencies,
     Lines,
     Listen,
+    Listens,
     Methods,
     Networks,
     OnDefer,
@@ -133,7 +134,7 @@ class ForwardingSettings(Section):
 class InboundSettings(Section):
     """Callers -> the app."""
 
-    listen: Listen = Address("0.0.0.0", 9080)
+    listen: Listens = (Address("0.0.0.0", 9080),)
     app: TargetValue = TargetUrl("http", Address("127.0.0.1", 8080))
     host: Literal["preserve", "target"] = "preserve"
     exit_with_app_s: SecondsOrZero = 0.0  # 0: never
@@ -151,7 +152,7 @@ class InboundSettings(Section):
 class OutboundSettings(Section):
     """The app -> other services."""
 
-    listen: Listen = Address("127.0.0.1", 9081)
+    listen: Listens = (Address("127.0.0.1", 9081),)
     connect: bool = True
     deny: Patterns = ()  # besides those that the plan denies by itself
     allow: Patterns = ()
@@ -170,7 +171,7 @@ class UpstreamSettings(Section):
     name: str
     match: Patterns = ()
     target: TargetValue | None = None  # None: the request names it
-    listen: Listen = None
+    listen: Listens = ()
     lenient: Leniencies = ()
     host: Literal["auto", "preserve", "target"] = "auto"  # auto: target on its own listener, else preserve
     tls: TlsSettings = TlsSettings()

@@ -37,14 +37,14 @@ def without_effect(loaded: Loaded) -> list[Unused]:
     settings = loaded.settings
     root: _Level = (settings, ())
     outbound: _Level = (settings.outbound, ("outbound",))
-    chains = [[(settings.inbound, ("inbound",)), root]] if settings.inbound.listen is not None else []
-    chains += [[outbound, root]] if settings.outbound.listen is not None else []
+    chains = [[(settings.inbound, ("inbound",)), root]] if settings.inbound.listen else []
+    chains += [[outbound, root]] if settings.outbound.listen else []
     found = []
     for name in LAYERED:
         narrow = [
             [(upstream, ("upstreams", str(number))), outbound, root]
             for number, upstream in enumerate(settings.upstreams)
-            if upstream.listen is not None or name not in OF_LISTENERS
+            if upstream.listen or name not in OF_LISTENERS
         ]
         counts: dict[Path, set[Path]] = {}  # a key that was set -> the keys that override it
         used: set[Path] = set()

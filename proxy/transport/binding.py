@@ -24,6 +24,20 @@ def cannot_listen(listener: str, bind: Address, error: OSError) -> StartError:
     return StartError(f"listener {listener} cannot listen on {bind}: {reason}")
 
 
+def bind_every_interface(port: int, *, v6_only: bool) -> socket.socket:
+    """A socket bound to `[::]` and `port`; for IPv6 alone if `v6_only`, else as the system has it. Raises OSError."""
+    bound = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if v6_only:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind(("::", port))
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
 def remove_stale_socket(path: str) -> None:
     """Remove a socket file that nobody listens on, left by a process that died.
     Raises OSError if a process does, or if it is another kind of file.

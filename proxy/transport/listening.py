@@ -15,7 +15,14 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from proxy.plan import Address
-from proxy.transport.binding import FileIdentity, cannot_listen, file_identity, remove_own_socket, remove_stale_socket
+from proxy.transport.binding import (
+    FileIdentity,
+    bind_every_interface,
+    cannot_listen,
+    file_identity,
+    remove_own_socket,
+    remove_stale_socket,
+)
 from proxy.transport.sockets import keep_alive, protocols
 
 _BACKLOG: Final = 1024
@@ -28,28 +35,39 @@ class ListeningSocket:
     """The socket at which one listener's clients connect."""
 
     def __init__(self, bind: Address, accept: Callable[[], Any]) -> None:
-        """`accept` makes an object with the methods of an asyncio.Protocol for each client."""
+        """`accept` makes an object with the methods of an asyncio.Protocol for each client; another may replace it."""
         self.bind = bind  # as the plan in force has it; the socket stays if another plan names it otherwise
-        self._accept = protocols(accept)
+        self.accept = accept
         self._server: asyncio.Server
         self._file: FileIdentity | None = None  # of a Unix socket
 
     def __repr__(self) -> str:
         return f"<ListeningSocket at {self.address if hasattr(self, '_server') else self.bind}>"
 
-    async def open(self, name: str) -> None:
-        """Bind and accept. Raises StartError with the address and `name`, the listener's."""
+    async def open(self, name: str, *, v6_only: bool = False) -> None:
+        """Bind and accept. Raises StartError with the address and `name`, the listener's.
+
+        `v6_only`: `[::]` is for IPv6 alone. Otherwise it is what the system makes of it: on Linux for IPv4 as well,
+        unless net.ipv6.bindv6only says no.
+        """
         loop = asyncio.get_running_loop()
+        accept = protocols(self._accept)
         path, host, port = self.bind.unix_path, self.bind.host, self.bind.port
         try:
             if path:
                 remove_stale_socket(path)
-                self._server = await loop.create_unix_server(self._accept, path, backlog=_BACKLOG)
+                self._server = await loop.create_unix_server(accept, path, backlog=_BACKLOG)
                 self._file = file_identity(path)
+            elif host == "::":  # the event loop would always make it v6_only
+                bound = bind_every_interface(port, v6_only=v6_only)
+                self._server = await loop.create_server(accept, sock=bound, backlog=_BACKLOG)
             else:
-                self._server = await loop.create_server(self._accept, host or None, port, backlog=_BACKLOG)
+                self._server = await loop.create_server(accept, host or None, port, backlog=_BACKLOG)
         except OSError as error:
             raise cannot_listen(name, self.bind, error) from None
+
+    def _accept(self) -> asyncio.Protocol:
+        return protocols(self.accept)()
 
     @property
     def address(self) -> Address:
@@ -73,12 +91,13 @@ class ListeningSocket:
         copies = []
         with contextlib.suppress(OSError):  # no file descriptor is left, so accepting would fail as well
             copies += [socket.socket(fileno=os.dup(each.fileno())) for each in self._server.sockets]
+        accept = protocols(self.accept)
         self._server.close()
         remove_own_socket(self.bind.unix_path, self._file)
         waiting: Waiting = []
         for copy in copies:
             with copy:
-                waiting += ((self._accept, client) for client in _accept_all(copy))
+                waiting += ((accept, client) for client in _accept_all(copy))
         return waiting
 
 

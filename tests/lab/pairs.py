@@ -38,7 +38,7 @@ class Plane:
         upstream = UpstreamPlan("app", target, propagation, pool=plan_of_pool)
         other = replace(upstream, name="other")
         router = Router(upstream, [(parse_pattern(name), other) for name in names])
-        plan = ListenerPlan("inbound", "inbound", Address("127.0.0.1", 0), router, fixed_upstream=not names)
+        plan = ListenerPlan("inbound", "inbound", (Address("127.0.0.1", 0),), router, fixed_upstream=not names)
         self.metrics, self.ticker, self.outbox = Metrics(), Ticker(loop), Outbox(loop)
         descriptors = Descriptors()
         factory = make_pool or connection_pools(self.ticker, self.outbox, descriptors)

@@ -77,7 +77,8 @@ class Sidecar:
         self._generation = 0
         self._clients: list[Client] = []
         self.plane = thread.run(self._start(self.plan(settings)))
-        self.addresses: dict[str, Address] = self.plane.addresses()
+        self.addresses: dict[str, Address] = {}  # the first of each listener
+        self._note_addresses()
 
     async def _start(self, plan: Plan) -> DataPlane:
         plane = DataPlane(plan, metrics=self.metrics, access_log=self.records.append, file_limit=self._file_limit)
@@ -87,6 +88,9 @@ class Sidecar:
     def plan(self, settings: Settings) -> Plan:
         self._generation += 1
         return plan_of(settings, self._generation)
+
+    def _note_addresses(self) -> None:
+        self.addresses = {name: found[0] for name, found in self.plane.addresses().items()}
 
     def call(self, action: Callable[[], T]) -> T:
         """Call `action` on the sidecar's loop, in one turn, and return its result."""
@@ -140,7 +144,7 @@ class Sidecar:
     def replace(self, settings: Settings) -> None:
         """Reload."""
         self.thread.run(self.plane.replace_plan(self.plan(settings)))
-        self.addresses = self.plane.addresses()
+        self._note_addresses()
 
     def begin(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         """Start `work` on the sidecar's loop and return its future."""

@@ -86,7 +86,7 @@ class Rig:
         target = UpstreamTarget("http", Address("127.0.0.1", self.port))
         app = UpstreamPlan("app", target, PROPAGATION, timeouts, pool)
         other = UpstreamPlan("other", None, PROPAGATION, timeouts, pool)
-        local = Address("127.0.0.1", 0)
+        local = (Address("127.0.0.1", 0),)
         listeners = (
             ListenerPlan("inbound", "inbound", local, Router(app), True, limits=limits, timeouts=timeouts),
             ListenerPlan("outbound", "outbound", local, Router(other), False, True, limits=limits, timeouts=timeouts),
@@ -111,7 +111,7 @@ class Rig:
         rig.check_errors()
 
     async def client(self, listener: str = "inbound") -> Peer:
-        address = self.plane.addresses()[listener]
+        address = self.plane.addresses()[listener][0]
         _, peer = await asyncio.get_running_loop().create_connection(Peer, address.host, address.port)
         self._clients.append(peer)
         return peer

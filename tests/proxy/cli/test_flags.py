@@ -28,7 +28,7 @@ def test_a_flag_leads_to_a_key_and_tells_its_default(key: str, metavar: str, tex
         value: object = Settings()
         for step in key.split("."):
             value = getattr(value, step)
-        shown = ",".join(value) if isinstance(value, tuple) else str(value)
+        shown = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
         assert told[1] == shown
 
 

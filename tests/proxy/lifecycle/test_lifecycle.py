@@ -36,7 +36,7 @@ class DataPlane:
         if self.refuse:
             raise self.refuse
 
-    def addresses(self) -> dict[str, Address]:
+    def addresses(self) -> dict[str, tuple[Address, ...]]:
         return {}
 
     async def replace_plan(self, plan: Plan) -> None:

@@ -26,14 +26,18 @@ def test_the_defaults_make_an_inbound_and_an_outbound_listener(tmp_path: Path) -
     assert made.generation == 7
     assert made.admin == Address("127.0.0.1", 9082)
     inbound, outbound = made.listeners
-    assert (inbound.name, inbound.direction, inbound.bind) == ("inbound", "inbound", Address("0.0.0.0", 9080))
+    assert (inbound.name, inbound.direction, inbound.binds) == ("inbound", "inbound", (Address("0.0.0.0", 9080),))
     assert inbound.fixed_upstream
     assert not inbound.connect
     app = inbound.router.route("whatever", 80)
     assert app.name == "app"
     assert app.target is not None
     assert app.target.address == Address("127.0.0.1", 8080)
-    assert (outbound.name, outbound.direction, outbound.bind) == ("outbound", "outbound", Address("127.0.0.1", 9081))
+    assert (outbound.name, outbound.direction, outbound.binds) == (
+        "outbound",
+        "outbound",
+        (Address("127.0.0.1", 9081),),
+    )
     assert outbound.connect
     assert not outbound.fixed_upstream
     other = outbound.router.route("example.com", 80)
@@ -99,7 +103,12 @@ upstreams:
     assert (a.propagation.lossless, a.propagation.baggage, a.propagation.mode) == (False, "drop", "participate")
     assert a.propagation.inject == (Format.JAEGER,)
     assert (a.pool.max_connections, a.pool.max_idle) == (2, 1)
-    assert (own.name, own.direction, own.fixed_upstream, own.bind) == ("a", "outbound", True, Address("127.0.0.1", 1))
+    assert (own.name, own.direction, own.fixed_upstream, own.binds) == (
+        "a",
+        "outbound",
+        True,
+        (Address("127.0.0.1", 1),),
+    )
     assert (own.limits.connections, own.limits.header_count) == (5, 10)
     assert (own.via, own.x_forwarded) == (True, False)
 

@@ -10,6 +10,7 @@ from proxy.address import Address
 from proxy.settings.addresses import (
     TargetUrl,
     parse_listen,
+    parse_listens,
     parse_pattern,
     parse_target,
 )
@@ -61,6 +62,38 @@ def test_a_listen_address_is_read(text: object, endpoint: Address | None) -> Non
 def test_a_wrong_listen_address_says_what_is_right(text: object, right: str) -> None:
     with pytest.raises(ValueError, match=right.replace("[", r"\[")):
         parse_listen(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("127.0.0.1:1", ["127.0.0.1:1"]),
+        ("127.0.0.1:1, [::1]:1", ["127.0.0.1:1", "[::1]:1"]),
+        (["127.0.0.1:1", "unix:/run/app.sock"], ["127.0.0.1:1", "unix:/run/app.sock"]),
+        (["[::]:1"], ["[::]:1"]),
+        *((word, []) for word in ("off", "null", None, False)),
+    ],
+)
+def test_addresses_are_read(value: object, found: list[str]) -> None:
+    assert [str(address) for address in parse_listens(value)] == found
+
+
+@pytest.mark.parametrize(
+    ("value", "right"),
+    [
+        (["127.0.0.1:1", "off"], "port is missing"),
+        ("127.0.0.1:1,", "expected host:port"),
+        ("127.0.0.1:1,127.0.0.1:1", "is in the list twice"),
+        (["127.0.0.1:0", "127.0.0.1:0"], "is in the list twice"),
+        ([], "at least one address, or off"),
+        ([9080], "a list of addresses"),
+        ({"a": 1}, "or off"),
+        (True, "or off"),
+    ],
+)
+def test_wrong_addresses_say_what_is_right(value: object, right: str) -> None:
+    with pytest.raises(ValueError, match=right):
+        parse_listens(value)
 
 
 @pytest.mark.parametrize(

@@ -106,3 +106,10 @@ def test_a_listener_of_an_upstream_is_its_own_or_none(tmp_path: Path) -> None:
     found = entries(tmp_path, text)
     assert found["upstreams.0.listen"][1:] == ("off", "default", False)
     assert found["outbound.listen"].value == "127.0.0.1:7"
+
+
+def test_addresses_are_shown_as_they_may_be_written(tmp_path: Path) -> None:
+    """One as it is, several as a list."""
+    found = entries(tmp_path, "inbound: {listen: ['0.0.0.0:1', '[::]:1']}\noutbound: {listen: ['127.0.0.1:2']}\n")
+    assert found["inbound.listen"].value == ["0.0.0.0:1", "[::]:1"]
+    assert found["outbound.listen"].value == "127.0.0.1:2"

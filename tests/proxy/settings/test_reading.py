@@ -64,7 +64,7 @@ def test_the_environment_names_the_file(tmp_path: Path) -> None:
     file = tmp_path / "named.yaml"
     file.write_text("inbound: {listen: off}\n", encoding="utf-8")
     found = load(environ={"OPS_SIDECAR_CONFIG": str(file)})
-    assert found.settings.inbound.listen is None
+    assert found.settings.inbound.listen == ()
     assert found.file == file
 
 
