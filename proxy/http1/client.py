@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 from typing import Final, final
 
-from proxy.http1.answering import BY_CLOSE, Answering
+from proxy.http1.answering import BY_CLOSE
+from proxy.http1.awaiting import Awaiting
 from proxy.http1.connection import BODY, BUSY, CLOSED, ENDING, FRESH, HEAD, TUNNEL, UNREAD
 from proxy.http1.message.answers import ESTABLISHED
 from proxy.http1.message.bodies import Body, request_body
@@ -28,11 +29,9 @@ from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.response import Response
 from proxy.transport.deadlines import NEVER
 from proxy.transport.flow import BEHIND
-from proxy.transport.sockets import reset
 from proxy.transport.tunnel import End, FarEnd, TunnelSide, open_tunnel
 from proxy.transport.turns import FULL_READ_BYTES
 
-_LAST_TURNS: Final = 16  # for an answer that is ready when its client leaves
 _PIECE_BYTES: Final = 16 * 1024  # bytes put aside that are parsed at once
 _BEGUN_BYTES: Final = 16  # room for a method after the empty lines allowed before it
 
@@ -55,19 +54,16 @@ def head_limits(limits: Limits) -> HeadLimits:
 
 
 @final
-class ClientConnection(Answering):
+class ClientConnection(Awaiting):
     """One connection from a client, and its requests."""
 
-    __slots__ = ("_body", "_judged_at", "_judged_bytes", "_reader", "_tunnel", "_turns_left")
+    __slots__ = ("_body", "_reader", "_tunnel")
 
     def __init__(self, listener: Listener) -> None:
         super().__init__(listener)
         self._reader = self._new_reader()
         self._body: Body | None = None
         self._tunnel: TunnelSide | None = None
-        self._judged_at = NEVER  # when it is looked at next how much of the body has come
-        self._judged_bytes = 0  # that had come when that was last looked at
-        self._turns_left = -1  # until a client that has ended its side counts as gone; -1: it has not
 
     def _new_reader(self) -> HeadReader:
         return HeadReader(head_limits(self._listener.rules.plan.limits), check_request_line)
@@ -227,38 +223,6 @@ class ClientConnection(Answering):
             self._put_back(rest)
         return content, True, body.trailers
 
-    def _pace_anew(self) -> None:
-        self._judged_at = self._ticker.now + self._timeouts.body_read_s
-        self._judged_bytes = self._exchange.bytes_in if self._exchange is not None else 0
-
-    def _judge_body(self) -> None:
-        """A client that is waited for has been silent for too long, or it is time to see how much has come."""
-        now, within_s, exchange = self._ticker.now, self._timeouts.body_read_s, self._exchange
-        came_bytes = exchange.bytes_in - self._judged_bytes if exchange is not None else 0
-        # One that is being answered may send when it likes: it may be a conversation.
-        is_judged = now >= self._judged_at and exchange is not None and not exchange.status
-        if now >= self._silent_at:
-            text = f"no byte of the request body came for {within_s:g} s"
-            self.refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
-        elif is_judged and came_bytes < self._least_sent * within_s:
-            text = (
-                f"{came_bytes} bytes of the request body came in {within_s:g} s, fewer than {self._least_sent} a second"
-            )
-            self.refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
-        else:
-            if now >= self._judged_at:
-                self._pace_anew()
-            self.deadline = min(self._silent_at, self._judged_at)
-
-    def _give_up_answer(self) -> None:
-        """The client takes too little of it."""
-        exchange, self._exchange = self._exchange, None
-        self._state = ENDING
-        if exchange is not None:
-            exchange.abandon()
-            text = f"the client took less than {self._least_read} bytes a second of its answer"
-            self._listener.record(exchange, self, Refusal(Fault.CLIENT_TOO_SLOW, text))
-
     def _read_eof(self) -> bool:
         """The client has ended its side. Returns False if nothing is left to do, so the transport may close."""
         state = self._state
@@ -273,48 +237,6 @@ class ClientConnection(Answering):
             return True
         self._outbox.flush()  # an answer may come in this turn, and False would close the transport
         return False
-
-    # --- a client that leaves
-
-    def _ended_unread(self, lost: bool) -> None:
-        if BODY <= self._state <= BUSY and (lost or self._abandons):
-            self._leave_soon()
-
-    def _leave_soon(self) -> None:
-        """Check in a later turn, since an answer may come in this one."""
-        if self._turns_left < 0:
-            self._turns_left = _LAST_TURNS
-            self._ticker.turns.later(self._leave)
-
-    def _leave(self) -> None:
-        if not BODY <= self._state <= BUSY:  # answered meanwhile
-            self._turns_left = -1
-        elif self._turns_left > 0 and self._exchange is not None and self._exchange.is_arriving():
-            self._turns_left -= 1
-            self._ticker.turns.later(self._leave)
-        else:
-            is_endless = self._exchange is not None and self._exchange.status > 0 and self._framing == BY_CLOSE
-            self._abandon()
-            self._state = ENDING
-            if is_endless:
-                reset(self.transport)
-            else:
-                self.transport.abort()
-
-    def _abandon(self) -> None:
-        """Nobody waits for the present exchange any more."""
-        exchange, self._exchange = self._exchange, None
-        if exchange is None and self._state != BUSY:
-            return
-        refusal = Refusal(Fault.CLIENT_GONE, "the client went away")
-        if self._listener.is_stopped:
-            refusal = Refusal(Fault.STOPPED, "the sidecar stopped before the exchange was over")
-        if exchange is not None:
-            exchange.abandon()
-            self._listener.record(exchange, self, refusal)
-        else:  # a CONNECT that still waits for its connection
-            self._listener.give_up(self)
-            self._listener.record_refused(self._request, self.address, refusal)
 
     # --- what an exchange asks (see sides.Asker)
 
