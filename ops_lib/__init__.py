@@ -1,7 +1,8 @@
 """Spans, sessions and propagation inside a service: `import ops_lib as ops`, or `from ops_lib import ops`.
 
-The public names, and where each is made. Nothing is imported before it is used: `ops_lib.propagation`, the heart, must
-stay usable without OpenTelemetry being loaded, and importing a library must not cost what it may never be asked for.
+The public names, and where each is made.
+Nothing is imported before it is used: `ops_lib.propagation`, the heart, must stay usable without OpenTelemetry being
+loaded, and importing a library must not cost what it may never be asked for.
 """
 
 from __future__ import annotations

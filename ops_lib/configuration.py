@@ -1,7 +1,8 @@
 """`configure`, `flush`, `shutdown`: who makes spans, what is recorded, and where they go.
 
-Builds everything first, and puts it in force only when all of it could be built: a wrong setting leaves what was in
-force before. May know: every room, and the SDK (imported when it is wanted).
+Builds everything first, and puts it in force only when all of it
+could be built: a wrong setting leaves what was in force before.
+May know: every room, and the SDK (imported when it is wanted).
 """
 
 from __future__ import annotations
@@ -61,13 +62,14 @@ def configure(
     `sampler`, the ratio of new traces to record, a name as in OTEL_TRACES_SAMPLER, or a Sampler (default:
     OTEL_TRACES_SAMPLER, or else all); `resource`, further attributes; `batch`, False to export each span as it ends.
     Besides: `shutdown_timeout_s`, seconds to wait for the exporter at the end, at most (what a collector that never
-    answers has not taken by then is lost); `extract` and `inject`, the formats (see ContextPropagator);
-    `capture_args` and `capture_result`, whether `trace` records them; `capture_limits`, the bounds of all that is
-    recorded; `scrub`, further names of secrets;
-    `tracer_name` and `tracer_version`, the instrumentation scope; `set_global`, whether OpenTelemetry's global provider
-    and propagator become ours too, for other people's instrumentation (default: no global state is touched).
-    Gives: nothing. What was in force before is flushed and shut down, if it was made here, within its own
-    `shutdown_timeout_s`; at exit that happens too.
+    answers has not taken by then is lost); `extract` and `inject`, the formats (see ContextPropagator); `capture_args`
+    and `capture_result`, whether `trace` records them; `capture_limits`, the bounds of all that is recorded; `scrub`,
+    further names of secrets; `tracer_name` and `tracer_version`, the instrumentation scope; `set_global`, whether
+    OpenTelemetry's global provider and propagator become ours too, for other people's instrumentation (default: no
+    global state is touched).
+    Gives: nothing.
+    What was in force before is flushed and shut down, if it was made
+    here, within its own `shutdown_timeout_s`; at exit that happens too.
     Raises: ConfigurationError (a ValueError) for settings that are wrong or contradict each other, ImportError with the
     pip command if OTLP is not installed; then nothing has changed.
     Exporters that fail later are logged by the SDK and never raise.
@@ -181,9 +183,11 @@ def _set_global() -> None:
 def flush(timeout_s: float = 30.0) -> bool:
     """Have every span that has ended exported now.
 
-    Takes: `timeout_s`, seconds to wait at most. Gives: whether the exporter was given all of it, and done with it, in
-    that time; True if nothing is configured. True does not say that anything arrived: what an exporter could not
-    deliver, the SDK logs and does not tell. Raises: nothing. Specification: OpenTelemetry Trace SDK, ForceFlush.
+    Takes: `timeout_s`, seconds to wait at most.
+    Gives: whether the exporter was given all of it, and done with it, in that time; True if nothing is configured.
+    True does not say that anything arrived: what an exporter could not deliver, the SDK logs and does not tell.
+    Raises: nothing.
+    Specification: OpenTelemetry Trace SDK, ForceFlush.
     """
     provider = RUNTIME.provider if RUNTIME.provider is not None else otel_trace.get_tracer_provider()
     force_flush = getattr(provider, "force_flush", None)
@@ -213,9 +217,13 @@ def flush(timeout_s: float = 30.0) -> bool:
 def shutdown() -> None:
     """Undo `configure`: export what is left, and record nothing any more.
 
-    Takes: nothing. Gives: nothing. A provider that was handed in is flushed and left running. Waits for the exporter no
-    longer than the `shutdown_timeout_s` of `configure`. Ids go on being made and carried; `configure` may be called
-    again. Raises: nothing. Specification: OpenTelemetry Trace SDK, Shutdown.
+    Takes: nothing.
+    Gives: nothing.
+    A provider that was handed in is flushed and left running.
+    Waits for the exporter no longer than the `shutdown_timeout_s` of `configure`.
+    Ids go on being made and carried; `configure` may be called again.
+    Raises: nothing.
+    Specification: OpenTelemetry Trace SDK, Shutdown.
     """
     before = RUNTIME.stop
     if RUNTIME.provider is not None and before is None:

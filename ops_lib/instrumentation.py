@@ -1,7 +1,7 @@
 """`instrument("httpx", "fastapi", ...)`: clients carry the context, and servers continue it, with no more code.
 
-Knows nothing of any framework: each has a module in `ops_lib.integrations` with `uninstrument()` and
-`instrument(*, allow_hosts, **options)`, which gives what puts back the state before; imported here when asked for.
+Knows nothing of any framework: each has a module in `ops_lib.integrations` with `uninstrument()` and `instrument(*,
+allow_hosts, **options)`, which gives what puts back the state before; imported here when asked for.
 """
 
 from __future__ import annotations
@@ -41,10 +41,12 @@ def instrument(*names: str, allow_hosts: Collection[str] | None = None, **option
 
     Takes: `names`, of clients "httpx", "requests", "aiohttp", "urllib3", of servers "fastapi", "starlette", "flask",
     "django", "aiohttp-server", of both "grpc"; `allow_hosts`, the only hosts that shall get headers (default: all);
-    further options of the integrations named: `app` of a server, to trace one application alone. Doing it twice is the
-    same as once.
-    Gives: nothing. Raises: ValueError for an unknown name, listing the known ones, or a wrong host pattern; ImportError
-    telling the pip command if a package is missing. Then nothing has changed: what this call switched on is off
+    further options of the integrations named: `app` of a server, to trace one application alone.
+    Doing it twice is the same as once.
+    Gives: nothing.
+    Raises: ValueError for an unknown name, listing the known ones, or a wrong host pattern; ImportError telling the pip
+    command if a package is missing.
+    Then nothing has changed: what this call switched on is off
     again, and what an earlier call switched on is as it was.
     Specification: OpenTelemetry semantic conventions, HTTP and gRPC spans.
     """
@@ -58,8 +60,10 @@ def instrument(*names: str, allow_hosts: Collection[str] | None = None, **option
 def uninstrument(*names: str) -> None:
     """Undo `instrument`.
 
-    Takes: `names` as `instrument` takes them. Gives: nothing; what was not instrumented stays as it is.
-    Raises: ValueError for an unknown name. Specification: none.
+    Takes: `names` as `instrument` takes them.
+    Gives: nothing; what was not instrumented stays as it is.
+    Raises: ValueError for an unknown name.
+    Specification: none.
     """
     for integration in [_integration(name) for name in names]:
         with suppress(ImportError):  # what is not installed was not instrumented

@@ -1,8 +1,10 @@
 """Log correlation: `trace_id`, `span_id` and `session_id` on every record of the standard `logging`.
 
-Done in two places. Every LogRecord gets the ids as it is made, whoever makes it (`makeLogRecord`, a record factory).
+Done in two places.
+Every LogRecord gets the ids as it is made, whoever makes it (`makeLogRecord`, a record factory).
 Except within `Logger.makeRecord`, where the ids come after the caller's `extra`: there, a record that has the ids
-already would turn `extra={"session_id": ...}` into a KeyError in the application. May know: the Context, sessions.
+already would turn `extra={"session_id": ...}` into a KeyError in the application.
+May know: the Context, sessions.
 """
 
 from __future__ import annotations
@@ -23,9 +25,11 @@ _in_logger: ContextVar[bool] = ContextVar("ops-in-logger", default=False)
 def correlate_logs(*, missing: str = "-") -> None:
     """Put the ids of the current trace, span and session on every log record from now on.
 
-    Takes: `missing`, what stands if there is none. Gives: nothing; every LogRecord has `trace_id` (32 hex digits),
-    `span_id` (16) and `session_id`, for formats such as `%(trace_id)s`, also one of `logging.makeLogRecord`. What the
-    caller passes under these names, in `extra` or to `makeLogRecord`, wins. A second call changes `missing`.
+    Takes: `missing`, what stands if there is none.
+    Gives: nothing; every LogRecord has `trace_id` (32 hex digits), `span_id` (16) and `session_id`, for formats such as
+    `%(trace_id)s`, also one of `logging.makeLogRecord`.
+    What the caller passes under these names, in `extra` or to `makeLogRecord`, wins.
+    A second call changes `missing`.
     Raises: nothing.
     Specification: OpenTelemetry Logs Data Model, TraceId and SpanId (hex, as its text formats have them).
     """
@@ -69,8 +73,11 @@ def correlate_logs(*, missing: str = "-") -> None:
 def uncorrelate_logs() -> None:
     """Undo `correlate_logs`.
 
-    Takes: nothing. Gives: nothing. If somebody else has replaced `Logger.makeRecord` or `LogRecord.__init__` since,
-    theirs stays. Raises: nothing. Specification: none.
+    Takes: nothing.
+    Gives: nothing.
+    If somebody else has replaced `Logger.makeRecord` or `LogRecord.__init__` since, theirs stays.
+    Raises: nothing.
+    Specification: none.
     """
     if (make_before := getattr(logging.Logger.makeRecord, _BEFORE, None)) is not None:
         logging.Logger.makeRecord = make_before  # type: ignore[method-assign]  # puts back what was there

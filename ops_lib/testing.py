@@ -1,7 +1,8 @@
 """Tests of code that uses this library: finished spans at hand, the same ids and times in every run, a tree to compare.
 
-The pytest fixture `ops_spans` (plugin `ops_lib`, found by itself) gives a SpanCapture; `capture_spans()` does the same
-without pytest. For its length it replaces what `configure` has set, and nothing of OpenTelemetry's global state.
+The pytest fixture `ops_spans` (plugin `ops_lib`, found by itself)
+gives a SpanCapture; `capture_spans()` does the same without pytest.
+For its length it replaces what `configure` has set, and nothing of OpenTelemetry's global state.
 May know: the SDK, what is configured, `trace_text`.
 """
 
@@ -32,7 +33,9 @@ EPOCH_NS = 1_700_000_000_000_000_000  # 2023-11-14T22:13:20Z
 class CountedIds(IdGenerator):
     """Ids in order: the first trace is 0000000000000001 twice, the first span 0000000000000001.
 
-    Takes: nothing. Gives: an IdGenerator for a TracerProvider; threads may share it. Raises: nothing.
+    Takes: nothing.
+    Gives: an IdGenerator for a TracerProvider; threads may share it.
+    Raises: nothing.
     Specification: OpenTelemetry Trace SDK, IdGenerator.
     """
 
@@ -54,7 +57,9 @@ class SteppedClock:
     """A clock that moves by one step whenever it is read.
 
     Takes: `start_ns`, nanoseconds since the epoch; `step_ns`, nanoseconds (default: a millisecond).
-    Gives: a callable () -> nanoseconds since the epoch; threads may share it. Raises: nothing. Specification: none.
+    Gives: a callable () -> nanoseconds since the epoch; threads may share it.
+    Raises: nothing.
+    Specification: none.
     """
 
     def __init__(self, start_ns: int = EPOCH_NS, step_ns: int = 1_000_000) -> None:
@@ -67,8 +72,10 @@ class SteppedClock:
 class SpanCapture(SpanProcessor):
     """The spans that have finished, in the order in which they did.
 
-    Takes: nothing; made by the fixture `ops_spans` and by `capture_spans`. Gives: `spans`, `named`, `one`, `tree`,
-    `clear`. Raises: AssertionError from `one`. Specification: OpenTelemetry Trace SDK, SpanProcessor.
+    Takes: nothing; made by the fixture `ops_spans` and by `capture_spans`.
+    Gives: `spans`, `named`, `one`, `tree`, `clear`.
+    Raises: AssertionError from `one`.
+    Specification: OpenTelemetry Trace SDK, SpanProcessor.
     """
 
     def __init__(self) -> None:
@@ -106,7 +113,8 @@ class SpanCapture(SpanProcessor):
         """The finished spans as text, one line each, children under their parents, for `assert`.
 
         `attributes`: names of those to show; `events`: whether to show events; `times`: whether to show durations.
-        A failed span shows what failed. No newline at the end.
+        A failed span shows what failed.
+        No newline at the end.
         """
         lines: list[str] = []
         for branches, below, node in arrange(node_of(span) for span in self.spans):
@@ -132,8 +140,10 @@ def capture_spans(
 
     Takes: `sampler` (default: all, and what a caller decided), `ids` (default: CountedIds), `clock` (default:
     SteppedClock; it times the spans made through this library), `capture`, what is recorded of arguments and results.
-    Gives: a SpanCapture. It is for the whole process: not for tests that run at the same time on threads.
-    Raises: nothing. Specification: OpenTelemetry Trace SDK, TracerProvider.
+    Gives: a SpanCapture.
+    It is for the whole process: not for tests that run at the same time on threads.
+    Raises: nothing.
+    Specification: OpenTelemetry Trace SDK, TracerProvider.
     """
     captured = SpanCapture()
     provider = TracerProvider(

@@ -1,4 +1,4 @@
-"""How much is recorded, and one text within these bounds: cut, scrubbed, and encodable.
+"""How much is recorded, and a text within these bounds: cut, scrubbed, and encodable.
 
 Pure. Everything that is recorded as text passes `bounded`: strings within values, attributes, names, messages, stacks.
 """
@@ -13,8 +13,8 @@ from ops_lib.capture.scrubbing import scrubbed
 
 CUT: Final = "…"
 _WORD: Final = string.ascii_letters + string.digits + "_-.+~="
-_SHORT: Final = 128  # characters of a text that is remembered as harmless
-_REMEMBERED: Final = 1024  # texts that are remembered at once; all are forgotten when there are more
+_SHORT: Final = 128  # longest text that is remembered as harmless
+_REMEMBERED: Final = 1024  # number of remembered texts; all are forgotten when there are more
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,11 @@ class CaptureLimits:
     """How much is recorded.
 
     Takes: `text`, characters of one string within a value; `items`, entries of one container; `depth`, containers
-    within containers; `total`, characters of everything recorded for one call's arguments, for its result, for one
-    attribute or one message; `stack`, characters of a stack trace.
-    Gives: an immutable value for `configure(capture_limits=...)`. Raises: ValueError when a limit is below 1.
-    Specification: none outside; OpenTelemetry's own attribute limits apply after these.
+    within containers; `total`, characters of all that is recorded of one call's arguments, its result, one attribute or
+    one message; `stack`, characters of a stack trace.
+    Gives: an immutable value for `configure(capture_limits=...)`.
+    Raises: ValueError when a limit is below 1.
+    Specification: none; OpenTelemetry's own attribute limits apply after these.
     """
 
     text: int = 256
@@ -42,19 +43,19 @@ class CaptureLimits:
 
 @dataclass(frozen=True, slots=True)
 class CaptureSettings:
-    """Whether and how values are recorded. `scrub` holds further secret names, in lower case without separators."""
+    """Whether and how values are recorded. `scrub`: further secret names, in lower case without separators."""
 
     arguments: bool = True
     result: bool = True
     scrub: frozenset[str] = frozenset()
     limits: CaptureLimits = CaptureLimits()
-    # Short texts, and names of attributes, in which nothing was found. Most spans say the same few over and over.
+    # For speed, short texts and attribute names without secrets are remembered: most spans repeat the same few.
     harmless: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
     harmless_names: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
 
 def remember(text: str, known: set[str]) -> None:
-    """Notes that nothing has to be changed in `text`; only if it is short."""
+    """Remember that `text` needs no change, if it is short."""
     if len(text) <= _SHORT:
         if len(known) >= _REMEMBERED:
             known.clear()
@@ -62,15 +63,19 @@ def remember(text: str, known: set[str]) -> None:
 
 
 def encodable(text: str) -> str:
-    """`text` as UTF-8 can say it. For a lone surrogate, the OTLP exporter drops the attribute, or the whole batch."""
+    """`text` without what UTF-8 cannot encode: for a lone surrogate,
+    the OTLP exporter drops the attribute or the whole batch.
+    """
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def bounded(text: str, limit: int, settings: CaptureSettings, *, keep_end: bool = False, mark: str = CUT) -> str:
-    """`text` without the secrets that are found in it, at most `limit` characters and a mark that something was cut.
+    """`text` without the secrets found in it: at most `limit` characters, and a mark if something was cut.
 
-    `keep_end`: cut out of the middle, at the ends of lines. Of a long text, twice the limit is looked at. If some of
-    that is scrubbed, what was beyond the limit moves into it; the last word may be half a secret then, and goes.
+    `keep_end`: cut the middle, at ends of lines.
+    Of a long text, only twice the limit is scanned.
+    Scrubbing may move text from beyond the limit into it.
+    Its last word may then be half a secret, and is dropped.
     """
     if len(text) <= _SHORT and text in settings.harmless and len(text) <= limit:
         return text

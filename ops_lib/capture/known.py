@@ -1,8 +1,9 @@
-"""Which types are known: their own text may be asked for, because it runs no code of the application's.
+"""The known types: their own `repr` is safe, because it does not run code of the application.
 
-Pure: nothing is imported for this. If a module was not imported, no value can be of a class of its. A class counts
-as known only if its module has that very class under its name, so that nothing passes by a borrowed name.
-Which types, and why these: docs/decisions/005.
+Pure: imports nothing for this.
+If a module was never imported, no value can have one of its classes.
+A class is known only if its module has this very class under its name, so that borrowed names do not pass.
+docs/decisions/005 lists the types, with reasons.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any, Final
 
 from ops_lib.capture.stored import module_of, name_of, qualname_of, stored
 
-# Values of the standard library whose `repr` says all there is and asks nobody else. Subclasses are not meant.
+# Types of the standard library whose `repr` is complete and calls no other code. Not their subclasses.
 _SPOKEN: Final = frozenset(
     {("builtins", "complex"), ("builtins", "range"), ("decimal", "Decimal"), ("fractions", "Fraction"),
      ("uuid", "UUID"), ("re", "Pattern"), ("datetime", "date"), ("datetime", "timedelta"), ("datetime", "timezone"),
@@ -32,19 +33,19 @@ _SPOKEN: Final = frozenset(
        for name in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"))}
 )  # fmt: skip
 _TIMES: Final = frozenset({("datetime", "datetime"), ("datetime", "time")})
-# Tables and tensors are told by their shape. It is a plain attribute of these very classes.
+# Tables and tensors are shown by their shape, a plain attribute of these classes.
 _SHAPED: Final = (("pandas", "DataFrame"), ("pandas", "Series"), ("polars", "DataFrame"), ("polars", "Series"),
                   ("torch", "Tensor"))  # fmt: skip
 
 
 def is_the(kind: type, module: str, name: str) -> bool:
-    """Whether `kind` is the class `name` of `module`, which somebody has imported."""
+    """Whether `kind` is the class `name` of `module`, if that was imported."""
     found = sys.modules.get(module)
     return found is not None and vars(found).get(name) is kind
 
 
 def known_text(value: Any, kind: type) -> str | None:
-    """The text of a value of a known type; None for any other. Containers and numbers are not meant: see `render`."""
+    """The text of a value of a known type; None for others. For containers and numbers see `render`."""
     module, name = module_of(kind), qualname_of(kind)
     if (module, name) in _SPOKEN:
         return repr(value) if is_the(kind, module, name) else None
@@ -66,7 +67,7 @@ def known_text(value: Any, kind: type) -> str | None:
 
 
 def _time(value: Any) -> str | None:
-    """A time by its `repr`, which asks its zone for one: that may be anyone's, and is left out then."""
+    """A time, by its `repr`. That calls the `repr` of its zone, so an unknown zone is left out."""
     zone = value.tzinfo
     if zone is None or is_the(type(zone), "datetime", "timezone") or is_the(type(zone), "zoneinfo", "ZoneInfo"):
         return repr(value)
@@ -86,7 +87,7 @@ def _summary(value: Any, kind: type) -> str | None:
         shape, dtype = numpy.ndarray.shape.__get__(value), numpy.ndarray.dtype.__get__(value)
         return f"[ndarray {numpy.dtype.str.__get__(dtype)} {_shape(shape)}]"
     if numpy is not None and issubclass(kind, numpy.generic) and is_the(kind, "numpy", qualname_of(kind)):
-        return repr(value) if value.dtype.kind in "biufcMm" else None  # all others may hold objects
+        return repr(value) if value.dtype.kind in "biufcMm" else None  # other arrays may hold objects
     for module, name in _SHAPED:
         if is_the(kind, module, name):
             return f"[{name} {_shape(value.shape)}]"
@@ -98,14 +99,14 @@ def _shape(shape: Any) -> str:
 
 
 def number_of(value: Any) -> object:
-    """A number or truth value of numpy's as Python's own; all else, numpy's dates too, as it is. Raises nothing."""
+    """A number or bool of numpy as Python's own; any other value, also numpy's dates, unchanged. Raises nothing."""
     numpy = sys.modules.get("numpy")
     try:
         if numpy is not None and issubclass(type(value), numpy.generic):
             if numpy.generic.dtype.__get__(value).kind not in "biuf":
                 return value
             number = numpy.generic.item(value)
-            return number if type(number) in (bool, int, float) else value  # a longdouble is none of Python's
-    except Exception:  # the outermost edge: a class made from numpy's may do anything
+            return number if type(number) in (bool, int, float) else value  # Python has no longdouble
+    except Exception:  # the outermost edge: a subclass of numpy's may do anything
         return value
     return value

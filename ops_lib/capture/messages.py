@@ -1,8 +1,9 @@
-"""What an exception says of itself, without the values that its text would show, and without foreign code.
+"""The message of an exception, without secret values in its text, and without foreign code.
 
-Pure. The `__str__` that an exception's author has written is asked: it is the text that Python prints, and that every
-log shows. The one of Python's own exceptions asks the arguments for theirs, so it is asked only if all of them are
-plain; else the arguments are given, to be rendered as any other values (docs/decisions/005).
+Pure.
+Calls a `__str__` that an exception's author has written: Python prints that text, and every log shows it.
+The `__str__` of Python's own exceptions calls that of the arguments, so it is only called if all of them are plain.
+Otherwise the arguments are returned, to be rendered like other values (docs/decisions/005).
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import Any, Final, TypeAlias
 from ops_lib.capture.stored import declared, instance_dict, is_scalar
 
 UNREADABLE: Final = "[unreadable]"
-_MOST: Final = 20  # errors of a validation that are told one by one
-# What the text of some of Python's exceptions is made of, besides or instead of the arguments. All are fields in C.
+_MOST: Final = 20  # errors of a validation that are listed one by one
+# Fields that the text of some of Python's exceptions uses, besides or instead of the arguments. All are fields in C.
 _Fields: TypeAlias = tuple[tuple[type, tuple[str, ...]], ...]
 _BESIDES: Final[_Fields] = ((OSError, ("filename", "filename2")),)
 _INSTEAD: Final[_Fields] = ((SyntaxError, ("msg", "filename", "lineno")), (BaseExceptionGroup, ("message",)))
@@ -23,9 +24,9 @@ _args: Final = BaseException.__dict__["args"].__get__
 
 
 def message_of(error: BaseException) -> str | tuple[object, ...]:
-    """What `error` says, unbounded and with its secrets; or its arguments, if foreign code would make the text.
+    """The message of `error`, unbounded and with its secrets; or its arguments, if foreign code would make the text.
 
-    Raises nothing of the exception's making; KeyboardInterrupt and SystemExit pass.
+    Raises nothing that the exception causes; KeyboardInterrupt and SystemExit pass.
     """
     kind = type(error)
     try:
@@ -39,18 +40,18 @@ def message_of(error: BaseException) -> str | tuple[object, ...]:
         text = str(error)
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException:  # the outermost edge: the text may be made by anyone
+    except BaseException:  # the outermost edge: any code may make the text
         return UNREADABLE
     return str.__str__(text)
 
 
 def _is_of_python(method: Any) -> bool:
-    """Whether a `__str__` is written in C: BaseException's, OSError's, KeyError's and so on."""
+    """Whether a `__str__` is written in C: that of BaseException, OSError, KeyError and so on."""
     return type(method) is type(BaseException.__str__)
 
 
 def _parts(error: BaseException, arguments: tuple[object, ...]) -> tuple[object, ...]:
-    """All that Python's own text for such an exception is made of."""
+    """All parts of Python's own text for such an exception."""
     for kind, names in _BESIDES:
         if issubclass(type(error), kind):
             arguments = (*arguments, *_fields(error, kind, names))
@@ -67,7 +68,7 @@ def _fields(error: BaseException, kind: type, names: tuple[str, ...]) -> Iterato
 
 
 def _validation_errors(error: BaseException, kind: type) -> list[Any] | None:
-    """The errors of one of pydantic's or FastAPI's exceptions, whose text shows the values that were refused."""
+    """The errors of pydantic's and FastAPI's exceptions, whose text shows the refused values."""
     core = sys.modules.get("pydantic_core")
     if core is not None and kind is core.ValidationError:
         found: list[Any] = error.errors(include_input=False, include_url=False, include_context=False)  # type: ignore[attr-defined]  # has them

@@ -1,9 +1,11 @@
-"""What is recorded of values: bounded in size and depth, with secrets scrubbed by name and by shape.
+"""The recorded form of values: bounded in size and depth, with secrets scrubbed by name and by shape.
 
-Pure: values in, text out. Which values are secrets is for `scrubbing` to say, which types are known for `known` and
-`stored`. Must not know spans. A value of any other type is told by the name of its type: code of the application's is
-never run (docs/decisions/005). Nothing here raises to its caller; KeyboardInterrupt and SystemExit alone pass.
-The text is JSON (RFC 8259) as long as nothing had to be cut.
+Pure: values in, text out.
+`scrubbing` decides which values are secrets; `known` and `stored` decide which types are known.
+Must not know spans.
+Other values are shown by the name of their type: application code never runs (docs/decisions/005).
+Nothing here raises to its caller; only KeyboardInterrupt and SystemExit pass.
+The text is JSON (RFC 8259) if nothing was cut.
 """
 
 from __future__ import annotations
@@ -32,9 +34,9 @@ from ops_lib.capture.scrubbing import (
 from ops_lib.capture.shapes import SCRUBBED
 from ops_lib.capture.stored import fields_of, is_a, name_of, qualname_of, stored
 
-_LOOKED_AT: Final = 64  # entries of a mapping beyond those recorded in which a name is looked for
+_LOOKED_AT: Final = 64  # further entries of a mapping that are searched for a name
 
-# Read by the method of the base, whatever a class has made of it.
+# Read with the base class's method, whatever the subclass overrides.
 _LISTS: Final[tuple[Any, ...]] = (
     list, tuple, set, frozenset, deque, type({}.keys()), type({}.values()), type({}.items())
 )  # fmt: skip
@@ -54,8 +56,8 @@ class Writer:
         self._left = settings.limits.total
 
     def plain(self, value: object, depth: int) -> object:
-        """`value`, which lies in `depth` containers, as a plain value. Raises nothing of its making."""
-        kind = type(value)  # not `__class__`, which may be a property and raise
+        """`value`, within `depth` containers, as a plain value. Raises nothing that it causes."""
+        kind = type(value)  # not `__class__`, which may be a property that raises
         if value is None or kind is bool or kind is int or kind is float:
             self._left -= 8
             if isinstance(value, int) and value.bit_length() > 256:
@@ -69,11 +71,11 @@ class Writer:
             return self._other(value, kind, depth)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException:  # the outermost edge: another thread may change what is read, or it may be no end of it
+        except BaseException:  # the outermost edge: another thread may change the value, or it may be endless
             return UNREADABLE
 
     def _other(self, value: Any, kind: type, depth: int) -> object:
-        if kind is dict:  # these three come most, and go here without the questions below
+        if kind is dict:  # the three most common types first, for speed
             return self._fitting(depth, kind, partial(self.pairs, value.items(), depth))
         if kind is list or kind is tuple:
             return self._fitting(depth, kind, partial(self._items_of, value, kind, depth))
@@ -83,7 +85,7 @@ class Writer:
         if (entries := _entries(value, kind)) is not None:
             return self._fitting(depth, kind, lambda: self.pairs(entries, depth))
         if kind is MappingProxyType:
-            (within,) = get_referents(value)  # the mapping itself; what the proxy does with it may be its own code
+            (within,) = get_referents(value)  # the mapping itself; the proxy may run its own code
             return self._other(within, type(within), depth)
         for base in _USER:
             if is_a(kind, base):
@@ -95,7 +97,7 @@ class Writer:
             return self._text(f"{name_of(kind)}: {told(message_of(value), self)}")
         if issubclass(kind, str):
             return self._text(str.__str__(value))
-        if issubclass(kind, int):  # an enum's member, say: the number without its class
+        if issubclass(kind, int):  # such as an enum's member: the number without its class
             return self.plain(int.__int__(value), depth)
         if issubclass(kind, float):
             return self.plain(float.__float__(value), depth)
@@ -105,14 +107,14 @@ class Writer:
         return self._text(f"<{name_of(kind)}>" if text is None else text)
 
     def _fitting(self, depth: int, kind: type, write: Callable[[], object]) -> object:
-        """What `write` gives, or the kind of the value if it lies too deep."""
+        """The result of `write`, or the kind of a value that is too deep."""
         self._left -= 2
         return write() if depth < self._limits.depth else f"[{qualname_of(kind).rpartition('.')[2]}]"
 
     def pairs(self, pairs: Iterable[tuple[object, object]], depth: int) -> dict[str, object]:
-        """Named values as a dict, secret ones scrubbed."""
+        """Named values as a dict, with secrets scrubbed."""
         written: dict[str, object] = {}
-        holding: list[str] = []  # entries such as `value`, which are secret by what another entry, such as `name`, says
+        holding: list[str] = []  # entries such as `value` that another entry, such as `name`, makes secret
         is_told = False
         entries = iter(pairs)
         for count, entry in enumerate(entries):
@@ -143,14 +145,14 @@ class Writer:
         return self.items(base.__iter__(value), base.__len__(value), base, depth)
 
     def items(self, values: Iterator[object], length: int, kind: type, depth: int) -> list[object]:
-        """Values as a list, those scrubbed that the one before says are secret. `kind`: of what has held them."""
+        """Values as a list; a value is scrubbed if the one before makes it secret. `kind`: of their container."""
         found = list(islice(values, self._limits.items + 1))
         # A pair whose first half is a secret's name, as in a list of headers (ASGI: pairs of bytes; HPACK: a third).
         is_pair = length == 2 if kind is list else kind is tuple and 2 <= length <= 3
         if is_pair and names_a_secret(found[0], self._extra):
             return [self.plain(decoded(found[0]), depth + 1), *[SCRUBBED] * (length - 1)]
         written: list[object] = []
-        is_told = False  # by the word before, as in the words of a command
+        is_told = False  # because of the word before, as in a command
         for value in found[: self._limits.items]:
             if self._left <= 0:
                 break
@@ -161,7 +163,7 @@ class Writer:
         return written
 
     def _text(self, text: str) -> str:
-        """`text` cut, without the secrets that are found in it."""
+        """`text`, cut, without the secrets found in it."""
         kept = bounded(text, max(0, min(self._limits.text, self._left)), self._settings)
         self._left -= len(kept) + 2
         return kept
@@ -181,7 +183,7 @@ def _entries(value: Any, kind: type) -> Iterator[tuple[object, object]] | None:
 
 
 def told(message: str | tuple[object, ...], writer: Writer) -> str:
-    """What an exception says as text: as it is, or its arguments rendered."""
+    """The message of an exception as text: its own, or its rendered arguments."""
     if isinstance(message, str):
         return message[: 4 * writer._limits.total]
     rendered = [writer.plain(argument, 1) for argument in message[: writer._limits.items]]
@@ -191,13 +193,13 @@ def told(message: str | tuple[object, ...], writer: Writer) -> str:
 
 
 def said(error: BaseException, settings: CaptureSettings) -> str:
-    """What an exception says, bounded and scrubbed. Raises nothing of its making."""
+    """The message of an exception, bounded and scrubbed. Raises nothing that it causes."""
     return bounded(told(message_of(error), Writer(settings)), settings.limits.total, settings)
 
 
 @cache
 def _encoder() -> Callable[[object], str]:
-    """Plain values to JSON text. Made when something is recorded first; `json` is not needed before."""
+    """Plain values to JSON text. Made on first use, for speed: `json` is not needed before."""
     import json
 
     return json.JSONEncoder(ensure_ascii=False).encode
@@ -210,7 +212,7 @@ def as_json(plain: object, total: int) -> str:
 
 
 def render(value: object, settings: CaptureSettings) -> str:
-    """One value as JSON text within the limits of `settings`. Raises nothing of the value's making."""
+    """One value as JSON text within the limits of `settings`. Raises nothing that the value causes."""
     try:
         return as_json(Writer(settings).plain(value, 0), settings.limits.total)
     except Exception:  # the outermost edge: recording never raises into the caller
@@ -218,7 +220,7 @@ def render(value: object, settings: CaptureSettings) -> str:
 
 
 def render_arguments(names: Iterable[tuple[str, object]], settings: CaptureSettings) -> str:
-    """Named values as one JSON object, secret names scrubbed. Raises nothing of the values' making."""
+    """Named values as one JSON object, with secret names scrubbed. Raises nothing that the values cause."""
     try:
         return as_json(Writer(settings).pairs(names, 0), settings.limits.total)
     except Exception:  # the outermost edge: recording never raises into the caller

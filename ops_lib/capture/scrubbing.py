@@ -1,7 +1,8 @@
-"""Which values are secrets: told by the name that they go by, or by their shape.
+"""Which values are secrets: recognised by their name, or by their shape.
 
-Pure: names and texts in, answers and texts out. Knows no limits but its own, which keep every look short. For what is
-said here of a name, case and separators do not count: `X-Api-Key` is `xApiKey`.
+Pure: names and texts in, answers and texts out.
+Its own limits keep every search short.
+Case and separators of names do not count: `X-Api-Key` is `xApiKey`.
 """
 
 from __future__ import annotations
@@ -13,25 +14,25 @@ from typing import Final, Literal, TypeAlias
 
 from ops_lib.capture.shapes import SCRUBBED, without_shapes
 
-LONGEST_NAME: Final = 256  # characters of a name that are looked at
+LONGEST_NAME: Final = 256  # characters of a name that are examined
 
-# Found anywhere in a name once case and separators are gone: nothing harmless holds these.
+# Matched anywhere in a name, ignoring case and separators: no harmless name contains these.
 _SECRET_PARTS: Final = (
     "password", "passwd", "passphrase", "secret", "apikey", "authorization", "credential", "privatekey", "accesskey",
     "accesstoken", "refreshtoken", "authtoken", "bearertoken", "idtoken", "sessiontoken", "csrftoken", "xsrftoken",
     "cookie", "passcode", "dbpass", "userpass", "smtppass", "signingkey", "encryptionkey", "creditcard", "cardnumber",
     "connectionstring", "accountkey", "sharedaccess", "securitytoken", "amzsignature", "googsignature",
 )  # fmt: skip
-# Only as whole words of a name: `max_tokens` and `author` are no secrets.
+# Matched only as whole words of a name: `max_tokens` and `author` are not secrets.
 _SECRET_WORDS: Final = frozenset(
     {"token", "pwd", "auth", "jwt", "otp", "pin", "cvv", "cvc", "ssn", "bearer", "csrf", "xsrf", "dsn"}
 )
-# With one of these as its last word, a name says something about such a secret: `token_count`, `auth_method`.
+# With one of these as its last word, a name describes a secret but is not one: `token_count`, `auth_method`.
 _ABOUT: Final = frozenset(
     {"count", "counts", "limit", "limits", "usage", "budget", "type", "types", "kind", "method", "mode", "length",
      "size", "total", "ratio", "rate", "cost", "price", "ttl", "age", "expiry", "expires", "endpoint", "enabled"}
 )  # fmt: skip
-# Entries that go together, as in `{"name": "password", "value": "..."}`: who says the name, and who holds the value.
+# Entries that belong together, as in `{"name": "password", "value": "..."}`: one has the name, the other the value.
 # Besides those that end in `name` or `key`, and those that begin or end with `value`.
 _NAMING: Final = frozenset(
     {"n", "k", "id", "header", "field", "param", "parameter", "variable", "var", "env", "option", "setting", "property",
@@ -42,13 +43,13 @@ _HOLDING: Final = frozenset({"v", "val", "content", "data", "default", "old", "n
 _STRING: Final = r"""\\++"[^"]*+"?|\\++'[^']*+'?|"(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.)*+'?"""
 _PATTERNS: Final = {
     "word": r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+",
-    # `password=`, `"token": `, `?token=`, `--token=` within a text, and what follows. Possessive: a long name is read
-    # once.
+    # `password=`, `"token": `, `?token=`, `--token=` within a text, and what follows.
+    # Possessive quantifiers, so that a long name is read once.
     "assigned": r"""(?<![\w.-])-*+(\w[\w.-]*+)\\*+["']?+\s*+[=:]\s*+""",
     # `--password `: an option of a command, and what follows.
     "option": r"""(?<![\w.-])--(\w[\w-]*+)\s++""",
-    # `'password', `: the first half of a pair, unless a key follows; then what matters is `"value": ` within the same
-    # brackets.
+    # `'password', `: the first half of a pair, unless a key follows;
+    # then what matters is `"value": ` within the same brackets.
     "told": r"""["']-*+(\w[\w.-]*+)\\*+["']\s*+,\s*+""",
     "key": rf"""(?:b?+(?:{_STRING})|[\w.-]++)\s*+[=:]""",
     "holding": (
@@ -57,17 +58,19 @@ _PATTERNS: Final = {
     ),
     "value": rf"""[bru]{{0,2}}+(?:{_STRING})|[^\s,;&)}}\]]+""",
     "bracket": rf"""{_STRING}|[][{{}}()]""",
-    # What pydantic says of the input that it has refused, up to the words that follow it.
+    # The input that pydantic shows in an error, up to the words after it.
     "input": r"""\[type=[^\s,\]]{1,100}, input_value=""",
 }
 
 
-_SCRUBBED: Final = (SCRUBBED, f'"{SCRUBBED}"', f"'{SCRUBBED}'")  # as it stands in texts that were scrubbed before
+_SCRUBBED: Final = (SCRUBBED, f'"{SCRUBBED}"', f"'{SCRUBBED}'")  # as in texts that were scrubbed before
 
 
 @cache
 def _pattern(name: str) -> re.Pattern[str]:
-    """A pattern of _PATTERNS, compiled when first wanted: most processes that import this never record a value."""
+    """A pattern of _PATTERNS, compiled on first use, for speed: most processes that import this never
+    record a value.
+    """
     return re.compile(_PATTERNS[name])
 
 
@@ -81,7 +84,7 @@ Role: TypeAlias = Literal["secret", "names", "holds", "none"]
 
 
 def role(name: str, extra: frozenset[str]) -> Role:
-    """The role of an entry of this name. `extra`: further names of secrets, normalised, found anywhere in the name."""
+    """The role of an entry with this name. `extra`: further secret names, normalised, matched anywhere in the name."""
     return _known_role(name, extra) if len(name) <= _MAX_NAME_LENGTH else _role(name, extra)
 
 
@@ -97,20 +100,20 @@ def _role(name: str, extra: frozenset[str]) -> Role:
     return "names" if flat.endswith(("name", "key")) or flat in _NAMING else "none"
 
 
-# Names can come from outside (a dict that was JSON), so what is remembered of them is bounded: 64 KiB, none of it long.
+# Names can come from outside (a dict that was JSON), so the memory is bounded: 64 KiB of short names.
 _MAX_NAMES = 1024
 _MAX_NAME_LENGTH = 64
 _known_role = lru_cache(_MAX_NAMES)(_role)
 
 
 def is_secret(name: str, extra: frozenset[str] = frozenset()) -> bool:
-    """Whether a value of this name is a secret. `extra` as `role` takes it."""
+    """Whether a value with this name is a secret. `extra`: see `role`."""
     return role(name, extra) == "secret"
 
 
 def decoded(name: object) -> str | None:
     """`name` as a plain string if it is one, in text or in bytes (headers); else None."""
-    kind = type(name)  # not `__class__`, which may be a property and raise; nor methods of a class of its own
+    kind = type(name)  # not `__class__`, which may be a property that raises; not overridden methods
     if kind is str:
         return name  # type: ignore[return-value]  # a string
     if issubclass(kind, str):
@@ -121,19 +124,19 @@ def decoded(name: object) -> str | None:
 
 
 def names_a_secret(name: object, extra: frozenset[str]) -> bool:
-    """As `is_secret`, of any object; what is no text names nothing."""
+    """As `is_secret`, for any object; only text can be a name."""
     text = decoded(name)
     return text is not None and is_secret(text[:LONGEST_NAME], extra)
 
 
 def is_option_of_a_secret(word: object, extra: frozenset[str]) -> bool:
-    """Whether `word`, one of a command's, says that the next one is a secret: `--password`."""
+    """Whether `word` of a command makes the next one a secret: `--password`."""
     text = decoded(word)
     return text is not None and text.startswith("--") and "=" not in text and names_a_secret(text, extra)
 
 
 def tell_of_a_secret(pairs: Iterable[tuple[object, object]], extra: frozenset[str]) -> bool:
-    """Whether one of the entries `pairs` says that another one holds a secret: `name` is `password`."""
+    """Whether one entry of `pairs` makes another one a secret: `name` is `password`."""
     return any(
         (name := decoded(key)) is not None
         and role(name[:LONGEST_NAME], extra) == "names"
@@ -143,7 +146,7 @@ def tell_of_a_secret(pairs: Iterable[tuple[object, object]], extra: frozenset[st
 
 
 def scrubbed(text: str, extra: frozenset[str]) -> str:
-    """`text` without secrets of known shape, and without the values of secret names."""
+    """`text` without secrets of known shape, and without values of secret names."""
     text = without_shapes(text)
     if ", input_value=" in text:
         text = _without_inputs(text)
@@ -161,7 +164,7 @@ def _without_values(text: str, how: str, extra: frozenset[str]) -> str:
     kept: list[str] = []
     end = 0
     for name in _pattern(how).finditer(text):
-        # What is in a value that was scrubbed is gone; what is in another one is looked at.
+        # A scrubbed value is gone as a whole; other values are searched.
         if name.start() < end or not is_secret(name[1][:LONGEST_NAME], extra):
             continue
         start = name.end()
@@ -176,7 +179,7 @@ def _without_values(text: str, how: str, extra: frozenset[str]) -> str:
 
 
 def _without_inputs(text: str) -> str:
-    """`text` without the refused inputs in the message of a pydantic error, which no name stands before."""
+    """`text` without the inputs in pydantic's error messages, which have no name before them."""
     kept: list[str] = []
     end = 0
     while (found := _pattern("input").search(text, end)) is not None:
@@ -187,7 +190,7 @@ def _without_inputs(text: str) -> str:
 
 
 def _end_of_value(text: str, start: int) -> int:
-    """Where the value that begins at `start` ends: behind its closing quote or bracket, or before what separates."""
+    """The end of the value that begins at `start`: after its closing quote or bracket, or before a separator."""
     if text[start : start + 1] not in ("[", "{", "("):
         value = _pattern("value").match(text, start)
         return start if value is None else value.end()

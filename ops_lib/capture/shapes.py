@@ -1,8 +1,8 @@
-"""Secrets known by their shape, whatever name they go by: keys of clouds and services, tokens, credentials in texts.
+"""Secrets known by their shape, under any name: keys of clouds and services, tokens, credentials in texts.
 
-Pure: texts in, texts out. Every pattern is linear, for texts of any making: what may repeat is possessive, or bounded,
-or followed by nothing that could fail. Each is tried only on a text that holds its mark, because a look for a mark
-costs 20 ns and most texts hold none.
+Pure: texts in, texts out.
+Every pattern takes linear time on any text: repetitions are possessive, or bounded, or cannot fail afterwards.
+For speed, a pattern is only tried on a text with its mark, which most texts do not have.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Final
 
 SCRUBBED: Final = "[scrubbed]"
 
-# The beginning of a word; also after the letter of an escape, as in the JSON text "line\ntoken".
+# The beginning of a word, also after the letter of an escape, as in the JSON text "line\ntoken".
 _START: Final = r"(?:(?<![\w-])|(?<=\\[nrt]))"
 
-# The character that all of them hold; the beginnings of the secrets, one of which must be there; and the pattern.
-# Lengths are below those that the issuers use, so that a key which was cut short is found as well.
+# A character that all of them contain; the beginnings of the secrets, one of which must occur; and the pattern.
+# Lengths are below those of the issuers, so that a truncated key is found as well.
 _TOKENS: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
     # GitHub, Stripe, npm, Hugging Face, Groq, Shopify, DigitalOcean.
     (
@@ -26,7 +26,7 @@ _TOKENS: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
         r"(?:gh[pousr]|[sr]k_(?:live|test)|whsec|npm|hf|gsk|shp(?:at|ca|pa|ss)|do[opr]_v1)_[A-Za-z0-9]{16,}",
     ),
     ("_", ("github_pat_",), r"github_pat_\w{16,}"),
-    # OpenAI, Anthropic and those who copied them. A digit tells the key from a word with hyphens.
+    # OpenAI, Anthropic and others with the same form. A digit distinguishes the key from a word with hyphens.
     ("-", ("sk-",), rf"{_START}sk-(?=[A-Za-z_-]{{0,64}}\d)[\w-]{{16,}}"),
     # GitLab, Slack, PyPI, Google's OAuth clients.
     ("-", ("glpat-", "xox", "xapp-", "pypi-", "GOCSPX-"), r"(?:glpat|xox[abeoprs]|xapp|pypi|GOCSPX)-[\w-]{10,}"),
@@ -40,7 +40,7 @@ _TOKENS: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
     ),
     # JSON Web Tokens (RFC 7519, 3; RFC 7515, 3.1): the header is an object, which in base64url begins so.
     (".", ("eyJ",), rf"{_START}eyJ[\w-]{{5,}}+\.[\w-]*+(?:\.[\w-]*+){{0,3}}"),
-    # Private keys (RFC 7468, 10 and 11), to their end or to where the text was cut.
+    # Private keys (RFC 7468, 10 and 11), to their end or the end of the text.
     (
         "-",
         ("-----BEGIN ",),
@@ -51,8 +51,10 @@ _TOKENS: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
     ("=", ("sig=", "Signature="), r"""(?<=[?&]sig=)[^&\s"'#]+|(?<=[?&]Signature=)[^&\s"'#]+"""),
 )
 
-# Credentials of HTTP (RFC 9110, 11.4). After Bearer stands a token68, except in prose. After Basic stands base64 (RFC
-# 7617, 2); a word whose length base64 cannot have is prose: "Basic authentication".
+# HTTP credentials (RFC 9110, 11.4).
+# Bearer is followed by a token68, except in prose.
+# Basic is followed by base64 (RFC 7617, 2); a word with a length
+# that base64 cannot have is prose: "Basic authentication".
 _CREDENTIALS: Final = (
     r"\b(Bearer(?:[ \t]++|%20))(?!(?:tokens?|auth\w*|schemes?|realm|error|of|is|was|or|and|for|in)\b)[\w.~+/-]++=*"
     r"|\b(Basic(?:[ \t]++|%20))(?=[\w+/-]{6})"
@@ -64,7 +66,7 @@ _USERINFO: Final = r"""(?<=://)[^\s/?#@"'<>]++(?=@)"""  # RFC 3986, 3.2.1
 
 @cache
 def _pattern(pattern: str, ignore_case: bool = False) -> re.Pattern[str]:
-    """A pattern, compiled when first wanted: most processes that import this never record a value."""
+    """A pattern, compiled on first use, for speed: most processes that import this never record a value."""
     return re.compile(pattern, re.IGNORECASE if ignore_case else 0)
 
 
@@ -77,7 +79,7 @@ def _tells_credentials(low: str) -> bool:
 
 
 def without_shapes(text: str) -> str:
-    """`text` without the secrets that are found in it by their shape."""
+    """`text` without the secrets that their shape reveals."""
     if (" " in text or "%20" in text) and _tells_credentials(text.lower()):
         text = _pattern(_CREDENTIALS, True).sub(_keep_scheme, text)
     if "://" in text:

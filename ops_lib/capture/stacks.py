@@ -1,7 +1,8 @@
-"""The stack trace of an exception as text: bounded, scrubbed, and without a word of the exception's own that is not.
+"""The stack trace of an exception as text: bounded and scrubbed, exception messages included.
 
-May know: what an exception says (`render.said`), and the sources of the frames. Laid out as Python's own, with the
-causes first. Long stacks lose their middle: the entry and the place where it broke are what people look for.
+May know: the message of an exception (`render.said`), and the sources of the frames.
+Laid out as Python's own, with the causes first.
+Long stacks lose their middle: people look for the entry and the failure.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _HEADING: Final = "Traceback (most recent call last):\n"
 
 
 def stack_trace(error: BaseException, settings: CaptureSettings) -> str:
-    """The stack trace of `error` and of what caused it, within the limit `stack` of `settings`. Raises nothing."""
+    """The stack trace of `error` and its causes, within the limit `stack` of `settings`. Raises nothing."""
     try:
         text = "".join(_chain(error, settings, 0))
     except Exception:  # the outermost edge: sources may be unreadable, line numbers made up
@@ -35,7 +36,7 @@ def stack_trace(error: BaseException, settings: CaptureSettings) -> str:
 
 
 def title(error: BaseException, settings: CaptureSettings) -> str:
-    """What Python prints as the last line: class and message."""
+    """The last line that Python prints: class and message."""
     message = said(error, settings)
     name = name_of(type(error))
     return f"{name}: {message}" if message else name
@@ -47,7 +48,7 @@ def _chain(error: BaseException, settings: CaptureSettings, depth: int) -> Itera
     seen = {id(error)}
     while len(links) < _CHAIN:
         last = links[-1][0]
-        # The fields themselves, in C: a class may have put properties over them.
+        # The fields themselves, in C: a subclass may override them with properties.
         cause, context = _field(last, "__cause__"), _field(last, "__context__")
         before = cause if cause is not None else None if _field(last, "__suppress_context__") else context
         if not issubclass(type(before), BaseException) or id(before) in seen:

@@ -1,8 +1,10 @@
-"""What an object stores, read without running code of its class.
+"""Reads what an object stores, without running code of its class.
 
-Pure. A property, `__getattr__`, `__len__`, `__iter__` or `__repr__` of somebody's class may query a database or take a
-lock, so none of them is called here. Values come from the instance's `__dict__` and from slots, names from what the
-class declares, and both are found by walking the class dictionaries. Metaclasses are not asked either.
+Pure.
+A property, `__getattr__`, `__len__`, `__iter__` or `__repr__` may
+query a database or take a lock, so they are never called here.
+Values come from the instance's `__dict__` and slots, names from the class's declarations.
+Both are found by walking the class dictionaries, without metaclasses.
 """
 
 from __future__ import annotations
@@ -20,12 +22,12 @@ _qualname: Final = type.__dict__["__qualname__"].__get__
 
 
 def is_a(kind: type, base: type) -> bool:
-    """Whether `kind` is `base` or inherits from it: as `issubclass`, which asks the metaclass of an abstract base."""
+    """Whether `kind` is `base` or inherits from it: `issubclass` without the metaclass of an abstract base."""
     return any(found is base for found in _mro(kind))
 
 
 def is_scalar(kind: type) -> bool:
-    """Whether `kind` is one of the types that OpenTelemetry takes for an attribute."""
+    """Whether `kind` is a type that OpenTelemetry accepts for an attribute."""
     return kind is str or kind is int or kind is bool or kind is float
 
 
@@ -44,13 +46,13 @@ def qualname_of(kind: type) -> str:
 
 
 def name_of(kind: type) -> str:
-    """A class as exceptions and unknown values are named: qualified, but plain for builtins."""
+    """The name of a class, for exceptions and unknown values: qualified, but plain for builtins."""
     module = module_of(kind)
     return qualname_of(kind) if module in ("builtins", "") else f"{module}.{qualname_of(kind)}"
 
 
 def declared(kind: type, name: str) -> Any:
-    """What the class `kind` or one of its bases has under `name`, as it lies there; None if nothing does."""
+    """The raw attribute `name` of the class `kind` or one of its bases; None without one."""
     for base in _mro(kind):
         if (found := _names(base).get(name, _MISSING)) is not _MISSING:
             return found
@@ -58,7 +60,7 @@ def declared(kind: type, name: str) -> Any:
 
 
 def instance_dict(value: object) -> Mapping[str, object]:
-    """The `__dict__` of `value`; empty if it has none, or if its class has put something else in its place."""
+    """The `__dict__` of `value`; empty if it has none, or if its class overrides it."""
     descriptor = declared(type(value), "__dict__")
     if type(descriptor) not in (GetSetDescriptorType, MemberDescriptorType):
         return {}
@@ -67,9 +69,9 @@ def instance_dict(value: object) -> Mapping[str, object]:
 
 
 def stored(value: object, name: str) -> object:
-    """What `value` stores under `name`: in its `__dict__`, in a slot, or as its class's default.
+    """The value stored under `name`: in the `__dict__`, in a slot, or as the class's default.
 
-    A property, and whatever else would have to be computed, is given as it is: a descriptor, not its value.
+    A property or other computed attribute is returned as its descriptor, not its value.
     """
     if (found := instance_dict(value).get(name, _MISSING)) is not _MISSING:
         return found
@@ -83,10 +85,10 @@ def stored(value: object, name: str) -> object:
 
 
 def fields_of(value: object) -> Iterator[tuple[object, object]] | None:
-    """Name and value of what a class declares as its fields; None for a class that declares none.
+    """Names and values of the fields that a class declares; None for a class without fields.
 
-    Known are dataclasses, named tuples, pydantic models (with their extra values), attrs classes and SimpleNamespace.
-    A field that its declaration keeps out of `repr`, or whose `repr` it replaces, is left out here as well.
+    Knows dataclasses, named tuples, pydantic models (with their extra values), attrs classes and SimpleNamespace.
+    Leaves out fields whose declaration excludes them from `repr`, or replaces their `repr`.
     """
     kind = type(value)
     if type(found := declared(kind, "__dataclass_fields__")) is dict:

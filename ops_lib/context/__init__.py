@@ -1,1 +1,1 @@
-"""What is in force: the OpenTelemetry Context, the session in it, and `tracestate` as OpenTelemetry wants it."""
+"""The present state: the OpenTelemetry Context, the session in it, and `tracestate` for OpenTelemetry."""

@@ -1,8 +1,9 @@
-"""The OpenTelemetry Context: our keys in it, and how it is put in place and taken away again.
+"""The OpenTelemetry Context: our keys in it, and how to attach and detach it.
 
-May know: opentelemetry.context and the key under which the current span is kept. Must not know what a span, a session
-or a header is. Everything that this library keeps per unit of work lies in the OpenTelemetry Context and nowhere else,
-so that threads, executors and other people's tools that carry that Context carry ours with it.
+May know: opentelemetry.context and the key under which the current span is kept.
+Must not know what a span, a session or a header is.
+This library keeps all per-request state in the OpenTelemetry Context.
+So every thread, executor and tool that carries that Context carries our state, too.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ EMPTY: Final = Context()
 
 
 def _context_variable() -> ContextVar[Context] | None:
-    """The variable behind OpenTelemetry's current Context, or None if `OTEL_PYTHON_CONTEXT` names another kind."""
+    """The ContextVar behind OpenTelemetry's current Context, or None if `OTEL_PYTHON_CONTEXT` names another kind."""
     token = otel_context.attach(otel_context.get_current())
     variable = getattr(token, "var", None)
     otel_context.detach(token)
@@ -42,27 +43,28 @@ def _attach_slowly(context: Context) -> Token[Context]:
 
 
 def _detach_slowly(token: Token[Context], attached: Context) -> None:
-    """For a Context that is not kept in a ContextVar: OpenTelemetry's own way is the only one."""
+    """For a Context that is not in a ContextVar: only OpenTelemetry's own function works."""
     otel_context.detach(token)
 
 
 def _detach(token: Token[Context], attached: Context) -> None:
-    """Undo the `attach` that gave `token`, or where that cannot be done, do no harm.
+    """Undo the `attach` that gave `token`; do no harm if that is impossible.
 
-    A token is of no use in another contextvars.Context than its own: a generator closed by another task, a span
-    finished on another thread. OpenTelemetry logs an error there. The right thing is to leave that other place as it
-    is, unless what it inherited is just what was attached: then the Context before it is put back.
+    A token only works in its own contextvars.Context.
+    In another one (a generator closed by another task, a span finished on another thread), OpenTelemetry logs an error.
+    Here, the other place stays unchanged.
+    But if it has inherited the attached Context, the Context before that is restored.
     """
     variable = cast("ContextVar[Context]", _VARIABLE)
     try:
         variable.reset(token)
-    except (ValueError, RuntimeError):  # another contextvars.Context; or used already
+    except (ValueError, RuntimeError):  # another contextvars.Context, or already used
         if variable.get() is attached:
             before = token.old_value
             variable.set(EMPTY if before is Token.MISSING else cast("Context", before))
 
 
-# Bound C methods if there is a ContextVar, which is nearly always: attaching costs a tenth of OpenTelemetry's way.
+# Bound C methods if there is a ContextVar (nearly always), for speed.
 current = _VARIABLE.get if _VARIABLE is not None else otel_context.get_current
 """() -> Context: the Context in force."""
 attach = _VARIABLE.set if _VARIABLE is not None else _attach_slowly
@@ -72,28 +74,29 @@ detach = _detach if _VARIABLE is not None else _detach_slowly
 
 
 def leave(token: Token[Context], attached: Context, kind: type[BaseException] | None) -> None:
-    """The end of a block that has attached: takes `attached` away again. `kind`: of the exception that ends the block.
+    """The end of a block that has attached `attached`: detach it.
+    `kind`: the type of the exception that ends the block.
 
-    Except if a generator with the block in it is closed from elsewhere (by the garbage collector, by whoever holds
-    it): what is in force there is not of the block's making, and the place to which the block would go back is gone.
+    But not if a generator around the block is closed from elsewhere, such as by the garbage collector.
+    The Context there does not come from the block, and the block's own place is gone.
     """
     if kind is not GeneratorExit or current() is attached:
         detach(token, attached)
 
 
 def with_value(context: Context, key: str, value: object) -> Context:
-    """A copy of `context` in which `key` has `value`."""
+    """A copy of `context` with `value` for `key`."""
     copied = Context(context)
-    dict.__setitem__(copied, key, value)  # Context forbids item assignment to everyone else; this one is not shared yet
+    dict.__setitem__(copied, key, value)  # Context forbids item assignment; this one is not shared yet
     return copied
 
 
 class Attached:
-    """A Context in force for the length of a `with` or `async with` block; taken away on exceptions too.
+    """Attaches a Context for a `with` or `async with` block; detaches it on exceptions, too.
 
-    `make` is asked for the Context when the block is entered, and the block's value is that Context. One such object
-    may be entered again, also within itself, but not on two threads at once. Leaving it once too often, as a framework
-    does that calls its teardown twice, does nothing.
+    `make` returns the Context when the block is entered; it is the block's value.
+    An object may be entered again, even within itself, but not on two threads at once.
+    Leaving it once too often does nothing: some frameworks call their teardown twice.
     """
 
     __slots__ = ("_make", "_tokens")

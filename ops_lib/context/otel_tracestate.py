@@ -16,10 +16,12 @@ NO_STATE = TraceState.get_default()
 
 
 class RawTraceState(TraceState):
-    """A tracestate as it came, taken apart only when somebody looks into it.
+    """A tracestate as it came, parsed only on demand.
 
-    So it costs nothing to pass on. OpenTelemetry's own parser knows the keys of W3C's level 1, and drops the whole list
-    for one of level 2 (`foo@`, `1a`): here they are members like any other, and stay when one is changed.
+    So passing it on is cheap.
+    OpenTelemetry's parser knows the keys of W3C's level 1, and
+    drops the whole list for a key of level 2 (`foo@`, `1a`).
+    Here these are ordinary members, and stay when another changes.
     """
 
     def __init__(self, raw: str) -> None:
@@ -63,11 +65,11 @@ class RawTraceState(TraceState):
         return RawTraceState(f"{member},{others}" if others else member)
 
     def add(self, key: str, value: str) -> TraceState:
-        """See TraceState: the same with a first member more; a key that is there already stays as it is."""
+        """See TraceState: a copy with one more member, in front; an existing key stays unchanged."""
         return self if key in self else self._with(key, value)
 
     def update(self, key: str, value: str) -> TraceState:
-        """See TraceState: the same with `key` first, and no other of that key."""
+        """See TraceState: a copy with `key` in front, replacing an existing one."""
         return self._with(key, value)
 
     def delete(self, key: str) -> TraceState:
@@ -92,7 +94,7 @@ class RawTraceState(TraceState):
 
 
 def state_text(state: TraceState) -> str:
-    """The header text of the members that are not ours (ours is written afresh by the heart)."""
+    """The header text of the members that are not ours; the heart writes ours again."""
     if state is NO_STATE:
         return ""
     if isinstance(state, RawTraceState):
@@ -102,7 +104,7 @@ def state_text(state: TraceState) -> str:
 
 
 def plain_text(state: TraceState) -> str | None:
-    """The header text if it may go out as it is; None if the heart has to look at it, or cut it."""
+    """The header text if it may go out unchanged; None if the heart has to check or cut it."""
     if state is NO_STATE:
         return ""
     if state.__class__ is RawTraceState:

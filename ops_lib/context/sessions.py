@@ -1,8 +1,9 @@
 """Sessions: an id that groups the work of several traces, and travels with them.
 
-The session lives in the OpenTelemetry Context. Only its id goes over the wire (X-Mirascope-Session-Id, docs/formats.md
-"Session"); its attributes stay in the process. May know: the Context, the heart's rule for session ids. Must not know
-spans or headers.
+The session lives in the OpenTelemetry Context.
+Only its id goes over the wire (X-Mirascope-Session-Id, docs/formats.md "Session"); its attributes stay in the process.
+May know: the Context, the heart's rule for session ids.
+Must not know spans or headers.
 """
 
 from __future__ import annotations
@@ -36,15 +37,15 @@ def _no_attributes() -> Mapping[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class SessionContext:
-    """A session: its id, and what else is known of it in this process.
+    """A session: its id, and further attributes within this process.
 
-    Takes: `id`, 1 to 256 visible ASCII characters (default: a fresh UUID version 4, RFC 9562); `attributes`, a mapping
-    of names to JSON-like values (default: none, as in a session that came over the wire); it is copied and cannot be
-    changed afterwards.
+    Takes: `id`, 1 to 256 visible ASCII characters (default: a fresh UUID version 4, RFC
+    9562); `attributes`, a mapping of names to JSON-like values (default: none, as in a
+    session that came over the wire); it is copied and cannot be changed afterwards.
     Gives: an immutable value, fit to be handed to threads.
-    Raises: ValueError (InvalidSessionError) when the id may not travel in a header: empty, too long, or holding spaces,
-    control characters (CR, LF) or anything beyond ASCII.
-    Specification: docs/formats.md "Session"; RFC 9110 section 5.5 (field values).
+    Raises: ValueError (InvalidSessionError) when the id may not travel in a header:
+    empty, too long, or holding spaces, control characters (CR, LF) or anything beyond
+    ASCII. Specification: docs/formats.md "Session"; RFC 9110 section 5.5 (field values).
     """
 
     id: str = field(default_factory=_new_id)
@@ -95,12 +96,13 @@ def session(
 
     Takes: `id`, 1 to 256 visible ASCII characters (default: a fresh UUID); `attributes`, a mapping of names to
     JSON-like values that stay in this process; `on_invalid`, what becomes of an id that may not travel: "raise", or
-    "new" for a fresh id in its place. Use "new" for an id that a client sent: no client causes an error by it.
-    Blocks nest; the inner session stands until its block ends.
-    Gives: a context manager whose value is the SessionContext. Spans made within carry `session.id`, and
-    `inject_context` writes SESSION_HEADER_NAME.
-    Raises: ValueError (InvalidSessionError) when the id is empty, longer than 256 characters, or holds anything but
-    visible ASCII, and `on_invalid` is "raise"; ValueError for another `on_invalid`.
+    "new" for a fresh id in its place.
+    Use "new" for an id from a client, so that clients cannot cause errors.
+    Blocks nest; the inner session is in force until its block ends.
+    Gives: a context manager whose value is the SessionContext.
+    Spans made within carry `session.id`, and `inject_context` writes SESSION_HEADER_NAME. Raises: ValueError
+    (InvalidSessionError) when the id is empty, longer than 256 characters, or holds anything but visible ASCII, and
+    `on_invalid` is "raise"; ValueError for another `on_invalid`.
     Specification: docs/formats.md "Session"; OpenTelemetry semantic conventions, `session.id`.
     """
     given = _NO_ATTRIBUTES if attributes is None else attributes
@@ -115,7 +117,7 @@ def session(
 def session_of(context: Context) -> SessionContext | None:
     """The session in force in `context`, or None."""
     found = context.get(SESSION_KEY)
-    if found.__class__ is str:  # a session that came in headers is its id, until somebody asks for more
+    if found.__class__ is str:  # a session from headers is a plain id, until more is asked for
         return SessionContext(found)
     return found if isinstance(found, SessionContext) else None
 
@@ -131,8 +133,10 @@ def session_id_of(context: Context) -> str | None:
 def current_session() -> SessionContext | None:
     """The session in force here.
 
-    Takes: nothing. Gives: the SessionContext of the innermost `session` block or of the request that
-    `propagated_context` has put in force; None if there is none. Raises: nothing.
+    Takes: nothing.
+    Gives: the SessionContext of the innermost `session` block or of the request that `propagated_context` has put in
+    force; None if there is none.
+    Raises: nothing.
     Specification: docs/formats.md "Session"; OpenTelemetry Context API (the session is a value in it).
     """
     return session_of(current())

@@ -1,7 +1,9 @@
 """A traced function bound to a receiver: an instance, or the class.
 
-A bound method of Python's own would show the attributes of its function unbound; `obj.method.wrapped(...)` would lose
-`obj`. May know: the attribute by which a function names the object that it belongs to. Must not know spans.
+A bound method of Python's own would show the attributes of its
+function unbound; `obj.method.wrapped(...)` would lose `obj`.
+May know: the attribute by which a function names the object that it belongs to.
+Must not know spans.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """A call with a span around it, as a plain Python function. Each traced function has one of its own.
 
-It is a function and not a method of an object, because before Python 3.12 calling an object counts twice against the
-recursion limit. Its globals are those of the function that it stands for: frameworks resolve annotations by them. So
-what it needs are its free variables, and these can be pickled by value: notebooks hand functions of theirs to Ray,
-Dask and Spark. May know: spans, the Context, `subject`.
+It is a function and not a method of an object, because before Python
+3.12 calling an object counts twice against the recursion limit.
+Its globals are those of the function that it stands for: frameworks resolve annotations by them.
+So what it needs are its free variables, and these can be pickled by
+value: notebooks hand functions of theirs to Ray, Dask and Spark.
+May know: spans, the Context, `subject`.
 """
 
 from __future__ import annotations

@@ -13,9 +13,11 @@ from ops_lib.spans.span import Span
 class _AsyncTracedFunction(Traced[P, Coroutine[Any, Any, R]]):
     """A coroutine function with a span around each call; made by `trace`.
 
-    Takes: the function's own arguments. Gives: a coroutine for the function's own result; `.wrapped(...)` one for an
-    AsyncTrace. The span begins when the coroutine is first awaited, and ends with it.
-    Raises: what the function raises; it is recorded on the span. A cancelled call is recorded, but is no failed one.
+    Takes: the function's own arguments.
+    Gives: a coroutine for the function's own result; `.wrapped(...)` one for an AsyncTrace.
+    The span begins when the coroutine is first awaited, and ends with it.
+    Raises: what the function raises; it is recorded on the span.
+    A cancelled call is recorded, but is no failed one.
     Specification: OpenTelemetry semantic conventions, `code.function.name`, `exception.*`, `error.type`.
     """
 

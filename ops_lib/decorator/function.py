@@ -1,7 +1,8 @@
 """Functions with a span around each call: what `@trace` makes of functions, methods and coroutine functions.
 
 The wrapper is an object that behaves as the function it wraps: `inspect` tells coroutine and generator functions, the
-signature is the function's, methods bind, pickling goes by name. May know: spans, `subject`, the Context.
+signature is the function's, methods bind, pickling goes by name.
+May know: spans, `subject`, the Context.
 """
 
 from __future__ import annotations
@@ -111,9 +112,10 @@ class _Kind(type):
 class TracedFunction(Traced[P, R_co], metaclass=_Kind):
     """A function with a span around each call; made by `trace`.
 
-    Takes: the function's own arguments. Gives: the function's own result; `.wrapped(...)` gives it as a Trace. For a
-    generator function (also an asynchronous one) the span begins with the first step and lasts until the generator is
-    exhausted, closed or collected; each step runs in the span's context, the consumer never does.
+    Takes: the function's own arguments.
+    Gives: the function's own result; `.wrapped(...)` gives it as a Trace.
+    For a generator function (also an asynchronous one) the span begins with the first step and lasts until the
+    generator is exhausted, closed or collected; each step runs in the span's context, the consumer never does.
     Raises: what the function raises; it is recorded on the span.
     Specification: OpenTelemetry semantic conventions, `code.function.name`, `exception.*`, `error.type`.
     """
@@ -135,8 +137,8 @@ class TracedFunction(Traced[P, R_co], metaclass=_Kind):
     def as_function(self) -> FunctionType:
         """The same as a function of Python's, to `isinstance` still what this is, with `wrapped`.
 
-        Before Python 3.12, an object may call itself two thirds as deep only. It does not bind `wrapped`, so it is not
-        for methods.
+        Before Python 3.12, an object may call itself two thirds as deep only.
+        It does not bind `wrapped`, so it is not for methods.
         """
         del self._call.__dict__[TRACED]
         return named_as(self._call, self._subject, self._recorder)

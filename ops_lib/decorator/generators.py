@@ -40,7 +40,8 @@ class TracedGenerator(TracedFunction[P, R]):
         """Runs `body` step by step, each in the span's context and no other moment.
 
         The Context that the body leaves in force at a yield (its own blocks within) is kept for its next step; the
-        consumer gets its own back. No token outlives a step, so a step may run on any thread and in any task.
+        consumer gets its own back.
+        No token outlives a step, so a step may run on any thread and in any task.
         """
         span = self._recorder.start(context)
         own.adopt(span)
@@ -87,8 +88,8 @@ class TracedGenerator(TracedFunction[P, R]):
 def _first_step(body: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
     """The first step of an asynchronous generator of which the event loop shall not know (PEP 525, "Finalization").
 
-    The loop closes all that it knows at its end, each in a task of its own. That of the driver closes the body; two at
-    once would be an error.
+    The loop closes all that it knows at its end, each in a task of its own.
+    That of the driver closes the body; two at once would be an error.
     """
     firstiter, finalizer = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, None)

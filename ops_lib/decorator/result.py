@@ -1,7 +1,9 @@
 """What `.wrapped(...)` gives: a call's result together with its span, to be tagged and annotated later.
 
-May know: spans. The span has ended by then, and an ended span cannot be changed (OpenTelemetry Trace API, End). So a
-tag or an annotation is recorded as a span of its own, without length: a child of the call's span, and linked to it.
+May know: spans.
+The span has ended by then, and an ended span cannot be changed (OpenTelemetry Trace API, End).
+So a tag or an annotation is recorded as a span of its own,
+without length: a child of the call's span, and linked to it.
 """
 
 from __future__ import annotations
@@ -80,8 +82,10 @@ class _Wrapped(Generic[R]):
 class Trace(_Wrapped[R]):
     """A call's result with its span, as `.wrapped(...)` of a traced function gives it.
 
-    Takes: `result` and `span`; made by the library. Gives: an immutable value with `result`, `span`, `trace_id`,
-    `span_id`. Raises: nothing. Specification: OpenTelemetry Trace API; `ops.tag` and `ops.annotation` spans are ours.
+    Takes: `result` and `span`; made by the library.
+    Gives: an immutable value with `result`, `span`, `trace_id`, `span_id`.
+    Raises: nothing.
+    Specification: OpenTelemetry Trace API; `ops.tag` and `ops.annotation` spans are ours.
     """
 
     def tag(self, *tags: str) -> None:
@@ -102,8 +106,10 @@ class Trace(_Wrapped[R]):
 class AsyncTrace(_Wrapped[R]):
     """A coroutine's result with its span, as `await f.wrapped(...)` gives it.
 
-    Takes: `result` and `span`; made by the library. Gives: an immutable value with `result`, `span`, `trace_id`,
-    `span_id`. Raises: nothing. Specification: OpenTelemetry Trace API; `ops.tag` and `ops.annotation` spans are ours.
+    Takes: `result` and `span`; made by the library.
+    Gives: an immutable value with `result`, `span`, `trace_id`, `span_id`.
+    Raises: nothing.
+    Specification: OpenTelemetry Trace API; `ops.tag` and `ops.annotation` spans are ours.
     """
 
     def tag(self, *tags: str) -> Awaitable[None]:

@@ -1,7 +1,8 @@
 """What type checkers match a callable against: who is bound to what, and who is given the span.
 
-For type checkers only; nothing here runs. A traced function is an object, so they have to be told how it binds, which
-they know by themselves of a function: a method by the type of its first parameter, a class method by `type[...]`.
+For type checkers only; nothing here runs.
+A traced function is an object, so they have to be told how it binds, which they know by themselves of a function: a
+method by the type of its first parameter, a class method by `type[...]`.
 """
 
 from __future__ import annotations

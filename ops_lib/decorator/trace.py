@@ -40,15 +40,17 @@ def trace(
 ) -> Any:
     """Put a span around every call, as `@trace` or `@trace(...)`.
 
-    Takes: `fn`, a function, method, static or class method, coroutine function, generator function of either kind, or
-    a callable object; `name` of the span (default: the function's); `tags`, one or several (attribute `ops.tags`);
+    Takes: `fn`, a function, method, static or class method, coroutine function, generator function of either kind, or a
+    callable object; `name` of the span (default: the function's); `tags`, one or several (attribute `ops.tags`);
     `metadata` (attributes `ops.metadata.*`); `capture_args`, whether arguments are recorded, or the names of those that
-    are; `capture_result`, whether the result is. The last two default to what `configure` has set, which is to record
-    them, bounded and with secrets scrubbed. A first parameter `trace_ctx: Span` receives the span and is not the
-    caller's to give.
-    Gives: a TracedFunction or AsyncTracedFunction of the same signature, with `.wrapped(...)`. For `.wrapped` of a
-    class method, put `@trace` above `@classmethod`: from Python 3.13 on, the other order binds the call only.
-    Raises: TypeError if `fn` is a class, a property or not callable. Calls raise what the function raises.
+    are; `capture_result`, whether the result is.
+    The last two default to what `configure` has set, which is to record them, bounded and with secrets scrubbed.
+    A first parameter `trace_ctx: Span` receives the span and is not the caller's to give.
+    Gives: a TracedFunction or AsyncTracedFunction of the same signature, with `.wrapped(...)`.
+    For `.wrapped` of a class method, put `@trace` above `@classmethod`:
+    from Python 3.13 on, the other order binds the call only.
+    Raises: TypeError if `fn` is a class, a property or not callable.
+    Calls raise what the function raises.
     Specification: OpenTelemetry semantic conventions, `code.function.name`, `exception.*`, `error.type`, `session.id`.
     """
 
@@ -106,9 +108,11 @@ def wrapped(fn: Callable[P, R], /) -> Callable[P, Trace[R]]: ...
 def wrapped(fn: Any, /) -> Any:
     """`fn.wrapped`, for type checkers that do not know of it: pyright sees a traced method as a plain one.
 
-    Takes: `fn`, a traced function or method. Gives: a callable that takes what `fn` takes and gives the result together
-    with its span, as a Trace; of a coroutine function, a coroutine for an AsyncTrace.
-    Raises: TypeError if `fn` is not traced. Specification: none.
+    Takes: `fn`, a traced function or method.
+    Gives: a callable that takes what `fn` takes and gives the result together with its span, as a Trace; of a coroutine
+    function, a coroutine for an AsyncTrace.
+    Raises: TypeError if `fn` is not traced.
+    Specification: none.
     """
     if (found := getattr(fn, "wrapped", None)) is None:
         raise TypeError(f"wrapped wants a traced function, not {fn!r}")

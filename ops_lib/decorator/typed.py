@@ -1,7 +1,8 @@
 """`trace` as type checkers see it. Nothing here runs.
 
-Functions become a TracedFunction. A method is told by the name of its first parameter, `self` or `cls`; what becomes of
-it differs, because no type says both "this is a method" and "it has an attribute `wrapped`" to everyone:
+Functions become a TracedFunction.
+A method is told by the name of its first parameter, `self` or `cls`; what becomes of it differs, because no type says
+both "this is a method" and "it has an attribute `wrapped`" to everyone:
 
 - mypy sees an object that binds as a method does, and so has `.wrapped`;
 - pyright and others see the method itself. They take an object in place of a method for an error, if it overrides

@@ -1,7 +1,8 @@
 """The console exporter: each trace as an indented, coloured tree, once it is finished, and while it runs for long.
 
-May know: the SDK's span processor interface, `drawing`. It is a span processor and not an exporter, because it has to
-see spans start to tell when a trace is finished here. It never raises into the application.
+May know: the SDK's span processor interface, `drawing`.
+It is a span processor and not an exporter, because it has to see spans start to tell when a trace is finished here.
+It never raises into the application.
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ class _Unfinished:
 class ConsoleProcessor(SpanProcessor):
     """Prints each trace to `stream` (default: what stderr is at that moment) when its last open span has ended.
 
-    One that runs for long is also printed as it stands, after 10 s, 20 s, 40 s, and so on. A thread of its own does
-    that; it is there from the first span on, and sleeps while no trace is open.
+    One that runs for long is also printed as it stands, after 10 s, 20 s, 40 s, and so on.
+    A thread of its own does that; it is there from the first span on, and sleeps while no trace is open.
     """
 
     def __init__(self, stream: TextIO | None = None, *, clock_s: Callable[[], float] = time.monotonic) -> None:

@@ -55,8 +55,9 @@ def draw(
 
 
 def _events(line: Line, known: dict[int, Node]) -> Iterator[str]:
-    """The lines of a span's events. A traceback stands under the outermost span that its exception has left: there it
-    is longest."""
+    """The lines of a span's events.
+    A traceback stands under the outermost span that its exception has left: there it is longest.
+    """
     for event, attributes in line.node.events:
         if event != "exception":
             yield f"{line.below}· {safe(event)} {safe(attributes.get('message', ''))[:200]}".rstrip()

@@ -1,7 +1,7 @@
 """Where finished spans go: the span processors that `configure(exporter=...)` asks for.
 
-May know: the SDK, the OTLP exporter (an extra, imported when wanted), the OTEL_* environment, and where the local
-sidecar listens.
+May know: the SDK, the OTLP exporter (an extra, imported when
+wanted), the OTEL_* environment, and where the local sidecar listens.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ def answers(address: tuple[str, int]) -> bool:
 class WhenThere(SpanExporter):
     """Exports to a local receiver while there is one; drops and counts while there is none.
 
-    So a service starts before its sidecar, outlives it, and runs without one. The log says once that spans are dropped,
-    and once that they no longer are. A missing receiver is looked for again after 1 s, then 2 s, up to 30 s.
+    So a service starts before its sidecar, outlives it, and runs without one.
+    The log says once that spans are dropped, and once that they no longer are.
+    A missing receiver is looked for again after 1 s, then 2 s, up to 30 s.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """An exporter that may fail without end: it never raises, and says so once a minute.
 
-May know: the SDK's exporter interface, and that an exporter logs under its module's name. The SDK's processors and
-OTLP's exporter log each failed export, some several times.
+May know: the SDK's exporter interface, and that an exporter logs under its module's name.
+The SDK's processors and OTLP's exporter log each failed export, some several times.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The end of a tracer provider, waited for no longer than a time.
 
 The SDK's own shutdown waits for its exporter as long as that takes, which is up to 10 s if a collector accepts
-connections and never answers. Knows threads and nothing of spans.
+connections and never answers.
+Knows threads and nothing of spans.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ class Stop:
     """Calls `shut_down` once, when called itself, and waits `timeout_s` seconds for it at most; never raises.
 
     It runs on a thread that is there beforehand and waits, because none can be started when the interpreter is about to
-    end (Python 3.12 and later). What is not done in time goes on, unless the process ends; a warning says so.
+    end (Python 3.12 and later).
+    What is not done in time goes on, unless the process ends; a warning says so.
     """
 
     def __init__(self, shut_down: Callable[[], None], timeout_s: float) -> None:

@@ -1,7 +1,8 @@
-"""What headers say, put into an OpenTelemetry Context; and what a Context holds, as the heart's values to be written.
+"""Puts the contents of headers into an OpenTelemetry Context, and a Context into values that the heart writes.
 
-The wire rules are the heart's (`ops_lib.propagation`, docs/formats.md). May know: the heart's values, the Context,
-sessions, OpenTelemetry's span and baggage API. Must not know carriers or settings.
+The wire rules are the heart's (`ops_lib.propagation`, docs/formats.md).
+May know: the heart's values, the Context, sessions, OpenTelemetry's
+span and baggage API. Must not know carriers or settings.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _baggage_key = ""  # where OpenTelemetry keeps baggage in the Context; see _find
 
 
 def _find_baggage_key() -> str:
-    """OpenTelemetry's own key for baggage, learnt through its public function, and kept."""
+    """OpenTelemetry's own key for baggage, learnt through its public function and remembered."""
     global _baggage_key
     from opentelemetry import baggage
 
@@ -45,7 +46,7 @@ def plain_of(span: object) -> Plain[str] | None:
     """The current span as the fast path writes it; None if it cannot.
 
     It cannot if there is no valid span, if nothing is decided yet, or if the tracestate is not plain.
-    Only for a Context without an Extraction: what an Extraction says of the caller would be missed here.
+    Only for a Context without an Extraction, which would say more about the caller.
     """
     if span.__class__ is RemoteSpan:
         return span.plain
@@ -57,7 +58,7 @@ def plain_of(span: object) -> Plain[str] | None:
         ids = span.get_span_context()
         if ids.__class__ is not SpanContext:
             return None
-        trace_id, span_id, _, flags, state, is_valid = ids  # by its type, a tuple; five properties cost 0.3 µs
+        trace_id, span_id, _, flags, state, is_valid = ids  # read as a tuple, for speed
         if not is_valid:
             return None
     else:
@@ -73,10 +74,12 @@ def plain_of(span: object) -> Plain[str] | None:
 
 
 def trace_context_of(span: object, came: TraceContext | None, decision: Sampling | None = None) -> TraceContext | None:
-    """The current span as the record that is written; None if there is no valid span.
+    """The current span as a record to write; None if there is no valid span.
 
-    `came`: what the caller said. In a span of the same trace it holds on: 64-bit ids, debug, no decision taken.
-    `decision`: what the caller said without ids. Debug holds on in every span that is sampled.
+    `came`: what the caller said.
+    It still counts in spans of the same trace: 64-bit ids, debug, no decision.
+    `decision`: the caller's bare decision.
+    Debug stays in every sampled span.
     """
     if span.__class__ is LightSpan:
         trace_id = f"{span.trace_id:032x}"
@@ -107,14 +110,14 @@ def trace_context_of(span: object, came: TraceContext | None, decision: Sampling
 
 
 class PlainEntries(dict[str, str]):
-    """Baggage that the fast path has read, kept with the header as it came. To OpenTelemetry an ordinary mapping."""
+    """Baggage from the fast path, with the original header. For OpenTelemetry, an ordinary mapping."""
 
     plain: PlainBaggage[str]
 
 
 def baggage_in(context: Context) -> object:
     """The baggage in `context`, None if there is none."""
-    # Baggage gets into a Context by OpenTelemetry's module for it. If that was never imported, there is none.
+    # Only OpenTelemetry's baggage module puts baggage into a Context. If it was never imported, there is none.
     if not _baggage_key:
         if "opentelemetry.baggage" not in sys.modules:
             return None
@@ -123,9 +126,9 @@ def baggage_in(context: Context) -> object:
 
 
 def baggage_of(entries: object, came: Baggage | None) -> Baggage | None:
-    """The baggage to be written; None for none. `entries`: what `baggage_in` gave; `came`: the baggage of the caller.
+    """The baggage to write; None for none. `entries`: from `baggage_in`; `came`: the caller's baggage.
 
-    A member that is still as the caller sent it goes out as it came, properties included.
+    A member that is still as the caller sent it goes out unchanged, with its properties.
     """
     if not isinstance(entries, Mapping) or not entries:
         return None
@@ -142,7 +145,7 @@ def baggage_of(entries: object, came: Baggage | None) -> Baggage | None:
 
 
 def plain_into_context(said: Plain[str], base: Context) -> Context:
-    """`base` with what `said` tells put in its places. An Extraction in `base`, of an earlier carrier, goes."""
+    """`base` with the values of `said`. An Extraction of an earlier carrier in `base` is removed."""
     session_id, baggage = said[2], said[6]
     told: dict[str, object] = {SPAN_KEY: plain_span(said)}
     if session_id is not None:
@@ -158,7 +161,7 @@ def plain_into_context(said: Plain[str], base: Context) -> Context:
 
 
 def into_context(extraction: Extraction, base: Context) -> Context:
-    """`base` with what `extraction` says put in its places."""
+    """`base` with the values of `extraction`."""
     came = extraction.context
     if came is None and extraction.decision is None and extraction.session is None and extraction.baggage is None:
         return base

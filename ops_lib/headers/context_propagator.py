@@ -1,8 +1,10 @@
 """One ContextPropagator: carriers into the OpenTelemetry Context, and the Context into carriers.
 
-The wire rules are the heart's (`ops_lib.propagation`, docs/formats.md). What goes where in the Context is in `bridge`.
-This module applies the settings. May know: the heart, the Context, and the environment variables that choose the
-formats. Must not know which propagator is in force.
+The wire rules are the heart's (`ops_lib.propagation`, docs/formats.md).
+What goes where in the Context is in `bridge`.
+This module applies the settings.
+May know: the heart, the Context, and the environment variables that choose the formats.
+Must not know which propagator is in force.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ EXTRACT_VARIABLE = "OPS_PROPAGATION_EXTRACT"
 
 
 def _formats(names: str | Iterable[str], source: str) -> tuple[Format, ...]:
-    """The formats that `names` names. Raises UnknownFormatError telling `source` and the right names."""
+    """The formats in `names`. Raises UnknownFormatError, which names `source` and the right names."""
     try:
         formats = parse_formats(names)
     except UnknownFormatError as error:
@@ -70,9 +72,10 @@ class ContextPropagator:
 
     Takes: `extract` and `inject`, each a format name, several joined by commas, or a list of them (PropagatorFormat);
     `propagator`, a ready heart propagator instead; `set_global`, whether it also becomes OpenTelemetry's global
-    propagator (default: no global state is touched). What is not given comes from the environment:
-    `OPS_PROPAGATION_INJECT`, or else `MIRASCOPE_PROPAGATOR` (default `tracecontext`), is written;
-    `OPS_PROPAGATION_EXTRACT` is read, or else every format, the written ones first.
+    propagator (default: no global state is touched).
+    Missing values come from the environment: `OPS_PROPAGATION_INJECT`, else `MIRASCOPE_PROPAGATOR` (default
+    `tracecontext`), is written.
+    `OPS_PROPAGATION_EXTRACT` is read, else every format, the written ones first.
     Gives: an immutable object, safe to share between threads.
     Raises: ValueError (UnknownFormatError) listing the right names if a name is wrong, and where it came from.
     Specification: docs/formats.md; OpenTelemetry "Propagators API".
@@ -114,11 +117,13 @@ class ContextPropagator:
             set_global_textmap(OtelTextMap(self))
 
     def extract_context(self, carrier: Carrier | None, context: Context | None = None) -> Context:
-        """The Context that `carrier` tells of.
+        """The Context from `carrier`.
 
-        Takes: `carrier`, headers in any form (see `ops_lib.extract_context`); `context`, on which to build (default: an
-        empty one). Gives: `context` with the caller's span, session and baggage in it, as far as the headers tell of
-        them. Raises: nothing; what cannot be read is left out. Specification: docs/formats.md.
+        Takes: `carrier`, headers in any form (see `ops_lib.extract_context`);
+        `context`, on which to build (default: an empty one).
+        Gives: `context` with the caller's span, session and baggage, as far as the headers have them.
+        Raises: nothing; unreadable parts are left out.
+        Specification: docs/formats.md.
         """
         base = EMPTY if context is None else context
         if carrier is None:
@@ -137,15 +142,17 @@ class ContextPropagator:
     def inject_context(self, carrier: MutableCarrier, context: Context | None = None) -> None:
         """Write `context` into `carrier`.
 
-        Takes: `carrier`, a mutable mapping or a list of pairs; `context` (default: the current one). Headers of other
-        formats that it holds already are removed if a trace is written. Gives: nothing; `carrier` is changed.
-        Raises: nothing; a carrier that cannot be written is logged. Specification: docs/formats.md "Who wins".
+        Takes: `carrier`, a mutable mapping or a list of pairs; `context` (default: the current one).
+        Its headers of other formats are removed if a trace is written.
+        Gives: nothing; `carrier` is changed.
+        Raises: nothing; a carrier that cannot be written is logged.
+        Specification: docs/formats.md "Who wins".
         """
         if context is None:
             context = current()
         if not context:
             return
-        # A plain span, a session and baggage as it came, into a dict: the fast path.
+        # The fast path: a plain span, a session and unchanged baggage, into a dict.
         path = self._fast_path
         if type(carrier) is dict and path is not None and EXTRACTION_KEY not in context:
             entries = baggage_in(context)
@@ -153,7 +160,8 @@ class ContextPropagator:
             if (
                 told is not None
                 and (entries is None or entries.__class__ is PlainEntries)
-                # Neither anything to be cleared, nor values of bytes, which those to be written would have to be too.
+                # There must be nothing to clear, and no values of
+                # bytes, or else new values would have to be bytes, too.
                 and not (carrier and (self._has_ours(carrier) or isinstance(next(iter(carrier.values())), bytes)))
             ):
                 session = context.get(SESSION_KEY)
@@ -171,7 +179,7 @@ class ContextPropagator:
 
     @property
     def written(self) -> set[str]:
-        """The names of the headers that may be written; those of Jaeger's baggage depend on it and are left out."""
+        """The names of the headers that may be written, without those of Jaeger's baggage, which vary."""
         names = {SESSION_HEADER_NAME, "baggage"}
         for format in self.propagator.inject_formats:
             names.update(name.lower() for name in codec_of(format).writes)
@@ -180,19 +188,19 @@ class ContextPropagator:
     def headers(self, context: Context) -> tuple[tuple[tuple[str, str], ...], bool]:
         """The headers for `context` as a mapping has them, and whether a trace is among them. Raises nothing.
 
-        Names of formats are in lower case: other readers of B3 find nothing else in a plain dict. The session's is
-        spelt as it is documented.
+        Names of formats are in lower case: in a plain dict, other readers of B3 look for nothing else.
+        The session's is spelled as documented.
         """
         extraction = context.get(EXTRACTION_KEY)
         came = extraction if extraction.__class__ is Extraction else NOTHING
         span = context.get(SPAN_KEY)
-        # Two short cuts for the common case, a fifth of the time of the whole: the caller's own span, and no baggage.
+        # For speed, two short cuts for the common case: the caller's own span, and no baggage.
         told = span.told if span.__class__ is RemoteSpan else trace_context_of(span, came.context, came.decision)
         session_id = session_id_of(context)
         entries = baggage_in(context)
         baggage = None if entries is None else baggage_of(entries, came.baggage)
         if told is None and came.context is not None:
-            came = came._replace(context=None)  # somebody has cleared the span: nothing of the caller's trace is left
+            came = came._replace(context=None)  # the span was cleared: nothing of the caller's trace is left
         if session_id is not came.session or baggage is not came.baggage:
             came = came._replace(session=session_id, baggage=baggage)
         injection = self._inject(came, context=told)

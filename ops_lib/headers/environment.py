@@ -1,6 +1,6 @@
-"""Environment variables as a carrier: how a process hands the context to the programs that it starts.
+"""Environment variables as a carrier: a process passes the context to the programs that it starts.
 
-May know: how names of variables are made of names of headers, and which headers are read. Must not know their values.
+May know how header names become variable names, and which headers are read. Must not know their values.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ops_lib.propagation.carrier import known_names
 
 
 def variable_of(header: str) -> str:
-    """The variable for a header: upper case, `_` for all but letters and digits, and in front of a first digit.
+    """The variable for a header: upper case, `_` for anything but letters and digits, and before a leading digit.
 
     OpenTelemetry specification, "Environment Variables as Context Propagation Carriers", "Environment Variable Names".
     """
@@ -29,10 +29,12 @@ _UBERCTX = variable_of(UBERCTX)
 class EnvironmentCarrier(MutableMapping[str, str]):
     """An environment as headers: for `extract_context` in a program, and for `inject_context` before one is started.
 
-    Takes: `environ`, such as a copy of `os.environ` for `subprocess.run(env=...)`; it is written to in place. Default:
-    `os.environ` itself, which `extract_context` and `inject_context` also take as it is.
-    Gives: a mapping with the headers that the library reads, under their names in lower case: `X_B3_TRACEID` is
-    `x-b3-traceid`. Variables that are no such header, or not in upper case, are not in it. Raises: as a dict does.
+    Takes: `environ`, such as a copy of `os.environ` for `subprocess.run(env=...)`; it is written to in place.
+    Default: `os.environ` itself, which `extract_context` and `inject_context` also take as it is.
+    Gives: a mapping with the headers that the library reads, under
+    their names in lower case: `X_B3_TRACEID` is `x-b3-traceid`.
+    Other variables, and those not in upper case, are left out.
+    Raises: as a dict does.
     Specification: OpenTelemetry, "Environment Variables as Context Propagation Carriers".
     """
 

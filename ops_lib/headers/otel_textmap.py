@@ -1,7 +1,7 @@
-"""A propagator of ours as OpenTelemetry's propagator API has one.
+"""Our propagator in OpenTelemetry's propagator API.
 
-May know: that API, and the names of headers. Must not import `opentelemetry.propagate`, which loads the entry points
-of `textmap` while it is itself being loaded.
+May know: that API, and the names of headers.
+Must not import `opentelemetry.propagate`, which loads the entry points of `textmap` while it is itself being loaded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ops_lib.propagation.carrier import known_names
 
 
 class Source(Protocol):
-    """What `OtelTextMap` asks of a propagator; a ContextPropagator has it."""
+    """What `OtelTextMap` needs of a propagator; a ContextPropagator has it."""
 
     def extract_context(self, carrier: Any, context: Context | None = None, /) -> Context: ...
 
@@ -54,9 +54,9 @@ class OtelTextMap(TextMapPropagator):
     def extract(
         self, carrier: CarrierT, context: Context | None = None, getter: Getter[CarrierT] = default_getter
     ) -> Context:
-        """`context` (default: an empty one) with what the headers in `carrier` tell of."""
+        """`context` (default: an empty one) with the contents of the headers in `carrier`."""
         if isinstance(getter, DefaultGetter):
-            # It knows a name in one letter case only; a dict of headers comes in any.
+            # A getter finds a name in one letter case only; a dict of headers may have any.
             return self.source.extract_context(carrier, context)
         if _reads_environments(getter):
             return self.source.extract_context(EnvironmentCarrier(carrier), context)  # type: ignore[arg-type]  # as it takes
@@ -69,17 +69,17 @@ class OtelTextMap(TextMapPropagator):
     ) -> None:
         """Writes `context` (default: the current one) with `setter`."""
         headers, _ = self.source.headers(current() if context is None else context)
-        as_given = isinstance(setter, DefaultSetter)  # into a dict; others write into metadata of gRPC, messages, ...
+        as_given = isinstance(setter, DefaultSetter)  # into a dict; others: gRPC metadata, messages, ...
         for name, value in headers:
             setter.set(carrier, name if as_given else name.lower(), value)
 
     @property
     def fields(self) -> set[str]:
-        """The names of the headers that `inject` may write, those of Jaeger's baggage left out (they depend on it)."""
+        """The names of the headers that `inject` may write, without those of Jaeger's baggage, which vary."""
         return self.source.written
 
 
 def _reads_environments(getter: object) -> bool:
-    """Whether `getter` is OpenTelemetry's for environment variables, whose keys are names of variables."""
+    """Whether `getter` is OpenTelemetry's for environment variables, whose keys are variable names."""
     module = sys.modules.get("opentelemetry.propagators._envcarrier")
     return module is not None and isinstance(getter, module.EnvironmentGetter)

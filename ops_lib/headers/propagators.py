@@ -21,8 +21,10 @@ _propagator: ContextPropagator | None = None  # made from the environment when f
 def get_propagator() -> ContextPropagator:
     """The propagator in force.
 
-    Takes: nothing. Gives: the one that `set_propagator` or `configure` has set, or else one made from the environment
-    (see ContextPropagator) and kept. Raises: ValueError when the environment names an unknown format.
+    Takes: nothing.
+    Gives: the one that `set_propagator` or `configure` has set, or else one made from the environment (see
+    ContextPropagator) and kept.
+    Raises: ValueError when the environment names an unknown format.
     Specification: OpenTelemetry "Propagators API", global propagators.
     """
     global _propagator
@@ -37,7 +39,7 @@ def chosen_propagator() -> ContextPropagator | None:
 
 
 def check_propagator() -> None:
-    """Raises ValueError if `get_propagator` would; makes nothing that stays."""
+    """Raises ValueError if `get_propagator` would; keeps nothing."""
     if _propagator is None:
         ContextPropagator()
 
@@ -45,8 +47,10 @@ def check_propagator() -> None:
 def set_propagator(propagator: ContextPropagator | None) -> None:
     """Put a propagator in force for this process.
 
-    Takes: a ContextPropagator, or None to have it made from the environment again. Gives: nothing.
-    Raises: nothing. Specification: OpenTelemetry "Propagators API", Set Global Propagator (ours alone is set).
+    Takes: a ContextPropagator, or None to have it made from the environment again.
+    Gives: nothing.
+    Raises: nothing.
+    Specification: OpenTelemetry "Propagators API", Set Global Propagator (ours alone is set).
     """
     global _propagator
     _propagator = propagator
@@ -61,14 +65,14 @@ def reset_propagator() -> None:
 
 
 def extract_context(carrier: Carrier | None, *, context: Context | None = None) -> Context:
-    """What headers say, as an OpenTelemetry Context.
+    """The contents of headers as an OpenTelemetry Context.
 
     Takes: `carrier`, a mapping of any letter case with `str`, `bytes` or lists as values, a multidict, or a list of
     pairs of `str` or `bytes` (ASGI), or None for no headers; `context`, on which to build (default: an empty one,
-    nothing of here gets in).
-    Gives: a Context with the caller's span (a remote NonRecordingSpan), session and baggage, as far as the headers tell
-    of them; for `propagated_context(parent=...)` or any OpenTelemetry function.
-    Raises: ValueError when the environment names an unknown format; never for what the headers hold.
+    nothing of the current one gets in).
+    Gives: a Context with the caller's span (a remote NonRecordingSpan), session and baggage, as far as the headers have
+    them; for `propagated_context(parent=...)` or any OpenTelemetry function.
+    Raises: ValueError when the environment names an unknown format; never because of the headers.
     Specification: docs/formats.md; W3C Trace Context level 2, B3, Jaeger, W3C Baggage.
     """
     return get_propagator().extract_context(carrier, context)
@@ -77,9 +81,11 @@ def extract_context(carrier: Carrier | None, *, context: Context | None = None) 
 def inject_context(carrier: MutableCarrier, *, context: Context | None = None) -> None:
     """Write the trace, the session and the baggage in force into the headers of an outgoing message.
 
-    Takes: `carrier`, a mutable mapping or a list of pairs, changed in place: an entry that differs only in case is
-    replaced, and stale trace headers of any format go; `context`, whose values are written (default: the current one).
-    Gives: nothing. Raises: ValueError when the environment names an unknown format; nothing else.
+    Takes: `carrier`, a mutable mapping or a list of pairs, changed in place: an entry
+    that differs only in case is replaced, and stale trace headers of any format are
+    removed; `context`, whose values are written (default: the current one).
+    Gives: nothing.
+    Raises: ValueError when the environment names an unknown format; nothing else.
     Specification: docs/formats.md "Who wins"; W3C Trace Context level 2, B3, Jaeger, W3C Baggage.
     """
     get_propagator().inject_context(carrier, context)
@@ -88,8 +94,9 @@ def inject_context(carrier: MutableCarrier, *, context: Context | None = None) -
 def extract_session_id(headers: Carrier | None) -> str | None:
     """The session id that headers carry.
 
-    Takes: `headers` in any form that `extract_context` takes. Gives: the id, or None if there is none or a malformed
-    one. Raises: ValueError when the environment names an unknown format; never for what the headers hold.
+    Takes: `headers` in any form that `extract_context` takes.
+    Gives: the id, or None if there is none or a malformed one.
+    Raises: ValueError when the environment names an unknown format; never because of the headers.
     Specification: docs/formats.md "Session".
     """
     return session_id_of(get_propagator().extract_context(headers))
@@ -101,12 +108,13 @@ _NO_HEADERS: Final = MappingProxyType[str, str]({})
 def propagated_context(*, parent: Context | None = None, extract_from: Carrier | None = _NO_HEADERS) -> Attached:
     """Continue the caller's trace, session and baggage for a `with` or `async with` block.
 
-    Takes exactly one of: `extract_from`, headers in any form that `extract_context` takes, laid over the Context in
-    force (what they say nothing of stays; None, as some clients give it for a message without any, is as good as
-    none); `parent`, a Context as `extract_context` gives, put in force as it is.
-    Gives: a context manager whose value is the Context in force within. It is taken away at the end, on exceptions too.
+    Takes exactly one of: `extract_from`, headers in any form that `extract_context` takes, put over the Context in
+    force (values that they do not have stay; None counts as no headers, as some clients pass it); `parent`, a Context
+    as `extract_context` gives, put in force as it is.
+    Gives: a context manager whose value is the Context in force within.
+    It ends with the block, on exceptions too.
     Raises: ValueError when both or neither are given, or when the environment names an unknown format; TypeError when
-    `parent` is no Context.
+    `parent` is not a Context.
     Specification: docs/formats.md; OpenTelemetry Context API, attach and detach.
     """
     if parent is not None and extract_from is not _NO_HEADERS and extract_from is not None:

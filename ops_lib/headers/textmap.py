@@ -1,8 +1,9 @@
 """Our formats as OpenTelemetry TextMapPropagators, for OTEL_PROPAGATORS and other people's instrumentation.
 
 Entry points (`opentelemetry_propagator`): `ops` (formats by our environment), and `ops_tracecontext`, `ops_b3`,
-`ops_b3multi`, `ops_jaeger`, `ops_composite` with one fixed choice. May know: OpenTelemetry's propagator API. Must not
-import `opentelemetry.propagate`, which loads this module while it is itself being loaded.
+`ops_b3multi`, `ops_jaeger`, `ops_composite` with one fixed choice.
+May know: OpenTelemetry's propagator API. Must not import
+`opentelemetry.propagate`, which loads this module while it is itself being loaded.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from ops_lib.headers.propagators import check_propagator, get_propagator
 class OpsPropagator(OtelTextMap):
     """Trace, session and baggage as OpenTelemetry's propagator API has it.
 
-    Takes: `propagator`, or None for the one in force at each call (`get_propagator`). Session and baggage are carried
-    too; naming `baggage` beside it in OTEL_PROPAGATORS does no harm, but what stands after it writes the header:
-    OpenTelemetry's makes the properties of members a part of their values.
-    Raises: ValueError if the environment names an unknown format: here, and not in the middle of a request.
+    Takes: `propagator`, or None for the one in force at each call (`get_propagator`).
+    Session and baggage are carried too; naming `baggage` beside it in OTEL_PROPAGATORS does no harm.
+    But the last one writes the header, and OpenTelemetry's makes the properties of members a part of their values.
+    Raises: ValueError if the environment names an unknown format: here, not in the middle of a request.
     Specification: OpenTelemetry "Propagators API", TextMapPropagator; docs/formats.md.
     """
 
@@ -35,7 +36,7 @@ class OpsPropagator(OtelTextMap):
 
     @property
     def source(self) -> ContextPropagator:
-        """The propagator given, or else the one in force now."""
+        """The given propagator, or the one in force now."""
         return self._given or get_propagator()
 
 

@@ -1,7 +1,9 @@
-"""Carrying the Context to where Python does not: threads, executors, callbacks, other processes.
+"""Carries the Context where Python does not: into threads, executors, callbacks, other processes.
 
-asyncio carries ContextVars into its tasks by itself. Threads of before Python 3.14, pools and queues do not.
-May know: the Context, propagation (headers are what crosses into another process). Must not know spans.
+asyncio carries ContextVars into its tasks by itself.
+Threads before Python 3.14, pools and queues do not.
+May know: the Context, propagation (headers are what crosses into another process).
+Must not know spans.
 """
 
 from __future__ import annotations
@@ -18,19 +20,19 @@ from ops_lib.headers.context_propagator import ContextPropagator
 from ops_lib.propagation import FORMATS, Propagator
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor as _Executor  # what asyncio wants, and what it passes for
+    from concurrent.futures import ThreadPoolExecutor as _Executor  # for asyncio and `isinstance`
 else:
     _Executor = Executor
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Between processes of the same code: nothing has to be left out, and nothing read but what was written here.
+# Between processes with the same code: writes everything, and reads only its own format.
 _ACROSS = ContextPropagator(propagator=Propagator(extract=FORMATS[:1], inject=FORMATS[:1]))
 
 
 class _Carry(Protocol):
-    """What `context_carry()` gives: it takes functions to the Context of then."""
+    """The result of `context_carry()`: runs functions in the Context of that moment."""
 
     def __call__(self, fn: Callable[P, R], /) -> Callable[P, R]: ...
 
@@ -40,13 +42,15 @@ def context_carry(fn: Callable[P, R], /) -> Callable[P, R]: ...
 @overload
 def context_carry(fn: None = None, /) -> _Carry: ...
 def context_carry(fn: Callable[P, R] | None = None, /) -> Callable[P, R] | _Carry:
-    """A function that runs in the Context of now, wherever and whenever it is called.
+    """A function that runs in the present Context, wherever and whenever it is called.
 
-    Takes: `fn`, any callable, for a thread, a pool, a callback; a coroutine function, for another task; or nothing. Not
-    a generator function: its body would run where it is consumed.
-    Gives: a callable with the same signature; trace, session, baggage and `tracer_context` of the place of
-    `context_carry` are in force while it runs. It may be called often, and on several threads at once. Without `fn`:
-    what does this to any function later, with the Context of now. Raises: what `fn` raises.
+    Takes: `fn`, any callable, for a thread, a pool, a callback; a coroutine function, for another task; or nothing.
+    Not a generator function: its body would run where it is consumed.
+    Gives: a callable with the same signature; the trace, session, baggage and `tracer_context` of the call of
+    `context_carry` are in force while it runs.
+    It may be called often, and on several threads at once.
+    Without `fn`: a decorator that does this to any function later, with the present Context.
+    Raises: what `fn` raises.
     Specification: OpenTelemetry Context API, attach and detach.
     """
     context = current()
@@ -80,25 +84,26 @@ def context_carry(fn: Callable[P, R] | None = None, /) -> Callable[P, R] | _Carr
 
 
 def _run_across(headers: dict[str, str], fn: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
-    """In another process: calls `fn` in the Context that `headers` tell of."""
+    """In another process: calls `fn` in the Context from `headers`."""
     context = _ACROSS.extract_context(headers)
     with Attached(lambda: context):
         return fn(*args, **kwargs)
 
 
 class ContextExecutor(_Executor):
-    """An executor whose jobs run in the Context of the place that submitted them.
+    """An executor whose jobs run in the Context of their submitter.
 
-    Takes: `executor`, any concurrent.futures executor; it stays the caller's own to shut down, or is shut down with
-    this one. It passes for `executor` with `isinstance`, as `loop.set_default_executor` asks.
-    Into a ProcessPoolExecutor goes what can cross: trace, sampling decision, session id and baggage, as headers.
-    Gives: an Executor. Raises: what `executor` raises.
+    Takes: `executor`, any concurrent.futures executor; the caller shuts it down, directly or with this one.
+    `isinstance` accepts this one as `executor`, which `loop.set_default_executor` needs.
+    A ProcessPoolExecutor gets the trace, sampling decision, session id and baggage, as headers.
+    Gives: an Executor.
+    Raises: what `executor` raises.
     Specification: OpenTelemetry Context API; docs/formats.md for what crosses between processes.
     """
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
-        # Looked up, not imported: whoever has a process pool has imported its module.
+        # Looked up, not imported: programs with a process pool have imported its module.
         pools = sys.modules.get("concurrent.futures.process")
         self._crosses = pools is not None and isinstance(executor, pools.ProcessPoolExecutor)
 
@@ -107,7 +112,7 @@ class ContextExecutor(_Executor):
         return type(self._executor)
 
     def __getattr__(self, name: str) -> Any:
-        """What tools ask of an executor that this one passes for: its number of workers, its queue."""
+        """Attributes that tools read from an executor: its number of workers, its queue."""
         if name == "_executor":  # not made yet: by `copy` or `pickle`
             raise AttributeError(name)
         return getattr(self._executor, name)
@@ -132,7 +137,7 @@ class ContextExecutor(_Executor):
         return self._executor.map(context_carry(fn), *iterables, timeout=timeout, chunksize=chunksize)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """As Executor.shutdown, of the executor within."""
+        """As Executor.shutdown, for the inner executor."""
         self._executor.shutdown(wait, cancel_futures=cancel_futures)
 
 

@@ -1,7 +1,7 @@
-"""Hosts: their names, their addresses, and the patterns that match them. Pure, standard library only.
+"""Hosts: names, addresses, and the patterns that match them. Pure; standard library only.
 
 The sidecar's `match` and the library's `allow_hosts` read the same patterns and match them by the same rules.
-A name is never resolved: a network matches only a host that is written as an address.
+Names are never resolved: a network only matches a host written as an address.
 """
 
 from .addresses import IPAddress, IPNetwork, read_address, unmapped

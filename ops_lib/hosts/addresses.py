@@ -1,4 +1,4 @@
-"""IP addresses in every spelling that a resolver takes for one. Pure.
+"""IP addresses, in every spelling that a resolver accepts. Pure.
 
     address = IPv6address [ "%" zone ] / legacy-IPv4      ; RFC 4291, 2.2; RFC 6874 for the zone
     legacy-IPv4 = part *3( "." part )                     ; inet_aton(3), which getaddrinfo(3) obeys
@@ -18,7 +18,7 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _PART = r"(?:0[xX][0-9A-Fa-f]+|[0-9]+)"
 _LEGACY: Final = re.compile(rf"{_PART}(?:\.{_PART}){{0,3}}")
-_LONGEST: Final = 64  # characters; what is longer is not an address
+_LONGEST: Final = 64  # characters; longer text is not an address
 _MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
@@ -48,7 +48,7 @@ def read_address(text: str) -> IPAddress | None:
 
 
 def is_numeric(text: str) -> bool:
-    """Whether `text` has the form of an IPv4 address in any spelling, be its numbers in range or not."""
+    """Whether `text` has the form of an IPv4 address in any spelling, even if its numbers are out of range."""
     return _LEGACY.fullmatch(text) is not None
 
 

@@ -1,10 +1,11 @@
-"""Host names and the one form in which hosts are compared. Pure.
+"""Host names, and the form in which hosts are compared. Pure.
 
     name = label *( "." label ) [ "." ]        ; RFC 1123, 2.1: 253 characters
     label = 1*63( letter / digit / "-" / "_" ) ; no "-" at either end
 
-Wider than RFC 1123: `_`, which many internal names have. A name in another alphabet is compared in its ASCII form
-(RFC 3490); where RFC 3490 and RFC 5891 disagree about that form, the reader has to say which one is meant.
+Wider than RFC 1123: `_`, which many internal names have.
+A name in another alphabet is compared in its ASCII form (RFC 3490).
+If RFC 3490 and RFC 5891 disagree about that form, the name is refused: its author must choose one.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _LONGEST: Final = 253
 
 
 def parse_host(text: str) -> str:
-    """A host that a setting names: a name in lower case and ASCII without a final dot, or an address in short form.
+    """A host from a setting: a name in lower case and ASCII without a final dot, or an address in short form.
 
     Raises ValueError, which says what is wrong. An address in a spelling that hides it (`127.1`) is refused.
     """
@@ -44,9 +45,9 @@ def parse_host(text: str) -> str:
 
 
 def read_host(text: str) -> tuple[str, IPAddress | None]:
-    """A host that a request names, in the form in which patterns are compared, and as an address if it is one.
+    """A host from a request, in the form for comparison, and as an address if it is one.
 
-    Takes whatever a client can write: brackets, upper case, a final dot, a zone, any spelling of an address.
+    Accepts everything that a client can write: brackets, upper case, a final dot, a zone, any spelling of an address.
     """
     host = text.lower()
     if host[:1] == "[":
@@ -62,7 +63,7 @@ def read_host(text: str) -> tuple[str, IPAddress | None]:
 
 
 def _ascii(name: str) -> str | None:
-    """`name` with its labels in ASCII; None if there is no such form, or more than one."""
+    """`name` with its labels in ASCII; None if there is no such form, or there are two."""
     if name.isascii():
         return name
     try:

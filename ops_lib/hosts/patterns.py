@@ -1,4 +1,4 @@
-"""Patterns of hosts, as the settings and `allow_hosts` write them. Pure.
+"""Patterns of hosts, as in the settings and `allow_hosts`. Pure.
 
     pattern = host [ ":" port ]
     host = name / "*." name / "*" / IPv4 / IPv4 "/" length
@@ -32,7 +32,7 @@ class HostPattern:
     port: int = 0  # 0: any port
 
     def __str__(self) -> str:
-        """As it would be written in the settings."""
+        """As written in the settings."""
         host = f"*{self.host}" if self.kind == "wildcard" else self.host
         if not self.port:
             return host
@@ -96,7 +96,7 @@ def _network(text: str) -> str:
     if not _LENGTH.fullmatch(length):
         raise ValueError(f"{length!r} is not the length of a network; {_FORM}")
     try:
-        parse_host(address)  # its message is better than that of ip_network
+        parse_host(address)  # its message is better than ip_network's
         wide = ipaddress.ip_network(f"{address}/{length}", strict=False)
     except ValueError as error:
         raise ValueError(f"{error}; {_FORM}") from None

@@ -1,4 +1,4 @@
-"""What belongs to a host, by patterns: the most specific one wins. Pure, immutable."""
+"""Values by host pattern: the most specific pattern wins. Pure, immutable."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .patterns import HostPattern
 
 T = TypeVar("T")
 
-_LONGEST: Final = 1024  # characters of a host that is looked for: a name of 253, or an address with its zone
+_LONGEST: Final = 1024  # characters of a host to look up: a name of 253, or an address with its zone
 
 
 class HostTable(Generic[T]):
-    """Patterns and what belongs to each.
+    """Patterns and their values.
 
     The host decides first: exact, then the longest wildcard suffix, then the longest CIDR prefix, then `*`.
     Among equal hosts a pattern with the port wins over one without.
@@ -25,7 +25,7 @@ class HostTable(Generic[T]):
     __slots__ = ("_exact", "_networks", "_wildcards")
 
     def __init__(self, entries: Iterable[tuple[HostPattern, T]]) -> None:
-        """`entries` in any order; of two for the same pattern the later one counts."""
+        """`entries` in any order; of duplicate patterns, the later one counts."""
         self._exact: dict[tuple[str, int], T] = {}  # (host, port); port 0: any
         self._wildcards: dict[tuple[str, int], T] = {}  # (suffix with its dot, port)
         networks: list[tuple[IPNetwork, int, T]] = []
@@ -39,8 +39,8 @@ class HostTable(Generic[T]):
         self._networks = tuple(sorted(networks, key=lambda entry: (-entry[0].prefixlen, -entry[1])))
 
     def find(self, text: str, port: int) -> T | None:
-        """What belongs to the host `text`, as a request names it, and `port` (0: not known)."""
-        if len(text) > _LONGEST:  # names no host; and every suffix of it would be looked up
+        """The value for the host `text`, as in a request, and `port` (0: unknown)."""
+        if len(text) > _LONGEST:  # not a host name, and every suffix would be looked up
             return self._at(self._wildcards, "", port)
         host, address = read_host(text)
         found = self._at(self._exact, host, port)
@@ -56,7 +56,7 @@ class HostTable(Generic[T]):
         return table.get((host, 0)) if found is None else found
 
     def _wildcard(self, host: str, port: int) -> T | None:
-        dot = host.find(".", 1)  # `*` stands for one label at least
+        dot = host.find(".", 1)  # `*` stands for at least one label
         while dot >= 0:  # from the longest suffix to the shortest
             found = self._at(self._wildcards, host[dot:], port)
             if found is not None:
@@ -66,10 +66,10 @@ class HostTable(Generic[T]):
 
     def _network(self, address: IPAddress, port: int) -> T | None:
         for network, wanted, value in self._networks:
-            if wanted in (0, port) and address in network:  # never, for the other family
+            if wanted in (0, port) and address in network:  # never of the other family
                 return value
         return None
 
     def values(self) -> tuple[T, ...]:
-        """What belongs to any host: by exact hosts, wildcards, then networks."""
+        """All values: of exact hosts, then wildcards, then networks."""
         return (*self._exact.values(), *self._wildcards.values(), *(value for _, _, value in self._networks))

@@ -1,7 +1,8 @@
 """aiohttp: every outgoing call carries the context, and every incoming request continues its caller's.
 
 Client spans are the official `opentelemetry-instrumentation-aiohttp-client`'s own; the headers are written here, in
-`ClientRequest.send`, which sees each hop of a redirect and the handshake of a WebSocket. Importable without aiohttp.
+`ClientRequest.send`, which sees each hop of a redirect and the handshake of a WebSocket.
+Importable without aiohttp.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
 
 
 def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -> Callable[[], None]:
-    """Instrument aiohttp's client. Headers for every session; client spans, which aiohttp fixes early, for sessions
-    made from now on.
+    """Instrument aiohttp's client.
+    Headers for every session; client spans, which aiohttp fixes early, for sessions made from now on.
 
     `allow_hosts`: the only hosts that may receive trace, session and baggage headers (AllowList.parse); None: all.
     `options` go to the official AioHttpClientInstrumentor (request_hook, response_hook, url_filter, trace_configs).
-    A second call takes effect. Gives what puts back the state before. Raises ImportError with the pip command, and
-    ValueError for a wrong pattern.
+    A second call takes effect.
+    Gives what puts back the state before.
+    Raises ImportError with the pip command, and ValueError for a wrong pattern.
     """
     policy = Outgoing(allow_hosts)
     instrumentor = client_spans.load(
@@ -68,9 +70,9 @@ def _wrap(send: Any, slot: Slot) -> Any:
 def middleware() -> Middleware:
     """A middleware for aiohttp's server: `web.Application(middlewares=[middleware()])`, first in the list.
 
-    The handler runs in the caller's trace and session, in a server span named by its route; exceptions are recorded and
-    raised again. Raises ImportError if aiohttp is missing, ConfigurationError if the environment names an unknown
-    format.
+    The handler runs in the caller's trace and session, in a server
+    span named by its route; exceptions are recorded and raised again.
+    Raises ImportError if aiohttp is missing, ConfigurationError if the environment names an unknown format.
     """
     check_propagator()
     try:

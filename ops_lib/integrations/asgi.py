@@ -1,8 +1,9 @@
 """ASGI: every request runs in its caller's trace and session, in a server span of its own.
 
-Needs no framework. Knows the ASGI message types (ASGI specification 3.0, HTTP and WebSocket 2.5) and nothing of headers
-or spans, which are `incoming`'s. Never changes a message, never swallows an exception, never calls `receive` or `send`
-by itself.
+Needs no framework.
+Knows the ASGI message types (ASGI specification 3.0, HTTP and
+WebSocket 2.5) and nothing of headers or spans, which are `incoming`'s.
+Never changes a message, never swallows an exception, never calls `receive` or `send` by itself.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ INCOMING_KEY = "ops.incoming"  # scope: the request's `Incoming`; if there is on
 
 
 class TraceMiddleware:
-    """ASGI middleware: `app.add_middleware(TraceMiddleware)` (Starlette, FastAPI), or `app = TraceMiddleware(app)`
-    around any other.
+    """ASGI middleware: `app.add_middleware(TraceMiddleware)` (Starlette,
+    FastAPI), or `app = TraceMiddleware(app)` around any other.
 
-    HTTP: the span ends with the last piece of the response, streaming included, or with the app's exception, which is
-    recorded and raised again; the context stays until the app returns, so that Starlette's background tasks have it
-    too. WebSocket: one span for the whole connection. Any other scope (lifespan) is passed through untouched.
+    HTTP: the span ends with the last piece of the response, streaming included,
+    or with the app's exception, which is recorded and raised again; the context
+    stays until the app returns, so that Starlette's background tasks have it too.
+    WebSocket: one span for the whole connection.
+    Any other scope (lifespan) is passed through untouched.
     """
 
     def __init__(self, app: App) -> None:
@@ -78,8 +81,8 @@ def _http_end(incoming: Incoming, message: Message, trailers: bool) -> bool:
         return not message.get("more_trailers", False)
     elif message["type"] == "http.response.body":
         return not trailers and not message.get("more_body", False)
-    # Zero copy and path send (server extensions) carry a body as well, with no other sign of its end than the app's
-    # return.
+    # Zero copy and path send (server extensions) carry a body as
+    # well, with no other sign of its end than the app's return.
     return False
 
 

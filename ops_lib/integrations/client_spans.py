@@ -1,8 +1,8 @@
 """Client spans, made by the official OpenTelemetry instrumentation of each client library.
 
-Knows how an instrumentor is loaded, switched on and off, and which conventions it is to follow; writes no header. The
-official packages put theirs in by the global propagator; ours are written below them, and replace those
-(docs/decisions/003).
+Knows how an instrumentor is loaded, switched on and off, and which conventions it is to follow; writes no header.
+The official packages put theirs in by the global propagator; ours
+are written below them, and replace those (docs/decisions/003).
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ def switch_on(
 ) -> Callable[[], None]:
     """Put `policy` in force, and let `instrumentor` make client spans by our tracer, with `options`.
 
-    `slot` keeps what is in force; `others`: further patched methods of the same library. `off` is what undoes all of it
-    if nothing was in force before. Gives what puts back the state before. Raises ImportError if `instrumentor`
-    does not fit the library's version; the state is then what it was.
+    `slot` keeps what is in force; `others`: further patched methods of the same library.
+    `off` is what undoes all of it if nothing was in force before.
+    Gives what puts back the state before.
+    Raises ImportError if `instrumentor` does not fit the library's version; the state is then what it was.
     """
     before, made_before, options_before = slot.policy, slot.instrumentor, slot.options
 
@@ -94,9 +95,10 @@ def _stable_conventions() -> Iterator[None]:
     """The stable HTTP conventions, while an official instrumentor reads which ones to follow.
 
     The official packages still start with the names of 2021 (`http.method`) unless OTEL_SEMCONV_STABILITY_OPT_IN says
-    `http`, once for the process. That variable is the user's: if it is set, it decides. If it is not, only what
-    is instrumented within this block follows the stable names (`http.request.method`), and nobody else's choice
-    changes.
+    `http`, once for the process.
+    That variable is the user's: if it is set, it decides.
+    If it is not, only what is instrumented within this block follows the stable names (`http.request.method`), and
+    nobody else's choice changes.
     """
     try:
         from opentelemetry.instrumentation import _semconv

@@ -1,8 +1,8 @@
 """Django: `ops.instrument("django")` traces every request, under WSGI and ASGI.
 
-What only Django knows is added: the route's template, and the exceptions that it answers by itself. Importable without
-Django, which is imported by `instrument`. Settings are not read: the call may stand in settings.py, manage.py, wsgi.py
-or asgi.py.
+What only Django knows is added: the route's template, and the exceptions that it answers by itself.
+Importable without Django, which is imported by `instrument`.
+Settings are not read: the call may stand in settings.py, manage.py, wsgi.py or asgi.py.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ _SIGNAL_ID = "ops_lib"
 def instrument(*, allow_hosts: str | Iterable[str] | None = None) -> Callable[[], None]:
     """Trace every request that Django serves.
 
-    `allow_hosts` is for clients, and nothing here. A second call changes nothing. Gives what puts back the state
-    before. Raises ImportError with the pip command.
+    `allow_hosts` is for clients, and nothing here.
+    A second call changes nothing.
+    Gives what puts back the state before.
+    Raises ImportError with the pip command.
     """
     try:
         from django.core.handlers.asgi import ASGIHandler

@@ -14,8 +14,10 @@ from ops_lib.integrations.starlette import wrap
 def instrument(app: object | None = None, *, allow_hosts: str | Iterable[str] | None = None) -> Callable[[], None]:
     """Trace `app`, or every FastAPI application of this process.
 
-    `allow_hosts` is for clients, and nothing here. A second call changes nothing. Gives what puts back the state
-    before. Raises ImportError with the pip command.
+    `allow_hosts` is for clients, and nothing here.
+    A second call changes nothing.
+    Gives what puts back the state before.
+    Raises ImportError with the pip command.
     """
     try:
         from fastapi import FastAPI

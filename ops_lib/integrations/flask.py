@@ -22,8 +22,10 @@ _DONE = "ops_lib"  # in app.extensions, where Flask keeps who has been at work
 def instrument(app: object | None = None, *, allow_hosts: str | Iterable[str] | None = None) -> Callable[[], None]:
     """Trace `app`, or every Flask application of this process, those that exist already too.
 
-    `allow_hosts` is for clients, and nothing here. A second call changes nothing. Gives what puts back the state
-    before. Raises ImportError with the pip command.
+    `allow_hosts` is for clients, and nothing here.
+    A second call changes nothing.
+    Gives what puts back the state before.
+    Raises ImportError with the pip command.
     """
     try:
         from flask import Flask, got_request_exception, request_started

@@ -1,8 +1,9 @@
 """httpx: every outgoing call, sync and async, carries the context.
 
 Client spans are the official `opentelemetry-instrumentation-httpx`' own; the headers are written here, in httpcore's
-connection pools, through which each hop of a redirect passes. Transports without network (ASGITransport, MockTransport)
-are left alone, by both. Importable without httpx; both are imported by `instrument`.
+connection pools, through which each hop of a redirect passes.
+Transports without network (ASGITransport, MockTransport) are left alone, by both.
+Importable without httpx; both are imported by `instrument`.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -
 
     `allow_hosts`: the only hosts that may receive trace, session and baggage headers (AllowList.parse); None: all.
     `options` go to the official HTTPXClientInstrumentor (request_hook, async_request_hook, response_hook, ...).
-    A second call takes effect. Gives what puts back the state before. Raises ImportError with the pip command, and
-    ValueError for a wrong pattern.
+    A second call takes effect.
+    Gives what puts back the state before.
+    Raises ImportError with the pip command, and ValueError for a wrong pattern.
     """
     policy = Outgoing(allow_hosts)
     instrumentor = client_spans.load("httpx", "opentelemetry.instrumentation.httpx", "HTTPXClientInstrumentor")

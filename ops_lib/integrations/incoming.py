@@ -1,10 +1,10 @@
 """The server's side of a request: the caller's context, attached, and a server span with the stable HTTP conventions.
 
-Shared by asgi, wsgi and aiohttp, which know their protocols; this knows contexts and spans, and no protocol. Tracing
-fails open: what goes wrong in here is logged and the request goes on.
+Shared by asgi, wsgi and aiohttp, which know their protocols; this knows contexts and spans, and no protocol.
+Tracing fails open: what goes wrong in here is logged and the request goes on.
 
-Source of names: OpenTelemetry semantic conventions 1.23 and later, "HTTP server". `url.query` is left out: queries
-carry secrets.
+Source of names: OpenTelemetry semantic conventions 1.23 and later, "HTTP server".
+`url.query` is left out: queries carry secrets.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What an outgoing request carries, and to which hosts.
 
 Shared by httpx, requests, aiohttp, urllib3 and gRPC, which know their library's one method through which every single
-request passes, below redirects and below the official OpenTelemetry instrumentation (docs/decisions/003). This knows
-headers and hosts, and no client library.
+request passes, below redirects and below the official OpenTelemetry instrumentation (docs/decisions/003).
+This knows headers and hosts, and no client library.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class Outgoing:
     def write(self, pairs: Pairs, host: str, port: int | None) -> None:
         """Write the current context into `pairs`, the headers of a request to `host`, in place.
 
-        The exporter's own calls are left as they are. A host outside the allow-list gets no trace, session or baggage
-        header, whoever wrote it: a redirect repeats those of the hop before, and the official packages write theirs for
-        every host.
+        The exporter's own calls are left as they are.
+        A host outside the allow-list gets no trace, session or baggage header, whoever wrote it: a redirect repeats
+        those of the hop before, and the official packages write theirs for every host.
         """
         if is_suppressed():
             return

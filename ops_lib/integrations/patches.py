@@ -14,8 +14,8 @@ _SLOT = "_ops_slot_"
 
 
 class Slot:
-    """The state of one patched method: the policy in force (None: switched off), who makes the client spans, and by
-    which options.
+    """The state of one patched method: the policy in force (None:
+    switched off), who makes the client spans, and by which options.
 
     The policy of a client is an `Outgoing`, that of a server says which applications are meant (`Applications`).
     """

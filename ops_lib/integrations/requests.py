@@ -1,7 +1,8 @@
 """requests: every outgoing call carries the context.
 
 Client spans are the official `opentelemetry-instrumentation-requests`' own; the headers are written here, in
-`HTTPAdapter.send`, which sees each hop of a redirect. Importable without requests; both are imported by `instrument`.
+`HTTPAdapter.send`, which sees each hop of a redirect.
+Importable without requests; both are imported by `instrument`.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -
 
     `allow_hosts`: the only hosts that may receive trace, session and baggage headers (AllowList.parse); None: all.
     `options` go to the official RequestsInstrumentor (request_hook, response_hook, excluded_urls, ...).
-    A second call takes effect. Gives what puts back the state before. Raises ImportError with the pip command, and
-    ValueError for a wrong pattern.
+    A second call takes effect.
+    Gives what puts back the state before.
+    Raises ImportError with the pip command, and ValueError for a wrong pattern.
     """
     policy = Outgoing(allow_hosts)
     instrumentor = client_spans.load("requests", "opentelemetry.instrumentation.requests", "RequestsInstrumentor")

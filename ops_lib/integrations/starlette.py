@@ -16,8 +16,10 @@ from ops_lib.integrations.patches import Slot, is_on, missing, remove, switch_on
 def instrument(app: object | None = None, *, allow_hosts: str | Iterable[str] | None = None) -> Callable[[], None]:
     """Trace `app`, or every Starlette application of this process, those of FastAPI included.
 
-    `allow_hosts` is for clients, and nothing here. A second call changes nothing. Gives what puts back the state
-    before. Raises ImportError with the pip command.
+    `allow_hosts` is for clients, and nothing here.
+    A second call changes nothing.
+    Gives what puts back the state before.
+    Raises ImportError with the pip command.
     """
     try:
         from starlette.applications import Starlette

@@ -1,7 +1,8 @@
 """urllib3: every outgoing call carries the context.
 
 Client spans are the official `opentelemetry-instrumentation-urllib3`'s own; the headers are written here, in
-`HTTPConnection.request`, below retries and redirects. Importable without urllib3; both are imported by `instrument`.
+`HTTPConnection.request`, below retries and redirects.
+Importable without urllib3; both are imported by `instrument`.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -
 
     `allow_hosts`: the only hosts that may receive trace, session and baggage headers (AllowList.parse); None: all.
     `options` go to the official URLLib3Instrumentor (request_hook, response_hook, url_filter, excluded_urls, ...).
-    A second call takes effect. Gives what puts back the state before. Raises ImportError with the pip command, and
-    ValueError for a wrong pattern.
+    A second call takes effect.
+    Gives what puts back the state before.
+    Raises ImportError with the pip command, and ValueError for a wrong pattern.
     Together with requests, which calls urllib3: one span a call (requests'), and each header once.
     """
     policy = Outgoing(allow_hosts)

@@ -1,8 +1,9 @@
 """WSGI: every request runs in its caller's trace and session, in a server span of its own.
 
-Needs no framework. Knows PEP 3333 and nothing of formats or spans, which are `incoming`'s. The server pulls the body
-piece by piece after the app has returned, perhaps between pieces of other responses: the context is attached around
-each pull, never across one.
+Needs no framework.
+Knows PEP 3333 and nothing of formats or spans, which are `incoming`'s.
+The server pulls the body piece by piece after the app has returned, perhaps between pieces of other responses: the
+context is attached around each pull, never across one.
 """
 
 from __future__ import annotations
@@ -17,18 +18,19 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-# environ: the request's `Incoming`, for frameworks that know more (route, handled exceptions). If there is one, a
-# second middleware adds nothing.
+# environ: the request's `Incoming`, for frameworks that know more (route, handled exceptions).
+# If there is one, a second middleware adds nothing.
 INCOMING_KEY = "ops.incoming"
 
 
 class TraceMiddleware:
-    """WSGI middleware: `app = TraceMiddleware(app)`; for Flask `ops_lib.integrations.flask.instrument_app(app)`, which
-    knows routes.
+    """WSGI middleware: `app = TraceMiddleware(app)`; for Flask
+    `ops_lib.integrations.flask.instrument_app(app)`, which knows routes.
 
     The span ends when the server closes the body, as PEP 3333 demands of it, or with the app's exception, which is
-    recorded and raised again. A body that is a list, a tuple or the server's file wrapper is handed on as it is, so
-    that the server keeps its short cuts (Content-Length, sendfile); the span then ends as the app returns.
+    recorded and raised again.
+    A body that is a list, a tuple or the server's file wrapper is handed on as it is, so that the server keeps its
+    short cuts (Content-Length, sendfile); the span then ends as the app returns.
     """
 
     def __init__(self, app: App) -> None:
@@ -62,8 +64,9 @@ class TraceMiddleware:
 
 
 class _TracedBody:
-    """The app's body, each piece made in the request's context; ends the span when closed, or when collected
-    unclosed."""
+    """The app's body, each piece made in the request's context; ends the span when closed, or when
+    collected unclosed.
+    """
 
     def __init__(self, body: Iterable[bytes], incoming: Incoming) -> None:
         self._body = body

@@ -1,7 +1,9 @@
 """The one door to a span: names, attributes and texts, as OpenTelemetry takes them, bounded and scrubbed.
 
-Whatever is written on a span, by whichever function, has passed here. May know: capture, and by what is configured how
-much it is to record. Must not know spans. Nothing here raises to its caller.
+Whatever is written on a span, by whichever function, has passed here.
+May know: capture, and by what is configured how much it is to record.
+Must not know spans.
+Nothing here raises to its caller.
 """
 
 from __future__ import annotations
@@ -35,8 +37,8 @@ class Fit(dict[str, object]):
 
 
 def attribute(value: object) -> Attribute:
-    """`value` as OpenTelemetry takes it for an attribute: scalars and lists of one kind stay, all else becomes JSON
-    text.
+    """`value` as OpenTelemetry takes it for an attribute: scalars
+    and lists of one kind stay, all else becomes JSON text.
 
     Bounded, scrubbed and harmless as all that `capture` writes. OpenTelemetry specification, "Attribute".
     """

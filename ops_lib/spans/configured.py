@@ -1,8 +1,10 @@
 """What `configure` has set, for the whole process.
 
 Beside it the process shares the propagator in force (`headers/propagators`), and what can be worked out again at any
-time (`start`, `headers/bridge`). Everything else hangs on the OpenTelemetry Context. Values here are replaced whole,
-never changed in place: a reader on another thread sees the old one or the new one and nothing between.
+time (`start`, `headers/bridge`).
+Everything else hangs on the OpenTelemetry Context.
+Values here are replaced whole, never changed in place: a reader on
+another thread sees the old one or the new one and nothing between.
 Must not know how providers are built.
 """
 

@@ -1,8 +1,8 @@
 """An exception that leaves a span: what is written of it, and whether the span has failed.
 
-May know: the door, the stack traces of `capture`, what is configured. The event is written here and not by the SDK's
-`record_exception`, which knows no bounds and no secrets. OpenTelemetry semantic conventions: exceptions on spans,
-error.type.
+May know: the door, the stack traces of `capture`, what is configured.
+The event is written here and not by the SDK's `record_exception`, which knows no bounds and no secrets.
+OpenTelemetry semantic conventions: exceptions on spans, error.type.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _DESCRIPTION: Final = 1024  # characters of a status
 def record_exception(span: OtelSpan, error: BaseException) -> None:
     """Write down on `span` that `error` has left it. Raises nothing, whatever exception and span do.
 
-    A generator's close (GeneratorExit) is no error and leaves no mark. A cancelled task and an exit without a fault are
-    recorded, but do not make the span a failed one.
+    A generator's close (GeneratorExit) is no error and leaves no mark.
+    A cancelled task and an exit without a fault are recorded, but do not make the span a failed one.
     """
     if not span.is_recording() or isinstance(error, GeneratorExit):
         return

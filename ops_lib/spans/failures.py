@@ -1,7 +1,9 @@
 """Failures of tracing in the log: each kind once a minute, with how often it came in between.
 
-Tracing fails open, so a tracer or an exporter that is broken fails at every span. A line for each would bury the log of
-the application. May know: the clock and the log. Must not know spans.
+Tracing fails open, so a tracer or an exporter that is broken fails at every span.
+A line for each would bury the log of the application.
+May know: the clock and the log.
+Must not know spans.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Spans by hand: `with span("name") as s:`.
 
 A Span here wraps an OpenTelemetry span, whoever has made it, and adds what that lacks: it never raises into the caller,
-closes quietly wherever it is closed, and takes any value for an attribute. May know: `start`, the Context, sessions,
-capture. Must not know functions and decorators.
+closes quietly wherever it is closed, and takes any value for an attribute.
+May know: `start`, the Context, sessions, capture.
+Must not know functions and decorators.
 """
 
 from __future__ import annotations
@@ -79,8 +80,9 @@ class Span:
 
     Takes: `name`, what is done, of few different values; `attributes`; `kind`, SpanKind; `links`, spans that caused
     this one without being its parent, in any form that `link` takes.
-    Gives: the span itself from the block. It starts when the block is entered, as a child of the current span, and ends
-    with the block or by `finish`. An exception that leaves the block is recorded and goes on.
+    Gives: the span itself from the block.
+    It starts when the block is entered, as a child of the current span, and ends with the block or by `finish`.
+    An exception that leaves the block is recorded and goes on.
     Raises: RuntimeError if one span is entered a second time; nothing else, whatever exporters and processors do.
     Specification: OpenTelemetry Trace API, Span; semantic conventions, `exception.*`, `error.type`, `session.id`.
     """
@@ -107,8 +109,9 @@ class Span:
     def adopt(self, span: OtelSpan, token: Token[Context] | None = None, attached: Context | None = None) -> Span:
         """Makes this, not entered, the wrapper of an OpenTelemetry span that somebody else has started and ends.
 
-        `attached` is the Context with that span, if it is in force, and `token` what `attach` gave for it. What was
-        set and linked on this before goes to that span. Gives this Span.
+        `attached` is the Context with that span, if it is in force, and `token` what `attach` gave for it.
+        What was set and linked on this before goes to that span.
+        Gives this Span.
         """
         self._span, self._token, self._attached = span, token, attached
         if span.is_recording():
@@ -187,8 +190,8 @@ class Span:
     def record_exception(self, error: BaseException, /, **attributes: object) -> Span:
         """Adds the event `exception` for an error that was handled, with further attributes. Gives the span.
 
-        The span does not become a failed one by it, as in OpenTelemetry: `error` does that. An exception that leaves
-        the block is recorded without this.
+        The span does not become a failed one by it, as in OpenTelemetry: `error` does that.
+        An exception that leaves the block is recorded without this.
         """
         if self._span is not None and self._span.is_recording():
             self._guarded(add_exception, self._span, error, attributes)
@@ -281,10 +284,13 @@ def _ids_of(target: Any) -> SpanContext | None:
 def span(name: str, *, kind: object = SpanKind.INTERNAL, **attributes: object) -> Span:
     """A span for a `with` or `async with` block.
 
-    Takes: `name`, what is done (few different values: no ids in it); `kind`, OpenTelemetry's SpanKind (default:
-    INTERNAL); attributes as keywords, scalars and lists of one kind as they are, all else as bounded JSON text with
-    secrets scrubbed. A `kind` that is not a SpanKind is an attribute. One called `name` goes by `Span.set`.
-    Gives: a Span; from the block the same. Its ids are real and travel also if nothing is configured or sampled.
+    Takes: `name`, what is done (few different values: no ids in it); `kind`,
+    OpenTelemetry's SpanKind (default: INTERNAL); attributes as keywords, scalars and
+    lists of one kind as they are, all else as bounded JSON text with secrets scrubbed.
+    A `kind` that is not a SpanKind is an attribute.
+    One called `name` goes by `Span.set`.
+    Gives: a Span; from the block the same.
+    Its ids are real and travel also if nothing is configured or sampled.
     Raises: nothing; an exception that leaves the block is recorded and goes on.
     Specification: OpenTelemetry Trace API, Span; semantic conventions, `exception.*`, `session.id`.
     """
@@ -297,9 +303,12 @@ def span(name: str, *, kind: object = SpanKind.INTERNAL, **attributes: object) -
 def current_span() -> Span:
     """The span in force here, whoever has made it, for `set`, `event`, `link` and its ids.
 
-    Takes: nothing. Gives: a Span around the current OpenTelemetry span; without one in force, a Span that has not
-    started: its ids are None, and writing to it does nothing. It is not entered, and not finished by the caller.
-    Raises: nothing. Specification: OpenTelemetry Trace API, Get Current Span.
+    Takes: nothing.
+    Gives: a Span around the current OpenTelemetry span; without one in force, a Span that has not started: its ids are
+    None, and writing to it does nothing.
+    It is not entered, and not finished by the caller.
+    Raises: nothing.
+    Specification: OpenTelemetry Trace API, Get Current Span.
     """
     found = current().get(SPAN_KEY)
     try:

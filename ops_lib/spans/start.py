@@ -1,8 +1,10 @@
 """Which tracer makes a span, and the start of every span of this library.
 
 Order: the tracer of `tracer_context`; what `configure` has set; the application's global TracerProvider; and where
-there is none of these, light spans (see `unrecorded`). May know: OpenTelemetry's trace API, `configured`. The SDK is
-recognised by what its objects say, and never imported. Nothing here raises to a caller: tracing fails open.
+there is none of these, light spans (see `unrecorded`).
+May know: OpenTelemetry's trace API, `configured`.
+The SDK is recognised by what its objects say, and never imported.
+Nothing here raises to a caller: tracing fails open.
 """
 
 from __future__ import annotations
@@ -39,8 +41,9 @@ from ops_lib.spans.unrecorded import SAMPLED, DenyingSpan, LightSpan, RemoteSpan
 
 SESSION_ID = "session.id"  # OpenTelemetry semantic conventions, "Session"
 
-# A sampler describes itself in a text that the specification fixes (SDK, GetDescription). What these two drop depends
-# on nothing but the parent, so it is known before a span is started, and a light span is made at once.
+# A sampler describes itself in a text that the specification fixes (SDK, GetDescription).
+# What these two drop depends on nothing but the parent, so it is
+# known before a span is started, and a light span is made at once.
 _DROPS_ALL = "AlwaysOffSampler"
 _DROPS_CHILDREN = (
     r"ParentBased\{root:(?P<root>.*),remoteParentSampled:.*,remoteParentNotSampled:AlwaysOffSampler,"
@@ -49,8 +52,8 @@ _DROPS_CHILDREN = (
 
 
 class _Drops:
-    """What a tracer's sampler is sure to drop: `always` all spans, `roots` all without a parent, `children` all whose
-    parent is unsampled.
+    """What a tracer's sampler is sure to drop: `always` all spans, `roots`
+    all without a parent, `children` all whose parent is unsampled.
     """
 
     __slots__ = ("always", "children", "roots")
@@ -86,8 +89,9 @@ def _known_of(tracer: Tracer) -> _Drops:
 # The global provider seen last, and its tracer. At first a provider that nobody can have set, so that it is looked up.
 _global: tuple[TracerProvider | None, Tracer | None] = (otel_trace.NoOpTracerProvider(), None)
 
-# Whether the variable in which OpenTelemetry keeps the global provider is there. Read directly, because the public
-# function costs as much as a whole light span; a version that keeps it elsewhere is asked by that function.
+# Whether the variable in which OpenTelemetry keeps the global provider is there.
+# Read directly, because the public function costs as much as a whole
+# light span; a version that keeps it elsewhere is asked by that function.
 _HAS_SHORTCUT = hasattr(otel_trace, "_TRACER_PROVIDER")
 
 
@@ -183,8 +187,10 @@ def _settle(
 ) -> Context | None:
     """`context` changed so that the SDK understands what the headers said; None if they said not to record.
 
-    The SDK knows sampled and unsampled only. If the caller left the decision open (DEFER), the sampler is asked as
-    if there were no parent, and its answer is put into the parent (docs/decisions/005). A bare deny gives None.
+    The SDK knows sampled and unsampled only.
+    If the caller left the decision open (DEFER), the sampler is asked as if there were no parent, and its answer is put
+    into the parent (docs/decisions/005).
+    A bare deny gives None.
     """
     extraction = context[EXTRACTION_KEY]
     if not isinstance(extraction, Extraction):
@@ -307,8 +313,10 @@ _OPS_TRACER_PROVIDER = OpsTracerProvider()
 def get_tracer_provider() -> TracerProvider:
     """A TracerProvider to hand to OpenTelemetry instrumentation, so that its spans are made by what is in force here.
 
-    Takes: nothing. Gives: a provider that may be handed out before `configure` is called: it decides at each span, by
-    the order `tracer_context`, `configure`, the application's global provider, light spans. Raises: nothing.
+    Takes: nothing.
+    Gives: a provider that may be handed out before `configure` is called: it decides at each span, by the order
+    `tracer_context`, `configure`, the application's global provider, light spans.
+    Raises: nothing.
     Specification: OpenTelemetry Trace API, TracerProvider.
     """
     return _OPS_TRACER_PROVIDER
@@ -343,7 +351,8 @@ def tracer_context(tracer: Tracer | None) -> _InForce:
     Takes: `tracer`, any OpenTelemetry tracer; None for what `configure` or the application has set.
     Gives: a context manager whose value is `tracer`; the choice lives in the OpenTelemetry Context, so threads and
     tasks that carry it keep it.
-    Raises: nothing. Specification: OpenTelemetry Trace API, Tracer.
+    Raises: nothing.
+    Specification: OpenTelemetry Trace API, Tracer.
     """
 
     def make() -> Context:

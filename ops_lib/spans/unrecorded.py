@@ -1,8 +1,10 @@
 """The light span: real ids that nobody records.
 
-Made if nothing is configured, or if a span is known beforehand to be unsampled. It is a NonRecordingSpan, so
-that other instrumentation sees an ordinary parent; it costs about a tenth of a recorded span. May know: OpenTelemetry's
-span API and the Context. Must not know tracers, SDK or exporters.
+Made if nothing is configured, or if a span is known beforehand to be unsampled.
+It is a NonRecordingSpan, so that other instrumentation sees
+an ordinary parent; it costs about a tenth of a recorded span.
+May know: OpenTelemetry's span API and the Context.
+Must not know tracers, SDK or exporters.
 """
 
 from __future__ import annotations
@@ -83,8 +85,8 @@ class RemoteSpan(NonRecordingSpan):
 class DenyingSpan(NonRecordingSpan):
     """The parent that a caller's bare "do not record" (B3 `0`) stands for.
 
-    Its ids are made up, so that a tracer of anyone's, which knows of parents only, records nothing below it. They name
-    nobody's span, and never go out by themselves.
+    Its ids are made up, so that a tracer of anyone's, which knows of parents only, records nothing below it.
+    They name nobody's span, and never go out by themselves.
     """
 
     def __init__(self) -> None:
@@ -117,7 +119,8 @@ def light_span(context: Context, *, drop: bool = False) -> LightSpan:
 
     Without a parent it starts a trace of its own with random ids, sampled unless a bare decision came in (B3 `0`): this
     is what an SDK with default settings would say (OTEL_TRACES_SAMPLER: parentbased_always_on), and it leaves the
-    choice to those who record. `drop` makes it unsampled: a sampler has said so.
+    choice to those who record.
+    `drop` makes it unsampled: a sampler has said so.
     """
     parent = context.get(SPAN_KEY)
     if parent.__class__ is LightSpan:

@@ -1,7 +1,9 @@
 """gRPC: calls carry the context, and served calls run in it; `ops.instrument("grpc")`, or interceptors by hand.
 
-Both sides, with threads and with asyncio (`grpc.aio`). `calls` has what they share: names, statuses, metadata. Nothing
-here needs generated code. Importable without grpcio, which is imported by each function.
+Both sides, with threads and with asyncio (`grpc.aio`).
+`calls` has what they share: names, statuses, metadata.
+Nothing here needs generated code.
+Importable without grpcio, which is imported by each function.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ _MADE_BY = ("server", "insecure_channel", "secure_channel")  # the functions of 
 def instrument(*, allow_hosts: str | Iterable[str] | None = None) -> Callable[[], None]:
     """Trace every call over channels, and every call to servers, that are made from now on.
 
-    `allow_hosts`: the only hosts that may receive trace, session and baggage metadata (AllowList.parse); None: all. A
-    target that is no host, such as a Unix socket, is none of them. A second call takes effect. Gives what puts back the
-    state before. Raises ImportError with the pip command, and ValueError for a wrong pattern.
+    `allow_hosts`: the only hosts that may receive trace, session and baggage metadata (AllowList.parse); None: all.
+    A target that is no host, such as a Unix socket, is none of them.
+    A second call takes effect.
+    Gives what puts back the state before.
+    Raises ImportError with the pip command, and ValueError for a wrong pattern.
     """
     policy = Outgoing(allow_hosts)
     try:

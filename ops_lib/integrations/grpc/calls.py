@@ -1,7 +1,8 @@
 """What both sides of a gRPC call share: what a span says of it, how it ends, and where a target leads.
 
-Source of names: OpenTelemetry semantic conventions, "gRPC". Tracing fails open: nothing here raises to its caller. May
-know spans; must not know interceptors.
+Source of names: OpenTelemetry semantic conventions, "gRPC".
+Tracing fails open: nothing here raises to its caller.
+May know spans; must not know interceptors.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """gRPC clients: each call is a client span, and carries trace, session and baggage in its metadata.
 
-The span lasts until the call is done, streams included. Never changes a message, nor metadata of others. A call of an
-exporter that sends spans is left alone.
+The span lasts until the call is done, streams included.
+Never changes a message, nor metadata of others.
+A call of an exporter that sends spans is left alone.
 """
 
 from __future__ import annotations

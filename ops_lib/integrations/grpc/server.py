@@ -1,7 +1,9 @@
 """gRPC servers: each call runs in its caller's trace and session, in a server span of its own.
 
-An interceptor sees a call before its handler runs, and perhaps on another thread. So it gives a handler whose behaviour
-is wrapped: the context is in force around each step of that, and never between steps. Never changes a message.
+An interceptor sees a call before its handler runs, and perhaps on another thread.
+So it gives a handler whose behaviour is wrapped: the context
+is in force around each step of that, and never between steps.
+Never changes a message.
 """
 
 from __future__ import annotations
