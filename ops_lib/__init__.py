@@ -1,8 +1,8 @@
 """Spans, sessions and propagation inside a service: `import ops_lib as ops`, or `from ops_lib import ops`.
 
-The public names, and where each is made.
-Nothing is imported before it is used: `ops_lib.propagation`, the heart, must stay usable without OpenTelemetry being
-loaded, and importing a library must not cost what it may never be asked for.
+The public names, and their modules.
+Modules are imported on first use: the heart, `ops_lib.propagation`, must work without loading OpenTelemetry, and unused
+parts must not cost import time.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ _MADE_IN = {
     "spans.span": ("Span", "current_span", "span"),
     "spans.start": ("get_tracer_provider", "tracer_context"),
 }
-# What an app names at its import or start, where a wrong MIRASCOPE_PROPAGATOR is to show, and not inside a request.
+# Names that an app uses at its import or start: a wrong MIRASCOPE_PROPAGATOR shows here, not inside a request.
 _SHOW_A_WRONG_ENVIRONMENT = frozenset(
     {"ContextExecutor", "context_carry", "extract_context", "extract_session_id", "inject_context", "instrument"}
     | {"propagated_context", "trace"}

@@ -1,8 +1,7 @@
 """`configure`, `flush`, `shutdown`: who makes spans, what is recorded, and where they go.
 
-Builds everything first, and puts it in force only when all of it
-could be built: a wrong setting leaves what was in force before.
-May know: every room, and the SDK (imported when it is wanted).
+Builds everything first, and then puts it in force: a wrong setting changes nothing.
+May know: every room, and the SDK (imported on use).
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ def configure(
     tracer_version: str | None = None,
     set_global: bool = False,
 ) -> None:
-    """Have spans recorded and exported. May be called again; the last call is in force, whole.
+    """Record and export spans. May be called again; only the last call counts.
 
     Takes either `tracer_provider`, which stays the caller's own to shut down, or what to make one of: `service_name`
     (default: OTEL_SERVICE_NAME); `exporter`, "otlp", "console", "none", several joined by commas, or a SpanExporter or
@@ -79,13 +78,13 @@ def configure(
     capture = CaptureSettings(
         capture_args, capture_result, frozenset(map(normalised, names)) - {""}, capture_limits or CaptureLimits()
     )
-    if not shutdown_timeout_s >= 0:  # nor nan
+    if not shutdown_timeout_s >= 0:  # and rejects nan
         raise ConfigurationError(f"shutdown_timeout_s must be 0 or more seconds, not {shutdown_timeout_s!r}")
     if extract is not None or inject is not None:
         propagator: ContextPropagator | None = ContextPropagator(extract=extract, inject=inject)
     else:
         propagator = None
-        get_propagator()  # a wrong environment shows here, and not in the middle of a request
+        get_propagator()  # a wrong environment shows here, not in the middle of a request
     stop: Callable[[], None] | None = None
     if tracer_provider is None:
         tracer_provider, stop = _provider(
@@ -107,7 +106,7 @@ def configure(
         if isinstance(tracer_provider, OpsTracerProvider):
             raise ConfigurationError("configure cannot take the provider of get_tracer_provider(): it asks back here")
     tracer: Tracer | None = tracer_provider.get_tracer(tracer_name, tracer_version)
-    if isinstance(tracer, NoOpTracer):  # OTEL_SDK_DISABLED, or a provider that makes no spans: light ones then
+    if isinstance(tracer, NoOpTracer):  # OTEL_SDK_DISABLED, or a provider that makes no spans: use light ones
         tracer = None
     before = RUNTIME.stop
     RUNTIME.provider, RUNTIME.tracer, RUNTIME.stop, RUNTIME.capture = tracer_provider, tracer, stop, capture
@@ -130,7 +129,7 @@ def _provider(
     batch: bool,
     shutdown_timeout_s: float,
 ) -> tuple[TracerProvider, Callable[[], None]]:
-    """A provider of our own making, and what shuts it down. The exporter, which runs threads, is made last."""
+    """A new provider, and its shutdown. The exporter, which runs threads, is made last."""
     from opentelemetry.sdk.resources import SERVICE_NAME, Resource
     from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
 
@@ -154,7 +153,7 @@ def _provider(
 
 @cache
 def _shut_down_at_exit() -> None:
-    """Once: the SDK's own way lets what an exporter raises get out, and knows nothing of worker processes."""
+    """Once: the SDK's own handler lets an exporter's exceptions out, and ignores worker processes."""
     from multiprocessing import parent_process, util
 
     atexit.register(shutdown)
@@ -164,7 +163,7 @@ def _shut_down_at_exit() -> None:
 
 
 def _shut_down_with_worker(*unused: object) -> None:
-    """In a process of multiprocessing's, which ends without atexit if it was forked (before Python 3.13)."""
+    """In a multiprocessing worker, which ends without atexit if it was forked (before Python 3.13)."""
     from multiprocessing import util
 
     util.Finalize(None, shutdown, exitpriority=0)
@@ -181,11 +180,11 @@ def _set_global() -> None:
 
 
 def flush(timeout_s: float = 30.0) -> bool:
-    """Have every span that has ended exported now.
+    """Export every span that has ended now.
 
     Takes: `timeout_s`, seconds to wait at most.
     Gives: whether the exporter was given all of it, and done with it, in that time; True if nothing is configured.
-    True does not say that anything arrived: what an exporter could not deliver, the SDK logs and does not tell.
+    True does not mean that anything arrived: the SDK logs failed deliveries, but does not report them.
     Raises: nothing.
     Specification: OpenTelemetry Trace SDK, ForceFlush.
     """
@@ -203,7 +202,7 @@ def flush(timeout_s: float = 30.0) -> bool:
             FAILURES.tell("a span processor failed to flush")
 
     timeout_s = min(timeout_s, threading.TIMEOUT_MAX)
-    # On a thread, because the SDK's BatchSpanProcessor waits for its exporter however long that takes (1.45).
+    # On a thread, because the SDK's BatchSpanProcessor waits for its exporter without limit (1.45).
     thread = threading.Thread(target=run, name="ops-flush", daemon=True)
     try:
         thread.start()
@@ -215,7 +214,7 @@ def flush(timeout_s: float = 30.0) -> bool:
 
 
 def shutdown() -> None:
-    """Undo `configure`: export what is left, and record nothing any more.
+    """Undo `configure`: export the remaining spans, and stop recording.
 
     Takes: nothing.
     Gives: nothing.

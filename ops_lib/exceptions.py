@@ -1,4 +1,4 @@
-"""The errors that this library raises of its own. What a caller's headers hold never raises any of them."""
+"""The errors that this library defines. A caller's headers never cause one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""`instrument("httpx", "fastapi", ...)`: clients carry the context, and servers continue it, with no more code.
+"""`instrument("httpx", "fastapi", ...)`: clients carry the context, and servers continue it, without further code.
 
-Knows nothing of any framework: each has a module in `ops_lib.integrations` with `uninstrument()` and `instrument(*,
-allow_hosts, **options)`, which gives what puts back the state before; imported here when asked for.
+Must not know any framework: each has a module in `ops_lib.integrations`, imported on request.
+It has `uninstrument()` and `instrument(*, allow_hosts, **options)`,
+which returns a function that restores the state before.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def _integration(name: str) -> ModuleType:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name != module_name:
-            raise  # the integration is there, its framework is not; its own message says what to install
+            raise  # the integration exists, but not its framework; its message says what to install
         module = ModuleType(module_name)
     if not hasattr(module, "instrument"):
         raise ValueError(f"nothing to instrument under the name {name!r}; known are: {', '.join(_known())}")
@@ -37,12 +38,12 @@ def _known() -> list[str]:
 
 
 def instrument(*names: str, allow_hosts: Collection[str] | None = None, **options: object) -> None:
-    """Have client libraries inject the context into their calls, and servers run each request in its caller's.
+    """Let client libraries inject the context into their calls, and servers run each request in its caller's context.
 
     Takes: `names`, of clients "httpx", "requests", "aiohttp", "urllib3", of servers "fastapi", "starlette", "flask",
     "django", "aiohttp-server", of both "grpc"; `allow_hosts`, the only hosts that shall get headers (default: all);
     further options of the integrations named: `app` of a server, to trace one application alone.
-    Doing it twice is the same as once.
+    A second call changes nothing.
     Gives: nothing.
     Raises: ValueError for an unknown name, listing the known ones, or a wrong host pattern; ImportError telling the pip
     command if a package is missing.

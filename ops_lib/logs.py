@@ -1,9 +1,9 @@
 """Log correlation: `trace_id`, `span_id` and `session_id` on every record of the standard `logging`.
 
 Done in two places.
-Every LogRecord gets the ids as it is made, whoever makes it (`makeLogRecord`, a record factory).
-Except within `Logger.makeRecord`, where the ids come after the caller's `extra`: there, a record that has the ids
-already would turn `extra={"session_id": ...}` into a KeyError in the application.
+Every LogRecord gets the ids when it is made, also by `makeLogRecord` or a record factory.
+Within `Logger.makeRecord`, the ids come after the caller's `extra`:
+earlier, they would turn `extra={"session_id": ...}` into a KeyError.
 May know: the Context, sessions.
 """
 
@@ -18,14 +18,14 @@ from opentelemetry.trace import Span
 from ops_lib.context.current import SPAN_KEY, current
 from ops_lib.context.sessions import session_id_of
 
-_BEFORE: Final = "_ops_lib_before"  # on each of our patches: what it stands for
+_BEFORE: Final = "_ops_lib_before"  # on each of our patches: the original
 _in_logger: ContextVar[bool] = ContextVar("ops-in-logger", default=False)
 
 
 def correlate_logs(*, missing: str = "-") -> None:
     """Put the ids of the current trace, span and session on every log record from now on.
 
-    Takes: `missing`, what stands if there is none.
+    Takes: `missing`, the text for a missing id.
     Gives: nothing; every LogRecord has `trace_id` (32 hex digits), `span_id` (16) and `session_id`, for formats such as
     `%(trace_id)s`, also one of `logging.makeLogRecord`.
     What the caller passes under these names, in `extra` or to `makeLogRecord`, wins.

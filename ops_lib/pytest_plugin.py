@@ -1,4 +1,4 @@
-"""The pytest plugin `ops_lib`: the fixture `ops_spans`. Loaded by every pytest run, so it imports next to nothing."""
+"""The pytest plugin `ops_lib`: the fixture `ops_spans`. Every pytest run loads it, so it imports almost nothing."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Tests of code that uses this library: finished spans at hand, the same ids and times in every run, a tree to compare.
+"""For tests of code that uses this library: finished spans, the same ids and times in every run, a tree to compare.
 
-The pytest fixture `ops_spans` (plugin `ops_lib`, found by itself)
+The pytest fixture `ops_spans` (plugin `ops_lib`, found automatically)
 gives a SpanCapture; `capture_spans()` does the same without pytest.
-For its length it replaces what `configure` has set, and nothing of OpenTelemetry's global state.
+Meanwhile it replaces the settings of `configure`, but not OpenTelemetry's global state.
 May know: the SDK, what is configured, `trace_text`.
 """
 
@@ -44,7 +44,7 @@ class CountedIds(IdGenerator):
         self._spans = count(1)
 
     def generate_trace_id(self) -> int:
-        """The next trace id; both halves are the number, so that formats of 64 bits tell it too."""
+        """The next trace id; both halves are the number, so that 64-bit formats show it, too."""
         number = next(self._traces)
         return number << 64 | number
 
@@ -70,7 +70,7 @@ class SteppedClock:
 
 
 class SpanCapture(SpanProcessor):
-    """The spans that have finished, in the order in which they did.
+    """The finished spans, in the order of finishing.
 
     Takes: nothing; made by the fixture `ops_spans` and by `capture_spans`.
     Gives: `spans`, `named`, `one`, `tree`, `clear`.
@@ -136,7 +136,7 @@ def capture_spans(
     clock: Callable[[], int] | None = None,
     capture: CaptureSettings | None = None,
 ) -> Iterator[SpanCapture]:
-    """Record every span of this library in memory for a `with` block; then put back what was configured.
+    """Record every span of this library in memory for a `with` block; then restore the configuration.
 
     Takes: `sampler` (default: all, and what a caller decided), `ids` (default: CountedIds), `clock` (default:
     SteppedClock; it times the spans made through this library), `capture`, what is recorded of arguments and results.

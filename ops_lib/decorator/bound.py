@@ -1,7 +1,6 @@
 """A traced function bound to a receiver: an instance, or the class.
 
-A bound method of Python's own would show the attributes of its
-function unbound; `obj.method.wrapped(...)` would lose `obj`.
+Python's own bound method would show unbound attributes of its function, so `obj.method.wrapped(...)` would lose `obj`.
 May know: the attribute by which a function names the object that it belongs to.
 Must not know spans.
 """
@@ -62,11 +61,11 @@ class Bound(functools.partial):  # type: ignore[type-arg]  # stands for a Traced
         return self._traced.wrapped(self.args[0], *args, **kwargs)
 
     def __get__(self, receiver: object, owner: type | None = None) -> Any:
-        return self  # bound already; a partial in a class binds once more from Python 3.14 on
+        return self  # already bound; from Python 3.14 on, a partial in a class would bind again
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in _OF_THE_FUNCTION:
-            raise AttributeError(name)  # so that copy, pickle and the like do not find the function's
+            raise AttributeError(name)  # so that copy, pickle and others do not find the function's
         return getattr(self._traced, name)
 
     def __eq__(self, other: object) -> bool:

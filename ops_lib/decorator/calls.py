@@ -1,10 +1,10 @@
-"""A call with a span around it, as a plain Python function. Each traced function has one of its own.
+"""A call with a span around it, as a plain Python function. Each traced function has its own.
 
-It is a function and not a method of an object, because before Python
-3.12 calling an object counts twice against the recursion limit.
-Its globals are those of the function that it stands for: frameworks resolve annotations by them.
-So what it needs are its free variables, and these can be pickled by
-value: notebooks hand functions of theirs to Ray, Dask and Spark.
+It is a function, not a method of an object: before Python 3.12,
+calling an object counts twice against the recursion limit.
+It has the globals of the traced function, because frameworks resolve annotations by them.
+So everything that it needs is in free variables.
+These can be pickled by value: notebooks send their functions to Ray, Dask and Spark.
 May know: spans, the Context, `subject`.
 """
 
@@ -63,7 +63,7 @@ class Recorder:
         return start_in(context, self.subject.name, self.attributes())
 
     def attributes(self) -> Fit:
-        """What the span says from its start on."""
+        """The attributes at the start of the span."""
         subject = self.subject
         return subject.attributes if subject.fit_for is RUNTIME.capture else subject.fit()
 
@@ -108,7 +108,7 @@ def call_wrapped(fn: Callable[..., Any], recorder: Recorder, /, *args: Any, **kw
 
 
 def _plain(calls: ModuleType, fn: Callable[..., Any], recorder: Recorder) -> FunctionType:
-    # `calls` is this module: its names are no free variables of their own, since a ContextVar cannot be pickled.
+    # `calls` is this module: its names are not separate free variables, since a ContextVar cannot be pickled.
 
     def traced_call(*args: Any, **kwargs: Any) -> Any:
         context = calls.current()
@@ -142,7 +142,7 @@ def _plain(calls: ModuleType, fn: Callable[..., Any], recorder: Recorder) -> Fun
 
 
 def _receiving(calls: ModuleType, fn: Callable[..., Any], recorder: Recorder) -> FunctionType:
-    # As `call_wrapped`, which would be one call more in between.
+    # As `call_wrapped`, inlined to save a call.
 
     def traced_call(*args: Any, **kwargs: Any) -> Any:
         context = calls.current()
@@ -174,12 +174,12 @@ _RECEIVING: Final = _code_of(_receiving)
 
 
 def is_call(fn: object, *, receives_span: bool = False) -> bool:
-    """Whether `fn` is of `call_of`; with `receives_span`, whether it is one whose function is given the span."""
+    """Whether `fn` is from `call_of`; with `receives_span`, whether its function gets the span."""
     return type(fn) is FunctionType and (fn.__code__ == _RECEIVING or (not receives_span and fn.__code__ == _PLAIN))
 
 
 def named_as(call: FunctionType, subject: Subject, recorder: Recorder) -> FunctionType:
-    """`call` under the name of what it calls, with its signature and with `wrapped`."""
+    """`call` with the name and signature of its function, and with `wrapped`."""
     functools.update_wrapper(call, subject.fn)
     call.__dict__["wrapped"] = functools.partial(call_wrapped, subject.fn, recorder)
     if subject.signature is not None:

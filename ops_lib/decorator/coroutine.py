@@ -17,7 +17,7 @@ class _AsyncTracedFunction(Traced[P, Coroutine[Any, Any, R]]):
     Gives: a coroutine for the function's own result; `.wrapped(...)` one for an AsyncTrace.
     The span begins when the coroutine is first awaited, and ends with it.
     Raises: what the function raises; it is recorded on the span.
-    A cancelled call is recorded, but is no failed one.
+    A cancelled call is recorded, but not as a failure.
     Specification: OpenTelemetry semantic conventions, `code.function.name`, `exception.*`, `error.type`.
     """
 
@@ -54,8 +54,8 @@ class _AsyncTracedSpanFunction(_AsyncTracedFunction[P, R]):
 
 
 if TYPE_CHECKING:
-    # One type for all: with two, a function that gives Any, or what it was given, would be taken for a coroutine
-    # function (docs/decisions/005).
+    # One type for all: with two, type checkers would take a function
+    # that returns Any for a coroutine function (docs/decisions/005).
     AsyncTracedFunction: TypeAlias = TracedFunction[P, Coroutine[Any, Any, R]]
     AsyncTracedSpanFunction: TypeAlias = TracedFunction[P, Coroutine[Any, Any, R]]
 else:

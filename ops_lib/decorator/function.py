@@ -1,7 +1,7 @@
 """Functions with a span around each call: what `@trace` makes of functions, methods and coroutine functions.
 
-The wrapper is an object that behaves as the function it wraps: `inspect` tells coroutine and generator functions, the
-signature is the function's, methods bind, pickling goes by name.
+The wrapper is an object that behaves like its function: `inspect` recognises coroutine and generator functions,
+signatures match, methods bind, pickling is by name.
 May know: spans, `subject`, the Context.
 """
 
@@ -32,16 +32,16 @@ _CLASS_METHODS: Final = frozenset({"__init_subclass__", "__class_getitem__"})
 
 
 class Traced(Generic[P, R_co]):
-    """What every traced callable has, whatever its kind."""
+    """The base of every kind of traced callable."""
 
     __wrapped__: Callable[P, R_co]
 
-    # What a bound call is made of.
+    # The parts of a bound call.
     _target: Callable[..., Any]
 
     def __init__(self, subject: Subject) -> None:
         functools.update_wrapper(self, subject.fn)  # type: ignore[arg-type]  # an object stands for the function
-        for name in (TRACED, "wrapped"):  # of another traced function, which it wraps
+        for name in (TRACED, "wrapped"):  # it wraps another traced function
             self.__dict__.pop(name, None)
         self.__name__: str = getattr(subject.fn, "__name__", subject.name)
         self.__qualname__: str = getattr(subject.fn, "__qualname__", subject.name)
@@ -58,8 +58,8 @@ class Traced(Generic[P, R_co]):
     def __reduce__(self) -> str:
         return self.__qualname__  # pickled by name, as functions are
 
-    # From here on: what makes the object pass for a function with `isinstance` and `inspect` (PEP 362, "functionlike").
-    # Frameworks ask these two, and take what is no function for something else (Starlette: for an ASGI app).
+    # From here on: makes `isinstance` and `inspect` accept the object as a function (PEP 362, "functionlike").
+    # Frameworks ask these two, and treat other objects differently (Starlette: as an ASGI app).
     @property  # type: ignore[misc]  # to be assigned to is not what it is for
     def __class__(self) -> type:
         return FunctionType if self._subject.code is not None else type(self)
@@ -90,7 +90,7 @@ class Traced(Generic[P, R_co]):
         return running
 
     def __set_name__(self, owner: type, name: str) -> None:
-        """Makes a class method or a static method of what Python makes one of where it is a plain function."""
+        """Makes a class method or static method where Python does so for plain functions."""
         if name in _CLASS_METHODS:
             setattr(owner, name, TracedClassMethod(cast("Any", self)))
         elif name == "__new__":
@@ -101,7 +101,7 @@ class Traced(Generic[P, R_co]):
 
 
 class _Kind(type):
-    """Has `isinstance` find what a function was made into, if that is a function as well (`as_function`)."""
+    """Lets `isinstance` recognise a traced function that is a plain function (`as_function`)."""
 
     def __instancecheck__(cls, instance: object) -> bool:
         if type.__instancecheck__(cls, instance):
@@ -135,15 +135,15 @@ class TracedFunction(Traced[P, R_co], metaclass=_Kind):
         self._call.__dict__[TRACED] = self
 
     def as_function(self) -> FunctionType:
-        """The same as a function of Python's, to `isinstance` still what this is, with `wrapped`.
+        """The same as a plain Python function with `wrapped`, which `isinstance` still recognises.
 
-        Before Python 3.12, an object may call itself two thirds as deep only.
-        It does not bind `wrapped`, so it is not for methods.
+        Before Python 3.12, an object can recurse only two thirds as deep.
+        The function does not bind `wrapped`, so it is not for methods.
         """
         del self._call.__dict__[TRACED]
         return named_as(self._call, self._subject, self._recorder)
 
-    # By what the function gives: of a coroutine function, a coroutine.
+    # Wrap the call for what the function returns: a coroutine for a coroutine function.
     @overload
     def wrapped(self: TracedFunction[P, Anything], /, *args: P.args, **kwargs: P.kwargs) -> Trace[Any]: ...
     @overload
@@ -156,7 +156,7 @@ class TracedFunction(Traced[P, R_co], metaclass=_Kind):
         """Calls the function and gives its result together with the span. Raises what the function raises."""
         return call_wrapped(self._fn, self._recorder, *args, **kwargs)
 
-    if not TYPE_CHECKING:  # to type checkers, what binds is of another type: see `typed`
+    if not TYPE_CHECKING:  # for type checkers, methods have another type: see `typed`
 
         def __get__(self, receiver: object, owner: type | None = None) -> Any:
             """Binds as a function does: through an instance, it becomes a method."""
@@ -178,6 +178,6 @@ class _TracedSpanFunction(TracedFunction[P, R], metaclass=_SpanKind):
 
 
 if TYPE_CHECKING:
-    TracedSpanFunction: TypeAlias = TracedFunction[P, R]  # whether it receives its span does not show in its type
+    TracedSpanFunction: TypeAlias = TracedFunction[P, R]  # its type does not show whether it receives its span
 else:
     TracedSpanFunction = _TracedSpanFunction

@@ -23,7 +23,7 @@ class TracedGenerator(TracedFunction[P, R]):
     """A TracedFunction for generator functions: a call gives a generator that carries the span."""
 
     def __init__(self, subject: Subject) -> None:
-        Traced.__init__(self, subject)  # a call of it is not that of a function
+        Traced.__init__(self, subject)  # its call differs from a function's
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.wrapped(*args, **kwargs).result
@@ -37,16 +37,15 @@ class TracedGenerator(TracedFunction[P, R]):
     def _drive(
         self, body: Any, own: Span, context: Context, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Generator[Any, Any, Any]:
-        """Runs `body` step by step, each in the span's context and no other moment.
+        """Runs `body` step by step. The span's context is in force during a step, and never in between.
 
-        The Context that the body leaves in force at a yield (its own blocks within) is kept for its next step; the
-        consumer gets its own back.
+        At a yield, the body's Context is kept for its next step, and the consumer gets its own back.
         No token outlives a step, so a step may run on any thread and in any task.
         """
         span = self._recorder.start(context)
         own.adopt(span)
         inside = with_value(context, SPAN_KEY, span)
-        # `next` is `send(None)`, but for that `send` counts against the recursion limit.
+        # like `send(None)`, but `send` counts against the recursion limit
         step: Callable[[Any], Any] = next
         value: Any = body
         try:
@@ -73,8 +72,8 @@ class TracedGenerator(TracedFunction[P, R]):
                         detach(token, inside)
                     if returned is None:
                         raise
-                    return returned  # what close() gives from Python 3.13 on
-                except BaseException as error:  # thrown in by the consumer: it is the body's to handle
+                    return returned  # the result of close() from Python 3.13 on
+                except BaseException as error:  # thrown in by the consumer, for the body to handle
                     step, value = body.throw, error
         except StopIteration as stop:
             return stop.value
@@ -86,10 +85,9 @@ class TracedGenerator(TracedFunction[P, R]):
 
 
 def _first_step(body: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
-    """The first step of an asynchronous generator of which the event loop shall not know (PEP 525, "Finalization").
-
-    The loop closes all that it knows at its end, each in a task of its own.
-    That of the driver closes the body; two at once would be an error.
+    """The first step of an asynchronous generator, hidden from the event loop (PEP 525, "Finalization").
+    At its end, the loop closes every known generator in a separate task.
+    The driver's task closes the body; two at once would be an error.
     """
     firstiter, finalizer = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, None)
@@ -129,7 +127,7 @@ class TracedAsyncGenerator(TracedGenerator[P, R]):
                     finally:
                         detach(token, inside)
                     raise
-                except BaseException as error:  # thrown in by the consumer: it is the body's to handle
+                except BaseException as error:  # thrown in by the consumer, for the body to handle
                     pending = body.athrow(error)
         except StopAsyncIteration:
             return

@@ -1,9 +1,8 @@
-"""What `.wrapped(...)` gives: a call's result together with its span, to be tagged and annotated later.
+"""The result of `.wrapped(...)`: a call's result with its span, to be tagged and annotated later.
 
 May know: spans.
-The span has ended by then, and an ended span cannot be changed (OpenTelemetry Trace API, End).
-So a tag or an annotation is recorded as a span of its own,
-without length: a child of the call's span, and linked to it.
+By then the span has ended, and cannot be changed (OpenTelemetry Trace API, End).
+So a tag or an annotation becomes a new span without duration: a child of the call's span, and linked to it.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ R = TypeVar("R", covariant=True)
 
 
 class _Done:
-    """An awaitable for what is done already, so that AsyncTrace may be used with and without `await`."""
+    """An awaitable that is already done, so that AsyncTrace works with and without `await`."""
 
     __slots__ = ()
 
@@ -34,9 +33,9 @@ class _Done:
 
 
 def _record_later(span: Span, name: str, attributes: dict[str, object]) -> None:
-    """A span `name` without length under the ended `span`; nothing if that one was not recorded.
+    """A span `name` without duration under the ended `span`; nothing if that was not recorded.
 
-    `attributes` are fit for OpenTelemetry.
+    `attributes`: as OpenTelemetry accepts them.
     """
     ids = span.span_context
     made = span.otel_span

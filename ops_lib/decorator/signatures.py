@@ -1,8 +1,8 @@
-"""What type checkers match a callable against: who is bound to what, and who is given the span.
+"""Protocols for type checkers: how a callable binds, and whether it gets the span.
 
 For type checkers only; nothing here runs.
-A traced function is an object, so they have to be told how it binds, which they know by themselves of a function: a
-method by the type of its first parameter, a class method by `type[...]`.
+A traced function is an object, so type checkers need to know how it binds.
+They find a method by the type of its first parameter, and a class method by `type[...]`.
 """
 
 from __future__ import annotations
@@ -42,23 +42,23 @@ class FluentClass(Protocol[T, P]):
 
 
 class Anything:
-    """What no function gives: only a result of type Any fits."""
+    """A type that no function returns: only Any matches it."""
 
 
 class WantsSpan(Protocol[P, R_co]):
-    """A function that is given its span."""
+    """A function that gets its span."""
 
     def __call__(self, trace_ctx: Span, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
 
 class MethodWantsSpan(Protocol[S_contra, P, R_co]):
-    """A method, or a class method, that is given its span."""
+    """A method, or a class method, that gets its span."""
 
     def __call__(self, receiver: S_contra, /, trace_ctx: Span, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
 
 class Method(Protocol[S_contra, P, R_co]):
-    """A function whose first parameter is called `self`: by that, a method is told from a function."""
+    """A function whose first parameter is called `self`: this distinguishes methods from functions."""
 
     def __call__(_, /, self: S_contra, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 

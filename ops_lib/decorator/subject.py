@@ -1,4 +1,4 @@
-"""What is worked out once about a traced callable: its names, its parameters, and what of each call is recorded.
+"""Facts about a traced callable, computed once: its names, its parameters, and what is recorded of each call.
 
 May know: `inspect`, capture. Must not start spans.
 """
@@ -50,7 +50,7 @@ def underlying(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Subject:
-    """A callable to be traced, and all that is worked out about it before its first call."""
+    """A callable to be traced, with all facts computed before its first call."""
 
     __slots__ = (
         "_metadata",
@@ -108,7 +108,7 @@ class Subject:
         self._look(fn, function)
 
     def fit(self) -> Fit:
-        """What every span of it says; to be called again if `configure` has changed the rules since."""
+        """The attributes of all its spans. Call it again if `configure` has changed the rules."""
         self.fit_for = RUNTIME.capture
         tags = {TAGS: tags_of(self._tags)} if self._tags else {}
         self.attributes = Fit({**attributes_of({FUNCTION: self._qualified, **self._metadata}), **tags})
@@ -144,7 +144,7 @@ class Subject:
         return args if index is None else (*args[:index], span, *args[index:])
 
     def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any], settings: CaptureSettings) -> str | None:
-        """The JSON text of a call's arguments, or None if none are recorded. Raises nothing of their making."""
+        """The JSON text of a call's arguments, or None if none are recorded. Raises nothing that they cause."""
         wanted = self.capture_arguments
         if not (settings.arguments if wanted is None else wanted):
             return None
@@ -165,7 +165,7 @@ class Subject:
                 yield name, value
 
     def result(self, value: object, settings: CaptureSettings) -> str | None:
-        """The JSON text of a call's result, or None if nothing is to be recorded. Raises nothing of its making."""
+        """The JSON text of a call's result, or None if it is not recorded. Raises nothing that it causes."""
         wanted = self.capture_result
         if value is None or not (settings.result if wanted is None else wanted):
             return None

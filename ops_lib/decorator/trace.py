@@ -1,4 +1,4 @@
-"""`@trace`: which wrapper a callable gets. What type checkers see of it is in `typed`."""
+"""`@trace`: chooses the wrapper for a callable. `typed` has its types for type checkers."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """`trace` as type checkers see it. Nothing here runs.
 
 Functions become a TracedFunction.
-A method is told by the name of its first parameter, `self` or `cls`; what becomes of it differs, because no type says
-both "this is a method" and "it has an attribute `wrapped`" to everyone:
+A method is recognised by the name of its first parameter, `self` or `cls`.
+Its type differs between checkers, because no type says both
+"this is a method" and "it has an attribute `wrapped`" to all:
 
 - mypy sees an object that binds as a method does, and so has `.wrapped`;
 - pyright and others see the method itself. They take an object in place of a method for an error, if it overrides
@@ -36,7 +37,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 M = TypeVar("M", bound="Method[Any, ..., Any] | ClassMethod[Any, ..., Any]")
 
-MYPY = False  # mypy, and only mypy, takes it for True
+MYPY = False  # only mypy treats it as True
 
 if MYPY:
 

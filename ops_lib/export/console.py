@@ -1,7 +1,7 @@
 """The console exporter: each trace as an indented, coloured tree, once it is finished, and while it runs for long.
 
 May know: the SDK's span processor interface, `drawing`.
-It is a span processor and not an exporter, because it has to see spans start to tell when a trace is finished here.
+It is a span processor, not an exporter: to know when a trace is finished, it has to see spans start.
 It never raises into the application.
 """
 
@@ -24,9 +24,9 @@ from ops_lib.export.drawing import draw
 from ops_lib.export.trace_text import Node
 from ops_lib.spans.configured import RUNTIME
 
-MAX_TRACES: Final = 1000  # traces unfinished at once; further ones are not shown
+MAX_TRACES: Final = 1000  # limit of unfinished traces; others are not shown
 MAX_SPANS: Final = 1000  # spans kept of one trace, and open ones shown of it; further ones are counted
-FIRST_LOOK_S: Final = 10.0  # a trace that runs is shown after so long, then after twice as long, and so on
+FIRST_LOOK_S: Final = 10.0  # a running trace is shown after this time, then after twice the time, and so on
 _JOIN_S: Final = 1.0
 
 
@@ -72,8 +72,8 @@ class _Unfinished:
 class ConsoleProcessor(SpanProcessor):
     """Prints each trace to `stream` (default: what stderr is at that moment) when its last open span has ended.
 
-    One that runs for long is also printed as it stands, after 10 s, 20 s, 40 s, and so on.
-    A thread of its own does that; it is there from the first span on, and sleeps while no trace is open.
+    A long one is also printed unfinished, after 10 s, 20 s, 40 s, and so on.
+    A separate thread does that; it starts with the first span, and sleeps while no trace is open.
     """
 
     def __init__(self, stream: TextIO | None = None, *, clock_s: Callable[[], float] = time.monotonic) -> None:
@@ -83,11 +83,11 @@ class ConsoleProcessor(SpanProcessor):
         self.traces_dropped = 0
         self._begin()
         if hasattr(os, "register_at_fork"):
-            forget = WeakMethod(self._begin)  # what is registered there is never taken away again
+            forget = WeakMethod(self._begin)  # what is registered there stays registered
             os.register_at_fork(after_in_child=lambda: (found := forget()) and found())
 
     def _begin(self) -> None:
-        """Also in a forked child: the spans that are open there are the parent's to finish, and it has no thread."""
+        """Also called in a forked child: its open spans belong to the parent, and it has no thread."""
         self._lock = threading.Lock()
         self._traces = {}
         self._has_open, self._ended = threading.Event(), threading.Event()
@@ -146,7 +146,7 @@ class ConsoleProcessor(SpanProcessor):
         return None if next_s is None else max(0.0, next_s - now_s)
 
     def _watch(self) -> threading.Thread:
-        """A started thread that looks after traces that run. It does not keep this processor alive."""
+        """A started thread that watches running traces. It does not keep this processor alive."""
         processor, has_open, ended = ref(self), self._has_open, self._ended
 
         def watch() -> None:
@@ -176,7 +176,7 @@ class ConsoleProcessor(SpanProcessor):
             return
 
     def shutdown(self) -> None:
-        """Prints what is finished of the traces that are not, and ends the thread."""
+        """Prints the finished parts of open traces, and ends the thread."""
         with self._lock:
             traces, self._traces = list(self._traces.values()), {}
             thread = self._thread

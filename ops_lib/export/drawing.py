@@ -11,7 +11,7 @@ from typing import Final
 
 from ops_lib.export.trace_text import Line, Node, arrange, duration
 
-# Said by the line itself, or by its title.
+# Shown by the line itself, or by its title.
 _QUIET: Final = frozenset({"code.function.name", "session.id", "error.type"})
 
 _RESET, _BOLD, _DIM, _RED, _CYAN = "\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[36m"
@@ -56,7 +56,7 @@ def draw(
 
 def _events(line: Line, known: dict[int, Node]) -> Iterator[str]:
     """The lines of a span's events.
-    A traceback stands under the outermost span that its exception has left: there it is longest.
+    A traceback is shown under the outermost span that its exception has left: there it is longest.
     """
     for event, attributes in line.node.events:
         if event != "exception":

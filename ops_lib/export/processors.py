@@ -22,7 +22,7 @@ from ops_lib.propagation import ConfigurationError
 
 _log = logging.getLogger("ops_lib")
 
-RECEIVER: Final = ("127.0.0.1", 4318)  # the place of the sidecar's receiver, and of every OTLP/HTTP collector's
+RECEIVER: Final = ("127.0.0.1", 4318)  # the sidecar's receiver, and the default of OTLP/HTTP collectors
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _EXPORTER: Final = "OTEL_TRACES_EXPORTER"
@@ -33,7 +33,7 @@ _LONGEST_PAUSE_S: Final = 30.0
 
 
 def answers(address: tuple[str, int]) -> bool:
-    """Whether somebody listens at `address`: one connection, a quarter of a second at most."""
+    """Whether something listens at `address`: tries one connection, for a quarter of a second at most."""
     try:
         with socket.create_connection(address, timeout=_CONNECT_TIMEOUT_S):
             return True
@@ -46,7 +46,7 @@ class WhenThere(SpanExporter):
 
     So a service starts before its sidecar, outlives it, and runs without one.
     The log says once that spans are dropped, and once that they no longer are.
-    A missing receiver is looked for again after 1 s, then 2 s, up to 30 s.
+    It looks for a missing receiver again after 1 s, then 2 s, up to 30 s.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class WhenThere(SpanExporter):
 
 
 def _otlp(endpoint: str | None, headers: Mapping[str, str] | None, environ: Mapping[str, str]) -> SpanExporter:
-    """An OTLP/HTTP exporter to `endpoint`, else where the environment says, else to the local receiver."""
+    """An OTLP/HTTP exporter to `endpoint`, else to the environment's, else to the local receiver."""
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     except ModuleNotFoundError as error:

@@ -1,4 +1,5 @@
-"""Samplers of a provider that `configure` makes. The only sampling rule of ours: what headers said bare is obeyed.
+"""Samplers for a provider that `configure` makes.
+Our only sampling rule: a caller's bare decision overrides the sampler.
 
 May know: the SDK's sampler interface, the Context.
 """
@@ -25,7 +26,7 @@ BY_NAME = {
 
 
 class Obedient(sdk.Sampler):
-    """Another sampler, except that a caller's bare decision to record (B3 `1` or `d` without ids) is obeyed.
+    """Another sampler, which a caller's bare decision to record (B3 `1` or `d` without ids) overrides.
 
     A bare deny never comes here: no span is started for it. ALWAYS_OFF stays what it is.
     """
@@ -54,7 +55,7 @@ class Obedient(sdk.Sampler):
         return self._sampler.should_sample(parent_context, trace_id, name, kind, attributes, links)
 
     def get_description(self) -> str:
-        """The other sampler's: ours adds nothing that a reader of it could care for."""
+        """The other sampler's description."""
         return self._sampler.get_description()
 
 

@@ -1,4 +1,4 @@
-"""An exporter that may fail without end: it never raises, and says so once a minute.
+"""Wraps an exporter that may fail forever: it never raises, and logs failures once a minute.
 
 May know: the SDK's exporter interface, and that an exporter logs under its module's name.
 The SDK's processors and OTLP's exporter log each failed export, some several times.
@@ -20,7 +20,7 @@ _exporting: ContextVar[bool] = ContextVar("ops-exporting", default=False)
 
 
 class _OncePerMinute(logging.Filter):
-    """Lets a record of an exporter's logger pass once a minute; one that another exporter has made, always."""
+    """Lets a record of an exporter's logger pass once a minute; records of other exporters always pass."""
 
     def __init__(self, failures: Failures) -> None:
         super().__init__()
@@ -41,12 +41,12 @@ _FILTER: Final = _OncePerMinute(FAILURES)
 
 
 class SteadyExporter(SpanExporter):
-    """Exports by `exporter`. What that raises or logs while it exports is told once a minute."""
+    """Exports through `exporter`. Its exceptions and log records are logged once a minute."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
-        logging.getLogger(type(exporter).__module__).addFilter(_FILTER)  # the same one twice is once
-        # The SDK looks at their parameters, to know whether a time can be given.
+        logging.getLogger(type(exporter).__module__).addFilter(_FILTER)  # the same one counts once
+        # The SDK inspects their parameters, to know whether they accept a timeout.
         self.shutdown = exporter.shutdown  # type: ignore[method-assign]  # as it is
         self.force_flush = exporter.force_flush  # type: ignore[method-assign]  # as it is
 

@@ -1,8 +1,9 @@
-"""The end of a tracer provider, waited for no longer than a time.
+"""Shuts down a tracer provider within a time limit.
 
-The SDK's own shutdown waits for its exporter as long as that takes, which is up to 10 s if a collector accepts
-connections and never answers.
-Knows threads and nothing of spans.
+The SDK's own shutdown waits for its exporter without limit: up
+to 10 s if a collector accepts connections and never answers.
+May know threads.
+Must not know spans.
 """
 
 from __future__ import annotations
@@ -17,11 +18,10 @@ _log = logging.getLogger("ops_lib")
 
 
 class Stop:
-    """Calls `shut_down` once, when called itself, and waits `timeout_s` seconds for it at most; never raises.
+    """When called, calls `shut_down` once, and waits at most `timeout_s` seconds for it; never raises.
 
-    It runs on a thread that is there beforehand and waits, because none can be started when the interpreter is about to
-    end (Python 3.12 and later).
-    What is not done in time goes on, unless the process ends; a warning says so.
+    A waiting thread runs it, because no thread can start when the interpreter is ending (Python 3.12 and later).
+    If it is not done in time, it goes on while the process lives; a warning says so.
     """
 
     def __init__(self, shut_down: Callable[[], None], timeout_s: float) -> None:
@@ -33,7 +33,7 @@ class Stop:
             os.register_at_fork(after_in_child=lambda: (found := start()) and found())
 
     def _start(self) -> None:
-        """Also in a forked child, which has no thread but the one that forked."""
+        """Also called in a forked child, which only has the thread that forked."""
         self._wanted = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(self._wanted,), name="ops-stop", daemon=True)
         self._thread.start()

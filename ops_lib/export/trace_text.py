@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Node(NamedTuple):
-    """One finished span. Ids as in the SDK; times in nanoseconds; `error` is what a failed span says of itself."""
+    """One finished span. Ids as in the SDK; times in nanoseconds; `error`: the failure of a failed span."""
 
     name: str
     trace_id: int
@@ -21,7 +21,7 @@ class Node(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A node with the branches drawn before it, and those before what belongs to it (its events)."""
+    """A node with the branches drawn before it, and before its events."""
 
     branches: str
     below: str
@@ -46,7 +46,7 @@ def arrange(nodes: Iterable[Node]) -> list[Line]:
     lines: list[Line] = []
     pending = [(node, "", "") for node in reversed(roots)]
     while pending or children:
-        if not pending:  # only those are left that name each other as parents; one of them has to be the root
+        if not pending:  # only nodes in a parent cycle are left; one of them has to be the root
             siblings = children.pop(next(iter(children)))
             pending = [(node, "", "") for node in reversed(siblings)]
         node, branches, below = pending.pop()

@@ -1,12 +1,11 @@
-"""Other people's frameworks, one file each; nothing is imported here, so that no framework need be installed.
+"""Third-party frameworks, one file each. Nothing is imported here, so frameworks are optional.
 
 For `ops.instrument(...)`, each has `instrument` and `uninstrument`.
 Clients: httpx, requests, aiohttp, urllib3.
 Servers: fastapi, starlette, flask, django, aiohttp_server.
 Both: grpc.
 Middlewares by hand: `asgi.TraceMiddleware`, `wsgi.TraceMiddleware`, `flask.instrument_app`, `aiohttp.middleware`.
-What they share: `outgoing` and `client_spans` on the client's side,
-`incoming` on the server's, `patches`, `allow_list` for hosts.
-May import the library and the heart, and each its own framework
-when it is used; the library imports them only by name, when asked.
+Shared: `outgoing` and `client_spans` for clients, `incoming` for servers, `patches`, `allow_list` for hosts.
+May import the library and the heart, and each its own framework on use.
+The library imports them only by name, on request.
 """

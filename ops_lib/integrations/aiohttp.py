@@ -1,7 +1,8 @@
 """aiohttp: every outgoing call carries the context, and every incoming request continues its caller's.
 
-Client spans are the official `opentelemetry-instrumentation-aiohttp-client`'s own; the headers are written here, in
-`ClientRequest.send`, which sees each hop of a redirect and the handshake of a WebSocket.
+The official `opentelemetry-instrumentation-aiohttp-client` makes client spans.
+This module writes the headers, in `ClientRequest.send`, which
+sees each hop of a redirect and the handshake of a WebSocket.
 Importable without aiohttp.
 """
 
@@ -18,7 +19,7 @@ from ops_lib.integrations.incoming import Incoming, Request
 from ops_lib.integrations.outgoing import Outgoing
 from ops_lib.integrations.patches import Slot, install, remove
 
-# The request that is traced here. Not in the request itself, whose keys differ between the versions of aiohttp.
+# The traced request. Not a key of the request itself, because keys differ between the versions of aiohttp.
 _within: ContextVar[ref[Any] | None] = ContextVar("ops_aiohttp_within", default=None)
 
 if TYPE_CHECKING:
@@ -30,12 +31,13 @@ if TYPE_CHECKING:
 
 def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -> Callable[[], None]:
     """Instrument aiohttp's client.
-    Headers for every session; client spans, which aiohttp fixes early, for sessions made from now on.
+    Every session gets headers.
+    Only new sessions get client spans, which aiohttp fixes early.
 
     `allow_hosts`: the only hosts that may receive trace, session and baggage headers (AllowList.parse); None: all.
     `options` go to the official AioHttpClientInstrumentor (request_hook, response_hook, url_filter, trace_configs).
     A second call takes effect.
-    Gives what puts back the state before.
+    Gives a function that restores the state before.
     Raises ImportError with the pip command, and ValueError for a wrong pattern.
     """
     policy = Outgoing(allow_hosts)
@@ -88,22 +90,24 @@ def middleware() -> Middleware:
 
 
 async def traced(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """What `handler` answers, in a server span; without a second one if a request has one. Raises what it raises."""
+    """The answer of `handler`, in a server span; without a second span if the request has one.
+    Raises what it raises.
+    """
     from aiohttp import web
 
     within = _within.get()
     if within is not None and within() is request:
         return await handler(request)
-    # As bytes: its text of them is another than that of every other framework.
+    # As bytes: aiohttp decodes them differently from all other frameworks.
     incoming = Incoming(list(request.raw_headers), lambda: _request(request))
     token = _within.set(ref(request))
     with incoming.attached():
         try:
             response = await handler(request)
-            # What is no response is aiohttp's to complain of, with a 500.
+            # If it is not a response, aiohttp complains, with a 500.
             incoming.status(response.status if isinstance(response, web.StreamResponse) else 500)
             return response
-        except web.HTTPException as answer:  # aiohttp's way to answer; not an error by itself
+        except web.HTTPException as answer:  # how aiohttp code may answer; not an error in itself
             incoming.status(answer.status)
             raise
         except Exception as error:

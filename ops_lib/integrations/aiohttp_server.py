@@ -1,8 +1,8 @@
 """aiohttp's server: `ops.instrument("aiohttp-server")` traces every request, of applications that exist already too.
 
-A server asks its application once for what handles requests: those that serve already stay as they are.
-What is traced, and how, is `aiohttp.middleware`'s.
-Importable without aiohttp, which is imported by `instrument`.
+A server asks its application for the handler only once, so running servers stay unchanged.
+`aiohttp.middleware` does the tracing.
+Importable without aiohttp, which `instrument` imports.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from ops_lib.integrations.patches import Slot, is_on, missing, remove, switch_on
 
 
 def instrument(app: object | None = None, *, allow_hosts: str | Iterable[str] | None = None) -> Callable[[], None]:
-    """Trace `app`, or every aiohttp application, that is served from now on; not those within another one.
+    """Trace `app`, or every aiohttp application, served from now on; not subapplications.
 
-    `allow_hosts` is for clients, and nothing here.
+    `allow_hosts` is for clients, and unused here.
     A second call changes nothing.
-    Gives what puts back the state before.
+    Gives a function that restores the state before.
     Raises ImportError with the pip command.
     """
     try:

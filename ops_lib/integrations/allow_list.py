@@ -1,7 +1,7 @@
 """Which hosts may receive trace, session and baggage headers.
 
 Pure: knows no HTTP library and no OpenTelemetry.
-What a pattern may be, and what it matches, is for `ops_lib.hosts` to say, for the sidecar's `match` as well.
+`ops_lib.hosts` defines patterns and what they match, also for the sidecar's `match`.
 """
 
 from __future__ import annotations

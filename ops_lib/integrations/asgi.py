@@ -1,8 +1,8 @@
 """ASGI: every request runs in its caller's trace and session, in a server span of its own.
 
 Needs no framework.
-Knows the ASGI message types (ASGI specification 3.0, HTTP and
-WebSocket 2.5) and nothing of headers or spans, which are `incoming`'s.
+Knows the ASGI message types (ASGI specification 3.0, HTTP and WebSocket 2.5).
+`incoming` handles headers and spans.
 Never changes a message, never swallows an exception, never calls `receive` or `send` by itself.
 """
 
@@ -32,7 +32,7 @@ class TraceMiddleware:
     or with the app's exception, which is recorded and raised again; the context
     stays until the app returns, so that Starlette's background tasks have it too.
     WebSocket: one span for the whole connection.
-    Any other scope (lifespan) is passed through untouched.
+    Any other scope (lifespan) passes unchanged.
     """
 
     def __init__(self, app: App) -> None:

@@ -1,8 +1,8 @@
-"""Client spans, made by the official OpenTelemetry instrumentation of each client library.
+"""Client spans, from the official OpenTelemetry instrumentation of each client library.
 
-Knows how an instrumentor is loaded, switched on and off, and which conventions it is to follow; writes no header.
-The official packages put theirs in by the global propagator; ours
-are written below them, and replace those (docs/decisions/003).
+Loads an instrumentor, switches it on and off, and chooses its conventions; writes no header.
+The official packages write theirs with the global propagator;
+ours are written later, and replace those (docs/decisions/003).
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def switch_on(
     options: dict[str, Any],
     off: Callable[[], None],
 ) -> Callable[[], None]:
-    """Put `policy` in force, and let `instrumentor` make client spans by our tracer, with `options`.
+    """Put `policy` in force, and let `instrumentor` make client spans with our tracer and `options`.
 
-    `slot` keeps what is in force; `others`: further patched methods of the same library.
-    `off` is what undoes all of it if nothing was in force before.
-    Gives what puts back the state before.
+    `slot` keeps the policy in force; `others`: further patched methods of the same library.
+    `off` undoes everything if nothing was in force before.
+    Gives a function that restores the state before.
     Raises ImportError if `instrumentor` does not fit the library's version; the state is then what it was.
     """
     before, made_before, options_before = slot.policy, slot.instrumentor, slot.options
@@ -70,7 +70,7 @@ def switch_on(
 
 
 def _start(slot: Slot, instrumentor: Any, options: dict[str, Any]) -> None:
-    """If someone else has `instrumentor` at work already, theirs stay."""
+    """Makes client spans with `instrumentor`, unless other code uses it already."""
     from opentelemetry.instrumentation.dependencies import DependencyConflictError
 
     if not instrumentor.is_instrumented_by_opentelemetry:
@@ -84,7 +84,7 @@ def _start(slot: Slot, instrumentor: Any, options: dict[str, Any]) -> None:
 
 
 def stop(slot: Slot | None) -> None:
-    """End the client spans that are made for us; those of others stay."""
+    """Stop our client spans; those of other code stay."""
     if slot is not None and slot.instrumentor is not None:
         slot.instrumentor.uninstrument()
         slot.instrumentor = None
@@ -92,13 +92,13 @@ def stop(slot: Slot | None) -> None:
 
 @contextmanager
 def _stable_conventions() -> Iterator[None]:
-    """The stable HTTP conventions, while an official instrumentor reads which ones to follow.
+    """Selects the stable HTTP conventions while an official instrumentor reads its choice.
 
     The official packages still start with the names of 2021 (`http.method`) unless OTEL_SEMCONV_STABILITY_OPT_IN says
     `http`, once for the process.
-    That variable is the user's: if it is set, it decides.
-    If it is not, only what is instrumented within this block follows the stable names (`http.request.method`), and
-    nobody else's choice changes.
+    If the user has set that variable, it decides.
+    Otherwise, only libraries instrumented within this block use the
+    stable names (`http.request.method`); other code is not affected.
     """
     try:
         from opentelemetry.instrumentation import _semconv

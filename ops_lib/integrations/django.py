@@ -1,8 +1,8 @@
 """Django: `ops.instrument("django")` traces every request, under WSGI and ASGI.
 
-What only Django knows is added: the route's template, and the exceptions that it answers by itself.
-Importable without Django, which is imported by `instrument`.
-Settings are not read: the call may stand in settings.py, manage.py, wsgi.py or asgi.py.
+It adds what only Django knows: the route's template, and the exceptions that Django handles itself.
+Importable without Django, which `instrument` imports.
+Reads no settings: call it in settings.py, manage.py, wsgi.py or asgi.py.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _SIGNAL_ID = "ops_lib"
 def instrument(*, allow_hosts: str | Iterable[str] | None = None) -> Callable[[], None]:
     """Trace every request that Django serves.
 
-    `allow_hosts` is for clients, and nothing here.
+    `allow_hosts` is for clients, and unused here.
     A second call changes nothing.
-    Gives what puts back the state before.
+    Gives a function that restores the state before.
     Raises ImportError with the pip command.
     """
     try:
@@ -69,7 +69,7 @@ def _wrap_resolve(resolve: Any, slot: Slot) -> Any:
     def resolve_and_note(handler: Any, request: Any) -> Any:
         match = resolve(handler, request)
         if (traced := _incoming(request)) is not None:
-            traced.route = "/" + match.route.lstrip("/")  # Django's have no slash at their beginning
+            traced.route = "/" + match.route.lstrip("/")  # Django's templates have no leading slash
         return match
 
     return resolve_and_note
@@ -83,6 +83,6 @@ def _note_exception(sender: Any, request: Any = None, **unused: Any) -> None:
 
 
 def _incoming(request: Any) -> Incoming | None:
-    """The request's; None if no server is, as with Django's test client."""
+    """The request's; None without a server, as with Django's test client."""
     found: Incoming | None = getattr(request, "environ", {}).get(wsgi.INCOMING_KEY)
     return found if found is not None else getattr(request, "scope", {}).get(asgi.INCOMING_KEY)

@@ -1,6 +1,6 @@
 """FastAPI: `ops.instrument("fastapi")` traces every request, of applications that exist already too.
 
-What is traced, and how, is `asgi`'s. Importable without FastAPI, which is imported by `instrument`.
+`asgi` does the tracing. Importable without FastAPI, which `instrument` imports.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from ops_lib.integrations.starlette import wrap
 def instrument(app: object | None = None, *, allow_hosts: str | Iterable[str] | None = None) -> Callable[[], None]:
     """Trace `app`, or every FastAPI application of this process.
 
-    `allow_hosts` is for clients, and nothing here.
+    `allow_hosts` is for clients, and unused here.
     A second call changes nothing.
-    Gives what puts back the state before.
+    Gives a function that restores the state before.
     Raises ImportError with the pip command.
     """
     try:

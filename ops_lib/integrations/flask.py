@@ -1,6 +1,6 @@
-"""Flask: the WSGI middleware, and what only Flask knows: the route's template, and the exceptions that it answers.
+"""Flask: the WSGI middleware, and what only Flask knows: the route's template, and the exceptions that it handles.
 
-Importable without Flask; Flask is imported when an app is instrumented.
+Importable without Flask, which is imported when an app is instrumented.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from ops_lib.integrations.wsgi import INCOMING_KEY, Environ, StartResponse, Trac
 if TYPE_CHECKING:
     from flask import Flask
 
-_DONE = "ops_lib"  # in app.extensions, where Flask keeps who has been at work
+_DONE = "ops_lib"  # key in app.extensions, where Flask lists its extensions
 
 
 def instrument(app: object | None = None, *, allow_hosts: str | Iterable[str] | None = None) -> Callable[[], None]:
-    """Trace `app`, or every Flask application of this process, those that exist already too.
+    """Trace `app`, or every Flask application of this process, including existing ones.
 
-    `allow_hosts` is for clients, and nothing here.
+    `allow_hosts` is for clients, and unused here.
     A second call changes nothing.
-    Gives what puts back the state before.
+    Gives a function that restores the state before.
     Raises ImportError with the pip command.
     """
     try:
@@ -55,7 +55,7 @@ def _wrap(call: Any, slot: Slot) -> Any:
 
 
 def instrument_app(app: Flask) -> Flask:
-    """Trace every request of `app`, by its `wsgi_app`: what wraps that later is outside of the span.
+    """Trace every request of `app`, by its `wsgi_app`: later wrappers of that are outside the span.
 
     Gives `app` back, so that it can stand where the app is made. A second call changes nothing.
     """
@@ -70,7 +70,7 @@ def instrument_app(app: Flask) -> Flask:
 
 
 def _incoming() -> Incoming | None:
-    """The request's; None if no server is: Flask's test_request_context() comes in below the middleware."""
+    """The request's; None without a server: Flask's test_request_context() bypasses the middleware."""
     from flask import request
 
     return request.environ.get(INCOMING_KEY)

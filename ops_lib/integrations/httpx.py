@@ -1,9 +1,9 @@
 """httpx: every outgoing call, sync and async, carries the context.
 
-Client spans are the official `opentelemetry-instrumentation-httpx`' own; the headers are written here, in httpcore's
-connection pools, through which each hop of a redirect passes.
-Transports without network (ASGITransport, MockTransport) are left alone, by both.
-Importable without httpx; both are imported by `instrument`.
+The official `opentelemetry-instrumentation-httpx` makes client spans.
+This module writes the headers, in httpcore's connection pools, which see each hop of a redirect.
+Neither touches transports without network (ASGITransport, MockTransport).
+Importable without httpx; `instrument` imports both.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ops_lib.integrations.patches import Slot, install, remove
 
 
 def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -> Callable[[], None]:
-    """Instrument httpx, for clients that exist already too.
+    """Instrument httpx, including existing clients.
 
     `allow_hosts`: the only hosts that may receive trace, session and baggage headers (AllowList.parse); None: all.
     `options` go to the official HTTPXClientInstrumentor (request_hook, async_request_hook, response_hook, ...).
     A second call takes effect.
-    Gives what puts back the state before.
+    Gives a function that restores the state before.
     Raises ImportError with the pip command, and ValueError for a wrong pattern.
     """
     policy = Outgoing(allow_hosts)
@@ -61,7 +61,7 @@ def _wrap_async(handle_request: Any, slot: Slot) -> Any:
 
 
 def _write(request: Any, slot: Slot) -> None:
-    """Change the headers of a httpcore.Request, which httpx makes anew for each hop."""
+    """Change the headers of a httpcore.Request; httpx makes a new one for each hop."""
     if slot.policy is not None:
         url = request.url
         slot.policy.write(

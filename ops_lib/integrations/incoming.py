@@ -1,7 +1,9 @@
 """The server's side of a request: the caller's context, attached, and a server span with the stable HTTP conventions.
 
-Shared by asgi, wsgi and aiohttp, which know their protocols; this knows contexts and spans, and no protocol.
-Tracing fails open: what goes wrong in here is logged and the request goes on.
+Shared by asgi, wsgi and aiohttp, which know their protocols.
+May know contexts and spans.
+Must not know a protocol.
+Tracing fails open: failures here are logged, and the request continues.
 
 Source of names: OpenTelemetry semantic conventions 1.23 and later, "HTTP server".
 `url.query` is left out: queries carry secrets.
@@ -24,12 +26,13 @@ from ops_lib.spans.failures import FAILURES
 from ops_lib.spans.span import start_in
 from ops_lib.spans.start import end_span
 
-# RFC 9110 section 9 and RFC 5789. The conventions want `_OTHER` for the rest, of which anybody can invent without end.
+# RFC 9110 section 9 and RFC 5789.
+# The conventions require `_OTHER` for the rest, which clients can invent without limit.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
 
 class Request(NamedTuple):
-    """What a protocol knows of a request as it comes in; None if it does not."""
+    """What a protocol knows of an incoming request; None for unknown values."""
 
     method: str
     path: str  # decoded, without the query
@@ -41,17 +44,21 @@ class Request(NamedTuple):
 
 
 class Incoming:
-    """One request: reads the caller's context and starts the span when made, ends it once. No method of it raises."""
+    """One request: reads the caller's context and starts the span when made, and ends it once.
+    Its methods never raise.
+    """
 
     __slots__ = ("_context", "_ended", "_error", "_method", "_span", "answered", "has_failed", "route")
 
     def __init__(self, headers: Any, describe: Callable[[], Request]) -> None:
-        """`headers`: any carrier of `ops.extract_context`. `describe` may raise: not everyone keeps to a protocol."""
+        """`headers`: any carrier for `ops.extract_context`.
+        `describe` may raise: not every server follows its protocol.
+        """
         self.route: str | None = None  # its template, "/books/{genre}", once known
         self.answered = False  # a status has been seen
-        self.has_failed = False  # with a status that is the server's own fault
+        self.has_failed = False  # with a status that counts as the server's error
         self._ended = False
-        self._error: BaseException | None = None  # the one recorded last: two may tell of it, on its way out
+        self._error: BaseException | None = None  # the exception recorded last, since two callers may report it
         self._method = "HTTP"
         self._span: Span = INVALID_SPAN
         self._context = otel_context.get_current()
@@ -64,7 +71,7 @@ class Incoming:
 
     @contextmanager
     def attached(self) -> Iterator[None]:
-        """The request's context in force here; taken away at the end, on exceptions too."""
+        """Attaches the request's context for a block; detaches it on exceptions, too."""
         token = otel_context.attach(self._context)
         try:
             yield
@@ -88,7 +95,7 @@ class Incoming:
         self._error = error
         with _fails_open():
             if isinstance(error, Exception) and not self.answered:
-                self._span.set_attribute("http.response.status_code", 500)  # what every server answers then
+                self._span.set_attribute("http.response.status_code", 500)  # every server's answer to it
             record_exception(self._span, error)
 
     def end(self) -> None:
@@ -130,7 +137,7 @@ def _attributes(request: Request) -> dict[str, object]:
 
 
 def _authority(text: str | None) -> tuple[str | None, int | None]:
-    """Host and port of a Host header (RFC 9110 section 7.2); no port if none is written or it is none."""
+    """Host and port of a Host header (RFC 9110 section 7.2); no port if it is missing or invalid."""
     if not text:
         return None, None
     host, colon, port = text.rpartition(":")

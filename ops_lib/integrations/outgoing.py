@@ -1,8 +1,9 @@
-"""What an outgoing request carries, and to which hosts.
+"""Decides what an outgoing request carries, and to which hosts.
 
-Shared by httpx, requests, aiohttp, urllib3 and gRPC, which know their library's one method through which every single
-request passes, below redirects and below the official OpenTelemetry instrumentation (docs/decisions/003).
-This knows headers and hosts, and no client library.
+Shared by httpx, requests, aiohttp, urllib3 and gRPC. Each of those knows the one method of its library that every
+request passes, below redirects and the official OpenTelemetry instrumentation (docs/decisions/003).
+May know headers and hosts.
+Must not know a client library.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ops_lib.propagation.carrier import BAGGAGE_NAMES
 
 Pairs = list[tuple[str, str]] | list[tuple[bytes, bytes]]
 
-# Both spellings that the official packages honour; exporters set the first while they send.
+# Both keys that the official packages honour; exporters set the first while they send.
 _SUPPRESS = (otel_context._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
 
 
@@ -32,7 +33,7 @@ class Outgoing:
     def __init__(self, allow_hosts: str | Iterable[str] | None = None) -> None:
         """`allow_hosts`: patterns of AllowList.parse, None for every host.
 
-        Raises ValueError for a wrong pattern, and for a wrong format in the environment: here and not at each call.
+        Raises ValueError for a wrong pattern, and for a wrong format in the environment: here, not at each call.
         """
         self._allowed = None if allow_hosts is None else AllowList.parse(allow_hosts)
         get_propagator()
@@ -40,9 +41,9 @@ class Outgoing:
     def write(self, pairs: Pairs, host: str, port: int | None) -> None:
         """Write the current context into `pairs`, the headers of a request to `host`, in place.
 
-        The exporter's own calls are left as they are.
-        A host outside the allow-list gets no trace, session or baggage header, whoever wrote it: a redirect repeats
-        those of the hop before, and the official packages write theirs for every host.
+        An exporter's own calls stay unchanged.
+        From requests to a host outside the allow-list, all trace, session and baggage headers are removed: redirects
+        repeat those of the previous hop, and the official packages write theirs for every host.
         """
         if is_suppressed():
             return
@@ -50,13 +51,13 @@ class Outgoing:
             owns = get_propagator().propagator.owns
             _clear(pairs, lambda name: owns(name) or _is_baggage(name))
             return
-        if otel_baggage.get_all():  # or else it would stand beside ours, written by the global propagator
+        if otel_baggage.get_all():  # or the global propagator's would stay beside ours
             _clear(pairs, _is_baggage)
         inject_context(pairs)
 
 
 def is_suppressed() -> bool:
-    """Whether calls made here are an exporter's own, which nobody is to trace."""
+    """Whether calls made here are an exporter's own, which must not be traced."""
     return any(otel_context.get_value(key) for key in _SUPPRESS)
 
 

@@ -1,6 +1,7 @@
-"""How a method of a framework or a client library is patched, once, and the patch taken away again.
+"""Patches a method of a framework or a client library, once, and removes the patch again.
 
-A patch keeps its state beside the patched method, in its class or module: there is no registry. Knows no framework.
+A patch keeps its state beside the patched method, in its class or module: there is no registry.
+Must not know a framework.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ _SLOT = "_ops_slot_"
 
 class Slot:
     """The state of one patched method: the policy in force (None:
-    switched off), who makes the client spans, and by which options.
+    switched off), the maker of client spans, and its options.
 
-    The policy of a client is an `Outgoing`, that of a server says which applications are meant (`Applications`).
+    A client's policy is an `Outgoing`; a server's names the traced applications (`Applications`).
     """
 
     __slots__ = ("instrumentor", "options", "policy", "wrapper")
@@ -45,7 +46,7 @@ def install(owner: Any, method: str, wrap: Callable[[Any, Slot], Any]) -> Slot:
 
 
 def remove(owner: Any, method: str) -> Slot | None:
-    """Take the patch away; if another tool has patched over it since, switch it off and leave the chain whole."""
+    """Remove the patch. If another tool has patched over it since, only switch it off, to keep the chain whole."""
     slot = vars(owner).get(_SLOT + method)
     if not isinstance(slot, Slot):
         return None
@@ -57,7 +58,7 @@ def remove(owner: Any, method: str) -> Slot | None:
 
 
 class Applications:
-    """Which applications of a server's framework are traced: all of them, or those that were named. Immutable."""
+    """The traced applications of a server's framework: all, or those that were named. Immutable."""
 
     __slots__ = ("_every", "_named")
 
@@ -84,7 +85,7 @@ def switch_on(
 ) -> Callable[[], None]:
     """Trace one application of a framework, or all (None), by a patch of `owner.method`.
 
-    Gives what puts back the state before. An application may exist already, and serve.
+    Gives a function that restores the state before. An application may already exist, and serve.
     """
     slot = install(owner, method, wrap)
     before = slot.policy

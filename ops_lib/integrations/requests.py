@@ -1,8 +1,8 @@
 """requests: every outgoing call carries the context.
 
-Client spans are the official `opentelemetry-instrumentation-requests`' own; the headers are written here, in
-`HTTPAdapter.send`, which sees each hop of a redirect.
-Importable without requests; both are imported by `instrument`.
+The official `opentelemetry-instrumentation-requests` makes client spans.
+This module writes the headers, in `HTTPAdapter.send`, which sees each hop of a redirect.
+Importable without requests; `instrument` imports both.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ops_lib.integrations.patches import Slot, install, remove
 
 
 def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -> Callable[[], None]:
-    """Instrument requests, for sessions that exist already too.
+    """Instrument requests, including existing sessions.
 
     `allow_hosts`: the only hosts that may receive trace, session and baggage headers (AllowList.parse); None: all.
     `options` go to the official RequestsInstrumentor (request_hook, response_hook, excluded_urls, ...).
     A second call takes effect.
-    Gives what puts back the state before.
+    Gives a function that restores the state before.
     Raises ImportError with the pip command, and ValueError for a wrong pattern.
     """
     policy = Outgoing(allow_hosts)
@@ -48,7 +48,7 @@ def _wrap(send: Any, slot: Slot) -> Any:
             url = urlsplit(request.url)
             headers = list((request.headers or {}).items())
             slot.policy.write(headers, url.hostname or "", url.port or {"http": 80, "https": 443}.get(url.scheme))
-            request = request.copy()  # the caller's may be sent again, elsewhere
+            request = request.copy()  # the caller may send its own headers again, elsewhere
             request.headers = CaseInsensitiveDict(headers)
         return send(adapter, request, *args, **options)
 

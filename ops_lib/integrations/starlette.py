@@ -1,6 +1,6 @@
 """Starlette: `ops.instrument("starlette")` traces every request, of applications that exist already too.
 
-What is traced, and how, is `asgi`'s. Importable without Starlette, which is imported by `instrument`.
+`asgi` does the tracing. Importable without Starlette, which `instrument` imports.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from ops_lib.integrations.patches import Slot, is_on, missing, remove, switch_on
 def instrument(app: object | None = None, *, allow_hosts: str | Iterable[str] | None = None) -> Callable[[], None]:
     """Trace `app`, or every Starlette application of this process, those of FastAPI included.
 
-    `allow_hosts` is for clients, and nothing here.
+    `allow_hosts` is for clients, and unused here.
     A second call changes nothing.
-    Gives what puts back the state before.
+    Gives a function that restores the state before.
     Raises ImportError with the pip command.
     """
     try:
@@ -36,7 +36,9 @@ def uninstrument() -> None:
 
 
 def wrap(call: Any, slot: Slot) -> Any:
-    """The `__call__` of an ASGI application's class, which every request passes; it stays a coroutine function."""
+    """Wraps the `__call__` of an ASGI application's class, which every request passes; it stays a
+    coroutine function.
+    """
 
     async def traced_call(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
         inner = partial(call, app)

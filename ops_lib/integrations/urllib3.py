@@ -1,8 +1,8 @@
 """urllib3: every outgoing call carries the context.
 
-Client spans are the official `opentelemetry-instrumentation-urllib3`'s own; the headers are written here, in
-`HTTPConnection.request`, below retries and redirects.
-Importable without urllib3; both are imported by `instrument`.
+The official `opentelemetry-instrumentation-urllib3` makes client spans.
+This module writes the headers, in `HTTPConnection.request`, below retries and redirects.
+Importable without urllib3; `instrument` imports both.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ops_lib.integrations.patches import Slot, install, remove
 
 
 def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -> Callable[[], None]:
-    """Instrument urllib3 (2.x), for pools that exist already too.
+    """Instrument urllib3 (2.x), including existing pools.
 
     `allow_hosts`: the only hosts that may receive trace, session and baggage headers (AllowList.parse); None: all.
     `options` go to the official URLLib3Instrumentor (request_hook, response_hook, url_filter, excluded_urls, ...).
     A second call takes effect.
-    Gives what puts back the state before.
+    Gives a function that restores the state before.
     Raises ImportError with the pip command, and ValueError for a wrong pattern.
     Together with requests, which calls urllib3: one span a call (requests'), and each header once.
     """
@@ -34,7 +34,7 @@ def instrument(allow_hosts: str | Iterable[str] | None = None, **options: Any) -
     theirs = options.get("request_hook")
 
     def request_hook(span: Any, pool: Any, request: Any) -> None:
-        # Required by the conventions, and left out by the official package (0.66b1).
+        # Required by the conventions, but missing from the official package (0.66b1).
         span.set_attributes({"server.address": pool.host, "server.port": pool.port})
         if theirs is not None:
             theirs(span, pool, request)
@@ -64,7 +64,7 @@ def _wrap(request: Any, slot: Slot) -> Any:
 
 
 def _target(connection: Any, url: str) -> tuple[str, int | None]:
-    """The host and port that the request is for: the proxy's only if the proxy itself is asked."""
+    """The request's host and port; the proxy's only if the proxy itself is the target."""
     if not url.startswith("/"):  # absolute-form: through a forwarding proxy (RFC 9112 section 3.2.2)
         parts = urlsplit(url)
         if parts.hostname:
@@ -74,7 +74,7 @@ def _target(connection: Any, url: str) -> tuple[str, int | None]:
 
 
 def _mapping(pairs: list[tuple[str, str]]) -> Any:
-    """Headers as urllib3 wants them; repeated names survive."""
+    """Headers for urllib3; repeated names survive."""
     from urllib3 import HTTPHeaderDict
 
     headers = HTTPHeaderDict()

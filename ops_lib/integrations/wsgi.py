@@ -1,9 +1,9 @@
 """WSGI: every request runs in its caller's trace and session, in a server span of its own.
 
 Needs no framework.
-Knows PEP 3333 and nothing of formats or spans, which are `incoming`'s.
-The server pulls the body piece by piece after the app has returned, perhaps between pieces of other responses: the
-context is attached around each pull, never across one.
+Knows PEP 3333; `incoming` handles formats and spans.
+The server pulls the body piece by piece after the app has returned, perhaps between pieces of other responses.
+So the context is attached during each pull only.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ class TraceMiddleware:
     """WSGI middleware: `app = TraceMiddleware(app)`; for Flask
     `ops_lib.integrations.flask.instrument_app(app)`, which knows routes.
 
-    The span ends when the server closes the body, as PEP 3333 demands of it, or with the app's exception, which is
-    recorded and raised again.
-    A body that is a list, a tuple or the server's file wrapper is handed on as it is, so that the server keeps its
-    short cuts (Content-Length, sendfile); the span then ends as the app returns.
+    The span ends when the server closes the body (PEP 3333), or
+    with the app's exception, which is recorded and raised again.
+    A body that is a list, a tuple or the server's file wrapper passes unchanged, so that the server keeps its short
+    cuts (Content-Length, sendfile).
+    The span then ends when the app returns.
     """
 
     def __init__(self, app: App) -> None:
@@ -45,7 +46,7 @@ class TraceMiddleware:
         incoming = environ[INCOMING_KEY] = Incoming(_headers(environ), lambda: _request(environ))
 
         def watched_start(status: str, headers: Any, exc_info: Any = None) -> Callable[[bytes], object]:
-            if isinstance(status, str) and status[:3].isdecimal():  # else it is the server's to complain of
+            if isinstance(status, str) and status[:3].isdecimal():  # else the server complains
                 incoming.status(int(status[:3]))
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
@@ -100,7 +101,7 @@ class _TracedBody:
 
 
 class _Recorded:
-    """Records an exception on the request's span and lets it pass; the end of an iterator is none."""
+    """Records an exception on the request's span and lets it pass; the end of an iterator does not count."""
 
     __slots__ = ("_incoming",)
 
@@ -134,7 +135,7 @@ def _request(environ: Environ) -> Request:
 
 
 def _path(text: str) -> str:
-    """The path out of its WSGI disguise, bytes as latin-1; as it is if a server has decoded it by itself."""
+    """The path, decoded from WSGI's latin-1; unchanged if the server has decoded it already."""
     try:
         return text.encode("latin-1").decode("utf-8", "replace")
     except UnicodeEncodeError:

@@ -1,1 +1,1 @@
-"""Who makes a span: our Span, what starts it, the ones that nobody records, and what `configure` has set."""
+"""Makes spans: our Span, its start, spans that nobody records, and the settings of `configure`."""

@@ -1,7 +1,7 @@
 """The one door to a span: names, attributes and texts, as OpenTelemetry takes them, bounded and scrubbed.
 
-Whatever is written on a span, by whichever function, has passed here.
-May know: capture, and by what is configured how much it is to record.
+Everything that any function writes on a span passes here.
+May know: capture, and its configured limits.
 Must not know spans.
 Nothing here raises to its caller.
 """
@@ -21,7 +21,7 @@ from ops_lib.capture.shapes import SCRUBBED
 from ops_lib.capture.stored import is_scalar
 from ops_lib.spans.configured import RUNTIME
 
-# By the scalar's own method, whatever the class has made of it.
+# By the scalar's own method, whatever the subclass overrides.
 _BARE: Final[tuple[tuple[type, Callable[[Any], object]], ...]] = (
     (str, str.__str__),
     (int, int.__int__),
@@ -37,13 +37,12 @@ class Fit(dict[str, object]):
 
 
 def attribute(value: object) -> Attribute:
-    """`value` as OpenTelemetry takes it for an attribute: scalars
-    and lists of one kind stay, all else becomes JSON text.
+    """`value` as OpenTelemetry accepts it: scalars and lists of one kind stay; other values become JSON text.
 
-    Bounded, scrubbed and harmless as all that `capture` writes. OpenTelemetry specification, "Attribute".
+    Bounded and scrubbed, as everything from `capture`. OpenTelemetry specification, "Attribute".
     """
     value = _scalar(value)
-    kind = type(value)  # not `__class__`, which may be a property and raise
+    kind = type(value)  # not `__class__`, which may be a property that raises
     capture = RUNTIME.capture
     if kind is str:
         return bounded(value, capture.limits.total, capture)  # type: ignore[arg-type]  # a string
@@ -55,7 +54,7 @@ def attribute(value: object) -> Attribute:
 
 
 def _list(first: list[object], length: int, kind: type, capture: CaptureSettings) -> Attribute:
-    """The items of a list, of which `first` are the first; as JSON text if they are not of one kind."""
+    """The items of a list, which begins with `first`; as JSON text if they are not of one kind."""
     items = Writer(capture).items(iter(first), length, kind, 0)
     one = type(items[0])
     is_list = is_scalar(one) and all(type(item) is one for item in items)
@@ -65,7 +64,7 @@ def _list(first: list[object], length: int, kind: type, capture: CaptureSettings
 
 
 def _scalar(value: object) -> object:
-    """`value`, without its class if that is a scalar's with something added (an enum's member) or numpy's."""
+    """`value`, without its class if that extends a scalar (an enum's member) or is numpy's."""
     kind = type(value)
     if not is_scalar(kind):
         for scalar, bare in _BARE:
@@ -76,16 +75,16 @@ def _scalar(value: object) -> object:
 
 
 def attributes_of(values: Mapping[str, object]) -> dict[str, object]:
-    """`values` with each as `attribute` gives it, those scrubbed that their names say are secret."""
+    """`values`, each through `attribute`, and scrubbed if its name is secret."""
     if type(values) is Fit:
         return values
     capture = RUNTIME.capture
     names, texts = capture.harmless_names, capture.harmless
     written: dict[str, object] = {}
-    holding: list[str] = []  # entries such as `value`, which are secret by what another entry, such as `name`, says
+    holding: list[str] = []  # entries such as `value` that another entry, such as `name`, makes secret
     for name, value in values.items():
         kind = type(value)
-        if type(name) is str and name in names:  # the common case spares its calls
+        if type(name) is str and name in names:  # inlined for the common case, for speed
             plain = kind is float or kind is bool or (kind is str and value in texts)
             written[name] = value if plain else attribute(value)
             continue
@@ -102,7 +101,7 @@ def attributes_of(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def name_of(name: object) -> str:
-    """The name of a span, an event or an attribute, or a tag: as it is in nearly all cases."""
+    """The name of a span, an event or an attribute, or a tag: nearly always unchanged."""
     capture = RUNTIME.capture
     if type(name) is str and name in capture.harmless:
         return name
@@ -115,7 +114,7 @@ def tags_of(tags: Iterable[object]) -> list[str]:
 
 
 def text_of(value: object) -> str:
-    """`value`, which should be a text, as one that goes out: a message, or the reason of a status."""
+    """`value`, which should be text, bounded and scrubbed: a message, or the reason of a status."""
     capture = RUNTIME.capture
     kind = type(value)
     try:

@@ -1,10 +1,8 @@
-"""What `configure` has set, for the whole process.
+"""The settings of `configure`, for the whole process.
 
-Beside it the process shares the propagator in force (`headers/propagators`), and what can be worked out again at any
-time (`start`, `headers/bridge`).
-Everything else hangs on the OpenTelemetry Context.
-Values here are replaced whole, never changed in place: a reader on
-another thread sees the old one or the new one and nothing between.
+The process also shares the propagator in force (`headers/propagators`), and caches (`start`, `headers/bridge`).
+Everything else is in the OpenTelemetry Context.
+Values here are replaced, never changed in place, so a reader on another thread sees the old one or the new one.
 Must not know how providers are built.
 """
 
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer, TracerProvider
 
 INSTRUMENTATION_NAME = "ops_lib"
-SHUTDOWN_TIMEOUT_S = 5.0  # how long a process waits at its end for the exporter, if nothing else was said
+SHUTDOWN_TIMEOUT_S = 5.0  # how long a process waits for the exporter at its end, by default
 
 
 class Runtime:
@@ -30,9 +28,9 @@ class Runtime:
     def __init__(self) -> None:
         self.provider: TracerProvider | None = None  # given to, or made by, configure()
         self.tracer: Tracer | None = None  # its tracer; None if nothing is configured
-        self.stop: Callable[[], None] | None = None  # shuts down a provider of our own making; None for anyone else's
+        self.stop: Callable[[], None] | None = None  # shuts down a provider that we made; None for others
         self.shutdown_timeout_s = SHUTDOWN_TIMEOUT_S
-        self.clock: Callable[[], int] | None = None  # ns since the epoch; None leaves time to the SDK
+        self.clock: Callable[[], int] | None = None  # ns since the epoch; None: the SDK's clock
         self.capture = CaptureSettings()
 
     def snapshot(self) -> tuple[object, ...]:

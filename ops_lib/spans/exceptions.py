@@ -1,7 +1,7 @@
-"""An exception that leaves a span: what is written of it, and whether the span has failed.
+"""An exception that leaves a span: what is recorded of it, and whether the span has failed.
 
 May know: the door, the stack traces of `capture`, what is configured.
-The event is written here and not by the SDK's `record_exception`, which knows no bounds and no secrets.
+Writes the event itself, because the SDK's `record_exception` has no bounds and does not scrub secrets.
 OpenTelemetry semantic conventions: exceptions on spans, error.type.
 """
 
@@ -25,10 +25,10 @@ _DESCRIPTION: Final = 1024  # characters of a status
 
 
 def record_exception(span: OtelSpan, error: BaseException) -> None:
-    """Write down on `span` that `error` has left it. Raises nothing, whatever exception and span do.
+    """Record on `span` that `error` has left it. Raises nothing, whatever the exception and the span do.
 
-    A generator's close (GeneratorExit) is no error and leaves no mark.
-    A cancelled task and an exit without a fault are recorded, but do not make the span a failed one.
+    A generator's close (GeneratorExit) is not an error, and not recorded.
+    A cancelled task and a clean exit are recorded, but do not make the span a failed one.
     """
     if not span.is_recording() or isinstance(error, GeneratorExit):
         return
@@ -66,6 +66,6 @@ def fail(span: OtelSpan, error: BaseException) -> None:
 
 
 def _is_cancellation(error: BaseException) -> bool:
-    """Whether a task was cancelled. asyncio is not imported for this: without it, nothing can have been."""
+    """Whether a task was cancelled. Does not import asyncio: without it, there are no tasks."""
     exceptions = sys.modules.get("asyncio.exceptions")
     return exceptions is not None and isinstance(error, exceptions.CancelledError)

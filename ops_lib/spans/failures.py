@@ -1,7 +1,7 @@
-"""Failures of tracing in the log: each kind once a minute, with how often it came in between.
+"""Logs failures of tracing: each kind once a minute, with the number since the last line.
 
-Tracing fails open, so a tracer or an exporter that is broken fails at every span.
-A line for each would bury the log of the application.
+Tracing fails open, so a broken tracer or exporter fails at every span.
+A line for each would flood the application's log.
 May know: the clock and the log.
 Must not know spans.
 """
@@ -14,23 +14,23 @@ from collections.abc import Callable
 from typing import Final
 
 INTERVAL_S: Final = 60.0
-MAX_KINDS: Final = 256  # kinds remembered; all are forgotten when there are more
+MAX_KINDS: Final = 256  # number of remembered kinds; all are forgotten when there are more
 
 _log = logging.getLogger("ops_lib")
 
 
 class Failures:
-    """When each kind of failure was last told. A kind is a message before its values are put in."""
+    """When each kind of failure was last logged. A kind is a message without its values."""
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic, interval_s: float = INTERVAL_S) -> None:
         self._clock_s = clock_s
         self._interval_s = interval_s
-        self._told: dict[str, tuple[float, int]] = {}  # kind -> when it was told, how often it came since
+        self._told: dict[str, tuple[float, int]] = {}  # kind -> when it was logged, how often it came since
 
     def untold(self, kind: str) -> int | None:
-        """How often `kind` came since it was last told; None if it is not to be told now.
+        """How often `kind` came since it was last logged; None if it must not be logged now.
 
-        Counts this time as told, or as one more that came. Two threads at once may both be given a number.
+        Counts this failure as logged, or as one more. Two threads at once may both get a number.
         """
         now = self._clock_s()
         told_s, count = self._told.get(kind, (-self._interval_s, 0))
@@ -43,18 +43,18 @@ class Failures:
         return count
 
     def tell(self, message: str, *values: object, level: int = logging.ERROR, traceback: bool = True) -> None:
-        """Logs `message` with its values, and with the exception that is being handled; once a minute."""
+        """Logs `message` with its values and the handled exception, once a minute."""
         count = self.untold(message)
         if count is not None:
             _log.log(level, message + since(count), *values, exc_info=traceback)
 
     def forget(self) -> None:
-        """Every failure is told again, as if none had been. For tests."""
+        """Forget all failures. For tests."""
         self._told.clear()
 
 
 def since(count: int) -> str:
-    """What a message says at its end of the `count` failures of its kind that were not told."""
+    """The end of a message: the `count` failures of its kind that were not logged."""
     return f" (and {count} times more since the last such message)" if count else ""
 
 

@@ -1,7 +1,7 @@
 """Spans by hand: `with span("name") as s:`.
 
-A Span here wraps an OpenTelemetry span, whoever has made it, and adds what that lacks: it never raises into the caller,
-closes quietly wherever it is closed, and takes any value for an attribute.
+A Span here wraps any OpenTelemetry span, and adds what that lacks.
+It never raises into the caller, may be closed anywhere, and accepts any value for an attribute.
 May know: `start`, the Context, sessions, capture.
 Must not know functions and decorators.
 """
@@ -28,13 +28,13 @@ from ops_lib.spans.exceptions import add_exception, record_exception
 from ops_lib.spans.failures import FAILURES
 from ops_lib.spans.start import SESSION_ID, end_span, start_span, tracer_for
 
-# Names for which the OpenTelemetry semantic conventions have none.
+# Names that the OpenTelemetry semantic conventions do not have.
 TAGS: Final = "ops.tags"
 SESSION_ATTRIBUTES: Final = "ops.session.attributes"
 
 
 def session_attributes(context: Context) -> dict[str, object]:
-    """What a span says of the session that it belongs to."""
+    """The attributes of a span for its session."""
     session = context.get(SESSION_KEY)
     if isinstance(session, SessionContext) and session.attributes:
         attributes = render(session.attributes, RUNTIME.capture)
@@ -50,9 +50,9 @@ def start_in(
     kind: SpanKind = SpanKind.INTERNAL,
     links: Sequence[Link] | None = None,
 ) -> OtelSpan:
-    """A started span in `context` with `attributes` (fit for OpenTelemetry) and its session's. Never raises.
+    """A started span in `context` with `attributes` (as OpenTelemetry accepts them) and its session's. Never raises.
 
-    If headers told of two traces, the one that lost is a link (docs/formats.md "Who wins").
+    If the headers named two traces, the loser becomes a link (docs/formats.md "Who wins").
     """
     tracer = tracer_for(context)
     if tracer is not None:
@@ -107,7 +107,7 @@ class Span:
         self._finished = False
 
     def adopt(self, span: OtelSpan, token: Token[Context] | None = None, attached: Context | None = None) -> Span:
-        """Makes this, not entered, the wrapper of an OpenTelemetry span that somebody else has started and ends.
+        """Make this Span, which was not entered, the wrapper of an OpenTelemetry span that other code starts and ends.
 
         `attached` is the Context with that span, if it is in force, and `token` what `attach` gave for it.
         What was set and linked on this before goes to that span.
@@ -137,7 +137,7 @@ class Span:
         if error is not None and not self._finished and self._span is not None:
             record_exception(self._span, error)
         self.finish()
-        if self._token is not None and self._attached is not None:  # finished within, while another was in force
+        if self._token is not None and self._attached is not None:  # finished within, while another span was in force
             leave(self._token, self._attached, kind)
             self._token = self._attached = None
 
@@ -153,7 +153,9 @@ class Span:
         return f"Span({self._name!r}, trace_id={self.trace_id!r}, span_id={self.span_id!r})"
 
     def set(self, /, **attributes: object) -> Span:
-        """Sets attributes: scalars and lists of one kind as they are, all else as bounded JSON text. Gives the span."""
+        """Sets attributes: scalars and lists of one kind unchanged, other values as bounded JSON text.
+        Gives the span.
+        """
         if self._span is None:
             self._attributes = {**(self._attributes or {}), **attributes}
         elif self._span.is_recording():
@@ -190,8 +192,8 @@ class Span:
     def record_exception(self, error: BaseException, /, **attributes: object) -> Span:
         """Adds the event `exception` for an error that was handled, with further attributes. Gives the span.
 
-        The span does not become a failed one by it, as in OpenTelemetry: `error` does that.
-        An exception that leaves the block is recorded without this.
+        As in OpenTelemetry, the span does not fail: use `error` for that.
+        An exception that leaves the block is recorded anyway.
         """
         if self._span is not None and self._span.is_recording():
             self._guarded(add_exception, self._span, error, attributes)
@@ -200,7 +202,7 @@ class Span:
     def link(self, target: object, /, **attributes: object) -> Span:
         """Links another span: a Span, an OpenTelemetry span, SpanContext or Context. Gives the span.
 
-        Links set before the span starts are seen by samplers. What is no valid span is passed over.
+        Samplers see links that are set before the span starts. Anything but a valid span is ignored.
         """
         if (ids := _ids_of(target)) is not None:
             if self._span is None:
@@ -210,7 +212,7 @@ class Span:
         return self
 
     def finish(self) -> None:
-        """Ends the span and takes it out of force; if a block within is still open, when its own block ends.
+        """Ends the span and detaches it; if an inner block is still open, it is detached when its own block ends.
 
         Further calls do nothing.
         """
@@ -235,12 +237,12 @@ class Span:
 
     @property
     def name(self) -> str:
-        """The name it was made with."""
+        """The given name."""
         return self._name
 
     @property
     def otel_span(self) -> OtelSpan | None:
-        """The OpenTelemetry span within; None before the span has started."""
+        """The wrapped OpenTelemetry span; None before the span has started."""
         return self._span
 
     @property
@@ -262,14 +264,14 @@ class Span:
 
     @property
     def is_noop(self) -> bool:
-        """Whether nothing of it is recorded: not started, unsampled, nothing configured. Its ids travel even so."""
+        """Whether it is not recorded: not started, unsampled, or nothing is configured. Its ids travel anyway."""
         return self._span is None or isinstance(self._span, NonRecordingSpan)
 
 
 def _ids_of(target: Any) -> SpanContext | None:
     """The valid SpanContext that `target` is or has, or None."""
     try:
-        kind = type(target)  # not `isinstance`, which asks what is no such thing for its `__class__`
+        kind = type(target)  # not `isinstance`, which reads the `__class__` of other objects
         if is_a(kind, Span):
             target = target.span_context
         elif is_a(kind, Context):
@@ -277,7 +279,7 @@ def _ids_of(target: Any) -> SpanContext | None:
         if is_a(type(target), OtelSpan):
             target = target.get_span_context()
         return target if is_a(type(target), SpanContext) and target.is_valid else None
-    except Exception:  # the outermost edge: what is linked may be of anyone's making
+    except Exception:  # the outermost edge: any object may be linked
         return None
 
 
@@ -286,11 +288,11 @@ def span(name: str, *, kind: object = SpanKind.INTERNAL, **attributes: object) -
 
     Takes: `name`, what is done (few different values: no ids in it); `kind`,
     OpenTelemetry's SpanKind (default: INTERNAL); attributes as keywords, scalars and
-    lists of one kind as they are, all else as bounded JSON text with secrets scrubbed.
+    lists of one kind unchanged, other values as bounded JSON text with secrets scrubbed.
     A `kind` that is not a SpanKind is an attribute.
-    One called `name` goes by `Span.set`.
-    Gives: a Span; from the block the same.
-    Its ids are real and travel also if nothing is configured or sampled.
+    For an attribute called `name`, use `Span.set`.
+    Gives: a Span, also as the block's value.
+    Its ids are real, and travel even if nothing is configured or sampled.
     Raises: nothing; an exception that leaves the block is recorded and goes on.
     Specification: OpenTelemetry Trace API, Span; semantic conventions, `exception.*`, `session.id`.
     """
@@ -301,12 +303,12 @@ def span(name: str, *, kind: object = SpanKind.INTERNAL, **attributes: object) -
 
 
 def current_span() -> Span:
-    """The span in force here, whoever has made it, for `set`, `event`, `link` and its ids.
+    """The span in force here, from any tracer, for `set`, `event`, `link` and its ids.
 
     Takes: nothing.
     Gives: a Span around the current OpenTelemetry span; without one in force, a Span that has not started: its ids are
     None, and writing to it does nothing.
-    It is not entered, and not finished by the caller.
+    Do not enter or finish it.
     Raises: nothing.
     Specification: OpenTelemetry Trace API, Get Current Span.
     """

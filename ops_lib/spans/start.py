@@ -1,9 +1,9 @@
 """Which tracer makes a span, and the start of every span of this library.
 
-Order: the tracer of `tracer_context`; what `configure` has set; the application's global TracerProvider; and where
-there is none of these, light spans (see `unrecorded`).
+Order: the tracer of `tracer_context`; the one of `configure`; the application's global TracerProvider; otherwise light
+spans (see `unrecorded`).
 May know: OpenTelemetry's trace API, `configured`.
-The SDK is recognised by what its objects say, and never imported.
+The SDK is recognised by its objects' attributes, and never imported.
 Nothing here raises to a caller: tracing fails open.
 """
 
@@ -42,8 +42,7 @@ from ops_lib.spans.unrecorded import SAMPLED, DenyingSpan, LightSpan, RemoteSpan
 SESSION_ID = "session.id"  # OpenTelemetry semantic conventions, "Session"
 
 # A sampler describes itself in a text that the specification fixes (SDK, GetDescription).
-# What these two drop depends on nothing but the parent, so it is
-# known before a span is started, and a light span is made at once.
+# For speed: these two samplers decide by the parent alone, so a dropped span can be a light span at once.
 _DROPS_ALL = "AlwaysOffSampler"
 _DROPS_CHILDREN = (
     r"ParentBased\{root:(?P<root>.*),remoteParentSampled:.*,remoteParentNotSampled:AlwaysOffSampler,"
@@ -52,8 +51,8 @@ _DROPS_CHILDREN = (
 
 
 class _Drops:
-    """What a tracer's sampler is sure to drop: `always` all spans, `roots`
-    all without a parent, `children` all whose parent is unsampled.
+    """The spans that a tracer's sampler certainly drops: `always` all, `roots` all without a parent, `children` all
+    with an unsampled parent.
     """
 
     __slots__ = ("always", "children", "roots")
@@ -72,7 +71,7 @@ class _Drops:
 
 
 _drops: WeakKeyDictionary[Tracer, _Drops] = WeakKeyDictionary()
-_last: tuple[Tracer, _Drops] | None = None  # of the tracer used last, which nearly always is the one used next
+_last: tuple[Tracer, _Drops] | None = None  # for the tracer used last, which is nearly always the next one, too
 
 
 def _known_of(tracer: Tracer) -> _Drops:
@@ -80,18 +79,18 @@ def _known_of(tracer: Tracer) -> _Drops:
     try:
         if (known := _drops.get(tracer)) is None:
             known = _drops[tracer] = _Drops(tracer)
-    except TypeError:  # somebody's tracer that cannot be hashed, or not be referred to weakly
+    except TypeError:  # a tracer that does not support hashing or weak references
         known = _Drops(tracer)
     _last = (tracer, known)
     return known
 
 
-# The global provider seen last, and its tracer. At first a provider that nobody can have set, so that it is looked up.
+# The global provider seen last, and its tracer. At first a provider that nobody can have set.
 _global: tuple[TracerProvider | None, Tracer | None] = (otel_trace.NoOpTracerProvider(), None)
 
-# Whether the variable in which OpenTelemetry keeps the global provider is there.
-# Read directly, because the public function costs as much as a whole
-# light span; a version that keeps it elsewhere is asked by that function.
+# Whether OpenTelemetry's variable for the global provider exists.
+# For speed, it is read directly.
+# If a version keeps the provider elsewhere, its public function is used.
 _HAS_SHORTCUT = hasattr(otel_trace, "_TRACER_PROVIDER")
 
 
@@ -134,7 +133,7 @@ def start_span(
     links: Sequence[Link] | None = None,
     start_time: int | None = None,
 ) -> Span:
-    """A started span whose parent is the current span of `context`. Never raises: a light span stands in.
+    """A started span whose parent is the current span of `context`. Never raises: falls back to a light span.
 
     `tracer`: of `tracer_for`. `start_time`: nanoseconds since the epoch; None for now.
     """
@@ -160,7 +159,7 @@ def start_span(
 
 
 def _is_dropped(context: Context, drops: _Drops) -> bool:
-    """Whether it is certain, without asking the sampler, that a span in `context` is not sampled."""
+    """Whether a span in `context` is certainly unsampled, without asking the sampler."""
     parent = context.get(SPAN_KEY)
     if drops.always:
         return True
@@ -185,11 +184,11 @@ def _settle(
     attributes: Mapping[str, AttributeValue] | None,
     links: Sequence[Link] | None,
 ) -> Context | None:
-    """`context` changed so that the SDK understands what the headers said; None if they said not to record.
+    """`context`, changed so that the SDK understands the headers; None if they said not to record.
 
     The SDK knows sampled and unsampled only.
-    If the caller left the decision open (DEFER), the sampler is asked as if there were no parent, and its answer is put
-    into the parent (docs/decisions/005).
+    If the caller left the decision open (DEFER), the sampler is asked
+    without a parent, and the parent gets its answer (docs/decisions/005).
     A bare deny gives None.
     """
     extraction = context[EXTRACTION_KEY]
@@ -223,7 +222,7 @@ def end_span(span: Span) -> None:
 
 
 class OpsTracer(Tracer):
-    """A tracer for other people's instrumentation: for each span it looks up anew which tracer makes it."""
+    """A tracer for third-party instrumentation: looks up the tracer in force for each span."""
 
     def __init__(self, *scope: object) -> None:
         self._scope = scope
@@ -254,7 +253,7 @@ class OpsTracer(Tracer):
         record_exception: bool = True,
         set_status_on_exception: bool = True,
     ) -> Span:
-        """See opentelemetry.trace.Tracer. Besides, the span says which session it belongs to."""
+        """See opentelemetry.trace.Tracer. The span also gets its session's attributes."""
         if context is None:
             context = current()
         tracer = self._tracer(context)
@@ -303,7 +302,7 @@ class OpsTracerProvider(TracerProvider):
         schema_url: str | None = None,
         attributes: Attributes = None,
     ) -> Tracer:
-        """A tracer that asks anew at each span who is to make it."""
+        """A tracer that looks up the tracer in force for each span."""
         return OpsTracer(instrumenting_module_name, instrumenting_library_version, schema_url, attributes)
 
 
@@ -311,11 +310,11 @@ _OPS_TRACER_PROVIDER = OpsTracerProvider()
 
 
 def get_tracer_provider() -> TracerProvider:
-    """A TracerProvider to hand to OpenTelemetry instrumentation, so that its spans are made by what is in force here.
+    """A TracerProvider for OpenTelemetry instrumentation, so that its spans use the tracer in force here.
 
     Takes: nothing.
-    Gives: a provider that may be handed out before `configure` is called: it decides at each span, by the order
-    `tracer_context`, `configure`, the application's global provider, light spans.
+    Gives: a provider that may be passed on before `configure` is called.
+    For each span it chooses: `tracer_context`, `configure`, the application's global provider, light spans.
     Raises: nothing.
     Specification: OpenTelemetry Trace API, TracerProvider.
     """
@@ -348,7 +347,7 @@ class _InForce:
 def tracer_context(tracer: Tracer | None) -> _InForce:
     """Make spans with another tracer for a `with` or `async with` block.
 
-    Takes: `tracer`, any OpenTelemetry tracer; None for what `configure` or the application has set.
+    Takes: `tracer`, any OpenTelemetry tracer; None for the one of `configure` or the application.
     Gives: a context manager whose value is `tracer`; the choice lives in the OpenTelemetry Context, so threads and
     tasks that carry it keep it.
     Raises: nothing.

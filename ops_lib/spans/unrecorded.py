@@ -1,8 +1,8 @@
 """The light span: real ids that nobody records.
 
-Made if nothing is configured, or if a span is known beforehand to be unsampled.
-It is a NonRecordingSpan, so that other instrumentation sees
-an ordinary parent; it costs about a tenth of a recorded span.
+Made if nothing is configured, or if a span is certainly unsampled.
+For speed: it is far cheaper than a recorded span.
+It is a NonRecordingSpan, so that other instrumentation sees an ordinary parent.
 May know: OpenTelemetry's span API and the Context.
 Must not know tracers, SDK or exporters.
 """
@@ -26,10 +26,10 @@ _ROOT_UNSAMPLED = TraceFlags(RANDOM)
 
 
 class LightSpan(NonRecordingSpan):
-    """A span with ids, flags and tracestate, and nothing else. `decided` is False while nobody has taken a decision."""
+    """A span with ids, flags and tracestate, and nothing else. `decided` is False if nobody has made a decision."""
 
     def __init__(self, trace_id: int, flags: TraceFlags, state: TraceState, decided: bool) -> None:
-        # The parent's __init__ wants a SpanContext, which is made below, when someone asks for it.
+        # The base class's __init__ needs a SpanContext, which is made later, on demand.
         self.trace_id = trace_id
         self.span_id = getrandbits(64) or 1  # W3C Trace Context 3.2.2.4: zero is not an id
         self.flags = flags
@@ -37,7 +37,7 @@ class LightSpan(NonRecordingSpan):
         self.decided = decided
 
     def get_span_context(self) -> SpanContext:
-        """The ids as OpenTelemetry wants them; made at the first call."""
+        """The ids for OpenTelemetry; made at the first call."""
         try:
             return self._context
         except AttributeError:
@@ -49,12 +49,12 @@ class LightSpan(NonRecordingSpan):
 
 
 class RemoteSpan(NonRecordingSpan):
-    """The caller's span, as headers told of it: `told`, or `plain` if they told it in the plainest way.
+    """The caller's span from headers: `told`, or `plain` for the plainest headers.
 
-    What OpenTelemetry and others want to know of it is made when someone asks.
+    Values for OpenTelemetry and others are made on demand.
     """
 
-    # Class defaults instead of an __init__, which would cost 0.1 µs: see `told_span` and `plain_span`.
+    # Class defaults instead of an __init__, for speed: see `told_span` and `plain_span`.
     _told: TraceContext | None = None
     plain: Plain[str] | None = None
 
@@ -67,12 +67,12 @@ class RemoteSpan(NonRecordingSpan):
         return self._told
 
     def get_span_context(self) -> SpanContext:
-        """The ids as OpenTelemetry wants them; made at the first call."""
+        """The ids for OpenTelemetry; made at the first call."""
         try:
             return self._context
         except AttributeError:
             told = self.told
-            # "Decide yourself" is yes to whoever knows but yes and no, as `on_defer` is in traceparent.
+            # OpenTelemetry only knows yes and no, so DEFER becomes yes, as `on_defer` does in traceparent.
             flags = _FLAGS[(told.sampling is not Sampling.DENY) | (RANDOM if told.random else 0)]
             state = RawTraceState(told.tracestate) if told.tracestate else NO_STATE
             self._context = SpanContext(int(told.trace_id, 16), int(told.span_id, 16), True, flags, state)
@@ -85,8 +85,8 @@ class RemoteSpan(NonRecordingSpan):
 class DenyingSpan(NonRecordingSpan):
     """The parent that a caller's bare "do not record" (B3 `0`) stands for.
 
-    Its ids are made up, so that a tracer of anyone's, which knows of parents only, records nothing below it.
-    They name nobody's span, and never go out by themselves.
+    Its ids are made up, so that any tracer, which knows only parents, records nothing below it.
+    They name no real span, and never go out alone.
     """
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ def told_span(told: TraceContext) -> RemoteSpan:
 
 
 def plain_span(plain: Plain[str]) -> RemoteSpan:
-    """The caller's span, told in the plainest way."""
+    """The caller's span, from the plainest headers."""
     span = _new(RemoteSpan)
     span.plain = plain
     return span
@@ -117,14 +117,13 @@ def plain_span(plain: Plain[str]) -> RemoteSpan:
 def light_span(context: Context, *, drop: bool = False) -> LightSpan:
     """A light span whose parent is the current span of `context`: its trace, its decision, its tracestate.
 
-    Without a parent it starts a trace of its own with random ids, sampled unless a bare decision came in (B3 `0`): this
-    is what an SDK with default settings would say (OTEL_TRACES_SAMPLER: parentbased_always_on), and it leaves the
-    choice to those who record.
-    `drop` makes it unsampled: a sampler has said so.
+    Without a parent, it starts a new trace with random ids, sampled unless a bare deny came in (B3 `0`).
+    An SDK with default settings decides alike (OTEL_TRACES_SAMPLER: parentbased_always_on).
+    `drop` makes it unsampled, after a sampler's decision.
     """
     parent = context.get(SPAN_KEY)
     if parent.__class__ is LightSpan:
-        # Same class as below, spelled out because this is the path of every nested span in an unconfigured process.
+        # Spelled out for speed: every nested span in an unconfigured process takes this path.
         return LightSpan(parent.trace_id, parent.flags, parent.state, parent.decided)
     if isinstance(parent, Span):
         ids = parent.get_span_context()

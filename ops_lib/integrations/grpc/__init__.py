@@ -1,9 +1,9 @@
 """gRPC: calls carry the context, and served calls run in it; `ops.instrument("grpc")`, or interceptors by hand.
 
 Both sides, with threads and with asyncio (`grpc.aio`).
-`calls` has what they share: names, statuses, metadata.
+`calls` is shared: names, statuses, metadata.
 Nothing here needs generated code.
-Importable without grpcio, which is imported by each function.
+Importable without grpcio, which each function imports.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _MADE_BY = ("server", "insecure_channel", "secure_channel")  # the functions of 
 
 
 def instrument(*, allow_hosts: str | Iterable[str] | None = None) -> Callable[[], None]:
-    """Trace every call over channels, and every call to servers, that are made from now on.
+    """Trace every call of channels and servers that are made from now on.
 
     `allow_hosts`: the only hosts that may receive trace, session and baggage metadata (AllowList.parse); None: all.
-    A target that is no host, such as a Unix socket, is none of them.
+    A target without a host, such as a Unix socket, is not allowed then.
     A second call takes effect.
-    Gives what puts back the state before.
+    Gives a function that restores the state before.
     Raises ImportError with the pip command, and ValueError for a wrong pattern.
     """
     policy = Outgoing(allow_hosts)
@@ -93,7 +93,7 @@ def _always() -> bool:
 
 
 def _with_interceptors(make: Any, args: Any, kwargs: Any, ours: Callable[[Any], list[Any]]) -> Any:
-    """Calls `make` with our interceptors before those of its caller. `ours` is given its arguments."""
+    """Calls `make` with our interceptors before those of its caller. `ours` gets its arguments."""
     bound = inspect.signature(make).bind(*args, **kwargs)
     bound.arguments["interceptors"] = [*ours(bound.arguments), *(bound.arguments.get("interceptors") or ())]
     return make(*bound.args, **bound.kwargs)

@@ -1,4 +1,4 @@
-"""What both sides of a gRPC call share: what a span says of it, how it ends, and where a target leads.
+"""Shared by both sides of a gRPC call: its span's attributes, its end, and the parsing of targets.
 
 Source of names: OpenTelemetry semantic conventions, "gRPC".
 Tracing fails open: nothing here raises to its caller.
@@ -22,7 +22,8 @@ from ops_lib.spans.failures import FAILURES
 from ops_lib.spans.span import start_in
 from ops_lib.spans.start import end_span
 
-# The statuses that are a server's own fault (semantic conventions, "gRPC", "Span status"). All but OK are a client's.
+# The statuses that count as errors on a server (semantic conventions, "gRPC", "Span status").
+# On a client, all but OK do.
 _SERVER_FAULTS: Final = frozenset(
     {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
 )
@@ -34,7 +35,7 @@ class Call:
     __slots__ = ("_context", "_ended", "_is_client", "_span")
 
     def __init__(self, context: Context, method: str | bytes, kind: SpanKind, place: dict[str, object]) -> None:
-        """`context` is the parent's; `method` as it goes over the wire, `/shop.Orders/Place`; `place`, of the peer."""
+        """`context`: the parent's; `method`: as on the wire, `/shop.Orders/Place`; `place`: the peer's."""
         self._ended = False
         self._is_client = kind is SpanKind.CLIENT
         name = name_of((method.decode("latin-1") if isinstance(method, bytes) else method).lstrip("/"))
@@ -68,7 +69,7 @@ class Call:
 
 
 def code_name(code: Any) -> str | None:
-    """The name of a status code, which gRPC gives as its enum's member, or as a number; None for none."""
+    """The name of a status code, which gRPC passes as an enum member or a number; None for none."""
     import grpc
 
     if isinstance(code, grpc.StatusCode):
@@ -93,7 +94,7 @@ def host_of(target: str) -> tuple[str, int | None]:
 
 
 def peer_of(text: object) -> dict[str, object]:
-    """Address and port of a peer as gRPC tells it: `ipv4:10.0.0.1:40000`, `ipv6:%5B::1%5D:40000`, `unix:`."""
+    """Address and port of a peer in gRPC's form: `ipv4:10.0.0.1:40000`, `ipv6:%5B::1%5D:40000`, `unix:`."""
     if not isinstance(text, str) or not text.startswith(("ipv4:", "ipv6:")):
         return {}
     host, port = host_of(unquote(text))
@@ -102,7 +103,7 @@ def peer_of(text: object) -> dict[str, object]:
 
 @contextmanager
 def fails_open() -> Iterator[None]:
-    """Logs what goes wrong in tracing; the call goes on."""
+    """Logs failures of tracing; the call continues."""
     try:
         yield
     except Exception:  # the outermost edge: samplers and span processors may be anyone's

@@ -1,8 +1,8 @@
 """gRPC clients: each call is a client span, and carries trace, session and baggage in its metadata.
 
 The span lasts until the call is done, streams included.
-Never changes a message, nor metadata of others.
-A call of an exporter that sends spans is left alone.
+Never changes a message, or other metadata.
+An exporter's own calls are not traced.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from ops_lib.context.current import current
 from ops_lib.integrations.grpc.calls import Call, fails_open, host_of
 from ops_lib.integrations.outgoing import Outgoing, is_suppressed
 
-# True while an interceptor of ours hands a call on: a second one, further in, adds nothing.
+# True while one of our interceptors passes a call on: a second one, further in, adds nothing.
 _within: ContextVar[bool] = ContextVar("ops_grpc_within", default=False)
 
 _DETAILS = ("method", "timeout", "metadata", "credentials", "wait_for_ready", "compression")
 
 
 class _Details(namedtuple("_Details", _DETAILS), grpc.ClientCallDetails):  # type: ignore[misc]  # grpc has no types
-    """What is known of a call before it is made."""
+    """The details of a call before it is made."""
 
 
 class _Client:
-    """What the interceptors share. `policy` is asked at each call; None: switched off."""
+    """Shared by the interceptors. `policy` is called at each call; None: switched off."""
 
     def __init__(self, target: str, policy: Callable[[], Outgoing | None]) -> None:
         self._host, self._port = host_of(target)
@@ -45,7 +45,7 @@ class _Client:
         return Call(current(), details.method, SpanKind.CLIENT, given)
 
     def _metadata(self, details: Any) -> list[tuple[str, Any]]:
-        """The call's metadata with the context in force, as far as the host is allowed to have it."""
+        """The call's metadata, with the context in force if the host may receive it."""
         pairs = [(str(name), value) for name, value in details.metadata or ()]
         with fails_open():
             if (policy := self._policy()) is not None:
@@ -119,7 +119,7 @@ class _AioClient(_Client):
         if done is not None:
             done(lambda ended: _aio_end(call, ended))
         else:
-            call.end(grpc.StatusCode.OK)  # an answer that an interceptor further in has made
+            call.end(grpc.StatusCode.OK)  # an answer from an inner interceptor
         return outcome
 
 
@@ -140,7 +140,7 @@ class _StreamStream(_AioClient, grpc.aio.StreamStreamClientInterceptor):
 
 
 def aio_interceptors(target: str, policy: Callable[[], Outgoing | None]) -> list[Any]:
-    """For a channel of `grpc.aio`, which takes one object for each kind of call."""
+    """For a channel of `grpc.aio`, which needs one object for each kind of call."""
     return [kind(target, policy) for kind in (_UnaryUnary, _UnaryStream, _StreamUnary, _StreamStream)]
 
 
@@ -151,7 +151,7 @@ def _aio_end(call: Call, outcome: Any) -> None:
 
 
 def _now(coroutine: Any) -> Any:
-    """What a coroutine gives that has nothing to wait for: status and details of a call that is done."""
+    """The result of a coroutine that does not wait: status and details of a call that is done."""
     try:
         coroutine.send(None)
     except StopIteration as stop:

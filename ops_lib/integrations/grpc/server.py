@@ -1,8 +1,7 @@
 """gRPC servers: each call runs in its caller's trace and session, in a server span of its own.
 
-An interceptor sees a call before its handler runs, and perhaps on another thread.
-So it gives a handler whose behaviour is wrapped: the context
-is in force around each step of that, and never between steps.
+An interceptor sees a call before its handler runs, perhaps on another thread.
+So it returns a handler with a wrapped behaviour: the context is in force during each step, and never between steps.
 Never changes a message.
 """
 
@@ -81,13 +80,13 @@ def _wrapped(handler: Any, details: Any, unary: Any, stream: Any) -> Any:
 
 
 def _failed(call: Call, context: Any, error: BaseException) -> None:
-    """Note an exception that leaves a behaviour. If it has set a status before, the exception is its way out."""
+    """Note an exception that leaves a behaviour. If a status was set before, the exception is only a way to return."""
     if isinstance(error, asyncio.CancelledError):
         call.fail(error)
         call.end(grpc.StatusCode.CANCELLED)
     elif code_name(_told(context, "code")) in (None, "OK"):
         call.fail(error)
-        call.end(grpc.StatusCode.UNKNOWN)  # what gRPC answers then
+        call.end(grpc.StatusCode.UNKNOWN)  # gRPC's answer to it
     else:
         call.end(_told(context, "code"), _told(context, "details"))
 
@@ -97,7 +96,7 @@ def _answered(call: Call, context: Any) -> None:
 
 
 def _told(context: Any, name: str) -> Any:
-    """What a context says of the answer; None if its kind cannot tell (on the threads of an asyncio server)."""
+    """The status in a context; None if this kind does not know (on the threads of an asyncio server)."""
     tell = getattr(context, name, None)
     return tell() if callable(tell) else None
 
@@ -131,7 +130,7 @@ def _traced_stream(inner: Behaviour, start: Callable[[Any], Call]) -> Behaviour:
                     except StopIteration:
                         break
                 yield answer
-        except GeneratorExit:  # nobody takes the rest
+        except GeneratorExit:  # nobody reads the rest
             call.end(grpc.StatusCode.CANCELLED)
             raise
         except BaseException as error:
