@@ -28,6 +28,7 @@ _REQUEST: Final = struct.Struct("=BBBBI")  # inet_diag_req_v2 before its sockid
 _ANY_COOKIE: Final = b"\xff" * 8
 _INODE_AT: Final = _HEAD.size + 68  # of inet_diag_msg.idiag_inode
 
+_TCP_LISTEN: Final = 10  # include/net/tcp_states.h
 _SOCKET_LINK: Final = re.compile(r"socket:\[(\d+)\]\Z")
 
 
@@ -75,6 +76,8 @@ def _inode_by_netlink(ends: Ends) -> int:
         answer = netlink.recv(4096)
     _, kind, *_ = _HEAD.unpack_from(answer)
     if kind != _SOCK_DIAG_BY_FAMILY:  # NLMSG_ERROR: there is no such socket
+        return 0
+    if answer[_HEAD.size + 1] == _TCP_LISTEN:  # the kernel answers so where no connection has these ends
         return 0
     (inode,) = struct.unpack_from("=I", answer, _INODE_AT)
     return int(inode)

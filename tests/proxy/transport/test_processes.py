@@ -55,6 +55,12 @@ def test_the_process_of_a_connection(host: str, way: str, monkeypatch: pytest.Mo
         assert owners([ends._replace(port=ends.port ^ 1), ends]) == {ends: process}
 
 
+def test_a_listener_is_no_connection() -> None:
+    """It is at one of these ends, but nobody has connected from the other."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert processes._inode(Ends("127.0.0.1", listener.getsockname()[1], "127.0.0.1", 1)) == 0
+
+
 def test_a_socket_that_two_processes_hold_belongs_to_neither() -> None:
     for ends, _ in connected("127.0.0.1", FORKING):
         assert owners([ends]) == {}
