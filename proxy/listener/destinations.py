@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from proxy.plan.destinations import Destinations
+from proxy.destinations import Destinations
 from proxy.semantics.faults import Fault, Refusal
 
 # What listens at an address and port of this process: "inbound", "outbound", "admin", or nothing (empty).

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from proxy.address import Address
+from proxy.destinations import Destinations
 from proxy.plan.compile_export import export_plan
-from proxy.plan.destinations import Destinations
 from proxy.plan.listener import Clients, DrainPlan, Limits, ListenerPlan, Plan
 from proxy.plan.participation import InFlightPlan, SamplingPlan
 from proxy.plan.router import Router

@@ -11,7 +11,7 @@ from typing import Literal
 
 from ops_lib.propagation import SESSION_EXTRACT_NAMES, SESSION_INJECT_NAME, Format
 from proxy.address import Address
-from proxy.plan.destinations import Destinations
+from proxy.destinations import Destinations
 from proxy.plan.participation import EVERY_TRACE, SamplingPlan
 
 Mode = Literal["translate", "participate"]

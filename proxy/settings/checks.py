@@ -15,6 +15,7 @@ from pathlib import Path as FilePath
 from typing import NamedTuple
 
 from proxy.address import Address
+from proxy.destinations import Destinations
 from proxy.settings.addresses import TargetUrl
 from proxy.settings.models import Settings, TlsSettings, UpstreamSettings
 from proxy.settings.section import TlsClientSettings
@@ -49,6 +50,7 @@ def check(settings: Settings) -> Iterator[Finding]:
     for path, target, tls in _targets(settings):
         yield from _way_back(path, target, listens)
         yield from _tls(path, target, tls)
+    yield from _prohibited(settings)
     yield from _export(settings)
     for number, upstream in enumerate(settings.upstreams):
         yield from _reachable(("upstreams", str(number)), upstream)
@@ -226,6 +228,22 @@ def _key_pair(section: Path, context: ssl.SSLContext, cert_file: str, key_file: 
 def _no_password() -> str:
     """Answers the question for a key's password, so that the terminal is not asked."""
     return ""
+
+
+def _prohibited(settings: Settings) -> Iterator[Finding]:
+    """Targets that would be answered 403."""
+    destinations = Destinations(settings.outbound.deny, settings.outbound.allow)
+    for number, upstream in enumerate(settings.upstreams):
+        target = upstream.target
+        if target is None or target.endpoint.unix_path:
+            continue
+        barrier = destinations.bars(target.endpoint.host, target.endpoint.port)
+        if barrier is not None:
+            message = f"{barrier} is denied, by outbound.deny or by default, so every request is answered 403"
+            where = (("outbound", "deny"), ("outbound", "allow"))
+            yield Finding(
+                ("upstreams", str(number), "target"), str(target), f"{message}; outbound.allow can open it", where
+            )
 
 
 def _reachable(path: Path, upstream: UpstreamSettings) -> Iterator[Finding]:

@@ -51,6 +51,8 @@ def problems(tmp_path: Path, text: str) -> list[str]:
         ("inbound: {app: 'http://0.0.0.0:9081'}", "own listener outbound.listen"),
         ("inbound: {listen: 'unix:/a', app: 'unix:/a'}", "own listener"),
         ("upstreams: [{name: a, match: a, target: 'http://127.0.0.1:9081'}]", "own listener outbound.listen"),
+        ("upstreams: [{name: a, match: a, target: 'http://169.254.169.254'}]", "169.254.0.0/16 is denied"),
+        ("outbound: {deny: b.c}\nupstreams: [{name: a, match: a, target: 'http://b.c'}]", "b.c is denied"),
         ("upstreams: [{name: a, match: a, target: 'http://a', tls: {verify: false}}]", "only an https target has TLS"),
         ("upstreams: [{name: a, match: a, tls: {verify: false}}]", "only an https target has TLS"),
         ("upstreams: [{name: a, match: a, target: 'https://a', tls: {ca_file: /gone}}]", "cannot read the file"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ops_lib.hosts import parse_pattern
-from proxy.plan.destinations import Destinations
+from proxy.destinations import Destinations
 
 
 def destinations(deny: str = "", allow: str = "") -> Destinations:
@@ -76,6 +76,23 @@ def test_open_by_default(ip: str) -> None:
 def test_rules(deny: str, allow: str, host: str, ip: str, barrier: str | None) -> None:
     """The most specific counts, for host and address; both must pass; `*` is for what nothing else names."""
     found = destinations(deny, allow).barrier(host, ip, 80)
+    assert (str(found) if found is not None else None) == barrier
+
+
+@pytest.mark.parametrize(
+    ("deny", "allow", "host", "barrier"),
+    [
+        ("", "", "169.254.169.254", "169.254.0.0/16"),
+        ("", "169.254.169.254", "169.254.169.254", None),
+        ("", "", "billing.internal", None),
+        ("*.internal", "", "billing.internal", "*.internal"),
+        ("*", "", "billing.internal", None),
+        ("*", "", "10.0.0.1", "*"),
+        ("10.0.0.0/8", "", "billing.internal", None),
+    ],
+)
+def test_what_is_known_without_a_look_up(deny: str, allow: str, host: str, barrier: str | None) -> None:
+    found = destinations(deny, allow).bars(host, 80)
     assert (str(found) if found is not None else None) == barrier
 
 

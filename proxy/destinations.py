@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from ops_lib.hosts import HostPattern, HostTable, parse_pattern, unmapped
+from ops_lib.hosts import HostPattern, HostTable, parse_pattern, read_host, unmapped
 
 # Where clouds and containers give credentials to whoever asks; and link-local addresses, where nobody's service is.
 PROHIBITED: Final = tuple(
@@ -65,6 +65,16 @@ class Destinations:
         if not any(found):
             found = [self._everything.find(host, port)]
         return next((rule.pattern for rule in found if rule is not None and not rule.allows), None)
+
+    def bars(self, host: str, port: int) -> HostPattern | None:
+        """The pattern by which `host` is not to be reached at `port`, whatever address it may have; None if that hangs
+        on the address.
+        """
+        address = read_host(host)[1]
+        if address is not None:
+            return self.barrier(host, str(address), port)
+        rule = self._table.find(host, port)
+        return rule.pattern if rule is not None and not rule.allows else None
 
     def opens(self, ip: str, port: int) -> bool:
         """Whether `ip` is allowed at this very port, and not only among others."""
