@@ -13,6 +13,7 @@ from proxy.http1.message.request import Request
 from proxy.http1.message.write import as_chunks, interim_head, response_head
 from proxy.listener.exchange import Exchange
 from proxy.listener.listener import Listener
+from proxy.listener.translation import trace_line
 from proxy.semantics.faults import Refusal
 from proxy.semantics.problem import problem_of
 from proxy.semantics.response import Response
@@ -68,6 +69,7 @@ class Answering(Connection):
             chunked=chunks,
             via=exchange.terms.response_via,
             date=b"" if response.has_date() else self._listener.date(),  # RFC 9110, 6.6.1
+            trace=_trace_line(exchange) if exchange.terms.trace_field else b"",
         )
         if done:
             self.send(data)
@@ -90,15 +92,22 @@ class Answering(Connection):
 
     # --- the sidecar's own answers
 
-    def _answer_problem(self, refusal: Refusal, *, close: bool = True) -> None:
+    def _answer_problem(self, refusal: Refusal, *, close: bool = True, exchange: Exchange | None = None) -> None:
         request = self._request  # None: its head was not read to the end
         head_only = request.method == b"HEAD" if request is not None else self._begun.lstrip(b"\r\n")[:5] == b"HEAD "
         tells = self._listener.rules.plan.details
         problem = problem_of(refusal.fault, refusal.detail if tells else "")
-        self.write(problem_response(problem, date=self._listener.date(), head_only=head_only, close=close))
+        trace = _trace_line(exchange) if exchange is not None and exchange.terms.trace_field else b""
+        self.write(problem_response(problem, date=self._listener.date(), head_only=head_only, close=close, trace=trace))
 
     def _answer_options(self, request: Request) -> None:
         """Answer an OPTIONS that is not forwarded (RFC 9110, 7.6.2)."""
         self._keeps = request.keep_alive and not request.has_body and self.is_keeping()
         self.write(options_response(self._listener.date(), close=not self._keeps))
         self._listener.record_answered(request, self.address)
+
+
+def _trace_line(exchange: Exchange) -> bytes:
+    """The line that tells the client its trace. Called if the settings want it."""
+    terms = exchange.terms
+    return trace_line(terms.metrics.translation, terms.trace_field, exchange.translation)

@@ -306,7 +306,7 @@ class ClientConnection(Awaiting):
             self._cut(ends_at_close=self._framing == BY_CLOSE)
             return
         keep_alive = self._state == BUSY and request.keep_alive and self.is_keeping()
-        self._answer_problem(refusal, close=not keep_alive)
+        self._answer_problem(refusal, close=not keep_alive, exchange=exchange)
         self._keeps = keep_alive and request.minor == 1
         self._go_on()
 
@@ -328,7 +328,7 @@ class ClientConnection(Awaiting):
         if exchange is not None and exchange.status:  # it has been answered in part
             self._cut(ends_at_close=self._framing == BY_CLOSE)
         else:
-            self._answer_problem(refusal)
+            self._answer_problem(refusal, exchange=exchange)
             self._end()
 
     def connected(self, far: FarEnd, idle_s: float) -> None:

@@ -20,7 +20,7 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
     pool = route.pool(request)
     translation = route.translate(request)
     exchange = Exchange(asker, route, pool, request, translation.headers, rules.hop(asker.address), listener.ticker)
-    if listener.is_logging or (translation.span is not None and listener.spans.is_on):
+    if listener.is_logging or route.trace_field or (translation.span is not None and listener.spans.is_on):
         exchange.translation = translation
     if listener.is_inbound:
         entry = route.remember(translation, listener.ticker.now)

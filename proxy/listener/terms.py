@@ -29,6 +29,7 @@ class Terms:
         "span_encoder",
         "span_host",
         "timeouts",
+        "trace_field",
         "upstream",
     )
 
@@ -54,6 +55,7 @@ class Terms:
         self.metrics = metrics
         self.health = health or UpstreamHealth(plan.name, is_one=plan.target is not None)
         self.response_via = response_via  # our name in Via of responses; empty for none
+        self.trace_field = plan.propagation.response_header.encode("ascii")  # of responses: tells the trace
         target = plan.target
         self._host = target.authority.encode("ascii") if target is not None else b""
         self._preserves_host = plan.preserve_host or target is None

@@ -111,6 +111,22 @@ def log_view(metrics: TranslationMetrics, translation: Translation) -> LogView:
     )
 
 
+def trace_line(metrics: TranslationMetrics, name: bytes, translation: Translation | None) -> bytes:
+    """The line of a response that tells its caller the trace, in the field `name`; empty if there is none."""
+    if translation is None:
+        return b""
+    try:
+        context = translation.context
+        if context is None:
+            return b""
+        sampled = "00" if context.sampling is Sampling.DENY else "01"
+        told = f"00-{context.trace_id}-{context.span_id}-{sampled}".encode("ascii")
+    except Exception as error:  # a bug of ours: the outermost edge
+        tell(metrics, error)
+        return b""
+    return b'%b: trace;desc="%b"' % (name, told) if name.lower() == b"server-timing" else name + b": " + told
+
+
 def tell(metrics: TranslationMetrics, error: Exception) -> None:
     """Count it, and log the first one of its kind."""
     kind = type(error).__name__

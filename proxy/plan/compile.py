@@ -82,6 +82,7 @@ class Sections(NamedTuple):
             lossless=self.propagation.lossless,
             clear=self.propagation.clear,
             carry_over=self.propagation.carry_over,
+            response_header=self.propagation.response_header,
             sampling=SamplingPlan(self.sampling.root, self.sampling.per_second, self.sampling.parent_based),
         )
 

@@ -32,6 +32,7 @@ class PropagationPlan:
     on_defer: float = 1.0  # the ratio of traces for which "no decision" becomes "accept"
     lossless: bool = True
     clear: tuple[str, ...] = ()  # families that we do not translate, whose headers are removed
+    response_header: str = ""  # of responses: tells the caller its trace; empty: none
     sampling: SamplingPlan = EVERY_TRACE  # participate mode alone
     carry_over: bool = True  # what the app's own format cannot carry is put back on its calls
 

@@ -28,6 +28,7 @@ from proxy.settings.values import (
     parse_bytes,
     parse_count,
     parse_on_defer,
+    parse_response_header,
     parse_seconds,
     parse_session_header,
     read_families,
@@ -144,6 +145,7 @@ Pattern = Annotated[HostPattern, PlainValidator(parse_pattern)]
 Families = Annotated[tuple[str, ...], PlainValidator(_families)]
 Formats = Annotated[tuple[Format, ...], PlainValidator(_formats)]
 HeaderName = Annotated[str, PlainValidator(parse_session_header)]
+ResponseHeader = Annotated[str, PlainValidator(parse_response_header)]
 HeaderNames = Annotated[tuple[HeaderName, ...], BeforeValidator(split_items)]
 Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(split_items)]
 Seconds = Annotated[float, PlainValidator(_within(parse_seconds, 0.001, 86400 * 7, " s"))]

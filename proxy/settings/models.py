@@ -37,6 +37,7 @@ from proxy.settings.kinds import (
     Networks,
     OnDefer,
     Patterns,
+    ResponseHeader,
     Seconds,
     SecondsOrAuto,
     SecondsOrZero,
@@ -67,6 +68,7 @@ class PropagationSettings(Section):
     lossless: bool = True
     clear: Families = ()
     carry_over: bool = True
+    response_header: ResponseHeader = ""  # which tells the caller its trace; empty: none
 
 
 class TlsSettings(TlsClientSettings):

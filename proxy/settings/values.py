@@ -121,6 +121,20 @@ def read_families(names: Iterable[str]) -> tuple[str, ...]:
         raise ValueError(f"{error}; did you mean {close[0]}?" if close else str(error)) from None
 
 
+def parse_response_header(value: object) -> str:
+    """A response header that may tell the trace: the same names as may carry the session; none for no header."""
+    if value is None or value in ("", "none"):
+        return ""
+    if not isinstance(value, str):
+        raise ValueError("expected a header name, such as Server-Timing, or none")
+    try:
+        return check_session_header(value)
+    except ValueError:
+        raise ValueError(
+            f"{value!r} cannot tell the trace: expected a header name without another meaning, such as Server-Timing"
+        ) from None
+
+
 def parse_session_header(value: object) -> str:
     """A header that may carry the session (`ops_lib.propagation.session_header`)."""
     return check_session_header(value if isinstance(value, str) else "")

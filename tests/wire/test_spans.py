@@ -122,6 +122,34 @@ def test_who_is_not_sampled_gets_a_new_span_id_and_no_span(
     assert [span.trace_id.hex() for span in collector.spans(1)] == [OTHER]
 
 
+@pytest.mark.parametrize("exports", [True, False])
+@pytest.mark.parametrize(
+    ("name", "form"), [("Server-Timing", 'trace;desc="%s"'), ("server-timing", 'trace;desc="%s"'), ("X-Trace", "%s")]
+)
+def test_the_caller_is_told_its_trace(
+    exporting: Callable[..., Wire], collector: Collector, name: str, form: str, exports: bool
+) -> None:
+    """In what the app answers, as a further field, and in answers of our own."""
+    mode = {} if exports else {"mode": "translate"}
+    wire = exporting(propagation={"response_header": name, **mode}, timeouts={"response_head_s": 0.3})
+    client = wire.client()
+    for sampled in "10":
+        client.send(request(f"b3: {T}-{S}-{sampled}\r\n".encode()))
+        seen = wire.upstream.answer(b"ok", b"200 OK", b"Server-Timing: db;dur=53")
+        told = client.response().head.values(name)
+        assert told[-1].decode() == form % value(seen, "traceparent")
+        assert told[:-1] == ([b"db;dur=53"] if name.lower() == "server-timing" else [])
+    client.send(request(f"b3: {T}-{S}-0\r\n".encode()))
+    failed = client.response()
+    assert failed.status == 504
+    assert f"00-{T}-" in value(failed, name)
+    if not exports:  # nobody has a trace, so there is nothing to tell
+        other = wire.client()
+        other.send(request())
+        wire.upstream.answer(b"ok")
+        assert not other.response().head.values(name)
+
+
 def test_a_trace_begins_here_where_none_came(exporting: Callable[..., Wire], collector: Collector) -> None:
     wire = exporting()
     seen = wire.exchange(wire.client(), request())

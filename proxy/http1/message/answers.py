@@ -9,14 +9,18 @@ from proxy.semantics.problem import ALLOW, Problem
 ESTABLISHED: Final = b"HTTP/1.1 200 Connection Established\r\n\r\n"  # to CONNECT
 
 
-def problem_response(problem: Problem, *, date: bytes, head_only: bool = False, close: bool = True) -> bytes:
-    """The whole response. `date` is the time as a Date field has it (RFC 9110, 6.6.1).
+def problem_response(
+    problem: Problem, *, date: bytes, head_only: bool = False, close: bool = True, trace: bytes = b""
+) -> bytes:
+    """The whole response. `date` is the time as a Date field has it (RFC 9110, 6.6.1), `trace` a line that tells it.
 
     With `head_only` (for HEAD), the body is left out, but not its length.
     """
     lines = [b"HTTP/1.1 %d %b" % (problem.status, problem.title.encode("ascii"))]
     lines += [name + b": " + value for name, value in problem.fields]
     lines += [b"Content-Length: %d" % len(problem.content), b"Date: " + date]
+    if trace:
+        lines.append(trace)
     if close:
         lines.append(b"Connection: close")
     head = b"\r\n".join(lines) + b"\r\n\r\n"

@@ -49,17 +49,27 @@ def _first_hop(hop: Hop, request: Request) -> bytes:
 
 
 def response_head(
-    response: Response, content: bytes, *, minor: int, keep_alive: bool, chunked: bool, via: bytes, date: bytes
+    response: Response,
+    content: bytes,
+    *,
+    minor: int,
+    keep_alive: bool,
+    chunked: bool,
+    via: bytes,
+    date: bytes,
+    trace: bytes = b"",
 ) -> bytes:
     """The head for a client of HTTP/1.`minor`, and `content` after it. `chunked`: the body will be chunked.
 
-    `via` is our name there, `date` the time; both empty for none.
+    `via` is our name there, `date` the time, `trace` a line that tells the caller its trace; each empty for none.
     """
     start, lines = _start_and_lines(response)
     if date:
         lines.append(b"Date: " + date)
     if via:
         lines.append(b"Via: %b %b" % (response.version, via))
+    if trace:
+        lines.append(trace)
     if chunked:
         if response.trailer:
             lines.append(b"Trailer: " + response.trailer)

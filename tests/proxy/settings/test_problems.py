@@ -56,6 +56,8 @@ def problems(
         ("propagation: {inject: null}", "propagation.inject", "expected a list of formats"),
         ("propagation: {inject: [5]}", "propagation.inject", "expected a list of formats"),
         ("propagation: {session: {inject: traceparent}}", "propagation.session.inject", "another name"),
+        ("propagation: {response_header: Content-Length}", "propagation.response_header", "such as Server-Timing"),
+        ("propagation: {response_header: [a]}", "propagation.response_header", "such as Server-Timing"),
         ("upstreams: {name: a}", "upstreams", "expected a list"),
         ("upstreams: [a]", "upstreams.0", "expected a section with the keys name, match"),
         ("upstreams: [{name: 5, match: a}]", "upstreams.0.name", "expected text"),

@@ -33,6 +33,7 @@ PROOFS = {
     "propagation.lossless": "wire/test_trace.py::test_inbound",
     "propagation.carry_over": "wire/test_carry_over.py::test_it_can_be_switched_off",
     "propagation.clear": "wire/test_families.py::test_a_cleared_family_goes_in_any_spelling",
+    "propagation.response_header": "wire/test_spans.py::test_the_caller_is_told_its_trace",
     "inbound.listen": "wire/test_addresses.py::test_ipv6",
     "inbound.app": "wire/test_addresses.py::test_unix_socket_app",
     "inbound.host": "wire/test_targets.py::test_host_of_the_app",
