@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 import brotlicffi
 
-# What the sidecar adds to a request without a trace, by its documentation; to an answer of httpbin's, nothing.
-DOCUMENTED = {"via", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"}
+# What the inbound listener adds to a request without a trace, by its documentation; to an answer of httpbin's, nothing.
+DOCUMENTED = {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"}
 # What belongs to one connection (RFC 9110 7.6.1) and so may differ.
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "http2-settings", "te", "proxy-connection"}
 MULTIPART = "\r\n".join(
