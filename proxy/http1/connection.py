@@ -18,6 +18,7 @@ Its states, and what leads from one to another:
             EOF, in a later turn                 ENDING: nobody waits for the answer, unless half-closes are served
             101, or the connection of a CONNECT  TUNNEL
             a cut answer                         ENDING
+            a deadline                           ENDING: the client takes too little of its answer
     UNREAD  that the client has read it          HEAD, or ENDING
     ENDING  that the client has read all         CLOSED, at the latest by a deadline
     any     the transport's loss                 CLOSED

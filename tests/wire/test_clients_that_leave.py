@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
-from lab.peers import Client, UpstreamConnection
+from lab.apps import OK, Answering
+from lab.messages import Message
+from lab.peers import WAIT_S, Client, UpstreamConnection
 from lab.pump import fill
 from lab.sidecar import LISTEN, Sidecar
 from lab.wire import Wire
@@ -77,6 +80,32 @@ def test_a_queued_request_leaves_the_queue(wired: Callable[..., Wire], leave: Le
     assert first.response().status == 200
     assert app.answer(b"three").target == b"/3"
     assert third.response().body == b"three"
+
+
+@WAYS
+def test_very_many_that_gave_up_hold_up_nobody(wired: Callable[..., Wire], leave: Leave) -> None:
+    """Every connection of the pool was theirs, and every place in its queue."""
+    wire = wired({"pool": {"max_connections": 4, "max_queue": 36}})
+    over = threading.Event()
+
+    def answer(request: Message) -> bytes:
+        if request.target == b"/":
+            over.wait(WAIT_S)
+        return OK
+
+    with Answering(wire.upstream, answer):
+        clients = [wire.client() for _ in range(40)]
+        for client in clients:
+            client.send(GET)
+        metrics = wire.sidecar.metrics.upstream("app")
+        wire.sidecar.until(lambda: metrics.queued == 36)
+        for client in clients:
+            leave(client)
+        wire.sidecar.until(lambda: not wire.sidecar.plane.in_flight())
+        assert metrics.queued == 0
+        assert wire.client().ask(GET.replace(b"/", b"/healthy", 1)).status == 200
+        assert [record.error for record in wire.sidecar.records] == ["client-gone"] * 40 + [""]
+        over.set()
 
 
 @WAYS
