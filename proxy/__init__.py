@@ -1,4 +1,4 @@
 """The sidecar: an async reverse proxy that translates trace context and session. docs/architecture.md is its map."""
 
 DISTRIBUTION = "ops-sidecar"
-"""Whose package this is: proxy.py has one of the same name."""
+"""Marks this package as ours: proxy.py has one with the same name."""

@@ -69,7 +69,7 @@ def _size(headers: RawHeaders) -> int:
 
 
 Foreign = tuple[tuple[str, str], ...]
-"""Families that we do not translate and the request had headers of, and what became of these: passed or removed."""
+"""The untranslated families in the request, and whether their headers were passed or removed."""
 
 
 class FullTranslation(NamedTuple):
@@ -418,4 +418,4 @@ class Translator:
 
 
 NOTHING = FullTranslation([], None, (), (), None)
-"""Of a request without any header of ours: none goes out."""
+"""The translation of a request without any of our headers: writes none."""

@@ -80,7 +80,9 @@ def normalised(name: str) -> str:
 
 
 Role: TypeAlias = Literal["secret", "names", "holds", "none"]
-"""What an entry is by its name: a secret; who says what another entry holds; who holds what another one names."""
+"""The role of an entry, by its name: a secret; the name of another entry's value; the value that
+another entry names.
+"""
 
 
 def role(name: str, extra: frozenset[str]) -> Role:

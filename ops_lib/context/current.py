@@ -20,7 +20,7 @@ SPAN_KEY: Final = next(iter(otel_trace.set_span_in_context(otel_trace.INVALID_SP
 """OpenTelemetry's own key for the current span, learnt through its public function."""
 
 SESSION_KEY: Final = otel_context.create_key("ops-session")
-"""Here lies a SessionContext, or for a session that came in headers its id alone: see `ops_lib.sessions`."""
+"""The key of the SessionContext, or of the plain id for a session from headers: see `sessions`."""
 EXTRACTION_KEY: Final = otel_context.create_key("ops-extraction")
 TRACER_KEY: Final = otel_context.create_key("ops-tracer")
 
@@ -68,9 +68,9 @@ def _detach(token: Token[Context], attached: Context) -> None:
 current = _VARIABLE.get if _VARIABLE is not None else otel_context.get_current
 """() -> Context: the Context in force."""
 attach = _VARIABLE.set if _VARIABLE is not None else _attach_slowly
-"""(Context) -> Token: puts a Context in force here; the token is for `detach`."""
+"""(Context) -> Token: attaches a Context here; the token is for `detach`."""
 detach = _detach if _VARIABLE is not None else _detach_slowly
-"""(Token, Context that was attached) -> None: takes it away again; never raises, never logs."""
+"""(Token, Context that was attached) -> None: detaches it; never raises, never logs."""
 
 
 def leave(token: Token[Context], attached: Context, kind: type[BaseException] | None) -> None:

@@ -47,7 +47,7 @@ __all__ = [
     "tracer_for",
     "with_value",
 ]
-"""Its own, and what a call finds here by name."""
+"""Its own globals, and names that a call finds here."""
 
 
 class Recorder:

@@ -49,7 +49,7 @@ def _record_later(span: Span, name: str, attributes: dict[str, object]) -> None:
 @dataclass(frozen=True, slots=True)
 class _Wrapped(Generic[R]):
     result: R
-    """What the call gave."""
+    """The result of the call."""
 
     span: Span
     """The call's span; it has ended, except for a generator's, which lasts until the generator is done."""

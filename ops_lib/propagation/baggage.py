@@ -37,7 +37,7 @@ from urllib.parse import quote, unquote
 from .context import Fields, Headers, Malformed
 
 BaggageMode = Literal["translate", "pass", "drop"]
-"""What a translator does with baggage: into the kind of the formats that go out, not ours at all, or away."""
+"""What a translator does with baggage: translate it into the kind of the written formats, pass it, or drop it."""
 
 BAGGAGE = "baggage"
 JAEGER_BAGGAGE = "jaeger-baggage"
@@ -69,7 +69,7 @@ _find_control = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 _stray_percent = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PLAIN_VALUE = r"[!#$&'()*+\-./0-9:<=>?@A-Z\[\]^_`a-z{|}~]*"
 PLAIN_BAGGAGE = rf"{_TOKEN}={_PLAIN_VALUE}(?:,{_TOKEN}={_PLAIN_VALUE}){{0,63}}"
-"""A whole header without white space, percent-encoding or properties, far from any limit: it means what it says."""
+"""A whole header without white space, percent-encoding or properties, far from any limit: needs no decoding."""
 
 
 class _Encoded(dict[int, str]):

@@ -50,28 +50,27 @@ class Codec(NamedTuple):
 
     format: Format
     writes: tuple[str, ...]
-    """Every header that it may write, in the spelling that HTTP/1.1 upstreams get."""
+    """Every header that it may write, in the spelling for HTTP/1.1 upstreams."""
     extract: Extract
     inject: Inject
     only_reads: tuple[str, ...] = ()
     """Further headers that it reads."""
     inject_decision: InjectDecision | None = None
-    """Writes a decision without ids. None: the format cannot say one, and ids are made up for it."""
+    """Writes a decision without ids. None: the format cannot do that, and ids are made up."""
     cannot_say: frozenset[Loss] = frozenset()
-    """What its own headers have no place for. Where it wins, other formats of the same trace may add that."""
+    """What its headers cannot say. If it wins, other formats of the same trace may add that."""
     keeps: frozenset[Loss] = frozenset()
-    """What of `cannot_say` it carries all the same, in a member of ours, for the way back."""
+    """The part of `cannot_say` that it carries in our tracestate member, for the way back."""
     plain: PlainForm | None = None
-    """None: the fast path is not for this format. Everything else works the same."""
+    """None: no fast path for this format. Everything else works the same."""
     family: str = ""
-    """Encodings of one family are read together: asked for one, the other is read too, right after it."""
+    """Encodings of one family are read together: if one is requested, the other is read right after it."""
     baggage: Literal["w3c", "jaeger"] | None = None
-    """The kind of baggage that belongs to it. None: it has none of its own, and goes with W3C's."""
+    """The kind of baggage that belongs to it. None: it has none, and uses W3C's."""
     by_default: bool = True
-    """Whether it is read where nobody chose formats, is part of `composite`, and is cleared even where not chosen.
-
-    A format that is not passes through untouched, as a family that is not translated (`families`), unless the settings
-    name it."""
+    """Whether it is read by default, is part of `composite`, and is cleared even if not chosen.
+    Other formats pass unchanged, like `families` that are not translated, unless the settings name them.
+    """
 
     @property
     def headers(self) -> tuple[str, ...]:

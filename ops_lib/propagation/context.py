@@ -13,7 +13,7 @@ from typing import NamedTuple
 from .formats import Format, Loss
 
 RandomBits = Callable[[int], int]
-"""`random.getrandbits` or its like: the number of bits in, an integer of at most so many bits out."""
+"""`random.getrandbits` or a similar function: takes a number of bits, returns an integer of at most that size."""
 
 TRACE_ID_ZERO = "0" * 32
 SPAN_ID_ZERO = "0" * 16
@@ -34,7 +34,7 @@ class Sampling(enum.IntEnum):
 
 
 DEFER, DENY, ACCEPT, DEBUG = Sampling
-"""The same, bound once for the codecs: in Python 3.11 each look-up on an Enum class costs 55 ns."""
+"""The same, bound once for the codecs, for speed."""
 
 
 class TraceContext(NamedTuple):
@@ -71,13 +71,13 @@ class Malformed(enum.StrEnum):
 
 
 new = tuple.__new__
-"""`new(TraceContext, (...))` is `TraceContext(...)` in half the time (150 ns less), unchecked: for hot paths only."""
+"""`new(TraceContext, (...))` is a faster, unchecked `TraceContext(...)`: for hot paths only."""
 
 
 Reading = tuple[TraceContext | Sampling | None, Malformed | None]
-"""What one format found in the headers: a context, or a bare decision, or nothing; and what it had to refuse.
+"""What one format found in the headers: a context, or a bare decision, or nothing; and the reason for a refusal.
 
-A context may come together with a reason: then only a part was refused (PARENT_ID, TRACESTATE).
+A context with a reason has only lost a part (PARENT_ID, TRACESTATE).
 """
 
 Fields = dict[str, list[str]]

@@ -36,4 +36,4 @@ class Injection(NamedTuple):
 
 
 NOTHING = Extraction()
-"""What a request without any header of ours says."""
+"""The extraction of a request without any of our headers."""

@@ -36,7 +36,8 @@ def _families() -> dict[str, tuple[str, ...]]:
 FAMILIES: Final = _families()
 """The headers of each family, in lower case; `*` stands for any rest.
 
-A format that is not a default is one, too: it is not translated where the settings do not name it."""
+A format that is not a default is one, too: it is only translated if the settings name it.
+"""
 
 _EXACT: Final = {name: family for family, names in FAMILIES.items() for name in names if not name.endswith("*")}
 _PREFIXES: Final = tuple(

@@ -20,15 +20,15 @@ CODECS: tuple[Codec, ...] = (
 )
 
 KNOWN_FORMATS: tuple[Format, ...] = tuple(codec.format for codec in CODECS)
-"""Every format that may be named."""
+"""All formats."""
 
 FORMATS: tuple[Format, ...] = tuple(codec.format for codec in CODECS if codec.by_default)
-"""Those that are read by default, in order. `composite` stands for all of them."""
+"""The formats that are read by default, in order. `composite` stands for all of them."""
 
 COMPOSITE = "composite"
 
 FORMAT_NAMES: tuple[str, ...] = (*KNOWN_FORMATS, COMPOSITE)
-"""What people may write where formats are asked for."""
+"""The names that people may use for formats."""
 
 _BY_FORMAT = {codec.format: codec for codec in CODECS}
 
@@ -70,7 +70,7 @@ _OTHER_NAMES = {
     "jaeger": ("uber", "uber-trace-id", "jaegertracing"),
     "composite": ("all", "any", "every", "*"),
 }
-"""What people call a format elsewhere."""
+"""Other names of formats."""
 
 
 def _meant(name: str) -> str:

@@ -24,7 +24,7 @@ MAX_LENGTH = 256
 MAX_JOINED = 16 * MAX_LENGTH  # characters of joined values that are read; far more than a duplicate or two
 
 SESSION_ID = rf"[\x21-\x2b\x2d-\x7e]{{1,{MAX_LENGTH}}}"
-"""An id without a comma: it means what it says, whatever happened on the way."""
+"""An id without a comma: needs no splitting."""
 _match = re.compile(rf"[\x21-\x7e]{{1,{MAX_LENGTH}}}").fullmatch
 _separate = re.compile(r"[ \t],|,[ \t]").split
 _find_stranger = re.compile(r"[^\x21-\x7e]").search

@@ -23,7 +23,7 @@ _MEMBER = r"[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\
 _match_member = re.compile(_MEMBER).fullmatch
 _find_members = re.compile(r"[^, \t][^,]*").finditer  # the text between commas, from its first visible character
 PLAIN_LIST = rf"{_MEMBER}(?:,{_MEMBER}){{0,{MAX_MEMBERS - 1}}}"
-"""A whole header without white space around members or empty ones: what nearly every sender writes."""
+"""A whole header without white space around members, or empty members, as from nearly every sender."""
 _match_plain_list = re.compile(PLAIN_LIST).fullmatch
 
 

@@ -1,7 +1,8 @@
 """How many connections and open exchanges each client address has, where the plan bounds them.
 
-May know the plan's bounds and addresses. Must not know connections. A client without an address (a Unix socket), and
-one that is named as a proxy, stands for many, and is never bounded.
+May know the plan's bounds and addresses.
+Must not know connections.
+A client without an address (a Unix socket), and one that is named as a proxy, stands for many, and is never bounded.
 """
 
 from __future__ import annotations

@@ -121,8 +121,9 @@ class Exchange(Receiver):
             self._wait()
 
     def _is_gathered(self) -> bool:
-        """Whether all content is waited for first. Not where its sender may wait for us: for a 100, or, where its size
-        is unknown, for a response to what it has sent so far.
+        """Whether all content is waited for first.
+        Not where its sender may wait for us: for a 100, or, where its
+        size is unknown, for a response to what it has sent so far.
         """
         length = self.request.length
         return length is not None and length <= self.terms.gather_bytes and not self.request.expects_continue

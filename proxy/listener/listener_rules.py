@@ -47,7 +47,8 @@ class ListenerRules:
     ) -> None:
         """`in_flight`: the requests that are at the app now, of all listeners of a data plane.
 
-        `pseudonym`: our name in Via, unique to this process and listener (RFC 9110, 7.6.3)."""
+        `pseudonym`: our name in Via, unique to this process and listener (RFC 9110, 7.6.3).
+        """
         healths = healths or UpstreamHealths()
         self.plan = plan
         self.metrics = metrics.listener(plan.name)

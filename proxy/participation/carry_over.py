@@ -1,8 +1,9 @@
 """What an app's own format cannot carry: what is remembered of a request, and put back on the app's calls. PURE.
 
-May know the heart and the table of requests in flight. An app that speaks B3 or Jaeger has no place for a tracestate
-and the random flag. One that copies `traceparent` alone loses debug and the width of the id. Many forward neither
-baggage nor session.
+May know the heart and the table of requests in flight.
+An app that speaks B3 or Jaeger has no place for a tracestate and the random flag.
+One that copies `traceparent` alone loses debug and the width of the id.
+Many forward neither baggage nor session.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from proxy.plan.participation import LinkingPlan
 Method = Literal["header", "process", "single", "none"]
 
 CONFIDENCE: Final[dict[Method, str]] = {"header": "high", "process": "high", "single": "medium", "none": "none"}
-"""What stands on the span beside the method. `single`: work in the background could be taken for the request's."""
+"""The evidence, as on the span. `single`: background work could be mistaken for the request's."""
 
 MAX_CANDIDATES: Final = 8  # links of a call that cannot be joined
 

@@ -12,7 +12,7 @@ from proxy.settings.models import Settings
 from proxy.settings.otlp_values import CollectorUrl
 
 UNKNOWN_SERVICE = "unknown_service:ops-sidecar"
-"""As OpenTelemetry wants it where nobody gave a name (specs/semconv/resource/#service)."""
+"""OpenTelemetry's default name (specs/semconv/resource/#service)."""
 
 
 def export_plan(settings: Settings, contexts: TlsContexts) -> ExportPlan:

@@ -27,10 +27,10 @@ NEW_DEFAULTS: dict[Path, str] = {
     ("clients", "read_bytes_per_s"): "0",
     ("pool", "max_connections"): "256",
 }
-"""What the default was in 0.1, by the end of the key: whoever relies on it learns so from `check`."""
+"""Defaults of 0.1, by the end of the key, so that `check` can name changed defaults."""
 LAYERED = ("propagation", "limits", "clients", "timeouts", "pool", "forwarding", "sampling")
 OF_LISTENERS = ("limits", "clients", "forwarding")
-"""Those that count for a listener alone, and so for an upstream only where it has one of its own."""
+"""Keys that only count for a listener, so for an upstream only if it has its own listener."""
 
 _Level = tuple[Settings | Section, Path]
 

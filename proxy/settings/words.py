@@ -4,6 +4,6 @@ from __future__ import annotations
 
 CONFIG_VARIABLE = "OPS_SIDECAR_CONFIG"
 OFF_WORDS = frozenset({"off", "none", "null", "false", "no", "disabled"})
-"""What people write for an address: no such listener."""
+"""Words for "no such listener" instead of an address."""
 ON_WORDS = frozenset({"on", "true", "yes", "enabled"})
-"""What people write to have one; but where would it listen?"""
+"""Words for "yes" instead of an address; they do not say where to listen."""

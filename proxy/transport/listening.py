@@ -47,8 +47,8 @@ class ListeningSocket:
     async def open(self, name: str, *, v6_only: bool = False) -> None:
         """Bind and accept. Raises StartError with the address and `name`, the listener's.
 
-        `v6_only`: `[::]` is for IPv6 alone. Otherwise it is what the system makes of it: on Linux for IPv4 as well,
-        unless net.ipv6.bindv6only says no.
+        `v6_only`: `[::]` is for IPv6 alone.
+        Otherwise it is what the system makes of it: on Linux for IPv4 as well, unless net.ipv6.bindv6only says no.
         """
         loop = asyncio.get_running_loop()
         accept = protocols(self._accept)

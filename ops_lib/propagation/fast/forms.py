@@ -32,8 +32,10 @@ PADDING = "0" * 16
 Form = Callable[..., Any]
 """Writes one kind: (trace id, span id, parent's span id, tracestate, session id, baggage).
 
-Of pairs: returns a new list. Of a mapping: takes it as the first argument and returns True. Either returns None where
-the formats have no such form."""
+Of pairs: returns a new list.
+Of a mapping: takes it as the first argument and returns True.
+Either returns None if the formats have no such form.
+"""
 
 _Pieces = list[str]
 """A header's value in pieces: texts at even places, names of slots at odd ones."""

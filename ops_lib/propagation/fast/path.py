@@ -43,7 +43,8 @@ Plain = tuple[
 6. the parent's span id;
 7. the baggage.
 
-A plain tuple: a NamedTuple would cost 0.3 µs."""
+A plain tuple, not a NamedTuple, for speed.
+"""
 
 
 class FastPath(Generic[AnyStr]):

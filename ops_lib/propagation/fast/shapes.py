@@ -63,10 +63,11 @@ Shape = tuple[Format, Match, Pick, int, Any, Beside | None]
 2. the pattern of the values, joined; its groups are the trace id, the span id, the flags, and perhaps the parent id;
 3. what picks these values out of all of them: gives one value, or a tuple of several;
 4. what it gives: SINGLE, one value; IDS, one value for each part of the form; or SEVERAL, which the match takes apart;
-5. the session's key among the values (a name or an index); None where there is no session;
+5. the session's key among the values (a name or an index); None without a session;
 6. what else there is; None for nothing.
 
-A plain tuple, because it is unpacked for every request: a NamedTuple would cost more."""
+A plain tuple, not a NamedTuple, for speed: every request unpacks it.
+"""
 
 # Patterns for the parts of a plain form: in the first format, and in a format that repeats the ids.
 _FIRST = {

@@ -14,8 +14,10 @@ from typing import Any, Final, final
 from proxy.semantics.fields import PLAIN, TRACE, TRANSFER_ENCODING, FieldKinds, Special
 
 Sorted = tuple[list[bytes], list[Special]]
-"""A field section, sorted: the lines that are forwarded as they came, without CRLF, and what means something to a
-proxy; both in their order. (A NamedTuple would cost 0.1 µs, and compiled 0.2.)"""
+"""A field section, sorted: the lines that are forwarded unchanged,
+without CRLF, and those with a meaning for a proxy; both in order.
+A plain tuple, not a NamedTuple, for speed.
+"""
 
 is_text: Final = re.compile(rb"[\t -~]*").fullmatch  # of a field value: printable ASCII, and HTAB
 
