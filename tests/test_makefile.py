@@ -121,3 +121,10 @@ def test_the_base_image_stays_by_version_where_none_answers(tmp_path: Path, scri
     assert done.returncode == 1
     assert "no image registry answers for python:3.13-slim" in done.stderr
     assert file.read_text(encoding="utf-8") == "ARG PYTHON_IMAGE=python:3.13-slim\n"
+
+
+def test_every_phony_target_has_a_rule() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = text.partition(".PHONY:")[2].partition("\n")[0].split()
+    assert len(phony) > 20
+    assert set(phony) <= {line.partition(":")[0] for line in text.splitlines()}
