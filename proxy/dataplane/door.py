@@ -5,13 +5,17 @@ May know every protocol's client, and listening sockets. Doors are kept over rel
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from proxy.http1.client import ClientConnection
+from proxy.listener.handshake import welcome
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
 from proxy.plan import Address
 from proxy.transport.listening import ListeningSocket, Waiting
+from proxy.transport.sockets import protocols
 
 
 class Door:
@@ -28,8 +32,8 @@ class Door:
         """A socket of this door, not open yet."""
         return ListeningSocket(bind, self._accept)
 
-    def _accept(self) -> ClientConnection:
-        return ClientConnection(self.listener)
+    def _accept(self) -> asyncio.Protocol:
+        return welcome(self.listener, protocols(partial(ClientConnection, self.listener)))
 
     def use(self, rules: ListenerRules, sockets: Sequence[ListeningSocket]) -> None:
         """From now on accept at `sockets`, one for each address of `rules`, be it from another door."""

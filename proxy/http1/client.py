@@ -182,6 +182,8 @@ class ClientConnection(Awaiting):
         request = read_request(line, fields, rules.kinds, rules.parse_authority)
         if rules.is_proxy and request.minor == 0:
             request.keep_alive = False  # RFC 9112, 9.3: old proxies pass on a keep-alive that they do not understand
+        if self.is_tls:
+            request.scheme = "https"
         rules.check(request)
         return request
 

@@ -40,7 +40,7 @@ from proxy.transport.aside import Aside
 from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.flow import BEHIND, OTHER_SIDE_FULL, Flow
 from proxy.transport.outbox import Outbox
-from proxy.transport.sockets import descriptor, has_unread, reset
+from proxy.transport.sockets import address_of, descriptor, has_unread, reset
 from proxy.transport.tunnel import End
 
 FRESH: Final = 0  # no complete request yet; a head may be being read
@@ -79,6 +79,7 @@ class Connection(Asker):
         "_ticker",
         "_timeouts",
         "deadline",
+        "is_tls",
         "transport",
     )
 
@@ -100,6 +101,7 @@ class Connection(Asker):
         self._fd = -1
         self.pinned = None
         self._silent_at = NEVER  # when a body will have been silent for too long
+        self.is_tls = False
         self.deadline = NEVER
         self._linger_until = NEVER
 
@@ -112,12 +114,10 @@ class Connection(Asker):
     def _take_transport(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self._fd = descriptor(transport)
+        self.is_tls = transport.get_extra_info("sslcontext") is not None
         self._flow = Flow(self.transport, self._on_paused)
         peer = transport.get_extra_info("peername")
-        host = str(peer[0]) if isinstance(peer, tuple) else ""
-        if host.startswith("::ffff:") and "." in host:  # an IPv4 client of a dual-stack socket (RFC 4291, 2.5.5.2)
-            host = host[7:]
-        self.address = host.encode("ascii")
+        self.address = address_of(peer)
         self.port = int(peer[1]) if isinstance(peer, tuple) else 0
 
     def _detach(self, tell: Callable[[int], None], on_lost: Callable[[Exception | None], None]) -> End:

@@ -8,6 +8,7 @@ Must not know any protocol.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from email.utils import formatdate
@@ -61,6 +62,7 @@ class Listener:
         self.is_stopped = False
         self.connections: set[Accepted] = set()
         self.exchanges = 0  # open: its head was read, and its response is not over
+        self.handshakes: set[asyncio.Task[None]] = set()
         self._metrics = rules.metrics
         self.tunnels = 0  # open; each of them is one of the exchanges
         self._descriptors = descriptors
@@ -147,6 +149,15 @@ class Listener:
         self.connections.add(connection)
         self.ticker.add(connection)
         return True
+
+    def forget_handshake(self, handshake: Accepted, *, is_made: bool) -> None:
+        """A handshake is over; told twice, it is forgotten once. If it `is_made`, its connection is admitted anew."""
+        if handshake in self.connections:
+            self.forget(handshake)
+            if is_made:
+                self._metrics.connections_total -= 1
+            elif not self.is_stopped:
+                count(self._metrics.connections_refused, "tls-handshake")
 
     def forget(self, connection: Accepted) -> None:
         """A connection is closed."""
@@ -274,3 +285,4 @@ class Listener:
     async def wait_closed(self) -> None:
         """Until the tasks of this listener have ended."""
         await self._connecting.wait_closed()
+        await asyncio.gather(*self.handshakes, return_exceptions=True)

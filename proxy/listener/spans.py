@@ -89,7 +89,7 @@ class Spans:
             read=translation.read,
             method=request.method,
             target=request.path,
-            is_tls=terms.is_tls,
+            is_tls=terms.is_tls or request.scheme == "https",
             version=request.version,
             status=status,
             fault=refusal.fault.label if refusal is not None else "",

@@ -177,6 +177,7 @@ def _inbound(
         name="inbound",
         direction="inbound",
         binds=listen,
+        tls=contexts.get_server(inbound.listen_tls) if inbound.listen_tls.cert_file is not None else None,
         router=Router(app),
         fixed_upstream=True,
         via=_switch(sections.forwarding.via, auto=False),

@@ -5,6 +5,7 @@ May know the upstreams and the router. Must not know sockets, clocks or the even
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -54,6 +55,7 @@ class ListenerPlan:
     binds: tuple[Address, ...]  # one socket each
     router: Router  # inbound and dedicated listeners: one upstream for everything
     fixed_upstream: bool  # True: the request's authority never decides where it goes (inbound, way 3)
+    tls: ssl.SSLContext | None = None  # with which clients connect; None: without TLS
     connect: bool = False  # CONNECT allowed (outbound only)
     via: bool = True
     explain: bool = False  # log for each request what was read and written, and why

@@ -1,15 +1,15 @@
-"""TLS towards an https server. Knows `ssl` and the tls sections of the settings; opens no connection."""
+"""TLS towards https servers and clients. Knows `ssl` and the tls sections of the settings; opens no connection."""
 
 from __future__ import annotations
 
 import ssl
 from pathlib import Path
 
-from proxy.settings.section import TlsClientSettings
+from proxy.settings.section import ListenTlsSettings, TlsClientSettings
 from proxy.settings.watch import Signature, signature
 
 _File = tuple[str, Signature | None] | None  # its path, and its state on disk
-_Key = tuple[bool, _File, _File, _File]
+_Key = tuple[bool | str, _File, _File, _File]
 
 
 class TlsContexts:
@@ -27,6 +27,13 @@ class TlsContexts:
     def next_plan(self) -> None:
         """From here on, contexts that are not asked for again are forgotten with the next plan but one."""
         self._before, self._now = self._now, {}
+
+    def get_server(self, tls: ListenTlsSettings) -> ssl.SSLContext:
+        """The context for clients that connect by `tls`. Raises OSError as `server_context` does."""
+        key = (tls.client_certificates, _look(tls.client_ca_file), _look(tls.cert_file), _look(tls.key_file))
+        found = self._now.get(key) or self._before.get(key) or server_context(tls)
+        self._now[key] = found
+        return found
 
     def get(self, tls: TlsClientSettings) -> ssl.SSLContext:
         """The context for `tls`. Raises OSError as `tls_context` does."""
@@ -58,4 +65,22 @@ def tls_context(tls: TlsClientSettings) -> ssl.SSLContext:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     if tls.cert_file is not None:
         context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context
+
+
+_ASKED = {"off": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
+
+
+def server_context(tls: ListenTlsSettings) -> ssl.SSLContext:
+    """A server context: TLS 1.2 or newer, HTTP/1.1 by ALPN, clients verified against `client_ca_file`.
+
+    Raises OSError where a file cannot be read or does not hold what it should.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(tls.cert_file or "", tls.key_file)
+    if tls.client_ca_file is not None:
+        context.load_verify_locations(cafile=tls.client_ca_file)
+    context.verify_mode = _ASKED[tls.client_certificates]
     return context

@@ -18,7 +18,7 @@ from proxy.address import Address
 from proxy.destinations import Destinations
 from proxy.settings.addresses import TargetUrl
 from proxy.settings.models import Settings, TlsSettings, UpstreamSettings
-from proxy.settings.section import TlsClientSettings
+from proxy.settings.section import ListenTlsSettings, TlsClientSettings
 from proxy.settings.yaml_file import Path
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?\Z")
@@ -51,6 +51,7 @@ def check(settings: Settings) -> Iterator[Finding]:
         yield from _way_back(path, target, listens)
         yield from _tls(path, target, tls)
     yield from _prohibited(settings)
+    yield from _listen_tls(("inbound", "listen_tls"), settings.inbound.listen_tls)
     yield from _export(settings)
     for number, upstream in enumerate(settings.upstreams):
         yield from _reachable(("upstreams", str(number)), upstream)
@@ -196,17 +197,43 @@ def _tls_files(section: Path, tls: TlsClientSettings) -> Iterator[Finding]:
         if not tls.verify:
             message = "never used while verify is false: take one of them out"
             yield Finding(path, tls.ca_file, message, ((*section, "verify"),))
-        try:
-            context.load_verify_locations(cafile=tls.ca_file)
-        except ssl.SSLError:
-            yield Finding(path, tls.ca_file, "the file holds no certificate in PEM form")
-        except OSError as error:
-            yield Finding(path, tls.ca_file, f"cannot read the file: {error.strerror}")
+        yield from _authorities(path, context, tls.ca_file)
     if tls.key_file is not None and tls.cert_file is None:
         message = "a key alone says nothing: set cert_file to the certificate that it belongs to"
         yield Finding((*section, "key_file"), tls.key_file, message, ((*section, "cert_file"),))
     elif tls.cert_file is not None:
         yield from _key_pair(section, context, tls.cert_file, tls.key_file)
+
+
+def _listen_tls(section: Path, tls: ListenTlsSettings) -> Iterator[Finding]:
+    """Certificates for clients that connect with TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    set_keys = [key for key in type(tls).model_fields if getattr(tls, key) != type(tls).model_fields[key].default]
+    if tls.cert_file is None:
+        if set_keys:
+            message = "there is no TLS without a certificate: set cert_file"
+            yield Finding((*section, set_keys[0]), getattr(tls, set_keys[0]), message, ((*section, "cert_file"),))
+        return
+    yield from _key_pair(section, context, tls.cert_file, tls.key_file)
+    both = ((*section, "client_certificates"),)
+    if tls.client_ca_file is not None:
+        path = (*section, "client_ca_file")
+        if tls.client_certificates == "off":
+            message = "never used while client_certificates is off: set it to optional or required"
+            yield Finding(path, tls.client_ca_file, message, both)
+        yield from _authorities(path, context, tls.client_ca_file)
+    elif tls.client_certificates != "off":
+        message = "clients' certificates are verified against client_ca_file: set it"
+        yield Finding(both[0], tls.client_certificates, message, ((*section, "client_ca_file"),))
+
+
+def _authorities(path: Path, context: ssl.SSLContext, file: str) -> Iterator[Finding]:
+    try:
+        context.load_verify_locations(cafile=file)
+    except ssl.SSLError:
+        yield Finding(path, file, "the file holds no certificate in PEM form")
+    except OSError as error:
+        yield Finding(path, file, f"cannot read the file: {error.strerror}")
 
 
 def _key_pair(section: Path, context: ssl.SSLContext, cert_file: str, key_file: str | None) -> Iterator[Finding]:

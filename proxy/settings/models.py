@@ -45,7 +45,7 @@ from proxy.settings.kinds import (
     TargetValue,
     read_sections,
 )
-from proxy.settings.section import Section, TlsClientSettings
+from proxy.settings.section import ListenTlsSettings, Section, TlsClientSettings
 
 
 class SessionSettings(Section):
@@ -141,6 +141,7 @@ class InboundSettings(Section):
     host: Literal["preserve", "target"] = "preserve"
     exit_with_app_s: SecondsOrZero = 0.0  # 0: never
     lenient: Leniencies = ()
+    listen_tls: ListenTlsSettings = ListenTlsSettings()
     tls: TlsSettings = TlsSettings()
     propagation: PropagationSettings = PropagationSettings()
     limits: LimitSettings = LimitSettings()

@@ -1,8 +1,8 @@
-"""The base of every section of the settings, and the section that several share. May know pydantic, no other key."""
+"""The base of every section of the settings, and the sections about TLS. May know pydantic, no other key."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -36,3 +36,12 @@ class TlsClientSettings(Section):
     verify: bool = True
     cert_file: str | None = None  # our own certificate, if the server asks for one
     key_file: str | None = None  # None: the key stands in cert_file too
+
+
+class ListenTlsSettings(Section):
+    """TLS towards those who connect to a listener. Without `cert_file` there is none."""
+
+    cert_file: str | None = None
+    key_file: str | None = None  # None: the key stands in cert_file too
+    client_ca_file: str | None = None
+    client_certificates: Literal["off", "optional", "required"] = "off"

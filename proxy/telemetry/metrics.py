@@ -115,7 +115,9 @@ class ListenerMetrics:
         self.connections_open = 0
         self.connections_limit = 0  # how many may be, by the settings and the file descriptors
         self.connections_total = 0
-        self.connections_refused: dict[str, int] = {}  # by reason: "limit", "per-client", "file-descriptors"
+        self.connections_refused: dict[
+            str, int
+        ] = {}  # by reason: "limit", "per-client", "file-descriptors", "tls-handshake"
         self.protocol_errors: dict[str, int] = {}  # requests refused before they had an upstream, by label of the fault
         self.tunnels_open = 0
         self.tunnels_total: dict[str, int] = {}  # by kind: "connect" (untraced), "upgrade"

@@ -57,6 +57,14 @@ def keep_alive(endpoint: Any, idle_s: float) -> None:
     endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)
 
 
+def address_of(peer: object) -> bytes:
+    """The IP address of a `peername`; empty for a Unix socket."""
+    host = str(peer[0]) if isinstance(peer, tuple) else ""
+    if host.startswith("::ffff:") and "." in host:  # an IPv4 client of a dual-stack socket (RFC 4291, 2.5.5.2)
+        host = host[7:]
+    return host.encode("ascii")
+
+
 def descriptor(transport: asyncio.BaseTransport) -> int:
     """Its file descriptor; -1 for none."""
     endpoint = transport.get_extra_info("socket")

@@ -13,8 +13,8 @@ import pytest
 import trustme
 from lab.collectors import Collector, attributes, collecting
 from lab.messages import Message
-from lab.peers import Upstream
-from lab.sidecar import LISTEN, Sidecar, merged
+from lab.peers import Client, Upstream
+from lab.sidecar import LISTEN, Sidecar, connect, merged
 from lab.wire import Wire
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
@@ -84,6 +84,20 @@ def test_an_inbound_exchange_is_a_server_span(exporting: Callable[..., Wire], co
         "ops.formats.read": ["b3multi"],
         "ops.formats.written": ["tracecontext"],
     }
+
+
+def test_a_caller_that_connects_with_tls(exporting: Callable[..., Wire], collector: Collector, tmp_path: Path) -> None:
+    """`url.scheme` is https."""
+    ca = trustme.CA()
+    both = tmp_path / "both.pem"
+    ca.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(both))
+    wire = exporting(inbound={"listen_tls": {"cert_file": str(both)}})
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ca.configure_trust(context)
+    with context.wrap_socket(connect(wire.sidecar.addresses["inbound"]), server_hostname="127.0.0.1") as sock:
+        wire.exchange(Client(sock), request(B3))
+    (span,) = collector.spans(1)
+    assert attributes(span)["url.scheme"] == "https"
 
 
 def test_an_outbound_exchange_is_a_client_span(

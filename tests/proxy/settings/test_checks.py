@@ -57,6 +57,9 @@ def problems(tmp_path: Path, text: str) -> list[str]:
         ("upstreams: [{name: a, match: a, tls: {verify: false}}]", "only an https target has TLS"),
         ("upstreams: [{name: a, match: a, target: 'https://a', tls: {ca_file: /gone}}]", "cannot read the file"),
         ("inbound: {app: 'https://a', tls: {ca_file: /gone}}", "inbound.tls.ca_file = /gone"),
+        ("inbound: {listen_tls: {key_file: /k}}", "no TLS without a certificate: set cert_file"),
+        ("inbound: {listen_tls: {client_certificates: required}}", "no TLS without a certificate: set cert_file"),
+        ("inbound: {listen_tls: {cert_file: /gone}}", "cannot read the file"),
     ],
 )
 def test_a_contradiction_is_named(tmp_path: Path, text: str, words: str) -> None:
@@ -103,3 +106,21 @@ def test_a_key_that_is_wrong_by_itself_causes_no_second_problem(tmp_path: Path) 
     found = problems(tmp_path, "inbound: {listen: nonsense, app: 'http://127.0.0.1:9080'}")
     assert len(found) == 1, found
     assert found[0].startswith("inbound.listen")
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("client_certificates: optional", "client_ca_file: set it"),
+        ("client_ca_file: FILE", "never used while client_certificates is off"),
+        ("client_certificates: required, client_ca_file: /gone", "client_ca_file = /gone"),
+        ("client_certificates: required, client_ca_file: FILE", ""),
+    ],
+)
+def test_certificates_of_callers(tmp_path: Path, more: str, words: str) -> None:
+    file = tmp_path / "both.pem"
+    trustme.CA().issue_cert("a").private_key_and_cert_chain_pem.write_to_path(str(file))
+    text = f"inbound: {{listen_tls: {{cert_file: FILE, {more}}}}}".replace("FILE", f"'{file}'")
+    found = problems(tmp_path, text)
+    assert len(found) == bool(words), found
+    assert words in "".join(found)

@@ -1,0 +1,133 @@
+"""A client that connects with TLS, until its handshake is over.
+
+May know sockets, transports and the listener, which it is admitted to like any connection. Must not know any protocol:
+what serves the client afterwards is made for it. A slow handshake holds its own place, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+from proxy.listener.listener import Listener
+from proxy.listener.listener_rules import ListenerRules
+from proxy.transport.deadlines import NEVER
+from proxy.transport.sockets import address_of, descriptor
+
+_LAST_S: Final = 1.0  # once the listener is shut
+
+
+def welcome(listener: Listener, make: Callable[[], asyncio.Protocol]) -> asyncio.Protocol:
+    """What a client that has connected is given to: by the plan of this moment, it speaks TLS or not.
+
+    `make` makes what serves it once its connection stands.
+    """
+    context = listener.rules.plan.tls
+    return make() if context is None else Handshake(listener, make, context)
+
+
+class Handshake(asyncio.Protocol):
+    """A connection, as the listener sees it (`accepted.Accepted`), which owns its task."""
+
+    is_expecting = True
+    open_exchanges = 0
+
+    def __init__(self, listener: Listener, make: Callable[[], asyncio.Protocol], context: ssl.SSLContext) -> None:
+        self._listener = listener
+        self._make = make
+        self._context = context
+        self.address = b""
+        self.deadline = NEVER
+
+    def __repr__(self) -> str:
+        return f"<Handshake with {self.address.decode('ascii') or 'unix'}>"
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.address = address_of(transport.get_extra_info("peername"))
+        try:
+            # `start_tls` would lose what the client has sent by now: uvloop reads before it is told not to.
+            client = socket.socket(fileno=os.dup(descriptor(transport)))
+        except OSError:  # no file descriptor is left
+            client = None
+        transport.abort()  # type: ignore[attr-defined]
+        listener = self._listener
+        if client is None:
+            return
+        self.transport: asyncio.Transport = _Socket(client)
+        if not listener.admit(self):
+            client.close()
+            return
+        limit_s = listener.rules.plan.timeouts.header_read_s
+        self.deadline = listener.ticker.now + limit_s
+        if listener.is_shut:
+            self.shut()
+        task = asyncio.get_running_loop().create_task(self._shake_hands(client, limit_s))
+        listener.handshakes.add(task)
+        task.add_done_callback(listener.handshakes.discard)
+
+    async def _shake_hands(self, client: socket.socket, limit_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.connect_accepted_socket(
+                lambda: _Shaken(self.over), client, ssl=self._context, ssl_handshake_timeout=limit_s
+            )
+        except OSError:  # of TLS, of the connection, or of the time: `ssl.SSLError` and TimeoutError are such
+            client.close()
+        finally:
+            self._listener.forget_handshake(self, is_made=False)
+
+    def over(self) -> asyncio.Protocol:
+        """What serves the client from here on."""
+        self._listener.forget_handshake(self, is_made=True)
+        return self._make()
+
+    # --- what a listener asks (see accepted.Accepted)
+
+    def on_deadline(self) -> None:
+        """The client was too slow."""
+        self.deadline = NEVER
+        self.transport.abort()
+
+    def use(self, rules: ListenerRules) -> None:
+        """It ends as it began."""
+
+    def close_tunnel(self) -> None:
+        """It is none."""
+
+    def shut(self) -> None:
+        """Its request may be on its way, as that of any client that has just connected."""
+        self.deadline = min(self.deadline, self._listener.ticker.now + _LAST_S)
+
+
+class _Shaken(asyncio.Protocol):
+    """Stands at the transport until TLS is agreed upon; then the client's own protocol takes its place."""
+
+    def __init__(self, over: Callable[[], asyncio.Protocol]) -> None:
+        self._over = over
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        protocol = self._over()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+
+
+class _Socket(asyncio.Transport):
+    """The little of a transport that a listener asks for."""
+
+    def __init__(self, client: socket.socket) -> None:
+        super().__init__()
+        self._client = client
+
+    def abort(self) -> None:
+        """Let the handshake fail."""
+        with contextlib.suppress(OSError):
+            self._client.shutdown(socket.SHUT_RDWR)
+
+    def get_write_buffer_size(self) -> int:
+        """Nothing of ours waits to be sent."""
+        return 0
