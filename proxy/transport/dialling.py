@@ -50,9 +50,9 @@ class Dialling:
         self._more: More | None = more
         self._descriptors = descriptors
         self._counted = 0
-        self._trying: dict[asyncio.Task[socket.socket], str] = {}  # the oldest first
+        self._trying: dict[asyncio.Future[socket.socket], str] = {}  # the oldest first
         self._asking: asyncio.Task[Iterable[str]] | None = None
-        self._dropped: list[asyncio.Task[socket.socket]] = []
+        self._dropped: list[asyncio.Future[socket.socket]] = []
 
     async def next(self) -> tuple[str, socket.socket] | None:
         """The next connection, and the address that it leads to; None where every address has failed.
@@ -66,7 +66,7 @@ class Dialling:
             elif self._more is not None and (is_silent or not self._trying):
                 self._asking = asyncio.ensure_future(self._more())
                 self._more = None
-            waiting: set[asyncio.Task[socket.socket] | asyncio.Task[Iterable[str]]] = set(self._trying)
+            waiting: set[asyncio.Future[socket.socket] | asyncio.Task[Iterable[str]]] = set(self._trying)
             if self._asking is not None:
                 waiting.add(self._asking)
             if not waiting:
@@ -102,7 +102,7 @@ class Dialling:
             self._drop(task)
         self._count()
 
-    def _drop(self, task: asyncio.Task[socket.socket]) -> None:
+    def _drop(self, task: asyncio.Future[socket.socket]) -> None:
         del self._trying[task]
         task.cancel()
         self._dropped.append(task)
@@ -119,6 +119,7 @@ class Dialling:
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.gather(self._asking, return_exceptions=True)
-        for made in await asyncio.gather(*self._dropped, return_exceptions=True):
+        dropped = await asyncio.gather(*self._dropped, return_exceptions=True) if self._dropped else ()
+        for made in dropped:
             if isinstance(made, socket.socket):  # in the very turn in which it was dropped
                 made.close()

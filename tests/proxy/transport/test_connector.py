@@ -50,12 +50,12 @@ class Ports:
 
     def fall_silent(self, ip: str) -> None:
         """Answer nobody at `ip`: its queue of connections is full, and the kernel drops what comes."""
-        server = socket.socket()
+        family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        server = self._servers[ip] = socket.socket(family)
         server.bind((ip, self.port))
         server.listen(0)
-        self._servers[ip] = server
         for number in range(2):
-            waiting = self._servers[f"{ip} {number}"] = socket.socket()
+            waiting = self._servers[f"{ip} {number}"] = socket.socket(family)
             waiting.setblocking(False)
             waiting.connect_ex((ip, self.port))
 
@@ -145,6 +145,29 @@ async def test_a_silent_address_does_not_hold_up_the_next(ports: Ports) -> None:
     )
     assert await connect(to) == B
     assert descriptors.upstreams == 0, "the loser does not count any more"
+
+
+async def test_the_other_family(ports: Ports) -> None:
+    """IPv6 first, as the system has it, but nothing comes back: IPv4 is not held up for long."""
+    ports.serve("127.0.0.1")
+    ports.fall_silent("::1")
+    assert await connect(connector(ports.port, "::1", "127.0.0.1")) == "127.0.0.1"
+
+
+async def test_what_cannot_be_dialled_at_all(ports: Ports, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A zone that there is not, an address without a route, no file descriptor: a fault like any other."""
+    ports.serve(B)
+    assert await connect(connector(ports.port, "fe80::1%nowhere", B)) == B
+    assert (await refusal(connector(ports.port, "fe80::1%nowhere"))).fault is Fault.CONNECTION_LOST
+
+    def none_left(*_: object) -> socket.socket:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    to = connector(ports.port, B)
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "socket", none_left)
+        found = await refusal(to)
+    assert (found.fault, "Too many open files" in found.detail) == (Fault.CONNECTION_LOST, True)
 
 
 async def test_only_silent_addresses(ports: Ports) -> None:
