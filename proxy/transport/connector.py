@@ -14,7 +14,7 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from proxy.plan import UpstreamTarget
 from proxy.semantics.faults import Fault, Refusal
@@ -26,6 +26,7 @@ from proxy.transport.sockets import keep_alive
 
 P = TypeVar("P")  # anything with the methods of an asyncio.Protocol
 
+_LAST_S: Final = 10.0
 _UNREACHABLE = frozenset((errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN))
 
 
@@ -49,6 +50,7 @@ class Connector:
         self._judge = judge
         self._descriptors = descriptors or Descriptors()
         self._on_moved = on_moved
+        self._last_until: dict[str, float] = {}  # addresses that come last for a while, as they failed or were silent
         self._tcp_keepalive_s = tcp_keepalive_s
         self._turn = 0
 
@@ -89,7 +91,9 @@ class Connector:
             tried.update(ips)
             refusals = {ip: self._judge(ip, address.port) for ip in ips}
             barred.extend(refusal for refusal in refusals.values() if refusal is not None)
-            return in_order([ip for ip in ips if refusals[ip] is None], turn)
+            order = in_order([ip for ip in ips if refusals[ip] is None], turn)
+            now = loop.time()
+            return tuple(sorted(order, key=lambda ip: self._last_until.get(ip, 0.0) > now))
 
         async def more() -> tuple[str, ...]:
             found = await self.resolver.anew(tuple(tried), answers)
@@ -115,6 +119,9 @@ class Connector:
                     raise
         finally:
             await dialling.close()
+            until = loop.time() + _LAST_S
+            self._last_until = {ip: at for ip, at in self._last_until.items() if ip in addresses}
+            self._last_until.update(dict.fromkeys(dialling.losers, until))
         if barred:
             raise barred[0]
         if failure is None:

@@ -45,6 +45,7 @@ class Dialling:
         `descriptors` has counted one attempt already; those beside it are counted here.
         """
         self.failure: tuple[str, OSError] | None = None  # the last, and whose it was
+        self.losers: set[str] = set()  # addresses that failed, or were silent while a later one answered
         self._left = deque(order)
         self._dial = dial
         self._more: More | None = more
@@ -78,14 +79,17 @@ class Dialling:
                 self._left.extend(self._asking.result())
                 self._asking = None
             for task in [task for task in self._trying if task.done()]:
+                earlier = tuple(self._trying.values())
                 ip = self._trying.pop(task)
                 error = task.exception()
                 if error is None:
+                    self.losers.update(earlier[: earlier.index(ip)])
                     self._put_back()
                     return ip, task.result()
                 if not isinstance(error, OSError):
                     raise error
                 self.failure = ip, error
+                self.losers.add(ip)
             self._count()
 
     def _begin(self, ip: str) -> None:

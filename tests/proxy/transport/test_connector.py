@@ -15,6 +15,7 @@ import trustme
 
 from proxy.plan import Address, UpstreamTarget
 from proxy.semantics.faults import Fault, Refusal
+from proxy.transport import connector as connector_module
 from proxy.transport import dialling, resolve
 from proxy.transport.connector import Connector, refusal_of
 from proxy.transport.descriptors import Descriptors
@@ -145,6 +146,27 @@ async def test_a_silent_address_does_not_hold_up_the_next(ports: Ports) -> None:
     )
     assert await connect(to) == B
     assert descriptors.upstreams == 0, "the loser does not count any more"
+
+
+async def test_a_loser_comes_last_for_a_while(ports: Ports, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the next connections do not wait for it again; when its time is over, it has its turn."""
+    ports.serve(B, C)
+    to = connector(ports.port, A, B, C)
+    dialled: list[str] = []
+    dial = to._dial
+
+    def noted(ip: str) -> asyncio.Future[socket.socket]:
+        dialled.append(ip)
+        return dial(ip)
+
+    monkeypatch.setattr(to, "_dial", noted)
+    assert [await connect(to) for _ in range(4)] == [B, B, C, B]
+    assert dialled == [A, B, B, C, B]
+    monkeypatch.setattr(connector_module, "_LAST_S", -1.0)
+    to._last_until.clear()
+    dialled.clear()
+    assert [await connect(to) for _ in range(3)] == [B, C, B]
+    assert dialled == [B, C, A, B]
 
 
 async def test_the_other_family(ports: Ports) -> None:

@@ -91,6 +91,7 @@ async def test_losers_are_closed(descriptors: Descriptors) -> None:
     await over.close()
     assert network.dialled == ["dead1", "no", "dead2", "up"]
     assert sorted(network.closed) == ["dead1", "dead2"]
+    assert over.losers == {"dead1", "no", "dead2"}
     assert descriptors.upstreams == 1
 
 
