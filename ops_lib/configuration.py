@@ -104,7 +104,7 @@ def configure(
                 f"configure takes tracer_provider or {', '.join(given)}, not both: set them on the provider"
             )
         if isinstance(tracer_provider, OpsTracerProvider):
-            raise ConfigurationError("configure cannot take the provider of get_tracer_provider(): it asks back here")
+            raise ConfigurationError("configure cannot take the provider of get_tracer_provider(): it would recurse")
     tracer: Tracer | None = tracer_provider.get_tracer(tracer_name, tracer_version)
     if isinstance(tracer, NoOpTracer):  # OTEL_SDK_DISABLED, or a provider that makes no spans: use light ones
         tracer = None

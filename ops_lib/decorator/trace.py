@@ -60,10 +60,10 @@ def trace(
         if isinstance(fn, staticmethod):
             return staticmethod(decorate(fn.__func__, is_static=True))
         if isinstance(fn, type):
-            raise TypeError(f"trace wants a function, not the class {fn.__qualname__}; trace its methods instead")
+            raise TypeError(f"trace needs a function, not the class {fn.__qualname__}; trace its methods instead")
         if not callable(fn):
             hint = "; put @property above @trace" if isinstance(fn, property) else ""
-            raise TypeError(f"trace wants something to call, not {type(fn).__name__}{hint}")
+            raise TypeError(f"trace needs a callable, not {type(fn).__name__}{hint}")
         subject = Subject(
             fn, name=name, tags=tags, metadata=metadata, capture_args=capture_args, capture_result=capture_result
         )
@@ -115,5 +115,5 @@ def wrapped(fn: Any, /) -> Any:
     Specification: none.
     """
     if (found := getattr(fn, "wrapped", None)) is None:
-        raise TypeError(f"wrapped wants a traced function, not {fn!r}")
+        raise TypeError(f"wrapped needs a traced function, not {fn!r}")
     return found

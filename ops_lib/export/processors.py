@@ -92,7 +92,7 @@ class WhenThere(SpanExporter):
             _log.warning(
                 "no collector listens at %s:%d, so spans are dropped; start one there, or name yours:"
                 " configure(endpoint=...) or OTEL_EXPORTER_OTLP_ENDPOINT;"
-                " configure(exporter='console') prints them, exporter='none' wants none",
+                " configure(exporter='console') prints them, exporter='none' turns export off",
                 *self._address,
             )
 
@@ -116,7 +116,7 @@ def _otlp(endpoint: str | None, headers: Mapping[str, str] | None, environ: Mapp
         ) from error
     for name in _PROTOCOLS:
         if (protocol := environ.get(name, "http/protobuf")) not in ("", "http/protobuf"):
-            _log.warning("%s=%s is not spoken here; spans go out by http/protobuf", name, protocol)
+            _log.warning("%s=%s is not supported; spans are sent by http/protobuf", name, protocol)
     given = dict(headers) if headers is not None else None
     if endpoint is not None:
         if not endpoint.lower().startswith(("http://", "https://")):

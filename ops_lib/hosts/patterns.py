@@ -102,5 +102,5 @@ def _network(text: str) -> str:
         raise ValueError(f"{error}; {_FORM}") from None
     network = unmapped_network(wide)
     if wide.network_address != ipaddress.ip_address(address):
-        raise ValueError(f"{text} has bits set behind its length: write {network} for the network")
+        raise ValueError(f"{text} has bits set after its length: write {network} for the network")
     return str(network)

@@ -34,5 +34,5 @@ def check_session_header(name: str) -> str:
         raise ValueError("expected a header name: letters, digits and -")
     plain = name.lower().replace("_", "-")  # CGI and WSGI servers cannot tell the two apart
     if plain in _TAKEN or plain.startswith(_TAKEN_PREFIXES) or family_of(plain) is not None:
-        raise ValueError("this header has a meaning of its own; the session needs another name")
+        raise ValueError("this header has another meaning; choose another name for the session")
     return name

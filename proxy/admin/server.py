@@ -44,7 +44,7 @@ def application(
         if state.phase is not Phase.READY:
             return _text(f"{state.phase}\n", 503)
         if request.query.get("app", "0") not in ("", "0", "false") and not await is_app_up():
-            return _text("the app takes no connection\n", 503)
+            return _text("the app accepts no connections\n", 503)
         return _text(f"{state.phase}\n")
 
     async def metrics(_: web.Request) -> web.Response:
@@ -58,7 +58,7 @@ def application(
         """421 for a name that is not ours (RFC 9110, 15.5.20). A request without Host (HTTP/1.0) is not a browser's."""
         if all(hosts.allows(host) for host in request.headers.getall("Host", ())):
             return await handler(request)
-        return _text("421 Host names somebody else; the setting admin.hosts allows further names\n", 421)
+        return _text("421 Host is not a name of this sidecar; the setting admin.hosts allows further names\n", 421)
 
     app = web.Application(middlewares=[_errors, only_for_us], client_max_size=1024)
     for path, handler in zip(("/", *_PATHS), (index, healthz, readyz, metrics), strict=True):

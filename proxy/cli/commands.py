@@ -50,7 +50,7 @@ def _run(arguments: list[str]) -> int:
             raise
         print(
             f"ops-sidecar: `{chosen}` needs the package {missing}, which is not installed.\n"
-            "Install the sidecar with what it needs:  pip install 'ops-sidecar[sidecar]'",
+            "Install the sidecar with its dependencies:  pip install 'ops-sidecar[sidecar]'",
             file=sys.stderr,
         )
         return 2

@@ -43,15 +43,15 @@ _REASONS = {
     Malformed.DUPLICATE: "more than one where exactly one is allowed",
     Malformed.SHAPE: "not the grammar: fields, lengths, delimiters or digits are wrong",
     Malformed.VERSION: "version ff is forbidden",
-    Malformed.ZERO_ID: "an id of zeros only",
+    Malformed.ZERO_ID: "an id that is all zeros",
     Malformed.MISSING_ID: "a trace id without span id, or the other way round",
     Malformed.DECISION: "the sampling decision is not one of the known words",
     Malformed.PARENT_ID: "the parent span id is wrong and was dropped alone",
     Malformed.TRACESTATE: "the tracestate is wrong and was dropped alone",
     Malformed.NO_TRACEPARENT: "a tracestate without a traceparent",
-    Malformed.EMPTY: "nothing but white space",
+    Malformed.EMPTY: "only white space",
     Malformed.TOO_LONG: "too long",
-    Malformed.CHARACTERS: "characters that may not stand there",
+    Malformed.CHARACTERS: "illegal characters",
 }
 
 
@@ -150,7 +150,7 @@ def _verdict(format: Format, context: TraceContext, extraction: Extraction) -> s
         return "conflict of spans: the same trace, but another span"
     if extraction.context is not None and is_same_trace(context.trace_id, extraction.context.trace_id):
         return "the same trace: fills in what the winner cannot say"
-    return "made-up ids: gives way"
+    return "made-up ids: a real context wins"
 
 
 def _decision(sampling: Sampling) -> str:

@@ -26,9 +26,9 @@ QUICK_FLAGS = {
     "inject": (
         "propagation.inject",
         "LIST",
-        "formats to write, where no listener or upstream says its own (default tracecontext)",
+        "formats to write, unless a listener or upstream sets its own (default tracecontext)",
     ),
-    "mode": ("propagation.mode", "MODE", "translate (ids stay) or participate (the sidecar is a span of its own)"),
+    "mode": ("propagation.mode", "MODE", "translate (ids stay) or participate (the sidecar adds its own span)"),
     "log-level": ("log.level", "LEVEL", "debug, info, warning or error"),
     "access-log": ("log.access", "off|text|json", "one line per request on standard output (default off)"),
 }

@@ -24,14 +24,14 @@ def run(argv: Sequence[str]) -> int:
     """Ask once; print one line. 0: the answer was 200; 1: it was not, and the line says why."""
     arguments_parser = parser("health")
     arguments_parser.add_argument("--admin", metavar="ADDR", help="its admin listener (default: where `run` puts it)")
-    arguments_parser.add_argument("--ready", action="store_true", help="ask /readyz: no while it starts or drains")
+    arguments_parser.add_argument("--ready", action="store_true", help="ask /readyz: fails during start and drain")
     arguments_parser.add_argument("--app", action="store_true", help="--ready, and whether the app takes connections")
     arguments_parser.add_argument("--timeout", metavar="SECONDS", type=_seconds, default=2.0, help="default 2")
     arguments = arguments_parser.parse_args(argv)
     address = arguments.admin or _admin_address()
     path = "/readyz?app=1" if arguments.app else "/readyz" if arguments.ready else "/healthz"
     if not address:
-        print("ops-sidecar health: the admin listener is off, there is nobody to ask", file=sys.stderr)
+        print("ops-sidecar health: the admin listener is off, so nothing can answer", file=sys.stderr)
         return 1
     try:
         status, said = _ask(address, path, arguments.timeout)

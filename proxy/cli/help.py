@@ -51,8 +51,7 @@ exit codes:
     ),
     "check": Command(
         "check the settings and show the effective ones",
-        "Read the settings as `run` would, and print every effective key with where it came from.\n"
-        "Secrets are not shown.",
+        "Read the settings as `run` would, and print every effective key with its source.\nSecrets are not shown.",
         """\
 examples:
   ops-sidecar check config/sidecar.yaml
@@ -86,7 +85,7 @@ exit codes:
 examples:
   ops-sidecar health
   ops-sidecar health --ready --admin 127.0.0.1:9082
-  ops-sidecar health --app                             not well either where the app takes no connection
+  ops-sidecar health --app                             also fails if the app accepts no connections
 
 exit codes:
   0 well   1 no answer, or not well   2 wrong arguments

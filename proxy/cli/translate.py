@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         "--on-defer",
         metavar="WHAT",
         default="accept",
-        help="what `no decision` becomes where it cannot be said: accept (default), deny, or a ratio such as 0.1",
+        help="what `no decision` becomes in formats that cannot say it: accept (default), deny, or a ratio such as 0.1",
     )
     made.add_argument("--no-lossless", action="store_true", help="write no `ops=` member into tracestate")
     made.add_argument(
@@ -116,8 +116,8 @@ def _parser() -> argparse.ArgumentParser:
         help=f"families that are not translated, to be removed: {', '.join(FAMILIES)}",
     )
     output = made.add_mutually_exclusive_group()
-    output.add_argument("--explain", action="store_true", help="a table: what each format says, who wins, what is lost")
-    output.add_argument("--json", action="store_true", help="all of it as one JSON object")
+    output.add_argument("--explain", action="store_true", help="a table: what each format says, which wins, the losses")
+    output.add_argument("--json", action="store_true", help="print one JSON object")
     return made
 
 

@@ -229,7 +229,7 @@ class ClientConnection(Awaiting):
         """The client has ended its side. Returns False if nothing is left to do, so the transport may close."""
         state = self._state
         if state == BODY or (state <= HEAD and self._reader.is_started):
-            self.refuse(Refusal(Fault.INCOMPLETE_REQUEST, "the client ended the connection in mid-request"))
+            self.refuse(Refusal(Fault.INCOMPLETE_REQUEST, "the client closed in the middle of its request"))
             return True
         # The client will send no more. A setting says whether it still waits for an answer.
         if state == BUSY and self._abandons:

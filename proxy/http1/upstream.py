@@ -214,7 +214,7 @@ class UpstreamConnection(KeptConnection):
         if response.status < 200:
             if response.status == 101:
                 if not (receiver.request_done and is_offered(response.upgrade, receiver.request.upgrade)):
-                    raise Refusal(Fault.BAD_UPGRADE, "the upstream switched protocols unasked")
+                    raise Refusal(Fault.BAD_UPGRADE, "the upstream switched protocols without being asked")
                 receiver.on_switch(response, data)
                 return
             self._interim += 1
@@ -325,7 +325,7 @@ class UpstreamConnection(KeptConnection):
                 refusal = Refusal(Fault.CONNECTION_LOST, "the upstream closed without a response")
             receiver.on_upstream_failed(refusal, PERHAPS if self.served > 1 else HEARD)
         else:
-            refusal = Refusal(Fault.RESPONSE_INCOMPLETE, "the upstream closed in mid-response")
+            refusal = Refusal(Fault.RESPONSE_INCOMPLETE, "the upstream closed in the middle of its response")
             receiver.on_upstream_failed(refusal, HEARD)
 
     def on_deadline(self) -> None:

@@ -28,7 +28,7 @@ class BlockingCalls:
     async def run(self, call: Callable[[], T]) -> T:
         """Returns or raises what `call` does. Raises StillBlockedError if it, or an earlier call, takes too long."""
         if self._is_busy:
-            raise StillBlockedError("the reading before this one has not come back yet")
+            raise StillBlockedError("the previous reading has not finished yet")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
 

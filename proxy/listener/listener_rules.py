@@ -113,7 +113,7 @@ class ListenerRules:
     def check(self, request: Request) -> None:
         """Check what applies to every request, wherever it goes. Raises Refusal."""
         if request.via and any(self.pseudonym in entry for entry in request.via):
-            raise Refusal(Fault.LOOP, "the request has been here before, as its Via says")
+            raise Refusal(Fault.LOOP, "the request loops: its Via shows that it was here before")
         if request.forwarded_for and sum(entry.count(b",") + 1 for entry in request.forwarded_for) > _MOST_HOPS:
             raise Refusal(Fault.LOOP, f"the request has been through more than {_MOST_HOPS} proxies already")
         if request.method in self._refused_methods:

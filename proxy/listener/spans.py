@@ -65,7 +65,7 @@ class Spans:
             errors = accounted.terms.metrics.translation.errors
             kind = type(error).__name__
             if kind not in errors:
-                log.error("a span was lost, the exchange was not", exc_info=error)
+                log.error("a span was lost, but not its exchange", exc_info=error)
             count(errors, kind)
 
     def _encode(

@@ -104,7 +104,7 @@ def _names(settings: Settings) -> Iterator[Finding]:
         if not _NAME.match(upstream.name):
             yield Finding(path, upstream.name, "expected 1 to 64 letters, digits, - _ or . (it is a label of metrics)")
         elif key in _TAKEN_NAMES:
-            yield Finding(path, upstream.name, "this name is the sidecar's own; take another")
+            yield Finding(path, upstream.name, "this name is reserved; choose another")
         elif key in seen:
             first = settings.upstreams[seen[key]].name
             message = f"the same name as that of upstream number {seen[key]} ({first}); case, - _ and . do not count"
@@ -146,7 +146,7 @@ def _way_back(path: Path, target: TargetUrl | None, listens: list[tuple[Path, Ad
                 or (_is_here(there.host) and _is_here(listen.host) and _overlap(there.host, listen.host))
             )
         if same:
-            message = f"the sidecar's own listener {'.'.join(where)} = {listen}: requests would go in a circle"
+            message = f"the sidecar's own listener {'.'.join(where)} = {listen}: requests would loop"
             yield Finding(path, str(target), message, (where,))
 
 
@@ -195,11 +195,11 @@ def _tls_files(section: Path, tls: TlsClientSettings) -> Iterator[Finding]:
     if tls.ca_file is not None:
         path = (*section, "ca_file")
         if not tls.verify:
-            message = "never used while verify is false: take one of them out"
+            message = "unused while verify is false: remove one of them"
             yield Finding(path, tls.ca_file, message, ((*section, "verify"),))
         yield from _authorities(path, context, tls.ca_file)
     if tls.key_file is not None and tls.cert_file is None:
-        message = "a key alone says nothing: set cert_file to the certificate that it belongs to"
+        message = "a key needs its certificate: set cert_file"
         yield Finding((*section, "key_file"), tls.key_file, message, ((*section, "cert_file"),))
     elif tls.cert_file is not None:
         yield from _key_pair(section, context, tls.cert_file, tls.key_file)
@@ -275,10 +275,10 @@ def _prohibited(settings: Settings) -> Iterator[Finding]:
 
 def _reachable(path: Path, upstream: UpstreamSettings) -> Iterator[Finding]:
     if not upstream.match and not upstream.listen:
-        message = "nothing leads here: give it `match` (hosts, wildcards, CIDRs) or `listen` (an address of its own)"
+        message = "no request comes here: set `match` (hosts, wildcards, CIDRs) or `listen` (its own address)"
         yield Finding((*path, "name"), upstream.name, message, ((*path, "match"), (*path, "listen")))
     if upstream.listen and upstream.target is None:
-        message = "a listener of its own needs `target`: where its requests go"
+        message = "an upstream with `listen` needs `target`: where its requests go"
         yield Finding((*path, "listen"), ", ".join(map(str, upstream.listen)), message, ((*path, "target"),))
     if upstream.host == "target" and upstream.target is None:
         yield Finding(

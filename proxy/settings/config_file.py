@@ -32,7 +32,7 @@ def read_file(file: Path, named_by: str, patience_s: float | None) -> tuple[str,
         try:
             raw, is_file = _contents(file, patience_s)
         except TimeoutError:
-            raise failed(f"not a file, and nobody has written it to its end within {patience_s:g} s") from None
+            raise failed(f"not a file, and its writer has not finished within {patience_s:g} s") from None
         except OSError as error:
             raise failed(f"cannot read the file: {error.strerror}") from None
         if not is_file or looked == signature(file):

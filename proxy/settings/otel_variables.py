@@ -108,7 +108,7 @@ class _Made:
             self._wrong(
                 name,
                 path,
-                "the sidecar speaks http/protobuf alone: collectors have it on port 4318, beside gRPC on 4317",
+                "the sidecar only supports http/protobuf: collectors have it on port 4318 (4317 is gRPC)",
             )
 
     def take_exporter(self, name: str, path: Path) -> None:

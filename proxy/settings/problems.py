@@ -104,7 +104,7 @@ def _problem(detail: ErrorDetails, sources: Mapping[Path, str]) -> SettingsProbl
     source = source_of(path, sources)
     context: dict[str, Any] = detail.get("ctx", {})
     if kind == "missing":
-        return SettingsProblem(".".join(path), "(missing)", source, "this key is needed")
+        return SettingsProblem(".".join(path), "(missing)", source, "this key is required")
     if kind == "extra_forbidden":
         is_in_a_file = not source.startswith((VARIABLE, FLAG))
         text = "" if is_in_a_file else shown(path, value)  # if a file is not ours, it may be anything

@@ -61,7 +61,7 @@ def without_effect(loaded: Loaded) -> list[Unused]:
 
 def _why(others: set[Path]) -> str:
     if not others:
-        return "no listener goes by it"
+        return "no listener uses it"
     names = sorted(".".join(path) for path in others)
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
     return f"{', '.join(names[:_MOST])}{more} counts instead"

@@ -99,9 +99,9 @@ def cut_off(text: str, before: str) -> str | None:
     A file that is being written may be empty. Only `...` (YAML 1.2, section 9.1.2) marks the end of a file.
     """
     if _content(before) and not _content(text):
-        return "the file says nothing any more; for the defaults of every key write {}"
+        return "the file is empty now; to use the default of every key, write {}"
     if _is_ended(before) and not _is_ended(text):
-        return "the file ended with `...` when it was last read and does not now, so it is not whole"
+        return "the file ended with `...` at the last reading but does not now, so it is incomplete"
     return None
 
 
@@ -167,7 +167,7 @@ class _Reader:
         except _TooManyError:
             self._result.lines.clear()
             self._result.problems.clear()
-            self._problem((), "", node, f"{_TOO_MANY}, with those that its aliases stand for")
+            self._problem((), "", node, f"{_TOO_MANY}, including expanded aliases")
             return {}
 
     def _problem(self, path: Path, value: str, node: yaml.Node, message: str) -> None:

@@ -141,7 +141,7 @@ def _translations(metrics: Metrics) -> list[Family]:
         ),
         pairs("contexts_losses", "What a written format could not say.", "losses", "format", "what"),
         pairs("foreign_contexts", "Requests with headers of another family.", "foreign", "family", "what"),
-        singles("carried_over", "What was put back that the app's format cannot carry.", "carried", "what"),
+        singles("carried_over", "Values restored that the app's format cannot carry.", "carried", "what"),
         plain("bare_decisions", "Sampling decisions that came without ids.", "bare_decisions"),
         plain("requests_untraced", "Requests without any context or decision.", "untraced"),
         plain("sessions_carried", "Session ids passed on.", "sessions_carried"),
@@ -154,7 +154,9 @@ def _listeners(metrics: Metrics) -> list[Family]:
     found = [((("listener", name),), listener) for name, listener in metrics.listeners.items()]
     return [
         _gauge("connections_open", "Clients connected now.", ((labels, one.connections_open) for labels, one in found)),
-        _gauge("connections_limit", "How many may be.", ((labels, one.connections_limit) for labels, one in found)),
+        _gauge(
+            "connections_limit", "How many there may be.", ((labels, one.connections_limit) for labels, one in found)
+        ),
         _counter(
             "connections",
             "Clients accepted.",
@@ -210,7 +212,7 @@ def _upstreams(metrics: Metrics) -> list[Family]:
         reasons("connect_failures", "Connections that could not be opened.", "connect_failures"),
         plain("moved", "Names that led elsewhere when no remembered address could be reached.", "moved"),
         gauge("connections_open", "Connections open now.", "connections_open"),
-        gauge("connections_limit", "How many may be, to each address.", "connections_limit"),
+        gauge("connections_limit", "Limit of connections to each address.", "connections_limit"),
         gauge("connections_idle", "Connections kept for the next request.", "connections_idle"),
         plain("connections_reused", "Requests sent on a connection that had served another.", "reused"),
         plain("retries", "Requests sent again because a kept connection had died.", "retries"),
@@ -263,13 +265,13 @@ def _in_flight(found: InFlightMetrics) -> list[Family]:
 
 def _export(exported: ExportCounts) -> list[Family]:
     return [
-        _counter("spans_exported", "Spans that the collector took.", [((), exported.exported)]),
+        _counter("spans_exported", "Spans that the collector accepted.", [((), exported.exported)]),
         _counter(
             "spans_dropped",
             "Spans that were recorded and not exported.",
             [((("reason", why),), number) for why, number in exported.dropped.items()],
         ),
-        _counter("export_retries", "Batches of spans that were sent again.", [((), exported.retries)]),
+        _counter("export_retries", "Batches of spans that were retried.", [((), exported.retries)]),
         _gauge("spans_waiting_bytes", "Memory of spans that wait or are being sent.", [((), exported.waiting_bytes)]),
     ]
 

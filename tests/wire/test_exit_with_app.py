@@ -31,7 +31,7 @@ def test_readiness_sees_that_the_app_has_gone() -> None:
     with app, SidecarProcess(*ALONE, "--app", f"http://127.0.0.1:{app.getsockname()[1]}") as sidecar:
         assert sidecar.get("/readyz?app=1", "admin")[0] == 200
         app.close()
-        assert sidecar.get("/readyz?app=1", "admin") == (503, "the app takes no connection\n")
+        assert sidecar.get("/readyz?app=1", "admin") == (503, "the app accepts no connections\n")
         assert sidecar.get("/readyz", "admin")[0] == 200
         assert sidecar.end() == 0
 

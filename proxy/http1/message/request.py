@@ -104,7 +104,7 @@ def check_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     match = REQUEST_LINE.fullmatch(line)
     if match is None:
         if OTHER_VERSION.fullmatch(line) and line[-3:-1] != b"1.":
-            raise Refusal(Fault.VERSION_NOT_SUPPORTED, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+            raise Refusal(Fault.VERSION_NOT_SUPPORTED, "only HTTP/1.0 and HTTP/1.1 are supported")
         raise Refusal(Fault.BAD_REQUEST, "malformed request line")
     return match.groups()  # type: ignore[return-value]  # three groups, none optional
 
@@ -258,7 +258,7 @@ def _read_framing(request: Request, length: bytes | None, coding: bytes | None) 
         if request.minor == 0:
             raise Refusal(Fault.BAD_FRAMING, "Transfer-Encoding in HTTP/1.0")
         if coding.lower() != b"chunked":
-            raise Refusal(Fault.BAD_FRAMING, "the only transfer coding taken is chunked")
+            raise Refusal(Fault.BAD_FRAMING, "the only supported transfer coding is chunked")
         request.length = None
     elif length is not None:
         size = read_length(length)

@@ -119,7 +119,7 @@ class Sender:
                 self._deliver(batch)
             except Exception as error:  # a bug of ours: the outermost edge of the thread
                 self._drop(batch, "error")
-                self._tell("error", f"spans were lost by a fault of this sidecar: {type(error).__name__}", error)
+                self._tell("error", f"spans were lost by a bug in this sidecar: {type(error).__name__}", error)
             finally:
                 self._buffer.free(batch)
         self._collector.close()

@@ -228,7 +228,7 @@ async def test_wrapped_by_a_function(ops_spans: SpanCapture) -> None:
     assert ops.wrapped(shop.price)("pear").result == "s:pear"
     assert (await ops.wrapped(shop.order)("pear")).result == "s:pear"
     assert ops.wrapped(shop.price)("pear").span_id == ops_spans.spans[-1].get_span_context().span_id.to_bytes(8).hex()
-    with pytest.raises(TypeError, match="wants a traced function, not <built-in function len>"):
+    with pytest.raises(TypeError, match="needs a traced function, not <built-in function len>"):
         ops.wrapped(len)
 
 
@@ -387,7 +387,7 @@ def test_callable_objects_partials_and_builtins(ops_spans: SpanCapture) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [(Shop, "not the class"), (Shop.label, "put @property above @trace"), (42, "something to call, not int")],
+    [(Shop, "not the class"), (Shop.label, "put @property above @trace"), (42, "needs a callable, not int")],
 )
 def test_what_cannot_be_traced(wrong: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):

@@ -72,7 +72,7 @@ async def test_readiness_can_include_the_app(url: str, state: State, app: App, q
             app.there = there
             async with session.get(f"/readyz{query}") as response:
                 assert response.status == status
-                assert there or await response.text() == "the app takes no connection\n"
+                assert there or await response.text() == "the app accepts no connections\n"
         for other in ("", "?app=0", "?app="):
             async with session.get(f"/readyz{other}") as response:
                 assert response.status == 200

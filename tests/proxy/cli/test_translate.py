@@ -132,9 +132,9 @@ def test_nothing_found_is_said(capsys: pytest.CaptureFixture[str]) -> None:
         (["--session", "a b", TRACEPARENT], "expected a header name"),
         (["--session", "a,b", TRACEPARENT], "expected one header name"),
         (["--session", "", TRACEPARENT], "expected one header name"),
-        (["--session", "Traceparent", TRACEPARENT], "has a meaning of its own"),
-        (["--session", "Authorization", TRACEPARENT], "'Authorization': this header has a meaning of its own"),
-        (["--session-from", "X-S,X_B3_TraceId", TRACEPARENT], "has a meaning of its own"),
+        (["--session", "Traceparent", TRACEPARENT], "has another meaning"),
+        (["--session", "Authorization", TRACEPARENT], "'Authorization': this header has another meaning"),
+        (["--session-from", "X-S,X_B3_TraceId", TRACEPARENT], "has another meaning"),
         (["--explain", "--json", TRACEPARENT], "not allowed with"),
     ],
 )

@@ -230,7 +230,7 @@ def test_one_that_closes_after_a_byte(pair: Pair) -> None:
     pair.upstream.data_received(OK[:9])
     assert upstream(pair) == "answered, 2"
     pair.upstream.connection_lost(None)
-    assert b'details="the upstream closed in mid-response"' in pair.near.written
+    assert b'details="the upstream closed in the middle of its response"' in pair.near.written
 
 
 def test_a_fresh_connection_is_not_tried_twice(pair: Pair) -> None:

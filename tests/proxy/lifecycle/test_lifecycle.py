@@ -357,7 +357,7 @@ async def test_a_reading_that_hangs_is_given_up_and_told(hanging: Bench, caplog:
         os.kill(os.getpid(), signal.SIGHUP)
         await hanging.until(lambda times=times: hanging.state.reloads_failed == times)
     assert "reading them has taken more than 0.2 s" in str(caplog.records[0].fields["problem"])  # type: ignore[attr-defined] - ours
-    assert "has not come back yet" in str(caplog.records[1].fields["problem"])  # type: ignore[attr-defined] - ours
+    assert "has not finished yet" in str(caplog.records[1].fields["problem"])  # type: ignore[attr-defined] - ours
     assert len([one for one in threading.enumerate() if one not in threads and one.name == "settings"]) <= 1
     assert hanging.hang is not None
     hanging.hang.set()

@@ -31,18 +31,18 @@ def problems(tmp_path: Path, text: str) -> list[str]:
         ("inbound: {listen: '0.0.0.0:9081'}", "the same address"),
         ("inbound: {listen: ['0.0.0.0:1', '127.0.0.1:1']}", "the same address as inbound.listen"),
         ("inbound: {listen: ['127.0.0.1:1', '[::1]:9082']}\nadmin: {listen: '[::1]:9082'}", "the same address"),
-        ("inbound: {listen: ['127.0.0.1:1', '127.0.0.2:1'], app: 'http://127.0.0.2:1'}", "go in a circle"),
+        ("inbound: {listen: ['127.0.0.1:1', '127.0.0.2:1'], app: 'http://127.0.0.2:1'}", "would loop"),
         ("inbound: {listen: '[::]:1'}\noutbound: {listen: '[::1]:1'}", "the same address"),
         ("inbound: {listen: 'localhost:1'}\noutbound: {listen: '127.0.0.1:1'}", "the same address"),
         ("inbound: {listen: '[::1]:1'}\noutbound: {listen: 'localhost:1'}", "the same address"),
         ("inbound: {listen: 'unix:/a'}\noutbound: {listen: 'unix:/a'}", "the same address"),
         ("inbound: {listen: off}\noutbound: {listen: off}", "every listener is off"),
         ("upstreams: [{name: a, match: a}, {name: A, match: b}]", "the same name"),
-        ("upstreams: [{name: app, match: a}]", "the sidecar's own"),
+        ("upstreams: [{name: app, match: a}]", "is reserved"),
         ("upstreams: [{name: 'a b', match: a}]", "letters, digits"),
         ("upstreams: [{name: a, match: [X, x]}]", "has this pattern already"),
         ("upstreams: [{name: a, match: x}, {name: b, match: x}]", "upstream a has this pattern already"),
-        ("upstreams: [{name: a}]", "nothing leads here"),
+        ("upstreams: [{name: a}]", "no request comes here"),
         ("upstreams: [{name: a, listen: '127.0.0.1:1'}]", "needs `target`"),
         ("upstreams: [{name: a, match: a, host: target}]", "needs `target`"),
         ("inbound: {app: 'http://127.0.0.1:9080'}", "own listener inbound.listen"),
@@ -98,7 +98,7 @@ def test_a_certificate_file_is_read(tmp_path: Path) -> None:
 
     assert using(good) == []
     assert "no certificate in PEM form" in using(bad)[0]
-    assert "never used while verify is false" in using(good, ", verify: false")[0]
+    assert "unused while verify is false" in using(good, ", verify: false")[0]
 
 
 def test_a_key_that_is_wrong_by_itself_causes_no_second_problem(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_pipe_is_read_to_its_end_however_slowly_it_is_written(pipe: Path) -> N
 
 
 def test_a_pipe_without_a_writer_is_given_up_in_time(pipe: Path) -> None:
-    with pytest.raises(SettingsError, match=r"not a file, and nobody has written it to its end within 0.05 s"):
+    with pytest.raises(SettingsError, match=r"not a file, and its writer has not finished within 0.05 s"):
         read_file(pipe, "--config", 0.05)
 
 
@@ -50,7 +50,7 @@ def test_a_pipe_whose_writer_falls_silent_is_given_up_in_time(pipe: Path) -> Non
     reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     with pipe.open("wb", buffering=0) as writer:
         writer.write(b"log: ")
-        with pytest.raises(SettingsError, match="nobody has written it to its end"):
+        with pytest.raises(SettingsError, match="its writer has not finished"):
             read_file(pipe, "--config", 0.05)
     os.close(reading)
 

@@ -44,7 +44,7 @@ def test_an_address_is_a_network_of_one() -> None:
         ("networks", "a.internal", "a.internal is not an address or a CIDR"),
         ("networks", "*", "is not an address or a CIDR"),
         ("networks", "10.0.0.1:80", "without a port"),
-        ("networks", "10.0.0.1/8", "bits set behind its length"),
+        ("networks", "10.0.0.1/8", "bits set after its length"),
     ],
 )
 def test_messages_say_what_would_be_right(key: str, value: object, words: str) -> None:

@@ -82,8 +82,8 @@ def test_samplers(name: str, argument: str, expected: tuple[float, bool]) -> Non
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf alone"),
-        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json", "http/protobuf alone"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "only supports http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json", "only supports http/protobuf"),
         ("OTEL_TRACES_EXPORTER", "zipkin", "otlp or none"),
         ("OTEL_TRACES_SAMPLER", "jaeger_remote", "parentbased_traceidratio"),
         ("OTEL_TRACES_SAMPLER_ARG", "2", ""),

@@ -163,7 +163,7 @@ upstreams:
     }
     assert "did you mean b3multi?" in found["propagation.inject"].message
     assert "did you mean outbound?" in found["outbond"].message
-    assert "circle" in found["inbound.app"].message  # also what stands between keys
+    assert "loop" in found["inbound.app"].message  # also what stands between keys
     assert found["propagation.inject"].source.endswith("sidecar.yaml:2")
     assert found["logs"].source == "environment variable OPS_SIDECAR_LOGS__LEVEL"
     assert found["drain.grace_s"].source == "flag --set drain.grace_s"

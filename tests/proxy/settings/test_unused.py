@@ -44,8 +44,8 @@ def test_limits_of_outbound_have_no_effect_without_a_listener_that_takes_them(tm
     file = tmp_path / "sidecar.yaml"
     file.write_text("outbound: {listen: off, limits: {connections: 5}, timeouts: {idle_s: 1}}\n", encoding="utf-8")
     assert [one[::2] for one in without_effect(load(file, environ={}))] == [
-        ("outbound.limits.connections", "no listener goes by it"),
-        ("outbound.timeouts.idle_s", "no listener goes by it"),
+        ("outbound.limits.connections", "no listener uses it"),
+        ("outbound.timeouts.idle_s", "no listener uses it"),
     ]
 
 

@@ -278,7 +278,7 @@ def test_a_fault_of_ours_costs_the_batch_and_not_the_thread(caplog: pytest.LogCa
         sender.stop(LIMIT_S)
         assert sender.wait_stopped(LIMIT_S)
     assert (sender.metrics.sent, sender.metrics.dropped) == (1, {"error": 1})
-    assert "fault of this sidecar" in caplog.text
+    assert "bug in this sidecar" in caplog.text
 
 
 def test_the_same_trouble_is_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
