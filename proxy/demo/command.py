@@ -65,6 +65,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="SERVICE=FORMATS",
         help="tell the sidecar of shop, orders or billing what its service understands, instead of the truth",
     )
+    parser.add_argument(
+        "--export",
+        metavar="URL",
+        default="",
+        help="make the sidecars spans of each trace, and send these to the OTLP collector at URL, "
+        "such as http://127.0.0.1:4318 (Jaeger, Tempo and the OpenTelemetry Collector listen there)",
+    )
     options = parser.parse_args(argv)
     inject = {name: service.dialect.name for name, service in SERVICES.items()}
     for item in options.inject:
@@ -114,7 +121,7 @@ async def _until_signal(work: Coroutine[Any, Any, int], *, kept_is_clean: bool) 
 
 async def _demo(options: argparse.Namespace) -> int:
     style = _style()
-    async with running_topology(options.inject, f"127.0.0.1:{_entry_port(options)}") as topology:
+    async with running_topology(options.inject, f"127.0.0.1:{_entry_port(options)}", options.export) as topology:
         if not options.json:
             _print(show.intro(topology, options.inject, style))
         reports = []

@@ -83,30 +83,33 @@ class Journey:
 ROUTE = ("shop", "orders", "billing", "shop")
 
 
-def find_losses(journey: Journey, hops: Sequence[Hop]) -> list[str]:
-    """What was lost on the way, one sentence each; empty if every service saw the same trace."""
+def find_losses(journey: Journey, hops: Sequence[Hop], *, sidecars_are_spans: bool = False) -> list[str]:
+    """What was lost on the way, one sentence each; empty if every service saw the same trace.
+
+    `sidecars_are_spans`: a service's parent is then its sidecar, whose parents only a collector can judge.
+    """
     problems = []
     route = tuple(hop.service for hop in hops)
     if route != ROUTE:
         problems.append(f"the request went {' -> '.join(route) or 'nowhere'}, not {' -> '.join(ROUTE)}")
     caller, expected_span = "the caller", journey.span_id
     for hop in hops:
-        problems += [f"{hop.service}{hop.path}: {text}" for text in _losses_of_hop(journey, hop, caller, expected_span)]
+        problems += [f"{hop.service}{hop.path}: {text}" for text in _losses_of_hop(journey, hop)]
+        if hop.span is not None and (hop.span.span_id != expected_span) != sidecars_are_spans:
+            called = f"{caller} called from {expected_span or 'no span'}"
+            between = ", and no sidecar's span is between" if sidecars_are_spans else ""
+            problems.append(f"{hop.service}{hop.path}: lost its parent: span {hop.span.span_id}, but {called}{between}")
         caller, expected_span = hop.service, hop.sent_span_id
     return problems
 
 
-def _losses_of_hop(journey: Journey, hop: Hop, caller: str, expected_span: str) -> list[str]:
+def _losses_of_hop(journey: Journey, hop: Hop) -> list[str]:
     problems = []
     if hop.span is None:
         problems.append("lost the trace: no trace header that it understands came in")
     else:
         if hop.span.trace_id.rjust(32, "0") != journey.trace_id.rjust(32, "0"):
             problems.append(f"lost the trace: it is in {hop.span.trace_id}, the caller's is {journey.trace_id}")
-        if hop.span.span_id != expected_span:
-            problems.append(
-                f"lost its parent: span {hop.span.span_id}, but {caller} called from {expected_span or 'no span'}"
-            )
         if not keeps_decision(journey.sampling, hop.span.sampling, w3c=hop.speaks == W3C.name):
             problems.append(f"lost the sampling decision: {hop.span.sampling}, the caller said {journey.sampling}")
         if hop.speaks == W3C.name and journey.tracestate not in hop.span.state:

@@ -37,12 +37,12 @@ class Report:
             "problems": list(self.problems),
             "hops": [
                 {
+                    **hop.to_json(),
                     "from": caller,
                     "to": hop.service,
                     "through": WAYS.get(caller),
                     "sent": [list(pair) for pair in headers],
                     "wire": [list(pair) for pair in wire],
-                    **hop.to_json(),
                 }
                 for caller, headers, wire, hop in zip(callers, sent, self.wires, self.hops, strict=False)
             ],
@@ -89,4 +89,5 @@ async def travel(topology: Topology, journey: Journey) -> Report:
     except (ValueError, KeyError, TypeError):
         errors = [f"{topology.entry} answered {response.status}: {text[:300]}"]
     wires = (journey.headers, *(topology.taps[name].take() for name in ROUTE[:-1]))
-    return Report(journey, hops, wires[: len(hops)], (*errors, *find_losses(journey, hops)))
+    losses = find_losses(journey, hops, sidecars_are_spans=bool(topology.collector))
+    return Report(journey, hops, wires[: len(hops)], (*errors, *losses))

@@ -25,6 +25,10 @@ def intro(topology: Topology, inject: Mapping[str, str], style: Style) -> Iterat
         where = topology.sidecars[name].url("inbound").removeprefix("http://")
         yield f"  {style.paint(f'{name:7}', 'bold')}  knows only {service.dialect.label}"
         yield f"  {'':7}  its sidecar on {where} injects {inject[name]}, {ways[name]}"
+    if topology.collector:
+        yield ""
+        yield "Each sidecar is a span of the trace, on the way in and on the way out, and"
+        yield f"sends it to {topology.collector}."
 
 
 def journey(report: Report, number: int, style: Style, *, brief: bool) -> Iterator[str]:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import proxy
@@ -125,6 +125,16 @@ drain:
     return shop, orders, billing
 
 
+def exporting(spec: SidecarSpec, endpoint: str) -> SidecarSpec:
+    """The same sidecar as a span of each trace, which sends its spans to the collector at `endpoint`."""
+    standard = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+        "OTEL_SERVICE_NAME": spec.name,
+        "OTEL_BSP_SCHEDULE_DELAY": "200",
+    }
+    return replace(spec, environment={**spec.environment, **standard})
+
+
 @contextlib.asynccontextmanager
 async def running(wanted: Sequence[SidecarSpec]) -> AsyncIterator[dict[str, Sidecar]]:
     """Start all at once, yield them by name when all are ready, and always end them. Raises DemoError if one fails."""
@@ -177,9 +187,8 @@ async def _start(spec: SidecarSpec, folder: Path) -> Sidecar:
         arguments = ["--config", str(path), *arguments]
     # Settings in the caller's environment must not leak in.
     # `-P` and PYTHONPATH: the same code runs in any working directory.
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(("OPS_SIDECAR_", "MIRASCOPE_"))
-    }
+    ours = ("OPS_SIDECAR_", "MIRASCOPE_", "OTEL_")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     inherited["PYTHONPATH"] = os.pathsep.join(
         filter(None, (str(Path(proxy.__path__[0]).parent), os.environ.get("PYTHONPATH")))
     )

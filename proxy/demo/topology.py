@@ -17,7 +17,7 @@ from aiohttp import web
 
 from proxy.demo.http import WireTap
 from proxy.demo.services import SERVICES, Call, build
-from proxy.demo.sidecars import Sidecar, running, specs
+from proxy.demo.sidecars import Sidecar, exporting, running, specs
 
 NEXT = {"shop": "orders", "orders": "billing", "billing": "shop"}
 WAYS = {
@@ -33,6 +33,7 @@ class Topology:
 
     sidecars: Mapping[str, Sidecar]
     taps: Mapping[str, WireTap]  # by the service whose calls pass there
+    collector: str = ""  # URL that the sidecars export spans to; empty: they take no part in the trace
 
     @property
     def entry(self) -> str:
@@ -41,15 +42,17 @@ class Topology:
 
 
 @contextlib.asynccontextmanager
-async def running_topology(inject: Mapping[str, str], entry: str) -> AsyncIterator[Topology]:
+async def running_topology(inject: Mapping[str, str], entry: str, collector: str = "") -> AsyncIterator[Topology]:
     """Start everything, and stop it at the end.
     Raises DemoError if a sidecar fails.
-    Arguments: see `sidecars.specs`.
+    `collector`: URL that the sidecars export spans to, empty for none; other arguments: see `sidecars.specs`.
     """
     async with contextlib.AsyncExitStack() as stack:
         app_sockets = {name: stack.enter_context(_listening()) for name in SERVICES}
         tap_sockets = {name: stack.enter_context(_listening()) for name in SERVICES}
         wanted = specs(_ports(app_sockets), _ports(tap_sockets), inject, entry)
+        if collector:
+            wanted = tuple(exporting(spec, collector) for spec in wanted)
         sidecars = await stack.enter_async_context(running(wanted))
         taps = {name: WireTap() for name in SERVICES}
         for name, tap in taps.items():
@@ -57,7 +60,7 @@ async def running_topology(inject: Mapping[str, str], entry: str) -> AsyncIterat
             await stack.enter_async_context(tap.relay(tap_sockets[name], host, port))
         for name, call in _calls(sidecars).items():
             await stack.enter_async_context(_serving(build(SERVICES[name], call), app_sockets[name]))
-        yield Topology(sidecars, taps)
+        yield Topology(sidecars, taps, collector)
 
 
 def _calls(sidecars: Mapping[str, Sidecar]) -> dict[str, Call]:

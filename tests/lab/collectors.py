@@ -21,7 +21,7 @@ Line = bytes | Callable[[socket.socket], None]
 
 
 class Collector:
-    """Takes connections one after another, and answers each request with the next line of its script.
+    """Takes connections, and answers each request with the next line of its script.
 
     Bytes are written as they are; a function is given the socket instead. After the script each request is taken.
     """
@@ -43,12 +43,15 @@ class Collector:
             except OSError:
                 return
             self.connections += 1
-            try:
-                with self._tls.wrap_socket(client, server_side=True) if self._tls else client as connection:
-                    while self._one(connection):
-                        pass
-            except OSError:
-                continue
+            threading.Thread(target=self._serve_one, args=[client], daemon=True).start()
+
+    def _serve_one(self, client: socket.socket) -> None:
+        try:
+            with self._tls.wrap_socket(client, server_side=True) if self._tls else client as connection:
+                while self._one(connection):
+                    pass
+        except OSError:
+            return
 
     def _one(self, connection: socket.socket) -> bool:
         data = b""

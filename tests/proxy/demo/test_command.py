@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from lab.collectors import collecting
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from ops_lib import propagation
 from proxy.demo import command, topology
@@ -230,6 +232,43 @@ def test_keep_runs_on_and_its_curl_works_until_it_is_told_to_end(kept: Kept) -> 
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
     assert kept.process.stderr is not None
     assert kept.process.stderr.read() == ""
+
+
+def test_exported_spans_join_every_hop() -> None:
+    """By the spans themselves: each sidecar's parent is who called it, on every hop, in and out."""
+    with collecting() as collector:
+        done = demo("--json", "--export", f"http://127.0.0.1:{collector.port}", OTEL_TRACES_SAMPLER="always_off")
+        assert done.returncode == 0, done.stdout + done.stderr
+        spans = {span.span_id.hex(): span for span in collector.spans(14)}
+    assert len(spans) == 14
+    for request in json.loads(done.stdout)["requests"]:
+        hops = request["hops"]
+        sent = hops[0]["sent"]
+        caller = next(value.split("-")[2 if name == "traceparent" else 1] for name, value in sent if name != "Cookie")
+        for hop in hops:
+            server = spans.pop(hop["span_id"])
+            assert server.kind == Span.SPAN_KIND_SERVER
+            assert server.trace_id.hex()[-16:] == hop["trace_id"][-16:]
+            if hop["from"] != "caller":  # the sidecar of whoever called is between
+                client = spans.pop(server.parent_span_id.hex())
+                assert client.kind == Span.SPAN_KIND_CLIENT
+                assert client.trace_id == server.trace_id
+                assert client.parent_span_id.hex() == caller
+            else:
+                assert server.parent_span_id.hex() == caller
+            caller = hop["sent_span_id"]
+    assert not spans
+
+
+def test_settings_of_the_environment_do_not_change_it() -> None:
+    assert demo(OTEL_EXPORTER_OTLP_ENDPOINT="nonsense", OPS_SIDECAR_INBOUND__APP="nonsense").returncode == 0
+
+
+def test_a_collector_that_cannot_be_one_is_named() -> None:
+    done = demo("--export", "nonsense")
+    assert done.returncode == 1
+    assert "nonsense" in done.stderr
+    assert "http://" in done.stderr
 
 
 def test_sigterm_ends_every_process(kept: Kept) -> None:
