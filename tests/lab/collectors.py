@@ -97,6 +97,7 @@ class Collector:
         return [span.name for scope in resource.scope_spans for span in scope.spans]
 
     def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # closed alone, it would take one more connection
         self._listener.close()
 
 

@@ -74,3 +74,22 @@ def test_a_connection_that_the_app_has_closed_is_not_used_again(wire: Wire) -> N
     alice.send(GET + b"\r\n")
     wire.accept().answer(b"again")
     assert alice.response().body == b"again"
+
+
+def test_a_client_that_logs_in_after_other_credentials(wire: Wire) -> None:
+    """A line like one that was seen before is not taken for it."""
+    alice = wire.client()
+    alice.send(GET + b"Authorization: Basic YTpi\r\n\r\n" + GET + b"Authorization: Basic YTpj\r\n\r\n")
+    first = wire.accept()
+    for credentials in (b"Basic YTpi", b"Basic YTpj"):
+        assert first.request().head.value("authorization") == credentials
+        first.reply()
+        assert alice.response().status == 200
+    for _ in range(2):
+        alice.send(GET + b"Authorization: NTLM TlRMTVNTUAAD\r\n\r\n")
+        first.answer()
+        assert alice.response().status == 200
+    bob = wire.client()
+    bob.send(GET + b"\r\n")
+    wire.accept().answer()
+    assert bob.response().status == 200

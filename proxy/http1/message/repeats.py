@@ -11,7 +11,15 @@ from __future__ import annotations
 import re
 from typing import Any, Final, final
 
-from proxy.semantics.fields import PLAIN, TRACE, TRANSFER_ENCODING, FieldKinds, Special
+from proxy.semantics.fields import (
+    AUTHORIZATION,
+    PLAIN,
+    TRACE,
+    TRANSFER_ENCODING,
+    FieldKinds,
+    Special,
+    binds_connection,
+)
 
 Sorted = tuple[list[bytes], list[Special]]
 """A field section, sorted: the lines that are forwarded unchanged,
@@ -69,7 +77,7 @@ class Template:
                 special.append((TRACE, self._names[place], value))
                 continue
             told: Any = None
-            if kind == PLAIN:
+            if kind == PLAIN or (kind == AUTHORIZATION and not binds_connection(value)):
                 lines.append(line)
             else:
                 told = (kind, self._names[place], value)

@@ -87,13 +87,13 @@ class Exporter:
             self._metrics.sender.on_tick()
             if now >= self._collect_at:
                 self._collect_at = now + self._plan.metrics_interval_s
-                self._send_metrics(self._metrics)
+                # While the last metrics are not sent yet, only a point in time is lost: counters are cumulative.
+                if not self._metrics.buffer.held_bytes:
+                    self._send_metrics(self._metrics)
         if self._former.pipelines or self._former_metrics.pipelines:
             self._let_go()
 
     def _send_metrics(self, pipeline: Pipeline) -> None:
-        if pipeline.buffer.held_bytes:
-            return  # the last metrics are not sent yet; counters are cumulative, so only a point in time is lost
         for metric in self._collect():
             pipeline.buffer.add(metric)
         pipeline.buffer.flush()
