@@ -6,7 +6,10 @@ May know aiohttp, State, and a function that renders the metrics. Must not know 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
+import socket
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -15,7 +18,14 @@ from aiohttp.http_exceptions import HttpProcessingError
 from proxy.admin.hosts import AdminHosts
 from proxy.plan import Address
 from proxy.telemetry.state import Phase, State
-from proxy.transport.binding import FileIdentity, cannot_listen, file_identity, remove_own_socket, remove_stale_socket
+from proxy.transport.binding import (
+    FileIdentity,
+    cannot_listen,
+    file_identity,
+    pass_on,
+    remove_own_socket,
+    remove_stale_socket,
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _HEADERS = {"Server": "ops-sidecar", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -101,8 +111,11 @@ class AdminServer:
         self._path = ""
         self._file: FileIdentity | None = None
 
-    async def listen(self, address: Address) -> Address:
-        """Bind `address`; returns it with the real port. Raises StartError if that fails."""
+    async def listen(self, address: Address, *, reuse_port: bool = False) -> Address:
+        """Bind `address`; returns it with the real port. Raises StartError if that fails.
+
+        `reuse_port`: another process may listen there as well; a Unix socket is not shared.
+        """
         loop = asyncio.get_running_loop()
         await self._runner.setup()
         assert self._runner.server is not None
@@ -113,11 +126,19 @@ class AdminServer:
                 self._listening = await loop.create_unix_server(self._connection, address.unix_path)
                 self._path, self._file = address.unix_path, file_identity(address.unix_path)
                 return address
-            self._listening = await loop.create_server(self._connection, address.host, address.port)
+            self._listening = await loop.create_server(
+                self._connection, address.host, address.port, reuse_port=reuse_port
+            )
         except OSError as error:
             await self._runner.cleanup()
             raise cannot_listen("admin", address, error) from None
         return Address(*self._listening.sockets[0].getsockname()[:2])
+
+    def pass_on(self) -> None:
+        """Leave new connections to another process that listens here, if one does: it is the one that is ready."""
+        for each in self._listening.sockets if self._listening is not None and not self._path else ():
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(each.fileno())) as copy:
+                pass_on(copy)
 
     def _connection(self) -> asyncio.Protocol:
         """A new connection.

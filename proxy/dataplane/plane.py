@@ -33,6 +33,8 @@ from proxy.transport.listening import ListeningSocket, Waiting, drop, serve
 from proxy.transport.outbox import Outbox
 from proxy.transport.sockets import is_of_this_machine
 
+_HALF_OPEN_S = 0.25  # until a client whose SYN came to us is in our queue
+
 
 class DataPlane:
     """All listeners of one sidecar.
@@ -120,7 +122,7 @@ class DataPlane:
                     listening = kept.get((listener.name, bind))
                     if listening is None:
                         listening = doors[listener.name].new_socket(bind)
-                        await listening.open(listener.name, v6_only=is_v6_only(plan, bind))
+                        await listening.open(listener.name, v6_only=is_v6_only(plan, bind), reuse_port=plan.reuse_port)
                         opened.append(listening)
                     sockets[listener.name].append(listening)
         except BaseException:
@@ -168,6 +170,8 @@ class DataPlane:
         """
         plan = self._plan.drain
         loop = asyncio.get_running_loop()
+        if self._plan.reuse_port:
+            self._pass_on("inbound")
         await self._take_leave(plan.grace_s)
         deadline = loop.time() + plan.timeout_s
         await self._shut("inbound")
@@ -260,8 +264,18 @@ class DataPlane:
             closed = due
             await asyncio.sleep(min(TICK_S, grace_s - passed_s))
 
+    def _pass_on(self, direction: str) -> None:
+        """Leave new clients at `direction` to another process that listens there, if one does."""
+        for door in self._doors.values():
+            if door.listener.rules.plan.direction == direction:
+                for listening in door.sockets:
+                    listening.pass_on()
+
     async def _shut(self, direction: str) -> None:
         """Stop accepting at `direction`. Clients that the kernel has accepted are still served."""
+        if self._plan.reuse_port:
+            self._pass_on(direction)
+            await asyncio.sleep(_HALF_OPEN_S)
         waiting: Waiting = []
         for listener in [one for one in self._listeners.values() if one.rules.plan.direction == direction]:
             door = self._doors.pop(listener.name, None)

@@ -41,7 +41,8 @@ class DataPlane(Protocol):
 class Admin(Protocol):
     """What the lifecycle needs of `proxy.admin.server.AdminServer`."""
 
-    async def listen(self, address: Address) -> Address: ...
+    async def listen(self, address: Address, *, reuse_port: bool = False) -> Address: ...
+    def pass_on(self) -> None: ...
     async def close(self) -> None: ...
 
 
@@ -134,7 +135,7 @@ class Lifecycle:
         bound = None
         if plan.admin is not None:
             self._admin = self._make_admin()
-            bound = await self._admin.listen(plan.admin)
+            bound = await self._admin.listen(plan.admin, reuse_port=plan.reuse_port)
             self._data_plane.know_admin(bound)
         self._state.generation = plan.generation
         self._state.reload_success_time_s = self._state.started_time_s = self._clock()
@@ -143,6 +144,8 @@ class Lifecycle:
         self._announce(plan, self._data_plane.addresses(), bound)
 
     async def _drain(self) -> bool:
+        if self._admin is not None and self._current.plan.reuse_port:
+            self._admin.pass_on()
         draining = asyncio.create_task(self._data_plane.drain(linger=self._lingers), name="drain")
         hurry = asyncio.create_task(self._stop_now.wait(), name="hurry")
         try:
@@ -212,7 +215,7 @@ class Lifecycle:
             admin = None
             if new.plan.admin is not None:
                 admin = self._make_admin()
-                bound = await admin.listen(new.plan.admin)
+                bound = await admin.listen(new.plan.admin, reuse_port=new.plan.reuse_port)
         try:
             await self._data_plane.replace_plan(new.plan)
         except BaseException:

@@ -143,6 +143,7 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
         listeners=tuple(replace(listener, explain=is_explained) for listener in listeners),
         admin=settings.admin.listen,
         drain=_drain(settings),
+        reuse_port=settings.restart.reuse_port,
         exit_with_app_s=settings.inbound.exit_with_app_s if settings.inbound.listen else 0.0,
         export=export,
         in_flight=InFlightPlan(

@@ -83,6 +83,7 @@ class Plan:
     listeners: tuple[ListenerPlan, ...]
     admin: Address | None
     drain: DrainPlan = DrainPlan()
+    reuse_port: bool = False  # another process may listen at the same addresses
     exit_with_app_s: float = 0.0  # the sidecar exits when its app has been gone for this long; 0: never
     export: ExportPlan = field(default_factory=ExportPlan)
     in_flight: InFlightPlan = DEFAULT_IN_FLIGHT

@@ -219,6 +219,12 @@ class LogSettings(Section):
     queue_lines: Lines = 10_000
 
 
+class RestartSettings(Section):
+    """How the next process takes over."""
+
+    reuse_port: bool = False
+
+
 class ReloadSettings(Section):
     """When the settings are reloaded."""
 
@@ -248,6 +254,7 @@ class Settings(BaseSettings):
     sampling: SamplingSettings = SamplingSettings()
     log: LogSettings = LogSettings()
     reload: ReloadSettings = ReloadSettings()
+    restart: RestartSettings = RestartSettings()
 
     @classmethod
     def settings_customise_sources(

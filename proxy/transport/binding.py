@@ -5,11 +5,15 @@ May know addresses, socket files and how binding fails. Must not know who listen
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import errno
 import os
 import socket
 import stat
+import struct
 from pathlib import Path
+from typing import Final
 
 from proxy.errors import StartError
 from proxy.plan import Address
@@ -24,11 +28,30 @@ def cannot_listen(listener: str, bind: Address, error: OSError) -> StartError:
     return StartError(f"listener {listener} cannot listen on {bind}: {reason}")
 
 
-def bind_every_interface(port: int, *, v6_only: bool) -> socket.socket:
+_SO_ATTACH_REUSEPORT_CBPF: Final = 51  # asm-generic/socket.h; Python has no name for it
+_RETURN_CONSTANT: Final = 0x06  # BPF_RET | BPF_K
+
+
+def pass_on(listening: socket.socket) -> None:
+    """Let the kernel give further clients to the next process that listens at the same address with SO_REUSEPORT.
+
+    Of two the older is the first in the kernel's list, and the program that is attached here names the second. Where
+    there is none, the kernel goes on as without a program (socket(7)). Then whoever closes can serve its own queue to
+    the end, without new clients coming in behind the last look. Elsewhere than on Linux nothing happens.
+    """
+    program = ctypes.create_string_buffer(struct.pack("HBBI", _RETURN_CONSTANT, 0, 0, 1))
+    with contextlib.suppress(OSError):
+        option = struct.pack("HP", 1, ctypes.addressof(program))
+        listening.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_REUSEPORT_CBPF, option)
+
+
+def bind_every_interface(port: int, *, v6_only: bool, reuse_port: bool = False) -> socket.socket:
     """A socket bound to `[::]` and `port`; for IPv6 alone if `v6_only`, else as the system has it. Raises OSError."""
     bound = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if v6_only:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind(("::", port))

@@ -20,6 +20,7 @@ from proxy.transport.binding import (
     bind_every_interface,
     cannot_listen,
     file_identity,
+    pass_on,
     remove_own_socket,
     remove_stale_socket,
 )
@@ -44,25 +45,32 @@ class ListeningSocket:
     def __repr__(self) -> str:
         return f"<ListeningSocket at {self.address if hasattr(self, '_server') else self.bind}>"
 
-    async def open(self, name: str, *, v6_only: bool = False) -> None:
+    async def open(self, name: str, *, v6_only: bool = False, reuse_port: bool = False) -> None:
         """Bind and accept. Raises StartError with the address and `name`, the listener's.
 
         `v6_only`: `[::]` is for IPv6 alone.
         Otherwise it is what the system makes of it: on Linux for IPv4 as well, unless net.ipv6.bindv6only says no.
+        `reuse_port`: another process may listen there as well.
         """
         loop = asyncio.get_running_loop()
         accept = protocols(self._accept)
         path, host, port = self.bind.unix_path, self.bind.host, self.bind.port
         try:
             if path:
-                remove_stale_socket(path)
-                self._server = await loop.create_unix_server(accept, path, backlog=_BACKLOG)
+                # Another process keeps its queue when the file is replaced, and new clients come to us.
+                own_path = f"{path}.{os.getpid()}" if reuse_port else path
+                remove_stale_socket(own_path)
+                self._server = await loop.create_unix_server(accept, own_path, backlog=_BACKLOG)
+                if reuse_port:
+                    os.replace(own_path, path)  # noqa: PTH105 - a rename waits for no one, as ASYNC240 fears of Path
                 self._file = file_identity(path)
             elif host == "::":  # the event loop would always make it v6_only
-                bound = bind_every_interface(port, v6_only=v6_only)
+                bound = bind_every_interface(port, v6_only=v6_only, reuse_port=reuse_port)
                 self._server = await loop.create_server(accept, sock=bound, backlog=_BACKLOG)
             else:
-                self._server = await loop.create_server(accept, host or None, port, backlog=_BACKLOG)
+                self._server = await loop.create_server(
+                    accept, host or None, port, backlog=_BACKLOG, reuse_port=reuse_port
+                )
         except OSError as error:
             raise cannot_listen(name, self.bind, error) from None
 
@@ -85,12 +93,17 @@ class ListeningSocket:
             return False
         return bind == self.bind or (len(self._server.sockets) == 1 and bind == self.address)
 
+    def pass_on(self) -> None:
+        """Leave further clients to the process that listens there as well, if one does."""
+        if not self.bind.unix_path:
+            for copy in self._copies():
+                with copy:
+                    pass_on(copy)
+
     def close(self) -> Waiting:
         """Stop accepting. Returns the clients that the kernel has accepted by then, for `serve`."""
         # Copies keep the socket and its queue alive while the event loop closes it.
-        copies = []
-        with contextlib.suppress(OSError):  # no file descriptor is left, so accepting would fail as well
-            copies += [socket.socket(fileno=os.dup(each.fileno())) for each in self._server.sockets]
+        copies = self._copies()
         accept = protocols(self.accept)
         self._server.close()
         remove_own_socket(self.bind.unix_path, self._file)
@@ -99,6 +112,12 @@ class ListeningSocket:
             with copy:
                 waiting += ((accept, client) for client in _accept_all(copy))
         return waiting
+
+    def _copies(self) -> list[socket.socket]:
+        copies: list[socket.socket] = []
+        with contextlib.suppress(OSError):  # no file descriptor is left, so accepting would fail as well
+            copies += [socket.socket(fileno=os.dup(each.fileno())) for each in self._server.sockets]
+        return copies
 
 
 async def serve(waiting: Waiting) -> None:

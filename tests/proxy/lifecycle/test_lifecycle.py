@@ -71,12 +71,15 @@ class Admin:
         self._refuse = refuse
         self._address = Address()
 
-    async def listen(self, address: Address) -> Address:
+    async def listen(self, address: Address, *, reuse_port: bool = False) -> Address:
         if address in self._refuse:
             raise StartError("listener admin cannot listen")
         self._address = address
         self._calls.append(("admin", address.port))
         return address
+
+    def pass_on(self) -> None:
+        self.passed_on = True
 
     async def close(self) -> None:
         self._calls.append(("admin closed", self._address.port))

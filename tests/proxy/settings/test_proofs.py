@@ -131,6 +131,7 @@ PROOFS = {
     "log.format": "proxy/test_app.py::test_the_log_can_be_json",
     "log.access": "proxy/test_app.py::test_it_says_where_it_listens_translates_counts_logs_and_ends",
     "log.queue_lines": "proxy/test_app.py::test_an_access_log_that_nobody_reads_drops_lines_beyond_its_queue",
+    "restart.reuse_port": "wire/test_restart.py::test_a_rolling_restart_under_load_fails_no_request",
     "reload.watch": "proxy/test_app.py::test_an_emptied_file_is_no_reload",
     "reload.interval_s": "proxy/test_app.py::test_a_changed_file_counts_for_new_requests_and_a_bad_one_for_none",
 }

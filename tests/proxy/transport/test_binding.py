@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from proxy.plan import Address
-from proxy.transport.binding import cannot_listen, file_identity, remove_own_socket, remove_stale_socket
+from proxy.transport.binding import cannot_listen, file_identity, pass_on, remove_own_socket, remove_stale_socket
 
 
 @pytest.mark.parametrize(
@@ -64,3 +67,48 @@ def test_what_is_no_socket_stays(tmp_path: Path) -> None:
     assert path.exists()
     remove_own_socket(str(path), file_identity(str(path)))
     assert file_identity(str(path)) is None
+
+
+def sharing(port: int = 0) -> socket.socket:
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    made.bind(("127.0.0.1", port))
+    made.listen(100)
+    made.setblocking(False)
+    return made
+
+
+def take_all(at: socket.socket) -> int:
+    taken = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            at.accept()[0].close()
+            taken += 1
+    return taken
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="SO_ATTACH_REUSEPORT_CBPF is Linux's")
+def test_who_passes_on_gets_no_further_clients() -> None:
+    """As long as there is another. And so it goes on from each to the next."""
+    with ExitStack() as sockets:
+        first = sockets.enter_context(sharing())
+        port = first.getsockname()[1]
+
+        def connect(count: int) -> None:
+            for _ in range(count):
+                sockets.enter_context(socket.create_connection(("127.0.0.1", port), 5))
+
+        pass_on(first)
+        connect(5)
+        assert take_all(first) == 5
+        second = sockets.enter_context(sharing(port))
+        pass_on(first)
+        connect(30)
+        assert (take_all(first), take_all(second)) == (0, 30)
+        first.close()
+        connect(5)
+        assert take_all(second) == 5
+        third = sockets.enter_context(sharing(port))
+        pass_on(second)
+        connect(30)
+        assert (take_all(second), take_all(third)) == (0, 30)
