@@ -9,7 +9,7 @@ COMPILED := build/compiled
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-random mutate compiled test-compiled lint format types layers coverage bench conformance w3c compose-test soak stall fuzz audit pin-image lock clean
+.PHONY: help demo test test-quick test-random mutate compiled test-compiled lint format types layers coverage bench conformance w3c compose-test soak stall drain fuzz audit pin-image lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -111,6 +111,9 @@ soak: $(VENV)/dev.stamp ## mixed load with faults (SOAK_S=60 seconds), 1 GiB bod
 
 stall: $(VENV)/dev.stamp ## floods of chunks, bytes and requests must not delay others (STALL_S=2 seconds for each)
 	$(BIN)/python -m pytest -s tests/wire/stall.py $(ARGS)
+
+drain: $(VENV)/dev.stamp ## POSTs lost when the server ends under load, beside nginx where there is one (ROUNDS=3)
+	PYTHONPATH=. $(BIN)/python -m pytest -s tests/wire/drain.py $(ARGS)
 
 SECONDS ?= 60
 fuzz: $(VENV)/dev.stamp ## broken messages and hostile peers (SECONDS=60; SEED=n: the case that a failure names)

@@ -19,14 +19,18 @@ _TICK_S = 0.002
 class Steady:
     """POSTs on kept connections, some of them on new ones. `lost` are those that were sent and not answered whole."""
 
-    def __init__(self, port: int, *, per_s: int = 1000, fresh_every: int = 5) -> None:
-        """`port`: of the server. One in `fresh_every` requests comes on a connection of its own; 0: none."""
+    def __init__(self, port: int, *, per_s: int = 1000, fresh_every: int = 5, connections: int = 0) -> None:
+        """`port`: of the server. One in `fresh_every` requests comes on a connection of its own; 0: none.
+
+        `connections`: to begin with. Further ones are made when none is idle.
+        """
         self.port = port
         self.lost: Counter[str] = Counter()
         self.refused = 0  # connections
         self.answered = 0
         self._per_s = per_s
         self._fresh_every = fresh_every
+        self._first = connections
         self._idle: list[_Client] = []
         self._open: set[_Client] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -47,6 +51,9 @@ class Steady:
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
+        for _ in range(self._first):
+            _, client = await loop.create_connection(lambda: _Client(self), "127.0.0.1", self.port)
+            self._idle.append(client)
         start, sent = loop.time(), 0
         while not self._stop.is_set():
             due = int((loop.time() - start) * self._per_s)
