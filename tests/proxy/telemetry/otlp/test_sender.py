@@ -244,7 +244,7 @@ def test_a_collector_that_drips_its_answer_is_ended_by_the_tick() -> None:
 def test_a_collector_that_says_nothing_holds_up_no_stop() -> None:
     leave = threading.Event()
     with (
-        collecting(lambda _: (leave.wait(LIMIT_S), None)[1]) as collector,
+        collecting(*[lambda _: (leave.wait(LIMIT_S), None)[1]] * 9) as collector,
         sending(collector.port, "a", endpoint={"timeout_s": 0.2}, limit_s=0.3) as sender,
     ):
         collector.next()
