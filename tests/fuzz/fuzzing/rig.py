@@ -92,7 +92,9 @@ class Rig:
         local = (Address("127.0.0.1", 0),)
         listeners = (
             ListenerPlan("inbound", "inbound", local, Router(app), True, limits=limits, timeouts=timeouts),
-            ListenerPlan("outbound", "outbound", local, Router(other), False, True, limits=limits, timeouts=timeouts),
+            ListenerPlan(
+                "outbound", "outbound", local, Router(other), False, connect=True, limits=limits, timeouts=timeouts
+            ),
         )
         return Plan(self._generation, listeners, None, DrainPlan(0.0, 3.0, 0.0))
 
