@@ -1,4 +1,4 @@
-"""Apps that answer by themselves, for tests whose subject is not the app."""
+"""Apps that answer by themselves, for tests that are not about the app."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ Line = bytes | Callable[[socket.socket], None]
 class Collector:
     """Takes connections, and answers each request with the next line of its script.
 
-    Bytes are written as they are; a function is given the socket instead. After the script each request is taken.
+    Bytes are written unchanged; a function gets the socket. After the script, each request is accepted.
     """
 
     def __init__(self, script: Sequence[Line], tls: ssl.SSLContext | None = None) -> None:
@@ -83,7 +83,7 @@ class Collector:
         return ExportTraceServiceRequest.FromString(self.next()[1])
 
     def spans(self, count: int) -> list[Span]:
-        """The next `count` spans, in however many requests they come."""
+        """The next `count` spans, from any number of requests."""
         found: list[Span] = []
         while len(found) < count:
             for resource in self.next_request().resource_spans:
@@ -97,7 +97,7 @@ class Collector:
         return [span.name for scope in resource.scope_spans for span in scope.spans]
 
     def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)  # closed alone, it would take one more connection
+        self._listener.shutdown(socket.SHUT_RDWR)  # close() alone would accept one more connection
         self._listener.close()
 
 
@@ -117,7 +117,7 @@ def answer(status: int, body: bytes = b"", more: bytes = b"") -> bytes:
 
 
 def attributes(of: Any) -> dict[str, Any]:
-    """Attributes of a span, a link or a resource by key; a key that stands twice fails."""
+    """Attributes of a span, a link or a resource by key; a duplicate key fails."""
     keys = [each.key for each in of.attributes]
     assert len(set(keys)) == len(keys), keys
     return {each.key: _value(each.value) for each in of.attributes}
@@ -129,5 +129,5 @@ def _value(value: Any) -> Any:
 
 
 def named_span(name: str) -> bytes:
-    """A span that has nothing but a name, as an entry of ScopeSpans.spans."""
+    """A span with only a name, as an entry of ScopeSpans.spans."""
     return protobuf.message(2, protobuf.message(5, name.encode()))

@@ -30,9 +30,9 @@ def upstream() -> Iterator[Upstream]:
 
 @pytest.fixture
 def start(loop_thread: LoopThread) -> Iterator[Callable[..., Sidecar]]:
-    """`start(settings)` starts a sidecar from settings, laid upon: no outbound, no admin, inbound on a free port.
+    """`start(settings)` starts a sidecar from settings over these: no outbound, no admin, inbound on a free port.
 
-    Further keywords go to `Sidecar`. Each is stopped at the end of the test, which fails where an exchange is left.
+    Further keywords go to `Sidecar`. Each is stopped at the end of the test, which fails if an exchange is left.
     """
     started: list[Sidecar] = []
 

@@ -1,7 +1,7 @@
 """Peers that send as fast as they can, in processes of their own: `python flood.py app`, `python flood.py up PORT ...`.
 
-What they send costs them next to nothing, so the sidecar is what is measured. Standard library only; a process ends
-with its standard input.
+Sending costs them almost nothing, so the sidecar is measured.
+Standard library only; a process ends with its standard input.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def flood(peer: socket.socket, data: bytes) -> None:
 
 
 def swallow(peer: socket.socket) -> None:
-    """Read whatever comes, until the peer is gone."""
+    """Read everything, until the peer is gone."""
     room = bytearray(_BLOCK_BYTES)
     with contextlib.suppress(OSError):
         while peer.recv_into(room):

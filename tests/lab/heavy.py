@@ -1,5 +1,7 @@
-"""The heaviest heads that the default limits let through: 64 KiB, 100 fields. What each costs is measured by
-`make stall`; that all of it stays linear, or short, is each module's to test."""
+"""The heaviest heads that the default limits let through: 64 KiB, 100 fields.
+`make stall` measures the cost of each.
+Each module tests that its cost stays linear, or small.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,12 @@ def _filled(unit: bytes, size: int = _BYTES) -> bytes:
 
 
 def _one(name: bytes, unit: bytes, *beside: bytes) -> list[bytes]:
-    """One field, as long as it may be."""
+    """One field of the greatest length."""
     return [*beside, name + b": " + _filled(unit)]
 
 
 def _many(name: bytes, unit: bytes, *beside: bytes) -> list[bytes]:
-    """As many fields of this name as there may be, each as long as it may be."""
+    """As many fields of this name as allowed, each of the greatest length."""
     return [*beside, *[name + b": " + _filled(unit, 580)] * (_FIELDS - len(beside))]
 
 

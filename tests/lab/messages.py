@@ -1,8 +1,8 @@
 """A strict reader of HTTP/1.1 messages (RFC 9112) for the tests' own two ends.
 
-Knows bytes and one `receive` function; no sockets of its own. Deliberately independent of the sidecar's parser, and
-stricter than any
-real peer: what the sidecar sends must be beyond doubt.
+Knows bytes and one `receive` function; no sockets of its own.
+Deliberately independent of the sidecar's parser, and stricter
+than any real peer: what the sidecar sends must be beyond doubt.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Truncated(AssertionError):
 
 @dataclass
 class Head:
-    """A start line and its fields, as they stood on the wire."""
+    """A start line and its fields, as on the wire."""
 
     start: tuple[bytes, ...]
     fields: list[tuple[bytes, bytes]]

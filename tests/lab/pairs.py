@@ -30,7 +30,7 @@ class Plane:
     def __init__(
         self, pool: PoolPlan | None = None, make_pool: PoolFactory | None = None, names: tuple[str, ...] = ()
     ) -> None:
-        """`names`: patterns of hosts that lead to an upstream of their own; then the listener goes by names."""
+        """`names`: patterns of hosts with their own upstream; the listener then routes by names."""
         loop = asyncio.get_running_loop()
         plan_of_pool = pool or PoolPlan()
         propagation = PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,))

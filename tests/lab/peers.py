@@ -1,5 +1,6 @@
-"""The two ends of the wire: a raw client and a scripted upstream. Blocking sockets, bounded waits, nothing sent but
-what a test says."""
+"""The two ends of the wire: a raw client and a scripted upstream.
+Blocking sockets, bounded waits, nothing sent but what a test says.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +48,9 @@ class Peer:
         self.close()
 
     def send(self, data: bytes, *, piece: int = 0, at: int = 0) -> Self:
-        """Send `data`: whole, in pieces of `piece` bytes, or split once at offset `at`; the sidecar handles each part
-        before the next is sent."""
+        """Send `data`: whole, in pieces of `piece` bytes, or split once at
+        offset `at`; the sidecar handles each part before the next is sent.
+        """
         if at:
             parts = [data[:at], data[at:]]
         else:
@@ -88,7 +90,7 @@ class Peer:
         return self.stream.to_end()
 
     def is_silent(self) -> bool:
-        """True where nothing is there to be read, neither bytes nor an end. Call `Sidecar.settle` before."""
+        """True if there is nothing to read: no bytes, and no end. Call `Sidecar.settle` before."""
         return not self.stream.buffer and not self.stream.ended and not select.select([self.sock], [], [], 0)[0]
 
     def is_ended(self) -> bool:
@@ -170,7 +172,7 @@ class Upstream:
         return made
 
     def busy(self) -> UpstreamConnection:
-        """The connection on which the next request comes, be it a new one or one that waits."""
+        """The connection with the next request, new or waiting."""
         while True:
             known = {made.sock: made for made in self._made if made.sock.fileno() >= 0 and not made.stream.ended}
             ready, _, _ = select.select([self.sock, *known], [], [], WAIT_S)
@@ -186,11 +188,11 @@ class Upstream:
         return self.busy().answer(body, status, *fields)
 
     def has_caller(self) -> bool:
-        """True where a connection waits to be accepted. Call `Sidecar.settle` before."""
+        """True if a connection waits to be accepted. Call `Sidecar.settle` before."""
         return bool(select.select([self.sock], [], [], 0)[0])
 
     def shut(self) -> None:
-        """End every connection that was accepted, under whoever reads from it."""
+        """End every accepted connection, even while it is being read."""
         for connection in self._made:
             with contextlib.suppress(OSError):
                 connection.sock.shutdown(socket.SHUT_RDWR)

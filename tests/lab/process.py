@@ -1,4 +1,4 @@
-"""A sidecar as a process of its own: `python -m proxy run`, as a user starts it."""
+"""A sidecar in a separate process: `python -m proxy run`, as a user starts it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from proxy.plan import Address
 PROCESS_WAIT_S = 20.0  # a process that starts on a busy machine takes its time
 START_LINE = re.compile(r"\b(?P<name>[a-z][a-z0-9_-]*)\b[^0-9\[]*?(?P<host>127\.0\.0\.1|\[::1\]):(?P<port>[0-9]+)")
 
-_FOREIGN = ("OPS_SIDECAR_", "MIRASCOPE_", "OTEL_")  # settings of whoever runs the tests
+_FOREIGN = ("OPS_SIDECAR_", "MIRASCOPE_", "OTEL_")  # settings of the person who runs the tests
 
 
 class SidecarProcess:
@@ -36,7 +36,7 @@ class SidecarProcess:
     ) -> None:
         """`prefix` is a command that becomes the sidecar (`exec`). `ready`: wait until it says so."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-        root = Path(proxy.__file__ or "").parents[1]  # the sidecar that is tested here: maybe a compiled one
+        root = Path(proxy.__file__ or "").parents[1]  # the sidecar under test: perhaps a compiled one
         self.process = subprocess.Popen(
             [*prefix, sys.executable, "-P", "-m", "proxy", "run", *arguments],
             env={**inherited, "PYTHONPATH": str(root), **(environ or {})},

@@ -1,4 +1,4 @@
-"""Very many bytes, and a reader that stalls: what stands between two sockets is on trial."""
+"""Very many bytes, and a reader that stalls: tests everything between two sockets."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ STUCK_S = 20.0
 def pump(source: socket.socket, sink: socket.socket, total: int, *, stalls: int) -> None:
     """Send `total` zero bytes into `source`, read whatever comes out of `sink` until `total` have.
 
-    First nothing is read until nothing can be sent any more, then `stalls - 1` times again after 8 MiB each. Then
-    both run as fast as they can. Raises TimeoutError where nothing moves for 20 s.
+    First nothing is read until nothing can be sent any more, then `stalls - 1` times again after 8 MiB each.
+    Then both run as fast as they can.
+    Raises TimeoutError where nothing moves for 20 s.
     """
     block = memoryview(bytearray(MIB))
     room = bytearray(MIB)

@@ -1,4 +1,4 @@
-"""A data plane under test in this process, in a thread with a uvloop loop of its own.
+"""A data plane under test in this process, in a thread with its own uvloop loop.
 
 It is built from settings as a user writes them, so a test covers the whole way from a setting to bytes on the wire.
 """
@@ -101,7 +101,7 @@ class Sidecar:
         return self.thread.run(act())
 
     def until(self, condition: Callable[[], object]) -> None:
-        """Wait until `condition` holds, looked at on the sidecar's loop: for what no byte on the wire tells."""
+        """Wait until `condition` holds, checked on the sidecar's loop: for state without bytes on the wire."""
 
         async def hold() -> None:
             while not condition():  # noqa: ASYNC110 - the data plane has no event for tests
@@ -120,7 +120,7 @@ class Sidecar:
 
     @contextlib.contextmanager
     def standstill(self) -> Iterator[None]:
-        """The sidecar's loop does nothing meanwhile; what happens then, it finds all at once."""
+        """Stops the sidecar's loop during the block; it then sees all events at once."""
         stands, goes_on = threading.Event(), threading.Event()
 
         def stand() -> None:
@@ -181,7 +181,7 @@ def connect(address: Address, timeout_s: float = WAIT_S) -> socket.socket:
 
 
 def merged(base: Settings, over: Settings) -> Settings:
-    """`over` laid upon `base`, section by section."""
+    """`base`, overridden by `over`, section by section."""
     result = copy.deepcopy(base)
     for key, value in over.items():
         if isinstance(value, dict) and isinstance(result.get(key), dict):

@@ -1,4 +1,4 @@
-"""A client that asks at a constant rate, whatever comes back, and an app for it. Each has a thread of its own."""
+"""A client with a constant rate of requests, and an app for it. Each has its own thread."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Steady:
         start, sent = loop.time(), 0
         while not self._stop.is_set():
             due = int((loop.time() - start) * self._per_s)
-            if due - sent > self._per_s:  # the machine stood still: a flood tells nothing of the server
+            if due - sent > self._per_s:  # the machine stalled: a flood would say nothing about the server
                 start += (due - sent) / self._per_s
                 due = sent
             for _ in range(sent, due):
