@@ -23,8 +23,9 @@ from proxy.transport.binding import (
     cannot_listen,
     file_identity,
     pass_on,
+    path_to_bind,
     remove_own_socket,
-    remove_stale_socket,
+    take_path,
 )
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -114,7 +115,7 @@ class AdminServer:
     async def listen(self, address: Address, *, reuse_port: bool = False) -> Address:
         """Bind `address`; returns it with the real port. Raises StartError if that fails.
 
-        `reuse_port`: another process may listen there as well; a Unix socket is not shared.
+        `reuse_port`: another process may listen there as well.
         """
         loop = asyncio.get_running_loop()
         await self._runner.setup()
@@ -122,8 +123,9 @@ class AdminServer:
         self._connections = self._runner.server
         try:
             if address.unix_path:
-                remove_stale_socket(address.unix_path)
-                self._listening = await loop.create_unix_server(self._connection, address.unix_path)
+                bound_path = path_to_bind(address.unix_path, reuse_port=reuse_port)
+                self._listening = await loop.create_unix_server(self._connection, bound_path)
+                take_path(bound_path, address.unix_path)
                 self._path, self._file = address.unix_path, file_identity(address.unix_path)
                 return address
             self._listening = await loop.create_server(

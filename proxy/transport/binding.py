@@ -82,6 +82,23 @@ def remove_stale_socket(path: str) -> None:
     raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
+def path_to_bind(path: str, *, reuse_port: bool) -> str:
+    """Where to bind a Unix socket that shall stand at `path`. Raises OSError as `remove_stale_socket` does.
+
+    With `reuse_port` it is a path of our own, for `take_path`: so another process keeps its queue, and new clients come
+    to us.
+    """
+    own = f"{path}.{os.getpid()}" if reuse_port else path
+    remove_stale_socket(own)
+    return own
+
+
+def take_path(bound: str, path: str) -> None:
+    """Put the socket that is bound at `bound` in place of what stands at `path`."""
+    if bound != path:
+        Path(bound).replace(path)
+
+
 def file_identity(path: str) -> FileIdentity | None:
     """The file at `path`; None if there is none."""
     try:

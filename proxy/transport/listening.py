@@ -21,8 +21,9 @@ from proxy.transport.binding import (
     cannot_listen,
     file_identity,
     pass_on,
+    path_to_bind,
     remove_own_socket,
-    remove_stale_socket,
+    take_path,
 )
 from proxy.transport.sockets import keep_alive, protocols
 
@@ -57,12 +58,9 @@ class ListeningSocket:
         path, host, port = self.bind.unix_path, self.bind.host, self.bind.port
         try:
             if path:
-                # Another process keeps its queue when the file is replaced, and new clients come to us.
-                own_path = f"{path}.{os.getpid()}" if reuse_port else path
-                remove_stale_socket(own_path)
-                self._server = await loop.create_unix_server(accept, own_path, backlog=_BACKLOG)
-                if reuse_port:
-                    os.replace(own_path, path)  # noqa: PTH105 - a rename waits for no one, as ASYNC240 fears of Path
+                bound_path = path_to_bind(path, reuse_port=reuse_port)
+                self._server = await loop.create_unix_server(accept, bound_path, backlog=_BACKLOG)
+                take_path(bound_path, path)
                 self._file = file_identity(path)
             elif host == "::":  # the event loop would always make it v6_only
                 bound = bind_every_interface(port, v6_only=v6_only, reuse_port=reuse_port)

@@ -241,3 +241,27 @@ async def test_websockets_library(wire: Wire) -> None:
                 assert await client.recv() == message
             await (await client.ping())
         assert client.close_code == 1000
+
+
+async def test_websockets_library_at_the_end_of_a_drain(wired: Callable[..., Wire]) -> None:
+    """Both learn by 1001 that the sidecar goes, behind messages of any kind."""
+    wire = wired({"drain": {"timeout_s": 0.3}})
+    codes: list[int | None] = []
+
+    async def echo(connection: websockets.ServerConnection) -> None:
+        async for message in connection:
+            await connection.send(message)
+        codes.append(connection.close_code)
+
+    wire.upstream.sock.setblocking(False)
+    async with asyncio.timeout(10), websockets.serve(echo, sock=wire.upstream.sock.dup()):
+        port = wire.sidecar.addresses["inbound"].port
+        async with websockets.connect(f"ws://127.0.0.1:{port}/chat") as client:
+            for message in ("hello", b"\x00\xff", "ä" * 300_000):
+                await client.send(message)
+                assert await client.recv() == message
+            draining = wire.sidecar.begin(wire.sidecar.plane.drain())
+            await client.wait_closed()
+            codes.append(client.close_code)
+            assert await asyncio.wrap_future(draining) is True
+    assert codes == [1001, 1001]

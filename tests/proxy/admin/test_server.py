@@ -141,6 +141,25 @@ async def test_a_unix_socket_will_do(state: State, tmp_path: Path) -> None:
     assert file_identity(address.unix_path) is None
 
 
+@pytest.mark.parametrize("is_unix", [False, True], ids=["tcp", "unix"])
+async def test_the_next_process_takes_over(state: State, tmp_path: Path, is_unix: bool) -> None:
+    """At the same address; whoever passes on is asked no more."""
+    address = Address(unix_path=str(tmp_path / "a.sock")) if is_unix else Address("127.0.0.1", 0)
+    first, second = AdminServer(routes(State(Phase.DRAINING)), state), AdminServer(routes(state), state)
+    address = await first.listen(address, reuse_port=True)
+    await second.listen(address, reuse_port=True)
+    first.pass_on()
+    for _ in range(10):
+        connector = aiohttp.UnixConnector(address.unix_path) if is_unix else None
+        async with aiohttp.ClientSession(connector=connector) as session:
+            url = "http://localhost/readyz" if is_unix else f"http://127.0.0.1:{address.port}/readyz"
+            async with session.get(url) as response:
+                assert response.status == 200
+    await first.close()
+    assert not is_unix or file_identity(address.unix_path) is not None
+    await second.close()
+
+
 async def test_requests_are_not_logged(url: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with aiohttp.ClientSession(url) as session, session.get("/metrics?token=hunter2") as response:

@@ -79,7 +79,7 @@ class Admin:
         return address
 
     def pass_on(self) -> None:
-        self.passed_on = True
+        self._calls.append("admin passes on")
 
     async def close(self) -> None:
         self._calls.append(("admin closed", self._address.port))
@@ -110,6 +110,7 @@ class Bench:
         self.next_admin: Address | None = ADMIN
         self.read_error: Exception | None = None
         self.level = "info"
+        self.reuse_port = False
         self.exit_with_app_s = 0.0
         self.hang: threading.Event | None = None  # a reading waits for it
         self.refuse_admin: list[Address] = []
@@ -126,7 +127,7 @@ class Bench:
         )
 
     def generation(self, number: int) -> Generation:
-        plan = Plan(number, (), self.next_admin, exit_with_app_s=self.exit_with_app_s)
+        plan = Plan(number, (), self.next_admin, exit_with_app_s=self.exit_with_app_s, reuse_port=self.reuse_port)
         values = {"log.level": self.level}
         return Generation(plan, self.watch, 0.01, lambda: self.calls.append(f"apply {number}"), values)
 
@@ -178,6 +179,14 @@ async def test_from_start_to_end(bench: Bench, number: signal.Signals, drain: st
     assert await bench.end(running) is True
     assert bench.calls == ["start", ("admin", 1), drain, "stop", ("admin closed", 1)]
     assert bench.state.phase is Phase.STOPPED
+
+
+async def test_the_admin_listener_passes_on_to_the_next_process(bench: Bench) -> None:
+    """At once, so that probes hear of the one that is ready. Only if another may listen there."""
+    bench.reuse_port = True
+    bench.life._current = bench.generation(1)
+    assert await bench.end(await started(bench)) is True
+    assert bench.calls == ["start", ("admin", 1), "admin passes on", "drain", "stop", ("admin closed", 1)]
 
 
 async def test_a_cut_drain_is_told(bench: Bench) -> None:
