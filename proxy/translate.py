@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import NamedTuple
 
 from ops_lib.propagation import (
     ALL_TRAITS,
@@ -21,30 +20,37 @@ from ops_lib.propagation import (
     IS_SHORT,
     REQUEST_BYTES,
     REQUEST_FIELDS,
+    Baggage,
     Beside,
     Extraction,
     Fields,
-    Format,
-    Loss,
     Plain,
     PlainBaggage,
     Propagator,
     RandomBits,
     RawFastPath,
     TraceContext,
-    child,
     codec_of,
     family_of,
 )
 from proxy.participation.carry_over import CarryOver, PlaceOf, lacks, put_back
 from proxy.participation.in_flight import InFlightTable
+from proxy.participation.linking import Linked
 from proxy.participation.own_span import RANDOM, SAMPLED, OwnSpan, join
 from proxy.participation.sampling import Sampler
 from proxy.participation.trust import believe
 from proxy.plan import PropagationPlan
 from proxy.plan.participation import FULL_TRUST, TrustPlan
-
-RawHeaders = list[tuple[bytes, bytes]]
+from proxy.translated import (
+    NOTHING,
+    FastTranslation,
+    Foreign,
+    FullTranslation,
+    RawHeaders,
+    Translates,
+    Translation,
+    given_to_app,
+)
 
 _PADDING = b"0" * 16
 _MOST_NAMES = 256  # sets of names that are remembered, each with
@@ -68,108 +74,7 @@ def _size(headers: RawHeaders) -> int:
     return sum(len(name) + len(value) + 4 for name, value in headers)
 
 
-Foreign = tuple[tuple[str, str], ...]
-"""The untranslated families in the request, and whether their headers were passed or removed."""
-
-
-class FullTranslation(NamedTuple):
-    """The headers to write for one request, and the values to count."""
-
-    headers: RawHeaders  # to append to the outgoing head
-    extraction: Extraction | None  # None: the request had no header of ours
-    injected: tuple[Format, ...]  # the formats that went out
-    losses: tuple[tuple[Format, Loss], ...]
-    context: TraceContext | None  # what went out
-    foreign: Foreign = ()
-    read: str = ""  # the formats that were read, joined by commas
-    session: bytes | None = None
-    span: OwnSpan | None = None  # our own, if we take part and it is recorded
-    link: TraceContext | None = None  # the context that was replaced by a new trace
-    carried: tuple[str, ...] = ()  # what was put back because the app's format cannot carry it
-
-
-class FastTranslation:
-    """The same, by the heart's fast path. Values that only logs and counters need are read on demand."""
-
-    __slots__ = (
-        "_came",
-        "_plain",
-        "_span_id",
-        "_translator",
-        "foreign",
-        "has_session",
-        "headers",
-        "losses",
-        "session",
-        "span",
-        "winner",
-    )
-
-    def __init__(
-        self,
-        headers: RawHeaders,
-        plain: Plain[bytes],
-        translator: Translator,
-        came: RawHeaders,
-        span_id: bytes,
-        span: OwnSpan | None,
-    ) -> None:
-        """`span_id`: of our own span, empty if there is none; `span`: our span, if it is recorded."""
-        self.headers = headers
-        self.foreign: Foreign = ()
-        self.span = span
-        self._span_id = span_id
-        self._plain = plain
-        _, _, session_id, self.winner, traits, _, _ = plain
-        self.has_session = session_id is not None
-        self.session = session_id
-        self.losses = translator.losses_of_traits[traits]
-        self._translator = translator
-        self._came = came
-
-    @property
-    def injected(self) -> tuple[Format, ...]:
-        """The formats that went out."""
-        return self._translator.injected
-
-    @property
-    def extraction(self) -> Extraction | None:
-        """What the request said; reads it again, in full."""
-        return self._translator.extract(self._came)
-
-    @property
-    def context(self) -> TraceContext | None:
-        """What went out; reads the request again, in full."""
-        came = self.extraction
-        if came is None or came.context is None:
-            return None
-        return child(came.context, self._span_id.decode("ascii")) if self._span_id else came.context
-
-    @property
-    def read(self) -> str:
-        """The formats that were read, joined by commas."""
-        return self._translator.formats_of(tuple([name for name, _ in self._came]))
-
-    @property
-    def plain(self) -> Plain[bytes]:
-        """What went out."""
-        return self._plain
-
-    @property
-    def link(self) -> TraceContext | None:
-        """Never one: peers that are only partly believed take the full path."""
-        return None
-
-    @property
-    def carried(self) -> tuple[str, ...]:
-        """Never anything: a call that may have lost something goes the full way."""
-        return ()
-
-
-Translation = FullTranslation | FastTranslation
-
-
-class Translator:
+class Translator(Translates):
     """One per (listener, upstream): the propagator of one PropagationPlan, over raw headers."""
 
     __slots__ = (
@@ -184,11 +89,10 @@ class Translator:
         "_random_bits",
         "_sampler",
         "_spellings",
+        "_trace_names",
         "_trust",
         "_way",
         "_writes_jaeger_baggage",
-        "injected",
-        "losses_of_traits",
     )
 
     def __init__(
@@ -237,6 +141,8 @@ class Translator:
         names = self._propagator.header_names
         self._spellings = {s.encode("latin-1"): name.lower() for name in names for s in (name, name.lower())}
         self._encoded = {name: name.encode("latin-1") for name in names}
+        owns_trace = self._propagator.owns_trace
+        self._trace_names = frozenset(name for name, text in self._spellings.items() if owns_trace(text))
 
     def owns(self, name: bytes) -> bool:
         """Whether the header `name` (any case) is input for this translator, even if it is dropped.
@@ -296,12 +202,15 @@ class Translator:
             return fields + len(passed), size + _size(passed)
 
         ours = self.translate([header for header in headers if header[0] not in foreign], weigh_all)
-        told = tuple((family, "removed" if family in clear else "passed") for family in dict.fromkeys(foreign.values()))
+        told = self._told(foreign)
         if isinstance(ours, FastTranslation):
             ours.headers += passed
             ours.foreign = told
             return ours
         return ours._replace(headers=ours.headers + passed, foreign=told)
+
+    def _ours(self, baggage: Baggage | None) -> Baggage | None:
+        return baggage if self._carries_baggage else None
 
     def _take_part(self, plain: Plain[bytes]) -> tuple[Plain[bytes], bytes, OwnSpan | None]:
         """The same context with our span id. The caller's decision counts, so we make none."""
@@ -334,6 +243,40 @@ class Translator:
             return extraction, ()
         return put_back(extraction, carried, baggage=self._carries_baggage)
 
+    def lacks_context(self, headers: RawHeaders) -> bool:
+        """Whether nothing in `headers` says of which trace the request is. A malformed header says something."""
+        if not headers:
+            return True
+        names = self._trace_names
+        for name, _ in headers:
+            if name in names:
+                return False
+        said = self._propagator.extract(self._fields(headers))
+        return said.context is None and said.decision is None and not said.malformed
+
+    def translate_linked(
+        self, headers: RawHeaders, weigh: Callable[[], tuple[int, int]], linked: Linked
+    ) -> FullTranslation:
+        """A call without a context, joined to the request that it belongs to, or not, as `linked` says."""
+        candidates = tuple(
+            context for entry in linked.candidates if (context := given_to_app(entry.source).context) is not None
+        )
+        came = given_to_app(linked.entry.source) if linked.entry is not None else Extraction()
+        foreign = self._find_foreign(headers)
+        passed = [header for header in headers if header[0] in foreign and foreign[header[0]] not in self._clear]
+        ours = [header for header in headers if header[0] not in foreign] if foreign else headers
+        made = self.translate_in_full(ours, weigh, came)
+        return made._replace(
+            headers=made.headers + passed,
+            foreign=self._told(foreign),
+            linked=linked.method,
+            candidates=candidates if self._participates else (),
+        )
+
+    def _told(self, foreign: dict[bytes, str]) -> Foreign:
+        clear = self._clear
+        return tuple((family, "removed" if family in clear else "passed") for family in dict.fromkeys(foreign.values()))
+
     def place_of(self, translation: Translation) -> PlaceOf | None:
         """What has to be remembered of a request that went to the app as `translation`; None for nothing."""
         carry_over = self._carry_over
@@ -358,9 +301,12 @@ class Translator:
         return fields + _MOST_TRACE_FIELDS + len(members) <= REQUEST_FIELDS and size <= REQUEST_BYTES
 
     def translate_in_full(
-        self, headers: RawHeaders, weigh: Callable[[], tuple[int, int]] = _nothing
+        self, headers: RawHeaders, weigh: Callable[[], tuple[int, int]] = _nothing, behind: Extraction | None = None
     ) -> FullTranslation:
-        """The same through the propagator, for any headers."""
+        """The same through the propagator, for any headers.
+
+        `behind`: what the request said to the app that this call belongs to, if it has no context of its own.
+        """
         propagator = self._propagator
         extraction = Extraction()
         context: TraceContext | None = None
@@ -370,8 +316,14 @@ class Translator:
         if headers:
             extraction, link = believe(propagator.extract(self._fields(headers)), self._trust)
             extraction, carried = self._put_back(extraction)
-        elif not self._participates:
+        elif not self._participates and behind is None:
             return NOTHING
+        if behind is not None and extraction.context is None:
+            extraction = extraction._replace(
+                context=behind.context,
+                session=extraction.session if extraction.session is not None else behind.session,
+                baggage=extraction.baggage if extraction.baggage is not None else self._ours(behind.baggage),
+            )
         if self._participates:
             context, span = join(extraction, self._sampler, self._random_bits)
         beside = _beside(weigh, headers) if extraction.baggage is not None else Beside()
@@ -415,7 +367,3 @@ class Translator:
             else:
                 fields[name] = [raw_value.decode("latin-1")]
         return fields
-
-
-NOTHING = FullTranslation([], None, (), (), None)
-"""The translation of a request without any of our headers: writes none."""

@@ -17,6 +17,7 @@ from proxy.dataplane.app_presence import app_addresses, is_anyone_there, is_app_
 from proxy.dataplane.door import Door
 from proxy.dataplane.keeping import is_v6_only, kept_doors, kept_sockets
 from proxy.http1.pool import connection_pools
+from proxy.listener.app_calls.linking import Linker
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.pools import HTTP_1_1, Pools
@@ -31,6 +32,7 @@ from proxy.transport.deadlines import TICK_S, Ticker
 from proxy.transport.descriptors import NO_LIMIT, Descriptors
 from proxy.transport.listening import ListeningSocket, Waiting, drop, serve
 from proxy.transport.outbox import Outbox
+from proxy.transport.processes import owners
 from proxy.transport.sockets import is_of_this_machine
 
 _HALF_OPEN_S = 0.25  # until a client whose SYN came to us is in our queue
@@ -73,6 +75,7 @@ class DataPlane:
         self._ticker.every_tick(self._count_turns)
         self._healths = UpstreamHealths()
         self._in_flight = InFlightTable(plan.in_flight)  # at the app: what inbound remembers, and outbound asks
+        self._linker = Linker(self._in_flight, plan.linking, owners)
         self._metrics.in_flight.unremembered = self._in_flight.counts
         self._ticker.every_tick(self._sweep)
         self._ticker.every_tick(lambda: self._exporter.on_tick(self._ticker.now))
@@ -109,7 +112,9 @@ class DataPlane:
 
         A listener whose address stays keeps its socket and its connections, even under another name.
         """
-        rules = {listener.name: self._rules(listener) for listener in plan.listeners}
+        # Only calls are joined to requests: without a way out there are none.
+        linker = self._linker if any(one.direction == "outbound" for one in plan.listeners) else None
+        rules = {listener.name: self._rules(listener, linker) for listener in plan.listeners}
         kept = kept_sockets(self._doors, plan)
         doors = kept_doors(self._doors, plan, kept)
         new = {name: Door(self._listener(rules[name])) for name in rules if name not in doors}
@@ -148,6 +153,7 @@ class DataPlane:
             door.use(rules[name], sockets[name])
         self._plan = plan
         self._in_flight.use(plan.in_flight)
+        self._linker.use(plan.linking)
         self._exporter.use(plan.export)
         self._note_own()
         upstreams = [upstream for listener in plan.listeners for upstream in listener.router.upstreams()]
@@ -194,6 +200,7 @@ class DataPlane:
             listener.abort()
         for listener in listeners:
             await listener.wait_closed()
+        self._linker.stop()
         await self._pools.stop()
         await self._exporter.stop()
         self._ticker.stop()
@@ -224,9 +231,11 @@ class DataPlane:
             spans=self._spans,
         )
 
-    def _rules(self, plan: ListenerPlan) -> ListenerRules:
+    def _rules(self, plan: ListenerPlan, linker: Linker | None) -> ListenerRules:
         pseudonym = f"{re.sub(r'[^A-Za-z0-9-]', '-', plan.name)}.{self._name}.ops-sidecar"
-        return ListenerRules(plan, self._pools, self._metrics, self._spans, pseudonym, self._healths, self._in_flight)
+        return ListenerRules(
+            plan, self._pools, self._metrics, self._spans, pseudonym, self._healths, self._in_flight, linker
+        )
 
     def _own_at(self, ip: str, port: int) -> str:
         """What of ours listens at an address: a direction, "admin", or nothing (empty)."""

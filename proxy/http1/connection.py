@@ -40,6 +40,7 @@ from proxy.transport.aside import Aside
 from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.flow import BEHIND, OTHER_SIDE_FULL, Flow
 from proxy.transport.outbox import Outbox
+from proxy.transport.processes import Ends, ends
 from proxy.transport.sockets import address_of, descriptor, has_unread, reset
 from proxy.transport.tunnel import End
 
@@ -100,6 +101,7 @@ class Connection(Asker):
         self._saw_eof = False
         self._fd = -1
         self.pinned = None
+        self.process = -1
         self._silent_at = NEVER  # when a body will have been silent for too long
         self.is_tls = False
         self.deadline = NEVER
@@ -119,6 +121,9 @@ class Connection(Asker):
         peer = transport.get_extra_info("peername")
         self.address = address_of(peer)
         self.port = int(peer[1]) if isinstance(peer, tuple) else 0
+
+    def ends(self) -> Ends | None:
+        return ends(self.transport)
 
     def _detach(self, tell: Callable[[int], None], on_lost: Callable[[Exception | None], None]) -> End:
         """Give the transport away: this end of a tunnel. Bytes after the request belong to the new protocol, too."""

@@ -39,6 +39,7 @@ from proxy.listener.sides import Answerer, Receiver
 from proxy.semantics.faults import Fault
 from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.flow import OTHER_SIDE_FULL, Flow
+from proxy.transport.processes import Ends, ends
 from proxy.transport.sockets import descriptor, has_unread, watch
 
 RESPONSE_TIMEOUT: Final = Fault.RESPONSE_TIMEOUT  # bound once, for speed
@@ -114,6 +115,7 @@ class KeptConnection(Answerer):
         self.is_retired = False  # finishes its exchange, and serves no other
         self.is_pinned = False
         self.remote = b"", 0
+        self.process = -1
         self.peer = ""  # IP address, empty for a Unix socket
         self.served = 0  # exchanges, including the present one
 
@@ -193,6 +195,9 @@ class KeptConnection(Answerer):
         self._flow.unstall()
         if self._receiver is not None:
             self._receiver.on_upstream_full(False)
+
+    def ends(self) -> Ends | None:
+        return ends(self.transport)
 
     # --- asyncio.Protocol
 

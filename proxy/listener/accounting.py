@@ -12,7 +12,7 @@ from proxy.participation.in_flight import InFlight
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.request import Request
 from proxy.telemetry.metrics import count
-from proxy.translate import Translation
+from proxy.translated import Translation
 
 
 class Accounted:

@@ -5,10 +5,14 @@ May know the listener, its rules, and exchanges. Must not know any protocol: a r
 
 from __future__ import annotations
 
+from proxy.listener.app_calls.linking import Search
 from proxy.listener.exchange import Exchange
 from proxy.listener.listener import Listener
+from proxy.listener.routes import Route
 from proxy.listener.sides import Asker
+from proxy.participation.linking import Linked
 from proxy.semantics.request import Request
+from proxy.translated import NOTHING, Translation
 
 
 def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchange:
@@ -18,16 +22,48 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
     rules = listener.rules
     route = rules.only or rules.route(request)
     pool = route.pool(request)
-    translation = route.translate(request)
+    found = _whose_call(listener, route, asker, request)
+    if isinstance(found, Linked):
+        translation = route.translate_linked(request, found)
+    elif found is None:
+        translation = route.translate(request)
+    else:
+        translation = NOTHING  # for now
     exchange = Exchange(asker, route, pool, request, translation.headers, rules.hop(asker.address), listener.ticker)
-    if listener.is_logging or route.trace_field or (translation.span is not None and listener.spans.is_on):
+    if isinstance(found, Search):
+        exchange.look_first(found, lambda linked: _go_on(listener, route, exchange, linked))
+    elif _is_told(listener, route, translation):
         exchange.translation = translation
     if listener.is_inbound:
-        entry = route.remember(translation, listener.ticker.now)
+        entry = route.remember(translation, listener.ticker.now, always=rules.linker is not None and rules.linker.is_on)
         if entry is not None:
+            entry.exchange = exchange
             rules.in_flight.begin(entry)
             exchange.in_flight = entry
     listener.exchanges += 1
     if listener.bounds is not None:
         listener.bounds.began(asker.address)
     return exchange
+
+
+def _whose_call(listener: Listener, route: Route, asker: Asker, request: Request) -> Linked | Search | None:
+    """To which request at the app this call belongs; None if it says so itself, or if nobody wants to know."""
+    linker = listener.rules.linker
+    if listener.is_inbound or linker is None or not linker.is_on or not route.lacks_context(request):
+        return None
+    return linker.find(asker, request)
+
+
+def _go_on(listener: Listener, route: Route, exchange: Exchange, linked: Linked) -> None:
+    """It is known, as far as it can be, whose call `exchange` is."""
+    if not exchange.is_looking:
+        return  # abandoned
+    translation = route.translate_linked(exchange.request, linked)
+    if _is_told(listener, route, translation):
+        exchange.translation = translation
+    exchange.go_on(translation.headers)
+
+
+def _is_told(listener: Listener, route: Route, translation: Translation) -> bool:
+    """Whether anybody wants to know of the translation later."""
+    return bool(listener.is_logging or route.trace_field or (translation.span is not None and listener.spans.is_on))

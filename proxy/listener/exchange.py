@@ -10,8 +10,11 @@ Its states, and what leads from one to another:
 
     state      is told of                 and then is
     NEW        begin                      ASKING if a connection is free, else QUEUED; OVER if none may be had;
-                                          GATHERING if little is to come, and has not
+                                          GATHERING if little is to come, and has not;
+                                          LOOKING if a process has to be looked up first
     GATHERING  send_content               with the last what `begin` leads to
+               abandon                    OVER
+    LOOKING    go_on                      what `begin` leads to; so does on_deadline
                abandon                    OVER
     QUEUED     on_connected               ASKING
                on_unconnected             OVER
@@ -31,12 +34,15 @@ The request ends separately (`request_done`): before the response begins, or lat
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import perf_counter
 from typing import Final, final
 
+from proxy.listener.app_calls.linking import Search
 from proxy.listener.pools import Pool
 from proxy.listener.sides import HEARD, UNHEARD, Answerer, Asker, Receiver
 from proxy.listener.terms import Terms
+from proxy.participation.linking import Linked
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.hop import Hop
 from proxy.semantics.request import IDEMPOTENT, Field, Request
@@ -44,15 +50,17 @@ from proxy.semantics.response import Response
 from proxy.transport.deadlines import NEVER, Ticker
 
 _MAX_REPLAY_BYTES: Final = 64 * 1024  # up to this size, the content of a request that may be retried is remembered
+_LOOK_S: Final = 0.5  # the longest that a call is held for the look-up of a process
 _RESPONSE_TIMEOUT: Final = Fault.RESPONSE_TIMEOUT  # bound once, for speed
 
 NEW: Final = 0
 GATHERING: Final = 1  # waits for the rest of its content; a client that is slow holds no connection meanwhile
-QUEUED: Final = 2  # waits for a connection
-ASKING: Final = 3  # the request is being sent, or waits for its response
-ANSWERING: Final = 4  # the response has begun
-OVER: Final = 5
-_NAMES: Final = ("new", "gathering", "queued", "asking", "answering", "over")
+LOOKING: Final = 2  # waits until it is known which process called, and so what its trace is
+QUEUED: Final = 3  # waits for a connection
+ASKING: Final = 4  # the request is being sent, or waits for its response
+ANSWERING: Final = 5  # the response has begun
+OVER: Final = 6
+_NAMES: Final = ("new", "gathering", "looking", "queued", "asking", "answering", "over")
 
 
 @final
@@ -69,6 +77,8 @@ class Exchange(Receiver):
     request_done = False
     _binds = False  # the response asked for credentials that log in the connection
     deadline = NEVER
+    _search: Search | None = None
+    _on_found: Callable[[Linked], None] | None = None
 
     def __init__(
         self, asker: Asker, terms: Terms, pool: Pool, request: Request, trace: list[Field], hop: Hop, ticker: Ticker
@@ -96,7 +106,29 @@ class Exchange(Receiver):
     def client(self) -> bytes:
         return self._asker.address
 
+    @property
+    def answerer(self) -> Answerer | None:
+        return self._answerer
+
     # --- the request
+
+    def look_first(self, search: Search, on_found: Callable[[Linked], None]) -> None:
+        """Before anything is sent, find whose call it is. `on_found` is told, and calls `go_on` with the trace."""
+        self._search = search
+        self._on_found = on_found
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether it waits for `go_on`."""
+        return self._state == LOOKING
+
+    def go_on(self, trace: list[Field]) -> None:
+        """It is known what trace fields go out."""
+        self._search = None
+        self._stop_waiting()
+        self._state = NEW
+        self.trace = trace
+        self._seek()
 
     def begin(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
         """Send the request, with the content that came with it, as soon as there is an answerer."""
@@ -112,6 +144,13 @@ class Exchange(Receiver):
 
     def _seek(self) -> None:
         """Ask for an answerer. A client that has authenticated its connection gets the upstream's that goes with it."""
+        if self._search is not None and self._on_found is not None:
+            self._state = LOOKING
+            self.deadline = self._ticker.now + _LOOK_S
+            self._ticker.add(self)
+            self._asker.hold(True)
+            self._search.begin(self._on_found)
+            return
         pinned = self._asker.pinned
         if pinned is not None and pinned.is_ready_for(self._pool):
             self.on_connected(pinned)
@@ -181,7 +220,10 @@ class Exchange(Receiver):
         self._fail(refusal)
 
     def on_deadline(self) -> None:
-        """Waited for a connection for too long."""
+        """Waited for a connection for too long, or for the look-up of a process."""
+        if self._state == LOOKING and self._search is not None:
+            self._search.give_up()
+            return
         if self._state != QUEUED:
             return  # abandoned earlier in the same tick
         self._pool.give_up(self)
@@ -307,6 +349,10 @@ class Exchange(Receiver):
         if state == OVER:
             return
         self._state = OVER
+        if state == LOOKING:
+            self._ticker.discard(self)
+            if self._search is not None:
+                self._search.cancel()
         if state == QUEUED:
             self._ticker.discard(self)
             self._pool.give_up(self)

@@ -9,7 +9,7 @@ from ops_lib.propagation import Extraction, Sampling
 from proxy.listener.accounting import Accounted
 from proxy.semantics.faults import Refusal
 from proxy.semantics.request import Request
-from proxy.translate import Translation
+from proxy.translated import Translation
 
 _LONGEST = 200  # characters of text that a client chooses
 

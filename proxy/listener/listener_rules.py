@@ -11,6 +11,7 @@ from functools import lru_cache
 from time import monotonic
 from typing import Final
 
+from proxy.listener.app_calls.linking import Linker
 from proxy.listener.pools import Pools
 from proxy.listener.routes import Route
 from proxy.listener.spans import Spans
@@ -44,8 +45,10 @@ class ListenerRules:
         pseudonym: str,
         healths: UpstreamHealths | None = None,
         in_flight: InFlightTable | None = None,
+        linker: Linker | None = None,
     ) -> None:
         """`in_flight`: the requests that are at the app now, of all listeners of a data plane.
+        `linker`: joins calls to them; None: nobody does.
 
         `pseudonym`: our name in Via, unique to this process and listener (RFC 9110, 7.6.3).
         """
@@ -57,6 +60,7 @@ class ListenerRules:
         self._refused_methods = frozenset(method.encode("ascii") for method in plan.limits.refused_methods)
         upstreams = plan.router.upstreams()
         self.in_flight = InFlightTable() if in_flight is None else in_flight
+        self.linker = linker
         of_app = self.in_flight if plan.direction == "outbound" else None  # the app is who calls there
         translators = {
             upstream.propagation: Translator(upstream.propagation, in_flight=of_app, clock=monotonic)

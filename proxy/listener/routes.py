@@ -10,11 +10,13 @@ from proxy.listener.terms import Terms
 from proxy.listener.translation import tally, tell, untranslated
 from proxy.listener.upstream_health import UpstreamHealth
 from proxy.participation.in_flight import InFlight
+from proxy.participation.linking import Linked
 from proxy.plan import UpstreamPlan
 from proxy.semantics.request import Field, Request
 from proxy.telemetry.metrics import ExchangeMetrics
 from proxy.telemetry.otlp.span import SpanEncoder
-from proxy.translate import Translation, Translator
+from proxy.translate import Translator
+from proxy.translated import Translation
 
 
 class Route(Terms):
@@ -79,15 +81,35 @@ class Route(Terms):
             return untranslated(metrics, error)
         return translation
 
-    def remember(self, translation: Translation, now: float) -> InFlight | None:
-        """What has to be remembered of a request to the app while it is there; None for nothing. Never raises."""
+    def lacks_context(self, request: Request) -> bool:
+        """Whether `request` says nothing of a trace. Never raises."""
+        try:
+            return self._translator.lacks_context(request.trace)
+        except Exception as error:  # a bug of ours: the outermost edge
+            tell(self.metrics.translation, error)
+            return False
+
+    def translate_linked(self, request: Request, linked: Linked) -> Translation:
+        """As `translate`, of a call without a context that was joined to a request at the app, or could not be."""
+        metrics = self.metrics.translation
+        try:
+            trace = self._own(request) if self._is_shared else request.trace
+            translation = self._translator.translate_linked(trace, request.weigh, linked)
+            tally(metrics, translation)
+        except Exception as error:  # a bug of ours: the outermost edge
+            return untranslated(metrics, error)
+        return translation
+
+    def remember(self, translation: Translation, now: float, *, always: bool) -> InFlight | None:
+        """What is remembered of a request to the app while it is there; None for nothing. Never raises.
+
+        `always`: also if calls can lack nothing of it, since they may have to be joined to it.
+        """
         try:
             place = self._translator.place_of(translation)
-            if place is None:
-                return None
-            return InFlight(
-                place.trace_id, place.span_id, started=now, is_sampled=place.is_sampled, carried=place.carried
-            )
+            if place is not None:
+                return InFlight(place.trace_id, place.span_id, started=now, carried=place.carried, source=translation)
+            return InFlight("", "", started=now, source=translation) if always else None
         except Exception as error:  # a bug of ours: the outermost edge
             tell(self.metrics.translation, error)
             return None

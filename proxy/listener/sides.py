@@ -20,6 +20,7 @@ from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.hop import Hop
 from proxy.semantics.request import Field
 from proxy.semantics.response import Response
+from proxy.transport.processes import Ends
 from proxy.transport.tunnel import End, FarEnd
 
 # What a failed upstream knew of the request.
@@ -31,12 +32,17 @@ UNHEARD: Final = 2  # nothing, by its own word (RFC 9113, 8.7)
 class Answerer(ABC):
     """The upstream's side. Serves one request at a time."""
 
-    __slots__ = ("deadline", "is_pinned", "remote", "timeout")
+    __slots__ = ("deadline", "is_pinned", "process", "remote", "timeout")
 
     deadline: float  # in seconds of the loop's clock
     remote: tuple[bytes, int]  # address and port of the other end; empty and 0 on a Unix socket
     is_pinned: bool  # it has an identity, and serves the asker that gave it one, nobody else
+    process: int  # that holds the other end; -1: not looked up yet
     timeout: Fault  # what a deadline that passes means
+
+    def ends(self) -> Ends | None:
+        """Both ends of the connection, the upstream's first; None on a Unix socket."""
+        return None
 
     @abstractmethod
     def ask(self, receiver: Receiver, content: bytes, done: bool, trailers: list[bytes]) -> None:
@@ -88,6 +94,11 @@ class Receiver(Accounted, ABC):
     hop: Hop
     trace: list[Field]  # the trace fields to write
 
+    @property
+    def answerer(self) -> Answerer | None:
+        """What carries the request now."""
+        return None
+
     # --- a pool's answer (see `pools.Pool`)
 
     @property
@@ -138,13 +149,19 @@ class Receiver(Accounted, ABC):
 class Asker(ABC):
     """The client's side, one for each request that is open."""
 
-    __slots__ = ("address", "pinned", "port")
+    __slots__ = ("address", "pinned", "port", "process")
 
     address: bytes  # of the client; empty on a Unix socket
     port: int
     pinned: Answerer | None  # what the client has logged in on: its next requests go there, and nobody else's
 
+    process: int  # that holds the client's end; -1: not looked up yet, 0: cannot be known
+
     # --- what an exchange asks
+
+    def ends(self) -> Ends | None:
+        """Both ends of the connection, the client's first; None on a Unix socket."""
+        return None
 
     @abstractmethod
     def answer(self, response: Response, content: bytes, done: bool, trailers: list[bytes]) -> None:

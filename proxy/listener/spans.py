@@ -11,14 +11,16 @@ from time import time_ns
 from typing import Final, final
 
 from proxy.listener.accounting import Accounted
+from proxy.participation.linking import CONFIDENCE
 from proxy.participation.own_span import OwnSpan
 from proxy.plan import UpstreamPlan
 from proxy.semantics.faults import Refusal
 from proxy.telemetry.metrics import count
-from proxy.telemetry.otlp.attributes import number, strings
+from proxy.telemetry.otlp.attributes import number, string, strings
 from proxy.telemetry.otlp.exporter import Exporter
 from proxy.telemetry.otlp.span import CLIENT, SERVER, SharedParts, SpanEncoder, link, peer_attributes, trace_state
-from proxy.translate import FastTranslation, Translation, Translator
+from proxy.translate import Translator
+from proxy.translated import FastTranslation, Translation
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +116,11 @@ def _more(accounted: Accounted, translation: Translation, own: OwnSpan) -> bytes
         more += strings("ops.lost", [f"{format}:{what}".encode("ascii") for format, what in translation.losses])
     if isinstance(translation, FastTranslation):
         return more
+    if translation.linked is not None:
+        more += string("ops.link.method", translation.linked.encode("ascii"))
+        more += string("ops.link.confidence", CONFIDENCE[translation.linked].encode("ascii"))
+        for context in translation.candidates:
+            more += link(context.trace_id.encode("ascii"), context.span_id.encode("ascii"), "candidate")
     if translation.carried:
         more += strings("ops.carried_over", [what.encode("ascii") for what in translation.carried])
     if translation.link is not None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ops_lib.propagation import Sampling
 from proxy.telemetry.metrics import TranslationMetrics, count
-from proxy.translate import NOTHING, FastTranslation, Translation
+from proxy.translated import NOTHING, FastTranslation, Translation
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ def tally(metrics: TranslationMetrics, translation: Translation) -> None:
         if translation.has_session:
             metrics.sessions_carried += 1
         return
+    if translation.linked is not None:
+        count(metrics.linked, translation.linked)
     for name in translation.carried:
         count(metrics.carried, name)
     extraction = translation.extraction

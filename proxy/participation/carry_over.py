@@ -36,7 +36,6 @@ class PlaceOf(NamedTuple):
 
     trace_id: str
     span_id: str
-    is_sampled: bool
     carried: Carried
 
 
@@ -62,7 +61,7 @@ class CarryOver:
 
     def of_plain(self, plain: Plain[bytes]) -> PlaceOf | None:
         """Of plain headers that went to the app; None where there is nothing to remember."""
-        (trace_id, span_id, flag), state, session, _, traits, _, baggage = plain
+        (trace_id, span_id, _), state, session, _, traits, _, baggage = plain
         if session is None and baggage is None and not traits & self._traits:
             return None
         text = trace_id.decode("ascii")
@@ -76,22 +75,41 @@ class CarryOver:
         )
         if traits & IS_SHORT:
             text = _PADDING + text
-        return PlaceOf(text, span_id.decode("ascii"), flag == b"1", carried) if carried != NOTHING_CARRIED else None
+        return PlaceOf(text, span_id.decode("ascii"), carried) if carried != NOTHING_CARRIED else None
 
     def of_context(self, context: TraceContext, extraction: Extraction | None) -> PlaceOf | None:
         """Of a context that went to the app, and what came beside it; None where there is nothing to remember."""
-        sampling = context.sampling
         carried = Carried(
             context.tracestate if self._state else "",
             extraction.baggage if extraction is not None and self._baggage else None,
             extraction.session if extraction is not None else None,
-            self._debug and sampling is Sampling.DEBUG,
+            self._debug and context.sampling is Sampling.DEBUG,
             self._width and context.short,
             self._random and context.random,
         )
         if carried == NOTHING_CARRIED:
             return None
-        return PlaceOf(context.trace_id, context.span_id, sampling.is_sampled, carried)
+        return PlaceOf(context.trace_id, context.span_id, carried)
+
+
+def given(plain: Plain[bytes]) -> Extraction:
+    """All that plain headers said to the app."""
+    (trace_id, span_id, flag), state, session, _, traits, parent, baggage = plain
+    text = trace_id.decode("ascii")
+    context = TraceContext(
+        _PADDING + text if traits & IS_SHORT else text,
+        span_id.decode("ascii"),
+        Sampling.ACCEPT if flag == b"1" else Sampling.DENY,
+        bool(traits & IS_SHORT),
+        bool(traits & IS_RANDOM),
+        parent.decode("ascii") if parent is not None else None,
+        state.decode("latin-1"),
+    )
+    return Extraction(
+        context,
+        session=session.decode("latin-1") if session is not None else None,
+        baggage=_baggage_of(baggage[0]) if baggage is not None else None,
+    )
 
 
 def _baggage_of(text: bytes) -> Baggage:

@@ -8,7 +8,7 @@ An entry that never ends (a bug, or a request of hours) is forgotten when it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Final, NamedTuple, TypeVar, final
 
@@ -51,7 +51,18 @@ _UNTRACKED: Final = 2  # at the app, and not remembered: no room, or too old
 class InFlight:
     """One request at the app. `trace_id` and `span_id` (32 and 16 digits): the caller, as the app was told."""
 
-    __slots__ = ("_place", "carried", "evidence", "is_sampled", "peer", "size_bytes", "span_id", "started", "trace_id")
+    __slots__ = (
+        "_place",
+        "carried",
+        "evidence",
+        "exchange",
+        "is_answered",
+        "size_bytes",
+        "source",
+        "span_id",
+        "started",
+        "trace_id",
+    )
 
     def __init__(
         self,
@@ -59,19 +70,24 @@ class InFlight:
         span_id: str,
         *,
         started: float,
-        is_sampled: bool = True,
         carried: Carried = NOTHING_CARRIED,
         evidence: tuple[tuple[str, str], ...] = (),
+        source: object = None,
     ) -> None:
-        """`evidence`: configured header names (lower case) and values, which can link a call to this request."""
+        """`evidence`: configured header names (lower case) and values, which can link a call to this request.
+
+        `trace_id` is empty if calls cannot lack anything of this request. `source`: what the app was given, as the
+        translation has it.
+        """
         self.trace_id = trace_id
         self.span_id = span_id
         self.started = started
-        self.is_sampled = is_sampled
         self.carried = carried
         self.evidence = evidence
         self._place = _NOWHERE
-        self.peer: object = None  # the app's end of the connection, once known; see `linking`
+        self.source = source
+        self.exchange: object = None  # whose entry it is, while it is in flight
+        self.is_answered = False  # it ended with the app's whole answer
         self.size_bytes = _OVERHEAD_BYTES + carried.size_bytes + sum(len(name) + len(text) for name, text in evidence)
 
     def __repr__(self) -> str:
@@ -86,6 +102,7 @@ class InFlightTable:
         "_by_evidence",
         "_by_trace",
         "_entries",
+        "_evidence",
         "_plan",
         "_size",
         "_untracked",
@@ -98,6 +115,7 @@ class InFlightTable:
         # Dicts as ordered sets: however many requests share a key, to take one out costs the same.
         self._by_trace: dict[str, dict[InFlight, None]] = {}
         self._by_evidence: dict[tuple[str, str], dict[InFlight, None]] = {}
+        self._evidence: Callable[[InFlight], tuple[tuple[str, str], ...]] | None = None
         self._size = 0
         self._untracked = 0
         self.counts: dict[str, int] = {"no-room": 0, "too-old": 0}  # entries never remembered, or forgotten
@@ -128,23 +146,54 @@ class InFlightTable:
         self._entries[entry] = None
         entry._place = _REMEMBERED
         self._size += entry.size_bytes
-        self._by_trace.setdefault(entry.trace_id, {})[entry] = None
+        if entry.trace_id:
+            self._by_trace.setdefault(entry.trace_id, {})[entry] = None
+        if self._evidence is not None:
+            self._find_evidence(entry)
         for item in entry.evidence:
             self._by_evidence.setdefault(item, {})[entry] = None
         return True
 
-    def end(self, entry: InFlight) -> None:
+    def find_evidence_by(self, evidence: Callable[[InFlight], tuple[tuple[str, str], ...]] | None) -> None:
+        """Find each request's evidence so from now on, those in flight included.
+
+        Nobody looks for it until a call asks: most apps forward what they get.
+        """
+        if self._evidence == evidence:
+            return
+        self._evidence = evidence
+        if evidence is None:
+            return
+        for entry in self._entries:
+            for item in entry.evidence:
+                _remove(self._by_evidence, item, entry)
+            self._find_evidence(entry)
+            for item in entry.evidence:
+                self._by_evidence.setdefault(item, {})[entry] = None
+
+    def _find_evidence(self, entry: InFlight) -> None:
+        assert self._evidence is not None
+        before = sum(len(name) + len(text) for name, text in entry.evidence)
+        entry.evidence = self._evidence(entry)
+        more = sum(len(name) + len(text) for name, text in entry.evidence) - before
+        entry.size_bytes += more
+        self._size += more
+
+    def end(self, entry: InFlight, *, is_answered: bool = False) -> None:
         """The app has answered, or the request is over otherwise."""
         if entry._place == _REMEMBERED:
             self._forget(entry)
         elif entry._place == _UNTRACKED:
             self._untracked -= 1
         entry._place = _NOWHERE
+        entry.exchange = None
+        entry.is_answered = is_answered
 
     def _forget(self, entry: InFlight) -> None:
         del self._entries[entry]
         self._size -= entry.size_bytes
-        _remove(self._by_trace, entry.trace_id, entry)
+        if entry.trace_id:
+            _remove(self._by_trace, entry.trace_id, entry)
         for item in entry.evidence:
             _remove(self._by_evidence, item, entry)
 

@@ -10,7 +10,7 @@ Without evidence, the call begins a new trace, with links to the requests that i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 from proxy.participation.in_flight import InFlight, InFlightTable
@@ -32,32 +32,40 @@ class Linked(NamedTuple):
     candidates: tuple[InFlight, ...] = ()
 
 
-def link(
-    plan: LinkingPlan,
-    table: InFlightTable,
-    evidence: Iterable[tuple[str, str]],
-    processes: Mapping[InFlight, int] | None = None,
-    process: int = 0,
-) -> Linked:
-    """Join a call to a request in flight.
+def link_by_header(plan: LinkingPlan, table: InFlightTable, evidence: Iterable[tuple[str, str]]) -> Linked | None:
+    """Join a call to the only request in flight that came with one of its headers.
 
     `evidence`: the call's own headers, as `evidence_of` gives them.
-    `processes`: the process that serves each request in flight, if
-    known; `process`: the one that made the call, 0 for unknown.
     """
     for name, value in evidence:
         if name in plan.headers:
             entry = table.only_with(name, value)
             if entry is not None:
                 return Linked(entry, "header")
-    if plan.process and process and processes is not None and table.is_whole:
-        entries = table.entries()
+    return None
+
+
+def link(
+    plan: LinkingPlan,
+    entries: Sequence[InFlight],
+    *,
+    is_whole: bool,
+    processes: Mapping[InFlight, int] | None = None,
+    process: int = 0,
+) -> Linked:
+    """Join a call to one of `entries`, the requests that were in flight when it came, the oldest first.
+
+    `is_whole`: whether these are all of them. `processes`: the process that serves each of them, if known, 0 if it is
+    known that none does. `process`: the one that made the call, 0 for unknown.
+    """
+    processes = processes or {}
+    if plan.process and process and is_whole:
         # A request with an unknown process may be this one.
         of_process = [entry for entry in entries if processes.get(entry, process) == process]
         if len(of_process) == 1 and of_process[0] in processes:
             return Linked(of_process[0], "process")
-    if plan.single:
-        entry = table.only()
-        if entry is not None:
+    if plan.single and is_whole and len(entries) == 1:
+        (entry,) = entries
+        if not process or processes.get(entry, process) == process:  # else another process serves it
             return Linked(entry, "single")
-    return Linked(None, "none", tuple(table.newest(MAX_CANDIDATES)))
+    return Linked(None, "none", tuple(reversed(entries[-MAX_CANDIDATES:])))

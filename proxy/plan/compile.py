@@ -15,7 +15,7 @@ from proxy.address import Address
 from proxy.destinations import Destinations
 from proxy.plan.compile_export import export_plan
 from proxy.plan.listener import Clients, DrainPlan, Limits, ListenerPlan, Plan
-from proxy.plan.participation import InFlightPlan, SamplingPlan
+from proxy.plan.participation import InFlightPlan, LinkingPlan, SamplingPlan
 from proxy.plan.router import Router
 from proxy.plan.tls import TlsContexts
 from proxy.plan.upstream import PoolPlan, PropagationPlan, Timeouts, UpstreamPlan, UpstreamTarget
@@ -146,6 +146,9 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
         reuse_port=settings.restart.reuse_port,
         exit_with_app_s=settings.inbound.exit_with_app_s if settings.inbound.listen else 0.0,
         export=export,
+        linking=LinkingPlan(
+            tuple(name.lower() for name in settings.linking.headers), settings.linking.process, settings.linking.single
+        ),
         in_flight=InFlightPlan(
             settings.in_flight.max_requests, settings.in_flight.max_bytes, settings.in_flight.max_age_s
         ),

@@ -11,7 +11,7 @@ from typing import Literal
 
 from proxy.address import Address
 from proxy.plan.export import ExportPlan
-from proxy.plan.participation import DEFAULT_IN_FLIGHT, InFlightPlan
+from proxy.plan.participation import DEFAULT_IN_FLIGHT, DEFAULT_LINKING, InFlightPlan, LinkingPlan
 from proxy.plan.router import Router
 from proxy.plan.upstream import Timeouts
 
@@ -87,3 +87,4 @@ class Plan:
     exit_with_app_s: float = 0.0  # the sidecar exits when its app has been gone for this long; 0: never
     export: ExportPlan = field(default_factory=ExportPlan)
     in_flight: InFlightPlan = DEFAULT_IN_FLIGHT
+    linking: LinkingPlan = DEFAULT_LINKING

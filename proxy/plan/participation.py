@@ -53,3 +53,4 @@ class InFlightPlan:
 
 
 DEFAULT_IN_FLIGHT: Final = InFlightPlan()
+DEFAULT_LINKING: Final = LinkingPlan()

@@ -194,6 +194,14 @@ class AdminSettings(Section):
     hosts: Patterns = ()
 
 
+class LinkingSettings(Section):
+    """How calls of the app that carry no context are joined to requests."""
+
+    headers: HeaderNames = ("X-Request-Id", "X-Correlation-Id")
+    process: bool = True
+    single: bool = True
+
+
 class InFlightSettings(Section):
     """What is remembered of requests while they are at the app."""
 
@@ -246,6 +254,7 @@ class Settings(BaseSettings):
     clients: ClientSettings = ClientSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     pool: PoolSettings = PoolSettings()
+    linking: LinkingSettings = LinkingSettings()
     in_flight: InFlightSettings = InFlightSettings()
     drain: DrainSettings = DrainSettings()
     forwarding: ForwardingSettings = ForwardingSettings()

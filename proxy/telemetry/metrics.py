@@ -58,6 +58,7 @@ class TranslationMetrics:
         "extracted",
         "foreign",
         "injected",
+        "linked",
         "losses",
         "malformed",
         "sessions_carried",
@@ -74,6 +75,7 @@ class TranslationMetrics:
         self.span_conflicts: dict[tuple[str, str], int] = {}  # by (winner, loser)
         self.losses: dict[tuple[str, str], int] = {}  # by (format, what)
         self.foreign: dict[tuple[str, str], int] = {}  # by (family not translated, passed or removed)
+        self.linked: dict[str, int] = {}  # calls without a context, by how they were joined to a request, or "none"
         self.carried: dict[str, int] = {}  # by what was put back because the app's format cannot carry it
         self.bare_decisions = 0  # requests with a sampling decision without ids
         self.untraced = 0  # requests without any context or decision

@@ -141,6 +141,7 @@ def _translations(metrics: Metrics) -> list[Family]:
         ),
         pairs("contexts_losses", "What a written format could not say.", "losses", "format", "what"),
         pairs("foreign_contexts", "Requests with headers of another family.", "foreign", "family", "what"),
+        singles("calls_linked", "Calls without a context, by how they were joined to a request.", "linked", "method"),
         singles("carried_over", "Values restored that the app's format cannot carry.", "carried", "what"),
         plain("bare_decisions", "Sampling decisions that came without ids.", "bare_decisions"),
         plain("requests_untraced", "Requests without any context or decision.", "untraced"),

@@ -6,6 +6,7 @@ If processes are not visible (another PID namespace, another user), nothing is f
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import socket
@@ -41,30 +42,42 @@ class Ends(NamedTuple):
     peer_port: int
 
 
+def ends(transport: asyncio.BaseTransport) -> Ends | None:
+    """Both ends of a connection of ours, the peer's first; None if it is no TCP connection."""
+    peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+    if not isinstance(peer, tuple) or not isinstance(own, tuple):
+        return None
+    return Ends(str(peer[0]).split("%")[0], int(peer[1]), str(own[0]).split("%")[0], int(own[1]))
+
+
 def owners(connections: Iterable[Ends]) -> dict[Ends, int]:
     """The process of each connection; connections without a result are left out.
 
+    0: nobody holds this end. It waits to be accepted, or was closed.
     A socket that several processes share (a server that forks after accepting) is left out, too.
     """
     inodes = {}
+    found = {}
     for ends in connections:
         inode = _inode(ends)
         if inode:
             inodes[inode] = ends
-    if not inodes:
-        return {}
-    return {inodes[inode]: process for inode, process in _holders(set(inodes)).items()}
+        elif inode == 0:
+            found[ends] = 0
+    if inodes:
+        found.update({inodes[inode]: process for inode, process in _holders(set(inodes)).items()})
+    return found
 
 
-def _inode(ends: Ends) -> int:
-    """The inode of the socket with these ends; 0 if there is none."""
+def _inode(ends: Ends) -> int | None:
+    """The inode of the socket with these ends, 0 if no process has it; None if there is no such socket."""
     try:
         return _inode_by_netlink(ends)
     except OSError:
         return _inode_by_table(ends)
 
 
-def _inode_by_netlink(ends: Ends) -> int:
+def _inode_by_netlink(ends: Ends) -> int | None:
     family = socket.AF_INET6 if ":" in ends.host else socket.AF_INET
     own, peer = (socket.inet_pton(family, host).ljust(16, b"\0") for host in (ends.host, ends.peer_host))
     sockid = struct.pack(">HH", ends.port, ends.peer_port) + own + peer + bytes(4) + _ANY_COOKIE
@@ -76,14 +89,14 @@ def _inode_by_netlink(ends: Ends) -> int:
         answer = netlink.recv(4096)
     _, kind, *_ = _HEAD.unpack_from(answer)
     if kind != _SOCK_DIAG_BY_FAMILY:  # NLMSG_ERROR: there is no such socket
-        return 0
+        return None
     if answer[_HEAD.size + 1] == _TCP_LISTEN:  # the kernel answers so where no connection has these ends
-        return 0
+        return None
     (inode,) = struct.unpack_from("=I", answer, _INODE_AT)
     return int(inode)
 
 
-def _inode_by_table(ends: Ends) -> int:
+def _inode_by_table(ends: Ends) -> int | None:
     """From /proc/net/tcp: addresses are hex digits in the machine's byte order, four bytes at a time."""
     is_v6 = ":" in ends.host
     wanted = tuple(
@@ -95,7 +108,7 @@ def _inode_by_table(ends: Ends) -> int:
             columns = line.split()
             if len(columns) > 9 and (columns[1], columns[2]) == wanted:
                 return int(columns[9])
-    return 0
+    return None
 
 
 def _table_address(host: str, is_v6: bool) -> str:

@@ -4,7 +4,8 @@ import pytest
 
 from ops_lib.propagation import FORMATS, Format, Loss, Sampling, parse_formats
 from proxy.plan import PropagationPlan
-from proxy.translate import FullTranslation, Translation, Translator
+from proxy.translate import Translator
+from proxy.translated import FullTranslation, Translation
 from tests.vectors.rows import Row, load, random_bits, seen
 
 ROWS = load()

@@ -10,7 +10,8 @@ from ops_lib.propagation import FORMATS, Format
 from proxy.participation.own_span import SAMPLED, OwnSpan
 from proxy.plan import PropagationPlan
 from proxy.plan.participation import SamplingPlan, TrustPlan
-from proxy.translate import FastTranslation, FullTranslation, Translator
+from proxy.translate import Translator
+from proxy.translated import FastTranslation, FullTranslation
 
 TRACE_ID = b"463ac35c9f6413ad48485a3953bb6124"
 SPAN_ID = b"a2fb4a1d1a96d312"
@@ -57,7 +58,7 @@ def assert_same(translates: Translator, headers: list[tuple[bytes, bytes]]) -> N
     got, full = translates.translate(headers), translates.translate_in_full(headers)
     assert got.headers == full.headers
     assert (got.extraction, got.injected, got.losses, got.context, got.foreign) == full[1:6]
-    assert (got.read, got.session, got.span, got.link, got.carried) == full[6:]
+    assert (got.read, got.session, got.span, got.link, got.carried, None, ()) == full[6:]
     if isinstance(got, FastTranslation):
         extraction = full.extraction
         assert extraction is not None

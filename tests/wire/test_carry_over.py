@@ -95,6 +95,7 @@ def both(start: Callable[..., Sidecar], upstream: Upstream, billing: Upstream) -
     def make(format: str, *, outside: str = "tracecontext", **settings: Any) -> Both:
         base = {
             "inbound": {"app": upstream.url, "propagation": {"inject": [format]}},
+            "linking": {"headers": [], "process": False, "single": False},
             "outbound": {"listen": LISTEN, "propagation": {"inject": [outside]}},
             "upstreams": [{"name": "billing", "match": ["billing.internal"], "target": billing.url}],
         }

@@ -10,7 +10,8 @@ from ops_lib.propagation import Baggage, Extraction, Format, Member, Sampling, T
 from proxy.participation.carry_over import CarryOver, lacks, put_back
 from proxy.participation.in_flight import NOTHING_CARRIED, Carried
 from proxy.plan.upstream import PropagationPlan
-from proxy.translate import FastTranslation, RawHeaders, Translator
+from proxy.translate import Translator
+from proxy.translated import FastTranslation, RawHeaders
 
 T, S = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312"
 W3C = (b"traceparent", f"00-{T}-{S}-01".encode())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from proxy.participation.in_flight import InFlight, InFlightTable
-from proxy.participation.linking import CONFIDENCE, MAX_CANDIDATES, link
-from proxy.plan.participation import InFlightPlan, LinkingPlan
+from proxy.participation.linking import CONFIDENCE, MAX_CANDIDATES, Linked, link, link_by_header
+from proxy.plan.participation import LinkingPlan
 
 ALL = LinkingPlan(headers=("x-request-id", "x-order"))
 
@@ -20,63 +20,76 @@ def request(letter: str, *evidence: tuple[str, str]) -> InFlight:
     return InFlight(letter * 32, letter * 16, started=0.0, evidence=evidence)
 
 
-def test_a_header_that_one_request_has_counts_first() -> None:
+def linked(*entries: InFlight, plan: LinkingPlan = ALL, of: dict[InFlight, int] | None = None, by: int = 0) -> Linked:
+    return link(plan, entries, is_whole=True, processes=of, process=by)
+
+
+def test_a_header_that_one_request_has() -> None:
     one, two = request("a", ("x-request-id", "1")), request("b", ("x-request-id", "2"))
-    found = link(ALL, table(one, two), [("x-request-id", "2")], {one: 7, two: 8}, 7)
-    assert (found.entry, found.method) == (two, "header")
+    assert link_by_header(ALL, table(one, two), [("x-request-id", "2")]) == (two, "header", ())
 
 
-def test_the_next_header_counts_where_the_first_is_not_unique() -> None:
+def test_the_next_header_counts_if_the_first_is_not_unique() -> None:
     one, two = request("a", ("x-request-id", "1"), ("x-order", "5")), request("b", ("x-request-id", "1"))
-    assert link(ALL, table(one, two), [("x-request-id", "1"), ("x-order", "5")]).entry is one
+    found = link_by_header(ALL, table(one, two), [("x-request-id", "1"), ("x-order", "5")])
+    assert found == (one, "header", ())
 
 
 def test_a_header_that_is_not_configured_is_no_evidence() -> None:
     one, two = request("a", ("x-else", "1")), request("b")
-    assert link(ALL, table(one, two), [("x-else", "1")]).method == "none"
+    assert link_by_header(ALL, table(one, two), [("x-else", "1")]) is None
 
 
 def test_a_process_with_one_request_in_flight() -> None:
     one, two, three = request("a"), request("b"), request("c")
-    of = table(one, two, three)
-    assert link(ALL, of, [], {one: 7, two: 8, three: 8}, 7) == (one, "process", ())
-    assert link(ALL, of, [], {one: 7, two: 8, three: 8}, 8).method == "none"
-    assert link(ALL, of, [], {one: 7, two: 8, three: 8}, 9).method == "none"
-    assert link(ALL, of, [], {one: 7, two: 8, three: 8}, 0).method == "none"
+    of = {one: 7, two: 8, three: 8}
+    assert linked(one, two, three, of=of, by=7) == (one, "process", ())
+    assert linked(one, two, three, of=of, by=8).method == "none"
+    assert linked(one, two, three, of=of, by=9).method == "none"
+    assert linked(one, two, three, of=of, by=0).method == "none"
+
+
+def test_a_request_that_no_process_has_begun_with_is_not_it() -> None:
+    one, two = request("a"), request("b")
+    assert linked(one, two, of={one: 7, two: 0}, by=7) == (one, "process", ())
 
 
 def test_a_request_whose_process_is_unknown_could_be_this_one() -> None:
     one, two = request("a"), request("b")
-    assert link(ALL, table(one, two), [], {one: 7}, 7).method == "none"
+    assert linked(one, two, of={one: 7}, by=7).method == "none"
+    assert linked(one, two, of={}, by=7).method == "none"
 
 
-def test_while_a_request_is_not_remembered_no_process_is_known_to_have_just_one() -> None:
-    one, two = request("a"), request("b")
-    of = InFlightTable(InFlightPlan(limit=1))
-    of.begin(one)
-    of.begin(two)
-    assert link(ALL, of, [], {one: 7}, 7).method == "none"
+def test_while_a_request_is_not_remembered_nothing_is_known_of_the_others() -> None:
+    one = request("a")
+    assert link(ALL, [one], is_whole=False, processes={one: 7}, process=7) == (None, "none", (one,))
 
 
 def test_the_only_request_in_flight() -> None:
     one = request("a")
-    assert link(ALL, table(one), []) == (one, "single", ())
+    assert linked(one) == (one, "single", ())
+    assert linked(one, by=7) == (one, "single", ())
+
+
+def test_the_only_request_is_not_it_if_another_process_called() -> None:
+    one = request("a")
+    assert linked(one, of={one: 7}, by=8) == (None, "none", (one,))
 
 
 def test_each_method_can_be_switched_off() -> None:
     one = request("a", ("x-request-id", "1"))
-    of, said, processes = table(one), [("x-request-id", "1")], {one: 7}
-    assert link(LinkingPlan(), of, said, processes, 7).method == "process"
-    assert link(LinkingPlan(process=False), of, said, processes, 7).method == "single"
-    assert link(LinkingPlan(process=False, single=False), of, said, processes, 7).method == "none"
+    assert link_by_header(LinkingPlan(), table(one), [("x-request-id", "1")]) is None
+    assert linked(one, plan=LinkingPlan(), of={one: 7}, by=7).method == "process"
+    assert linked(one, plan=LinkingPlan(process=False), of={one: 7}, by=7).method == "single"
+    assert linked(one, plan=LinkingPlan(process=False, single=False), of={one: 7}, by=7).method == "none"
 
 
 def test_without_evidence_there_are_candidates_and_no_parent() -> None:
     entries = [request(letter) for letter in "0123456789ab"]
-    found = link(ALL, table(*entries), [])
+    found = linked(*entries)
     assert found.entry is None
     assert found.candidates == tuple(reversed(entries))[:MAX_CANDIDATES]
-    assert link(ALL, table(), []) == (None, "none", ())
+    assert linked() == (None, "none", ())
 
 
 def test_every_method_has_its_confidence() -> None:

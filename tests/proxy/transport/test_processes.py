@@ -58,7 +58,7 @@ def test_the_process_of_a_connection(host: str, way: str, monkeypatch: pytest.Mo
 def test_a_listener_is_no_connection() -> None:
     """It is at one of these ends, but nobody has connected from the other."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        assert processes._inode(Ends("127.0.0.1", listener.getsockname()[1], "127.0.0.1", 1)) == 0
+        assert processes._inode(Ends("127.0.0.1", listener.getsockname()[1], "127.0.0.1", 1)) is None
 
 
 def test_a_socket_that_two_processes_hold_belongs_to_neither() -> None:

@@ -1,0 +1,1 @@
+"""Calls of the app, seen together with the requests that are at it."""

@@ -1,0 +1,150 @@
+"""What goes out for one request, and what is to be counted and told of it. PURE.
+
+May know the heart and the span of ours. Must not know how it was found: see `translate`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+from ops_lib.propagation import Extraction, Format, Loss, Plain, TraceContext, child
+from proxy.participation.carry_over import given
+from proxy.participation.linking import Method
+from proxy.participation.own_span import OwnSpan
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+class Translates(ABC):
+    """The translator, as a translation by the fast path knows it: who reads in full once somebody asks."""
+
+    __slots__ = ("injected", "losses_of_traits")
+
+    injected: tuple[Format, ...]  # the formats that go out
+    losses_of_traits: tuple[tuple[tuple[Format, Loss], ...], ...]  # of a fast translation, by its traits
+
+    @abstractmethod
+    def extract(self, headers: RawHeaders) -> Extraction | None:
+        """What `headers` say; None if there are none."""
+
+    @abstractmethod
+    def formats_of(self, names: tuple[bytes, ...]) -> str:
+        """The formats of valid headers with these names, joined by commas."""
+
+
+Foreign = tuple[tuple[str, str], ...]
+"""The untranslated families in the request, and whether their headers were passed or removed."""
+
+
+class FullTranslation(NamedTuple):
+    """The headers to write for one request, and the values to count."""
+
+    headers: RawHeaders  # to append to the outgoing head
+    extraction: Extraction | None  # None: the request had no header of ours
+    injected: tuple[Format, ...]  # the formats that went out
+    losses: tuple[tuple[Format, Loss], ...]
+    context: TraceContext | None  # what went out
+    foreign: Foreign = ()
+    read: str = ""  # the formats that were read, joined by commas
+    session: bytes | None = None
+    span: OwnSpan | None = None  # our own, if we take part and it is recorded
+    link: TraceContext | None = None  # the context that was replaced by a new trace
+    carried: tuple[str, ...] = ()  # what was put back because the app's format cannot carry it
+    linked: Method | None = None  # how a call without a context was joined to a request
+    candidates: tuple[TraceContext, ...] = ()  # where a call that could not be joined may belong
+
+
+class FastTranslation:
+    """The same, by the heart's fast path. Values that only logs and counters need are read on demand."""
+
+    __slots__ = (
+        "_came",
+        "_plain",
+        "_span_id",
+        "_translator",
+        "foreign",
+        "has_session",
+        "headers",
+        "losses",
+        "session",
+        "span",
+        "winner",
+    )
+
+    def __init__(
+        self,
+        headers: RawHeaders,
+        plain: Plain[bytes],
+        translator: Translates,
+        came: RawHeaders,
+        span_id: bytes,
+        span: OwnSpan | None,
+    ) -> None:
+        """`span_id`: of our own span, empty if there is none; `span`: our span, if it is recorded."""
+        self.headers = headers
+        self.foreign: Foreign = ()
+        self.span = span
+        self._span_id = span_id
+        self._plain = plain
+        _, _, session_id, self.winner, traits, _, _ = plain
+        self.has_session = session_id is not None
+        self.session = session_id
+        self.losses = translator.losses_of_traits[traits]
+        self._translator = translator
+        self._came = came
+
+    @property
+    def injected(self) -> tuple[Format, ...]:
+        """The formats that went out."""
+        return self._translator.injected
+
+    @property
+    def extraction(self) -> Extraction | None:
+        """What the request said; reads it again, in full."""
+        return self._translator.extract(self._came)
+
+    @property
+    def context(self) -> TraceContext | None:
+        """What went out; reads the request again, in full."""
+        came = self.extraction
+        if came is None or came.context is None:
+            return None
+        return child(came.context, self._span_id.decode("ascii")) if self._span_id else came.context
+
+    @property
+    def read(self) -> str:
+        """The formats that were read, joined by commas."""
+        return self._translator.formats_of(tuple([name for name, _ in self._came]))
+
+    @property
+    def plain(self) -> Plain[bytes]:
+        """What went out."""
+        return self._plain
+
+    @property
+    def link(self) -> TraceContext | None:
+        """Never one: peers that are only partly believed take the full path."""
+        return None
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """Never anything: a call that may have lost something goes the full way."""
+        return ()
+
+
+Translation = FullTranslation | FastTranslation
+
+
+NOTHING = FullTranslation([], None, (), (), None)
+"""The translation of a request without any of our headers: writes none."""
+
+
+def given_to_app(translation: object) -> Extraction:
+    """All that the app was told by what went out as `translation`."""
+    if isinstance(translation, FastTranslation):
+        return given(translation.plain)
+    if not isinstance(translation, FullTranslation):
+        return Extraction()
+    came = translation.extraction or Extraction()
+    return Extraction(translation.context, session=came.session, baggage=came.baggage)
