@@ -1,4 +1,4 @@
-"""Where outbound requests may lead: judged by the host that is named, and by each address that it turns out to have.
+"""Where outbound requests may lead, by the named host and each of its addresses.
 Pure, immutable.
 
 May know host patterns. Must not look names up.
@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 
 from ops_lib.hosts import HostPattern, HostTable, parse_pattern, read_host, unmapped
 
-# Where clouds and containers give credentials to whoever asks; and link-local addresses, where nobody's service is.
+# Addresses where clouds and containers give credentials to any
+# caller; and link-local addresses, which have no services.
 PROHIBITED: Final = tuple(
     parse_pattern(text)
     for text in (
@@ -35,19 +36,19 @@ class _Rule(NamedTuple):
 
 
 class Destinations:
-    """What may be reached.
+    """The allowed and denied destinations.
 
-    Of the patterns that match a host, or one address, the most specific counts (HostTable); `allow` over `deny` over
-    `PROHIBITED` where they are the same.
-    Host and address must both pass: what either is denied for, the other's permission does not open.
-    `*` counts only where nothing else does.
+    Of the patterns that match a host or an address, the most specific counts (HostTable).
+    Of equal patterns, `allow` wins over `deny`, and `deny` over `PROHIBITED`.
+    Host and address must both pass: permission for one does not override denial of the other.
+    `*` counts only if no other pattern matches.
     """
 
     __slots__ = ("_everything", "_hash", "_key", "_table")
 
     def __init__(self, deny: Iterable[HostPattern] = (), allow: Iterable[HostPattern] = ()) -> None:
         self._key = (tuple(deny), tuple(allow))
-        self._hash = hash(self._key)  # once: it is part of what each pool is found by
+        self._hash = hash(self._key)  # once, for speed: it is part of each pool's key
         rules = [_Rule(pattern, False) for pattern in (*PROHIBITED, *self._key[0])]
         rules += [_Rule(pattern, True) for pattern in self._key[1]]
         self._table = HostTable((rule.pattern, rule) for rule in rules if not _is_everything(rule.pattern))
@@ -60,16 +61,14 @@ class Destinations:
         return self._hash
 
     def barrier(self, host: str, ip: str, port: int) -> HostPattern | None:
-        """The pattern by which `host`, which leads to the address `ip`, is not to be reached at `port`."""
+        """The pattern that denies `host`, at its address `ip`, on `port`."""
         found = [self._table.find(each, port) for each in (host, *_forms(ip))]
         if not any(found):
             found = [self._everything.find(host, port)]
         return next((rule.pattern for rule in found if rule is not None and not rule.allows), None)
 
     def bars(self, host: str, port: int) -> HostPattern | None:
-        """The pattern by which `host` is not to be reached at `port`, whatever address it may have; None if that hangs
-        on the address.
-        """
+        """The pattern that denies `host` on `port` at any address; None if that depends on the address."""
         address = read_host(host)[1]
         if address is not None:
             return self.barrier(host, str(address), port)
@@ -77,7 +76,7 @@ class Destinations:
         return rule.pattern if rule is not None and not rule.allows else None
 
     def opens(self, ip: str, port: int) -> bool:
-        """Whether `ip` is allowed at this very port, and not only among others."""
+        """Whether `ip` is allowed with exactly this port."""
         found = [self._table.find(each, port) for each in _forms(ip)]
         return any(rule is not None and rule.allows and rule.pattern.port == port for rule in found)
 
@@ -87,7 +86,7 @@ def _is_everything(pattern: HostPattern) -> bool:
 
 
 def _forms(ip: str) -> Iterator[str]:
-    """`ip`, and where else it leads: an unspecified address to this machine, NAT64 to an IPv4 address."""
+    """`ip`, and other addresses that it reaches: an unspecified one reaches this machine, NAT64 an IPv4 address."""
     ip = ip.partition("%")[0]
     yield ip
     address = unmapped(ipaddress.ip_address(ip))

@@ -114,8 +114,9 @@ class TracedFunction(Traced[P, R_co], metaclass=_Kind):
 
     Takes: the function's own arguments.
     Gives: the function's own result; `.wrapped(...)` gives it as a Trace.
-    For a generator function (also an asynchronous one) the span begins with the first step and lasts until the
-    generator is exhausted, closed or collected; each step runs in the span's context, the consumer never does.
+    For a generator function (also an asynchronous one), the span begins with the first step and lasts until the
+    generator is exhausted, closed or collected.
+    Each step runs in the span's context, the consumer never does.
     Raises: what the function raises; it is recorded on the span.
     Specification: OpenTelemetry semantic conventions, `code.function.name`, `exception.*`, `error.type`.
     """

@@ -28,9 +28,9 @@ class TraceMiddleware:
     """ASGI middleware: `app.add_middleware(TraceMiddleware)` (Starlette,
     FastAPI), or `app = TraceMiddleware(app)` around any other.
 
-    HTTP: the span ends with the last piece of the response, streaming included,
-    or with the app's exception, which is recorded and raised again; the context
-    stays until the app returns, so that Starlette's background tasks have it too.
+    HTTP: the span ends with the last piece of the response, streaming included, or with the app's exception, which is
+    recorded and raised again.
+    The context stays until the app returns, for Starlette's background tasks.
     WebSocket: one span for the whole connection.
     Any other scope (lifespan) passes unchanged.
     """

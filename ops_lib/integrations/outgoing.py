@@ -42,8 +42,8 @@ class Outgoing:
         """Write the current context into `pairs`, the headers of a request to `host`, in place.
 
         An exporter's own calls stay unchanged.
-        From requests to a host outside the allow-list, all trace, session and baggage headers are removed: redirects
-        repeat those of the previous hop, and the official packages write theirs for every host.
+        All trace, session and baggage headers are removed from requests to a host outside the allow-list.
+        Redirects repeat those of the previous hop, and the official packages write theirs for every host.
         """
         if is_suppressed():
             return

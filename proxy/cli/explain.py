@@ -116,7 +116,7 @@ def _headers(format: Format) -> str:
 
 
 def _read(format: Format, said: Said | None, extraction: Extraction) -> list[str]:
-    """What one format says, and below it what comes of that."""
+    """The content of one format, and below it its fate."""
     if said is None:
         return [f"  {format:12} absent ({_headers(format)})"]
     if said.what is None:

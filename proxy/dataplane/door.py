@@ -36,7 +36,7 @@ class Door:
         return welcome(self.listener, protocols(partial(ClientConnection, self.listener)))
 
     def use(self, rules: ListenerRules, sockets: Sequence[ListeningSocket]) -> None:
-        """From now on accept at `sockets`, one for each address of `rules`, be it from another door."""
+        """From now on, accept at `sockets`, one for each address of `rules`, even if they come from another door."""
         self.sockets = list(sockets)
         for socket, bind in zip(self.sockets, rules.plan.binds, strict=True):
             socket.bind = bind

@@ -1,4 +1,4 @@
-"""What stays open when a new plan comes. It only compares: nothing is opened or closed here.
+"""Finds what stays open under a new plan. It only compares; it opens and closes nothing.
 
 May know doors, their sockets, and the plan.
 """
@@ -15,7 +15,7 @@ KeptSockets = dict[tuple[str, Address], ListeningSocket]  # by the name of a lis
 
 
 def kept_sockets(doors: Mapping[str, Door], plan: Plan) -> KeptSockets:
-    """The open sockets with which the listeners of `plan` go on, whosever they were."""
+    """The open sockets that the listeners of `plan` keep, from any former listener."""
     kept: KeptSockets = {}
     sockets = [each for door in doors.values() for each in door.sockets]
     wanted = [(listener.name, bind) for listener in plan.listeners for bind in listener.binds]
@@ -32,8 +32,8 @@ def kept_sockets(doors: Mapping[str, Door], plan: Plan) -> KeptSockets:
 
 
 def kept_doors(doors: Mapping[str, Door], plan: Plan, kept: KeptSockets) -> dict[str, Door]:
-    """Name of a listener of `plan` -> the door that it goes on with, and so the connections: that of its first kept
-    socket which no other listener has taken.
+    """Name of a listener of `plan` -> the door that it keeps, with its connections.
+    It is the door of its first kept socket that no other listener has taken.
     """
     holders = {each: door for door in doors.values() for each in door.sockets}
     found: dict[str, Door] = {}
@@ -47,7 +47,7 @@ def kept_doors(doors: Mapping[str, Door], plan: Plan, kept: KeptSockets) -> dict
 
 
 def is_v6_only(plan: Plan, bind: Address) -> bool:
-    """Whether `bind` must leave IPv4 alone, since another listener of `plan`, or the same, is there at its port."""
+    """Whether `bind` must be IPv6 only, because `plan` has an IPv4 listener at its port."""
     others = [address for listener in plan.listeners for address in listener.binds]
     if plan.admin is not None:
         others.append(plan.admin)

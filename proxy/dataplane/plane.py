@@ -238,7 +238,7 @@ class DataPlane:
         )
 
     def _own_at(self, ip: str, port: int) -> str:
-        """What of ours listens at an address: a direction, "admin", or nothing (empty)."""
+        """Our listener at an address: a direction, "admin", or none (empty)."""
         found = [(listens.host, what) for listens, what in self._own if listens.port == port]
         if not found:
             return ""

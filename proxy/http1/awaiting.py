@@ -1,4 +1,4 @@
-"""A client's connection as one that is waited for: how slow the client may be, and when it counts as gone.
+"""A client's connection, the waiting part: how slow the client may be, and when it counts as gone.
 
 May know the exchange that is being answered, and its clock. Must not know messages: `client` reads them.
 """
@@ -18,14 +18,14 @@ _LAST_TURNS: Final = 16  # for an answer that is ready when its client leaves
 
 
 class Awaiting(Answering):
-    """One connection from a client, and how long it is waited for."""
+    """One connection from a client, and the limits of waiting for it."""
 
     __slots__ = ("_judged_at", "_judged_bytes", "_turns_left")
 
     def __init__(self, listener: Listener) -> None:
         super().__init__(listener)
-        self._judged_at = NEVER  # when to look next how much of the body has come
-        self._judged_bytes = 0  # that had come at the last look
+        self._judged_at = NEVER  # when to check the body's progress next
+        self._judged_bytes = 0  # bytes that had come at the last check
         self._turns_left = -1  # until a client that has ended its side counts as gone; -1: it has not
 
     # --- a client that is slow
@@ -35,10 +35,10 @@ class Awaiting(Answering):
         self._judged_bytes = self._exchange.bytes_in if self._exchange is not None else 0
 
     def _judge_body(self) -> None:
-        """A client that is waited for has been silent for too long, or it is time to see how much has come."""
+        """The client has been silent for too long, or it is time to check its progress."""
         now, within_s, exchange = self._ticker.now, self._timeouts.body_read_s, self._exchange
         came_bytes = exchange.bytes_in - self._judged_bytes if exchange is not None else 0
-        # One that is being answered may send when it likes: it may be a conversation.
+        # A client that is being answered may send at any pace: it may be a conversation.
         is_judged = now >= self._judged_at and exchange is not None and not exchange.status
         if now >= self._silent_at:
             text = f"no byte of the request body came for {within_s:g} s"
@@ -54,7 +54,7 @@ class Awaiting(Answering):
             self.deadline = min(self._silent_at, self._judged_at)
 
     def _give_up_answer(self) -> None:
-        """The client takes too little of it."""
+        """The client reads the answer too slowly."""
         exchange, self._exchange = self._exchange, None
         self._state = ENDING
         if exchange is not None:

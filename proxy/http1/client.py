@@ -279,7 +279,7 @@ class ClientConnection(Awaiting):
             return
         if self._flow.paused:
             self._flow.resume()
-        if self._listener.is_shut:  # but the answer has said, when it began, that the connection goes on
+        if self._listener.is_shut:  # but the answer's head has said that the connection continues
             self.shut()
 
     def _read_on(self) -> None:

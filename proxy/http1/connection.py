@@ -234,7 +234,7 @@ class Connection(Asker):
         self._outbox.flush()
 
     def _linger_on(self) -> None:
-        """The client is still sending: it may have yet to read what we said."""
+        """The client is still sending: it may still have to read our answer."""
         self.deadline = min(self._ticker.now + _LINGER_S, self._linger_until)
 
     def _cut(self, *, ends_at_close: bool) -> None:

@@ -45,7 +45,7 @@ class ConnectionPool(Keeper):
         shed: Callable[[], bool],
         kinds: FieldKinds,
     ) -> None:
-        """`shed`: closes an idle connection of any pool, False where none is. `kinds`: of all pools' responses."""
+        """`shed`: closes an idle connection of any pool, False if none is. `kinds`: of all pools' responses."""
         self.plan = plan
         self._descriptors = descriptors
         self._shed = shed
@@ -103,7 +103,7 @@ class ConnectionPool(Keeper):
     def enqueue(self, receiver: Receiver) -> None:
         connecting = len(self._tasks)
         timeouts = receiver.terms.timeouts
-        if connecting > len(self._waiters):  # whom they were made for has gone, or was served otherwise
+        if connecting > len(self._waiters):  # the waiters that they were made for are gone, or were served
             receiver.deadline = self._ticker.now + timeouts.connect_s + timeouts.queue_s
         elif self._has_room():
             self._connect(timeouts.connect_s)
@@ -126,7 +126,7 @@ class ConnectionPool(Keeper):
         self._metrics.queued += 1
 
     def _has_room(self) -> bool:
-        """Whether one more connection may be made. Where there is no file descriptor for it, an idle one makes room."""
+        """Whether one more connection may be made. If there is no file descriptor for it, an idle one makes room."""
         limit = self.plan.max_connections
         if limit and len(self._all) + len(self._tasks) >= limit:
             return False

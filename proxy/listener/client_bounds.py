@@ -1,8 +1,8 @@
-"""How many connections and open exchanges each client address has, where the plan bounds them.
+"""Counts the connections and open exchanges of each client address, if the plan limits them.
 
 May know the plan's bounds and addresses.
 Must not know connections.
-A client without an address (a Unix socket), and one that is named as a proxy, stands for many, and is never bounded.
+Clients without an address (Unix sockets), and those named as proxies, are many clients, and never limited.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _REMEMBERED_CLIENTS: Final = 1024
 
 
 class ClientBounds:
-    """Of one listener. It remembers an address as long as something of it is open."""
+    """The counts of one listener. It remembers an address while something of it is open."""
 
     __slots__ = ("_connections", "_exchanges", "_is_bounded", "_proxies", "plan")
 
@@ -31,7 +31,7 @@ class ClientBounds:
         self._exchanges: dict[bytes, int] = {}
 
     def __len__(self) -> int:
-        """How many addresses are remembered."""
+        """The number of remembered addresses."""
         return len(self._connections.keys() | self._exchanges.keys())
 
     def _judge(self, client: bytes) -> bool:
@@ -46,7 +46,7 @@ class ClientBounds:
         return not most or self._connections.get(client, 0) < most or not self._is_bounded(client)
 
     def connected(self, client: bytes, exchanges: int = 0) -> None:
-        """It has one more, on which so many exchanges are open."""
+        """It has one more, with this many open exchanges."""
         self._connections[client] = self._connections.get(client, 0) + 1
         if exchanges:
             self._exchanges[client] = self._exchanges.get(client, 0) + exchanges

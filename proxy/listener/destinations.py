@@ -1,6 +1,6 @@
-"""Whether a connection may be made to an address: not back to ourselves, and not where the settings forbid it.
+"""Decides whether a connection to an address is allowed: not back to us, and not where the settings forbid it.
 
-May know the plan and faults. Must not look names up, nor open connections: the connector asks before it does.
+May know the plan and faults. Must not look up names, or open connections: the connector asks first.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Callable
 from proxy.destinations import Destinations
 from proxy.semantics.faults import Fault, Refusal
 
-# What listens at an address and port of this process: "inbound", "outbound", "admin", or nothing (empty).
+# Our listener at an address and port: "inbound", "outbound", "admin", or none (empty).
 OwnListener = Callable[[str, int], str]
 
 
 def judge(
     own: OwnListener, destinations: Destinations | None, host: str, ip: str, port: int, *, inbound: bool
 ) -> Refusal | None:
-    """Why a request of an `inbound` listener, or of another, must not be sent to `host` at its address `ip`.
+    """Why a request from an `inbound` listener, or another, must not be sent to `host` at its address `ip`.
 
-    An outbound listener may send to an inbound one: so the app calls itself. `destinations`: none, to go anywhere.
+    An outbound listener may send to an inbound one: that is how an app calls itself. `destinations`: None: anywhere.
     """
     here = own(ip, port)
     if here == "outbound" or (here == "inbound" and inbound):

@@ -88,7 +88,7 @@ class Exchange(Receiver):
         self.request = request
         self.method = request.method
         self.started = perf_counter()
-        self.translation = None  # here: mypyc leaves out a class's None where the type is a union of more than two
+        self.translation = None  # here: mypyc leaves out a class's None if the type is a union of more than two
         self.trace = trace
         self.hop = hop
         self._asker = asker
@@ -161,8 +161,8 @@ class Exchange(Receiver):
 
     def _is_gathered(self) -> bool:
         """Whether all content is waited for first.
-        Not where its sender may wait for us: for a 100, or, where its
-        size is unknown, for a response to what it has sent so far.
+        But not if its sender may wait for us: for a 100, or, if its
+        size is unknown, for a response to the part sent so far.
         """
         length = self.request.length
         return length is not None and length <= self.terms.gather_bytes and not self.request.expects_continue
@@ -278,7 +278,7 @@ class Exchange(Receiver):
         self._asker.exchange_over()
 
     def _pin(self, answerer: Answerer) -> None:
-        """NTLM and Negotiate log in the connection. Whoever used it next would be taken for this client."""
+        """NTLM and Negotiate log in the connection. The next user would be taken for this client."""
         before = self._asker.pinned
         if before is not None and before is not answerer:
             before.close()

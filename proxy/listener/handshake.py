@@ -1,7 +1,8 @@
 """A client that connects with TLS, until its handshake is over.
 
-May know sockets, transports and the listener, which it is admitted to like any connection. Must not know any protocol:
-what serves the client afterwards is made for it. A slow handshake holds its own place, and nothing else.
+May know sockets, transports and the listener, which admits it like any connection.
+Must not know any protocol: a factory makes the client's protocol.
+A slow handshake occupies its own place, and nothing else.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ _LAST_S: Final = 1.0  # once the listener is shut
 
 
 def welcome(listener: Listener, make: Callable[[], asyncio.Protocol]) -> asyncio.Protocol:
-    """What a client that has connected is given to: by the plan of this moment, it speaks TLS or not.
+    """The first protocol of a new client: the present plan decides whether it uses TLS.
 
-    `make` makes what serves it once its connection stands.
+    `make` makes the protocol that serves it after the handshake.
     """
     context = listener.rules.plan.tls
     return make() if context is None else Handshake(listener, make, context)
@@ -50,7 +51,7 @@ class Handshake(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.address = address_of(transport.get_extra_info("peername"))
         try:
-            # `start_tls` would lose what the client has sent by now: uvloop reads before it is told not to.
+            # `start_tls` would lose bytes that the client has sent already: uvloop reads before it is told not to.
             client = socket.socket(fileno=os.dup(descriptor(transport)))
         except OSError:  # no file descriptor is left
             client = None
@@ -76,13 +77,13 @@ class Handshake(asyncio.Protocol):
             await loop.connect_accepted_socket(
                 lambda: _Shaken(self.over), client, ssl=self._context, ssl_handshake_timeout=limit_s
             )
-        except OSError:  # of TLS, of the connection, or of the time: `ssl.SSLError` and TimeoutError are such
+        except OSError:  # from TLS, the connection or the timeout: ssl.SSLError and TimeoutError are subclasses
             client.close()
         finally:
             self._listener.forget_handshake(self, is_made=False)
 
     def over(self) -> asyncio.Protocol:
-        """What serves the client from here on."""
+        """The protocol that serves the client from here on."""
         self._listener.forget_handshake(self, is_made=True)
         return self._make()
 
@@ -94,18 +95,18 @@ class Handshake(asyncio.Protocol):
         self.transport.abort()
 
     def use(self, rules: ListenerRules) -> None:
-        """It ends as it began."""
+        """A handshake keeps its old limits."""
 
     def close_tunnel(self) -> None:
         """It is none."""
 
     def shut(self) -> None:
-        """Its request may be on its way, as that of any client that has just connected."""
+        """Its request may be on its way, as with any new client."""
         self.deadline = min(self.deadline, self._listener.ticker.now + _LAST_S)
 
 
 class _Shaken(asyncio.Protocol):
-    """Stands at the transport until TLS is agreed upon; then the client's own protocol takes its place."""
+    """The transport's protocol until TLS is established; then the client's protocol replaces it."""
 
     def __init__(self, over: Callable[[], asyncio.Protocol]) -> None:
         self._over = over
@@ -117,7 +118,7 @@ class _Shaken(asyncio.Protocol):
 
 
 class _Socket(asyncio.Transport):
-    """The little of a transport that a listener asks for."""
+    """The few methods of a transport that a listener needs."""
 
     def __init__(self, client: socket.socket) -> None:
         super().__init__()
@@ -129,5 +130,5 @@ class _Socket(asyncio.Transport):
             self._client.shutdown(socket.SHUT_RDWR)
 
     def get_write_buffer_size(self) -> int:
-        """Nothing of ours waits to be sent."""
+        """We have no bytes to send."""
         return 0

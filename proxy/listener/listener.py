@@ -66,7 +66,7 @@ class Listener:
         self._metrics = rules.metrics
         self.tunnels = 0  # open; each of them is one of the exchanges
         self._descriptors = descriptors
-        self.bounds: ClientBounds | None = None  # where the plan bounds what one address may have open
+        self.bounds: ClientBounds | None = None  # if the plan bounds what one address may have open
         self._bound_clients()
         self._connecting = Connecting(pools, descriptors, self._connect_over)
         self._access_log = access_log
@@ -151,7 +151,7 @@ class Listener:
         return True
 
     def forget_handshake(self, handshake: Accepted, *, is_made: bool) -> None:
-        """A handshake is over; told twice, it is forgotten once. If it `is_made`, its connection is admitted anew."""
+        """A handshake is over; told twice, it is forgotten once. If it `is_made`, its connection is admitted again."""
         if handshake in self.connections:
             self.forget(handshake)
             if is_made:

@@ -86,7 +86,7 @@ class Pool(ABC):
         """Until the tasks of this pool have ended."""
 
 
-# Makes a pool; the last closes an idle connection of any pool, where there is one.
+# Makes a pool; the last closes an idle connection of any pool, if there is one.
 PoolFactory = Callable[[Connector, PoolPlan, UpstreamMetrics, Callable[[], bool]], Pool]
 
 
@@ -172,7 +172,7 @@ class Pools:
         self._closing.add(pool)
 
     def shed(self) -> bool:
-        """Close one idle connection of any pool: another target needs its file descriptor. False where none is."""
+        """Close one idle connection of any pool: another target needs its file descriptor. False if none is."""
         return any(pool.shed() for pool in self._pools.values())
 
     def keep_only(self, wanted: set[tuple[str, UpstreamTarget, PoolPlan]], names: set[str]) -> None:

@@ -104,7 +104,7 @@ class Receiver(Accounted, ABC):
     @property
     @abstractmethod
     def client(self) -> bytes:
-        """The address of whoever it is for, empty where it has none. Those of one client wait for one another."""
+        """The address of its client; empty if it has none. Those of one client wait for one another."""
 
     deadline: float  # while it waits
     wants_fresh: bool  # wants a connection that has served nobody yet

@@ -1,7 +1,7 @@
-"""The queue of those who wait for a connection: in turn between clients, first come, first served within each.
+"""The queue for a connection: clients take turns; within each, first come, first served.
 
-A client is known by its address.
-One that sends very much waits behind itself, not in front of the others.
+Clients are identified by their addresses.
+A client with many requests delays itself, not the others.
 May know receivers as `sides` has them.
 Must not know what they wait for.
 """
@@ -21,7 +21,7 @@ class Waiters:
     __slots__ = ("_of_clients", "_size")
 
     def __init__(self) -> None:
-        # Who is next stands first. To take one from either end, or from the middle, costs the same for any number.
+        # The next waiter is first. Taking one from either end, or from the middle, takes constant time.
         self._of_clients: OrderedDict[bytes, OrderedDict[Receiver, None]] = OrderedDict()
         self._size = 0
 
@@ -29,7 +29,7 @@ class Waiters:
         return self._size
 
     def add(self, receiver: Receiver) -> None:
-        """Let it wait behind all others of its client."""
+        """Let it wait after all others of its client."""
         mine = self._of_clients.get(receiver.client)
         if mine is None:
             mine = self._of_clients[receiver.client] = OrderedDict()
@@ -37,13 +37,13 @@ class Waiters:
         self._size += 1
 
     def add_first(self, receiver: Receiver) -> None:
-        """Let it wait before everybody."""
+        """Let it wait before all others."""
         self.add(receiver)
         self._of_clients[receiver.client].move_to_end(receiver, last=False)
         self._of_clients.move_to_end(receiver.client, last=False)
 
     def remove(self, receiver: Receiver) -> bool:
-        """Let it wait no longer; False where it did not."""
+        """Remove it; False if it did not wait."""
         mine = self._of_clients.get(receiver.client)
         if mine is None or receiver not in mine:
             return False
@@ -54,16 +54,17 @@ class Waiters:
         return True
 
     def first(self) -> Receiver | None:
-        """Who is next, whatever it wants."""
+        """The next waiter, whatever it wants."""
         for mine in self._of_clients.values():
             for receiver in mine:
                 return receiver
         return None
 
     def take(self, *, is_fresh: bool) -> Receiver | None:
-        """Who is next for a connection that is fresh or has served somebody, out of the queue now.
+        """Take the next waiter for a connection, which is fresh or used, out of the queue.
 
-        Whoever wants a fresh one is passed over where it is not. After this its client waits behind the others.
+        A waiter that wants a fresh connection is skipped if this one is used.
+        Then the taken one's client goes behind the others.
         """
         for client, mine in self._of_clients.items():
             for receiver in mine:
@@ -75,9 +76,9 @@ class Waiters:
         return None
 
     def crowder(self, client: bytes) -> Receiver | None:
-        """Who has to go where the queue is full, so that one of `client` may wait: the last of the client with most.
+        """The waiter to drop from a full queue for one of `client`: the last one of the client with the most.
 
-        None where no client has more than `client` would have then.
+        None if no client has more than `client` would have then.
         """
         most = max(self._of_clients.values(), key=len, default=None)
         own = self._of_clients.get(client)

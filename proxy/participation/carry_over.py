@@ -1,7 +1,8 @@
-"""What an app's own format cannot carry: what is remembered of a request, and put back on the app's calls. PURE.
+"""Carries over what an app's own format cannot carry: remembers it of a request, and restores it on the app's calls.
+PURE.
 
 May know the heart and the table of requests in flight.
-An app that speaks B3 or Jaeger has no place for a tracestate and the random flag.
+An app that speaks B3 or Jaeger has no room for a tracestate and the random flag.
 One that copies `traceparent` alone loses debug and the width of the id.
 Many forward neither baggage nor session.
 """
@@ -32,7 +33,7 @@ _OF_BAGGAGE: Final = len("baggage: \r\n")
 
 
 class PlaceOf(NamedTuple):
-    """Where a request is in its trace, as the app was told, and what the app's format could not say of it."""
+    """The place of a request in its trace, as the app was told, and the values that the app's format cannot say."""
 
     trace_id: str
     span_id: str
@@ -41,9 +42,10 @@ class PlaceOf(NamedTuple):
 
 @final
 class CarryOver:
-    """What has to be remembered of requests to an app that is written to in certain formats. Immutable.
+    """Decides what to remember of requests to an app that gets certain formats. Immutable.
 
-    An app that gets several formats may forward any one of them. So what one of them cannot say is remembered.
+    An app that gets several formats may forward any one of them,
+    so everything that one of them cannot say is remembered.
     """
 
     __slots__ = ("_baggage", "_debug", "_random", "_state", "_traits", "_width")
@@ -60,7 +62,7 @@ class CarryOver:
         self._baggage = baggage
 
     def of_plain(self, plain: Plain[bytes]) -> PlaceOf | None:
-        """Of plain headers that went to the app; None where there is nothing to remember."""
+        """For plain headers that went to the app; None if there is nothing to remember."""
         (trace_id, span_id, _), state, session, _, traits, _, baggage = plain
         if session is None and baggage is None and not traits & self._traits:
             return None
@@ -78,7 +80,7 @@ class CarryOver:
         return PlaceOf(text, span_id.decode("ascii"), carried) if carried != NOTHING_CARRIED else None
 
     def of_context(self, context: TraceContext, extraction: Extraction | None) -> PlaceOf | None:
-        """Of a context that went to the app, and what came beside it; None where there is nothing to remember."""
+        """For a context that went to the app, and the values beside it; None if there is nothing to remember."""
         carried = Carried(
             context.tracestate if self._state else "",
             extraction.baggage if extraction is not None and self._baggage else None,
@@ -113,13 +115,13 @@ def given(plain: Plain[bytes]) -> Extraction:
 
 
 def _baggage_of(text: bytes) -> Baggage:
-    """Plain baggage: no white space, nothing encoded, no key twice."""
+    """Plain baggage: no white space, nothing encoded, no duplicate keys."""
     members = tuple(Member(*entry.split("=", 1)) for entry in text.decode("latin-1").split(","))
     return Baggage(members, len(text) + _OF_BAGGAGE)
 
 
 def lacks(plain: Plain[bytes], carried: Carried) -> bool:
-    """Whether plain headers of a call of the app lack something of `carried`."""
+    """Whether plain headers of the app's call lack something of `carried`."""
     (_, _, flag), state, session, _, traits, _, baggage = plain
     return (
         (session is None and carried.session is not None)
@@ -132,9 +134,9 @@ def lacks(plain: Plain[bytes], carried: Carried) -> bool:
 
 
 def put_back(extraction: Extraction, carried: Carried, *, baggage: bool) -> tuple[Extraction, tuple[str, ...]]:
-    """`extraction`, of a call of the app, with what it does not say itself; and the names of what was put back.
+    """`extraction`, of the app's call, completed; and the names of the restored values.
 
-    What the app does say counts. A decision that it has changed stays changed. `baggage`: whether it is ours to write.
+    Values from the app count. A decision that it has changed stays changed. `baggage`: whether it is ours to write.
     """
     context = extraction.context
     if context is None:

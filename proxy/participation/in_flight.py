@@ -76,8 +76,8 @@ class InFlight:
     ) -> None:
         """`evidence`: configured header names (lower case) and values, which can link a call to this request.
 
-        `trace_id` is empty if calls cannot lack anything of this request. `source`: what the app was given, as the
-        translation has it.
+        `trace_id` is empty if calls cannot lack anything of this request.
+        `source`: what the app was given, as the translation has it.
         """
         self.trace_id = trace_id
         self.span_id = span_id
@@ -225,9 +225,9 @@ class InFlightTable:
         return newest
 
     def carried_of(self, trace_id: str, *parent_ids: str | None) -> Carried | None:
-        """What requests of exactly this trace came with that the app may have lost; None where none is in flight.
+        """What requests of exactly this trace came with that the app may have lost; None if none is in flight.
 
-        Of several requests the one that gave the app one of `parent_ids` counts; where none did, what all agree about.
+        Of several requests the one that gave the app one of `parent_ids` counts; if none did, what all agree about.
         """
         entries = self._by_trace.get(trace_id)
         if not entries:

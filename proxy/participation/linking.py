@@ -55,8 +55,9 @@ def link(
 ) -> Linked:
     """Join a call to one of `entries`, the requests that were in flight when it came, the oldest first.
 
-    `is_whole`: whether these are all of them. `processes`: the process that serves each of them, if known, 0 if it is
-    known that none does. `process`: the one that made the call, 0 for unknown.
+    `is_whole`: whether these are all of them.
+    `processes`: the process that serves each of them, if known, 0 if it is known that none does.
+    `process`: the one that made the call, 0 for unknown.
     """
     processes = processes or {}
     if plan.process and process and is_whole:

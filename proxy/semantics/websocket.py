@@ -1,13 +1,13 @@
-"""WebSocket frames, as far as a tunnel has to know them to say goodbye (RFC 6455, 5.2 and 5.5.1). PURE.
+"""WebSocket frames, as far as a tunnel needs them to send a Close (RFC 6455, 5.2 and 5.5.1). PURE.
 
-Of a message nothing is read but where its frames end. Extensions change what is in a frame, and not that.
+Only finds where frames end. Extensions change the content of a frame, but not its length.
 """
 
 from __future__ import annotations
 
 from typing import Final, final
 
-MOST_FRAMES: Final = 2000  # of one piece; whoever sends more is not followed any further
+MOST_FRAMES: Final = 2000  # frames in one piece; a peer with more is no longer followed
 _CLOSE: Final = 0x8
 _GOING_AWAY: Final = (1001).to_bytes(2, "big")
 
@@ -19,9 +19,9 @@ class Frames:
     __slots__ = ("_head", "_is_lost", "_left")
 
     def __init__(self) -> None:
-        self._head = b""  # of a frame, not whole yet
+        self._head = b""  # the incomplete head of a frame
         self._left = 0  # bytes of the present frame that have not come
-        self._is_lost = False  # nothing may be said any more: a Close has passed, or nobody knows where we are
+        self._is_lost = False  # we must not send a frame: a Close has passed, or the position is lost
 
     def __repr__(self) -> str:
         state = "lost" if self._is_lost else "between frames" if self.is_between else "in a frame"
@@ -29,11 +29,11 @@ class Frames:
 
     @property
     def is_between(self) -> bool:
-        """Whether a frame of our own may follow what has come so far."""
+        """Whether our own frame may follow the bytes so far."""
         return not (self._is_lost or self._left or self._head)
 
     def feed(self, data: bytes) -> None:
-        """Follow `data`. Costs some tenths of a microsecond for each frame."""
+        """Follow `data`."""
         if self._is_lost:
             return
         if self._head:
@@ -44,7 +44,7 @@ class Frames:
             if position >= size:
                 self._left = position - size
                 return
-            head = data[position : position + 14]  # the longest that there is
+            head = data[position : position + 14]  # the longest form
             if len(head) < 2 or len(head) < (needed := _head_size(head[1])):
                 self._head, self._left = head, 0
                 return
@@ -58,13 +58,13 @@ class Frames:
 
 
 def _head_size(second: int) -> int:
-    """How long a head is, by its second byte."""
+    """The length of a head, by its second byte."""
     length = second & 0x7F
     return 2 + (2 if length == 126 else 8 if length == 127 else 0) + (4 if second & 0x80 else 0)
 
 
 def going_away(mask: bytes = b"") -> bytes:
-    """A Close frame that says 1001. A client's has a `mask` of four random bytes."""
+    """A Close frame with 1001. A client's has a `mask` of four random bytes."""
     if not mask:
         return bytes((0x80 | _CLOSE, len(_GOING_AWAY))) + _GOING_AWAY
     masked = bytes(byte ^ mask[place] for place, byte in enumerate(_GOING_AWAY))

@@ -215,7 +215,7 @@ class DrainSettings(Section):
 
     grace_s: SecondsOrZero = 0.0
     timeout_s: SecondsOrZero = 30.0
-    outbound_linger_s: SecondsOrAuto = "auto"  # timeout_s, where an inbound listener tells of the app
+    outbound_linger_s: SecondsOrAuto = "auto"  # timeout_s, if an inbound listener tells of the app
 
 
 class LogSettings(Section):

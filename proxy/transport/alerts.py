@@ -1,4 +1,4 @@
-"""What a peer's TLS alert says, as OpenSSL tells it. Knows `ssl`, nothing else."""
+"""Reads a peer's TLS alert from OpenSSL's error. May know `ssl`, nothing else."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _OF_CERTIFICATES: Final = frozenset(
 def alert_of(error: BaseException | None) -> str:
     """The alert that the peer sent, in the words of the specification; empty if `error` is something else.
 
-    With TLS 1.3 it may come after our part of the handshake, and so with the loss of a connection that was made.
+    With TLS 1.3 it may come after our part of the handshake, and so as the loss of an established connection.
     """
     found = _ALERT.match(getattr(error, "reason", None) or "") if isinstance(error, ssl.SSLError) else None
     return found[1].lower().replace("_", " ") if found else ""
 
 
 def alert_detail(alert: str, where: str) -> str:
-    """One sentence for whoever has to fix it."""
+    """One sentence for the person who fixes it."""
     hint = "; it may ask for a client certificate (tls.cert_file)" if alert in _OF_CERTIFICATES else ""
     return f"{where} refused us with the TLS alert: {alert}{hint}"

@@ -35,9 +35,10 @@ _RETURN_CONSTANT: Final = 0x06  # BPF_RET | BPF_K
 def pass_on(listening: socket.socket) -> None:
     """Let the kernel give further clients to the next process that listens at the same address with SO_REUSEPORT.
 
-    Of two the older is the first in the kernel's list, and the program that is attached here names the second. Where
-    there is none, the kernel goes on as without a program (socket(7)). Then whoever closes can serve its own queue to
-    the end, without new clients coming in behind the last look. Elsewhere than on Linux nothing happens.
+    Of two the older is the first in the kernel's list, and the program that is attached here names the second.
+    If there is none, the kernel goes on as without a program (socket(7)).
+    Then whoever closes can serve its own queue to the end, without new clients coming in behind the last look.
+    Elsewhere than on Linux nothing happens.
     """
     program = ctypes.create_string_buffer(struct.pack("HBBI", _RETURN_CONSTANT, 0, 0, 1))
     with contextlib.suppress(OSError):
@@ -85,8 +86,8 @@ def remove_stale_socket(path: str) -> None:
 def path_to_bind(path: str, *, reuse_port: bool) -> str:
     """Where to bind a Unix socket that shall stand at `path`. Raises OSError as `remove_stale_socket` does.
 
-    With `reuse_port` it is a path of our own, for `take_path`: so another process keeps its queue, and new clients come
-    to us.
+    With `reuse_port` it is a path of our own, for `take_path`: so
+    another process keeps its queue, and new clients come to us.
     """
     own = f"{path}.{os.getpid()}" if reuse_port else path
     remove_stale_socket(own)

@@ -58,7 +58,7 @@ class Connector:
         """A new connection, as made by `make` from the protocol that TLS agreed on (ALPN); empty for none.
 
         Name look-up, every address and the TLS handshake share `timeout_s`.
-        Where no remembered address answers, the name is looked up anew first.
+        If no remembered address answers, the name is looked up anew first.
         Raises Refusal.
         """
         try:

@@ -1,8 +1,8 @@
-"""Dials the addresses of one host until connections are made: whoever answers first wins (RFC 8305, Happy Eyeballs).
+"""Dials the addresses of one host: the first one to answer wins (RFC 8305, Happy Eyeballs).
 
 May know tasks and sockets.
-Must not know names, TLS, nor how one address is dialled.
-Every attempt that is not given out is closed.
+Must not know names or TLS, or how to dial one address.
+Closes every attempt that it does not return.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 from proxy.transport.descriptors import Descriptors
 
 _STAGGER_S: Final = 0.25  # RFC 8305, 5: the Connection Attempt Delay
-_SILENCE_S: Final = 1.0  # without any answer, before further addresses are asked for
+_SILENCE_S: Final = 1.0  # time without any answer before it asks for further addresses
 _AT_ONCE: Final = 4  # attempts; the oldest makes room for the next, when it has had a second
 
 Dial = Callable[[str], Awaitable[socket.socket]]
@@ -27,7 +27,7 @@ More = Callable[[], Awaitable[Iterable[str]]]
 def in_order(addresses: Sequence[str], turn: int) -> tuple[str, ...]:
     """The order in which to dial: the families take turns, beginning with the first address's (RFC 8305, 4).
 
-    Each family begins with its `turn`th address, so that connections are shared out.
+    Each family begins with its address number `turn`, so that addresses share the connections.
     """
     families: tuple[list[str], list[str]] = ([], [])
     for ip in addresses:
@@ -37,14 +37,14 @@ def in_order(addresses: Sequence[str], turn: int) -> tuple[str, ...]:
 
 
 class Dialling:
-    """The attempts of one connection to be. Close it when it is made, or given up."""
+    """The attempts for one connection. Close it when the connection is made, or no longer wanted."""
 
     def __init__(self, order: Iterable[str], dial: Dial, more: More, descriptors: Descriptors) -> None:
-        """`more`: further addresses, asked for once, where all in `order` have failed, or none answers for a second.
+        """`more`: returns further addresses; called once, if all in `order` have failed, or none answers for a second.
 
-        `descriptors` has counted one attempt already; those beside it are counted here.
+        `descriptors` has counted one attempt already; further ones are counted here.
         """
-        self.failure: tuple[str, OSError] | None = None  # the last, and whose it was
+        self.failure: tuple[str, OSError] | None = None  # the last error, and its address
         self.losers: set[str] = set()  # addresses that failed, or were silent while a later one answered
         self._left = deque(order)
         self._dial = dial
@@ -56,9 +56,9 @@ class Dialling:
         self._dropped: list[asyncio.Future[socket.socket]] = []
 
     async def next(self) -> tuple[str, socket.socket] | None:
-        """The next connection, and the address that it leads to; None where every address has failed.
+        """The next connection and its address; None if every address has failed.
 
-        The attempts beside it are dropped, and begun again where one more is asked for.
+        The other attempts are dropped, and begin again if another connection is wanted.
         """
         is_silent = False
         while True:
@@ -100,7 +100,7 @@ class Dialling:
         self._count()
 
     def _put_back(self) -> None:
-        """Drop the attempts under way. Their addresses come first where another connection is wanted."""
+        """Drop the attempts under way. Their addresses come first if another connection is wanted."""
         self._left.extendleft(reversed(self._trying.values()))
         for task in tuple(self._trying):
             self._drop(task)
@@ -112,18 +112,18 @@ class Dialling:
         self._dropped.append(task)
 
     def _count(self) -> None:
-        """Let `descriptors` know how many attempts there are beside the first."""
+        """Tell `descriptors` the number of attempts beside the first."""
         beside = max(0, len(self._trying) - 1)
         self._descriptors.upstreams += beside - self._counted
         self._counted = beside
 
     async def close(self) -> None:
-        """Close every attempt that was not given out."""
+        """Close every attempt that was not returned."""
         self._put_back()
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.gather(self._asking, return_exceptions=True)
         dropped = await asyncio.gather(*self._dropped, return_exceptions=True) if self._dropped else ()
         for made in dropped:
-            if isinstance(made, socket.socket):  # in the very turn in which it was dropped
+            if isinstance(made, socket.socket):  # in the same turn in which it was dropped
                 made.close()

@@ -53,7 +53,8 @@ def ends(transport: asyncio.BaseTransport) -> Ends | None:
 def owners(connections: Iterable[Ends]) -> dict[Ends, int]:
     """The process of each connection; connections without a result are left out.
 
-    0: nobody holds this end. It waits to be accepted, or was closed.
+    0: nobody holds this end.
+    It waits to be accepted, or was closed.
     A socket that several processes share (a server that forks after accepting) is left out, too.
     """
     inodes = {}
@@ -90,7 +91,7 @@ def _inode_by_netlink(ends: Ends) -> int | None:
     _, kind, *_ = _HEAD.unpack_from(answer)
     if kind != _SOCK_DIAG_BY_FAMILY:  # NLMSG_ERROR: there is no such socket
         return None
-    if answer[_HEAD.size + 1] == _TCP_LISTEN:  # the kernel answers so where no connection has these ends
+    if answer[_HEAD.size + 1] == _TCP_LISTEN:  # the kernel answers so if no connection has these ends
         return None
     (inode,) = struct.unpack_from("=I", answer, _INODE_AT)
     return int(inode)

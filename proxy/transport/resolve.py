@@ -13,7 +13,7 @@ from proxy.semantics.faults import Fault, Refusal
 
 MAX_LOOKUPS: Final = 256  # names that are being looked up at a time
 _PATIENCE_S: Final = 1.0  # how long to wait for a new answer if there is an old one
-_ANEW_EVERY_S: Final = 1.0  # where the last look-up out of turn has brought nothing new
+_ANEW_EVERY_S: Final = 1.0  # if the last extra look-up has found nothing new
 
 
 def literal_address(host: str) -> str | None:
@@ -109,7 +109,7 @@ class Resolver:
         return self._addresses
 
     async def anew(self, tried: Collection[str], answers: int) -> tuple[str, ...]:
-        """Other addresses than those that were `tried` in vain: the service may have moved. Empty where there are none.
+        """Other addresses than those that were `tried` in vain: the service may have moved. Empty if there are none.
 
         The name is looked up out of turn, unless it has been since there were `answers`.
         While that brings nothing new, it is done once a second at most, whoever asks.

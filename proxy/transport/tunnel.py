@@ -111,7 +111,7 @@ class TunnelSide:
     peer: TunnelSide
 
     def __init__(self, end: End, ticker: Ticker, idle_s: float, frames: Frames | None) -> None:
-        """`frames`: of what is read here, where that is a WebSocket's."""
+        """`frames`: of what is read here, if that is a WebSocket's."""
         self.transport = end.transport
         self._frames = frames
         self._is_ending = False  # what is read now is thrown away
@@ -205,7 +205,9 @@ class TunnelSide:
         self.transport.close()
 
     def close(self) -> None:
-        """End the tunnel. Both ends are told, a WebSocket with 1001 where that may stand, and have a second to hear."""
+        """End the tunnel.
+        Both ends are told, a WebSocket with 1001 if that is allowed, and have a second to read it.
+        """
         near, far = self, self.peer
         for side, mask in ((near, b""), (far, token_bytes(4))):
             frames = side.peer._frames

@@ -36,7 +36,7 @@ _FOLD: Final = re.compile(rb"[ \t]*\r\n[ \t]+")
 
 @final
 class LenientHeads:
-    """Collects one response head after another, and gives each on in the form that the strict reader takes."""
+    """Collects response heads, and repairs each for the strict reader."""
 
     __slots__ = ("_buffer", "_end", "_is_head_method", "_limit_bytes", "_ways")
 
@@ -49,13 +49,14 @@ class LenientHeads:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> bytes | None:
-        """A whole head as it should have been, with what came behind it; None until there is one. Raises Refusal."""
+        """A complete, repaired head and the bytes after it; None until there is one. Raises Refusal."""
         buffer = self._buffer
         searched = max(0, len(buffer) - 3)
         buffer += data
         end = self._end.search(buffer, searched)
         if end is None:
-            # As in `section`: what can no longer become a head is refused at once. A CR at the very end may get its LF.
+            # As in `section`: bytes that can no longer become a head are refused at once.
+            # The LF of a CR at the end may still come.
             if BARE_LF not in self._ways and ILLEGAL_IN_HEAD.search(buffer, searched):
                 raise Refusal(Fault.BAD_RESPONSE, "a control character, or a CR or LF that stands alone, in the head")
             if len(buffer) > self._limit_bytes:
@@ -79,7 +80,9 @@ class LenientHeads:
         return head
 
     def _framed_once(self, head: bytes) -> bytes:
-        """`head` with one Content-Length for several equal ones; with none beside Transfer-Encoding to HEAD."""
+        """`head` with one Content-Length instead of several equal
+        ones, and with none beside Transfer-Encoding for HEAD.
+        """
         lines = head.split(b"\r\n")
         lengths = [line for line in lines[1:] if line[:15].lower() == b"content-length:"]
         if not lengths:

@@ -134,7 +134,7 @@ class Linker:
         return bool(self.plan.headers or self.plan.process or self.plan.single)
 
     def find(self, asker: Asker, request: Request) -> Linked | Search:
-        """The request that a call belongs to; or a Search, where the process has to be looked up first."""
+        """The request that a call belongs to; or a Search, if the process has to be looked up first."""
         plan, table = self.plan, self._table
         if not table and table.is_whole:
             return Linked(None, "none")
