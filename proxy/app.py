@@ -246,7 +246,7 @@ def _warn_of_unreported_ids(plan: Plan) -> None:
 
 
 def _listener_lines(plan: Plan, addresses: dict[str, tuple[Address, ...]], admin: Address | None) -> Iterator[str]:
-    """One line per listener, and `ops-sidecar ready`."""
+    """One line per listener, where spans go, and `ops-sidecar ready`."""
     for listener in plan.listeners:
         target = listener.router.upstreams()[-1].target
         to = f", sends to {_show_target(target)}" if listener.fixed_upstream and target else ""
@@ -254,6 +254,8 @@ def _listener_lines(plan: Plan, addresses: dict[str, tuple[Address, ...]], admin
             yield f"{listener.name} listening on {address}{to}, writes {_show_formats(listener)}"
     if admin is not None:
         yield f"admin listening on {admin}"
+    if plan.export.traces is not None:
+        yield f"spans are exported to {plan.export.traces}"
     yield "ops-sidecar ready"
 
 

@@ -99,7 +99,7 @@ def cut_off(text: str, before: str) -> str | None:
     A file that is being written may be empty. Only `...` (YAML 1.2, section 9.1.2) marks the end of a file.
     """
     if _content(before) and not _content(text):
-        return "the file is empty now; to use the default of every key, write {}"
+        return "the file has no settings now; to use the default of every key, write {}"
     if _is_ended(before) and not _is_ended(text):
         return "the file ended with `...` at the last reading but does not now, so it is incomplete"
     return None

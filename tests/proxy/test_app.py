@@ -251,7 +251,7 @@ reload: {{watch: {str(watched).lower()}, interval_s: 20ms}}
                 sidecar.send_signal(signal.SIGHUP)
             line = sidecar.await_line("settings (not )?reloaded")
             assert "settings not reloaded" in line
-            assert "says nothing any more" in line
+            assert "has no settings now" in line
             assert sidecar.get("/")[0] == 200
         _settings(file, text)
         if not watched:
@@ -434,4 +434,5 @@ def test_taking_part_without_an_exporter_is_told(app: App) -> None:
     with sidecar_with(*arguments) as sidecar:
         assert any("nobody will report" in line for line in sidecar.log)
     with sidecar_with(*arguments, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1") as sidecar:
+        assert sidecar.log[-2] == "spans are exported to http://127.0.0.1:1/v1/traces"
         assert not any("nobody will report" in line for line in sidecar.log)

@@ -25,7 +25,7 @@ async def test_a_call_that_takes_too_long_is_given_up_and_none_is_started_beside
     try:
         with pytest.raises(StillBlockedError, match=r"more than 0\.05 s"):
             await calls.run(release.wait)
-        with pytest.raises(StillBlockedError, match="has not come back"):
+        with pytest.raises(StillBlockedError, match="has not finished yet"):
             await calls.run(lambda: 1)
     finally:
         release.set()

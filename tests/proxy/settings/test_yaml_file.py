@@ -98,8 +98,8 @@ def test_nothing_is_nothing() -> None:
 @pytest.mark.parametrize(
     ("text", "before", "why"),
     [
-        ("", "a: 1\n", "file is empty now"),
-        ("\n# a: 1\n---\n", "a: 1\n", "file is empty now"),
+        ("", "a: 1\n", "file has no settings now"),
+        ("\n# a: 1\n---\n", "a: 1\n", "file has no settings now"),
         ("{}\n", "a: 1\n", None),
         ("", "# nothing before\n", None),
         ("a: 1\n", "", None),
