@@ -25,7 +25,7 @@ def run(argv: Sequence[str]) -> int:
     arguments_parser.add_argument("file", metavar="FILE", type=Path, nargs="?", help="the same as --config FILE")
     add_settings_flags(arguments_parser)
     arguments_parser.add_argument("--changed", action="store_true", help="show only what differs from the defaults")
-    arguments_parser.add_argument("--json", action="store_true", help="as one JSON object on standard output")
+    arguments_parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = arguments_parser.parse_args(argv)
     if arguments.file is not None and arguments.config is not None:
         arguments_parser.error("give FILE or --config, not both")

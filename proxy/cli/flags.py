@@ -42,7 +42,7 @@ def add_settings_flags(parser: argparse.ArgumentParser) -> None:
     for name, (key, metavar, text) in QUICK_FLAGS.items():
         parser.add_argument(f"--{name}", metavar=metavar, help=f"{text}; the key {key}")
     parser.add_argument(
-        "--set", metavar="KEY=VALUE", action="append", default=[], help="any key by its dotted path; may be given often"
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="any key by its dotted path; repeatable"
     )
 
 

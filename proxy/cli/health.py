@@ -1,4 +1,4 @@
-"""`ops-sidecar health`: asks a running sidecar whether it is well; for the health checks of containers.
+"""`ops-sidecar health`: checks the health of a running sidecar, for containers.
 
 For speed, since it runs every few seconds: it imports little, and no library except YAML's.
 """
@@ -25,7 +25,9 @@ def run(argv: Sequence[str]) -> int:
     arguments_parser = parser("health")
     arguments_parser.add_argument("--admin", metavar="ADDR", help="its admin listener (default: where `run` puts it)")
     arguments_parser.add_argument("--ready", action="store_true", help="ask /readyz: fails during start and drain")
-    arguments_parser.add_argument("--app", action="store_true", help="--ready, and whether the app takes connections")
+    arguments_parser.add_argument(
+        "--app", action="store_true", help="as --ready; also fails if the app accepts no connections"
+    )
     arguments_parser.add_argument("--timeout", metavar="SECONDS", type=_seconds, default=2.0, help="default 2")
     arguments = arguments_parser.parse_args(argv)
     address = arguments.admin or _admin_address()

@@ -45,7 +45,7 @@ signals:
   HUP         read the settings again (a change of the file does the same)
 
 exit codes:
-  0 stopped cleanly   1 could not start, requests were cut while draining, or the app had gone
+  0 stopped cleanly   1 could not start, cut requests while draining, or the app was gone
   2 wrong settings
 """,
     ),
@@ -59,13 +59,13 @@ examples:
   OPS_SIDECAR_INBOUND__APP=http://127.0.0.1:3000 ops-sidecar check --json
 
 exit codes:
-  0 valid   2 not valid: every problem is named, with key, value, source and what would be right
+  0 valid   2 not valid: each problem has key, value, source, and what would be right
 """,
     ),
     "translate": Command(
         "translate trace headers from one format into another",
         "Translate the headers given as arguments, or on standard input one per line (`name: value`,\n"
-        "with the `>` of curl -v or without).",
+        "with or without the `>` of curl -v).",
         """\
 examples:
   ops-sidecar translate --to b3multi 'traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
@@ -78,9 +78,9 @@ exit codes:
     ),
     "demo": Command("run the demo: three services, three formats, one trace", "", ""),
     "health": Command(
-        "ask a running sidecar whether it is well",
-        "Ask the admin listener of a running sidecar, found as `run` would: by environment, by the file that\n"
-        "OPS_SIDECAR_CONFIG names, else by default. Made for health checks in containers, where there is no curl.",
+        "check the health of a running sidecar",
+        "Ask the admin listener of a running sidecar. Its address comes from the environment, the file in\n"
+        "OPS_SIDECAR_CONFIG, or the default, as for `run`. Use it for health checks in containers without curl.",
         """\
 examples:
   ops-sidecar health
@@ -88,7 +88,7 @@ examples:
   ops-sidecar health --app                             also fails if the app accepts no connections
 
 exit codes:
-  0 well   1 no answer, or not well   2 wrong arguments
+  0 healthy   1 no answer, or not healthy   2 wrong arguments
 """,
     ),
     "version": Command(

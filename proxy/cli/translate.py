@@ -82,7 +82,7 @@ def _read(stdin: BinaryIO) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     made = parser("translate")
-    made.add_argument("headers", metavar="'NAME: VALUE'", nargs="*", help="headers; none: read standard input")
+    made.add_argument("headers", metavar="'NAME: VALUE'", nargs="*", help="headers (default: read standard input)")
     made.add_argument(
         "--to", metavar="LIST", help=f"formats to write (default tracecontext, or what {PROPAGATOR_VARIABLE} says)"
     )
@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--session", metavar="NAME", default=SESSION_INJECT_NAME, help="session header to write")
     made.add_argument("--session-from", metavar="LIST", help="session headers to read, in order")
-    made.add_argument("--session-bridge", action="store_true", help="the session also as baggage session.id")
+    made.add_argument("--session-bridge", action="store_true", help="carry the session as baggage session.id, too")
     made.add_argument(
         "--baggage",
         choices=("translate", "pass", "drop"),
@@ -116,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"families that are not translated, to be removed: {', '.join(FAMILIES)}",
     )
     output = made.add_mutually_exclusive_group()
-    output.add_argument("--explain", action="store_true", help="a table: what each format says, which wins, the losses")
+    output.add_argument("--explain", action="store_true", help="print a table: formats read, the winner, losses")
     output.add_argument("--json", action="store_true", help="print one JSON object")
     return made
 

@@ -19,7 +19,7 @@ _PACKAGES = ("httptools", "uvloop", "aiohttp", "pydantic-settings", "PyYAML", "o
 def run(argv: Sequence[str]) -> int:
     """Print the versions of ops-sidecar and its dependencies, and whether it is compiled."""
     arguments_parser = parser("version")
-    arguments_parser.add_argument("--json", action="store_true", help="as one JSON object")
+    arguments_parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = arguments_parser.parse_args(argv)
     found = {"ops-sidecar": _version("ops-sidecar"), "python": platform.python_version()}
     found |= {package: _version(package) for package in _PACKAGES}

@@ -27,16 +27,19 @@ KEEP_PORT = 9080
 FORMATS = ("tracecontext", "b3", "b3multi", "jaeger", "composite")  # as docs/settings.md has them
 
 _DESCRIPTION = """\
-Three services that speak three formats, a real sidecar beside each, on loopback:
-a shop that speaks W3C, a legacy order service that knows only B3 multi headers,
-a billing service that knows only uber-trace-id. Two requests go shop -> orders ->
-billing and back to the shop; every hop's headers are shown, and whether anything was lost."""
+Run three services with three formats on loopback, each beside a real sidecar:
+a shop that speaks W3C, a legacy order service that only knows B3 multi headers,
+and a billing service that only knows uber-trace-id. Two requests go shop -> orders ->
+billing and back to the shop. Shows the headers of every hop, and any losses."""
 
 _EPILOG = """\
-exit codes: 0 every hop kept the trace, the decision and the session; 1 a hop lost one of them, or the demo failed;
-2 wrong arguments; 128 + n ended by signal n (Ctrl-C on a demo that --keep left running is 0)
+To see it fail, give a sidecar the wrong format of its service:
+  ops-sidecar demo --inject orders=jaeger
 
-To see it fail, tell a sidecar something wrong about its service:  ops-sidecar demo --inject orders=jaeger"""
+exit codes:
+  0 every hop kept the trace, the decision and the session (also after Ctrl-C with --keep)
+  1 a hop lost one of them, or the demo failed   2 wrong arguments
+  128 + n ended by signal n"""
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -63,7 +66,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="SERVICE=FORMATS",
-        help="tell the sidecar of shop, orders or billing what its service understands, instead of the truth",
+        help="give the sidecar of shop, orders or billing another format than its service understands",
     )
     parser.add_argument(
         "--export",
