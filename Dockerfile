@@ -1,4 +1,4 @@
-# The sidecar's image. It needs no file: everything can be set by environment.
+# The sidecar's image. It needs no file: the environment can set everything.
 #
 #   docker build -t ops-sidecar .
 #   docker run --rm --read-only --network host -e OPS_SIDECAR_INBOUND__APP=http://127.0.0.1:8080 \
@@ -21,7 +21,7 @@ WORKDIR /build
 COPY requirements/sidecar.lock requirements/
 RUN /opt/ops-sidecar/bin/pip install --require-hashes --only-binary :all: -r requirements/sidecar.lock
 
-# The data plane is compiled (docs/decisions/007-compiled.md), in an environment that stays behind in this stage as the compiler does.
+# The data plane is compiled (docs/decisions/007-compiled.md), in an environment that stays in this stage, like the compiler.
 # `--build-arg COMPILE=0` leaves it out: the same sidecar, slower. The distribution's own Python has its headers in python3-dev;
 # the public image brings them along.
 ARG COMPILE=1

@@ -1,5 +1,6 @@
-"""The commands of `ops-sidecar`, their help, and the exit codes: 0
-done, 1 could not start or had to cut, 2 wrong arguments or settings.
+"""The commands of `ops-sidecar`, their help, and the exit codes.
+
+0 done, 1 could not start or had to cut, 2 wrong arguments or settings.
 """
 
 from __future__ import annotations
