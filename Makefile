@@ -9,7 +9,7 @@ COMPILED := build/compiled
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-random mutate compiled test-compiled lint format types layers coverage bench conformance w3c compose-test soak stall drain fuzz audit pin-image lock clean
+.PHONY: help demo test test-quick test-random mutate compiled test-compiled lint format types layers coverage bench conformance w3c compose-test linking soak stall drain fuzz audit pin-image lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -105,6 +105,9 @@ w3c: $(VENV)/dev.stamp ## the official W3C suite at its strictest (SUITE=checkou
 
 compose-test: ## the image and docker-compose.yml, in containers (ENGINE=script that starts a Docker engine if none runs)
 	@tests/compose/run.sh $(or $(ENGINE),$(firstword $(wildcard ../*/tools/docker-engine.sh)))
+
+linking: $(VENV)/dev.stamp ## which calls of apps that forward nothing are joined to their requests, by runtime
+	$(BIN)/python tests/interop/linking.py $(ARGS)
 
 soak: $(VENV)/dev.stamp ## mixed load with faults (SOAK_S=60 seconds), 1 GiB bodies in every framing
 	$(BIN)/python -m pytest tests/wire/soak.py $(ARGS)
