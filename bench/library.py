@@ -1,11 +1,12 @@
-"""Times the library against the stock OpenTelemetry pieces that it stands in for.
+"""Times the library against the OpenTelemetry pieces that it replaces.
 
     python -m bench.library [--json] [--rounds N]
 
-Runs are interleaved (ours, theirs, ours, ...) and the median of the rounds counts, for a ratio that of the pairs' own.
-Spans are recorded by one SDK provider without exporters, the same for both, and carry the same attributes. A row's
-ratio is ours / theirs, and its target the most that it may be. Imports are timed in fresh processes, as CPU time, with
-the public names all touched.
+Runs are interleaved (ours, theirs, ours, ...).
+The median of the rounds counts; for a ratio, the median of the pairs' ratios.
+Spans are recorded by one SDK provider without exporters, the same for both, and carry the same attributes.
+A row's ratio is ours / theirs, and its target the highest allowed ratio.
+Imports are timed in fresh processes, as CPU time, with all public names touched.
 """
 
 from __future__ import annotations
