@@ -170,11 +170,12 @@ class Translator(Translates):
                 and (self._in_flight is None or not self._in_flight or not self._may_be_carried(plain))
             ):
                 span_id, span = b"", None
+                ids = plain[0]
                 if self._participates:
                     plain, span_id, span = self._take_part(plain)
                 written = way.write(plain)
                 if written is not None:
-                    return FastTranslation(written, plain, self, headers, span_id, span)
+                    return FastTranslation(written, plain, self, headers, span_id, span, ids)
         if headers and (foreign := self._find_foreign(headers)):
             return self._translate_beside(foreign, headers, weigh)
         return self.translate_in_full(headers, weigh)

@@ -66,6 +66,7 @@ class FastTranslation:
         "foreign",
         "has_session",
         "headers",
+        "ids",
         "losses",
         "session",
         "span",
@@ -80,9 +81,11 @@ class FastTranslation:
         came: RawHeaders,
         span_id: bytes,
         span: OwnSpan | None,
+        ids: tuple[bytes, bytes, bytes],
     ) -> None:
         """`span_id`: of our own span, empty if there is none; `span`: our span, if it is recorded."""
         self.headers = headers
+        self.ids = ids  # trace id, span id and "0" or "1", as they came
         self.foreign: Foreign = ()
         self.span = span
         self._span_id = span_id
@@ -148,3 +151,12 @@ def given_to_app(translation: object) -> Extraction:
         return Extraction()
     came = translation.extraction or Extraction()
     return Extraction(translation.context, session=came.session, baggage=came.baggage)
+
+
+def ids_given(translation: Translation) -> tuple[str, str]:
+    """The trace id and span id that the app was told, in 32 and 16 digits; empty if it was told none."""
+    if isinstance(translation, FastTranslation):
+        trace_id, span_id, _ = translation.plain[0]
+        return trace_id.decode("ascii").rjust(32, "0"), span_id.decode("ascii")
+    context = translation.context
+    return (context.trace_id, context.span_id) if context is not None else ("", "")

@@ -17,6 +17,7 @@ from proxy.dataplane.app_presence import app_addresses, is_anyone_there, is_app_
 from proxy.dataplane.door import Door
 from proxy.dataplane.keeping import is_v6_only, kept_doors, kept_sockets
 from proxy.http1.pool import connection_pools
+from proxy.listener.app_calls.doctor import Doctor, ShownProof
 from proxy.listener.app_calls.linking import Linker
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
@@ -76,6 +77,7 @@ class DataPlane:
         self._healths = UpstreamHealths()
         self._in_flight = InFlightTable(plan.in_flight)  # at the app: what inbound remembers, and outbound asks
         self._linker = Linker(self._in_flight, plan.linking, owners)
+        self._doctor = Doctor(self._in_flight, metrics.app_calls)
         self._metrics.in_flight.unremembered = self._in_flight.counts
         self._ticker.every_tick(self._sweep)
         self._ticker.every_tick(lambda: self._exporter.on_tick(self._ticker.now))
@@ -102,6 +104,10 @@ class DataPlane:
     def most_clients(self) -> int:
         """How many clients the file descriptors allow at a time, whatever the plan's limits."""
         return self._descriptors.most
+
+    def app_proofs(self) -> dict[str, ShownProof]:
+        """What the app did to contexts: the last proof of each finding (`app_calls.doctor`)."""
+        return self._doctor.proofs()
 
     async def is_app_up(self) -> bool:
         """Whether the app accepts connections; true if the plan has no app."""
@@ -233,8 +239,9 @@ class DataPlane:
 
     def _rules(self, plan: ListenerPlan, linker: Linker | None) -> ListenerRules:
         pseudonym = f"{re.sub(r'[^A-Za-z0-9-]', '-', plan.name)}.{self._name}.ops-sidecar"
+        doctor = self._doctor if linker is not None and linker.is_on else None  # else not every request is remembered
         return ListenerRules(
-            plan, self._pools, self._metrics, self._spans, pseudonym, self._healths, self._in_flight, linker
+            plan, self._pools, self._metrics, self._spans, pseudonym, self._healths, self._in_flight, linker, doctor
         )
 
     def _own_at(self, ip: str, port: int) -> str:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from time import monotonic
 from typing import Final
 
+from proxy.listener.app_calls.doctor import Doctor
 from proxy.listener.app_calls.linking import Linker
 from proxy.listener.pools import Pools
 from proxy.listener.routes import Route
@@ -46,9 +47,11 @@ class ListenerRules:
         healths: UpstreamHealths | None = None,
         in_flight: InFlightTable | None = None,
         linker: Linker | None = None,
+        doctor: Doctor | None = None,
     ) -> None:
         """`in_flight`: the requests that are at the app now, of all listeners of a data plane.
         `linker`: joins calls to them; None: nobody does.
+        `doctor`: compares calls to them.
 
         `pseudonym`: our name in Via, unique to this process and listener (RFC 9110, 7.6.3).
         """
@@ -88,6 +91,7 @@ class ListenerRules:
                 buffer_bytes=plan.limits.buffer_bytes,
                 gather_bytes=plan.limits.gather_bytes,
                 response_via=response_via,
+                doctor=doctor if plan.direction == "outbound" else None,
                 health=healths.of(upstream.name, is_one=upstream.target is not None),
                 span_encoder=spans.encoder(
                     upstream,

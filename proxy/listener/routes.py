@@ -5,6 +5,7 @@ May know the plan, the translator, the pools. Must not know messages in flight.
 
 from __future__ import annotations
 
+from proxy.listener.app_calls.doctor import Doctor
 from proxy.listener.pools import Pool, Pools
 from proxy.listener.terms import Terms
 from proxy.listener.translation import tally, tell, untranslated
@@ -16,13 +17,13 @@ from proxy.semantics.request import Field, Request
 from proxy.telemetry.metrics import ExchangeMetrics
 from proxy.telemetry.otlp.span import SpanEncoder
 from proxy.translate import Translator
-from proxy.translated import Translation
+from proxy.translated import Translation, ids_given
 
 
 class Route(Terms):
     """Gives requests to one upstream their connections, and their trace fields."""
 
-    __slots__ = ("_fixed_pool", "_is_shared", "_plan", "_pools", "_translator")
+    __slots__ = ("_doctor", "_fixed_pool", "_is_shared", "_plan", "_pools", "_translator")
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Route(Terms):
         response_via: bytes,
         span_encoder: SpanEncoder,
         health: UpstreamHealth | None = None,
+        doctor: Doctor | None = None,
     ) -> None:
         """`is_shared`: whether other translators own fields that are plain for this one."""
         super().__init__(
@@ -54,6 +56,7 @@ class Route(Terms):
         )
         self._plan = plan
         self._translator = translator
+        self._doctor = doctor
         self._is_shared = is_shared
         self._pools = pools
         target = plan.target
@@ -77,6 +80,8 @@ class Route(Terms):
             trace = self._own(request) if self._is_shared else request.trace
             translation = self._translator.translate(trace, request.weigh)
             tally(metrics, translation)
+            if self._doctor is not None:
+                self._doctor.examine(translation, trace)
         except Exception as error:  # a bug of ours: the outermost edge
             return untranslated(metrics, error)
         return translation
@@ -96,6 +101,8 @@ class Route(Terms):
             trace = self._own(request) if self._is_shared else request.trace
             translation = self._translator.translate_linked(trace, request.weigh, linked)
             tally(metrics, translation)
+            if self._doctor is not None:
+                self._doctor.examine(translation, trace)
         except Exception as error:  # a bug of ours: the outermost edge
             return untranslated(metrics, error)
         return translation
@@ -109,7 +116,7 @@ class Route(Terms):
             place = self._translator.place_of(translation)
             if place is not None:
                 return InFlight(place.trace_id, place.span_id, started=now, carried=place.carried, source=translation)
-            return InFlight("", "", started=now, source=translation) if always else None
+            return InFlight(*ids_given(translation), started=now, source=translation) if always else None
         except Exception as error:  # a bug of ours: the outermost edge
             tell(self.metrics.translation, error)
             return None

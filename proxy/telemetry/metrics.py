@@ -172,10 +172,11 @@ class InFlightMetrics:
 class Metrics:
     """All counters. An entry is made on first use, and lives as long as the process."""
 
-    __slots__ = ("exchanges", "in_flight", "listeners", "put_off", "upstreams")
+    __slots__ = ("app_calls", "exchanges", "in_flight", "listeners", "put_off", "upstreams")
 
     def __init__(self) -> None:
         self.in_flight = InFlightMetrics()
+        self.app_calls: dict[str, int] = {}  # by what the app did to the context of its requests
         self.put_off = 0  # pieces of work deferred to a later turn of the event loop
         self.exchanges: dict[tuple[str, str], ExchangeMetrics] = {}  # by (listener, upstream)
         self.listeners: dict[str, ListenerMetrics] = {}

@@ -36,6 +36,11 @@ def families(
         *_sidecar(state, version, dropped_lines),
         _counter("turns_put_off", "Pieces of work that waited for a later turn of the loop.", [((), metrics.put_off)]),
         *_in_flight(metrics.in_flight),
+        _counter(
+            "app_calls",
+            "Calls of the app, by what it did to the context of its requests.",
+            [((("finding", finding),), number) for finding, number in metrics.app_calls.items()],
+        ),
         *_export(exported),
         *_process(process),
     ]
