@@ -10,6 +10,7 @@ from proxy.listener.exchange import Exchange
 from proxy.listener.listener import Listener
 from proxy.listener.routes import Route
 from proxy.listener.sides import Asker
+from proxy.listener.translation import tell
 from proxy.participation.linking import Linked
 from proxy.semantics.request import Request
 from proxy.translated import NOTHING, Translation
@@ -38,8 +39,11 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
         entry = route.remember(translation, listener.ticker.now, always=rules.linker is not None and rules.linker.is_on)
         if entry is not None:
             entry.exchange = exchange
-            rules.in_flight.begin(entry)
             exchange.in_flight = entry
+            try:
+                rules.in_flight.begin(entry)
+            except Exception as error:  # a bug of ours: tracing fails open
+                tell(route.metrics.translation, error)
     listener.exchanges += 1
     if listener.bounds is not None:
         listener.bounds.began(asker.address)
@@ -51,7 +55,11 @@ def _whose_call(listener: Listener, route: Route, asker: Asker, request: Request
     linker = listener.rules.linker
     if listener.is_inbound or linker is None or not linker.is_on or not route.lacks_context(request):
         return None
-    return linker.find(asker, request)
+    try:
+        return linker.find(asker, request)
+    except Exception as error:  # a bug of ours: tracing fails open
+        tell(route.metrics.translation, error)
+        return None
 
 
 def _go_on(listener: Listener, route: Route, exchange: Exchange, linked: Linked) -> None:

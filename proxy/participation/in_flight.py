@@ -70,7 +70,7 @@ class InFlight:
         span_id: str,
         *,
         started: float,
-        carried: Carried = NOTHING_CARRIED,
+        carried: Carried | None = None,
         evidence: tuple[tuple[str, str], ...] = (),
         source: object = None,
     ) -> None:
@@ -82,13 +82,17 @@ class InFlight:
         self.trace_id = trace_id
         self.span_id = span_id
         self.started = started
-        self.carried = carried
+        self.carried = NOTHING_CARRIED if carried is None else carried
         self.evidence = evidence
         self._place = _NOWHERE
         self.source = source
         self.exchange: object = None  # whose entry it is, while it is in flight
         self.is_answered = False  # it ended with the app's whole answer
-        self.size_bytes = _OVERHEAD_BYTES + carried.size_bytes + sum(len(name) + len(text) for name, text in evidence)
+        self.size_bytes = _OVERHEAD_BYTES
+        if carried is not None:
+            self.size_bytes += carried.size_bytes
+        if evidence:
+            self.size_bytes += sum(len(name) + len(text) for name, text in evidence)
 
     def __repr__(self) -> str:
         return f"<InFlight {self.trace_id} {self.span_id} since {self.started:g}>"
@@ -147,7 +151,11 @@ class InFlightTable:
         entry._place = _REMEMBERED
         self._size += entry.size_bytes
         if entry.trace_id:
-            self._by_trace.setdefault(entry.trace_id, {})[entry] = None
+            of_trace = self._by_trace.get(entry.trace_id)
+            if of_trace is None:
+                self._by_trace[entry.trace_id] = {entry: None}
+            else:
+                of_trace[entry] = None
         if self._evidence is not None:
             self._find_evidence(entry)
         for item in entry.evidence:

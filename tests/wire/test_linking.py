@@ -237,6 +237,30 @@ def test_a_client_that_leaves_during_the_look_up(both: Callable[..., Both], monk
     assert wire.linked == {}
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "proxy.listener.app_calls.linking.link",
+        "proxy.listener.app_calls.linking.evidence_of",
+        "proxy.listener.app_calls.linking.Search.wanted",
+        "proxy.listener.app_calls.linking.Search._process_of",
+        "proxy.dataplane.plane.owners",
+    ],
+)
+def test_a_bug_of_ours_stops_no_call(both: Callable[..., Both], monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(broken, fail)
+    wire = both()
+    with wire.at_app(traceparent(ONE)):
+        wire.call("X-Request-Id: r")
+        with wire.at_app(traceparent(TWO), "X-Request-Id: s"):
+            wire.call("X-Request-Id: s")
+    assert wire.sidecar.metrics.exchange("outbound", "billing").requests[2] == 2
+    assert wire.sidecar.metrics.exchange("inbound", "app").requests[2] == 2
+
+
 def test_method_and_confidence_stand_on_the_span(both: Callable[..., Both], collector: Collector) -> None:
     wire = both(export={"endpoint": f"http://127.0.0.1:{collector.port}", "delay_s": 0.001})
     with wire.at_app(traceparent(ONE)) as seen:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final, cast
 
 from proxy.listener.accounting import Accounted
@@ -74,6 +75,14 @@ class Search:
         on_found, self._on_found = self._on_found, None
         if on_found is None:
             return
+        try:
+            linked = self._judge(found)
+        except Exception as error:  # a bug of ours: the call goes on all the same
+            log.error("a call was not joined, it went on", exc_info=error)
+            linked = Linked(None, "none")
+        on_found(linked)
+
+    def _judge(self, found: dict[Ends, int]) -> Linked:
         asker = self._asker
         if asker.process == _UNKNOWN:
             ends = asker.ends()
@@ -83,14 +92,12 @@ class Search:
             process = self._process_of(entry, cast(Receiver, exchange), found)
             if process != _UNKNOWN:
                 processes[entry] = process
-        on_found(
-            link(
-                self._linker.plan,
-                self._entries,
-                is_whole=self._is_whole,
-                processes=processes,
-                process=asker.process,
-            )
+        return link(
+            self._linker.plan,
+            self._entries,
+            is_whole=self._is_whole,
+            processes=processes,
+            process=asker.process,
         )
 
     @staticmethod
@@ -181,7 +188,9 @@ class Linker:
             return
         if self._threads is None:
             self._threads = ThreadPoolExecutor(1, "ops-sidecar-processes")
-        wanted = set().union(*(search.wanted() for search in searches))
+        wanted: set[Ends] = set()
+        with suppress(Exception):  # a bug of ours: then they go on without
+            wanted = wanted.union(*(search.wanted() for search in searches))
         loop = asyncio.get_running_loop()
         self._looking = loop.run_in_executor(self._threads, self._owners, wanted)
         self._looking.add_done_callback(lambda future: self._looked(future, searches))
