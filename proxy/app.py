@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import uvloop
 
+from ops_lib.hosts import read_address
 from proxy.admin.hosts import AdminHosts
 from proxy.dataplane import DataPlane
 from proxy.lifecycle import Admin, Generation, Lifecycle
@@ -96,6 +97,7 @@ async def _run(first: Loaded, read_settings: Callable[[], Loaded], output: Outpu
     _warn_of_few_files(start.plan, data_plane.most_clients)
     _warn_of_no_effect(first)
     _warn_of_unreported_ids(start.plan)
+    _hint_at_trust(start.plan)
     lifecycle = Lifecycle(
         start,
         data_plane=data_plane,
@@ -243,6 +245,20 @@ def _warn_of_unreported_ids(plan: Plan) -> None:
             "set export.endpoint, or propagation.mode: translate",
             ", ".join(taking_part),
         )
+
+
+def _hint_at_trust(plan: Plan) -> None:
+    """Where anyone may come in, and is believed."""
+    for listener in plan.listeners:
+        addresses = [read_address(bind.host) for bind in listener.binds]
+        is_public = any(one is not None and (one.is_unspecified or one.is_global) for one in addresses)
+        if listener.direction == "inbound" and is_public and not listener.trust:
+            logger.info(
+                "%s listens on %s and believes every caller's trace, session and baggage; "
+                "at an edge, set trust (docs/deploy.md)",
+                listener.name,
+                ", ".join(map(str, listener.binds)),
+            )
 
 
 def _listener_lines(plan: Plan, addresses: dict[str, tuple[Address, ...]], admin: Address | None) -> Iterator[str]:

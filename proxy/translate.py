@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
 from ops_lib.propagation import (
     ALL_TRAITS,
+    FAMILIES,
     HAS_PARENT,
     HAS_STATE,
     IS_RANDOM,
@@ -34,19 +36,19 @@ from ops_lib.propagation import (
     family_of,
 )
 from proxy.participation.carry_over import CarryOver, PlaceOf, lacks, put_back
+from proxy.participation.gate import Gate, RawHeaders
 from proxy.participation.in_flight import InFlightTable
 from proxy.participation.linking import Linked
 from proxy.participation.own_span import RANDOM, SAMPLED, OwnSpan, join
 from proxy.participation.sampling import Sampler
 from proxy.participation.trust import believe
 from proxy.plan import PropagationPlan
-from proxy.plan.participation import FULL_TRUST, TrustPlan
+from proxy.plan.participation import ALL_CARGO, FULL_TRUST, CargoPlan, TrustPlan
 from proxy.translated import (
     NOTHING,
     FastTranslation,
     Foreign,
     FullTranslation,
-    RawHeaders,
     Translates,
     Translation,
     given_to_app,
@@ -74,8 +76,13 @@ def _size(headers: RawHeaders) -> int:
     return sum(len(name) + len(value) + 4 for name, value in headers)
 
 
+def _told(foreign: dict[bytes, str], removed: set[bytes]) -> Foreign:
+    told = ((family, "removed" if name in removed else "passed") for name, family in foreign.items())
+    return tuple(dict.fromkeys(told))
+
+
 class Translator(Translates):
-    """One per (listener, upstream): the propagator of one PropagationPlan, over raw headers."""
+    """The propagator of one PropagationPlan, over raw headers. Last of all, it keeps back what may not go."""
 
     __slots__ = (
         "_carries_baggage",
@@ -83,6 +90,8 @@ class Translator(Translates):
         "_clear",
         "_encoded",
         "_formats_of",
+        "_gate",
+        "_ignores",
         "_in_flight",
         "_participates",
         "_propagator",
@@ -92,6 +101,7 @@ class Translator(Translates):
         "_trace_names",
         "_trust",
         "_way",
+        "_withholds",
         "_writes_jaeger_baggage",
     )
 
@@ -100,23 +110,31 @@ class Translator(Translates):
         plan: PropagationPlan,
         *,
         trust: TrustPlan = FULL_TRUST,
+        allowed: CargoPlan = ALL_CARGO,
+        session_names: AbstractSet[str] = frozenset(),
+        sampler: Sampler | None = None,
         in_flight: InFlightTable | None = None,
         clock: Callable[[], float] = lambda: 0.0,
         random_bits: RandomBits = random.getrandbits,
     ) -> None:
-        """`trust`: how far the peer is believed.
+        """`trust`: how far the peer is believed; `allowed`: what may go out.
+        `session_names`: headers that may hold a session, beside those of `plan`.
+        `sampler`: that of `plan`, if others share its limit.
         `in_flight`: the requests at the app, if the app is the one that calls.
         `clock`: seconds that never go back, for a limit of traces per second.
         """
         self._trust = trust
-        self._sampler = Sampler(plan.sampling, clock)
+        self._withholds = allowed != ALL_CARGO
+        self._ignores = trust.ids == "ignore"
+        self._gate = gate = Gate(trust, allowed, {*session_names, *plan.session_extract, plan.session_inject})
+        self._sampler = sampler or Sampler(plan.sampling, clock)
         self._propagator = Propagator(
             extract=plan.extract,
             inject=plan.inject,
             session_inject=plan.session_inject,
             session_extract=plan.session_extract,
             session_bridge=plan.session_bridge,
-            baggage=plan.baggage,
+            baggage=gate.mode(plan.baggage),
             on_defer=plan.on_defer,
             lossless=plan.lossless,
             random_bits=random_bits,
@@ -124,14 +142,15 @@ class Translator(Translates):
         self._in_flight = in_flight if plan.carry_over else None
         self._carries_baggage = plan.baggage == "translate"
         self._carry_over = CarryOver(plan.inject, baggage=self._carries_baggage) if plan.carry_over else None
-        self._clear = frozenset(plan.clear)
+        self._clear = frozenset(FAMILIES if self._ignores else plan.clear)
         self._writes_jaeger_baggage = self._propagator.fast_settings.writes_jaeger_baggage
         self._participates = plan.mode == "participate"
         self._formats_of: dict[tuple[bytes, ...], str] = {}
         self._random_bits = random_bits
-        self.injected = self._propagator.inject_formats
+        self.injected = self._propagator.inject_formats if allowed.trace else ()
         # The losses of a fast translation, by its traits.
-        self.losses_of_traits = tuple(map(self._propagator.losses_of, range(ALL_TRAITS + 1)))
+        losses_of = self._propagator.losses_of if allowed.trace else lambda _traits: ()
+        self.losses_of_traits = tuple(map(losses_of, range(ALL_TRAITS + 1)))
         self._way: RawFastPath | None = None
         # Judgements take the full path: how far to believe a peer, and decisions that the caller does not make.
         is_heeded = plan.sampling.is_parent_based or not self._participates
@@ -148,9 +167,10 @@ class Translator(Translates):
         """Whether the header `name` (any case) is input for this translator, even if it is dropped.
 
         Headers of families that we do not translate are, too: they come out again, unless the settings remove them.
+        So are those that may not go on: they never come out.
         """
         text = name.decode("latin-1")
-        return self._propagator.owns(text) or family_of(text) is not None
+        return self._propagator.owns(text) or family_of(text) is not None or self._gate.bars(text)
 
     def translate(self, headers: RawHeaders, weigh: Callable[[], tuple[int, int]] = _nothing) -> Translation:
         """`headers`: those for which `owns` is true, in wire order. Never raises on what they hold.
@@ -167,6 +187,7 @@ class Translator(Translates):
                 plain is not None
                 and (plain[6] is None or self._has_room(plain[6], weigh))
                 and not (self._participates and plain[4] & HAS_STATE and b"ot=" in plain[1])
+                and not (self._gate.splits_baggage and plain[6] is not None)
                 and (self._in_flight is None or not self._in_flight or not self._may_be_carried(plain))
             ):
                 span_id, span = b"", None
@@ -175,7 +196,8 @@ class Translator(Translates):
                     plain, span_id, span = self._take_part(plain)
                 written = way.write(plain)
                 if written is not None:
-                    return FastTranslation(written, plain, self, headers, span_id, span, ids)
+                    written, withheld = self._gate.withhold(written) if self._withholds else (written, ())
+                    return FastTranslation(written, plain, self, headers, span_id, span, ids, withheld)
         if headers and (foreign := self._find_foreign(headers)):
             return self._translate_beside(foreign, headers, weigh)
         return self.translate_in_full(headers, weigh)
@@ -195,20 +217,21 @@ class Translator(Translates):
         self, foreign: dict[bytes, str], headers: RawHeaders, weigh: Callable[[], tuple[int, int]]
     ) -> Translation:
         """The translation of our headers in `headers`; the rest passes unchanged."""
-        clear = self._clear
-        passed = [header for header in headers if header[0] in foreign and foreign[header[0]] not in clear]
+        removed = self._removed(foreign)
+        passed = [header for header in headers if header[0] in foreign and header[0] not in removed]
 
         def weigh_all() -> tuple[int, int]:
             fields, size = weigh()
             return fields + len(passed), size + _size(passed)
 
         ours = self.translate([header for header in headers if header[0] not in foreign], weigh_all)
-        told = self._told(foreign)
+        told = _told(foreign, removed)
         if isinstance(ours, FastTranslation):
             ours.headers += passed
             ours.foreign = told
             return ours
-        return ours._replace(headers=ours.headers + passed, foreign=told)
+        refused = (*ours.refused, "families") if self._ignores else ours.refused
+        return ours._replace(headers=ours.headers + passed, foreign=told, refused=refused)
 
     def _ours(self, baggage: Baggage | None) -> Baggage | None:
         return baggage if self._carries_baggage else None
@@ -264,19 +287,20 @@ class Translator(Translates):
         )
         came = given_to_app(linked.entry.source) if linked.entry is not None else Extraction()
         foreign = self._find_foreign(headers)
-        passed = [header for header in headers if header[0] in foreign and foreign[header[0]] not in self._clear]
+        removed = self._removed(foreign)
+        passed = [header for header in headers if header[0] in foreign and header[0] not in removed]
         ours = [header for header in headers if header[0] not in foreign] if foreign else headers
         made = self.translate_in_full(ours, weigh, came)
         return made._replace(
             headers=made.headers + passed,
-            foreign=self._told(foreign),
+            foreign=_told(foreign, removed),
             linked=linked.method,
             candidates=candidates if self._participates else (),
         )
 
-    def _told(self, foreign: dict[bytes, str]) -> Foreign:
-        clear = self._clear
-        return tuple((family, "removed" if family in clear else "passed") for family in dict.fromkeys(foreign.values()))
+    def _removed(self, foreign: dict[bytes, str]) -> set[bytes]:
+        bars = self._gate.bars
+        return {name for name, family in foreign.items() if family in self._clear or bars(name.decode("latin-1"))}
 
     def place_of(self, translation: Translation) -> PlaceOf | None:
         """What has to be remembered of a request that went to the app as `translation`; None for nothing."""
@@ -314,8 +338,9 @@ class Translator(Translates):
         span: OwnSpan | None = None
         link: TraceContext | None = None
         carried: tuple[str, ...] = ()
+        refused: tuple[str, ...] = ()
         if headers:
-            extraction, link = believe(propagator.extract(self._fields(headers)), self._trust)
+            extraction, link, refused = believe(propagator.extract(self._fields(headers)), self._trust)
             extraction, carried = self._put_back(extraction)
         elif not self._participates and behind is None:
             return NOTHING
@@ -328,16 +353,18 @@ class Translator(Translates):
         if self._participates:
             context, span = join(extraction, self._sampler, self._random_bits)
         beside = _beside(weigh, headers) if extraction.baggage is not None else Beside()
-        injection = propagator.inject(extraction, context=context, beside=beside)
+        goes_out = self._gate.leaving(extraction)
+        injection = propagator.inject(goes_out, context=context, beside=beside)
         encoded = self._encoded
+        written = [
+            (encoded.get(name) or name.encode("latin-1"), value.encode("latin-1")) for name, value in injection.headers
+        ]
+        written, withheld = self._gate.withhold(written, extraction, goes_out)
         return FullTranslation(
-            [
-                (encoded.get(name) or name.encode("latin-1"), value.encode("latin-1"))
-                for name, value in injection.headers
-            ],
+            written,
             extraction if headers else None,
-            injection.formats,
-            injection.losses,
+            injection.formats if self.injected else (),
+            injection.losses if self.injected else (),
             injection.context,
             (),
             ",".join([one.format for one in extraction.says if one.what is not None]),
@@ -345,6 +372,8 @@ class Translator(Translates):
             span,
             link,
             carried,
+            withheld=withheld,
+            refused=refused,
         )
 
     def formats_of(self, names: tuple[bytes, ...]) -> str:

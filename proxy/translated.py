@@ -8,12 +8,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
-from ops_lib.propagation import Extraction, Format, Loss, Plain, TraceContext, child
+from ops_lib.propagation import Cargo, Extraction, Format, Loss, Plain, TraceContext, child
 from proxy.participation.carry_over import given
+from proxy.participation.gate import NOTHING_WITHHELD, RawHeaders
 from proxy.participation.linking import Method
 from proxy.participation.own_span import OwnSpan
-
-RawHeaders = list[tuple[bytes, bytes]]
 
 
 class Translates(ABC):
@@ -53,6 +52,8 @@ class FullTranslation(NamedTuple):
     carried: tuple[str, ...] = ()  # what was put back because the app's format cannot carry it
     linked: Method | None = None  # how a call without a context was joined to a request
     candidates: tuple[TraceContext, ...] = ()  # where a call that could not be joined may belong
+    withheld: tuple[Cargo, ...] = NOTHING_WITHHELD  # what would have gone out, and may not
+    refused: tuple[str, ...] = ()  # what the peer was not believed
 
 
 class FastTranslation:
@@ -71,6 +72,7 @@ class FastTranslation:
         "session",
         "span",
         "winner",
+        "withheld",
     )
 
     def __init__(
@@ -82,11 +84,13 @@ class FastTranslation:
         span_id: bytes,
         span: OwnSpan | None,
         ids: tuple[bytes, bytes, bytes],
+        withheld: tuple[Cargo, ...] = NOTHING_WITHHELD,
     ) -> None:
         """`span_id`: of our own span, empty if there is none; `span`: our span, if it is recorded."""
         self.headers = headers
         self.ids = ids  # trace id, span id and "0" or "1", as they came
         self.foreign: Foreign = ()
+        self.withheld = withheld
         self.span = span
         self._span_id = span_id
         self._plain = plain
@@ -129,6 +133,11 @@ class FastTranslation:
     def link(self) -> TraceContext | None:
         """Never one: peers that are only partly believed take the full path."""
         return None
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Nothing: as `link`."""
+        return ()
 
     @property
     def carried(self) -> tuple[str, ...]:

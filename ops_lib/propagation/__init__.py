@@ -20,12 +20,12 @@ from .context import (
 )
 from .errors import ConfigurationError, InvalidSessionError, OpsError, UnknownFamilyError, UnknownFormatError
 from .extraction import NOTHING, Extraction, Injection
-from .families import FAMILIES, family_of, parse_families
+from .families import FAMILIES, SESSION_KEY, Cargo, cargo_of, family_of, parse_families, without_cargo
 from .fast.forms import ALL_TRAITS, HAS_PARENT, HAS_STATE, IS_RANDOM, IS_SHORT
 from .fast.path import Plain, PlainBaggage, RawFastPath, context_of
 from .formats import Format, Loss
 from .precedence import Said, is_same_trace
-from .propagator import SESSION_KEY, Propagator
+from .propagator import Propagator
 from .registry import COMPOSITE, FORMAT_NAMES, FORMATS, KNOWN_FORMATS, codec_of, parse_formats
 from .session import EXTRACT_NAMES as SESSION_EXTRACT_NAMES
 from .session import INJECT_NAME as SESSION_INJECT_NAME
@@ -52,6 +52,7 @@ __all__ = [
     "Baggage",
     "BaggageMode",
     "Beside",
+    "Cargo",
     "Carrier",
     "Codec",
     "ConfigurationError",
@@ -76,6 +77,7 @@ __all__ = [
     "TraceContext",
     "UnknownFamilyError",
     "UnknownFormatError",
+    "cargo_of",
     "check_session_header",
     "check_session_id",
     "child",
@@ -91,4 +93,5 @@ __all__ = [
     "new_trace_id",
     "parse_families",
     "parse_formats",
+    "without_cargo",
 ]

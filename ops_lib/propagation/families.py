@@ -8,8 +8,11 @@ They are counted and named, because they tell another story beside ours.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from collections.abc import Set as AbstractSet
+from typing import Final, Literal
 
+from . import session
+from .baggage import BAGGAGE, JAEGER_BAGGAGE, UBERCTX, Baggage
 from .errors import UnknownFamilyError
 from .registry import CODECS
 
@@ -23,6 +26,9 @@ _WITHOUT_A_CODEC: Final[dict[str, tuple[str, ...]]] = {
     "instana": ("x-instana-*",),  # Instana, "HTTP tracing headers"
     "grpc": ("grpc-trace-bin",),  # OpenCensus, "BinaryEncoding"
 }
+
+
+_BAGGAGE_OF_FAMILIES: Final = ("ot-baggage-", "sw8-correlation")  # what applications hand on beside the trace
 
 
 def _families() -> dict[str, tuple[str, ...]]:
@@ -70,3 +76,44 @@ def parse_families(names: Iterable[str]) -> tuple[str, ...]:
             raise UnknownFamilyError(f"unknown family of trace headers {name!r}; known are: {', '.join(FAMILIES)}")
         found[family] = None
     return tuple(found)
+
+
+Cargo = Literal["trace", "session", "baggage"]
+"""What a header may carry. For whoever has to keep one of them back, from a host or of a peer."""
+
+_TRACE: Final = frozenset(name for codec in CODECS for name in codec.names)
+_BAGGAGE: Final = frozenset({BAGGAGE, JAEGER_BAGGAGE})
+_SESSION: Final = frozenset(name.lower() for name in session.EXTRACT_NAMES)
+
+SESSION_KEY: Final = "session.id"
+"""The baggage key of a session (OpenTelemetry semantic conventions)."""
+_SENTRY: Final = "sentry-"  # Sentry's "dynamic sampling context": trace id, decision
+
+
+def cargo_of(name: str, session_names: AbstractSet[str] = frozenset()) -> Cargo | None:
+    """What the header `name` carries, in any case or as an underscore twin; None for one of no family.
+
+    `session_names`: those that settings name beside the usual ones, in lower case and with hyphens.
+    """
+    plain = name.lower().replace("_", "-")
+    if plain in _SESSION or plain in session_names:
+        return "session"
+    if plain in _BAGGAGE or plain.startswith(UBERCTX):
+        return "baggage"
+    if plain in _TRACE:
+        return "trace"
+    if family_of(plain) is None:
+        return None
+    return "baggage" if plain.startswith(_BAGGAGE_OF_FAMILIES) else "trace"
+
+
+def without_cargo(baggage: Baggage | None, *, trace: bool, session: bool) -> Baggage | None:
+    """`baggage` without the members that are a trace, or a session, where these are False; None where none is left."""
+    if baggage is None:
+        return None
+    members = tuple(
+        member
+        for member in baggage.members
+        if (session or member.key.lower() != SESSION_KEY) and (trace or not member.key.lower().startswith(_SENTRY))
+    )
+    return baggage._replace(members=members) if members else None

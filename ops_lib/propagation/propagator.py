@@ -18,6 +18,7 @@ from .baggage import NOTHING_BESIDE, Baggage, BaggageMode, Beside
 from .codec import Extract
 from .context import Fields, Headers, Losses, Malformed, RandomBits, TraceContext, new, policy
 from .extraction import NOTHING, Extraction, Injection
+from .families import SESSION_KEY
 from .fast.forms import sample
 from .fast.path import TextFastPath
 from .fast.reader import FastReader
@@ -27,9 +28,6 @@ from .ownership import Ownership
 from .precedence import Said, decide
 from .registry import FORMATS, codecs_of, with_family
 from .writer import Writer
-
-SESSION_KEY = "session.id"
-"""The baggage key of the session bridge (OpenTelemetry semantic conventions)."""
 
 
 class _Present(NamedTuple):

@@ -37,6 +37,7 @@ from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.sides import Asker
 from proxy.plan import Timeouts
 from proxy.transport.aside import Aside
+from proxy.transport.certificates import certificate_names
 from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.flow import BEHIND, OTHER_SIDE_FULL, Flow
 from proxy.transport.outbox import Outbox
@@ -121,6 +122,7 @@ class Connection(Asker):
         peer = transport.get_extra_info("peername")
         self.address = address_of(peer)
         self.port = int(peer[1]) if isinstance(peer, tuple) else 0
+        self.names = certificate_names(transport.get_extra_info("peercert"))
 
     def ends(self) -> Ends | None:
         return ends(self.transport)

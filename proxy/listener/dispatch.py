@@ -23,16 +23,17 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
     rules = listener.rules
     route = rules.only or rules.route(request)
     pool = route.pool(request)
+    rule = rules.rule_of(asker) if rules.has_trust else 0
     found = _whose_call(listener, route, asker, request)
     if isinstance(found, Linked):
-        translation = route.translate_linked(request, found)
+        translation = route.translate_linked(request, found, rule)
     elif found is None:
-        translation = route.translate(request)
+        translation = route.translate(request, rule)
     else:
         translation = NOTHING  # for now
     exchange = Exchange(asker, route, pool, request, translation.headers, rules.hop(asker.address), listener.ticker)
     if isinstance(found, Search):
-        exchange.look_first(found, lambda linked: _go_on(listener, route, exchange, linked))
+        exchange.look_first(found, lambda linked: _go_on(listener, route, exchange, linked, rule))
     elif _is_told(listener, route, translation):
         exchange.translation = translation
     if listener.is_inbound:
@@ -62,11 +63,11 @@ def _whose_call(listener: Listener, route: Route, asker: Asker, request: Request
         return None
 
 
-def _go_on(listener: Listener, route: Route, exchange: Exchange, linked: Linked) -> None:
+def _go_on(listener: Listener, route: Route, exchange: Exchange, linked: Linked, rule: int) -> None:
     """It is known, as far as it can be, whose call `exchange` is."""
     if not exchange.is_looking:
         return  # abandoned
-    translation = route.translate_linked(exchange.request, linked)
+    translation = route.translate_linked(exchange.request, linked, rule)
     if _is_told(listener, route, translation):
         exchange.translation = translation
     exchange.go_on(translation.headers)

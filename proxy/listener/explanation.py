@@ -66,6 +66,8 @@ def _translated(translation: Translation, upstream: str) -> dict[str, object]:
         "written": written or "nothing",
         "lost": ",".join(f"{format}:{loss}" for format, loss in translation.losses),
         "others": ",".join(":".join(one) for one in translation.foreign),
+        "refused": ",".join(translation.refused),
+        "withheld": ",".join(translation.withheld),
         "why": "; ".join(why),
     }
 

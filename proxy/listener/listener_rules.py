@@ -15,6 +15,7 @@ from proxy.listener.app_calls.doctor import Doctor
 from proxy.listener.app_calls.linking import Linker
 from proxy.listener.pools import Pools
 from proxy.listener.routes import Route
+from proxy.listener.sides import Asker
 from proxy.listener.spans import Spans
 from proxy.listener.upstream_health import UpstreamHealths
 from proxy.participation.in_flight import InFlightTable
@@ -25,7 +26,7 @@ from proxy.semantics.fields import request_kinds
 from proxy.semantics.hop import Hop
 from proxy.semantics.request import Request
 from proxy.telemetry.metrics import Metrics
-from proxy.translate import Translator
+from proxy.translators import Translators
 
 # Keys are short (an authority, an address), so these limit the bytes, too.
 _REMEMBERED_AUTHORITIES: Final = 1024
@@ -65,29 +66,29 @@ class ListenerRules:
         self.in_flight = InFlightTable() if in_flight is None else in_flight
         self.linker = linker
         of_app = self.in_flight if plan.direction == "outbound" else None  # the app is who calls there
+        self._translators = made = Translators(plan, of_app, monotonic)
         translators = {
-            upstream.propagation: Translator(upstream.propagation, in_flight=of_app, clock=monotonic)
+            (upstream, allowed): made.of(upstream, allowed)
             for upstream in upstreams
+            for allowed in made.all_allowed(upstream)
         }
-        owners = tuple(translators.values())
         # The fields of a head are sorted before the request's route is known.
         # So all fields that any translator owns are set aside.
         # Those that the chosen one does not own are forwarded unchanged: see `Route.translate`.
-        self.kinds = request_kinds(
-            lambda name: any(owner.owns(name) for owner in owners), via=plan.via, x_forwarded=plan.x_forwarded
-        )
+        self.kinds = request_kinds(made.owns, via=plan.via, x_forwarded=plan.x_forwarded)
         # RFC 9110, 7.6.3: a proxy (an outbound listener) adds Via to responses. A gateway need not.
         self.is_proxy = plan.direction == "outbound"
         response_via = self._via if self.is_proxy else b""
         self._routes = {
-            upstream: Route(
+            (upstream, allowed): Route(
                 upstream,
-                translators[upstream.propagation],
+                for_rules,
                 pools,
                 metrics.exchange(plan.name, upstream.name),
                 listener=plan.name,
                 inbound=plan.direction == "inbound",
-                is_shared=len(owners) > 1,
+                trust_names=made.rules.names,
+                is_shared=len(made) > 1,
                 buffer_bytes=plan.limits.buffer_bytes,
                 gather_bytes=plan.limits.gather_bytes,
                 response_via=response_via,
@@ -95,28 +96,38 @@ class ListenerRules:
                 health=healths.of(upstream.name, is_one=upstream.target is not None),
                 span_encoder=spans.encoder(
                     upstream,
-                    translators[upstream.propagation],
+                    for_rules[0],
                     listener=plan.name,
                     is_inbound=plan.direction == "inbound",
                 ),
             )
-            for upstream in upstreams
+            for (upstream, allowed), for_rules in translators.items()
         }
-        self.only = self._routes[upstreams[-1]] if plan.fixed_upstream else None  # the route of every request
+        self.only = self._find("", 0) if plan.fixed_upstream else None  # the route of every request
+        self.has_trust = len(made.rules) > 0
         self._parsed = lru_cache(_REMEMBERED_AUTHORITIES)(parse_authority)
         self._found = lru_cache(_REMEMBERED_AUTHORITIES)(self._find)
         self.hop = lru_cache(_REMEMBERED_CLIENTS)(self._hop)
+        self._judged = lru_cache(_REMEMBERED_CLIENTS)(self._judge)
 
     def parse_authority(self, raw: bytes) -> Authority | None:
         """As `authority.parse_authority`, and remembered."""
         return self._parsed(raw) if len(raw) <= MAX_AUTHORITY_BYTES else None
 
     def _find(self, host: str, port: int) -> Route:
-        return self._routes[self.plan.router.route(host, port)]
+        upstream = self.plan.router.route(host, port)
+        return self._routes[upstream, self._translators.allowed(upstream, host, port)]
 
     def _hop(self, client: bytes) -> Hop:
         forwarded = self.plan.x_forwarded
         return Hop(via=self._via, client=client, forwarded=forwarded, tells_host=not self.is_proxy)
+
+    def _judge(self, address: bytes, names: tuple[str, ...]) -> int:
+        return self._translators.rules.rule_of(address.decode("ascii"), names)
+
+    def rule_of(self, asker: Asker) -> int:
+        """The number of the rule of trust for a peer; its connection's, and so remembered."""
+        return self._judged(asker.address, asker.names)
 
     def check(self, request: Request) -> None:
         """Check what applies to every request, wherever it goes. Raises Refusal."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from proxy.listener.app_calls.doctor import Doctor
 from proxy.listener.pools import Pool, Pools
 from proxy.listener.terms import Terms
-from proxy.listener.translation import tally, tell, untranslated
+from proxy.listener.translation import tally, tally_trust, tell, untranslated
 from proxy.listener.upstream_health import UpstreamHealth
 from proxy.participation.in_flight import InFlight
 from proxy.participation.linking import Linked
@@ -23,17 +23,18 @@ from proxy.translated import Translation, ids_given
 class Route(Terms):
     """Gives requests to one upstream their connections, and their trace fields."""
 
-    __slots__ = ("_doctor", "_fixed_pool", "_is_shared", "_plan", "_pools", "_translator")
+    __slots__ = ("_doctor", "_fixed_pool", "_is_shared", "_plan", "_pools", "_translators", "_trust_names")
 
     def __init__(
         self,
         plan: UpstreamPlan,
-        translator: Translator,
+        translators: tuple[Translator, ...],
         pools: Pools,
         metrics: ExchangeMetrics,
         *,
         listener: str,
         inbound: bool,
+        trust_names: tuple[str, ...],
         is_shared: bool,
         buffer_bytes: int,
         gather_bytes: int,
@@ -42,7 +43,10 @@ class Route(Terms):
         health: UpstreamHealth | None = None,
         doctor: Doctor | None = None,
     ) -> None:
-        """`is_shared`: whether other translators own fields that are plain for this one."""
+        """`translators`, and `trust_names` for metrics: by the number of the rule of trust.
+
+        `is_shared`: whether other translators own fields that are plain for one of these.
+        """
         super().__init__(
             plan,
             metrics,
@@ -55,8 +59,9 @@ class Route(Terms):
             health=health,
         )
         self._plan = plan
-        self._translator = translator
         self._doctor = doctor
+        self._translators = translators
+        self._trust_names = trust_names
         self._is_shared = is_shared
         self._pools = pools
         target = plan.target
@@ -73,15 +78,21 @@ class Route(Terms):
         host, port = request.authority
         return self._pools.named_by_request(self.upstream, request.scheme, host, port, self._plan.pool)
 
-    def translate(self, request: Request) -> Translation:
-        """The trace fields for the upstream, translated from those of `request` and counted. Never raises."""
+    def translate(self, request: Request, rule: int = 0) -> Translation:
+        """The trace fields for the upstream, translated from those of `request` and counted. Never raises.
+
+        `rule`: the number of the rule of trust for the peer.
+        """
         metrics = self.metrics.translation
         try:
-            trace = self._own(request) if self._is_shared else request.trace
-            translation = self._translator.translate(trace, request.weigh)
+            translator = self._translators[rule]
+            trace = self._own(request, translator) if self._is_shared else request.trace
+            translation = translator.translate(trace, request.weigh)
             tally(metrics, translation)
             if self._doctor is not None:
                 self._doctor.examine(translation, trace)
+            if rule:
+                tally_trust(metrics, self._trust_names[rule], translation)
         except Exception as error:  # a bug of ours: the outermost edge
             return untranslated(metrics, error)
         return translation
@@ -89,20 +100,23 @@ class Route(Terms):
     def lacks_context(self, request: Request) -> bool:
         """Whether `request` says nothing of a trace. Never raises."""
         try:
-            return self._translator.lacks_context(request.trace)
+            return self._translators[0].lacks_context(request.trace)
         except Exception as error:  # a bug of ours: the outermost edge
             tell(self.metrics.translation, error)
             return False
 
-    def translate_linked(self, request: Request, linked: Linked) -> Translation:
+    def translate_linked(self, request: Request, linked: Linked, rule: int = 0) -> Translation:
         """As `translate`, of a call without a context that was joined to a request at the app, or could not be."""
         metrics = self.metrics.translation
         try:
-            trace = self._own(request) if self._is_shared else request.trace
-            translation = self._translator.translate_linked(trace, request.weigh, linked)
+            translator = self._translators[rule]
+            trace = self._own(request, translator) if self._is_shared else request.trace
+            translation = translator.translate_linked(trace, request.weigh, linked)
             tally(metrics, translation)
             if self._doctor is not None:
                 self._doctor.examine(translation, trace)
+            if rule:
+                tally_trust(metrics, self._trust_names[rule], translation)
         except Exception as error:  # a bug of ours: the outermost edge
             return untranslated(metrics, error)
         return translation
@@ -113,7 +127,7 @@ class Route(Terms):
         `always`: also if calls can lack nothing of it, since they may have to be joined to it.
         """
         try:
-            place = self._translator.place_of(translation)
+            place = self._translators[0].place_of(translation)
             if place is not None:
                 return InFlight(place.trace_id, place.span_id, started=now, carried=place.carried, source=translation)
             return InFlight(*ids_given(translation), started=now, source=translation) if always else None
@@ -121,9 +135,9 @@ class Route(Terms):
             tell(self.metrics.translation, error)
             return None
 
-    def _own(self, request: Request) -> list[Field]:
-        """The fields of `request` that our translator owns. Those that only others own are forwarded unchanged."""
-        owns = self._translator.owns
+    def _own(self, request: Request, translator: Translator) -> list[Field]:
+        """The fields of `request` that `translator` owns. Those that only others own are forwarded unchanged."""
+        owns = translator.owns
         for name, value in request.trace:
             if not owns(name):
                 request.forward(name, value)

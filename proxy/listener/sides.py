@@ -149,10 +149,11 @@ class Receiver(Accounted, ABC):
 class Asker(ABC):
     """The client's side, one for each request that is open."""
 
-    __slots__ = ("address", "pinned", "port", "process")
+    __slots__ = ("address", "names", "pinned", "port", "process")
 
     address: bytes  # of the client; empty on a Unix socket
     port: int
+    names: tuple[str, ...]  # of the client's certificate, in lower case; none if it showed none
     pinned: Answerer | None  # what the client has logged in on: its next requests go there, and nobody else's
 
     process: int  # that holds the client's end; -1: not looked up yet, 0: cannot be known

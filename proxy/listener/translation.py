@@ -26,9 +26,11 @@ def tally(metrics: TranslationMetrics, translation: Translation) -> None:
         count(metrics.losses, (lossy, what))
     for foreign in translation.foreign:
         count(metrics.foreign, foreign)
+    for cargo in translation.withheld:
+        count(metrics.withheld, cargo)
     if isinstance(translation, FastTranslation):
         count(metrics.extracted, translation.winner)
-        if translation.has_session:
+        if translation.has_session and "session" not in translation.withheld:
             metrics.sessions_carried += 1
         return
     if translation.linked is not None:
@@ -52,10 +54,16 @@ def tally(metrics: TranslationMetrics, translation: Translation) -> None:
             count(metrics.span_conflicts, (winner, loser))
     for malformed, reason in extraction.malformed:
         count(metrics.malformed, (malformed, reason))
-    if extraction.session is not None:
+    if extraction.session is not None and "session" not in translation.withheld:
         metrics.sessions_carried += 1
     if extraction.session_malformed is not None:
         count(metrics.sessions_malformed, extraction.session_malformed)
+
+
+def tally_trust(metrics: TranslationMetrics, rule: str, translation: Translation) -> None:
+    """Add what a peer was not believed, by the rule that is about it."""
+    for what in translation.refused or ("nothing",):
+        count(metrics.refused, (rule, what))
 
 
 def untranslated(metrics: TranslationMetrics, error: Exception) -> Translation:

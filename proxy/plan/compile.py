@@ -8,14 +8,16 @@ It reads the certificates that a tls section names.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
+from ops_lib.hosts import parse_pattern
 from proxy.address import Address
 from proxy.destinations import Destinations
 from proxy.plan.compile_export import export_plan
 from proxy.plan.listener import Clients, DrainPlan, Limits, ListenerPlan, Plan
-from proxy.plan.participation import InFlightPlan, LinkingPlan, SamplingPlan
+from proxy.plan.participation import EgressPlan, InFlightPlan, LinkingPlan, SamplingPlan, TrustPlan, TrustRulePlan
 from proxy.plan.router import Router
 from proxy.plan.tls import TlsContexts
 from proxy.plan.upstream import PoolPlan, PropagationPlan, Timeouts, UpstreamPlan, UpstreamTarget
@@ -138,9 +140,20 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
             router = Router(replace(plan, preserve_host=upstream.host == "preserve"))
             listeners.append(_listener(upstream.name, upstream.listen, router, own, fixed=True))
     is_explained = settings.log.level == "debug"
+    session_names = _session_names(listeners)
+    egress = EgressPlan(settings.egress.trace, settings.egress.session, settings.egress.baggage)
     return Plan(
         generation=generation,
-        listeners=tuple(replace(listener, explain=is_explained) for listener in listeners),
+        listeners=tuple(
+            replace(
+                listener,
+                explain=is_explained,
+                trust=_trust(settings, listener.name),
+                egress=egress if listener.direction == "outbound" else listener.egress,
+                session_names=session_names,
+            )
+            for listener in listeners
+        ),
         admin=settings.admin.listen,
         drain=_drain(settings),
         reuse_port=settings.restart.reuse_port,
@@ -152,6 +165,25 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
         in_flight=InFlightPlan(
             settings.in_flight.max_requests, settings.in_flight.max_bytes, settings.in_flight.max_age_s
         ),
+    )
+
+
+def _session_names(listeners: Iterable[ListenerPlan]) -> frozenset[str]:
+    """The headers that hold a session anywhere in the plan."""
+    plans = [upstream.propagation for listener in listeners for upstream in listener.router.upstreams()]
+    return frozenset(name for plan in plans for name in (*plan.session_extract, plan.session_inject) if name)
+
+
+def _trust(settings: Settings, listener: str) -> tuple[TrustRulePlan, ...]:
+    return tuple(
+        TrustRulePlan(
+            name=rule.name or str(number),
+            trust=TrustPlan(rule.ids, rule.decision, rule.baggage, rule.session),
+            peers=tuple(map(parse_pattern, rule.peers)),
+            names=rule.names,
+        )
+        for number, rule in enumerate(settings.trust)
+        if rule.listener == listener
     )
 
 

@@ -11,7 +11,15 @@ from typing import Literal
 
 from proxy.address import Address
 from proxy.plan.export import ExportPlan
-from proxy.plan.participation import DEFAULT_IN_FLIGHT, DEFAULT_LINKING, InFlightPlan, LinkingPlan
+from proxy.plan.participation import (
+    DEFAULT_IN_FLIGHT,
+    DEFAULT_LINKING,
+    EVERYWHERE,
+    EgressPlan,
+    InFlightPlan,
+    LinkingPlan,
+    TrustRulePlan,
+)
 from proxy.plan.router import Router
 from proxy.plan.upstream import Timeouts
 
@@ -64,6 +72,9 @@ class ListenerPlan:
     limits: Limits = Limits()
     clients: Clients = Clients()
     timeouts: Timeouts = field(default_factory=Timeouts)  # of the client's side; an upstream has its own
+    trust: tuple[TrustRulePlan, ...] = ()  # the first that is about a peer counts
+    egress: EgressPlan = EVERYWHERE
+    session_names: frozenset[str] = frozenset()  # headers that may hold a session, here or elsewhere in the plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Values of a plan: how the sidecar takes part in a trace. Immutable.
+"""Values of a plan: how the sidecar takes part in a trace, whom it believes, what it lets go. Immutable.
 
 Must not know sockets, clocks or the event loop: a plan is a value.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final, Literal
+
+from ops_lib.hosts import HostPattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,40 @@ class TrustPlan:
 
 
 FULL_TRUST: Final = TrustPlan()
+
+
+@dataclass(frozen=True, slots=True)
+class TrustRulePlan:
+    """One rule of trust: whom it is about, and what they are believed. Without peers and names it is about anyone."""
+
+    name: str  # metric label
+    trust: TrustPlan
+    peers: tuple[HostPattern, ...] = ()  # addresses and networks
+    names: tuple[str, ...] = ()  # of a client's certificate, in lower case; `*.` in front stands for labels
+
+
+@dataclass(frozen=True, slots=True)
+class CargoPlan:
+    """What may leave for one host."""
+
+    trace: bool = True
+    session: bool = True
+    baggage: bool = True
+
+
+ALL_CARGO: Final = CargoPlan()
+
+
+@dataclass(frozen=True, slots=True)
+class EgressPlan:
+    """The hosts to which trace, session and baggage may go; None for all hosts."""
+
+    trace: tuple[HostPattern, ...] | None = None
+    session: tuple[HostPattern, ...] | None = None
+    baggage: tuple[HostPattern, ...] | None = None
+
+
+EVERYWHERE: Final = EgressPlan()
 
 
 @dataclass(frozen=True, slots=True)

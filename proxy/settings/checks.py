@@ -1,4 +1,5 @@
-"""Checks between keys: no duplicate address, name or pattern, no target that leads back here, readable certificates.
+"""Checks between keys: no duplicate address, name or pattern, no target that leads back here, readable certificates,
+rules of trust that can be kept.
 
 May know the models, and reads the certificate files that they name.
 Each finding names its keys, so that the caller can drop findings about keys that are already wrong.
@@ -17,11 +18,12 @@ from typing import NamedTuple
 from proxy.address import Address
 from proxy.destinations import Destinations
 from proxy.settings.addresses import TargetUrl
-from proxy.settings.models import Settings, TlsSettings, UpstreamSettings
+from proxy.settings.models import PropagationSettings, Settings, TlsSettings, TrustRule, UpstreamSettings
 from proxy.settings.section import ListenTlsSettings, TlsClientSettings
 from proxy.settings.yaml_file import Path
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?\Z")
+_RULE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _TAKEN_NAMES = frozenset({"app", "other", "inbound", "outbound", "admin"})
 
 
@@ -53,6 +55,7 @@ def check(settings: Settings) -> Iterator[Finding]:
     yield from _prohibited(settings)
     yield from _listen_tls(("inbound", "listen_tls"), settings.inbound.listen_tls)
     yield from _export(settings)
+    yield from _trust(settings)
     for number, upstream in enumerate(settings.upstreams):
         yield from _reachable(("upstreams", str(number)), upstream)
 
@@ -284,3 +287,66 @@ def _reachable(path: Path, upstream: UpstreamSettings) -> Iterator[Finding]:
         yield Finding(
             (*path, "host"), "target", "needs `target`: its name becomes the Host header", ((*path, "target"),)
         )
+
+
+def _trust(settings: Settings) -> Iterator[Finding]:
+    """Rules that are about no listener, never reached, or begin a trace where the sidecar does not take part."""
+    modes = _modes(settings)
+    last: dict[str, int] = {}  # listener -> its rule about anyone
+    names: dict[str, int] = {}
+    for number, rule in enumerate(settings.trust):
+        path: Path = ("trust", str(number))
+        if rule.listener not in modes:
+            there = ", ".join(modes)
+            yield Finding((*path, "listener"), rule.listener, f"no such listener: expected one of {there}")
+            continue
+        if rule.name is not None and not _RULE_NAME.fullmatch(rule.name):
+            yield Finding((*path, "name"), rule.name, "expected 1 to 64 letters, digits, - _ or . (a label of metrics)")
+        elif rule.name is not None and rule.name in names:
+            message = f"rule number {names[rule.name]} has this name already"
+            yield Finding((*path, "name"), rule.name, message, (("trust", str(names[rule.name]), "name"),))
+        elif rule.name is not None:
+            names[rule.name] = number
+        if rule.listener in last:
+            message = f"never reached: rule number {last[rule.listener]} is about every peer of {rule.listener}"
+            yield Finding(path, _as_written(rule), message, (("trust", str(last[rule.listener])),))
+        elif not rule.peers and not rule.names:
+            last[rule.listener] = number
+        mode = modes[rule.listener]
+        if rule.ids == "restart" and mode is not None:
+            message = (
+                f"a new trace is begun only where the sidecar takes part: set {mode} to participate, or an "
+                "export.endpoint, or let the rule `ignore` what comes"
+            )
+            yield Finding((*path, "ids"), "restart", message, (("propagation",), (mode.split(".")[0],), ("export",)))
+
+
+def _as_written(rule: TrustRule) -> object:
+    return {key: getattr(rule, key) for key in sorted(rule.model_fields_set)}
+
+
+def _modes(settings: Settings) -> dict[str, str | None]:
+    """The listeners, and of each the key that keeps it from taking part in traces; None where it does."""
+    export = settings.export
+    exports = export.traces and (export.endpoint or export.traces_endpoint) is not None
+
+    def translates(key: str, *sections: PropagationSettings) -> str | None:
+        """`sections`: the narrowest first."""
+        mode = next((one.mode for one in sections if "mode" in one.model_fields_set), "auto")
+        return None if mode == "participate" or (mode == "auto" and exports) else f"{key}propagation.mode"
+
+    modes: dict[str, str | None] = {}
+    if settings.inbound.listen:
+        modes["inbound"] = translates("inbound.", settings.inbound.propagation, settings.propagation)
+    wider = (settings.outbound.propagation, settings.propagation)
+    of_upstreams = [
+        translates(f"upstreams.{number}.", upstream.propagation, *wider)
+        for number, upstream in enumerate(settings.upstreams)
+    ]
+    if settings.outbound.listen:
+        reached = [mode for mode, upstream in zip(of_upstreams, settings.upstreams, strict=True) if upstream.match]
+        modes["outbound"] = next(filter(None, [translates("outbound.", *wider), *reached]), None)
+    for mode, upstream in zip(of_upstreams, settings.upstreams, strict=True):
+        if upstream.listen:
+            modes[upstream.name] = mode
+    return modes

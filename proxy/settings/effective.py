@@ -57,6 +57,8 @@ def effective(loaded: Loaded) -> list[Entry]:
     outbound: _Level = (settings.outbound, ("outbound",))
     for number, upstream in enumerate(settings.upstreams):
         entries += _section(loaded, [(upstream, ("upstreams", str(number))), outbound, root], f"upstreams.{number}")
+    for number, rule in enumerate(settings.trust):
+        entries += _section(loaded, [(rule, ("trust", str(number)))], f"trust.{number}")
     return entries
 
 

@@ -138,6 +138,20 @@ def _leniencies(value: object) -> tuple[str, ...]:
 
 
 Listens = Annotated[tuple[Address, ...], PlainValidator(_listens)]
+
+
+_LONGEST_NAME = 512  # characters of a certificate's name
+
+
+def _certificate_name(value: object) -> str:
+    """A name in a client's certificate, in lower case; `*.` in front stands for labels."""
+    text = value.strip().lower() if isinstance(value, str) else ""
+    is_name = 0 < len(text) <= _LONGEST_NAME and text.isprintable() and " " not in text
+    if not is_name or "*" in text.removeprefix("*.") or text == "*.":
+        raise ValueError("expected a name as in a certificate: caller.internal, *.internal, or spiffe://domain/path")
+    return text
+
+
 Listen = Annotated[Address | None, PlainValidator(parse_listen)]
 TargetValue = Annotated[TargetUrl, PlainValidator(parse_target)]
 Host = Annotated[str, PlainValidator(parse_host)]
@@ -148,6 +162,8 @@ HeaderName = Annotated[str, PlainValidator(parse_session_header)]
 ResponseHeader = Annotated[str, PlainValidator(parse_response_header)]
 HeaderNames = Annotated[tuple[HeaderName, ...], BeforeValidator(split_items)]
 Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(split_items)]
+CertificateName = Annotated[str, PlainValidator(_certificate_name)]
+CertificateNames = Annotated[tuple[CertificateName, ...], BeforeValidator(split_items)]
 Seconds = Annotated[float, PlainValidator(_within(parse_seconds, 0.001, 86400 * 7, " s"))]
 SecondsOrZero = Annotated[float, PlainValidator(_within(parse_seconds, 0, 86400 * 7, " s"))]
 SecondsOrAuto = Annotated[Literal["auto"] | float, PlainValidator(_or_auto(_within(parse_seconds, 0, 86400 * 7, " s")))]

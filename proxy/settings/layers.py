@@ -128,9 +128,9 @@ class _Misplaced(Exception):
 
 
 def _value(path: Path, text: str) -> object:
-    """A section (or the list of upstreams) written as YAML, so that it is merged key by key; otherwise the text."""
+    """A section (or a list of sections) written as YAML, so that it is merged key by key; otherwise the text."""
     start = text.strip()[:1]
-    return read_value(text) if start == "{" or (start == "[" and path == ("upstreams",)) else text
+    return read_value(text) if start == "{" or (start == "[" and path in (("upstreams",), ("trust",))) else text
 
 
 def _numbered(layer: Layer, path: Path, below: Layer) -> Path:

@@ -22,6 +22,7 @@ from proxy.settings.export_models import ExportSettings, SamplingSettings, Servi
 from proxy.settings.kinds import (
     Bytes,
     BytesOrZero,
+    CertificateNames,
     Count,
     CountOrZero,
     Families,
@@ -187,6 +188,27 @@ class UpstreamSettings(Section):
     sampling: SamplingSettings = SamplingSettings()
 
 
+class TrustRule(Section):
+    """What peers are believed. Without `peers` and `names` the rule is about anyone."""
+
+    name: str | None = None  # label of metrics; None: the rule's number
+    listener: str = "inbound"
+    peers: Networks = ()
+    names: CertificateNames = ()
+    ids: Literal["continue", "restart", "ignore"] = "continue"
+    decision: bool = True
+    baggage: bool = True
+    session: bool = True
+
+
+class EgressSettings(Section):
+    """The hosts to which each may go. None: all hosts."""
+
+    trace: Patterns | None = None
+    session: Patterns | None = None
+    baggage: Patterns | None = None
+
+
 class AdminSettings(Section):
     """Health and metrics."""
 
@@ -249,6 +271,8 @@ class Settings(BaseSettings):
     inbound: InboundSettings = InboundSettings()
     outbound: OutboundSettings = OutboundSettings()
     upstreams: Annotated[tuple[UpstreamSettings, ...], BeforeValidator(read_sections)] = ()
+    trust: Annotated[tuple[TrustRule, ...], BeforeValidator(read_sections)] = ()
+    egress: EgressSettings = EgressSettings()
     admin: AdminSettings = AdminSettings()
     limits: LimitSettings = LimitSettings()
     clients: ClientSettings = ClientSettings()

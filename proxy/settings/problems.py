@@ -69,7 +69,7 @@ def source_of(path: Path, sources: Mapping[Path, str]) -> str:
 
 def without_item(path: Path) -> Path:
     """The key of `path`, if it leads to one item of a list of plain values."""
-    kept = 2 if path[:1] == ("upstreams",) else 0
+    kept = 2 if path[:1] in (("upstreams",), ("trust",)) else 0
     number = next((place for place, step in enumerate(path) if place >= kept and step.isdecimal()), len(path))
     return path[:number]
 
@@ -185,7 +185,7 @@ def keys_at(path: Path) -> list[str]:
 
 @functools.cache
 def all_keys() -> list[str]:
-    """Every key, dotted; those of an upstream as `upstreams.N.key`."""
+    """Every key, dotted; those of an upstream as `upstreams.N.key`, of a rule as `trust.N.key`."""
     found: list[str] = []
 
     def walk(model: type[BaseModel], prefix: str) -> None:
@@ -194,7 +194,7 @@ def all_keys() -> list[str]:
             if inner is None:
                 found.append(prefix + name)
             else:
-                walk(inner, f"{prefix}{name}.N." if name == "upstreams" else f"{prefix}{name}.")
+                walk(inner, f"{prefix}{name}.N." if name in ("upstreams", "trust") else f"{prefix}{name}.")
 
     walk(Settings, "")
     return found

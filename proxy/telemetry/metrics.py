@@ -61,10 +61,12 @@ class TranslationMetrics:
         "linked",
         "losses",
         "malformed",
+        "refused",
         "sessions_carried",
         "sessions_malformed",
         "span_conflicts",
         "untraced",
+        "withheld",
     )
 
     def __init__(self) -> None:
@@ -75,6 +77,8 @@ class TranslationMetrics:
         self.span_conflicts: dict[tuple[str, str], int] = {}  # by (winner, loser)
         self.losses: dict[tuple[str, str], int] = {}  # by (format, what)
         self.foreign: dict[tuple[str, str], int] = {}  # by (family not translated, passed or removed)
+        self.refused: dict[tuple[str, str], int] = {}  # by (rule of trust, what was not believed, or "nothing")
+        self.withheld: dict[str, int] = {}  # by what may not go to the host: trace, session, baggage
         self.linked: dict[str, int] = {}  # calls without a context, by how they were joined to a request, or "none"
         self.carried: dict[str, int] = {}  # by what was put back because the app's format cannot carry it
         self.bare_decisions = 0  # requests with a sampling decision without ids

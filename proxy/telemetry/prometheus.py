@@ -148,6 +148,8 @@ def _translations(metrics: Metrics) -> list[Family]:
         pairs("foreign_contexts", "Requests with headers of another family.", "foreign", "family", "what"),
         singles("calls_linked", "Calls without a context, by how they were joined to a request.", "linked", "method"),
         singles("carried_over", "Values restored that the app's format cannot carry.", "carried", "what"),
+        pairs("trust", "Requests by what their peer was not believed.", "refused", "rule", "refused"),
+        singles("egress_withheld", "Requests to hosts to which this may not go.", "withheld", "what"),
         plain("bare_decisions", "Sampling decisions that came without ids.", "bare_decisions"),
         plain("requests_untraced", "Requests without any context or decision.", "untraced"),
         plain("sessions_carried", "Session ids passed on.", "sessions_carried"),

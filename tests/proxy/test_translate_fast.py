@@ -58,7 +58,7 @@ def assert_same(translates: Translator, headers: list[tuple[bytes, bytes]]) -> N
     got, full = translates.translate(headers), translates.translate_in_full(headers)
     assert got.headers == full.headers
     assert (got.extraction, got.injected, got.losses, got.context, got.foreign) == full[1:6]
-    assert (got.read, got.session, got.span, got.link, got.carried, None, ()) == full[6:]
+    assert (got.read, got.session, got.span, got.link, got.carried, None, (), got.withheld, got.refused) == full[6:]
     if isinstance(got, FastTranslation):
         extraction = full.extraction
         assert extraction is not None

@@ -233,7 +233,8 @@ def test_no_field_of_the_metrics_is_left_out() -> None:
                 setattr(part, name, 1000 + counters)
             elif isinstance(getattr(part, name), dict):
                 counters += 1
-                key = ("a", "b") if name in ("malformed", "conflicts", "span_conflicts", "losses", "foreign") else "a"
+                pairs = ("malformed", "conflicts", "span_conflicts", "losses", "foreign", "refused")
+                key = ("a", "b") if name in pairs else "a"
                 getattr(part, name)[key] = 1000 + counters
     shown = {number for key, number in page(metrics).items() if key not in empty}
     assert shown >= set(map(float, range(1001, 1001 + counters)))
