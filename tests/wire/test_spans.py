@@ -42,7 +42,7 @@ def exporting(start: Callable[..., Sidecar], upstream: Upstream, collector: Coll
     """A sidecar that exports to `collector`, at once."""
 
     def make(**settings: Any) -> Wire:
-        export = {"endpoint": f"http://127.0.0.1:{collector.port}", "delay_s": 0.001}
+        export = {"endpoint": f"http://127.0.0.1:{collector.port}", "delay_s": 0.001, "flush_s": 0.2}
         base = {"inbound": {"app": upstream.url}, "export": export, "service": {"name": "shop"}}
         return Wire(start(merged(base, settings)), upstream)
 
@@ -194,7 +194,7 @@ def test_what_was_malformed_and_what_was_lost_stand_on_the_span(
 
 
 def test_a_fault_of_ours_is_an_error_with_its_name(start: Callable[..., Sidecar], collector: Collector) -> None:
-    export = {"endpoint": f"http://127.0.0.1:{collector.port}", "delay_s": 0.001}
+    export = {"endpoint": f"http://127.0.0.1:{collector.port}", "delay_s": 0.001, "flush_s": 0.2}
     sidecar = start({"inbound": {"app": "http://127.0.0.1:1"}, "export": export})
     assert sidecar.ask(request(B3)).status == 502
     (span,) = collector.spans(1)
