@@ -66,6 +66,15 @@ def test_a_socket_that_two_processes_hold_belongs_to_neither() -> None:
         assert owners([ends]) == {}
 
 
+def test_a_connection_that_waits_to_be_accepted_is_held_by_nobody() -> None:
+    """It is there, and no process has begun with it: unlike one that is held where we cannot look."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        ends = Ends(*listener.getsockname(), *client.getsockname())
+        assert owners([ends]) == {ends: 0}
+        with listener.accept()[0]:
+            assert owners([ends]) == {}  # ours
+
+
 def test_our_own_sockets_are_nobodys() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
         ends = Ends(*client.getsockname(), *client.getpeername())
