@@ -272,3 +272,17 @@ def test_an_address_in_any_spelling_is_what_it_is() -> None:
     egress = Egress(EgressPlan(trace=(parse_pattern("10.0.0.0/8"),)))
     assert egress.allowed("0x0a000001", 80) == CargoPlan(True, True, True)
     assert not egress.allowed("11.0.0.1", 80).trace
+
+
+def test_what_is_carried_over_stays_here_too(out: Callable[..., Sidecar], upstream: Upstream) -> None:
+    """Of the request at the app: its tracestate, session and baggage are put back on calls to listed hosts alone."""
+    sidecar = out(inbound={"listen": LISTEN, "app": upstream.url, "propagation": {"inject": ["b3"]}})
+    client = sidecar.client()
+    came = {"traceparent": f"00-{T}-{S}-01", "tracestate": f"a={SECRET}", **SESSION, "baggage": f"k={SECRET}"}
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n%b\r\n" % as_lines(came))
+    app = upstream.busy()
+    app.request()
+    assert is_silent(sent(sidecar, upstream, f"b3: {T}-{S}-1\r\n".encode()))
+    assert is_silent(sent(sidecar, upstream, b""))  # joined to it: the only request in flight
+    app.reply()
+    assert client.response().status == 200

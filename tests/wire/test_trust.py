@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from lab.collectors import Collector, attributes, collecting
 from lab.messages import Message
 from lab.peers import Upstream
-from lab.sidecar import LISTEN, Sidecar, merged
+from lab.sidecar import LISTEN, Sidecar, connect, merged
 from lab.wire import Wire
 
 from proxy.errors import SettingsError
@@ -155,3 +157,26 @@ def test_rules_may_come_from_the_environment() -> None:
     loaded = load(None, environ={"OPS_SIDECAR_TRUST": "[{ids: ignore}]", "OPS_SIDECAR_EGRESS__TRACE": "a.internal,*.b"})
     assert loaded.settings.trust[0].ids == "ignore"
     assert [str(pattern) for pattern in loaded.settings.egress.trace or ()] == ["a.internal", "*.b"]
+
+
+@pytest.mark.parametrize("name", ["caller.internal", "stranger.internal"])
+def test_a_client_is_known_by_its_certificate(
+    start: Callable[..., Sidecar], upstream: Upstream, tmp_path: Path, name: str
+) -> None:
+    ca = trustme.CA()
+    paths = {key: str(tmp_path / f"{key}.pem") for key in ("cert_file", "key_file", "client_ca_file")}
+    issued = ca.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(paths["cert_file"])
+    issued.private_key_pem.write_to_path(paths["key_file"])
+    ca.cert_pem.write_to_path(paths["client_ca_file"])
+    listen_tls = {**paths, "client_certificates": "required"}
+    rules = [{"names": ["caller.internal"]}, {"ids": "ignore"}]
+    sidecar = start({"inbound": {"app": upstream.url, "listen_tls": listen_tls}, "trust": rules})
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ca.configure_trust(context)
+    ca.issue_cert(name).configure_cert(context)
+    with context.wrap_socket(connect(sidecar.addresses["inbound"]), server_hostname="127.0.0.1") as sock:
+        sock.sendall(f"GET / HTTP/1.1\r\nHost: a\r\n{CAME}\r\n".encode())
+        seen = upstream.answer()
+        assert sock.recv(1) == b"H"
+    assert bool(value(seen, "traceparent")) == (name == "caller.internal")
