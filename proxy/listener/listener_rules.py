@@ -30,6 +30,7 @@ from proxy.translators import Translators
 
 # Keys are short (an authority, an address), so these limit the bytes, too.
 _REMEMBERED_AUTHORITIES: Final = 1024
+_REMEMBERED_NAMES_CHARACTERS: Final = 256  # of a client's certificate, all together
 _REMEMBERED_CLIENTS: Final = 1024
 _MOST_HOPS: Final = 64  # in X-Forwarded-For: finds loops if no Via is sent
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -126,8 +127,10 @@ class ListenerRules:
         return self._translators.rules.rule_of(address.decode("ascii"), names)
 
     def rule_of(self, asker: Asker) -> int:
-        """The number of the rule of trust for a peer; its connection's, and so remembered."""
-        return self._judged(asker.address, asker.names)
+        """The number of the rule of trust for a peer; its connection's, and so remembered if it is short."""
+        names = asker.names
+        judge = self._judged if sum(map(len, names)) <= _REMEMBERED_NAMES_CHARACTERS else self._judge
+        return judge(asker.address, names)
 
     def check(self, request: Request) -> None:
         """Check what applies to every request, wherever it goes. Raises Refusal."""

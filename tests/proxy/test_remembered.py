@@ -37,6 +37,7 @@ CACHES = {
     "proxy.semantics.authority.parse_authority": "1024 of 260 bytes: ListenerRules.parse_authority looks first",
     "proxy.listener.listener_rules.ListenerRules._find": "1024 of 254 characters, as authorities are",
     "proxy.listener.listener_rules.ListenerRules._hop": "1024 IP addresses",
+    "proxy.listener.listener_rules.ListenerRules._judge": "1024 IP addresses with 256 characters: rule_of looks first",
     "proxy.http1.message.response._read_start": "256 of 64 bytes: read_start looks first",
     "ops_lib.capture.scrubbing._role": "1024 of 64 characters: role looks first",
     "ops_lib.capture.scrubbing._pattern": "names of ours",
