@@ -159,13 +159,19 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
         reuse_port=settings.restart.reuse_port,
         exit_with_app_s=settings.inbound.exit_with_app_s if settings.inbound.listen else 0.0,
         export=export,
-        linking=LinkingPlan(
-            tuple(name.lower() for name in settings.linking.headers), settings.linking.process, settings.linking.single
-        ),
+        linking=_linking(settings, listeners),
         in_flight=InFlightPlan(
             settings.in_flight.max_requests, settings.in_flight.max_bytes, settings.in_flight.max_age_s
         ),
     )
+
+
+def _linking(settings: Settings, listeners: Iterable[ListenerPlan]) -> LinkingPlan:
+    """None of it if the app's calls do not pass here: nothing need be remembered for them."""
+    linking = settings.linking
+    if all(listener.direction == "inbound" for listener in listeners):
+        return LinkingPlan((), False, False)
+    return LinkingPlan(tuple(name.lower() for name in linking.headers), linking.process, linking.single)
 
 
 def _session_names(listeners: Iterable[ListenerPlan]) -> frozenset[str]:

@@ -12,6 +12,7 @@ import trustme
 from ops_lib.propagation import FORMATS, Format
 from proxy.plan import Address, Plan
 from proxy.plan.compile import compile_plan
+from proxy.plan.participation import LinkingPlan
 from proxy.settings import load
 
 
@@ -50,6 +51,15 @@ def test_listeners_can_be_off(tmp_path: Path) -> None:
     made = plan(tmp_path, "inbound: {listen: off}\nadmin: {listen: null}\n")
     assert [listener.name for listener in made.listeners] == ["outbound"]
     assert made.admin is None
+
+
+def test_nothing_is_linked_if_the_apps_calls_go_elsewhere(tmp_path: Path) -> None:
+    """So nothing is remembered for it, either."""
+    linked, not_linked = LinkingPlan(("x-request-id", "x-correlation-id")), LinkingPlan((), process=False, single=False)
+    assert plan(tmp_path, "").linking == linked
+    assert plan(tmp_path, "outbound: {listen: off}\n").linking == not_linked
+    own = "outbound: {listen: off}\nupstreams: [{name: b, listen: '127.0.0.1:1', target: 'http://b'}]\n"
+    assert plan(tmp_path, own).linking == linked
 
 
 def test_narrow_is_laid_over_wide_key_by_key(tmp_path: Path) -> None:
