@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Laws are about values, not about how fast a machine makes them: the first text in a fresh checkout takes a second.
+settings.register_profile("values", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("values")
 
 HERE = Path(__file__).parent
 # Other languages, real servers, processes, random load, laws: what a change to one module rarely breaks alone.

@@ -141,7 +141,12 @@ def requests(draw: st.DrawFn) -> Headers:
     return TRACE + headers + [(f"X-More-{n}", "v" * 30) for n in range(others - 3)]
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(headers=requests())
 def test_whatever_a_server_takes_it_takes_through_sidecars(
     server: tuple[str, int], ways: dict[str, int], headers: Headers

@@ -249,7 +249,9 @@ def test_whatever_comes_nothing_goes_that_may_not(
         assert not any(name in BAGGAGE or name.startswith("uberctx-") for name in names)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(headers=HEADERS)
 def test_whatever_comes_by_a_real_socket(shut_off: Sidecar, upstream: Upstream, headers: list[tuple[str, str]]) -> None:
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers if "other" not in name.lower())
