@@ -56,6 +56,8 @@ def test_grace_takes_leave(wired: Callable[..., Wire]) -> None:
     """Answers say `Connection: close`, new callers are served, and idle connections are closed bit by bit."""
     wire = wired({"drain": {"grace_s": 60}})
     clients = [wire.client() for _ in range(120)]  # two a second
+    begun = wire.sidecar.plane._ticker.now
+    wire.sidecar.until(lambda: wire.sidecar.plane._ticker.now > begun)  # idleness is told apart by ticks
     for client in (clients[0], clients[1], clients[-1]):
         wire.exchange(client, GET)
     draining = wire.sidecar.begin(wire.sidecar.plane.drain())
