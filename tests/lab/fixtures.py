@@ -75,3 +75,11 @@ def deaf() -> Iterator[str]:
             filler.setblocking(False)
             filler.connect_ex(listener.getsockname())
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.fixture
+def billing() -> Iterator[Upstream]:
+    """The service that the app calls."""
+    server = Upstream()
+    yield server
+    server.close()

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from lab.fixtures import deaf, loop_thread, start, upstream, wire, wired
+from lab.fixtures import billing, deaf, loop_thread, start, upstream, wire, wired
 
-__all__ = ["deaf", "loop_thread", "start", "upstream", "wire", "wired"]
+__all__ = ["billing", "deaf", "loop_thread", "start", "upstream", "wire", "wired"]

@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from lab.messages import Message
+from lab.both_sides import BothSides
 from lab.peers import Upstream
 from lab.sidecar import LISTEN, Sidecar, merged
-from lab.wire import Wire
 
 T, S, OWN = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312", "00000000000000aa"
 OTHER = "1" * 32
 W3C = f"traceparent: 00-{T}-{S}-01"
 
 
-@pytest.fixture
-def billing() -> Iterator[Upstream]:
-    """The service that the app calls."""
-    server = Upstream()
-    yield server
-    server.close()
-
-
-class Both(Wire):
-    """A sidecar with both sides of an app, and the service that it calls."""
-
-    def __init__(self, sidecar: Sidecar, upstream: Upstream, billing: Upstream) -> None:
-        super().__init__(sidecar, upstream)
-        self.billing = billing
-
-    @contextmanager
-    def at_app(self, *fields: str) -> Iterator[Message]:
-        """A request with `fields` is at the app; what it saw. Afterwards the app answers."""
-        client = self.client()
-        client.send("\r\n".join(["GET / HTTP/1.1", "Host: shop", *fields, "", ""]).encode())
-        app = self.upstream.busy()
-        yield app.request()
-        app.reply()
-        assert client.response().status == 200
-        self.settle()
+class Both(BothSides):
+    """Whose app calls billing in one way."""
 
     def call(self, *fields: str) -> None:
         """The app calls billing with `fields`."""

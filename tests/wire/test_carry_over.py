@@ -25,14 +25,6 @@ FORWARDS = {  # what an app copies that knows only this
 }
 
 
-@pytest.fixture
-def billing() -> Iterator[Upstream]:
-    """The service that the app calls."""
-    server = Upstream()
-    yield server
-    server.close()
-
-
 class Both(Wire):
     """A sidecar with both sides of an app that knows one format, and the service that it calls."""
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from lab.both_sides import BothSides
 from lab.collectors import Collector, attributes, collecting
 from lab.messages import Message
 from lab.peers import Upstream
 from lab.sidecar import LISTEN, Sidecar, merged
-from lab.wire import Wire
 
 S = "a2fb4a1d1a96d312"
 ONE, TWO = "1" * 32, "2" * 32
@@ -22,31 +22,8 @@ def traceparent(trace_id: str) -> str:
     return f"traceparent: 00-{trace_id}-{S}-01"
 
 
-@pytest.fixture
-def billing() -> Iterator[Upstream]:
-    """The service that the app calls."""
-    server = Upstream()
-    yield server
-    server.close()
-
-
-class Both(Wire):
-    """A sidecar with both sides of an app, and the service that it calls."""
-
-    def __init__(self, sidecar: Sidecar, upstream: Upstream, billing: Upstream) -> None:
-        super().__init__(sidecar, upstream)
-        self.billing = billing
-
-    @contextmanager
-    def at_app(self, *fields: str) -> Iterator[Message]:
-        """A request with `fields` is at the app; what it saw. Afterwards the app answers."""
-        client = self.client()
-        client.send("\r\n".join(["GET /in HTTP/1.1", "Host: shop", *fields, "", ""]).encode())
-        app = self.upstream.busy()
-        yield app.request()
-        app.reply()
-        assert client.response().status == 200
-        self.settle()
+class Both(BothSides):
+    """Whose app calls billing in one way."""
 
     def call(self, *fields: str) -> Message:
         """The app calls billing with `fields`; what billing sees."""
