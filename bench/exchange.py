@@ -26,8 +26,8 @@ from proxy.http1.pool import ConnectionPool, connection_pools
 from proxy.http1.upstream import UpstreamConnection
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
-from proxy.listener.pools import HTTP_1_1, Pools
-from proxy.listener.spans import Spans
+from proxy.listener.records.spans import Spans
+from proxy.listener.upstreams.pools import HTTP_1_1, Pools
 from proxy.plan import Address, ListenerPlan, PoolPlan, PropagationPlan, Router, UpstreamPlan, UpstreamTarget
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.otlp.exporter import Exporter

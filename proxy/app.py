@@ -26,7 +26,8 @@ from proxy.plan.tls import TlsContexts
 from proxy.settings import Loaded
 from proxy.settings.effective import effective
 from proxy.settings.layers import FLAG, VARIABLE
-from proxy.settings.models import LogSettings, Settings
+from proxy.settings.models import Settings
+from proxy.settings.sections.process import LogSettings
 from proxy.settings.unused import without_effect
 from proxy.settings.watch import FileWatch
 from proxy.telemetry import log

@@ -21,9 +21,9 @@ from proxy.listener.app_calls.doctor import Doctor, ShownProof
 from proxy.listener.app_calls.linking import Linker
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
-from proxy.listener.pools import HTTP_1_1, Pools
-from proxy.listener.spans import Spans
+from proxy.listener.records.spans import Spans
 from proxy.listener.upstream_health import UpstreamHealths
+from proxy.listener.upstreams.pools import HTTP_1_1, Pools
 from proxy.participation.in_flight import InFlightTable
 from proxy.plan import Address, ListenerPlan, Plan
 from proxy.telemetry.access_log import AccessRecord

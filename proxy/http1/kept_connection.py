@@ -34,8 +34,8 @@ import select
 from abc import abstractmethod
 from typing import Final, cast
 
-from proxy.listener.pools import Pool
 from proxy.listener.sides import Answerer, Receiver
+from proxy.listener.upstreams.pools import Pool
 from proxy.semantics.faults import Fault
 from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.flow import OTHER_SIDE_FULL, Flow

@@ -15,9 +15,9 @@ from typing import Final, final
 
 from proxy.http1.kept_connection import Keeper, KeptConnection
 from proxy.http1.upstream import UpstreamConnection
-from proxy.listener.pools import Pool, PoolFactory
 from proxy.listener.sides import Receiver
-from proxy.listener.waiting import Waiters
+from proxy.listener.upstreams.pools import Pool, PoolFactory
+from proxy.listener.upstreams.waiting import Waiters
 from proxy.plan import PoolPlan
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import FieldKinds, response_kinds

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from functools import partial
 
 from proxy.listener.listener_rules import ListenerRules
-from proxy.listener.pools import Pools
 from proxy.listener.sides import Asker
+from proxy.listener.upstreams.pools import Pools
 from proxy.plan import Address, UpstreamPlan, UpstreamTarget
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.request import Request

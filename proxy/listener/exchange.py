@@ -39,9 +39,9 @@ from time import perf_counter
 from typing import Final, final
 
 from proxy.listener.app_calls.linking import Search
-from proxy.listener.pools import Pool
 from proxy.listener.sides import HEARD, UNHEARD, Answerer, Asker, Receiver
 from proxy.listener.terms import Terms
+from proxy.listener.upstreams.pools import Pool
 from proxy.participation.linking import Linked
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.hop import Hop

@@ -19,12 +19,12 @@ from proxy.listener.accepted import Accepted
 from proxy.listener.accounting import Accounted, account, logged_status
 from proxy.listener.client_bounds import ClientBounds
 from proxy.listener.connecting import Connecting
-from proxy.listener.exchange_record import exchange_record, refused_record
-from proxy.listener.explanation import explanation, refused
 from proxy.listener.listener_rules import ListenerRules
-from proxy.listener.pools import Pools
+from proxy.listener.records.exchange_record import exchange_record, refused_record
+from proxy.listener.records.explanation import explanation, refused
+from proxy.listener.records.spans import Spans
 from proxy.listener.sides import Asker
-from proxy.listener.spans import Spans
+from proxy.listener.upstreams.pools import Pools
 from proxy.semantics.faults import Refusal
 from proxy.semantics.request import Request
 from proxy.telemetry.access_log import AccessRecord

@@ -13,11 +13,11 @@ from typing import Final
 
 from proxy.listener.app_calls.doctor import Doctor
 from proxy.listener.app_calls.linking import Linker
-from proxy.listener.pools import Pools
+from proxy.listener.records.spans import Spans
 from proxy.listener.routes import Route
 from proxy.listener.sides import Asker
-from proxy.listener.spans import Spans
 from proxy.listener.upstream_health import UpstreamHealths
+from proxy.listener.upstreams.pools import Pools
 from proxy.participation.in_flight import InFlightTable
 from proxy.plan import ListenerPlan, UpstreamPlan
 from proxy.semantics.authority import MAX_AUTHORITY_BYTES, Authority, parse_authority

@@ -6,10 +6,10 @@ May know the plan, the translator, the pools. Must not know messages in flight.
 from __future__ import annotations
 
 from proxy.listener.app_calls.doctor import Doctor
-from proxy.listener.pools import Pool, Pools
 from proxy.listener.terms import Terms
 from proxy.listener.translation import tally, tally_trust, tell, untranslated
 from proxy.listener.upstream_health import UpstreamHealth
+from proxy.listener.upstreams.pools import Pool, Pools
 from proxy.participation.in_flight import InFlight
 from proxy.participation.linking import Linked
 from proxy.plan import UpstreamPlan

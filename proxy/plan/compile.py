@@ -22,19 +22,17 @@ from proxy.plan.router import Router
 from proxy.plan.tls import TlsContexts
 from proxy.plan.upstream import PoolPlan, PropagationPlan, Timeouts, UpstreamPlan, UpstreamTarget
 from proxy.settings.addresses import TargetUrl
-from proxy.settings.export_models import SamplingSettings
-from proxy.settings.models import (
+from proxy.settings.models import Settings
+from proxy.settings.sections.export import SamplingSettings
+from proxy.settings.sections.listeners import InboundSettings, OutboundSettings, UpstreamSettings
+from proxy.settings.sections.propagation import PropagationSettings
+from proxy.settings.sections.traffic import (
     ClientSettings,
     ForwardingSettings,
-    InboundSettings,
     LimitSettings,
-    OutboundSettings,
     PoolSettings,
-    PropagationSettings,
-    Settings,
     TimeoutSettings,
     TlsSettings,
-    UpstreamSettings,
 )
 from proxy.settings.values import ratio_of
 

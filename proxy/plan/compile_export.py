@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from proxy.plan.export import Endpoint, ExportPlan
 from proxy.plan.tls import TlsContexts
-from proxy.settings.export_models import ExportSettings
 from proxy.settings.models import Settings
 from proxy.settings.otlp_values import CollectorUrl
+from proxy.settings.sections.export import ExportSettings
 
 UNKNOWN_SERVICE = "unknown_service:ops-sidecar"
 """OpenTelemetry's default name (specs/semconv/resource/#service)."""

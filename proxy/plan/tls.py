@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from proxy.settings.section import ListenTlsSettings, TlsClientSettings
+from proxy.settings.sections.section import ListenTlsSettings, TlsClientSettings
 from proxy.settings.watch import Signature, signature
 
 _File = tuple[str, Signature | None] | None  # its path, and its state on disk

@@ -18,8 +18,12 @@ from typing import NamedTuple
 from proxy.address import Address
 from proxy.destinations import Destinations
 from proxy.settings.addresses import TargetUrl
-from proxy.settings.models import PropagationSettings, Settings, TlsSettings, TrustRule, UpstreamSettings
-from proxy.settings.section import ListenTlsSettings, TlsClientSettings
+from proxy.settings.models import Settings
+from proxy.settings.sections.belief import TrustRule
+from proxy.settings.sections.listeners import UpstreamSettings
+from proxy.settings.sections.propagation import PropagationSettings
+from proxy.settings.sections.section import ListenTlsSettings, TlsClientSettings
+from proxy.settings.sections.traffic import TlsSettings
 from proxy.settings.yaml_file import Path
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?\Z")

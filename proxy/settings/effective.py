@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from proxy.settings.models import Settings, UpstreamSettings
+from proxy.settings.models import Settings
 from proxy.settings.problems import shown, source_of
 from proxy.settings.reading import Loaded
-from proxy.settings.section import Section, TlsClientSettings
+from proxy.settings.sections.listeners import UpstreamSettings
+from proxy.settings.sections.section import Section, TlsClientSettings
 from proxy.settings.yaml_file import Path
 
 DEFAULT = "default"

@@ -13,7 +13,7 @@ from proxy.settings.effective import LAYERED, OF_LISTENERS
 from proxy.settings.models import Settings
 from proxy.settings.problems import source_of
 from proxy.settings.reading import Loaded
-from proxy.settings.section import Section
+from proxy.settings.sections.section import Section
 from proxy.settings.yaml_file import Path
 
 _MOST = 4  # keys that a message names

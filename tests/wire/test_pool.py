@@ -11,7 +11,7 @@ from lab.peers import Client, Upstream
 from lab.sidecar import LISTEN, Sidecar
 from lab.wire import Wire
 
-from proxy.listener import pools
+from proxy.listener.upstreams import pools
 
 
 def get(path: bytes) -> bytes:

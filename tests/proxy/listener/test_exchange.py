@@ -13,8 +13,8 @@ from lab.pairs import Pair, Plane
 
 from proxy.listener import sides
 from proxy.listener.dispatch import open_exchange
-from proxy.listener.pools import Pool, PoolFactory
 from proxy.listener.sides import HEARD, PERHAPS, UNHEARD, Answerer, Asker, Receiver
+from proxy.listener.upstreams.pools import Pool, PoolFactory
 from proxy.semantics.authority import Authority
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.request import Field, Request

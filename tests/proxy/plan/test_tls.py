@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from proxy.plan.tls import TlsContexts, tls_context
-from proxy.settings.models import TlsSettings
+from proxy.settings.sections.traffic import TlsSettings
 
 
 def test_a_context_verifies_and_speaks_nothing_old() -> None:

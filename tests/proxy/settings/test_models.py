@@ -13,8 +13,8 @@ from proxy.plan.compile import compile_plan
 from proxy.plan.compile_export import UNKNOWN_SERVICE
 from proxy.plan.participation import SamplingPlan
 from proxy.settings import Settings, load
-from proxy.settings.models import PropagationSettings
 from proxy.settings.problems import all_keys
+from proxy.settings.sections.propagation import PropagationSettings
 from proxy.settings.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[3]

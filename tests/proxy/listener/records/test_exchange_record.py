@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from proxy.http1.message.request import Request
-from proxy.listener.exchange_record import refused_record
+from proxy.listener.records.exchange_record import refused_record
 from proxy.semantics.faults import Fault, Refusal
 
 REFUSAL = Refusal(Fault.BAD_HOST, "empty Host")

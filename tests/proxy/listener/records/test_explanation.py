@@ -8,7 +8,7 @@ from typing import cast
 from ops_lib.propagation import FORMATS, parse_formats
 from proxy.http1.message.request import Request
 from proxy.listener.accounting import Accounted
-from proxy.listener.explanation import explanation, refused
+from proxy.listener.records.explanation import explanation, refused
 from proxy.plan import PropagationPlan
 from proxy.semantics.faults import Fault, Refusal
 from proxy.translate import Translator

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from proxy.listener import waiting
 from proxy.listener.sides import Receiver
-from proxy.listener.waiting import Waiters
+from proxy.listener.upstreams import waiting
+from proxy.listener.upstreams.waiting import Waiters
 
 pytestmark = pytest.mark.skipif(
     not cast(str, waiting.__file__).endswith(".py"), reason="what is compiled takes no stand-ins"

@@ -19,7 +19,7 @@ from proxy.settings.kinds import (
     Seconds,
     SecondsOrZero,
 )
-from proxy.settings.section import Section, TlsClientSettings
+from proxy.settings.sections.section import Section, TlsClientSettings
 
 
 class ServiceSettings(Section):

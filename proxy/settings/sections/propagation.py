@@ -1,0 +1,32 @@
+"""How context and session are read and written."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ops_lib.propagation import FORMATS, SESSION_EXTRACT_NAMES, SESSION_INJECT_NAME, Format
+from proxy.settings.kinds import Families, Formats, HeaderName, HeaderNames, OnDefer, ResponseHeader
+from proxy.settings.sections.section import Section
+
+
+class SessionSettings(Section):
+    """The session's header names."""
+
+    inject: HeaderName = SESSION_INJECT_NAME
+    extract: HeaderNames = SESSION_EXTRACT_NAMES
+    bridge: bool = False
+
+
+class PropagationSettings(Section):
+    """How context and session are read and written."""
+
+    extract: Formats = FORMATS
+    inject: Formats = (Format.TRACECONTEXT,)
+    mode: Literal["auto", "translate", "participate"] = "auto"  # auto: participate if spans are exported
+    session: SessionSettings = SessionSettings()
+    baggage: Literal["translate", "pass", "drop"] = "translate"
+    on_defer: OnDefer = "accept"
+    lossless: bool = True
+    clear: Families = ()
+    carry_over: bool = True
+    response_header: ResponseHeader = ""  # which tells the caller its trace; empty: none
