@@ -32,7 +32,14 @@ from proxy.settings.unused import without_effect
 from proxy.settings.watch import FileWatch
 from proxy.telemetry import log
 from proxy.telemetry.access_log import access_logger
-from proxy.telemetry.exposition import CONTENT_TYPE, Family, page
+from proxy.telemetry.exposition import (
+    CONTENT_TYPE,
+    OPENMETRICS_TYPE,
+    Family,
+    openmetrics_page,
+    page,
+    wants_openmetrics,
+)
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.otlp.exporter import Exporter
 from proxy.telemetry.otlp.metric import metrics as otlp_metrics
@@ -171,6 +178,12 @@ class Families:
             exported=self.exporter.counts(),
         )
 
+    def page(self, accept: str) -> tuple[str, str]:
+        """The text of `/metrics`, and its content type, for a request with this Accept."""
+        if wants_openmetrics(accept):
+            return openmetrics_page(self()), OPENMETRICS_TYPE
+        return page(self()), CONTENT_TYPE
+
     def _as_otlp(self) -> list[bytes]:
         return otlp_metrics(self(), self._start_ns, time.time_ns())
 
@@ -178,7 +191,7 @@ class Families:
 def _make_admin(state: State, families: Families, data_plane: DataPlane, hosts: AdminHosts) -> Admin:
     from proxy.admin.server import AdminServer, application  # costs memory only if there is an admin listener
 
-    routes = application(state, lambda: page(families()), CONTENT_TYPE, is_app_up=data_plane.is_app_up, hosts=hosts)
+    routes = application(state, families.page, is_app_up=data_plane.is_app_up, hosts=hosts)
     return AdminServer(routes, state)
 
 

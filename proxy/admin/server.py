@@ -36,13 +36,12 @@ MOST_CONNECTIONS = 32
 
 def application(
     state: State,
-    render_metrics: Callable[[], str],
-    metrics_type: str,
+    render_metrics: Callable[[str], tuple[str, str]],
     *,
     is_app_up: Callable[[], Awaitable[bool]],
     hosts: AdminHosts,
 ) -> web.Application:
-    """The routes. `render_metrics` gives the text of /metrics, `metrics_type` its content type.
+    """The routes. `render_metrics`: the text of /metrics and its content type, for an Accept.
 
     `is_app_up`: whether the app accepts connections. `hosts`: the names that requests may ask for.
     """
@@ -58,8 +57,9 @@ def application(
             return _text("the app accepts no connections\n", 503)
         return _text(f"{state.phase}\n")
 
-    async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=render_metrics().encode(), headers={**_HEADERS, "Content-Type": metrics_type})
+    async def metrics(request: web.Request) -> web.Response:
+        text, kind = render_metrics(",".join(request.headers.getall("Accept", ())))
+        return web.Response(body=text.encode(), headers={**_HEADERS, "Content-Type": kind, "Vary": "Accept"})
 
     async def index(_: web.Request) -> web.Response:
         return _text("ops-sidecar\n" + "".join(f"{path}\n" for path in _PATHS))

@@ -5,12 +5,13 @@ May know the terms that it is served on, translations and faults. Must not know 
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import perf_counter, time_ns
 
 from proxy.listener.terms import Terms
 from proxy.participation.in_flight import InFlight
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.request import Request
+from proxy.telemetry.durations import Exemplar
 from proxy.telemetry.metrics import count
 from proxy.translated import Translation
 
@@ -25,6 +26,7 @@ class Accounted:
     translation: Translation | None = None  # only for the access log and the span
     in_flight: InFlight | None = None  # what is remembered while it is at the app
     resends = 0  # number of retries
+    route = b""  # the template of its path, if the settings have one
     upstream_peer: tuple[bytes, int] = (b"", 0)  # address and port of the upstream
 
     terms: Terms
@@ -42,10 +44,11 @@ def account(accounted: Accounted, refusal: Refusal | None) -> tuple[int, float]:
             status = fault.status
     now = perf_counter()
     duration_s = now - accounted.started
-    metrics = accounted.terms.metrics
-    health = accounted.terms.health
+    terms = accounted.terms
+    metrics = terms.metrics
+    health = terms.health
     metrics.requests[min(status // 100, 5)] += 1  # RFC 9110, 15: a status above 599 counts as 5xx
-    metrics.durations.observe(duration_s)
+    _measure(accounted, terms, status, duration_s, refusal.fault.label if refusal is not None else "")
     metrics.bytes_in += accounted.bytes_in
     metrics.bytes_out += accounted.bytes_out
     if refusal is not None:
@@ -54,6 +57,21 @@ def account(accounted: Accounted, refusal: Refusal | None) -> tuple[int, float]:
     elif health.is_failing:
         health.succeeded(now)
     return status, duration_s
+
+
+def _measure(accounted: Accounted, terms: Terms, status: int, duration_s: float, fault: str) -> None:
+    """Count how long it took; if it has a span, that is the example of its bucket."""
+    request = accounted.request
+    if terms.templates is not None:
+        accounted.route = terms.templates.find(request.path)
+    host = b"" if terms.metrics.is_server else terms.span_host or request.host
+    is_tls = terms.is_tls or request.scheme == "https"
+    series = terms.metrics.durations.of((request.method, status, fault, request.version, accounted.route, host, is_tls))
+    bucket = series.observe(duration_s)
+    translation = accounted.translation
+    if translation is not None and translation.span is not None:
+        span = translation.span
+        series.exemplars[bucket] = Exemplar(duration_s, span.trace_id, span.span_id, time_ns())
 
 
 def logged_status(status: int, refusal: Refusal | None) -> int:

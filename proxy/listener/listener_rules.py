@@ -85,7 +85,7 @@ class ListenerRules:
                 upstream,
                 for_rules,
                 pools,
-                metrics.exchange(plan.name, upstream.name),
+                metrics.exchange(plan.name, upstream.name, is_server=plan.direction == "inbound"),
                 listener=plan.name,
                 inbound=plan.direction == "inbound",
                 trust_names=made.rules.names,

@@ -6,6 +6,7 @@ May know the plan, requests by their meaning, metrics. Must not know pools, tran
 from __future__ import annotations
 
 from proxy.listener.upstream_health import UpstreamHealth
+from proxy.path_templates import PathTemplates
 from proxy.plan import UpstreamPlan
 from proxy.semantics.request import Request
 from proxy.telemetry.metrics import ExchangeMetrics
@@ -28,6 +29,7 @@ class Terms:
         "response_via",
         "span_encoder",
         "span_host",
+        "templates",
         "timeouts",
         "trace_field",
         "upstream",
@@ -62,6 +64,7 @@ class Terms:
         self.span_encoder = span_encoder
         self.is_tls = target is not None and target.scheme == "https" and not is_inbound  # as the span's side has it
         self.span_host = b"" if is_inbound else self._host  # server.address of client spans: the target, if it is set
+        self.templates = PathTemplates(plan.spans.routes) if plan.spans.routes else None
 
     def host(self, request: Request) -> bytes:
         """The value of Host for the upstream: the target's, if HTTP/1.0 brought none."""

@@ -20,12 +20,13 @@ from proxy.plan.listener import Clients, DrainPlan, Limits, ListenerPlan, Plan
 from proxy.plan.participation import EgressPlan, InFlightPlan, LinkingPlan, SamplingPlan, TrustPlan, TrustRulePlan
 from proxy.plan.router import Router
 from proxy.plan.tls import TlsContexts
-from proxy.plan.upstream import PoolPlan, PropagationPlan, Timeouts, UpstreamPlan, UpstreamTarget
+from proxy.plan.upstream import PoolPlan, PropagationPlan, SpansPlan, Timeouts, UpstreamPlan, UpstreamTarget
 from proxy.settings.addresses import TargetUrl
 from proxy.settings.models import Settings
 from proxy.settings.sections.export import SamplingSettings
 from proxy.settings.sections.listeners import InboundSettings, OutboundSettings, UpstreamSettings
 from proxy.settings.sections.propagation import PropagationSettings
+from proxy.settings.sections.spans import SpanSettings
 from proxy.settings.sections.traffic import (
     ClientSettings,
     ForwardingSettings,
@@ -44,6 +45,7 @@ class Sections(NamedTuple):
 
     exports: bool
     sampling: SamplingSettings
+    spans: SpanSettings
     propagation: PropagationSettings
     limits: LimitSettings
     clients: ClientSettings
@@ -58,6 +60,7 @@ class Sections(NamedTuple):
             merged = Sections(
                 merged.exports,
                 merged.sampling.merge(other.sampling),
+                merged.spans.merge(other.spans),
                 merged.propagation.merge(other.propagation),
                 merged.limits.merge(other.limits),
                 merged.clients.merge(other.clients),
@@ -86,6 +89,10 @@ class Sections(NamedTuple):
             sampling=SamplingPlan(self.sampling.root, self.sampling.per_second, self.sampling.parent_based),
         )
 
+    def spans_plan(self) -> SpansPlan:
+        """Its value in the plan."""
+        return SpansPlan(self.spans.routes, self.spans.query)
+
     def listener_timeouts(self) -> Timeouts:
         """The timeouts' value in the plan."""
         return Timeouts(**self.timeouts.model_dump())
@@ -98,6 +105,7 @@ def _sections(section: _Layered, *, exports: bool = False) -> Sections:
     return Sections(
         exports,
         section.sampling,
+        section.spans,
         section.propagation,
         section.limits,
         section.clients,
@@ -124,7 +132,12 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
     upstreams = [(upstream, _upstream(upstream, outbound, destinations, contexts)) for upstream in settings.upstreams]
     if settings.outbound.listen:
         other = UpstreamPlan(
-            "other", None, outbound.propagation_plan(), outbound.listener_timeouts(), _pool(outbound, destinations)
+            "other",
+            None,
+            outbound.propagation_plan(),
+            outbound.listener_timeouts(),
+            _pool(outbound, destinations),
+            spans=outbound.spans_plan(),
         )
         routes = [(pattern, plan) for upstream, plan in upstreams for pattern in upstream.match]
         listeners.append(
@@ -211,6 +224,7 @@ def _inbound(
         timeouts=sections.listener_timeouts(),
         pool=_pool(sections),
         preserve_host=inbound.host == "preserve",
+        spans=sections.spans_plan(),
         leniency=frozenset(inbound.lenient),
     )
     return ListenerPlan(
@@ -270,6 +284,7 @@ def _upstream(
         timeouts=sections.listener_timeouts(),
         pool=_pool(sections, destinations),
         preserve_host=upstream.host != "target",
+        spans=sections.spans_plan(),
         leniency=frozenset(upstream.lenient),
     )
 

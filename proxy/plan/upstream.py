@@ -38,6 +38,14 @@ class PropagationPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class SpansPlan:
+    """What spans and durations say of a request."""
+
+    routes: tuple[str, ...] = ()  # templates of paths
+    query: bool = False  # without its secrets
+
+
+@dataclass(frozen=True, slots=True)
 class Timeouts:
     """All in seconds."""
 
@@ -99,3 +107,4 @@ class UpstreamPlan:
     pool: PoolPlan = PoolPlan()
     preserve_host: bool = True  # False: Host becomes target.authority
     leniency: frozenset[str] = frozenset()  # what is forgiven in its responses
+    spans: SpansPlan = SpansPlan()

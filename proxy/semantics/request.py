@@ -17,6 +17,11 @@ Field = tuple[bytes, bytes]  # name as it came, value
 # Safe to send twice: RFC 9110, 9.2.2.
 IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE", b"QUERY"))
 
+# RFC 9110, 9.1 and RFC 5789. To telemetry, any other is `_OTHER`, so that no sender can make up names and series.
+METHODS: Final = frozenset(
+    (b"CONNECT", b"DELETE", b"GET", b"HEAD", b"OPTIONS", b"PATCH", b"POST", b"PUT", b"TRACE")
+)  # fmt: skip
+
 _NOBODY: Final = Authority("", 0)
 
 

@@ -29,7 +29,7 @@ NEW_DEFAULTS: dict[Path, str] = {
     ("pool", "max_connections"): "256",
 }
 """Defaults of 0.1, by the end of the key, so that `check` can name changed defaults."""
-LAYERED = ("propagation", "limits", "clients", "timeouts", "pool", "forwarding", "sampling")
+LAYERED = ("propagation", "limits", "clients", "timeouts", "pool", "forwarding", "sampling", "spans")
 OF_LISTENERS = ("limits", "clients", "forwarding")
 """Keys that only count for a listener, so for an upstream only if it has its own listener."""
 

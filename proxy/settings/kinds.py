@@ -9,11 +9,13 @@ import difflib
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
+from annotated_types import Len
 from pydantic import BeforeValidator, PlainValidator
 
 from ops_lib.hosts import HostPattern
 from ops_lib.propagation import COMPOSITE, FAMILIES, KNOWN_FORMATS, Format, parse_formats
 from proxy.address import Address
+from proxy.path_templates import MAX_TEMPLATES
 from proxy.settings import otlp_values, values
 from proxy.settings.addresses import (
     TargetUrl,
@@ -28,6 +30,7 @@ from proxy.settings.values import (
     parse_bytes,
     parse_count,
     parse_on_defer,
+    parse_path_template,
     parse_response_header,
     parse_seconds,
     parse_session_header,
@@ -164,6 +167,8 @@ HeaderNames = Annotated[tuple[HeaderName, ...], BeforeValidator(split_items)]
 Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(split_items)]
 CertificateName = Annotated[str, PlainValidator(_certificate_name)]
 CertificateNames = Annotated[tuple[CertificateName, ...], BeforeValidator(split_items)]
+PathTemplate = Annotated[str, PlainValidator(parse_path_template)]
+PathTemplates = Annotated[tuple[PathTemplate, ...], BeforeValidator(split_items), Len(0, MAX_TEMPLATES)]
 Seconds = Annotated[float, PlainValidator(_within(parse_seconds, 0.001, 86400 * 7, " s"))]
 SecondsOrZero = Annotated[float, PlainValidator(_within(parse_seconds, 0, 86400 * 7, " s"))]
 SecondsOrAuto = Annotated[Literal["auto"] | float, PlainValidator(_or_auto(_within(parse_seconds, 0, 86400 * 7, " s")))]

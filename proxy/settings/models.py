@@ -22,6 +22,7 @@ from proxy.settings.sections.export import ExportSettings, SamplingSettings, Ser
 from proxy.settings.sections.listeners import InboundSettings, OutboundSettings, UpstreamSettings
 from proxy.settings.sections.process import AdminSettings, DrainSettings, LogSettings, ReloadSettings, RestartSettings
 from proxy.settings.sections.propagation import PropagationSettings
+from proxy.settings.sections.spans import SpanSettings
 from proxy.settings.sections.traffic import (
     ClientSettings,
     ForwardingSettings,
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
     service: ServiceSettings = ServiceSettings()
     export: ExportSettings = ExportSettings()
     sampling: SamplingSettings = SamplingSettings()
+    spans: SpanSettings = SpanSettings()
     log: LogSettings = LogSettings()
     reload: ReloadSettings = ReloadSettings()
     restart: RestartSettings = RestartSettings()

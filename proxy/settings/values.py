@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from ops_lib.propagation import FAMILIES, check_session_header, parse_families
+from proxy.path_templates import check_template
 
 _LARGEST = 1e300  # larger numbers may not fit into a float, and infinity fits into no int
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\Z")
@@ -133,6 +134,16 @@ def parse_response_header(value: object) -> str:
         raise ValueError(
             f"{value!r}cannot carry the trace: expected a header name without another meaning, such as Server-Timing"
         ) from None
+
+
+def parse_path_template(value: object) -> str:
+    """A template of paths (`proxy.path_templates`)."""
+    text = value.strip() if isinstance(value, str) else ""
+    try:
+        check_template(text)
+    except ValueError as error:
+        raise ValueError(f"expected a path such as /orders/{{id}} or /files/*: {error}") from None
+    return text
 
 
 def parse_session_header(value: object) -> str:

@@ -8,38 +8,11 @@ Labels are names from the plan, formats and fixed reasons: never a path, an id o
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
+
+from proxy.telemetry.durations import Durations
 
 _Key = TypeVar("_Key")
-
-# Upper bounds in seconds; the last bucket has none.
-# (A Sequence, for speed: with a tuple, compiled code would make new floats for each look.)
-_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-DURATION_BUCKETS_S: Final[Sequence[float]] = _BOUNDS
-
-
-class Histogram:
-    """Durations.
-    `counts[i]` are those within `DURATION_BUCKETS_S[i]` and above the bound before it; the last is the rest.
-    """
-
-    __slots__ = ("counts", "sum_s")
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(DURATION_BUCKETS_S) + 1)
-        self.sum_s = 0.0
-
-    def observe(self, duration_s: float) -> None:
-        """Count one duration."""
-        self.counts[bisect_left(DURATION_BUCKETS_S, duration_s)] += 1
-        self.sum_s += duration_s
-
-    @property
-    def count(self) -> int:
-        """The number of observations."""
-        return sum(self.counts)
 
 
 def count(counts: dict[_Key, int], key: _Key) -> None:
@@ -91,11 +64,12 @@ class TranslationMetrics:
 class ExchangeMetrics:
     """Of one (listener, upstream)."""
 
-    __slots__ = ("bytes_in", "bytes_out", "durations", "faults", "requests", "translation")
+    __slots__ = ("bytes_in", "bytes_out", "durations", "faults", "is_server", "requests", "translation")
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_server: bool = False) -> None:
+        self.is_server = is_server  # requests come from callers; else the app makes them
         self.requests = [0] * 6  # by status class: requests[2] are the 2xx answered; requests[0]: the client got none
-        self.durations = Histogram()  # from the head that was read to the last byte of the response that was written
+        self.durations = Durations()  # from the head that was read to the last byte of the response that was written
         self.bytes_in = 0  # request bodies, content only
         self.bytes_out = 0  # response bodies, content only
         self.faults: dict[str, int] = {}  # by label of the fault: exchanges that the sidecar answered or cut
@@ -186,9 +160,9 @@ class Metrics:
         self.listeners: dict[str, ListenerMetrics] = {}
         self.upstreams: dict[str, UpstreamMetrics] = {}
 
-    def exchange(self, listener: str, upstream: str) -> ExchangeMetrics:
-        """The counters of one listener and one upstream."""
-        return self.exchanges.setdefault((listener, upstream), ExchangeMetrics())
+    def exchange(self, listener: str, upstream: str, *, is_server: bool = False) -> ExchangeMetrics:
+        """The counters of one listener and one upstream. `is_server`: whether callers come to this listener."""
+        return self.exchanges.setdefault((listener, upstream), ExchangeMetrics(is_server=is_server))
 
     def listener(self, name: str) -> ListenerMetrics:
         """The counters of one listener."""

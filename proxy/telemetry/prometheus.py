@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from proxy.telemetry.durations import total
 from proxy.telemetry.exposition import Family, Labels, Sample
-from proxy.telemetry.metrics import DURATION_BUCKETS_S, ExchangeMetrics, InFlightMetrics, Metrics
+from proxy.telemetry.http_metrics import histogram, http_durations
+from proxy.telemetry.metrics import InFlightMetrics, Metrics
 from proxy.telemetry.otlp.exporter import ExportCounts
 from proxy.telemetry.process import ProcessUsage
 from proxy.telemetry.state import Phase, State
 
 PREFIX = "ops_sidecar_"
+DURATION_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _STATUS_CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 
 
@@ -30,6 +33,7 @@ def families(
     """All of them. `dropped_lines`: by stream (`log`, `access`), lines that were not written."""
     return [
         *_exchanges(metrics),
+        *http_durations(metrics),
         *_translations(metrics),
         *_listeners(metrics),
         *_upstreams(metrics),
@@ -71,7 +75,11 @@ def _exchanges(metrics: Metrics) -> list[Family]:
             f"{PREFIX}request_duration_seconds",
             "histogram",
             "From the request's head to the last byte of the response.",
-            [sample for labels, found in exchanges for sample in _buckets(labels, found)],
+            [
+                sample
+                for labels, found in exchanges
+                for sample in histogram(labels, total(found.durations.series.values()), DURATION_BUCKETS_S)
+            ],
         ),
         _counter(
             "request_body_bytes",
@@ -89,16 +97,6 @@ def _exchanges(metrics: Metrics) -> list[Family]:
             (((*labels, ("fault", fault)), n) for labels, found in exchanges for fault, n in found.faults.items()),
         ),
     ]
-
-
-def _buckets(labels: Labels, found: ExchangeMetrics) -> list[Sample]:
-    samples = []
-    total = 0
-    bounds = [*(repr(bound) for bound in DURATION_BUCKETS_S), "+Inf"]
-    for bound, number in zip(bounds, found.durations.counts, strict=True):
-        total += number
-        samples.append(Sample((*labels, ("le", bound)), total, "_bucket"))
-    return [*samples, Sample(labels, found.durations.sum_s, "_sum"), Sample(labels, total, "_count")]
 
 
 def _translations(metrics: Metrics) -> list[Family]:

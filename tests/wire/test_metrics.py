@@ -150,7 +150,7 @@ def test_requests_by_listener_upstream_and_class(start: Callable[..., Sidecar], 
         wanted[f"request_duration_seconds_count {where}"] = sum(classes.values())
         wanted[f"request_body_bytes_total {where}"] = 3 * sum(classes.values())
         wanted[f"response_body_bytes_total {where}"] = 5 * sum(classes.values())
-    assert figures(sidecar, re.compile(r"requests_total|_body_bytes|duration_seconds_count")) == wanted
+    assert figures(sidecar, re.compile(r"requests_total|_body_bytes|sidecar_request_duration_seconds_count")) == wanted
     connections = figures(sidecar, re.compile(r"_connections_(open|total)\{listener"))
     assert connections == {
         f"connections_{what} listener={name}": n

@@ -18,6 +18,7 @@ from proxy.semantics.faults import Refusal
 from proxy.telemetry.metrics import count
 from proxy.telemetry.otlp.attributes import number, string, strings
 from proxy.telemetry.otlp.exporter import Exporter
+from proxy.telemetry.otlp.query import redact
 from proxy.telemetry.otlp.span import CLIENT, SERVER, SharedParts, SpanEncoder, link, peer_attributes, trace_state
 from proxy.translate import Translator
 from proxy.translated import FastTranslation, Translation
@@ -51,6 +52,7 @@ class Spans:
             listener=listener,
             upstream=plan.name,
             written=translator.injected,
+            query=redact if plan.spans.query else None,
         )
 
     def record(
@@ -91,6 +93,7 @@ class Spans:
             read=translation.read,
             method=request.method,
             target=request.path,
+            route=accounted.route,
             is_tls=terms.is_tls or request.scheme == "https",
             version=request.version,
             status=status,

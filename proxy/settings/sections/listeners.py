@@ -10,6 +10,7 @@ from proxy.settings.kinds import Leniencies, Listens, Patterns, SecondsOrZero, T
 from proxy.settings.sections.export import SamplingSettings
 from proxy.settings.sections.propagation import PropagationSettings
 from proxy.settings.sections.section import ListenTlsSettings, Section
+from proxy.settings.sections.spans import SpanSettings
 from proxy.settings.sections.traffic import (
     ClientSettings,
     ForwardingSettings,
@@ -37,6 +38,7 @@ class InboundSettings(Section):
     pool: PoolSettings = PoolSettings()
     forwarding: ForwardingSettings = ForwardingSettings()
     sampling: SamplingSettings = SamplingSettings()
+    spans: SpanSettings = SpanSettings()
 
 
 class OutboundSettings(Section):
@@ -53,6 +55,7 @@ class OutboundSettings(Section):
     pool: PoolSettings = PoolSettings()
     forwarding: ForwardingSettings = ForwardingSettings()
     sampling: SamplingSettings = SamplingSettings()
+    spans: SpanSettings = SpanSettings()
 
 
 class UpstreamSettings(Section):
@@ -72,3 +75,4 @@ class UpstreamSettings(Section):
     pool: PoolSettings = PoolSettings()
     forwarding: ForwardingSettings = ForwardingSettings()  # of its own listener
     sampling: SamplingSettings = SamplingSettings()
+    spans: SpanSettings = SpanSettings()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import Final, final
 
+from proxy.semantics.request import METHODS
 from proxy.telemetry.otlp.attributes import LINK_ATTRIBUTE, TextAttribute, number, string, strings, text
 from proxy.telemetry.otlp.protobuf import fixed32, integer, message, varint
 
@@ -29,13 +30,8 @@ _TIMES: Final = Struct("<BQBQ")
 _START_TAG: Final = 0x39
 _END_TAG: Final = 0x41
 
-# RFC 9110, 9.1 and RFC 5789. Any other method is `_OTHER`, so that no sender can make up span names.
-_METHODS: Final = frozenset(
-    (b"CONNECT", b"DELETE", b"GET", b"HEAD", b"OPTIONS", b"PATCH", b"POST", b"PUT", b"TRACE")
-)  # fmt: skip
-
 MAX_URL_BYTES: Final = 2048
-_MOST_FIXED: Final = 256  # of one route; about 400 bytes each
+_MOST_FIXED: Final = 512  # of one listener and upstream; about 400 bytes each
 _MOST_REMEMBERED: Final = 512  # hosts, agents, sizes: of each
 _LONGEST_REMEMBERED: Final = 256  # bytes of a host or an agent
 
@@ -52,7 +48,7 @@ class SharedParts:
         self.session = TextAttribute("session.id")
         self.varints = [varint(size) for size in range(4096)]
         self._agents: dict[bytes, bytes] = {}
-        self._hosts: dict[bytes, bytes] = {}
+        self._hosts: dict[int, dict[bytes, bytes]] = {0: {}, 80: {}, 443: {}}  # by the default port; 0: none
         self._request_sizes: dict[int, bytes] = {}
         self._response_sizes: dict[int, bytes] = {}
 
@@ -65,16 +61,17 @@ class SharedParts:
                 self._agents[value] = known
         return known
 
-    def host(self, authority: bytes) -> bytes:
-        """`server.address` and `server.port` of `host[:port]`; the port only if present."""
-        known = self._hosts.get(authority)
+    def host(self, authority: bytes, default_port: int = 0) -> bytes:
+        """`server.address` and `server.port` of `host[:port]`; the port only if present, or if there is a default."""
+        hosts = self._hosts[default_port]
+        known = hosts.get(authority)
         if known is None:
             name, port = split_authority(authority)
             known = string("server.address", name)
-            if port:
-                known += number("server.port", port)
-            if len(authority) <= _LONGEST_REMEMBERED and len(self._hosts) < _MOST_REMEMBERED:
-                self._hosts[authority] = known
+            if port or default_port:
+                known += number("server.port", port or default_port)
+            if len(authority) <= _LONGEST_REMEMBERED and len(hosts) < _MOST_REMEMBERED:
+                hosts[authority] = known
         return known
 
     def sizes(self, request: int, response: int) -> bytes:
@@ -143,35 +140,36 @@ class SpanEncoder:
         listener: str,
         upstream: str,
         written: Sequence[str],
-        http_route: str = "",
         query: Callable[[bytes], bytes] | None = None,
     ) -> None:
-        """`kind`: SERVER or CLIENT. `written`: the formats that go out. `http_route`: `http.route`, empty for none.
+        """`kind`: SERVER or CLIENT. `written`: the formats that go out.
 
         `query`: redacts the secrets in a query; None: queries are not recorded.
         """
         self._shared = shared
         self.kind = kind
         self._is_client = kind == CLIENT
-        self._route = http_route.encode("utf-8")
+        self._route = "url.template" if self._is_client else "http.route"
         self._query = query
-        self._fixed: dict[tuple[str, bytes, bytes, int, str, bool], bytes] = {}
+        self._fixed: dict[tuple[str, bytes, bytes, bytes, int, str, bool], bytes] = {}
         self._common = (
             integer(6, kind)
             + string("ops.listener", listener.encode("utf-8"))
             + string("ops.upstream", upstream.encode("utf-8"))
             + strings("ops.formats.written", [name.encode("ascii") for name in written])
         )
-        if http_route:
-            self._common += string("http.route", self._route)
 
-    def _make_fixed(self, read: str, method: bytes, version: bytes, status: int, fault: str, is_tls: bool) -> bytes:
-        """The part that depends on few values only: name, method, version, status, formats."""
-        is_known = method in _METHODS
+    def _make_fixed(
+        self, read: str, method: bytes, route: bytes, version: bytes, status: int, fault: str, is_tls: bool
+    ) -> bytes:
+        """The part that depends on few values only: name, method, route, version, status, formats."""
+        is_known = method in METHODS
         name = method if is_known else b"HTTP"
-        if self._route:
-            name += b" " + self._route
+        if route:
+            name += b" " + route
         made = message(5, text(name)) + self._common
+        if route:
+            made += string(self._route, route)
         made += string("http.request.method", method if is_known else b"_OTHER")
         made += string("network.protocol.version", version)
         if not self._is_client:
@@ -196,6 +194,7 @@ class SpanEncoder:
         read: str,
         method: bytes,
         target: bytes,
+        route: bytes,
         is_tls: bool,
         version: bytes,
         status: int,
@@ -215,17 +214,18 @@ class SpanEncoder:
         Ids are hex digits: 32, 16, and 16 or none for the parent; `flags`: SAMPLED and RANDOM. `read`: the formats that
         were read, joined by commas.
         `method`, `target`, `host` (host[:port]) and `agent`: as on the wire; `version`: "1.1", "2".
+        `route`: the template of the path, empty for none.
         `status`: 0 for none; `fault`: the label of ours, empty for none.
         `peer`: see `peer_attributes`.
         `end_ns`: Unix time.
         `more`: rare parts, encoded: attributes, links, trace state.
         """
         shared = self._shared
-        key = read, method, version, status, fault, is_tls
+        key = read, method, route, version, status, fault, is_tls
         fixed = self._fixed.get(key)
         if fixed is None:
-            fixed = self._make_fixed(read, method, version, status, fault, is_tls)
-            if method in _METHODS and len(self._fixed) < _MOST_FIXED:
+            fixed = self._make_fixed(read, method, route, version, status, fault, is_tls)
+            if method in METHODS and len(self._fixed) < _MOST_FIXED:
                 self._fixed[key] = fixed
         if parent_id:
             ids = unhexlify(b"0a10%b1208%b2208%b" % (trace_id, span_id, parent_id))
@@ -239,7 +239,7 @@ class SpanEncoder:
             _TIMES.pack(_START_TAG, end_ns - duration_ns, _END_TAG, end_ns),
             fixed32(16, flags),
             fixed,
-            shared.host(host),
+            shared.host(host, (443 if is_tls else 80) if self._is_client else 0),
             peer,
             shared.sizes(request_bytes, response_bytes),
         ]
@@ -257,7 +257,7 @@ class SpanEncoder:
             parts.append(shared.session.encode(session))
         if more:
             parts.append(more)
-        if method not in _METHODS:
+        if method not in METHODS:
             parts.append(string("http.request.method_original", method))
         data = b"".join(parts)
         size = len(data)

@@ -22,6 +22,10 @@ from proxy.transport.binding import file_identity
 METRICS_TYPE = "text/plain; version=0.0.4"
 
 
+def render_nothing(_: str) -> tuple[str, str]:
+    return "", METRICS_TYPE
+
+
 class App:
     """Stands in for the app: up or not."""
 
@@ -42,13 +46,15 @@ def app() -> App:
     return App()
 
 
-def routes(state: State, app: App | None = None, render: Callable[[], str] = str) -> web.Application:
-    return application(state, render, METRICS_TYPE, is_app_up=(app or App()).is_up, hosts=AdminHosts())
+def routes(
+    state: State, app: App | None = None, render: Callable[[str], tuple[str, str]] = render_nothing
+) -> web.Application:
+    return application(state, render, is_app_up=(app or App()).is_up, hosts=AdminHosts())
 
 
 @pytest.fixture
 async def url(state: State, app: App) -> AsyncIterator[str]:
-    server = AdminServer(routes(state, app, lambda: "a_metric 1\n"), state)
+    server = AdminServer(routes(state, app, lambda accept: (f"# {accept}\na_metric 1\n", METRICS_TYPE)), state)
     address = await server.listen(Address("127.0.0.1", 0))
     yield f"http://127.0.0.1:{address.port}"
     await server.close()
@@ -93,10 +99,12 @@ async def test_a_name_that_somebody_else_has_given_us_is_refused(url: str) -> No
             assert response.status == 200
 
 
-async def test_metrics_come_as_they_are_rendered(url: str) -> None:
-    async with aiohttp.ClientSession(url) as session, session.get("/metrics") as response:
+async def test_metrics_come_as_they_are_rendered_for_what_is_accepted(url: str) -> None:
+    accept = {"Accept": "text/html"}
+    async with aiohttp.ClientSession(url) as session, session.get("/metrics", headers=accept) as response:
         assert response.headers["Content-Type"] == "text/plain; version=0.0.4"
-        assert await response.text() == "a_metric 1\n"
+        assert response.headers["Vary"] == "Accept"
+        assert await response.text() == "# text/html\na_metric 1\n"
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/metrics", "/nothing"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.plan import Clients, DrainPlan, ExportPlan, Limits, PoolPlan, PropagationPlan, Timeouts
+from proxy.plan import Clients, DrainPlan, ExportPlan, Limits, PoolPlan, PropagationPlan, SpansPlan, Timeouts
 from proxy.plan.compile import compile_plan
 from proxy.plan.compile_export import UNKNOWN_SERVICE
 from proxy.plan.participation import SamplingPlan
@@ -20,7 +20,7 @@ from proxy.settings.yaml_file import read_yaml
 ROOT = Path(__file__).parents[3]
 SIDECAR_YAML = ROOT / "config" / "sidecar.yaml"
 _EXAMPLE = re.compile(r"^(\s*)#(\s*(?:- )?[a-z_]+:(?: .*)?)$", re.MULTILINE)
-_SECTIONS = "propagation|limits|clients|timeouts|pool|forwarding|sampling"
+_SECTIONS = "propagation|limits|clients|timeouts|pool|forwarding|sampling|spans"
 _LAYERED = re.compile(rf"(?:inbound|outbound|upstreams\.N)\.(?:{_SECTIONS})(?=\.)")
 
 
@@ -80,6 +80,8 @@ def test_the_defaults_of_settings_and_plan_agree() -> None:
     assert compile_plan(settings, 1).export == ExportPlan(resource=(("service.name", UNKNOWN_SERVICE),))
     sampling = settings.sampling
     assert SamplingPlan(sampling.root, sampling.per_second, sampling.parent_based) == SamplingPlan()
+    assert SpansPlan(settings.spans.routes, settings.spans.query) == SpansPlan()
+    assert SpansPlan(settings.spans.routes, settings.spans.query) == SpansPlan()
     named = PropagationPlan(extract=settings.propagation.extract, inject=settings.propagation.inject)
     assert {field.name: getattr(propagation, field.name) for field in fields(propagation)} == {
         field.name: getattr(named, field.name) for field in fields(named)

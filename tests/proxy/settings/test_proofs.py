@@ -13,7 +13,7 @@ import pytest
 from proxy.settings.problems import all_keys
 
 TESTS = Path(__file__).parents[2]
-_LAYERED = "propagation|limits|clients|timeouts|pool|forwarding|sampling"
+_LAYERED = "propagation|limits|clients|timeouts|pool|forwarding|sampling|spans"
 _SECTION = re.compile(rf"(?:inbound|outbound|upstreams\.N)\.(?=(?:{_LAYERED})\.)")
 
 # Sections that may stand in several places are proved once; that a listener's and an upstream's are laid over them:
@@ -125,6 +125,8 @@ PROOFS = {
     "export.metrics_interval_s": f"{OTLP}/test_exporter.py::test_metrics_leave_at_their_interval_and_at_the_end",
     "sampling.root": "wire/test_spans.py::test_a_ratio_of_traces",
     "sampling.per_second": "wire/test_spans.py::test_a_limit_of_traces_per_second",
+    "spans.routes": "wire/test_http_durations.py::test_an_inbound_exchange",
+    "spans.query": "wire/test_http_durations.py::test_the_query_is_told_where_the_settings_say_so",
     "sampling.parent_based": "wire/test_spans.py::test_a_callers_decision_can_be_passed_over",
     "inbound.tls.cert_file": "wire/test_addresses.py::test_a_client_certificate",
     "inbound.tls.key_file": "wire/test_addresses.py::test_a_client_certificate",

@@ -6,12 +6,16 @@ import math
 import re
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from ops_lib.propagation import Loss, Malformed
 from proxy.semantics.faults import Fault
-from proxy.telemetry.exposition import CONTENT_TYPE
+from proxy.telemetry.durations import Exemplar
+from proxy.telemetry.exposition import CONTENT_TYPE, openmetrics_page
 from proxy.telemetry.exposition import page as page_of
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.otlp.exporter import ExportCounts
@@ -120,7 +124,7 @@ def test_every_counter_of_an_exchange_is_there() -> None:
     exchange.bytes_in, exchange.bytes_out = 10, 20
     exchange.faults["connection_refused"] = 2
     for duration_s in (0.0001, 0.002, 100.0):
-        exchange.durations.observe(duration_s)
+        exchange.durations.of((b"GET", 200, "", b"1.1", b"", b"shop", False)).observe(duration_s)
     translation = exchange.translation
     translation.extracted["b3"] = 1
     translation.injected["tracecontext"] = 2
@@ -228,7 +232,7 @@ def test_no_field_of_the_metrics_is_left_out() -> None:
     ]
     for part in parts:
         for name in (name for name in dir(part) if not name.startswith("_")):  # slots, also where they are compiled
-            if isinstance(getattr(part, name), int):
+            if type(getattr(part, name)) is int:  # not a bool: it says what the part is of
                 counters += 1
                 setattr(part, name, 1000 + counters)
             elif isinstance(getattr(part, name), dict):
@@ -247,7 +251,7 @@ def test_the_reference_names_every_metric() -> None:
     page_text = page_of(families(Metrics(), State(), version="1", process=usage, dropped_lines={}, exported=exported))
     names = re.findall(r"(?m)^# TYPE (\S+)", page_text)
     assert len(names) > 30
-    assert set(names) == set(re.findall(r"`((?:ops_sidecar_|process_)\w{4,})`", text))
+    assert set(names) == set(re.findall(r"`((?:ops_sidecar_|process_)\w{4,}|http_\w+_seconds)`", text))
 
 
 def test_the_reference_names_every_value_of_a_label() -> None:
@@ -257,6 +261,34 @@ def test_the_reference_names_every_value_of_a_label() -> None:
     for fault in Fault:  # beside the right status
         row = next(line for line in text.splitlines() if line.startswith("|") and f"`{fault.label}`" in line)
         assert str(fault.status) in row.split("|")[2] or fault in (Fault.CLIENT_GONE, Fault.STOPPED)
+
+
+def test_the_whole_page_is_read_by_the_official_parsers() -> None:
+    """Both see the same families and samples."""
+    metrics = Metrics()
+    exchange = metrics.exchange("inbound", "app", is_server=True)
+    series = exchange.durations.of((b"GET", 200, "", b"1.1", b"", b"", False))
+    series.exemplars[series.observe(0.3)] = Exemplar(0.3, b"1" * 32, b"2" * 16, 1)
+    metrics.listener('a"b\\c\nd')
+    metrics.upstream("u").connect_failures["refused"] = 1
+    found = families(
+        metrics,
+        State(),
+        version="1",
+        process=ProcessUsage(1.5, 2, 3),
+        dropped_lines={"log": 1},
+        exported=ExportCounts(),
+    )
+    plain = list(read_text(page_of(found)))
+    modern = list(read_openmetrics(openmetrics_page(found)))
+    assert [one.name for one in plain] == [one.name for one in modern]
+    assert [one.type for one in plain] == [one.type for one in modern]
+
+    def samples(of: list[Any]) -> list[Any]:
+        return [(sample.name, sample.labels, sample.value) for family in of for sample in family.samples]
+
+    assert samples(plain) == samples(modern)
+    assert [sample.exemplar.value for one in modern for sample in one.samples if sample.exemplar] == [0.3, 0.3]
 
 
 def test_labels_are_escaped() -> None:

@@ -19,6 +19,7 @@ ORDINARY: dict[str, Any] = {
     "read": "b3multi",
     "method": b"GET",
     "target": b"/orders/7?token=secret",
+    "route": b"",
     "is_tls": False,
     "version": b"1.1",
     "status": 200,
@@ -91,7 +92,17 @@ def test_a_client_span_has_the_whole_url_and_no_client() -> None:
     assert attributes["url.full"] == "https://billing.internal/orders/7"
     assert attributes["server.address"] == "billing.internal"
     assert attributes["network.peer.address"] == "fd00::1"
-    assert not {"server.port", "client.address", "url.scheme", "url.path"} & attributes.keys()
+    assert attributes["server.port"] == 443
+    assert not {"client.address", "url.scheme", "url.path"} & attributes.keys()
+
+
+def test_a_client_span_has_the_port_of_its_scheme() -> None:
+    """The conventions require `server.port` of client spans; a server's is only what its clients say."""
+    of = encoder(kind=CLIENT)
+    assert attributes_of(encoded(of, host=b"shop.internal"))["server.port"] == 80
+    assert attributes_of(encoded(of, host=b"shop.internal", is_tls=True))["server.port"] == 443
+    assert attributes_of(encoded(of, host=b"shop.internal:81"))["server.port"] == 81
+    assert "server.port" not in attributes_of(encoded(encoder(), host=b"shop.internal"))
 
 
 @pytest.mark.parametrize(
@@ -124,8 +135,11 @@ def test_an_unknown_method_makes_no_name() -> None:
 
 
 def test_a_route_stands_in_the_name() -> None:
-    found = encoded(encoder(http_route="/orders/{id}"))
+    found = encoded(encoder(), route=b"/orders/{id}")
     assert (found.name, attributes_of(found)["http.route"]) == ("GET /orders/{id}", "/orders/{id}")
+    found = encoded(encoder(kind=CLIENT), route=b"/orders/{id}")
+    assert (found.name, attributes_of(found)["url.template"]) == ("GET /orders/{id}", "/orders/{id}")
+    assert encoded(encoder(), route=b"/orders/{id}", method=b"BREW").name == "HTTP /orders/{id}"
 
 
 def test_a_query_is_recorded_where_it_is_asked_for_and_only_as_it_may_be() -> None:

@@ -1,0 +1,116 @@
+"""Durations of exchanges, by what OpenTelemetry's conventions for HTTP metrics tell apart. Hot.
+
+May know methods. Must not know how metrics are shown: see `http_metrics`.
+Clients choose methods, hosts and (through an app) statuses, so the number of series is bounded.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, final
+
+from proxy.semantics.request import METHODS
+
+# Upper bounds in seconds; the last bucket has none.
+# They are those of the conventions, and of our own histogram: each observation counts for both.
+# (A Sequence, for speed: with a tuple, compiled code would make new floats for each look.)
+_BOUNDS: Final = (
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0
+)  # fmt: skip
+BOUNDS_S: Final[Sequence[float]] = _BOUNDS
+
+MOST_SERIES: Final = 256  # of one listener and upstream; about 500 bytes each
+
+Key = tuple[bytes, int, str, bytes, bytes, bytes, bool]
+"""Method, status (0: none), fault (empty: none), HTTP version, route, host[:port], whether it is https."""
+OTHERS: Final[Key] = (b"", 0, "", b"", b"", b"", False)
+"""The key of the series that has what no other has room for."""
+
+
+class Exemplar(NamedTuple):
+    """One measurement, with the span that it is of: ids in hex digits."""
+
+    value_s: float
+    trace_id: bytes
+    span_id: bytes
+    time_ns: int
+
+
+@final
+class Series:
+    """`counts[i]` are the durations within `BOUNDS_S[i]` and above the bound before it; the last is the rest."""
+
+    __slots__ = ("counts", "exemplars", "sum_s")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BOUNDS_S) + 1)
+        self.sum_s = 0.0
+        self.exemplars: dict[int, Exemplar] = {}  # the last of each bucket
+
+    def observe(self, duration_s: float) -> int:
+        """Count one duration. Returns the number of its bucket."""
+        bucket = bisect_left(BOUNDS_S, duration_s)
+        self.counts[bucket] += 1
+        self.sum_s += duration_s
+        return bucket
+
+    @property
+    def count(self) -> int:
+        """The number of observations."""
+        return sum(self.counts)
+
+    def add(self, other: Series) -> None:
+        """Add what `other` has counted; of two exemplars the newer stays."""
+        self.counts = [ours + theirs for ours, theirs in zip(self.counts, other.counts, strict=True)]
+        self.sum_s += other.sum_s
+        for bucket, theirs in other.exemplars.items():
+            ours = self.exemplars.get(bucket)
+            if ours is None or ours.time_ns < theirs.time_ns:
+                self.exemplars[bucket] = theirs
+
+
+@final
+class Durations:
+    """Of one listener and upstream: the series by their keys."""
+
+    __slots__ = ("series",)
+
+    def __init__(self) -> None:
+        self.series: dict[Key, Series] = {}
+
+    def of(self, key: Key) -> Series:
+        """The series of `key`. All methods that are not registered count as one."""
+        found = self.series.get(key)
+        if found is None:
+            method, status, fault, version, route, host, is_tls = key
+            if method not in METHODS:
+                key = b"_OTHER", status, fault, version, route, host, is_tls
+            if key not in self.series and len(self.series) >= MOST_SERIES:
+                key = OTHERS
+            found = self.series.setdefault(key, Series())
+        return found
+
+
+def total(series: Iterable[Series]) -> Series:
+    """All of them as one."""
+    made = Series()
+    for one in series:
+        made.add(one)
+    return made
+
+
+def within(series: Series, bounds: Sequence[float]) -> list[tuple[float, int, Exemplar | None]]:
+    """The same in fewer buckets. `bounds`: some of BOUNDS_S.
+
+    Of each: its upper bound, its own count (not those of lower buckets), and the newest exemplar in it.
+    """
+    buckets = []
+    start = 0
+    for bound in (*bounds, float("inf")):
+        end = BOUNDS_S.index(bound) + 1 if bound in BOUNDS_S else len(series.counts)
+        exemplars = [series.exemplars[each] for each in range(start, end) if each in series.exemplars]
+        newest = max(exemplars, key=lambda one: one.time_ns, default=None)
+        buckets.append((bound, sum(series.counts[start:end]), newest))
+        start = end
+    return buckets

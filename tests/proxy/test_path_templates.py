@@ -1,0 +1,51 @@
+"""Templates of paths: which fits, and what is not one."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.path_templates import PathTemplates, check_template
+
+TEMPLATES = ["/", "/orders/{id}", "/orders/{id}/items/{item}", "/orders/new", "/files/*", "/v1.0/a+b", "/{tenant}/x/*"]
+
+
+@pytest.mark.parametrize(
+    ("target", "template"),
+    [
+        (b"/", "/"),
+        (b"/?a=1", "/"),
+        (b"/orders/7", "/orders/{id}"),
+        (b"/orders/7?id=8/9", "/orders/{id}"),
+        (b"/orders/new", "/orders/{id}"),  # the first counts
+        (b"/orders/7/items/%2F", "/orders/{id}/items/{item}"),
+        (b"/orders/", ""),
+        (b"/orders/7/", ""),
+        (b"/orders", ""),
+        (b"/files", "/files/*"),
+        (b"/files/", "/files/*"),
+        (b"/files/a/b", "/files/*"),
+        (b"/filesystem", ""),
+        (b"/v1.0/a+b", "/v1.0/a+b"),
+        (b"/v1x0/aab", ""),
+        (b"/acme/x/y/z", "/{tenant}/x/*"),
+        (b"*", ""),
+        (b"", ""),
+        (b"/orders/\xff", "/orders/{id}"),
+    ],
+)
+def test_the_first_that_fits_counts(target: bytes, template: str) -> None:
+    assert PathTemplates(TEMPLATES).find(target).decode() == template
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_these_are_templates(template: str) -> None:
+    check_template(template)
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["", "orders", "/orders/{}", "/orders/{id", "/a/*/b", "/a?b", "/a#b", "/a b", "/{a}{b}", "/é", f"/{'a' * 256}"],
+)
+def test_these_are_not(template: str) -> None:
+    with pytest.raises(ValueError):
+        check_template(template)
