@@ -136,6 +136,7 @@ class Translator(Translates):
             session_bridge=plan.session_bridge,
             baggage=gate.mode(plan.baggage),
             on_defer=plan.on_defer,
+            grpc_unsampled=plan.grpc_unsampled,
             lossless=plan.lossless,
             random_bits=random_bits,
         )

@@ -77,7 +77,7 @@ def test_the_laws_hold_for_it(tree: Path) -> None:
     told = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, laws))
     assert " passed" in told
     assert run(tree, "-c", "from ops_lib.propagation import KNOWN_FORMATS; print(*KNOWN_FORMATS)").split() == [
-        *("tracecontext", "b3", "b3multi", "jaeger"),
+        *("tracecontext", "grpc-trace-bin", "b3", "b3multi", "jaeger"),
         *ADDED,
     ]
 
@@ -123,7 +123,7 @@ def test_settings_take_its_name_and_list_it(tree: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "did you mean toy?" in done.stdout + done.stderr
-    assert "tracecontext, b3, b3multi, jaeger, toy, split, composite" in done.stdout + done.stderr
+    assert "tracecontext, grpc-trace-bin, b3, b3multi, jaeger, toy, split, composite" in done.stdout + done.stderr
 
 
 LIBRARY = """

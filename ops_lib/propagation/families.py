@@ -24,7 +24,6 @@ _WITHOUT_A_CODEC: Final[dict[str, tuple[str, ...]]] = {
     "opentracing": ("ot-tracer-*", "ot-baggage-*"),  # OpenTracing's basic tracers
     "skywalking": ("sw8", "sw8-correlation", "sw8-x"),  # SkyWalking, "Cross process propagation headers protocol"
     "instana": ("x-instana-*",),  # Instana, "HTTP tracing headers"
-    "grpc": ("grpc-trace-bin",),  # OpenCensus, "BinaryEncoding"
 }
 
 
@@ -44,6 +43,8 @@ FAMILIES: Final = _families()
 
 A format that is not a default is one, too: it is only translated if the settings name it.
 """
+
+_FORMER_NAMES: Final = {"grpc": "grpc-trace-bin"}  # of families that have become formats
 
 _EXACT: Final = {name: family for family, names in FAMILIES.items() for name in names if not name.endswith("*")}
 _PREFIXES: Final = tuple(
@@ -72,6 +73,7 @@ def parse_families(names: Iterable[str]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for name in names:
         family = name.strip().lower()
+        family = _FORMER_NAMES.get(family, family)
         if family not in FAMILIES:
             raise UnknownFamilyError(f"unknown family of trace headers {name!r}; known are: {', '.join(FAMILIES)}")
         found[family] = None

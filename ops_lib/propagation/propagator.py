@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from . import baggage, carrier, session
 from .baggage import NOTHING_BESIDE, Baggage, BaggageMode, Beside
-from .codec import Extract
+from .codec import Codec, Extract
 from .context import Fields, Headers, Losses, Malformed, RandomBits, TraceContext, new, policy
 from .extraction import NOTHING, Extraction, Injection
 from .families import SESSION_KEY
@@ -24,6 +24,7 @@ from .fast.path import TextFastPath
 from .fast.reader import FastReader
 from .fast.shapes import FastSettings
 from .formats import Format, Loss
+from .optional import grpc_trace_bin
 from .ownership import Ownership
 from .precedence import Said, decide
 from .registry import FORMATS, codecs_of, with_family
@@ -64,6 +65,7 @@ class Propagator:
         "_baggage",
         "_bridge",
         "_codecs",
+        "_grpc_unsampled",
         "_jaeger_baggage",
         "_jaeger_first",
         "_lossless",
@@ -96,6 +98,7 @@ class Propagator:
         session_bridge: bool = False,
         baggage: BaggageMode = "translate",
         on_defer: float = 1.0,
+        grpc_unsampled: Literal["deny", "defer"] = "deny",
         lossless: bool = True,
         random_bits: RandomBits = random.getrandbits,
     ) -> None:
@@ -104,11 +107,13 @@ class Propagator:
         `baggage`: "translate" into the kind that the injected formats
         use, "pass" (not ours: neither cleared nor written), or "drop".
         With `session_bridge`, W3C baggage is always ours, because the session goes into it.
+        `grpc_unsampled`: what a `grpc-trace-bin` says that is not sampled.
         """
         session_extract = tuple(session_extract)
         self.extract_formats = with_family(extract)
         self.inject_formats = tuple(dict.fromkeys(inject))
         self._lossless = lossless
+        self._grpc_unsampled = grpc_unsampled
         self._writer = Writer(self.inject_formats, policy(on_defer, lossless), random_bits)
         self._present: dict[tuple[str, ...], _Present] = {}
         self._session_inject = session_inject
@@ -204,7 +209,7 @@ class Propagator:
     def _learn(self, names: tuple[str, ...]) -> _Present:
         present = _Present(
             tuple(
-                (codec.format, codec.extract)
+                (codec.format, self._reader_of(codec))
                 for codec in codecs_of(self.extract_formats)
                 if not codec.names.isdisjoint(names)
             ),
@@ -216,6 +221,10 @@ class Propagator:
         if len(self._present) < _MAX_SETS and is_short:
             self._present[names] = present
         return present
+
+    def _reader_of(self, codec: Codec) -> Extract:
+        is_deferred = codec.format == grpc_trace_bin.FORMAT and self._grpc_unsampled == "defer"
+        return grpc_trace_bin.extract_deferring if is_deferred else codec.extract
 
     def inject(
         self, extraction: Extraction, *, context: TraceContext | None = None, beside: Beside = NOTHING_BESIDE

@@ -11,9 +11,11 @@ from . import b3, jaeger, tracecontext
 from .codec import Codec
 from .errors import UnknownFormatError
 from .formats import Format
+from .optional import grpc_trace_bin
 
 CODECS: tuple[Codec, ...] = (
     tracecontext.CODEC,
+    grpc_trace_bin.CODEC,
     b3.CODEC,
     b3.MULTI_CODEC,
     jaeger.CODEC,
@@ -68,6 +70,7 @@ _OTHER_NAMES = {
     "b3": ("b3single", "b3-single", "b3_single"),
     "b3multi": ("b3-multi", "b3_multi", "multi"),
     "jaeger": ("uber", "uber-trace-id", "jaegertracing"),
+    "grpc-trace-bin": ("grpc", "grpc_trace_bin", "opencensus", "oc", "binary"),
     "composite": ("all", "any", "every", "*"),
 }
 """Other names of formats."""

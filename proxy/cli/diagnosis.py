@@ -6,6 +6,7 @@ The grammar of each format is in its module in `ops_lib.propagation`; this modul
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 
 from ops_lib.propagation import Fields, Format
@@ -109,8 +110,34 @@ def _jaeger(fields: Fields) -> Iterator[str]:
     yield from _hex("flags field", parts[3], tuple(range(1, 100)), zero=True)
 
 
+_GRPC_FIELDS = (("trace id", 16), ("span id", 8), ("options", 1))
+
+
+def _grpc_trace_bin(fields: Fields) -> Iterator[str]:
+    text = _value(fields, "grpc-trace-bin").split(",")[0].rstrip("=")
+    try:
+        data = b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except ValueError:
+        yield "it is not the base64 of the parts version, trace id, span id and options"
+        return
+    found, at = set(), 1
+    while at < len(data) and data[at] < len(_GRPC_FIELDS):
+        name, size = _GRPC_FIELDS[data[at]]
+        value = data[at + 1 : at + 1 + size]
+        if len(value) < size:
+            yield f"the {name} has {len(value)} bytes, expected {size}"
+        elif name != "options" and not any(value):
+            yield f"the {name} is all zeros"
+        found.add(name)
+        at += 1 + size
+    for name, _ in _GRPC_FIELDS[:2]:
+        if name not in found:
+            yield f"there is no {name}"
+
+
 _FINDERS: dict[Format, Callable[[Fields], Iterator[str]]] = {
     Format.TRACECONTEXT: _traceparent,
+    Format("grpc-trace-bin"): _grpc_trace_bin,
     Format.B3: _b3,
     Format.B3MULTI: _b3multi,
     Format.JAEGER: _jaeger,

@@ -82,6 +82,7 @@ class Sections(NamedTuple):
             session_bridge=self.propagation.session.bridge,
             baggage=self.propagation.baggage,
             on_defer=ratio_of(self.propagation.on_defer),
+            grpc_unsampled=self.propagation.grpc_unsampled,
             lossless=self.propagation.lossless,
             clear=self.propagation.clear,
             carry_over=self.propagation.carry_over,

@@ -30,6 +30,7 @@ class PropagationPlan:
     session_bridge: bool = False  # baggage `session.id` in and out
     baggage: BaggageMode = "translate"
     on_defer: float = 1.0  # the ratio of traces for which "no decision" becomes "accept"
+    grpc_unsampled: Literal["deny", "defer"] = "deny"  # what a grpc-trace-bin says that is not sampled
     lossless: bool = True
     clear: tuple[str, ...] = ()  # families that we do not translate, whose headers are removed
     response_header: str = ""  # of responses: tells the caller its trace; empty: none

@@ -7,7 +7,8 @@ May know spans; must not know interceptors.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import unquote
@@ -16,6 +17,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, StatusCode
 
 from ops_lib.context.current import SPAN_KEY, Attached, with_value
+from ops_lib.propagation.optional.grpc_trace_bin import GRPC_TRACE_BIN
 from ops_lib.spans.attributes import attributes_of, name_of, text_of
 from ops_lib.spans.exceptions import record_exception
 from ops_lib.spans.failures import FAILURES
@@ -27,6 +29,26 @@ from ops_lib.spans.start import end_span
 _SERVER_FAULTS: Final = frozenset(
     {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
 )
+
+
+_BINARY: Final = "-bin"  # names that end so have bytes as values; on the wire these are base64
+
+
+def as_headers(metadata: Iterable[tuple[str, Any]] | None) -> list[tuple[str, str]]:
+    """The metadata of a call as the heart reads it: of binary values, only those of `grpc-trace-bin`."""
+    return [
+        (name, b64encode(value).decode("ascii") if isinstance(value, bytes) else value)
+        for name, value in metadata or ()
+        if not name.endswith(_BINARY) or name == GRPC_TRACE_BIN
+    ]
+
+
+def as_metadata(headers: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """`headers` as gRPC takes them."""
+    return [
+        (name, b64decode(value + "==") if name == GRPC_TRACE_BIN and isinstance(value, str) else value)
+        for name, value in headers
+    ]
 
 
 class Call:

@@ -17,7 +17,7 @@ import grpc.aio
 from opentelemetry.trace import SpanKind
 
 from ops_lib.context.current import current
-from ops_lib.integrations.grpc.calls import Call, fails_open, host_of
+from ops_lib.integrations.grpc.calls import Call, as_metadata, fails_open, host_of
 from ops_lib.integrations.outgoing import Outgoing, is_suppressed
 
 # True while one of our interceptors passes a call on: a second one, further in, adds nothing.
@@ -50,6 +50,7 @@ class _Client:
         with fails_open():
             if (policy := self._policy()) is not None:
                 policy.write(pairs, self._host, self._port)
+                pairs = as_metadata(pairs)
         return pairs
 
 

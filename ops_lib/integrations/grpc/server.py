@@ -18,7 +18,7 @@ from opentelemetry.trace import SpanKind
 
 from ops_lib.context.current import current
 from ops_lib.headers.propagators import extract_context
-from ops_lib.integrations.grpc.calls import Call, code_name, peer_of
+from ops_lib.integrations.grpc.calls import Call, as_headers, code_name, peer_of
 
 Behaviour = Callable[[Any, Any], Any]
 
@@ -68,7 +68,7 @@ def _is_traced(handler: Any) -> bool:
 def _wrapped(handler: Any, details: Any, unary: Any, stream: Any) -> Any:
     """`handler` with its behaviour traced: by `unary` if it answers once, by `stream` if it answers often."""
     name, make = _KINDS[bool(handler.request_streaming), bool(handler.response_streaming)]
-    headers = [(name, value) for name, value in details.invocation_metadata or () if not name.endswith("-bin")]
+    headers = as_headers(details.invocation_metadata)
 
     def start(context: Any) -> Call:
         parent = extract_context(headers, context=current())

@@ -26,6 +26,7 @@ class PropagationSettings(Section):
     session: SessionSettings = SessionSettings()
     baggage: Literal["translate", "pass", "drop"] = "translate"
     on_defer: OnDefer = "accept"
+    grpc_unsampled: Literal["deny", "defer"] = "deny"  # what a grpc-trace-bin says that is not sampled
     lossless: bool = True
     clear: Families = ()
     carry_over: bool = True

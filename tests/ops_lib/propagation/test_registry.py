@@ -26,7 +26,9 @@ def test_parse(names: str | list[str], want: tuple[Format, ...]) -> None:
 
 @pytest.mark.parametrize("names", ["zipkin", "b3,zipkin", ["zipkin"], [""], ["b3,jaeger"]])
 def test_an_unknown_name_is_an_error_that_lists_the_right_ones(names: str | list[str]) -> None:
-    with pytest.raises(UnknownFormatError, match=r"tracecontext, b3, b3multi, jaeger, composite") as error:
+    with pytest.raises(
+        UnknownFormatError, match=r"tracecontext, grpc-trace-bin, b3, b3multi, jaeger, composite"
+    ) as error:
         parse_formats(names)
     assert isinstance(error.value, ValueError)
 

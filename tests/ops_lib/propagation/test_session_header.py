@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ops_lib.propagation import (
+    KNOWN_FORMATS,
     SESSION_EXTRACT_NAMES,
     SESSION_INJECT_NAME,
     Propagator,
@@ -44,4 +45,4 @@ def test_a_header_with_a_meaning_of_its_own_may_not(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES_OF_FORMATS)
 def test_no_header_that_a_format_owns_may(name: str) -> None:
     """The two rules, which one clears and which one may carry, never meet."""
-    assert Propagator(session_inject="", session_extract=()).owns(name)
+    assert Propagator(extract=KNOWN_FORMATS, session_inject="", session_extract=()).owns(name)

@@ -30,6 +30,7 @@ PROOFS = {
     "propagation.session.bridge": "wire/test_trace.py::test_inbound",
     "propagation.baggage": "wire/test_trace.py::test_inbound",
     "propagation.on_defer": "wire/test_trace.py::test_inbound",
+    "propagation.grpc_unsampled": "wire/test_grpc_trace_bin.py::test_not_sampled_is_no_decision_by_setting",
     "propagation.lossless": "wire/test_trace.py::test_inbound",
     "propagation.carry_over": "wire/test_carry_over.py::test_it_can_be_switched_off",
     "propagation.clear": "wire/test_families.py::test_a_cleared_family_goes_in_any_spelling",
