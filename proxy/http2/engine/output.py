@@ -1,0 +1,281 @@
+"""What one connection writes: frames of all its streams, in turn, as far as the peer's windows allow. PURE.
+
+Frames gather in a list until `take_output`, at the end of whatever brought them about.
+Content that the windows do not allow waits in the queue of its stream.
+Streams with a queue take turns, one frame each: none holds up another, except that all share the connection's window.
+A stream that is to be opened is not written before `take_output` either: until then it leaves no trace if withdrawn.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import deque
+from typing import Final
+
+from proxy.http2.engine import frames
+from proxy.http2.engine.budgets import Bucket
+from proxy.http2.engine.codes import DEFAULT_WINDOW, LARGEST_WINDOW
+from proxy.http2.engine.limits import PeerSettings
+from proxy.http2.engine.streams import Carrier, Stream
+from proxy.http2.hpack.encoder import Encoder, Literal
+from proxy.http2.hpack.field import HeaderField
+
+_BURST_BYTES: Final = 512 * 1024  # of content between two calls of `take_output`; a turn of the loop is bounded
+_PAUSED: Final = -1
+_MOST_UNOPENED_BYTES: Final = 65536  # of content for a stream that is to be opened, before its user is told to wait
+_USEFUL_BYTES: Final = 256  # a frame with as much content earns the peer its WINDOW_UPDATEs
+
+
+class Output(Carrier):
+    """The sending half of a connection."""
+
+    __slots__ = (
+        "_burst",
+        "_credits",
+        "_encoder",
+        "_is_awake",
+        "_noise",
+        "_opening",
+        "_out",
+        "_ready",
+        "_window",
+        "peer",
+    )
+
+    def __init__(self, table_bytes: int) -> None:
+        self.peer = PeerSettings()
+        self._encoder = Encoder(table_bytes)
+        self._window = DEFAULT_WINDOW  # content that the peer allows on all streams together
+        self._out: list[bytes] = []
+        self._is_awake = False  # the owner knows that there is output
+        self._opening: deque[Stream] = deque()
+        self._ready: deque[Stream] = deque()  # streams that wait for their turn only, not for their own window
+        self._burst = _BURST_BYTES  # content that may still be written before the next `take_output`
+        self._noise = Bucket(1000, 200)  # frames that bring nobody anything
+        self._credits = Bucket(2000, 500)  # WINDOW_UPDATE
+
+    # --- what the halves ask of each other
+
+    @abstractmethod
+    def _wake(self) -> None:
+        """Tell the owner that there is output."""
+
+    @abstractmethod
+    def _open_waiting(self) -> None:
+        """Open the streams that wait for it, as far as the peer allows."""
+
+    @abstractmethod
+    def _local_done(self, stream: Stream) -> None:
+        """Its END_STREAM has been written."""
+
+    # --- output
+
+    def _write(self, frame: bytes) -> None:
+        self._out.append(frame)
+        if not self._is_awake:
+            self._is_awake = True
+            self._wake()
+
+    def take_output(self) -> bytes:
+        """All that is to be written now. Then `has_more` says whether there is more for a later turn."""
+        if self._opening:
+            self._open_waiting()
+        if self._burst != _PAUSED:
+            if self._ready:
+                self._burst = _BURST_BYTES
+                self._drain()
+            self._burst = _BURST_BYTES
+        out = self._out
+        self._out = []
+        self._is_awake = False
+        return b"".join(out)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether `take_output` would give more content, in a later turn."""
+        return bool(self._ready) and self._window > 0 and self._burst != _PAUSED
+
+    def pause_sending(self) -> None:
+        """The transport is full: content waits, all other frames go on."""
+        self._burst = _PAUSED
+
+    def resume_sending(self) -> None:
+        """The transport has room again."""
+        self._burst = _BURST_BYTES
+        self._drain()
+
+    # --- what streams ask
+
+    def send_headers(self, stream: Stream, fields: list[HeaderField], literals: list[Literal], done: bool) -> None:
+        if stream.is_over or stream.is_queued_done:
+            return
+        if stream.queue is not None or not stream.is_open:
+            stream.trailers, stream.trailing = fields, literals
+            self._enqueue(stream, b"", 0, True)
+            return
+        self._write_headers(stream, fields, literals, done)
+        if done:
+            stream.is_queued_done = True
+            self._local_done(stream)
+
+    def _write_headers(self, stream: Stream, fields: list[HeaderField], literals: list[Literal], done: bool) -> None:
+        block = self._encoder.encode(fields, literals)
+        frames.write_headers(self._out, block, stream.id_bytes, done, self.peer.max_frame)
+        if not self._is_awake:
+            self._is_awake = True
+            self._wake()
+
+    def send(self, stream: Stream, content: bytes, done: bool) -> None:
+        size = len(content)
+        if stream.is_queued_done or stream.is_over:
+            return
+        if stream.queue is not None or not stream.is_open:
+            self._enqueue(stream, content, size, done)
+            return
+        # An empty frame needs no window (6.9.1).
+        if size and (
+            self._ready
+            or size > stream.window
+            or size > self._window
+            or size > self._burst
+            or size > self.peer.max_frame
+        ):
+            self._enqueue(stream, content, size, done)
+            return
+        # The usual case: nobody waits, and the windows allow it.
+        if size:
+            stream.window -= size
+            self._window -= size
+            self._burst -= size
+        if size >= _USEFUL_BYTES or done:
+            self._credits.earned += 3
+            self._noise.earned += 1
+        out = self._out
+        out.append(frames.data_beginning(size, done))
+        out.append(stream.id_bytes)
+        out.append(content)
+        if not self._is_awake:
+            self._is_awake = True
+            self._wake()
+        if done:
+            stream.is_queued_done = True
+            self._local_done(stream)
+
+    def _enqueue(self, stream: Stream, content: bytes, size: int, done: bool) -> None:
+        queue = stream.queue
+        if queue is None:
+            queue = stream.queue = deque()
+        if size:
+            queue.append(content)
+            stream.queued_bytes += size
+        stream.is_queued_done = done
+        if not stream.is_open:
+            if stream.queued_bytes > _MOST_UNOPENED_BYTES:
+                self._tell_full(stream)
+            return
+        self._make_ready(stream)
+        self._tell_full(stream)
+
+    # --- queues
+
+    def _tell_full(self, stream: Stream) -> None:
+        if stream.queued_bytes and not stream.is_full:
+            stream.is_full = True
+            stream.user.on_full(True)
+
+    def _make_ready(self, stream: Stream) -> None:
+        """An open stream has a queue. If its own window allows more of that, it waits for its turn."""
+        if not stream.is_ready and (stream.window > 0 or not stream.queued_bytes):
+            stream.is_ready = True
+            self._ready.append(stream)
+            self._drain()
+
+    def _drain(self) -> None:
+        """Write content of the streams that are ready, in turn."""
+        ready = self._ready
+        while ready and self._burst > 0:
+            stream = ready[0]
+            if stream.queue is None:  # it has ended
+                ready.popleft()
+                stream.is_ready = False
+                continue
+            if self._window <= 0 and stream.queued_bytes:
+                return
+            ready.popleft()
+            user = stream.user
+            if self._write_piece(stream):
+                stream.is_ready = False
+                if stream.is_full:
+                    stream.is_full = False
+                    user.on_full(False)
+            elif stream.window > 0:
+                ready.append(stream)
+            else:
+                stream.is_ready = False
+
+    def _write_piece(self, stream: Stream) -> bool:
+        """One frame of its queue; and what ends the stream, if the queue is empty then, which is returned."""
+        queue = stream.queue
+        assert queue is not None
+        room = min(stream.window, self._window, self.peer.max_frame)
+        parts: list[bytes] = []
+        left = max(room, 0)
+        at = stream.first_at
+        while queue and left:
+            piece = queue[0]
+            size = len(piece) - at
+            if size <= left:
+                parts.append(piece[at:] if at else piece)
+                queue.popleft()
+                at = 0
+                left -= size
+            else:
+                parts.append(piece[at : at + left])
+                at += left
+                left = 0
+        stream.first_at = at
+        size = max(room, 0) - left
+        stream.queued_bytes -= size
+        is_last = not stream.queued_bytes
+        trailers = stream.trailers
+        done = is_last and stream.is_queued_done and trailers is None
+        if size or done:
+            stream.window -= size
+            self._window -= size
+            self._burst -= size
+            if size >= _USEFUL_BYTES or done:
+                self._credits.earned += 3
+                self._noise.earned += 1
+            self._write(frames.data_beginning(size, done))
+            self._out.append(stream.id_bytes)
+            self._out += parts
+        if not is_last:
+            return False
+        stream.queue = None
+        if trailers is not None:
+            self._write_headers(stream, trailers, stream.trailing or [], True)
+            stream.trailers = stream.trailing = None
+            done = True
+        if done:
+            self._local_done(stream)
+        return True
+
+    # --- windows
+
+    def _grow_window(self, increment: int) -> bool:
+        """The connection's (6.9). False if it is larger than any may be."""
+        self._window += increment
+        if self._window > LARGEST_WINDOW:
+            return False
+        if self._ready:
+            self._drain()
+        return True
+
+    def _grow_stream_window(self, stream: Stream, increment: int) -> bool:
+        """A stream's; `increment` is negative after a change of settings (6.9.2)."""
+        stream.window += increment
+        if stream.window > LARGEST_WINDOW:
+            return False
+        if stream.queue is not None:
+            self._make_ready(stream)
+        return True

@@ -1,0 +1,183 @@
+"""One stream, as one end of a connection sees it, and whoever uses it (RFC 9113, 5.1). PURE.
+
+The states of RFC 9113 are these flags here:
+
+    idle                 does not exist yet
+    (waits to be opened) not `is_open`: nothing has been written, and it has no id
+    open                 `is_open`
+    half-closed (local)  `is_local_done`: our END_STREAM has been written
+    half-closed (remote) `is_remote_done`: the peer's has been read
+    closed               `is_over`
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from typing import final
+
+from proxy.http2.engine.heads import ResponseHead
+from proxy.http2.engine.windows import ReceiveWindow
+from proxy.http2.hpack.encoder import Literal
+from proxy.http2.hpack.field import HeaderField
+
+
+class StreamUser(ABC):
+    """Gets what comes on one stream. An exchange's side."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def on_content(self, content: bytes, done: bool) -> None:
+        """Content; `done` with the last, which may be empty."""
+
+    @abstractmethod
+    def on_trailers(self, fields: list[HeaderField]) -> None:
+        """The end, with trailers."""
+
+    @abstractmethod
+    def on_full(self, full: bool) -> None:
+        """What was sent waits in the stream's queue; or all of it has been written now."""
+
+    @abstractmethod
+    def on_reset(self, code: int, unheard: bool, detail: str) -> None:
+        """The stream has ended early. `unheard`: the peer has not seen the request, so it may be retried (8.7)."""
+
+    @abstractmethod
+    def on_interim(self, head: ResponseHead) -> None:
+        """A 1xx, on a stream that we have opened."""
+
+    @abstractmethod
+    def on_response(self, head: ResponseHead, done: bool) -> None:
+        """The final head, on a stream that we have opened; `done` if that is all."""
+
+
+class Carrier(ABC):
+    """The connection, as a stream sees it."""
+
+    @abstractmethod
+    def send_headers(self, stream: Stream, fields: list[HeaderField], literals: list[Literal], done: bool) -> None:
+        """See Stream."""
+
+    @abstractmethod
+    def send(self, stream: Stream, content: bytes, done: bool) -> None:
+        """See Stream."""
+
+    @abstractmethod
+    def hold(self, stream: Stream, held: bool) -> None:
+        """See Stream."""
+
+    @abstractmethod
+    def reset(self, stream: Stream, code: int) -> None:
+        """See Stream."""
+
+
+@final
+class Stream:
+    """One stream. Its user calls the methods; the attributes belong to its connection, but can be read."""
+
+    __slots__ = (
+        "_carrier",
+        "fields",
+        "first_at",
+        "had_head",
+        "id",
+        "id_bytes",
+        "interim",
+        "is_bodiless",
+        "is_full",
+        "is_held",
+        "is_local_done",
+        "is_open",
+        "is_over",
+        "is_queued_done",
+        "is_ready",
+        "is_remote_done",
+        "left",
+        "literals",
+        "owed",
+        "queue",
+        "queued_bytes",
+        "receive",
+        "trailers",
+        "trailing",
+        "user",
+        "window",
+    )
+
+    def __init__(self, carrier: Carrier, user: StreamUser, window: int, receive: ReceiveWindow) -> None:
+        self._carrier = carrier
+        self.user = user
+        self.id = 0
+        self.id_bytes = b""
+        self.is_open = False
+        self.is_local_done = False
+        self.is_remote_done = False
+        self.is_over = False
+        # What comes.
+        self.receive = receive
+        self.left = -1  # content that must still come, by Content-Length; -1: not announced
+        self.had_head = False  # the final head of the response has come
+        self.interim = 0  # how many 1xx have come
+        self.is_bodiless = False  # no content may come: the answer to HEAD, 204, 304
+        self.is_held = False  # its user takes no more
+        self.owed = 0  # bytes that have come since then: no credit is given for them
+        # What goes.
+        self.window = window  # content that the peer allows; negative after it made its windows smaller (6.9.2)
+        self.fields: list[HeaderField] | None = None  # the head, until the stream is opened
+        self.literals: list[Literal] | None = None
+        self.queue: deque[bytes] | None = None  # content that the windows do not allow yet
+        self.first_at = 0  # how much of its first piece has been written
+        self.queued_bytes = 0
+        self.is_queued_done = False  # the queue ends with END_STREAM
+        self.trailers: list[HeaderField] | None = None  # behind the queue
+        self.trailing: list[Literal] | None = None
+        self.is_full = False  # its user has been told that there is a queue
+        self.is_ready = False  # it waits for its turn to write
+
+    def __repr__(self) -> str:
+        ends = f"{'' if self.is_local_done else 'sending '}{'' if self.is_remote_done else 'receiving'}"
+        return f"<Stream {self.id} {'over' if self.is_over else ends}, {self.queued_bytes} bytes queued>"
+
+    def send_headers(self, fields: list[HeaderField], literals: list[Literal], done: bool) -> None:
+        """Send a head, or, with `done` after content, trailers. `literals` go out without a place in the table."""
+        self._carrier.send_headers(self, fields, literals, done)
+
+    def send(self, content: bytes, done: bool) -> None:
+        """Send content; `done` with the last. What the windows do not allow waits here."""
+        self._carrier.send(self, content, done)
+
+    def hold(self, held: bool) -> None:
+        """Give no more credit to the peer, or give it again. What it has credit for still comes."""
+        if held != self.is_held:
+            self.is_held = held
+            self._carrier.hold(self, held)
+
+    def reset(self, code: int) -> None:
+        """End it at once. Its user hears nothing more. If it is not open yet, the peer never hears of it."""
+        self._carrier.reset(self, code)
+
+
+@final
+class Nobody(StreamUser):
+    """Uses a stream that has no user, or no longer."""
+
+    __slots__ = ()
+
+    def on_content(self, content: bytes, done: bool) -> None:
+        """Nothing."""
+
+    def on_trailers(self, fields: list[HeaderField]) -> None:
+        """Nothing."""
+
+    def on_full(self, full: bool) -> None:
+        """Nothing."""
+
+    def on_reset(self, code: int, unheard: bool, detail: str) -> None:
+        """Nothing."""
+
+    def on_interim(self, head: ResponseHead) -> None:
+        """Nothing."""
+
+    def on_response(self, head: ResponseHead, done: bool) -> None:
+        """Nothing."""

@@ -1,0 +1,67 @@
+"""The code of appendix B, against the `hpack` library's tables and decoder."""
+
+from __future__ import annotations
+
+import pytest
+from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.http2.hpack import huffman
+from proxy.http2.hpack.errors import BadBlock
+
+
+def decode(data: bytes) -> bytes:
+    return huffman.decode(data, 0, len(data))
+
+
+def test_every_code_is_that_of_the_appendix() -> None:
+    assert list(huffman.LENGTHS) == REQUEST_CODES_LENGTH
+    assert list(huffman.CODES) == REQUEST_CODES
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("f1e3c2e5f23a6ba0ab90f4ff", b"www.example.com"),
+        ("a8eb10649cbf", b"no-cache"),
+        ("25a849e95ba97d7f", b"custom-key"),
+        ("d07abe941054d444a8200595040b8166e082a62d1bff", b"Mon, 21 Oct 2013 20:13:21 GMT"),
+    ],
+)
+def test_examples_of_appendix_c(code: str, text: bytes) -> None:
+    assert decode(bytes.fromhex(code)) == text
+    assert huffman.encode(text) == bytes.fromhex(code)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_come_back(text: bytes) -> None:
+    assert decode(huffman.encode(text)) == text
+
+
+def test_only_the_given_part_is_read() -> None:
+    assert huffman.decode(b"\x00" + bytes.fromhex("a8eb10649cbf") + b"\x00", 1, 7) == b"no-cache"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        b"\xff\xff\xff\xff",  # 5.2: the end-of-string symbol
+        b"\x1f\xff\xff\xff\xff\xff",  # the same, behind another symbol
+        b"\xff",  # 8 bits of padding
+        b"\x1f\xff",  # more than 7 of them behind a symbol
+        b"\x18",  # "a" and three zeros
+    ],
+)
+def test_bad_padding_and_the_end_of_string_are_refused(code: bytes) -> None:
+    with pytest.raises(BadBlock):
+        decode(code)
+
+
+@given(st.binary(max_size=30))
+def test_any_code_is_read_or_refused_and_has_no_second_form(code: bytes) -> None:
+    try:
+        text = decode(code)
+    except BadBlock:
+        return
+    assert huffman.encode(text) == code
