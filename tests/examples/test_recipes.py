@@ -89,22 +89,25 @@ def gunicorn(tmp_path: Path) -> Iterator[Any]:
     path = tmp_path / "books.sock"
     with Collector() as collector:
         environ = {**os.environ, "BIND": f"unix:{path}", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
-        command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "-c", str(EXAMPLES / "gunicorn_conf.py")]
+        # One worker: the one that answers has its signal handlers. One that still boots misses a SIGTERM.
+        command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--workers", "1"]
         process = subprocess.Popen(
-            [*command, "examples.flask_service:app"],
+            [*command, "-c", str(EXAMPLES / "gunicorn_conf.py"), "examples.flask_service:app"],
             cwd=EXAMPLES.parent,
             env=environ,
             stderr=subprocess.PIPE,
             text=True,
         )
+        assert process.stderr is not None
         try:
-            with httpx.Client(
-                transport=httpx.HTTPTransport(uds=str(path), retries=0), base_url="http://books"
-            ) as client:
+            with (
+                process.stderr,
+                httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), base_url="http://books") as client,
+            ):
                 yield process, client, collector
         finally:
-            process.terminate()
-            process.wait(30)
+            process.kill()
+            process.wait()
 
 
 def test_gunicorn(gunicorn: Any) -> None:
@@ -116,6 +119,5 @@ def test_gunicorn(gunicorn: Any) -> None:
     answer = client.get("/books/fantasy", headers=headers).json()
     assert answer["trace_id"] == trace_id
     process.terminate()
-    assert process.wait(30) == 0
-    process.stderr.close()
+    assert process.wait(60) == 0
     assert sorted(collector.spans) == ["recommend", "recommend_book"]
