@@ -38,7 +38,7 @@ test: $(VENV)/dev.stamp ## all tests
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 test-quick: $(VENV)/dev.stamp ## the tests to run while you work (half a minute)
-	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not slow" --hypothesis-profile=quick $(ARGS)
 
 ORDERS = $(or $(SEED),$(shell $(PYTHON) -c 'import random; print(*random.sample(range(10**6), 2))'))
 test-random: $(VENV)/dev.stamp ## all tests twice, each time in another order (SEED=n: one order again)

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 # Laws are about values, not about how fast a machine makes them: the first text in a fresh checkout takes a second.
 settings.register_profile("values", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("values"), max_examples=10)  # make test-quick
 settings.load_profile("values")
 
 HERE = Path(__file__).parent
@@ -20,30 +21,70 @@ SLOW = (
     "examples",
     "fuzz",
     "interop",
+    "ops_lib/capture/test_frameworks.py",
     "ops_lib/decorator/test_depth.py",
+    "ops_lib/decorator/test_pickling.py",
     "ops_lib/decorator/test_typing.py",
     "ops_lib/export/test_stopping.py",
+    "ops_lib/integrations/test_outgoing.py",
+    "ops_lib/integrations/test_servers.py",
     "ops_lib/propagation/test_baggage_laws.py",
     "ops_lib/propagation/test_laws.py",
     "ops_lib/test_configuration.py",
+    "ops_lib/test_public.py",
+    "ops_lib/test_testing.py",
+    "ops_lib/test_wrong_environment.py",
+    "proxy/cli/test_commands.py",
     "proxy/cli/test_run.py",
     "proxy/demo/test_command.py",
+    "proxy/http1/test_turns.py",
+    "proxy/settings/test_proofs.py",
+    "proxy/telemetry/otlp/test_exporter.py",
+    "proxy/telemetry/otlp/test_sender.py",
+    "proxy/telemetry/otlp/test_span.py",
     "proxy/test_app.py",
+    "proxy/test_few_files.py",
     "proxy/test_remembered.py",
+    "proxy/test_translate_fast.py",
     "test_added_format.py",
+    "test_command.py",
     "test_makefile.py",
     "test_readme.py",
+    "wire/test_clients_that_leave.py",
+    "wire/test_destinations.py",
+    "wire/test_drain.py",
     "wire/test_exit_with_app.py",
     "wire/test_last_requests.py",
+    "wire/test_limits.py",
+    "wire/test_linking.py",
+    "wire/test_listen_tls.py",
+    "wire/test_long_exchanges.py",
     "wire/test_names.py",
     "wire/test_reload_and_drain.py",
+    "wire/test_restart.py",
+    "wire/test_several_addresses.py",
+    "wire/test_slow_clients.py",
+    "wire/test_slow_peers.py",
+    "wire/test_spans.py",
     "wire/test_takeover.py",
+    "wire/test_timeouts.py",
+    "wire/test_upgrade.py",
 )
 
 
+SLOW_PLACES = tuple(HERE / place for place in SLOW)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The quick run does not even import the slow places."""
+    if config.option.markexpr == "not slow" and collection_path in SLOW_PLACES:
+        return True
+    return None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    slow = [HERE / place for place in SLOW]
     for item in items:
-        # Byte by byte, too: the same message has been sent whole.
-        if "bytewise" in item.name or any(item.path.is_relative_to(place) for place in slow):
+        # Byte by byte, too: the same message has been sent whole. Hostile texts are big.
+        is_big = "bytewise" in item.name or "hostile" in item.name
+        if is_big or any(item.path.is_relative_to(place) for place in SLOW_PLACES):
             item.add_marker(pytest.mark.slow)
