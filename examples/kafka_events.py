@@ -24,7 +24,7 @@ def produce(producer: Producer, title: str) -> None:
     headers: list[tuple[str, bytes]] = [("content-type", b"text/plain")]
     with ops.span(f"send {TOPIC}", kind=SpanKind.PRODUCER):
         ops.inject_context(headers)
-        producer.produce(TOPIC, title.encode(), headers=headers)
+        producer.produce(TOPIC, title.encode(), key=b"books", headers=headers)  # one key, one partition: in order
 
 
 def consume(consumer: Consumer, count: int) -> list[dict[str, str | None]]:

@@ -244,10 +244,11 @@ def test_the_end_of_a_tunnel_is_the_host() -> None:
     assert ops_urllib3._target(connection, "/path") == ("meant.example", 8443)
 
 
-def test_proxies_are_not_the_host(server: Recorder, spans: Any) -> None:
+@pytest.mark.parametrize("pattern", ["meant.example", "meant.example:80"])
+def test_proxies_are_not_the_host(pattern: str, server: Recorder, spans: Any) -> None:
     """Through a forwarding proxy the allow-list looks at the host that is meant, not at the proxy."""
     for integration in (ops_urllib3, ops_requests, ops_httpx, ops_aiohttp):
-        integration.instrument(allow_hosts=["meant.example"])
+        integration.instrument(allow_hosts=[pattern])
     proxy = server.url
 
     async def by_aiohttp(host: str) -> None:

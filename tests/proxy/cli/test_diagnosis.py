@@ -41,6 +41,7 @@ def test_the_part_of_every_refused_vector_is_named(row: object, format: Format) 
         ("b3", {"b3": f"{'a' * 32}-{'b' * 16}-yes"}, "the decision is 'yes', expected 0, 1 or d"),
         ("b3", {"b3": "true"}, "'true' is not a decision (0, 1 or d)"),
         ("b3multi", {"x-b3-traceid": "a" * 16}, "there is no X-B3-SpanId"),
+        ("b3multi", {"x-b3-parentspanid": "a" * 16}, "there is no X-B3-TraceId; there is no X-B3-SpanId"),
         ("jaeger", {"uber-trace-id": f"{'a' * 33}:1:0:1"}, "the trace id has 33 digits, expected 1 to 32"),
         ("jaeger", {"uber-trace-id": "1%3A2:0"}, "it has 3 of the 4 parts traceid:spanid:parentid:flags"),
         ("grpc-trace-bin", {"grpc-trace-bin": "AAAA"}, "the trace id has 1 bytes, expected 16; there is no span id"),

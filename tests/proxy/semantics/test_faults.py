@@ -28,7 +28,8 @@ def test_a_fault_can_be_told(fault: Fault) -> None:
     assert re.fullmatch("[a-z]+(-[a-z]+)*", fault.label)
     assert fault.proxy_error in PROXY_ERRORS
     assert 400 <= fault.status < 600
-    assert bool(fault.retry_after_s) == (fault.status in (429, 503))
+    assert (fault.retry_after_s > 0) == (fault.status in (429, 503))
+    assert fault.retry_after_s >= 0
 
 
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.label)
