@@ -19,7 +19,8 @@ import uvloop
 from ops_lib.hosts import read_address
 from proxy.admin.hosts import AdminHosts
 from proxy.dataplane import DataPlane
-from proxy.lifecycle import Admin, Generation, Lifecycle
+from proxy.errors import StartError
+from proxy.lifecycle import Admin, Generation, Lifecycle, ServiceManager
 from proxy.plan import Address, ListenerPlan, Plan, UpstreamTarget
 from proxy.plan.compile import compile_plan
 from proxy.plan.tls import TlsContexts
@@ -47,6 +48,7 @@ from proxy.telemetry.process import process_usage
 from proxy.telemetry.prometheus import families
 from proxy.telemetry.state import State
 from proxy.telemetry.writer import LineWriter
+from proxy.transport.handed import HandedSockets, handed_over
 
 logger = logging.getLogger(__name__)
 _STDOUT, _STDERR = 1, 2
@@ -101,6 +103,7 @@ async def _run(first: Loaded, read_settings: Callable[[], Loaded], output: Outpu
         access_log=access_log,
         exporter=exporter,
         file_limit=_raise_file_limit(),
+        handed=_handed_over(start.plan),
     )
     _warn_of_few_files(start.plan, data_plane.most_clients)
     _warn_of_no_effect(first)
@@ -114,6 +117,7 @@ async def _run(first: Loaded, read_settings: Callable[[], Loaded], output: Outpu
         state=state,
         announce=lambda plan, addresses, admin: _announce(plan, addresses, admin, output, settings.log),
         clock=time.time,
+        manager=ServiceManager(os.environ, os.getpid()),
     )
     return await lifecycle.run()
 
@@ -224,6 +228,20 @@ def _raise_file_limit() -> int:
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard if hard != resource.RLIM_INFINITY else sys.maxsize
+
+
+def _handed_over(plan: Plan) -> HandedSockets:
+    """The sockets of the service manager. Raises StartError if no listener is at the address of one."""
+    handed = handed_over(os.environ, os.getpid())
+    wanted = {bind for listener in plan.listeners for bind in listener.binds}
+    for address in handed.addresses():
+        if address not in wanted:
+            there = ", ".join(map(str, sorted(wanted, key=str)))
+            raise StartError(
+                f"the service manager hands over a socket at {address}, and no listener is there: its unit and the "
+                f"settings must name the same address (the listeners are at {there})"
+            )
+    return handed
 
 
 def _warn_of_few_files(plan: Plan, most_clients: int) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from proxy.cli.help import parser
 from proxy.errors import SettingsError
-from proxy.settings.admin_address import DEFAULT, admin_address
+from proxy.settings.admin_address import DEFAULT, admin_address, first_process
 
 _LONGEST_S = 3600.0
 _LONGEST = 200  # characters of an answer
@@ -28,15 +28,15 @@ def run(argv: Sequence[str]) -> int:
     arguments_parser.add_argument(
         "--app", action="store_true", help="as --ready; also fails if the app accepts no connections"
     )
-    arguments_parser.add_argument("--timeout", metavar="SECONDS", type=_seconds, default=2.0, help="default 2")
+    arguments_parser.add_argument("--timeout", metavar="SECONDS", type=seconds, default=2.0, help="default 2")
     arguments = arguments_parser.parse_args(argv)
-    address = arguments.admin or _admin_address()
+    address = arguments.admin or admin_of("health")
     path = "/readyz?app=1" if arguments.app else "/readyz" if arguments.ready else "/healthz"
     if not address:
         print("ops-sidecar health: the admin listener is off, so nothing can answer", file=sys.stderr)
         return 1
     try:
-        status, said = _ask(address, path, arguments.timeout)
+        status, said = ask(address, path, arguments.timeout)
     except (OSError, ValueError) as error:
         print(f"ops-sidecar health: no answer from {address}{path}: {error}", file=sys.stderr)
         return 1
@@ -44,7 +44,7 @@ def run(argv: Sequence[str]) -> int:
     return 0 if status == 200 else 1
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
@@ -54,23 +54,26 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _admin_address() -> str:
-    """The admin listener's address from the environment, the settings file, or the default; empty if it is off."""
+def admin_of(command: str) -> str:
+    """The admin listener's address of the sidecar here; empty if it is off.
+
+    The flags of process 1 count most, then the environment and the settings file. `command` is ours, for messages.
+    """
     try:
-        return admin_address(os.environ)
+        return admin_address(os.environ, first_process())
     except SettingsError as error:
-        print(f"ops-sidecar health: {error}", file=sys.stderr)
+        print(f"ops-sidecar {command}: {error}", file=sys.stderr)
         return DEFAULT
 
 
-def _ask(address: str, path: str, timeout_s: float) -> tuple[int, str]:
-    """The status of a GET, and its text if it is not 200.
+def ask(address: str, path: str, timeout_s: float, *, host: str = "localhost") -> tuple[int, str]:
+    """The status of a GET, and its text if it is not 200. `host`: what the request asks for.
 
     Raises OSError if nobody answers in time, ValueError on a wrong address or answer.
     """
-    with _connect(address, timeout_s) as connection:
+    with connect(address, timeout_s) as connection:
         connection.settimeout(timeout_s)
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode("ascii"))
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode("ascii"))
         with connection.makefile("rb") as answer:
             line = answer.readline(256)
             body = (b"\r\n" + answer.peek()).partition(b"\r\n\r\n")[2]  # the part that came at once
@@ -81,7 +84,8 @@ def _ask(address: str, path: str, timeout_s: float) -> tuple[int, str]:
     return int(rest[:3]), f": {said}" if said and rest[:3] != b"200" and said.isprintable() else ""
 
 
-def _connect(address: str, timeout_s: float) -> socket.socket:
+def connect(address: str, timeout_s: float) -> socket.socket:
+    """A connection to `address`. Raises OSError if nobody accepts it, ValueError on a wrong address."""
     if address.startswith("unix:"):
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(timeout_s)

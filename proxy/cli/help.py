@@ -91,6 +91,21 @@ exit codes:
   0 healthy   1 no answer, or not healthy   2 wrong arguments
 """,
     ),
+    "wait": Command(
+        "wait until the sidecar, its app or other services are there",
+        "Ask again and again until the sidecar here is ready, and everything else that is named. Use it where\n"
+        "something has to start after something else: in compose, in init scripts, in front of another command.",
+        """\
+examples:
+  ops-sidecar wait                                         until the sidecar is ready
+  ops-sidecar wait --app --timeout 30                      until its app accepts connections as well
+  ops-sidecar wait --for billing:9080 --for http://collector:13133/
+  ops-sidecar wait --no-sidecar --for 127.0.0.1:5432 -- ./migrate
+
+exit codes:
+  0 all are there, or what the command after -- ends with   1 the time is over   2 wrong arguments
+""",
+    ),
     "version": Command(
         "print the version",
         "Print the version of ops-sidecar and of what it runs on.",

@@ -31,6 +31,7 @@ from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.otlp.exporter import Exporter
 from proxy.transport.deadlines import TICK_S, Ticker
 from proxy.transport.descriptors import NO_LIMIT, Descriptors
+from proxy.transport.handed import HandedSockets
 from proxy.transport.listening import ListeningSocket, Waiting, drop, serve
 from proxy.transport.outbox import Outbox
 from proxy.transport.processes import owners
@@ -53,13 +54,18 @@ class DataPlane:
         access_log: Callable[[AccessRecord], None] | None = None,
         exporter: Exporter | None = None,
         file_limit: int = NO_LIMIT,
+        handed: HandedSockets | None = None,
     ) -> None:
-        """`exporter`: takes the spans. `file_limit`: how many file descriptors the process may have open."""
+        """`exporter`: takes the spans. `file_limit`: how many file descriptors the process may have open.
+
+        `handed`: sockets that the service manager has bound for listeners at their addresses.
+        """
         self._exporter = exporter or Exporter("")
         self._spans = Spans(self._exporter)
         self._plan = plan
         self._metrics = metrics
         self._access_log = access_log
+        self._handed = handed or HandedSockets()
         self._name = token_hex(6)  # our name in Via, unique to this process
         self._listeners: dict[str, Listener] = {}
         self._doors: dict[str, Door] = {}  # by listener name; those that accept
@@ -133,7 +139,12 @@ class DataPlane:
                     listening = kept.get((listener.name, bind))
                     if listening is None:
                         listening = doors[listener.name].new_socket(bind)
-                        await listening.open(listener.name, v6_only=is_v6_only(plan, bind), reuse_port=plan.reuse_port)
+                        await listening.open(
+                            listener.name,
+                            v6_only=is_v6_only(plan, bind),
+                            reuse_port=plan.reuse_port,
+                            handed=self._handed.take(bind),
+                        )
                         opened.append(listening)
                     sockets[listener.name].append(listening)
         except BaseException:

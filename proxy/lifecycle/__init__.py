@@ -2,5 +2,6 @@
 
 from proxy.lifecycle.generation import Generation
 from proxy.lifecycle.lifecycle import Admin, Lifecycle
+from proxy.lifecycle.manager import ServiceManager
 
-__all__ = ["Admin", "Generation", "Lifecycle"]
+__all__ = ["Admin", "Generation", "Lifecycle", "ServiceManager"]

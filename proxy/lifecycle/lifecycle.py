@@ -16,6 +16,7 @@ from proxy.errors import SettingsError, StartError
 from proxy.lifecycle.app_watch import has_network, until_gone
 from proxy.lifecycle.blocking import BlockingCalls, StillBlockedError
 from proxy.lifecycle.generation import Generation, Watch, changes
+from proxy.lifecycle.manager import NOBODY, ServiceManager
 from proxy.plan import Address, Plan
 from proxy.telemetry.log import fields
 from proxy.telemetry.state import Phase, State
@@ -61,8 +62,12 @@ class Lifecycle:
         clock: Callable[[], float],
         patience_s: float = _PATIENCE_S,
         has_network: Callable[[], bool] = has_network,
+        manager: ServiceManager = NOBODY,
     ) -> None:
-        """`read(number)` gives a new generation; it may block for `patience_s`. `clock`: seconds since the epoch."""
+        """`read(number)` gives a new generation; it may block for `patience_s`. `clock`: seconds since the epoch.
+
+        `manager` is told when the sidecar is ready, reloads, stops, and that it is alive.
+        """
         self._current = first
         self._data_plane = data_plane
         self._make_admin = make_admin
@@ -72,6 +77,7 @@ class Lifecycle:
         self._clock = clock
         self._blocking = BlockingCalls(patience_s)
         self._has_network = has_network
+        self._manager = manager
         self._admin: Admin | None = None
         self._stop = asyncio.Event()
         self._lingers = True  # for the app; not at Ctrl-C, when a person waits
@@ -89,7 +95,9 @@ class Lifecycle:
             loop.add_signal_handler(number, self._signalled, number)
         try:
             await self._start()
+            self._manager.ready()
             tasks = [
+                asyncio.create_task(self._manager.keep_alive(), name="watchdog"),
                 asyncio.create_task(self._reload_for_ever(), name="reload"),
                 asyncio.create_task(self._end_with_app(), name="end with app"),
             ]
@@ -146,6 +154,7 @@ class Lifecycle:
     async def _drain(self) -> bool:
         if self._admin is not None and self._current.plan.reuse_port:
             self._admin.pass_on()
+        self._manager.stopping(self._data_plane.in_flight())
         draining = asyncio.create_task(self._data_plane.drain(linger=self._lingers), name="drain")
         hurry = asyncio.create_task(self._stop_now.wait(), name="hurry")
         try:
@@ -173,7 +182,9 @@ class Lifecycle:
                 if watch is None or not await self._has_changed(watch):
                     continue
             self._reload.clear()
+            self._manager.reloading()
             await self._reload_once()
+            self._manager.ready()
 
     async def _has_changed(self, watch: Watch) -> bool:
         try:

@@ -1,12 +1,13 @@
 """The address of the admin listener, for a health check that runs every second: as from `load`, but without pydantic.
 
-Knows one key and its two usual places. In unusual cases, `load` reads the settings and reports problems.
+Knows one key and its usual places: the flags of a container's first process, the environment, the file.
+In unusual cases, `load` reads the settings and reports problems.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from proxy.settings.words import CONFIG_VARIABLE, OFF_WORDS
 
@@ -14,11 +15,33 @@ DEFAULT = "127.0.0.1:9082"  # as in `models`
 _ADDRESS = re.compile(r"unix:/.+|[^\s:/]+:[0-9]{1,5}|\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}")
 
 
-def admin_address(environ: Mapping[str, str]) -> str:
-    """The admin listener's address of a sidecar that was started in `environ`; empty if it is off.
+def first_process(path: str = "/proc/1/cmdline") -> list[str]:
+    """The arguments of process 1 behind `ops-sidecar run`: of a container's sidecar. Empty if that is not its work.
+
+    An init process in front of it (`docker run --init`) has them among its own.
+    """
+    try:
+        with open(path, "rb") as opened:  # noqa: PTH123 - for speed: no import of pathlib
+            words = opened.read().decode("utf-8", "replace").split("\0")[:-1]
+    except OSError:
+        return []
+    for at, word in enumerate(words[:-1]):
+        if word.rpartition("/")[2] == "ops-sidecar" and words[at + 1] == "run":
+            return words[at + 2 :]
+    return []
+
+
+def admin_address(environ: Mapping[str, str], flags: Sequence[str] = ()) -> str:
+    """The admin listener's address of a sidecar that was started in `environ` with `flags`; empty if it is off.
 
     Raises SettingsError if the settings are wrong.
     """
+    admin, file = _from_flags(flags)
+    if admin is not None:
+        read = _read(admin)
+        return admin if read is None else read
+    if file:
+        environ = {**environ, CONFIG_VARIABLE: file}
     found = _from_usual_places(environ)
     if found is not None:
         return found
@@ -26,6 +49,25 @@ def admin_address(environ: Mapping[str, str]) -> str:
 
     listen = load(environ=environ).settings.admin.listen
     return str(listen) if listen is not None else ""
+
+
+def _from_flags(flags: Sequence[str]) -> tuple[str | None, str]:
+    """The address and the file that flags of `run` name: None and empty without such flags. `--set` wins, as there."""
+    quick, by_set, file = None, None, ""
+    at = 0
+    while at < len(flags):
+        name, equals, value = flags[at].partition("=")
+        if not equals:
+            at += 1
+            value = flags[at] if at < len(flags) else ""
+        if name == "--admin":
+            quick = value
+        elif name == "--config":
+            file = value
+        elif name == "--set" and value.partition("=")[0].strip() == "admin.listen":
+            by_set = value.partition("=")[2]
+        at += 1
+    return (by_set if by_set is not None else quick), file
 
 
 def _from_usual_places(environ: Mapping[str, str]) -> str | None:

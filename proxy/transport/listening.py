@@ -42,22 +42,31 @@ class ListeningSocket:
         self.accept = accept
         self._server: asyncio.Server
         self._file: FileIdentity | None = None  # of a Unix socket
+        self._is_handed = False  # the service manager has bound it, and other processes may hold it as well
 
     def __repr__(self) -> str:
         return f"<ListeningSocket at {self.address if hasattr(self, '_server') else self.bind}>"
 
-    async def open(self, name: str, *, v6_only: bool = False, reuse_port: bool = False) -> None:
+    async def open(
+        self, name: str, *, v6_only: bool = False, reuse_port: bool = False, handed: socket.socket | None = None
+    ) -> None:
         """Bind and accept. Raises StartError with the address and `name`, the listener's.
 
         `v6_only`: `[::]` is for IPv6 alone.
         Otherwise it is what the system makes of it: on Linux for IPv4 as well, unless net.ipv6.bindv6only says no.
         `reuse_port`: another process may listen there as well.
+        `handed`: a socket that the service manager has bound there. It is taken as it is, and stays when we close it.
         """
         loop = asyncio.get_running_loop()
         accept = protocols(self._accept)
         path, host, port = self.bind.unix_path, self.bind.host, self.bind.port
+        self._is_handed = handed is not None
         try:
-            if path:
+            if handed is not None:
+                handed.setblocking(False)
+                create = loop.create_unix_server if path else loop.create_server
+                self._server = await create(accept, sock=handed, backlog=_BACKLOG)
+            elif path:
                 bound_path = path_to_bind(path, reuse_port=reuse_port)
                 self._server = await loop.create_unix_server(accept, bound_path, backlog=_BACKLOG)
                 take_path(bound_path, path)
@@ -93,15 +102,18 @@ class ListeningSocket:
 
     def pass_on(self) -> None:
         """Leave further clients to the process that listens there as well, if one does."""
-        if not self.bind.unix_path:
+        if not self.bind.unix_path and not self._is_handed:
             for copy in self._copies():
                 with copy:
                     pass_on(copy)
 
     def close(self) -> Waiting:
-        """Stop accepting. Returns the clients that the kernel has accepted by then, for `serve`."""
+        """Stop accepting. Returns the clients that the kernel has accepted by then, for `serve`.
+
+        Those at a handed socket wait there for the next process.
+        """
         # Copies keep the socket and its queue alive while the event loop closes it.
-        copies = self._copies()
+        copies = [] if self._is_handed else self._copies()
         accept = protocols(self.accept)
         self._server.close()
         remove_own_socket(self.bind.unix_path, self._file)

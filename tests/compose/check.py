@@ -1,4 +1,6 @@
-"""What docker-compose.yml promises, checked on the running containers. Standard library only.
+"""What docker-compose.yml (with config/examples/demo-billing.yaml) promises, checked on the running containers.
+
+Standard library only.
 
     check.py DOCKER COMPOSE...      (COMPOSE: the words that run compose; the project's name is in the environment)
 

@@ -33,8 +33,12 @@ class SidecarProcess:
         prefix: tuple[str, ...] = (),
         stdout: int = subprocess.DEVNULL,
         ready: bool = True,
+        close_fds: bool = True,
     ) -> None:
-        """`prefix` is a command that becomes the sidecar (`exec`). `ready`: wait until it says so."""
+        """`prefix` is a command that becomes the sidecar (`exec`). `ready`: wait until it says so.
+
+        `close_fds=False`: it gets our inheritable file descriptors as well.
+        """
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         root = Path(proxy.__file__ or "").parents[1]  # the sidecar under test: perhaps a compiled one
         self.process = subprocess.Popen(
@@ -44,6 +48,7 @@ class SidecarProcess:
             stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
+            close_fds=close_fds,
         )
         self.log: list[str] = []
         self.addresses: dict[str, Address] = {}

@@ -8,7 +8,7 @@ import pytest
 
 from proxy.errors import SettingsError
 from proxy.settings import load
-from proxy.settings.admin_address import admin_address
+from proxy.settings.admin_address import admin_address, first_process
 
 TEXTS = [
     "",
@@ -62,3 +62,51 @@ def test_what_cannot_be_read_is_told_as_run_would(environ: dict[str, str]) -> No
     with pytest.raises(SettingsError) as found:
         admin_address(environ)
     assert found.value.problems == expected.value.problems
+
+
+def command_line(tmp_path: Path, *words: str) -> str:
+    """A file as /proc/1/cmdline has it."""
+    path = tmp_path / "cmdline"
+    path.write_bytes(b"".join(word.encode() + b"\0" for word in words))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("words", "flags"),
+    [
+        (("/opt/a/bin/python3", "/opt/a/bin/ops-sidecar", "run", "--admin", "x:1"), ["--admin", "x:1"]),
+        (("/sbin/docker-init", "--", "ops-sidecar", "run", "--admin=x:1"), ["--admin=x:1"]),
+        (("/opt/a/bin/ops-sidecar", "run"), []),
+        (("ops-sidecar", "demo", "--admin", "x:1"), []),
+        (("my-app", "run", "--admin", "x:1"), []),
+        ((), []),
+    ],
+)
+def test_the_flags_of_a_containers_first_process(tmp_path: Path, words: tuple[str, ...], flags: list[str]) -> None:
+    assert first_process(command_line(tmp_path, *words)) == flags
+
+
+def test_without_a_first_process(tmp_path: Path) -> None:
+    assert first_process(str(tmp_path / "nothing")) == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "address"),
+    [
+        ((), "127.0.0.1:2"),
+        (("--app", "http://a:1", "--admin", "127.0.0.1:5"), "127.0.0.1:5"),
+        (("--admin=127.0.0.1:5",), "127.0.0.1:5"),
+        (("--set", "admin.listen=127.0.0.1:6", "--admin", "127.0.0.1:5"), "127.0.0.1:6"),
+        (("--set=admin.listen = unix:/run/a.sock",), "unix:/run/a.sock"),
+        (("--set", "admin.listen=off"), ""),
+        (("--set", "log.level=debug", "--admin"), ""),
+    ],
+)
+def test_flags_count_most(flags: tuple[str, ...], address: str) -> None:
+    assert admin_address({"OPS_SIDECAR_ADMIN__LISTEN": "127.0.0.1:2"}, flags) == address
+
+
+def test_a_file_that_a_flag_names(tmp_path: Path) -> None:
+    file = tmp_path / "sidecar.yaml"
+    file.write_text("admin: {listen: '127.0.0.1:7'}", encoding="utf-8")
+    assert admin_address({"OPS_SIDECAR_CONFIG": "/nowhere"}, ["--config", str(file)]) == "127.0.0.1:7"

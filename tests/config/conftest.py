@@ -1,0 +1,7 @@
+"""The tests of config/ run sidecars as the wire tests do."""
+
+from __future__ import annotations
+
+from lab.fixtures import loop_thread, start, upstream
+
+__all__ = ["loop_thread", "start", "upstream"]

@@ -1,0 +1,110 @@
+"""`ops-sidecar wait`: 0 once all that is named is there, 1 with what is missing, or the command behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from proxy.cli import wait
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+STARTING = b"HTTP/1.1 503 No\r\n\r\nstarting\n"
+
+
+@contextlib.contextmanager
+def answering(answers: Sequence[bytes]) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that gives each connection the next of `answers`; its address, and the requests."""
+    got: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            for answer in answers:
+                connection, _ = listener.accept()
+                with connection:
+                    got.append(connection.recv(4096))
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}", got
+        finally:
+            thread.join(5)
+
+
+@pytest.fixture
+def nowhere() -> str:
+    """An address where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(("flags", "path"), [([], b"/readyz"), (["--app"], b"/readyz?app=1")])
+def test_the_sidecar_is_asked_until_it_is_ready(flags: list[str], path: bytes) -> None:
+    with answering([STARTING, STARTING, OK]) as (admin, got):
+        assert wait.run([*flags, "--admin", admin]) == 0
+    assert [request.split(b" ")[1] for request in got] == [path] * 3
+
+
+def test_others_by_address_and_by_url() -> None:
+    with answering([OK, b"HTTP/1.1 500 No\r\n\r\n", b"HTTP/1.1 204 OK\r\n\r\n"]) as (address, got):
+        words = ["--no-sidecar", "--for", address, "--for", f"http://{address}/healthz?a=1"]
+        assert wait.run(words) == 0
+    assert got[1].startswith(b"GET /healthz?a=1 HTTP/1.1\r\nHost: " + address.encode() + b"\r\n")
+
+
+def test_a_unix_socket(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        assert wait.run(["--no-sidecar", "--for", f"unix:{tmp_path}/s"]) == 0
+
+
+def test_what_is_missing_is_named(nowhere: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert wait.run(["--no-sidecar", "--for", nowhere, "--timeout", "0.1"]) == 1
+    assert f"{nowhere} is not there after 0.1 s: " in capsys.readouterr().err
+    with answering([STARTING] * 20) as (admin, _):
+        assert wait.run(["--admin", admin, "--timeout", "0.3"]) == 1
+        assert "the sidecar is not there after 0.3 s" in capsys.readouterr().err
+        for _ in range(20):  # let the server end
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(admin.split(":")[1])), 1):
+                pass
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--no-sidecar"],
+        ["--no-sidecar", "--app", "--for", "a:1"],
+        ["--for", "nowhere"],
+        ["--for", "https://a/"],
+        ["--for", "a:99999"],
+        ["--"],
+    ],
+)
+def test_wrong_arguments(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        wait.run(words)
+    assert ended.value.code == 2
+
+
+def test_it_becomes_the_command() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        there = f"127.0.0.1:{listener.getsockname()[1]}"
+        words = ["wait", "--no-sidecar", "--for", there, "--", sys.executable, "-c", "print('after'); exit(7)"]
+        done = subprocess.run([sys.executable, "-m", "proxy", *words], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (7, "after\n")
+
+
+def test_a_command_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        there = f"127.0.0.1:{listener.getsockname()[1]}"
+        assert wait.run(["--no-sidecar", "--for", there, "--", "/nowhere/at/all"]) == 127
+    assert "cannot run /nowhere/at/all" in capsys.readouterr().err
