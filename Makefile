@@ -9,7 +9,7 @@ COMPILED := build/compiled
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-random mutate compiled test-compiled lint format types layers coverage bench conformance w3c compose-test linking soak stall drain fuzz audit pin-image lock clean
+.PHONY: help demo test test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench conformance w3c compose-test linking soak stall drain fuzz audit pin-image lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,8 +59,10 @@ $(COMPILED)/.stamp: $(VENV)/dev.stamp hatch_build.py pyproject.toml $(shell find
 compiled: $(COMPILED)/.stamp ## the data plane as machine code, in build/compiled (needs a C compiler)
 
 # -P: the checkout's own sources must not come before the compiled ones. tests/compiled/tree.py fails where they do.
-test-compiled: $(COMPILED)/.stamp ## the tests of the sidecar and the conformance folder, on the compiled data plane
+test-compiled: $(COMPILED)/.stamp ## the tests of the sidecar, on the compiled data plane
 	PYTHONPATH=$(abspath $(COMPILED)) $(BIN)/python -P -m pytest -n 2 tests/compiled/tree.py tests/wire tests/interop tests/proxy tests/ops_lib/propagation $(ARGS)
+
+conformance-compiled: $(COMPILED)/.stamp ## the conformance folder, against the compiled data plane
 	PYTHONPATH=$(abspath $(COMPILED)) $(BIN)/python -P tests/wire/conformance.py $(CONFORMANCE)
 
 lint: $(VENV)/dev.stamp ## ruff, and the next two
