@@ -36,18 +36,18 @@ from ops_lib.propagation import (
     family_of,
 )
 from proxy.participation.carry_over import CarryOver, PlaceOf, lacks, put_back
+from proxy.participation.foreign import ForeignHeaders
 from proxy.participation.gate import Gate, RawHeaders
 from proxy.participation.in_flight import InFlightTable
 from proxy.participation.linking import Linked
 from proxy.participation.own_span import RANDOM, SAMPLED, OwnSpan, join
 from proxy.participation.sampling import Sampler
 from proxy.participation.trust import believe
-from proxy.plan import PropagationPlan
+from proxy.plan import BaggageMode, PropagationPlan
 from proxy.plan.participation import ALL_CARGO, FULL_TRUST, CargoPlan, TrustPlan
 from proxy.translated import (
     NOTHING,
     FastTranslation,
-    Foreign,
     FullTranslation,
     Translates,
     Translation,
@@ -76,9 +76,22 @@ def _size(headers: RawHeaders) -> int:
     return sum(len(name) + len(value) + 4 for name, value in headers)
 
 
-def _told(foreign: dict[bytes, str], removed: set[bytes]) -> Foreign:
-    told = ((family, "removed" if name in removed else "passed") for name, family in foreign.items())
-    return tuple(dict.fromkeys(told))
+def propagator_of(
+    plan: PropagationPlan, baggage: BaggageMode, random_bits: RandomBits = random.getrandbits
+) -> Propagator:
+    """The heart's propagator that reads and writes as `plan` says."""
+    return Propagator(
+        extract=plan.extract,
+        inject=plan.inject,
+        session_inject=plan.session_inject,
+        session_extract=plan.session_extract,
+        session_bridge=plan.session_bridge,
+        baggage=baggage,
+        on_defer=plan.on_defer,
+        grpc_unsampled=plan.grpc_unsampled,
+        lossless=plan.lossless,
+        random_bits=random_bits,
+    )
 
 
 class Translator(Translates):
@@ -87,8 +100,8 @@ class Translator(Translates):
     __slots__ = (
         "_carries_baggage",
         "_carry_over",
-        "_clear",
         "_encoded",
+        "_foreign",
         "_formats_of",
         "_gate",
         "_ignores",
@@ -128,22 +141,10 @@ class Translator(Translates):
         self._ignores = trust.ids == "ignore"
         self._gate = gate = Gate(trust, allowed, {*session_names, *plan.session_extract, plan.session_inject})
         self._sampler = sampler or Sampler(plan.sampling, clock)
-        self._propagator = Propagator(
-            extract=plan.extract,
-            inject=plan.inject,
-            session_inject=plan.session_inject,
-            session_extract=plan.session_extract,
-            session_bridge=plan.session_bridge,
-            baggage=gate.mode(plan.baggage),
-            on_defer=plan.on_defer,
-            grpc_unsampled=plan.grpc_unsampled,
-            lossless=plan.lossless,
-            random_bits=random_bits,
-        )
+        self._propagator = propagator_of(plan, gate.mode(plan.baggage), random_bits)
         self._in_flight = in_flight if plan.carry_over else None
         self._carries_baggage = plan.baggage == "translate"
         self._carry_over = CarryOver(plan.inject, baggage=self._carries_baggage) if plan.carry_over else None
-        self._clear = frozenset(FAMILIES if self._ignores else plan.clear)
         self._writes_jaeger_baggage = self._propagator.fast_settings.writes_jaeger_baggage
         self._participates = plan.mode == "participate"
         self._formats_of: dict[tuple[bytes, ...], str] = {}
@@ -161,6 +162,8 @@ class Translator(Translates):
         names = self._propagator.header_names
         self._spellings = {s.encode("latin-1"): name.lower() for name in names for s in (name, name.lower())}
         self._encoded = {name: name.encode("latin-1") for name in names}
+        clear = frozenset(FAMILIES if self._ignores else plan.clear)
+        self._foreign = ForeignHeaders(clear, gate, self._propagator.owns, self._spellings)
         owns_trace = self._propagator.owns_trace
         self._trace_names = frozenset(name for name, text in self._spellings.items() if owns_trace(text))
 
@@ -199,34 +202,21 @@ class Translator(Translates):
                 if written is not None:
                     written, withheld = self._gate.withhold(written) if self._withholds else (written, ())
                     return FastTranslation(written, plain, self, headers, span_id, span, ids, withheld)
-        if headers and (foreign := self._find_foreign(headers)):
+        if headers and (foreign := self._foreign.find(headers)):
             return self._translate_beside(foreign, headers, weigh)
         return self.translate_in_full(headers, weigh)
-
-    def _find_foreign(self, headers: RawHeaders) -> dict[bytes, str]:
-        """The names in `headers` that are not ours, with their families."""
-        found = {}
-        for name, _ in headers:
-            if name not in self._spellings:
-                text = name.decode("latin-1")
-                family = family_of(text)
-                if family is not None and not self._propagator.owns(text):
-                    found[name] = family
-        return found
 
     def _translate_beside(
         self, foreign: dict[bytes, str], headers: RawHeaders, weigh: Callable[[], tuple[int, int]]
     ) -> Translation:
         """The translation of our headers in `headers`; the rest passes unchanged."""
-        removed = self._removed(foreign)
-        passed = [header for header in headers if header[0] in foreign and header[0] not in removed]
+        passed, told = self._foreign.passing(foreign, headers)
 
         def weigh_all() -> tuple[int, int]:
             fields, size = weigh()
             return fields + len(passed), size + _size(passed)
 
         ours = self.translate([header for header in headers if header[0] not in foreign], weigh_all)
-        told = _told(foreign, removed)
         if isinstance(ours, FastTranslation):
             ours.headers += passed
             ours.foreign = told
@@ -287,21 +277,22 @@ class Translator(Translates):
             context for entry in linked.candidates if (context := given_to_app(entry.source).context) is not None
         )
         came = given_to_app(linked.entry.source) if linked.entry is not None else Extraction()
-        foreign = self._find_foreign(headers)
-        removed = self._removed(foreign)
-        passed = [header for header in headers if header[0] in foreign and header[0] not in removed]
-        ours = [header for header in headers if header[0] not in foreign] if foreign else headers
-        made = self.translate_in_full(ours, weigh, came)
-        return made._replace(
-            headers=made.headers + passed,
-            foreign=_told(foreign, removed),
+        return self.translate_entirely(headers, weigh, came)._replace(
             linked=linked.method,
             candidates=candidates if self._participates else (),
         )
 
-    def _removed(self, foreign: dict[bytes, str]) -> set[bytes]:
-        bars = self._gate.bars
-        return {name for name, family in foreign.items() if family in self._clear or bars(name.decode("latin-1"))}
+    def translate_entirely(
+        self, headers: RawHeaders, weigh: Callable[[], tuple[int, int]] = _nothing, behind: Extraction | None = None
+    ) -> FullTranslation:
+        """As `translate_in_full`, with headers of other families among them."""
+        foreign = self._foreign.find(headers)
+        if not foreign:
+            return self.translate_in_full(headers, weigh, behind)
+        passed, told = self._foreign.passing(foreign, headers)
+        made = self.translate_in_full([header for header in headers if header[0] not in foreign], weigh, behind)
+        refused = (*made.refused, "families") if self._ignores else made.refused
+        return made._replace(headers=made.headers + passed, foreign=told, refused=refused)
 
     def place_of(self, translation: Translation) -> PlaceOf | None:
         """What has to be remembered of a request that went to the app as `translation`; None for nothing."""

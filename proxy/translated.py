@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ops_lib.propagation import Cargo, Extraction, Format, Loss, Plain, TraceContext, child
 from proxy.participation.carry_over import given
+from proxy.participation.foreign import Foreign
 from proxy.participation.gate import NOTHING_WITHHELD, RawHeaders
 from proxy.participation.linking import Method
 from proxy.participation.own_span import OwnSpan
@@ -30,10 +31,6 @@ class Translates(ABC):
     @abstractmethod
     def formats_of(self, names: tuple[bytes, ...]) -> str:
         """The formats of valid headers with these names, joined by commas."""
-
-
-Foreign = tuple[tuple[str, str], ...]
-"""The untranslated families in the request, and whether their headers were passed or removed."""
 
 
 class FullTranslation(NamedTuple):

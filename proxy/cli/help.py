@@ -76,6 +76,22 @@ exit codes:
   0 translated   1 no trace or session header found   2 the input cannot be read
 """,
     ),
+    "explain": Command(
+        "explain what a sidecar with these settings makes of a request",
+        "Read the settings as `run` would, and show for each listener and upstream what the headers say,\n"
+        "who is believed, what goes out, and what is kept back. The headers are arguments, or come on\n"
+        "standard input as for `translate`.",
+        """\
+examples:
+  ops-sidecar explain --config config/sidecar.yaml 'b3: 80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1'
+  ops-sidecar explain --config config/sidecar.yaml --listener inbound --peer 203.0.113.7 'traceparent: 00-…'
+  ops-sidecar explain --config config/sidecar.yaml --listener outbound --host api.stripe.com < request.txt
+  curl --data-binary @request.txt http://127.0.0.1:9082/explain       the same of a running sidecar
+
+exit codes:
+  0 explained   2 wrong settings, or the input cannot be read
+""",
+    ),
     "demo": Command("run the demo: three services, three formats, one trace", "", ""),
     "health": Command(
         "check the health of a running sidecar",

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import BinaryIO
+from importlib import import_module
 
 from ops_lib.propagation import (
     FAMILIES,
@@ -23,10 +23,11 @@ from ops_lib.propagation import (
     parse_families,
     parse_formats,
 )
-from proxy.cli.diagnosis import diagnose
-from proxy.cli.explain import as_json, explain
-from proxy.cli.headers import HeaderInputError, read_headers, read_transcript
 from proxy.cli.help import parser
+from proxy.cli.question import add_question_flags
+from proxy.explain.diagnosis import diagnose
+from proxy.explain.headers import HeaderInputError, from_input
+from proxy.explain.reading import as_json, explain
 
 PROPAGATOR_VARIABLE = "MIRASCOPE_PROPAGATOR"  # as in proxy.settings.layers
 
@@ -35,15 +36,14 @@ def run(argv: Sequence[str]) -> int:
     """Translate once. 0: done; 1: found nothing to translate; 2: the input cannot be read."""
     arguments_parser = _parser()
     arguments = arguments_parser.parse_args(argv)
+    if arguments.config is not None or arguments.peer or arguments.peer_name or arguments.listener or arguments.host:
+        return _explain_settings(arguments, arguments_parser)
     try:
         propagator = _propagator(arguments)
         clear = parse_families(name for name in arguments.clear.split(",") if name.strip())
-        if arguments.headers:
-            headers = read_headers(arguments.headers)
-        elif sys.stdin.isatty():
+        if not arguments.headers and sys.stdin.isatty():
             arguments_parser.error("give headers as arguments, or on standard input")
-        else:
-            headers = read_transcript(_read(sys.stdin.buffer))
+        headers = from_input(arguments.headers, sys.stdin.buffer if not arguments.headers else None)
     except (UnknownFamilyError, UnknownFormatError, HeaderInputError) as error:
         arguments_parser.error(str(error))
     extraction = propagator.extract(propagator.fields(headers))
@@ -69,15 +69,15 @@ def run(argv: Sequence[str]) -> int:
     return 1
 
 
-_INPUT_LIMIT_BYTES = 1_000_000
-
-
-def _read(stdin: BinaryIO) -> str:
-    """All of standard input. Raises HeaderInputError if it is too long, since a part would give a wrong answer."""
-    text = stdin.read(_INPUT_LIMIT_BYTES + 1)
-    if len(text) > _INPUT_LIMIT_BYTES:
-        raise HeaderInputError(f"standard input has more than {_INPUT_LIMIT_BYTES:,} bytes")
-    return text.decode("latin-1")
+def _explain_settings(arguments: argparse.Namespace, arguments_parser: argparse.ArgumentParser) -> int:
+    """`--explain` by settings: who is believed, and what leaves for whom, as `ops-sidecar explain` says it."""
+    if not arguments.explain:
+        arguments_parser.error("--config, --peer, --peer-name, --listener and --host go with --explain")
+    by_settings = import_module("proxy.cli.explain")  # needs the `sidecar` extra
+    argv = ["--peer", arguments.peer, "--listener", arguments.listener, "--host", arguments.host]
+    argv += [part for name in arguments.peer_name for part in ("--peer-name", name)]
+    argv += ["--config", arguments.config] if arguments.config is not None else []
+    return int(by_settings.run([*argv, "--", *arguments.headers]))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -115,6 +115,9 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         help=f"families that are not translated, to be removed: {', '.join(FAMILIES)}",
     )
+    settings = made.add_argument_group("with --explain: what a sidecar with these settings would do")
+    settings.add_argument("--config", metavar="FILE", help="a settings file")
+    add_question_flags(settings)
     output = made.add_mutually_exclusive_group()
     output.add_argument("--explain", action="store_true", help="print a table: formats read, the winner, losses")
     output.add_argument("--json", action="store_true", help="print one JSON object")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import BinaryIO
 
 Header = tuple[str, str]
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110, 5.6.2
@@ -35,3 +36,19 @@ def read_transcript(text: str) -> list[Header]:
     sent = [line for line in lines if line.startswith(">")]
     chosen = [line.removeprefix(">").strip() for line in sent or lines]
     return read_headers(line for line in chosen if line and not _FIRST_LINE.match(line))
+
+
+INPUT_LIMIT_BYTES = 1_000_000
+
+
+def from_input(lines: Iterable[str], file: BinaryIO | None) -> list[Header]:
+    """Those of `lines`, or of the transcript in `file`. Raises HeaderInputError.
+
+    A file that is too long is an error, since a part of it would give a wrong answer.
+    """
+    if file is None:
+        return read_headers(lines)
+    text = file.read(INPUT_LIMIT_BYTES + 1)
+    if len(text) > INPUT_LIMIT_BYTES:
+        raise HeaderInputError(f"standard input has more than {INPUT_LIMIT_BYTES:,} bytes")
+    return read_transcript(text.decode("latin-1"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.cli.headers import HeaderInputError, read_headers, read_transcript
+from proxy.explain.headers import HeaderInputError, read_headers, read_transcript
 
 CURL = """\
 *   Trying 127.0.0.1:8080...

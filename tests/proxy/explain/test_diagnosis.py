@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ops_lib.propagation import KNOWN_FORMATS, Format, Propagator
-from proxy.cli.diagnosis import diagnose
+from proxy.explain.diagnosis import diagnose
 from tests.vectors.rows import load
 
 TOLD = {"shape", "zero-id", "decision", "parent-id", "missing-id"}

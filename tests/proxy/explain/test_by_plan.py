@@ -1,0 +1,147 @@
+"""What a plan makes of a request: whom it believes, what leaves for whom; the same as the sidecar does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from lab.sidecar import plan_of
+
+from proxy.explain.by_plan import (
+    ListenerAnswer,
+    Question,
+    UnknownListenerError,
+    as_json,
+    as_text,
+    explain,
+)
+from proxy.explain.question import QuestionError, question_of
+
+T, S = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312"
+HEADERS = [
+    ("traceparent", f"00-{T}-{S}-01"),
+    ("X-B3-TraceId", "1" * 32),
+    ("X-B3-SpanId", S),
+    ("baggage", "a=1"),
+    ("X-Mirascope-Session-Id", "s-1"),
+    ("x-datadog-trace-id", "5"),
+    ("Accept", "*/*"),
+]
+SETTINGS: dict[str, Any] = {
+    "propagation": {"mode": "participate"},
+    "trust": [
+        {"name": "edge", "peers": ["203.0.113.0/24"], "ids": "restart", "baggage": False},
+        {"name": "mesh", "names": ["*.mesh.internal"]},
+    ],
+    "egress": {"trace": ["*.internal"], "baggage": ["billing.internal:8080"]},
+    "upstreams": [
+        {"name": "billing", "match": ["billing.internal"], "propagation": {"inject": ["b3"], "mode": "translate"}}
+    ],
+}
+
+
+def asked(question: Question, settings: dict[str, Any] = SETTINGS) -> list[ListenerAnswer]:
+    return explain(plan_of(settings, 1), HEADERS, question)
+
+
+@pytest.mark.parametrize(
+    ("question", "rule", "sentence"),
+    [
+        (Question("10.0.0.1"), "", "10.0.0.1 is believed, since none of the 2 rules of trust is about it"),
+        (Question(), "", "a peer that is not named is believed, since none of the 2 rules of trust is about it"),
+        (Question("10.0.0.1", ("a.mesh.internal",)), "mesh", "10.0.0.1 is believed by rule mesh of trust"),
+        (
+            Question("203.0.113.9"),
+            "edge",
+            "rule edge of trust is about 203.0.113.9: a new trace begins, with a link to the one that came; "
+            "its baggage does not count",
+        ),
+    ],
+)
+def test_who_is_believed(question: Question, rule: str, sentence: str) -> None:
+    inbound, outbound = asked(question)
+    assert (inbound.rule, inbound.sentence) == (rule, sentence)
+    assert "no rule of trust is about this listener" in outbound.sentence
+
+
+def test_a_peer_that_is_partly_believed() -> None:
+    ((app,), _) = [answer.upstreams for answer in asked(Question("203.0.113.9"))]
+    assert app.refused == ("ids", "baggage")
+    written = dict(app.headers)
+    assert T not in written["traceparent"]
+    assert "baggage" not in written
+    assert written["X-Mirascope-Session-Id"] == "s-1"
+    assert "not believed: ids and baggage" in app.sentences
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "upstream", "names", "withheld"),
+    [
+        ("billing.internal", 8080, "billing", {"b3", "X-Mirascope-Session-Id", "x-datadog-trace-id", "baggage"}, ()),
+        ("billing.internal", 80, "billing", {"b3", "X-Mirascope-Session-Id", "x-datadog-trace-id"}, ("baggage",)),
+        ("api.stripe.com", 443, "other", {"X-Mirascope-Session-Id"}, ("trace", "baggage")),
+    ],
+)
+def test_what_leaves_for_a_host(
+    host: str, port: int, upstream: str, names: set[str], withheld: tuple[str, ...]
+) -> None:
+    _, outbound = asked(Question(host=host, port=port))
+    (found,) = outbound.upstreams
+    assert found.upstream == upstream
+    assert {name for name, _ in found.headers} == names
+    assert set(found.withheld) == set(withheld)
+    told = [sentence for sentence in found.sentences if sentence.startswith("kept back")]
+    assert told == (
+        [f"kept back: {' and '.join(found.withheld)}; {host} is not in {_keys(withheld)}"] if withheld else []
+    )
+
+
+def _keys(withheld: tuple[str, ...]) -> str:
+    return " and ".join(f"egress.{cargo}" for cargo in withheld)
+
+
+def test_without_a_host_each_upstream_is_told() -> None:
+    _, outbound = asked(Question())
+    assert [one.upstream for one in outbound.upstreams] == ["billing", "other"]
+    assert any("name a host" in sentence for sentence in outbound.upstreams[1].sentences)
+
+
+def test_the_reading_is_that_of_what_came() -> None:
+    inbound, _ = asked(Question("203.0.113.9"))
+    reading = inbound.upstreams[0].reading
+    assert reading["winner"] == "tracecontext"
+    assert [one["format"] for one in reading["conflicts"]] == ["b3multi"]  # type: ignore[attr-defined]
+
+
+def test_a_listener_by_its_name() -> None:
+    assert [answer.listener for answer in asked(Question(listener="outbound"))] == ["outbound"]
+    with pytest.raises(UnknownListenerError, match="'x'; there are: inbound, outbound"):
+        asked(Question(listener="x"))
+
+
+def test_text_and_json_say_the_same_words() -> None:
+    answers = asked(Question("203.0.113.9", host="api.stripe.com"))
+    text = " ".join(as_text(answers).split())
+    found: Any = as_json(answers)
+    for listener in found["listeners"]:
+        assert listener["trust"]["sentence"] in text
+        for upstream in listener["upstreams"]:
+            for sentence in upstream["sentences"]:
+                assert sentence in text
+            for name, value in upstream["headers"]:
+                assert f"{name}: {value}" in text
+    assert max(map(len, as_text(answers).splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("peer", "host", "message"),
+    [("nobody", "", "is not an address"), ("", "a b", "is not a host"), ("", "a:99999", "is not a host")],
+)
+def test_a_question_that_cannot_be_read(peer: str, host: str, message: str) -> None:
+    with pytest.raises(QuestionError, match=message):
+        question_of(peer, (), "", host)
+
+
+def test_a_question() -> None:
+    made = question_of(" 10.0.0.1 ", ["A.Mesh.internal", ""], "inbound", "Billing.internal:81")
+    assert made == Question("10.0.0.1", ("a.mesh.internal",), "inbound", "billing.internal", 81)
