@@ -24,10 +24,10 @@ from proxy.lifecycle import Admin, Generation, Lifecycle, ServiceManager
 from proxy.plan import Address, ListenerPlan, Plan, UpstreamTarget
 from proxy.plan.compile import compile_plan
 from proxy.plan.tls import TlsContexts
+from proxy.reporting import Reporting
 from proxy.settings import Loaded
 from proxy.settings.effective import effective
 from proxy.settings.layers import FLAG, VARIABLE
-from proxy.settings.models import Settings
 from proxy.settings.sections.process import LogSettings
 from proxy.settings.unused import without_effect
 from proxy.settings.watch import FileWatch
@@ -46,6 +46,7 @@ from proxy.telemetry.otlp.exporter import Exporter
 from proxy.telemetry.otlp.metric import metrics as otlp_metrics
 from proxy.telemetry.process import process_usage
 from proxy.telemetry.prometheus import families
+from proxy.telemetry.report.channel import Channel
 from proxy.telemetry.state import State
 from proxy.telemetry.writer import LineWriter
 from proxy.transport.handed import HandedSockets, handed_over
@@ -92,19 +93,31 @@ async def _run(first: Loaded, read_settings: Callable[[], Loaded], output: Outpu
     metrics = Metrics()
     state = State()
     admin_hosts = AdminHosts([socket.gethostname()])
-    generations = Generations(settings.log, output.log, admin_hosts)
-    start = generations.make(first, 1)
-    start.apply()
     families = Families(metrics, state, output)
     exporter = families.exporter
+    channel = families.channel
+    reporting = Reporting(
+        channel,
+        metrics=metrics,
+        state=state,
+        exporter=exporter,
+        version=families.version,
+        dropped_lines=output.dropped_lines,
+        metrics_now=families.as_otlp,
+    )
+    generations = Generations(settings.log, output.log, admin_hosts, reporting)
+    start = generations.make(first, 1)
+    start.apply()
     data_plane = DataPlane(
         start.plan,
         metrics=metrics,
         access_log=access_log,
         exporter=exporter,
+        channel=channel,
         file_limit=_raise_file_limit(),
         handed=_handed_over(start.plan),
     )
+    reporting.know(data_plane)
     _warn_of_few_files(start.plan, data_plane.most_clients)
     _warn_of_no_effect(first)
     _warn_of_unreported_ids(start.plan)
@@ -125,25 +138,29 @@ async def _run(first: Loaded, read_settings: Callable[[], Loaded], output: Outpu
 class Generations:
     """Made from the settings, one per reading."""
 
-    def __init__(self, first: LogSettings, writer: LineWriter, admin_hosts: AdminHosts) -> None:
+    def __init__(self, first: LogSettings, writer: LineWriter, admin_hosts: AdminHosts, reporting: Reporting) -> None:
         """`first`: the log settings at the start; not all of them can change while the sidecar runs."""
         self._first = first
         self._writer = writer
         self._admin_hosts = admin_hosts
+        self._reporting = reporting
         self._contexts = TlsContexts()
 
     def make(self, loaded: Loaded, number: int) -> Generation:
         """The generation `number`."""
         settings = loaded.settings
+        plan = compile_plan(settings, number, self._contexts)
         return Generation(
-            plan=compile_plan(settings, number, self._contexts),
+            plan=plan,
             watch=FileWatch(loaded.read) if settings.reload.watch and loaded.read else None,
             interval_s=settings.reload.interval_s,
-            apply=lambda: self._apply(settings),
+            apply=lambda: self._apply(plan, loaded),
             values=_values(loaded),
         )
 
-    def _apply(self, settings: Settings) -> None:
+    def _apply(self, plan: Plan, loaded: Loaded) -> None:
+        settings = loaded.settings
+        self._reporting.use(plan, loaded)
         self._admin_hosts.use(settings.admin.hosts)
         wanted = settings.log
         log.configure(self._writer, level=wanted.level, form=wanted.format)
@@ -167,19 +184,21 @@ class Families:
         self._metrics = metrics
         self._state = state
         self._output = output
-        self._version = version("ops-sidecar")
+        self.version = version("ops-sidecar")
         self._start_ns = time.time_ns()
-        self.exporter = Exporter(self._version, self._as_otlp)
+        self.exporter = Exporter(self.version, self.as_otlp)
+        self.channel = Channel(self.version)
 
     def __call__(self) -> list[Family]:
         """As they are now."""
         return families(
             self._metrics,
             self._state,
-            version=self._version,
+            version=self.version,
             process=process_usage(),
             dropped_lines=self._output.dropped_lines(),
             exported=self.exporter.counts(),
+            reported=self.channel.sent(),
         )
 
     def page(self, accept: str) -> tuple[str, str]:
@@ -188,7 +207,8 @@ class Families:
             return openmetrics_page(self()), OPENMETRICS_TYPE
         return page(self()), CONTENT_TYPE
 
-    def _as_otlp(self) -> list[bytes]:
+    def as_otlp(self) -> list[bytes]:
+        """As they are now, as entries of ScopeMetrics.metrics."""
         return otlp_metrics(self(), self._start_ns, time.time_ns())
 
 

@@ -113,6 +113,8 @@ class Translator(Translates):
         "_spellings",
         "_trace_names",
         "_trust",
+        "_unread",
+        "_unread_of",
         "_way",
         "_withholds",
         "_writes_jaeger_baggage",
@@ -148,6 +150,7 @@ class Translator(Translates):
         self._writes_jaeger_baggage = self._propagator.fast_settings.writes_jaeger_baggage
         self._participates = plan.mode == "participate"
         self._formats_of: dict[tuple[bytes, ...], str] = {}
+        self._unread_of: dict[tuple[bytes, ...], str] = {}
         self._random_bits = random_bits
         self.injected = self._propagator.inject_formats if allowed.trace else ()
         # The losses of a fast translation, by its traits.
@@ -166,6 +169,8 @@ class Translator(Translates):
         self._foreign = ForeignHeaders(clear, gate, self._propagator.owns, self._spellings)
         owns_trace = self._propagator.owns_trace
         self._trace_names = frozenset(name for name, text in self._spellings.items() if owns_trace(text))
+        asked = self._propagator.extract_formats
+        self._unread = tuple(each for each in self._propagator.known_formats if each not in asked)
 
     def owns(self, name: bytes) -> bool:
         """Whether the header `name` (any case) is input for this translator, even if it is dropped.
@@ -377,6 +382,19 @@ class Translator(Translates):
             known = ",".join([each for each in formats if not codec_of(each).names.isdisjoint(present)])
             if len(self._formats_of) < _MOST_NAMES and sum(map(len, names)) <= _LONGEST_NAMES:
                 self._formats_of[names] = known
+        return known
+
+    def unread(self, headers: RawHeaders) -> str:
+        """The formats in `headers` that are known, and not asked for: tokens such as `b3?`, joined by commas."""
+        if not self._unread:
+            return ""
+        names = tuple([name for name, _ in headers])
+        known = self._unread_of.get(names)
+        if known is None:
+            present = {name.decode("latin-1").lower() for name in names}
+            known = ",".join([f"{each}?" for each in self._unread if not codec_of(each).names.isdisjoint(present)])
+            if len(self._unread_of) < _MOST_NAMES and sum(map(len, names)) <= _LONGEST_NAMES:
+                self._unread_of[names] = known
         return known
 
     def _fields(self, headers: RawHeaders) -> Fields:

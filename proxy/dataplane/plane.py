@@ -22,6 +22,7 @@ from proxy.listener.app_calls.linking import Linker
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.records.spans import Spans
+from proxy.listener.reports.reporter import Reporter
 from proxy.listener.upstream_health import UpstreamHealths
 from proxy.listener.upstreams.pools import HTTP_1_1, Pools
 from proxy.participation.in_flight import InFlightTable
@@ -29,6 +30,7 @@ from proxy.plan import Address, ListenerPlan, Plan
 from proxy.telemetry.access_log import AccessRecord
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.otlp.exporter import Exporter
+from proxy.telemetry.report.channel import Channel
 from proxy.transport.deadlines import TICK_S, Ticker
 from proxy.transport.descriptors import NO_LIMIT, Descriptors
 from proxy.transport.handed import HandedSockets
@@ -53,15 +55,19 @@ class DataPlane:
         metrics: Metrics,
         access_log: Callable[[AccessRecord], None] | None = None,
         exporter: Exporter | None = None,
+        channel: Channel | None = None,
         file_limit: int = NO_LIMIT,
         handed: HandedSockets | None = None,
     ) -> None:
-        """`exporter`: takes the spans. `file_limit`: how many file descriptors the process may have open.
+        """`exporter`: takes the spans; `channel`: the reports.
+        `file_limit`: how many file descriptors the process may have open.
 
         `handed`: sockets that the service manager has bound for listeners at their addresses.
         """
         self._exporter = exporter or Exporter("")
         self._spans = Spans(self._exporter)
+        self._channel = channel or Channel("")
+        self._reports = Reporter(self._channel)
         self._plan = plan
         self._metrics = metrics
         self._access_log = access_log
@@ -87,6 +93,7 @@ class DataPlane:
         self._metrics.in_flight.unremembered = self._in_flight.counts
         self._ticker.every_tick(self._sweep)
         self._ticker.every_tick(lambda: self._exporter.on_tick(self._ticker.now))
+        self._ticker.every_tick(lambda: self._channel.on_tick(self._ticker.now))
 
     # --- life
 
@@ -105,6 +112,11 @@ class DataPlane:
         """Where the admin listener is: nobody is to reach it by way of the sidecar."""
         self._admin = admin
         self._note_own()
+
+    @property
+    def name(self) -> str:
+        """Our name in Via, unique to this process."""
+        return self._name
 
     @property
     def most_clients(self) -> int:
@@ -166,8 +178,10 @@ class DataPlane:
                 self._retired.append(door.listener)
         self._doors = {name: doors[name] for name in rules}
         self._listeners = {name: door.listener for name, door in self._doors.items()}
+        self._channel.use(plan.report)
         for name, door in self._doors.items():
             door.use(rules[name], sockets[name])
+            door.listener.choose_what_is_told()
         self._plan = plan
         self._in_flight.use(plan.in_flight)
         self._linker.use(plan.linking)
@@ -220,6 +234,7 @@ class DataPlane:
         self._linker.stop()
         await self._pools.stop()
         await self._exporter.stop()
+        await self._channel.stop()
         self._ticker.stop()
         await asyncio.sleep(0)  # aborted transports close in the next turn of the loop
 
@@ -246,6 +261,7 @@ class DataPlane:
             descriptors=self._descriptors,
             access_log=self._access_log,
             spans=self._spans,
+            reports=self._reports,
         )
 
     def _rules(self, plan: ListenerPlan, linker: Linker | None) -> ListenerRules:

@@ -149,6 +149,7 @@ class Lifecycle:
         self._state.reload_success_time_s = self._state.started_time_s = self._clock()
         if not self._stop.is_set():
             self._state.phase = Phase.READY
+        self._state.note_reload(self._clock(), plan.generation, "started")
         self._announce(plan, self._data_plane.addresses(), bound)
 
     async def _drain(self) -> bool:
@@ -199,13 +200,16 @@ class Lifecycle:
             new = await self._blocking.run(lambda: self._read(number))
             await self._replace(new)
         except SettingsError as error:
+            problems = "; ".join(map(str, error.problems))
             for problem in error.problems:
                 log.error(_NOT_RELOADED, extra=fields(problem=problem))
             if error.more:
                 log.error(_NOT_RELOADED, extra=fields(problem=f"and {error.more} more"))
         except (StartError, OSError, StillBlockedError) as error:
+            problems = str(error)
             log.error(_NOT_RELOADED, extra=fields(problem=error))
-        except Exception:  # a bug of ours: the outermost edge of a reload
+        except Exception as error:  # a bug of ours: the outermost edge of a reload
+            problems = type(error).__name__
             log.exception(_NOT_RELOADED)
         else:
             old, self._current = self._current, new
@@ -214,8 +218,10 @@ class Lifecycle:
             self._state.reload_success_time_s = self._clock()
             changed = changes(old.values, new.values)
             log.info("settings reloaded", extra=fields(generation=new.plan.generation, changed=changed))
+            self._state.note_reload(self._clock(), new.plan.generation, changed)
             return
         self._state.reloads_failed += 1
+        self._state.note_reload(self._clock(), 0, problems)
 
     async def _replace(self, new: Generation) -> None:
         """Apply all of the new generation, or nothing of it."""

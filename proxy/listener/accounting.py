@@ -28,6 +28,9 @@ class Accounted:
     resends = 0  # number of retries
     route = b""  # the template of its path, if the settings have one
     upstream_peer: tuple[bytes, int] = (b"", 0)  # address and port of the upstream
+    report_id = b""  # by which a console knows it; empty until somebody needs one
+    findings: tuple[str, ...] = ()  # what this call of the app shows of it (`app_calls.doctor`)
+    request_of = ""  # the report id of the request at the app that this call belongs to
 
     terms: Terms
     request: Request

@@ -23,6 +23,7 @@ from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.records.exchange_record import exchange_record, refused_record
 from proxy.listener.records.explanation import explanation, refused
 from proxy.listener.records.spans import Spans
+from proxy.listener.reports.reporter import Reporter
 from proxy.listener.sides import Asker
 from proxy.listener.upstreams.pools import Pools
 from proxy.semantics.faults import Refusal
@@ -50,9 +51,13 @@ class Listener:
         descriptors: Descriptors,
         access_log: Callable[[AccessRecord], None] | None,
         spans: Spans,
+        reports: Reporter | None = None,
     ) -> None:
+        """`reports`: where a console is told of exchanges."""
         self.rules = rules
         self.spans = spans
+        self._all_reports = reports
+        self._reports: Reporter | None = None  # while a console wants to know
         self.is_inbound = rules.plan.direction == "inbound"
         self.ticker = ticker
         self.outbox = outbox
@@ -72,7 +77,7 @@ class Listener:
         self._access_log = access_log
         self.is_logging = False  # whether the fate of a request's trace fields has to be remembered
         self._explains = False
-        self._choose_what_is_logged()
+        self.choose_what_is_told()
         self._tell_limit()
         self._date = b""
         self._date_second = 0
@@ -95,7 +100,7 @@ class Listener:
             self._metrics.tunnels_open += self.tunnels
         self.rules = rules
         self.name = rules.plan.name
-        self._choose_what_is_logged()
+        self.choose_what_is_told()
         self._tell_limit()
         self._bound_clients()
         for connection in tuple(self.connections):
@@ -113,9 +118,12 @@ class Listener:
             for connection in self.connections:
                 self.bounds.connected(connection.address, connection.open_exchanges)
 
-    def _choose_what_is_logged(self) -> None:
+    def choose_what_is_told(self) -> None:
+        """Who is told of exchanges: the logs, and a console if it wants to know now."""
         self._explains = self.rules.plan.explain
-        self.is_logging = self._explains or self._access_log is not None
+        reports = self._all_reports
+        self._reports = reports if reports is not None and reports.is_on else None
+        self.is_logging = self._explains or self._access_log is not None or self._reports is not None
 
     # --- what a connection asks
 
@@ -209,6 +217,8 @@ class Listener:
         status = logged_status(status, refusal)
         if self._explains:
             log.debug("request", extra=fields(**explanation(accounted, status, refusal)))
+        if self._reports is not None:
+            self._reports.record(accounted, asker, self.rules, status, duration_s, refusal)
         if self._access_log is not None:
             self._access_log(exchange_record(accounted, asker.address, status, duration_s, refusal))
 

@@ -106,6 +106,7 @@ class ListenerRules:
         }
         self.only = self._find("", 0) if plan.fixed_upstream else None  # the route of every request
         self.has_trust = len(made.rules) > 0
+        self.trust_names = made.rules.names
         self._parsed = lru_cache(_REMEMBERED_AUTHORITIES)(parse_authority)
         self._found = lru_cache(_REMEMBERED_AUTHORITIES)(self._find)
         self.hop = lru_cache(_REMEMBERED_CLIENTS)(self._hop)

@@ -121,6 +121,9 @@ class Route(Terms):
             return untranslated(metrics, error)
         return translation
 
+    def unread(self, request: Request) -> str:
+        return self._translators[0].unread(request.trace) if request.trace else ""
+
     def remember(self, translation: Translation, now: float, *, always: bool) -> InFlight | None:
         """What is remembered of a request to the app while it is there; None for nothing. Never raises.
 

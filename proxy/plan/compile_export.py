@@ -1,4 +1,4 @@
-"""Settings -> ExportPlan: where each signal goes, and which service it belongs to.
+"""Settings -> ExportPlan and ReportPlan: where each signal goes, and which service it belongs to.
 
 May know the settings and the plan's values. Reads the certificates that `export.tls` names.
 """
@@ -6,10 +6,11 @@ May know the settings and the plan's values. Reads the certificates that `export
 from __future__ import annotations
 
 from proxy.plan.export import Endpoint, ExportPlan
+from proxy.plan.report import ReportPlan
 from proxy.plan.tls import TlsContexts
 from proxy.settings.models import Settings
 from proxy.settings.otlp_values import CollectorUrl
-from proxy.settings.sections.export import ExportSettings
+from proxy.settings.sections.export import ExportSettings, ServiceSettings
 
 UNKNOWN_SERVICE = "unknown_service:ops-sidecar"
 """OpenTelemetry's default name (specs/semconv/resource/#service)."""
@@ -21,10 +22,7 @@ def export_plan(settings: Settings, contexts: TlsContexts) -> ExportPlan:
     return ExportPlan(
         traces=_endpoint(export, contexts, export.traces, export.traces_endpoint, "/v1/traces"),
         metrics=_endpoint(export, contexts, export.metrics, export.metrics_endpoint, "/v1/metrics"),
-        resource=(
-            ("service.name", service.name or UNKNOWN_SERVICE),
-            *((one.key, one.value) for one in service.attributes if one.key != "service.name"),
-        ),
+        resource=_resource(service),
         batch_spans=export.batch_spans,
         delay_s=export.delay_s,
         queue_bytes=export.queue_bytes,
@@ -32,6 +30,34 @@ def export_plan(settings: Settings, contexts: TlsContexts) -> ExportPlan:
         give_up_s=export.give_up_s,
         flush_s=export.flush_s,
         metrics_interval_s=export.metrics_interval_s,
+    )
+
+
+def _resource(service: ServiceSettings) -> tuple[tuple[str, str], ...]:
+    return (
+        ("service.name", service.name or UNKNOWN_SERVICE),
+        *((one.key, one.value) for one in service.attributes if one.key != "service.name"),
+    )
+
+
+def report_plan(settings: Settings, contexts: TlsContexts) -> ReportPlan:
+    """The plan's value of `console.report`. Raises OSError if a certificate cannot be read."""
+    report, url = settings.console.report, settings.console.report.endpoint
+    if url is None:
+        return ReportPlan()
+    tls = contexts.get(report.tls) if url.scheme == "https" else None
+    headers = tuple((one.name, one.value) for one in report.headers)
+    logs, metrics = (
+        Endpoint(url.host, url.port, url.path + path, tls, headers, report.timeout_s, gzip=True)
+        for path in ("/v1/logs", "/v1/metrics")
+    )
+    return ReportPlan(
+        logs=logs,
+        metrics=metrics,
+        resource=_resource(settings.service),
+        interval_s=report.interval_s,
+        exchanges_per_second=report.exchanges_per_second,
+        queue_bytes=report.queue_bytes,
     )
 
 

@@ -20,6 +20,7 @@ from proxy.plan.participation import (
     LinkingPlan,
     TrustRulePlan,
 )
+from proxy.plan.report import ReportPlan
 from proxy.plan.router import Router
 from proxy.plan.upstream import Timeouts
 
@@ -97,5 +98,6 @@ class Plan:
     reuse_port: bool = False  # another process may listen at the same addresses
     exit_with_app_s: float = 0.0  # the sidecar exits when its app has been gone for this long; 0: never
     export: ExportPlan = field(default_factory=ExportPlan)
+    report: ReportPlan = field(default_factory=ReportPlan)
     in_flight: InFlightPlan = DEFAULT_IN_FLIGHT
     linking: LinkingPlan = DEFAULT_LINKING

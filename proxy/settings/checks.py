@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 from pathlib import Path as FilePath
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from proxy.address import Address
 from proxy.destinations import Destinations
 from proxy.settings.addresses import TargetUrl
 from proxy.settings.models import Settings
+from proxy.settings.otlp_values import CollectorUrl
 from proxy.settings.sections.belief import TrustRule
 from proxy.settings.sections.listeners import UpstreamSettings
 from proxy.settings.sections.propagation import PropagationSettings
@@ -178,22 +179,26 @@ def _tls(path: Path, target: TargetUrl | None, tls: TlsSettings) -> Iterator[Fin
 
 
 def _export(settings: Settings) -> Iterator[Finding]:
-    """TLS files of a collector, if one is reached by https."""
-    export = settings.export
-    urls = {
-        name: getattr(export, name)
-        for name in ("endpoint", "traces_endpoint", "metrics_endpoint")
-        if getattr(export, name) is not None
-    }
-    defaults = type(export.tls)()
-    written = sorted(key for key in export.tls.model_fields_set if getattr(export.tls, key) != getattr(defaults, key))
-    if written and not any(url.scheme == "https" for url in urls.values()):
-        key = written[0]
-        told = ", ".join(f"export.{name} is {url}" for name, url in urls.items()) or "export.endpoint is not set"
-        message = f"only an https collector has TLS, but {told}"
-        yield Finding(("export", "tls", key), getattr(export.tls, key), message, (("export", "endpoint"),))
+    """TLS files of a collector, and of a console, if one is reached by https."""
+    export, report = settings.export, settings.console.report
+    urls = {name: getattr(export, name) for name in ("endpoint", "traces_endpoint", "metrics_endpoint")}
+    yield from _tls_of(("export",), export.tls, urls, "collector")
+    yield from _tls_of(("console", "report"), report.tls, {"endpoint": report.endpoint}, "console")
+
+
+def _tls_of(
+    section: Path, tls: TlsClientSettings, urls: Mapping[str, CollectorUrl | None], what: str
+) -> Iterator[Finding]:
+    there = {name: url for name, url in urls.items() if url is not None}
+    defaults = type(tls)()
+    written = sorted(key for key in tls.model_fields_set if getattr(tls, key) != getattr(defaults, key))
+    if written and not any(url.scheme == "https" for url in there.values()):
+        key, prefix = written[0], ".".join(section)
+        told = ", ".join(f"{prefix}.{name} is {url}" for name, url in there.items()) or f"{prefix}.endpoint is not set"
+        message = f"only an https {what} has TLS, but {told}"
+        yield Finding((*section, "tls", key), getattr(tls, key), message, ((*section, "endpoint"),))
         return
-    yield from _tls_files(("export", "tls"), export.tls)
+    yield from _tls_files((*section, "tls"), tls)
 
 
 def _tls_files(section: Path, tls: TlsClientSettings) -> Iterator[Finding]:

@@ -43,6 +43,7 @@ class Entry(NamedTuple):
     value: object  # text, number, bool, None, or a list of texts
     source: str
     changed: bool  # set to another value than the default, here or in a wider section
+    default: object = None
 
 
 def effective(loaded: Loaded) -> list[Entry]:
@@ -103,7 +104,7 @@ def _entry(loaded: Loaded, levels: Sequence[_Level], name: str, key: str) -> Ent
     section, path = (written or levels)[0]
     where = (*path, name)
     source = source_of(where, loaded.sources) if written else _default(where)
-    return Entry(key, _plain(where, getattr(section, name)), source, changed)
+    return Entry(key, _plain(where, getattr(section, name)), source, changed, _plain(where, default))
 
 
 def _default(path: Path) -> str:

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from proxy.settings.kinds import read_sections
 from proxy.settings.sections.app_calls import InFlightSettings, LinkingSettings
 from proxy.settings.sections.belief import EgressSettings, TrustRule
+from proxy.settings.sections.console import ConsoleSettings
 from proxy.settings.sections.export import ExportSettings, SamplingSettings, ServiceSettings
 from proxy.settings.sections.listeners import InboundSettings, OutboundSettings, UpstreamSettings
 from proxy.settings.sections.process import AdminSettings, DrainSettings, LogSettings, ReloadSettings, RestartSettings
@@ -56,6 +57,7 @@ class Settings(BaseSettings):
     export: ExportSettings = ExportSettings()
     sampling: SamplingSettings = SamplingSettings()
     spans: SpanSettings = SpanSettings()
+    console: ConsoleSettings = ConsoleSettings()
     log: LogSettings = LogSettings()
     reload: ReloadSettings = ReloadSettings()
     restart: RestartSettings = RestartSettings()

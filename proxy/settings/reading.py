@@ -87,6 +87,7 @@ def load(
     ]
     settings = _validate(layers, wrong, file_is_known=bool(from_file.data) or not from_file.problems)
     sections = [settings.inbound.tls, *(upstream.tls for upstream in settings.upstreams), settings.export.tls]
+    sections.append(settings.console.report.tls)
     files = {path for section in sections for path in (section.ca_file, section.cert_file, section.key_file)}
     listen_tls = settings.inbound.listen_tls
     files |= {listen_tls.client_ca_file, listen_tls.cert_file, listen_tls.key_file}

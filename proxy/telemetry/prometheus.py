@@ -14,6 +14,7 @@ from proxy.telemetry.http_metrics import histogram, http_durations
 from proxy.telemetry.metrics import InFlightMetrics, Metrics
 from proxy.telemetry.otlp.exporter import ExportCounts
 from proxy.telemetry.process import ProcessUsage
+from proxy.telemetry.report.channel import NOTHING_SENT, Sent
 from proxy.telemetry.state import Phase, State
 
 PREFIX = "ops_sidecar_"
@@ -29,6 +30,7 @@ def families(
     process: ProcessUsage,
     dropped_lines: Mapping[str, int],
     exported: ExportCounts,
+    reported: Sent = NOTHING_SENT,
 ) -> list[Family]:
     """All of them. `dropped_lines`: by stream (`log`, `access`), lines that were not written."""
     return [
@@ -46,6 +48,7 @@ def families(
             [((("finding", finding),), number) for finding, number in metrics.app_calls.items()],
         ),
         *_export(exported),
+        *_reports(reported),
         *_process(process),
     ]
 
@@ -279,6 +282,20 @@ def _export(exported: ExportCounts) -> list[Family]:
         ),
         _counter("export_retries", "Batches of spans that were retried.", [((), exported.retries)]),
         _gauge("spans_waiting_bytes", "Memory of spans that wait or are being sent.", [((), exported.waiting_bytes)]),
+    ]
+
+
+def _reports(reported: Sent) -> list[Family]:
+    return [
+        _counter("report_records_sent", "Records that the console accepted.", [((), reported.sent)]),
+        _counter(
+            "report_records_dropped",
+            "Records for the console that were not sent.",
+            [((("reason", why),), number) for why, number in reported.dropped.items()],
+        ),
+        _gauge(
+            "report_waiting_bytes", "Memory of records that wait or are being sent.", [((), reported.waiting_bytes)]
+        ),
     ]
 
 

@@ -49,7 +49,7 @@ class SpanBuffer:
         self._size = 0
         self._held = 0  # bytes ever taken in; the writer's
         self._freed = 0  # bytes ever given back; the reader's
-        self._batches: queue.SimpleQueue[Batch] = queue.SimpleQueue()
+        self._batches: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self.added = 0
         self.dropped = 0  # because the buffer was full
 
@@ -85,10 +85,14 @@ class SpanBuffer:
             self._spans = []
             self._size = 0
 
+    def wake(self) -> None:
+        """End the reader's wait, if it waits: there may be nothing more to come."""
+        self._batches.put(None)
+
     # --- the reader's side
 
     def take(self, timeout_s: float) -> Batch | None:
-        """The next batch; None if none comes in time. The caller must give its room back with `free`."""
+        """The next batch; None if none comes in time, or after `wake`. The caller gives its room back with `free`."""
         try:
             return self._batches.get(timeout=timeout_s) if timeout_s > 0 else self._batches.get_nowait()
         except queue.Empty:

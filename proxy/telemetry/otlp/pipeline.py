@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from proxy.plan.export import Endpoint, ExportPlan
+from proxy.plan.report import ReportPlan
 from proxy.telemetry.otlp.buffer import SpanBuffer
 from proxy.telemetry.otlp.request import export_request, resource, scope
 from proxy.telemetry.otlp.sender import Sender
@@ -16,10 +17,23 @@ SCOPE: Final = "ops-sidecar"
 
 
 class Pipeline:
-    """Sends entries (spans, or metrics) to one endpoint."""
+    """Sends entries (spans, metrics, or log records) to one endpoint."""
 
-    def __init__(self, plan: ExportPlan, endpoint: Endpoint, version: str, *, batch: int, limit: int = 0) -> None:
-        """`batch`: entries of one request; `limit`: entries that may wait, 0 for as many as the plan's bytes hold."""
+    def __init__(
+        self,
+        plan: ExportPlan | ReportPlan,
+        endpoint: Endpoint,
+        version: str,
+        *,
+        batch: int,
+        limit: int = 0,
+        made_by: str = SCOPE,
+        what: str = "spans",
+    ) -> None:
+        """`batch`: entries of one request; `limit`: entries that may wait, 0 for as many as the plan's bytes hold.
+
+        `made_by`: the scope's name; `what`: how messages call the entries.
+        """
         described = resource(
             {
                 **dict(plan.resource),
@@ -28,15 +42,16 @@ class Pipeline:
                 "telemetry.sdk.version": version,
             }
         )
-        made_by = scope(SCOPE, version)
+        maker = scope(made_by, version)
         self.plan = plan
         self.buffer = SpanBuffer(limit_bytes=plan.queue_bytes, batch_spans=batch, limit_spans=limit)
         self.sender = Sender(
             endpoint,
             self.buffer,
-            encode=lambda entries: export_request(described, made_by, entries),
+            encode=lambda entries: export_request(described, maker, entries),
             user_agent=f"ops-sidecar/{version}",
             give_up_s=plan.give_up_s,
+            what=what,
         )
         self.sender.start()
 

@@ -52,8 +52,11 @@ class Sender:
         wall_clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
         pause: Callable[[threading.Event, float], object] = threading.Event.wait,
+        what: str = "spans",
     ) -> None:
         """`encode`: makes the pieces of a request's body from a batch's spans.
+
+        `what`: how messages call the entries of a batch.
 
         `give_up_s`: a batch that could not be sent for this long is dropped.
 
@@ -68,6 +71,7 @@ class Sender:
         self._wall_clock = wall_clock
         self._chance = chance
         self._pause = pause
+        self._what = what
         self._collector = Collector(endpoint)
         self._headers = {"Content-Type": "application/x-protobuf", "User-Agent": user_agent}
         if endpoint.gzip:
@@ -77,7 +81,7 @@ class Sender:
         self._answer_by = 0.0  # while a request is under way: when its answer is due
         self._failures = 0  # in a row
         self._told_at: dict[str, float] = {}  # by kind of trouble
-        self._thread = threading.Thread(target=self._run, name="ops-sidecar-spans", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"ops-sidecar-{what}", daemon=True)
 
     def __repr__(self) -> str:
         return f"<Sender to {self._endpoint}, {self.metrics.sent} sent, {self._failures} failures in a row>"
@@ -99,6 +103,7 @@ class Sender:
         """Send everything within this time, then end. Does not wait: see `wait_stopped`."""
         self._until = self._clock() + limit_s
         self._stopping.set()
+        self._buffer.wake()
 
     def wait_stopped(self, timeout_s: float) -> bool:
         """Whether the thread has ended within `timeout_s`. Blocks: not for the event loop."""
@@ -119,7 +124,7 @@ class Sender:
                 self._deliver(batch)
             except Exception as error:  # a bug of ours: the outermost edge of the thread
                 self._drop(batch, "error")
-                self._tell("error", f"spans were lost by a bug in this sidecar: {type(error).__name__}", error)
+                self._tell("error", f"{self._what} were lost by a bug in this sidecar: {type(error).__name__}", error)
             finally:
                 self._buffer.free(batch)
         self._collector.close()
@@ -142,11 +147,11 @@ class Sender:
                 trouble = f"it answered {answer.status}"
                 if answer.status not in RETRYABLE:
                     self._failures += 1
-                    self._tell("refused", f"{self._endpoint} refuses spans: {trouble}")
+                    self._tell("refused", f"{self._endpoint} refuses {self._what}: {trouble}")
                     return self._drop(batch, f"refused-{answer.status}")
                 wait_s = retry_after_s(answer.retry_after, self._wall_clock())
             self._failures += 1
-            self._tell("failed", f"spans cannot be sent to {self._endpoint}: {trouble}; trying again")
+            self._tell("failed", f"{self._what} cannot be sent to {self._endpoint}: {trouble}; trying again")
             now = self._clock()
             wait_s = max(wait_s or 0.0, backoff_s(self._failures, self._chance))
             if now + wait_s >= give_up_at:
@@ -181,7 +186,7 @@ class Sender:
 
     def _delivered(self, batch: Batch, answer: Answer) -> None:
         if self._failures:
-            log.info("spans reach %s again", self._endpoint)
+            log.info("%s reach %s again", self._what, self._endpoint)
         self._failures = 0
         self._told_at.clear()
         metrics = self.metrics
@@ -194,7 +199,7 @@ class Sender:
         if partial is not None:
             rejected = min(max(partial.rejected, 0), len(batch.spans))
             count_many(metrics.dropped, "rejected", rejected)
-            self._tell("partial", f"{self._endpoint} did not take {rejected} spans: {partial.message}")
+            self._tell("partial", f"{self._endpoint} did not take {rejected} {self._what}: {partial.message}")
         metrics.sent += len(batch.spans) - rejected
 
     def _drop(self, batch: Batch, reason: str) -> None:

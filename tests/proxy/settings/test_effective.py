@@ -104,7 +104,7 @@ def test_a_listener_of_an_upstream_is_its_own_or_none(tmp_path: Path) -> None:
     """Not that of outbound, which is a key of the same name, and no wider one."""
     text = "outbound: {listen: '127.0.0.1:7'}\nupstreams: [{name: a, match: a}]\n"
     found = entries(tmp_path, text)
-    assert found["upstreams.0.listen"][1:] == ("off", "default", False)
+    assert found["upstreams.0.listen"][1:4] == ("off", "default", False)
     assert found["outbound.listen"].value == "127.0.0.1:7"
 
 

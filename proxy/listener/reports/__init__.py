@@ -1,0 +1,1 @@
+"""What a console is told of exchanges: facts, and the reporter."""
