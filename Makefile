@@ -136,8 +136,8 @@ pin-image: ## pin the base image of the Dockerfile to its digest (if an image re
 	@.ci/pin-image Dockerfile
 
 lock: ## rewrite requirements/*.lock (needs uv)
-	$(LOCK) --extra sidecar --extra otlp --extra dev pyproject.toml requirements/build.in -o requirements/dev.lock
-	$(LOCK) --extra sidecar --constraint requirements/dev.lock pyproject.toml requirements/build.in -o requirements/sidecar.lock
+	$(LOCK) --extra sidecar --extra kubernetes --extra otlp --extra dev pyproject.toml requirements/build.in -o requirements/dev.lock
+	$(LOCK) --extra sidecar --extra kubernetes --constraint requirements/dev.lock pyproject.toml requirements/build.in -o requirements/sidecar.lock
 	$(LOCK) --constraint requirements/dev.lock requirements/compile.in -o requirements/compile.lock
 	$(LOCK) requirements/audit.in -o requirements/audit.lock
 	$(LOCK) bench/requirements.in -o bench/requirements.lock

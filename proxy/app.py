@@ -21,6 +21,7 @@ from proxy.admin.hosts import AdminHosts
 from proxy.dataplane import DataPlane
 from proxy.errors import StartError
 from proxy.lifecycle import Admin, Generation, Lifecycle, ServiceManager
+from proxy.lifecycle.public_listeners import PUBLIC
 from proxy.plan import Address, ListenerPlan, Plan, UpstreamTarget
 from proxy.plan.compile import compile_plan
 from proxy.plan.tls import TlsContexts
@@ -126,6 +127,7 @@ async def _run(first: Loaded, read_settings: Callable[[], Loaded], output: Outpu
         start,
         data_plane=data_plane,
         make_admin=lambda: _make_admin(state, families, data_plane, admin_hosts),
+        make_public=lambda: _make_public(state, families, data_plane),
         read=lambda number: generations.make(read_settings(), number),
         state=state,
         announce=lambda plan, addresses, admin: _announce(plan, addresses, admin, output, settings.log),
@@ -217,6 +219,13 @@ def _make_admin(state: State, families: Families, data_plane: DataPlane, hosts: 
 
     routes = application(state, families.page, is_app_up=data_plane.is_app_up, hosts=hosts)
     return AdminServer(routes, state)
+
+
+def _make_public(state: State, families: Families, data_plane: DataPlane) -> Admin:
+    from proxy.admin.server import AdminServer, public_application
+
+    routes = public_application(state, families.page, is_app_up=data_plane.is_app_up)
+    return AdminServer(routes, state, "admin.public_listen")
 
 
 def _announce(
@@ -322,6 +331,8 @@ def _listener_lines(plan: Plan, addresses: dict[str, tuple[Address, ...]], admin
             yield f"{listener.name} listening on {address}{to}, writes {_show_formats(listener)}"
     if admin is not None:
         yield f"admin listening on {admin}"
+    for address in addresses.get(PUBLIC, ()):
+        yield f"public listening on {address}, for health and metrics"
     if plan.export.traces is not None:
         yield f"spans are exported to {plan.export.traces}"
     yield "ops-sidecar ready"

@@ -34,16 +34,13 @@ _PATHS = ("/healthz", "/readyz", "/metrics")
 MOST_CONNECTIONS = 32
 
 
-def application(
-    state: State,
-    render_metrics: Callable[[str], tuple[str, str]],
-    *,
-    is_app_up: Callable[[], Awaitable[bool]],
-    hosts: AdminHosts,
-) -> web.Application:
-    """The routes. `render_metrics`: the text of /metrics and its content type, for an Accept.
+def health_routes(
+    state: State, render_metrics: Callable[[str], tuple[str, str]], *, is_app_up: Callable[[], Awaitable[bool]]
+) -> dict[str, Handler]:
+    """Health and metrics: what every admin listener serves.
 
-    `is_app_up`: whether the app accepts connections. `hosts`: the names that requests may ask for.
+    `render_metrics`: the text of /metrics and its content type, for an Accept.
+    `is_app_up`: whether the app accepts connections.
     """
 
     async def healthz(_: web.Request) -> web.Response:
@@ -61,6 +58,21 @@ def application(
         text, kind = render_metrics(",".join(request.headers.getall("Accept", ())))
         return web.Response(body=text.encode(), headers={**_HEADERS, "Content-Type": kind, "Vary": "Accept"})
 
+    return dict(zip(_PATHS, (healthz, readyz, metrics), strict=True))
+
+
+def application(
+    state: State,
+    render_metrics: Callable[[str], tuple[str, str]],
+    *,
+    is_app_up: Callable[[], Awaitable[bool]],
+    hosts: AdminHosts,
+) -> web.Application:
+    """The routes of the admin listener. The first arguments are those of `health_routes`.
+
+    `hosts`: the names that requests may ask for.
+    """
+
     async def index(_: web.Request) -> web.Response:
         return _text("ops-sidecar\n" + "".join(f"{path}\n" for path in _PATHS))
 
@@ -72,9 +84,23 @@ def application(
         return _text("421 Host is not a name of this sidecar; the setting admin.hosts allows further names\n", 421)
 
     app = web.Application(middlewares=[_errors, only_for_us], client_max_size=1024)
-    for path, handler in zip(("/", *_PATHS), (index, healthz, readyz, metrics), strict=True):
-        app.router.add_get(path, handler)  # adds HEAD as well
+    app.router.add_get("/", index)
+    _add(app, health_routes(state, render_metrics, is_app_up=is_app_up))
     return app
+
+
+def public_application(
+    state: State, render_metrics: Callable[[str], tuple[str, str]], *, is_app_up: Callable[[], Awaitable[bool]]
+) -> web.Application:
+    """Health and metrics alone, for any Host: for an address that others can reach."""
+    app = web.Application(middlewares=[_errors], client_max_size=1024)
+    _add(app, health_routes(state, render_metrics, is_app_up=is_app_up))
+    return app
+
+
+def _add(app: web.Application, routes: dict[str, Handler]) -> None:
+    for path, handler in routes.items():
+        app.router.add_get(path, handler)  # adds HEAD as well
 
 
 @web.middleware
@@ -101,8 +127,9 @@ def _is_worth_a_line(record: logging.LogRecord) -> bool:
 class AdminServer:
     """The admin application on one socket."""
 
-    def __init__(self, app: web.Application, state: State) -> None:
-        """`state` counts the connections that were closed to make room for others."""
+    def __init__(self, app: web.Application, state: State, name: str = "admin") -> None:
+        """`state` counts the connections that were closed to make room for others. `name`: for messages."""
+        self._name = name
         log = logging.getLogger(__name__)
         log.addFilter(_is_worth_a_line)
         self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=15.0, shutdown_timeout=1.0, logger=log)
@@ -133,7 +160,7 @@ class AdminServer:
             )
         except OSError as error:
             await self._runner.cleanup()
-            raise cannot_listen("admin", address, error) from None
+            raise cannot_listen(self._name, address, error) from None
         return Address(*self._listening.sockets[0].getsockname()[:2])
 
     def pass_on(self) -> None:

@@ -13,7 +13,16 @@ from importlib import import_module
 
 from proxy.cli.help import COMMANDS, DESCRIPTION, EPILOG
 
-NEEDS_EXTRA = frozenset({"aiohttp", "httptools", "uvloop", "pydantic", "pydantic_core", "pydantic_settings", "yaml"})
+OF_KUBERNETES = frozenset({"cryptography", "ruamel"})
+NEEDS_EXTRA = OF_KUBERNETES | {
+    "aiohttp",
+    "httptools",
+    "uvloop",
+    "pydantic",
+    "pydantic_core",
+    "pydantic_settings",
+    "yaml",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,9 +58,10 @@ def _run(arguments: list[str]) -> int:
         missing = (error.name or "").split(".")[0]
         if missing not in NEEDS_EXTRA:
             raise
+        extras = "sidecar,kubernetes" if missing in OF_KUBERNETES else "sidecar"
         print(
             f"ops-sidecar: `{chosen}` needs the package {missing}, which is not installed.\n"
-            "Install the sidecar with its dependencies:  pip install 'ops-sidecar[sidecar]'",
+            f"Install the sidecar with its dependencies:  pip install 'ops-sidecar[{extras}]'",
             file=sys.stderr,
         )
         return 2

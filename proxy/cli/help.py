@@ -122,6 +122,46 @@ exit codes:
   0 all are there, or what the command after -- ends with   1 the time is over   2 wrong arguments
 """,
     ),
+    "inject": Command(
+        "put the sidecar into Kubernetes manifests",
+        "Read manifests from FILE or standard input, put the sidecar into each pod, and write them to standard\n"
+        "output. Deployments, StatefulSets, DaemonSets, Jobs, CronJobs, Pods and Lists are understood; everything\n"
+        "else passes unchanged. Services in the same input get their targetPort moved to the sidecar; probes stay.\n"
+        "What goes in: a native sidecar (an init container that goes on running; Kubernetes 1.29 or newer), or with\n"
+        "--plain a container beside the app's. Injecting twice changes nothing, with other settings it updates.\n"
+        "The settings below reach the sidecar as variables. The environment is not read.",
+        """\
+examples:
+  # the app speaks B3, everybody else W3C
+  ops-sidecar inject --image registry.internal/ops-sidecar:0.1.0 \\
+      --set inbound.propagation.inject=b3multi < orders.yaml | kubectl apply -f -
+
+  # settings from a ConfigMap that has the key sidecar.yaml; changes reach running pods
+  ops-sidecar inject --set kubernetes.config_map=ops-sidecar < orders.yaml
+
+  # what a chart renders
+  helm template orders ./chart | ops-sidecar inject | kubectl apply -f -
+
+in the pod's own metadata:
+  label or annotation  ops-sidecar/inject: disabled    this pod is left alone
+  annotation           ops-sidecar/settings: |         one KEY=VALUE a line, over the settings above
+                         inbound.app=http://127.0.0.1:3000
+
+exit codes:
+  0 written   2 wrong settings or manifests: each problem is on standard error, and nothing is written
+""",
+    ),
+    "uninject": Command(
+        "take the sidecar out of Kubernetes manifests",
+        "Read manifests from FILE or standard input, undo what `inject` did, and write them to standard output.",
+        """\
+examples:
+  kubectl get deployment,service -o yaml | ops-sidecar uninject | kubectl apply -f -
+
+exit codes:
+  0 written   2 wrong manifests
+""",
+    ),
     "version": Command(
         "print the version",
         "Print the version of ops-sidecar and of what it runs on.",

@@ -17,6 +17,7 @@ from proxy.lifecycle.app_watch import has_network, until_gone
 from proxy.lifecycle.blocking import BlockingCalls, StillBlockedError
 from proxy.lifecycle.generation import Generation, Watch, changes
 from proxy.lifecycle.manager import NOBODY, ServiceManager
+from proxy.lifecycle.public_listeners import PUBLIC, PublicListeners
 from proxy.plan import Address, Plan
 from proxy.telemetry.log import fields
 from proxy.telemetry.state import Phase, State
@@ -56,6 +57,7 @@ class Lifecycle:
         *,
         data_plane: DataPlane,
         make_admin: Callable[[], Admin],
+        make_public: Callable[[], Admin] | None = None,
         read: Callable[[int], Generation],
         state: State,
         announce: Callable[[Plan, dict[str, tuple[Address, ...]], Address | None], None],
@@ -67,6 +69,7 @@ class Lifecycle:
         """`read(number)` gives a new generation; it may block for `patience_s`. `clock`: seconds since the epoch.
 
         `manager` is told when the sidecar is ready, reloads, stops, and that it is alive.
+        `make_public`: makes what serves health and metrics where others can reach it.
         """
         self._current = first
         self._data_plane = data_plane
@@ -79,6 +82,7 @@ class Lifecycle:
         self._has_network = has_network
         self._manager = manager
         self._admin: Admin | None = None
+        self._public = PublicListeners(make_public or make_admin)
         self._stop = asyncio.Event()
         self._lingers = True  # for the app; not at Ctrl-C, when a person waits
         self._is_left_alone = False  # the app is gone, so the sidecar exits
@@ -112,6 +116,7 @@ class Lifecycle:
             await self._data_plane.stop()
             if self._admin is not None:
                 await self._admin.close()
+            await self._public.close()
             self._state.phase = Phase.STOPPED
 
     def _signalled(self, number: signal.Signals) -> None:
@@ -145,17 +150,20 @@ class Lifecycle:
             self._admin = self._make_admin()
             bound = await self._admin.listen(plan.admin, reuse_port=plan.reuse_port)
             self._data_plane.know_admin(bound)
+        (await self._public.open(plan.public, reuse_port=plan.reuse_port)).use()
         self._state.generation = plan.generation
         self._state.reload_success_time_s = self._state.started_time_s = self._clock()
         if not self._stop.is_set():
             self._state.phase = Phase.READY
         self._state.note_reload(self._clock(), plan.generation, "started")
-        self._announce(plan, self._data_plane.addresses(), bound)
+        self._announce(plan, {**self._data_plane.addresses(), PUBLIC: self._public.addresses()}, bound)
 
     async def _drain(self) -> bool:
         if self._admin is not None and self._current.plan.reuse_port:
             self._admin.pass_on()
         self._manager.stopping(self._data_plane.in_flight())
+        if self._current.plan.reuse_port:
+            self._public.pass_on()
         draining = asyncio.create_task(self._data_plane.drain(linger=self._lingers), name="drain")
         hurry = asyncio.create_task(self._stop_now.wait(), name="hurry")
         try:
@@ -233,12 +241,17 @@ class Lifecycle:
             if new.plan.admin is not None:
                 admin = self._make_admin()
                 bound = await admin.listen(new.plan.admin, reuse_port=new.plan.reuse_port)
+        public = None
         try:
+            public = await self._public.open(new.plan.public, reuse_port=new.plan.reuse_port)
             await self._data_plane.replace_plan(new.plan)
         except BaseException:
             if moved and admin is not None:
                 await admin.close()
+            if public is not None:
+                await public.give_up()
             raise
+        await public.close_others()
         if moved:
             self._data_plane.know_admin(bound)
             old, self._admin = self._admin, admin

@@ -167,6 +167,7 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
             for listener in listeners
         ),
         admin=settings.admin.listen,
+        public=settings.admin.public_listen,
         drain=_drain(settings),
         reuse_port=settings.restart.reuse_port,
         exit_with_app_s=settings.inbound.exit_with_app_s if settings.inbound.listen else 0.0,

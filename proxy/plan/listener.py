@@ -94,6 +94,7 @@ class Plan:
     generation: int
     listeners: tuple[ListenerPlan, ...]
     admin: Address | None
+    public: tuple[Address, ...] = ()  # health and metrics alone, where others can reach them
     drain: DrainPlan = DrainPlan()
     reuse_port: bool = False  # another process may listen at the same addresses
     exit_with_app_s: float = 0.0  # the sidecar exits when its app has been gone for this long; 0: never

@@ -44,7 +44,7 @@ class Finding(NamedTuple):
 def check(settings: Settings) -> Iterator[Finding]:
     """All problems between keys that are each valid alone."""
     listens = _listens(settings)
-    if not any(path != ("admin", "listen") for path, _ in listens):
+    if not any(path[0] != "admin" for path, _ in listens):
         yield Finding(
             ("inbound", "listen"),
             "off",
@@ -71,6 +71,7 @@ def _listens(settings: Settings) -> list[tuple[Path, Address]]:
         (("inbound", "listen"), settings.inbound.listen),
         (("outbound", "listen"), settings.outbound.listen),
         (("admin", "listen"), (settings.admin.listen,) if settings.admin.listen is not None else ()),
+        (("admin", "public_listen"), settings.admin.public_listen),
     ]
     found += [(("upstreams", str(n), "listen"), upstream.listen) for n, upstream in enumerate(settings.upstreams)]
     return [(path, address) for path, addresses in found for address in addresses]

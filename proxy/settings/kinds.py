@@ -186,4 +186,6 @@ Headers = Annotated[tuple[otlp_values.Header, ...], PlainValidator(otlp_values.p
 ResourceAttributes = Annotated[tuple[otlp_values.Attribute, ...], PlainValidator(otlp_values.parse_attributes)]
 Ratio = Annotated[float, PlainValidator(otlp_values.parse_ratio)]
 Rate = Annotated[float, PlainValidator(_within(otlp_values.parse_rate, 0, 1_000_000, " a second"))]
+Port = Annotated[int, PlainValidator(_within(parse_count, 1, 65535, ""))]
+Ports = Annotated[tuple[Port, ...], BeforeValidator(split_items)]
 Lines = Annotated[int, PlainValidator(_within(parse_count, 100, 1_000_000, " lines"))]  # only the start writes some

@@ -20,6 +20,7 @@ from proxy.settings.sections.app_calls import InFlightSettings, LinkingSettings
 from proxy.settings.sections.belief import EgressSettings, TrustRule
 from proxy.settings.sections.console import ConsoleSettings
 from proxy.settings.sections.export import ExportSettings, SamplingSettings, ServiceSettings
+from proxy.settings.sections.kubernetes import KubernetesSettings
 from proxy.settings.sections.listeners import InboundSettings, OutboundSettings, UpstreamSettings
 from proxy.settings.sections.process import AdminSettings, DrainSettings, LogSettings, ReloadSettings, RestartSettings
 from proxy.settings.sections.propagation import PropagationSettings
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     reload: ReloadSettings = ReloadSettings()
     restart: RestartSettings = RestartSettings()
+    kubernetes: KubernetesSettings = KubernetesSettings()
 
     @classmethod
     def settings_customise_sources(

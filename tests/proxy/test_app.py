@@ -294,6 +294,30 @@ def test_the_admin_listener_answers_for_the_names_of_the_settings(app: App, tmp_
         assert sidecar.end() == 0
 
 
+def test_the_public_listener_has_health_and_metrics_alone(app: App, tmp_path: Path) -> None:
+    """For any name; a reload moves it, and one that cannot be opened changes nothing."""
+    file = tmp_path / "sidecar.yaml"
+    text = f"inbound: {{listen: '127.0.0.1:0', app: '{app.url}'}}\noutbound: {{listen: off}}\n"
+    file.write_text(text + "admin: {listen: '127.0.0.1:0', public_listen: '127.0.0.1:0'}\n", encoding="utf-8")
+    with sidecar_with("--config", str(file)) as sidecar:
+        answers = {path: sidecar.get(path, "public", Host="anything.example")[0] for path in PUBLIC_PATHS}
+        assert answers == {"/healthz": 200, "/readyz": 200, "/metrics": 200, "/": 404, "/config": 404, "/api": 404}
+        taken = sidecar.addresses["inbound"]
+        file.write_text(text + f"admin: {{listen: '127.0.0.1:0', public_listen: '{taken}'}}\n", encoding="utf-8")
+        sidecar.send_signal(signal.SIGHUP)
+        sidecar.await_line("settings not reloaded.*admin.public_listen")
+        assert sidecar.get("/healthz", "public")[0] == 200
+        file.write_text(text + "admin: {listen: '127.0.0.1:0', public_listen: off}\n", encoding="utf-8")
+        sidecar.send_signal(signal.SIGHUP)
+        sidecar.await_line("settings reloaded")
+        with pytest.raises(ConnectionRefusedError):
+            sidecar.get("/healthz", "public")
+        assert sidecar.end() == 0
+
+
+PUBLIC_PATHS = ("/healthz", "/readyz", "/metrics", "/", "/config", "/api")
+
+
 def test_a_changed_certificate_file_of_the_app_is_a_reload(tmp_path: Path) -> None:
     """Renewed in place, or the file behind it exchanged: the settings say the same as before."""
     file, certificates = tmp_path / "sidecar.yaml", tmp_path / "ca.pem"

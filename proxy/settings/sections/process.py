@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from proxy.address import Address
-from proxy.settings.kinds import Lines, Listen, Patterns, Seconds, SecondsOrAuto, SecondsOrZero
+from proxy.settings.kinds import Lines, Listen, Listens, Patterns, Seconds, SecondsOrAuto, SecondsOrZero
 from proxy.settings.sections.section import Section
 
 
@@ -13,6 +13,7 @@ class AdminSettings(Section):
     """Health and metrics."""
 
     listen: Listen = Address("127.0.0.1", 9082)
+    public_listen: Listens = ()  # health and metrics alone
     hosts: Patterns = ()
 
 

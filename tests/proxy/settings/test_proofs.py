@@ -20,6 +20,7 @@ _SECTION = re.compile(rf"(?:inbound|outbound|upstreams\.N)\.(?=(?:{_LAYERED})\.)
 LAID_OVER = "proxy/plan/test_compile.py::test_narrow_is_laid_over_wide_key_by_key"
 
 OTLP = "proxy/telemetry/otlp"
+POD, STREAM = (f"proxy/kubernetes/injection/test_{name}.py" for name in ("pod", "stream"))
 
 PROOFS = {
     "propagation.extract": "wire/test_trace.py::test_inbound",
@@ -148,6 +149,21 @@ PROOFS = {
     "log.format": "proxy/test_app.py::test_the_log_can_be_json",
     "log.access": "proxy/test_app.py::test_it_says_where_it_listens_translates_counts_logs_and_ends",
     "log.queue_lines": "proxy/test_app.py::test_an_access_log_that_nobody_reads_drops_lines_beyond_its_queue",
+    "admin.public_listen": "proxy/test_app.py::test_the_public_listener_has_health_and_metrics_alone",
+    "kubernetes.image": f"{POD}::test_image_and_pull_policy",
+    "kubernetes.pull_policy": f"{POD}::test_image_and_pull_policy",
+    "kubernetes.mode": f"{POD}::test_a_plain_sidecar_is_a_container_beside_the_apps",
+    "kubernetes.inbound": f"{STREAM}::test_with_redirection_services_stay",
+    "kubernetes.outbound": f"{POD}::test_rules_are_set_by_an_init_container_that_alone_may_change_the_network",
+    "kubernetes.redirect_ports": f"{POD}::test_which_ports_are_redirected",
+    "kubernetes.ip_family": f"{STREAM}::test_one_family_otherwise_unless_the_settings_say_so",
+    "kubernetes.health_port": f"{POD}::test_the_port_for_health",
+    "kubernetes.config_map": f"{POD}::test_a_config_map_is_mounted_as_a_folder",
+    "kubernetes.run_as_user": f"{POD}::test_resources_and_user_come_from_the_settings",
+    "kubernetes.cpu_request": f"{POD}::test_resources_and_user_come_from_the_settings",
+    "kubernetes.memory_request": f"{POD}::test_resources_and_user_come_from_the_settings",
+    "kubernetes.cpu_limit": f"{POD}::test_resources_and_user_come_from_the_settings",
+    "kubernetes.memory_limit": f"{POD}::test_resources_and_user_come_from_the_settings",
     "restart.reuse_port": "wire/test_restart.py::test_a_rolling_restart_under_load_fails_no_request",
     "reload.watch": "proxy/test_app.py::test_an_emptied_file_is_no_reload",
     "reload.interval_s": "proxy/test_app.py::test_a_changed_file_counts_for_new_requests_and_a_bad_one_for_none",
