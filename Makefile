@@ -144,5 +144,5 @@ lock: ## rewrite requirements/*.lock (needs uv)
 
 clean: ## remove everything installed, built and cached
 	rm -rf build dist $(VENV) $(VENV)-bench $(VENV)-audit .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -rf tests/cross_language/node/node_modules tests/cross_language/node/.lock
+	rm -rf tests/cross_language/node/node_modules tests/cross_language/node/.lock tests/page/node/node_modules tests/page/node/.lock
 	find . -name __pycache__ -prune -exec rm -rf {} +

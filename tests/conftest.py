@@ -35,6 +35,7 @@ SLOW = (
     "ops_lib/test_testing.py",
     "ops_lib/test_wrong_environment.py",
     "proxy/cli/test_commands.py",
+    "page",
     "proxy/cli/test_run.py",
     "proxy/demo/test_command.py",
     "proxy/http1/test_turns.py",

@@ -8,8 +8,6 @@ it fails instead.
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -26,6 +24,7 @@ import pytest
 from opentelemetry import trace
 
 import ops_lib as ops
+from lab import npm
 
 SERVICE = Path(__file__).parent / "node"
 FORMATS = ["tracecontext", "b3", "b3multi", "jaeger"]
@@ -40,31 +39,10 @@ def _missing(reason: str) -> None:
 @pytest.fixture(scope="session")
 def node() -> str:
     """The node command, with the packages of the lock file beside the service."""
-    command, npm = shutil.which("node"), shutil.which("npm")
-    if command is None or npm is None:
-        _missing("cross-language test: node or npm is not installed")
-    version = subprocess.run([command, "--version"], capture_output=True, text=True, check=True).stdout
-    if int(version.lstrip("v").split(".")[0]) < 18:
-        _missing(f"cross-language test: node 18 or newer is needed, not {version.strip()}")
-    wanted = hashlib.sha256((SERVICE / "package-lock.json").read_bytes()).hexdigest()
-    with (SERVICE / ".lock").open("w") as lock:  # the workers of a parallel run install once
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp = SERVICE / "node_modules" / ".ops-lock"
-        if not stamp.exists() or stamp.read_text() != wanted:
-            install = [
-                "npm",
-                "ci",
-                "--no-audit",
-                "--no-fund",
-                "--ignore-scripts",
-                "--fetch-retries=1",
-                "--fetch-timeout=20000",
-            ]
-            installed = subprocess.run(install, cwd=SERVICE, capture_output=True, text=True, check=False)
-            if installed.returncode != 0:
-                _missing(f"cross-language test: npm ci failed: {installed.stderr.strip()[-300:]}")
-            stamp.write_text(wanted)
-    return str(command)
+    reason = npm.reason_it_is_missing(SERVICE)
+    if reason is not None:
+        _missing(f"cross-language test: {reason}")
+    return str(shutil.which("node"))
 
 
 @pytest.fixture(params=FORMATS)

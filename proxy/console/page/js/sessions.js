@@ -1,0 +1,237 @@
+// Sessions: which there are, and what one of them did, trace by trace, over time.
+import { h, fill } from './dom.js';
+import { page, backTo, empty, firstRun, failed } from './frame.js';
+import { when, ms, num, plural, clock, absolute } from './text.js';
+import { svc, tag, serviceColour } from './chips.js';
+import { Windowed } from './windowed.js';
+import { filterBox, settled } from './filterbox.js';
+import { Pages } from './pages.js';
+import * as api from './api.js';
+
+const LEAST_MS = 30e3,
+  QUIET_MS = 5000,
+  FEW = 3;
+
+/** Traces on one time line: [{trace, start, ms, errors, title?}]; as wide as they were long, at least a dot. `tall`: with links. */
+function lane(marks, tall) {
+  if (!marks.length) return h('div.lane');
+  const from = Math.min(...marks.map(m => m.start)),
+    to = Math.max(...marks.map(m => m.start + m.ms)),
+    width = Math.max(LEAST_MS, to - from);
+  const mark = m =>
+    h(tall ? 'a.mark' : 'span.mark', {
+      class: m.errors ? 'bad' : '',
+      href: tall ? '#/traces/' + m.trace : null,
+      'aria-label': tall ? `${m.title ?? 'Trace'}, ${clock(m.start).slice(0, 8)}` : null,
+      title: `${m.title ?? ''} ${ms(m.ms)}, ${clock(m.start)}`.trim(),
+      style: { left: ((m.start - from) / width) * 96 + '%', width: `max(10px, ${(m.ms / width) * 96}%)` },
+    });
+  return h(
+    'div.lane',
+    { class: tall ? 'tall' : '', 'aria-hidden': tall ? null : 'true' },
+    marks.map(mark),
+    tall && [h('span.lane-a.dim', clock(from).slice(0, 8)), h('span.lane-b.dim', clock(from + width).slice(0, 8))],
+  );
+}
+const rowOf = s =>
+  h(
+    'div',
+    { role: 'listitem' },
+    h(
+      'a.srow',
+      { href: '#/sessions/' + encodeURIComponent(s.id) },
+      h('span.mono.strong.cut', { title: s.id }, s.id),
+      h('span.mid', plural(s.traces, 'trace')),
+      h('span.mid.hide-s', plural(s.requests, 'request')),
+      h('span', { class: s.errors ? 'err' : 'dim' }, plural(s.errors, 'error')),
+      lane(s.marks ?? []),
+      h(
+        'span.row.svcs.hide-m',
+        s.services.slice(0, FEW).map(n => svc(n)),
+        s.services.length > FEW ? h('span.dim', `+${s.services.length - FEW}`) : null,
+      ),
+      h('span.dim.num', when(s.last, ' ago')),
+    ),
+  );
+
+export async function sessions(root, { params, set }) {
+  let sel = -1,
+    failure = null,
+    isLoaded = false;
+  const none = h('div'),
+    scroller = h('div.scroll', { tabindex: '-1' }, none);
+  const pages = new Pages(
+    api.sessions,
+    (answer, isFirst) => {
+      isLoaded = true;
+      failure = null;
+      if (answer.error) box.mistake(answer.error);
+      if (isFirst) {
+        sel = -1;
+        scroller.scrollTop = 0;
+      }
+      list.set(pages.items.length, !isFirst);
+      after();
+    },
+    100,
+  );
+  const load = text =>
+    pages.load(text).catch(e => {
+      if (e.name !== 'AbortError') {
+        failure = e;
+        after();
+      }
+    });
+  const ask = settled(load);
+  const box = filterBox(
+    params.get('q') ?? '',
+    (f, text) => {
+      set({ q: text });
+      ask(text);
+    },
+    ['status:error'],
+  );
+  page(root, 'Sessions', {}, h('div.toolbar', box.el), scroller);
+  const list = new Windowed(scroller, {
+    role: 'list',
+    rowHeight: () => 46,
+    key: i => pages.items[i],
+    render: i => rowOf(pages.items[i]),
+    onEnd: () => pages.more(),
+  });
+  list.space.setAttribute('aria-label', 'Sessions, latest first');
+  function after() {
+    const [count, more] = pages.known;
+    box.count(isLoaded ? `${num(count)}${more} ${count === 1 && !more ? 'session' : 'sessions'}` : '');
+    none.hidden = pages.items.length > 0 && !failure;
+    if (none.hidden) return;
+    fill(
+      none,
+      failure
+        ? failed(failure, () => load(pages.q))
+        : !isLoaded
+          ? null
+          : pages.q
+            ? empty(
+                'No such session',
+                'No session that the console keeps fits this filter.',
+                h('button.btn', { type: 'button', onclick: () => box.set('') }, 'Clear the filter'),
+              )
+            : firstRun(
+                'No session yet',
+                'A session is what one user or agent does over several traces. Requests carry it in a header; try one:',
+                "curl -H 'X-Mirascope-Session-Id: demo-1' http://127.0.0.1:9080/",
+                'In Python: with ops.session("demo-1"): …',
+              ),
+    );
+  }
+  await load(box.input.value.trim());
+  box.apply();
+  ask.cancel();
+  function step(d) {
+    if (!pages.items.length) return;
+    sel = Math.max(0, Math.min(pages.items.length - 1, sel + d));
+    list.show(sel);
+    list.element(sel)?.firstChild.focus({ preventScroll: true });
+  }
+  return {
+    keys: { j: () => step(1), k: () => step(-1), r: () => load(pages.q), '/': box.focus },
+    update: p => box.set(p.get('q') ?? ''),
+    unmount: () => {
+      ask.cancel();
+      pages.end();
+      list.end();
+    },
+  };
+}
+
+function chapter(t, before) {
+  const quiet = before ? t.start - (before.start + before.ms) : 0;
+  return [
+    quiet > QUIET_MS && h('li.gap.dim', `${ms(quiet)} of quiet`),
+    h(
+      'li',
+      h(
+        'a',
+        { href: '#/traces/' + t.id },
+        h('span.t-mark', {
+          class: t.errors ? 'err' : 'ok',
+          role: 'img',
+          'aria-label': t.errors ? plural(t.errors, 'error') : 'no error',
+        }),
+        h('time.dim.mono', { title: absolute(t.start) }, clock(t.start).slice(0, 8)),
+        h('span.cut.grow', h('b', t.title || t.root?.service), h('span.mid', ' ' + (t.root?.name ?? ''))),
+        h('span.tags', t.notes.slice(0, 2).map(tag)),
+        h(
+          'span.story-svcs',
+          { 'aria-hidden': 'true' },
+          t.services.map(x =>
+            h('i', {
+              title: `${x.name}: ${plural(x.spans, 'span')}`,
+              style: { '--c': serviceColour(x.name), 'flex-grow': x.spans },
+            }),
+          ),
+        ),
+        h('span.num', ms(t.ms)),
+      ),
+    ),
+  ];
+}
+export async function session(root, { id }) {
+  const s = await api.session(id),
+    crumbs = backTo('#/sessions', 'Sessions');
+  if (!s) {
+    page(
+      root,
+      'Session',
+      { crumbs },
+      empty(
+        'No such session',
+        'The console keeps no request of it.',
+        h('a.btn', { href: '#/sessions' }, 'All sessions'),
+      ),
+    );
+    return {};
+  }
+  const traces = s.traces.toSorted((a, b) => a.start - b.start),
+    marks = traces.map(t => ({
+      trace: t.id,
+      start: t.start,
+      ms: t.ms,
+      errors: t.errors,
+      title: t.title || t.root?.name,
+    }));
+  page(
+    root,
+    h('span.mono', s.id),
+    { crumbs, actions: [h('a.btn', { href: '#/live?q=' + encodeURIComponent('session:' + s.id) }, 'Its requests')] },
+    h(
+      'div.scroll',
+      { tabindex: '-1' },
+      h(
+        'div.column',
+        h(
+          'div.row.wrap.facts.big',
+          h('span.strong', plural(s.traces.length, 'trace')),
+          h('span', plural(s.requests, 'request')),
+          h('span', { class: s.errors ? 'err' : 'mid' }, plural(s.errors, 'error')),
+          h('span.mid', 'over ', ms(s.last - s.first)),
+          s.via ? h('span.mid', 'came as ', h('span.mono', s.via)) : null,
+        ),
+        s.sentence ? h('p.verdict', s.sentence) : null,
+        h('div.card.pad', h('div.pad', lane(marks, true))),
+        h(
+          'ol.story',
+          traces.map((t, i) => chapter(t, traces[i - 1])),
+        ),
+      ),
+    ),
+  );
+  return {
+    keys: {
+      Escape: () => {
+        location.hash = '#/sessions';
+      },
+    },
+  };
+}

@@ -1,0 +1,215 @@
+// Traces: a list to search, by the server; the histogram is of all that match.
+import { h, fill, icon } from './dom.js';
+import { page, empty, firstRun, failed } from './frame.js';
+import { when, ms, num, plural } from './text.js';
+import { tag, svc, toast, short } from './chips.js';
+import { Windowed } from './windowed.js';
+import { filterBox, settled } from './filterbox.js';
+import { Pages } from './pages.js';
+import * as api from './api.js';
+
+const QUICK = ['status:error', 'is:conflict', 'is:gap', 'format:b3', 'dur:>200ms'];
+const edge = v => (v >= 1000 ? +(v / 1000).toFixed(1) + ' s' : v + ' ms');
+
+/** Traces by duration; `pick(bin)` when one clicks a column. */
+function histogram(bins, pick) {
+  const max = Math.max(1, ...bins.map(b => b.count));
+  const share = n => ({ height: (n / max) * 100 + '%' });
+  return h(
+    'div.histo',
+    { role: 'group', 'aria-label': 'Traces by duration' },
+    bins.map(b =>
+      h(
+        'button',
+        {
+          type: 'button',
+          disabled: !b.count,
+          title: `${edge(b.lo)} to ${edge(b.hi)}: ${plural(b.count, 'trace')}, ${num(b.errors)} with errors`,
+          'aria-label': `${edge(b.lo)} to ${edge(b.hi)}: ${plural(b.count, 'trace')}`,
+          onclick: () => pick(b),
+        },
+        h('span.col', h('i.bad', { style: share(b.errors) }), h('i', { style: share(b.count - b.errors) })),
+        h('span.tick', { 'aria-hidden': 'true' }, edge(b.lo)),
+      ),
+    ),
+  );
+}
+function rowOf(t, max, href) {
+  return h(
+    'div',
+    { role: 'listitem' },
+    h(
+      'a.trow',
+      { href },
+      h('span.t-mark', {
+        role: 'img',
+        'aria-label': t.errors ? plural(t.errors, 'error') : 'no error',
+        class: t.errors ? 'err' : 'ok',
+      }),
+      h('span.t-name', h('span.cut', h('b', t.root?.service), ' ', t.root?.name), h('span.dim.cut.t-title', t.title)),
+      h(
+        'span.t-svcs',
+        t.services.slice(0, 6).map(s => svc(s.name, h('span.dim', num(s.spans)))),
+        t.services.length > 6 ? h('span.dim', `+${t.services.length - 6}`) : null,
+      ),
+      h('span.t-tags', t.notes.slice(0, 2).map(tag)),
+      h('span.t-sess.mono.dim.cut', t.session ?? ''),
+      h(
+        'span.t-dur',
+        h('span', ms(t.ms)),
+        h(
+          'span.bar',
+          h('i', { class: t.errors ? 'err' : '', style: { width: Math.max(1.5, (t.ms / max) * 100) + '%' } }),
+        ),
+      ),
+      h('span.t-when.dim.num', when(t.start, ' ago')),
+    ),
+  );
+}
+async function uploadFrom(input) {
+  try {
+    const { traces } = await api.upload(await input.files[0].text());
+    toast(`Read ${plural(traces.length, 'trace')}`);
+    location.hash = traces.length === 1 ? '#/traces/' + traces[0] : '#/traces';
+  } catch (e) {
+    toast(e.message);
+  }
+  input.value = '';
+}
+
+export async function traces(root, { params, set }) {
+  const other = params.get('compare'); // a trace that waits for the one to compare it with
+  let max = 1,
+    sel = -1,
+    failure = null,
+    isLoaded = false;
+  const none = h('div'),
+    histo = h('div.histo-room'),
+    scroller = h('div.scroll.tlist', { tabindex: '-1' }, none);
+  const href = t => (other ? `#/compare/${other}..${t.id}` : '#/traces/' + t.id);
+  const pages = new Pages(
+    api.traces,
+    (answer, isFirst) => {
+      isLoaded = true;
+      failure = null;
+      if (answer.error) box.mistake(answer.error);
+      const was = max;
+      max = Math.max(1, ...pages.items.map(t => t.ms));
+      if (isFirst) {
+        scroller.scrollTop = 0;
+        sel = -1;
+        fill(histo, answer.histogram?.length ? histogram(answer.histogram, pickBin) : null);
+      }
+      list.set(pages.items.length, !isFirst && was === max);
+      after();
+    },
+    100,
+  );
+  const load = text =>
+    pages.load(text).catch(e => {
+      if (e.name !== 'AbortError') {
+        failure = e;
+        after();
+      }
+    });
+  const ask = settled(load);
+  const box = filterBox(
+    params.get('q') ?? '',
+    (f, text) => {
+      set({ q: text });
+      ask(text);
+    },
+    QUICK,
+  );
+  const pickBin = b => box.set(`${box.input.value.replace(/\s*dur:\S+/g, '')} dur:>=${b.lo}ms dur:<${b.hi}ms`.trim());
+  const file = h('input', {
+    type: 'file',
+    accept: '.json,application/json',
+    hidden: true,
+    'aria-label': 'Trace as OTLP/JSON',
+    onchange: () => uploadFrom(file),
+  });
+  page(
+    root,
+    'Traces',
+    {
+      actions: [
+        file,
+        h(
+          'button.btn',
+          { type: 'button', title: 'Ask again (r)', onclick: () => load(pages.q) },
+          icon('again'),
+          h('span', 'Refresh'),
+        ),
+        h(
+          'button.btn',
+          { type: 'button', title: 'Open a trace from an OTLP/JSON file', onclick: () => file.click() },
+          icon('upload'),
+          h('span', 'Upload'),
+        ),
+      ],
+    },
+    other
+      ? h(
+          'p.note.banner',
+          icon('compare'),
+          h('span.grow', 'Choose the trace to compare ', h('b.mono', short(other)), ' with.'),
+          h('a.link', { href: '#/traces/' + other }, 'Back to it'),
+        )
+      : null,
+    h('div.toolbar.split', box.el, histo),
+    scroller,
+  );
+  const list = new Windowed(scroller, {
+    role: 'list',
+    rowHeight: width => (width < 640 ? 58 : 46),
+    key: i => pages.items[i],
+    onEnd: () => pages.more(),
+    render: i => rowOf(pages.items[i], max, href(pages.items[i])),
+  });
+  list.space.setAttribute('aria-label', 'Traces, newest first');
+
+  function after() {
+    const [count, more] = pages.known;
+    box.count(isLoaded ? `${num(count)}${more} ${count === 1 && !more ? 'trace' : 'traces'}` : '');
+    none.hidden = pages.items.length > 0 && !failure;
+    if (none.hidden) return;
+    fill(
+      none,
+      failure
+        ? failed(failure, () => load(pages.q))
+        : !isLoaded
+          ? null
+          : pages.q
+            ? empty(
+                'No such trace',
+                'Nothing that the console keeps fits this filter.',
+                h('button.btn', { type: 'button', onclick: () => box.set('') }, 'Clear the filter'),
+              )
+            : firstRun(
+                'No trace yet',
+                'Traces appear here as soon as a service or a sidecar sends its spans to this console (OTLP over HTTP). Set where it runs:',
+                `OTEL_EXPORTER_OTLP_ENDPOINT=${root.dataset.receives || 'http://127.0.0.1:4318'}`,
+                'A trace in a file opens with Upload.',
+              ),
+    );
+  }
+  await load(box.input.value.trim());
+  box.apply();
+  ask.cancel();
+  function step(d) {
+    if (!pages.items.length) return;
+    sel = Math.max(0, Math.min(pages.items.length - 1, sel + d));
+    list.show(sel);
+    list.element(sel)?.firstChild.focus({ preventScroll: true });
+  }
+  return {
+    keys: { j: () => step(1), k: () => step(-1), r: () => load(pages.q), '/': box.focus },
+    update: p => box.set(p.get('q') ?? ''),
+    unmount: () => {
+      ask.cancel();
+      pages.end();
+      list.end();
+    },
+  };
+}
