@@ -21,10 +21,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from lab import npm
 from opentelemetry import trace
 
 import ops_lib as ops
-from lab import npm
 
 SERVICE = Path(__file__).parent / "node"
 FORMATS = ["tracecontext", "b3", "b3multi", "jaeger"]
