@@ -16,6 +16,7 @@ from proxy.cli.help import COMMANDS, DESCRIPTION, EPILOG
 OF_KUBERNETES = frozenset({"cryptography", "ruamel"})
 NEEDS_EXTRA = OF_KUBERNETES | {
     "aiohttp",
+    "google",
     "httptools",
     "uvloop",
     "pydantic",

@@ -93,6 +93,20 @@ exit codes:
 """,
     ),
     "demo": Command("run the demo: three services, three formats, one trace", "", ""),
+    "console": Command(
+        "see traces: receives OTLP, keeps it, shows it in a browser",
+        "Receive OTLP over HTTP from sidecars and services, keep it in memory or in a file, and show it.",
+        """\
+examples:
+  ops-sidecar console                                  page on http://127.0.0.1:9083, OTLP on 127.0.0.1:4318
+  ops-sidecar console --store traces.db                what came survives a restart
+  ops-sidecar console --listen 0.0.0.0:9083            others may look: the token is printed with the URL
+  ops-sidecar console --forward http://tempo:4318      stands before another collector
+
+exit codes:
+  0 stopped cleanly   1 could not start   2 wrong settings
+""",
+    ),
     "health": Command(
         "check the health of a running sidecar",
         "Ask the admin listener of a running sidecar. Its address comes from the environment, the file in\n"

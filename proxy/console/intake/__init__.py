@@ -1,0 +1,1 @@
+"""OTLP as it comes: bytes to records. Knows no HTTP and no store."""

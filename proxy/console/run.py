@@ -1,0 +1,216 @@
+"""The composition root of a console: builds the store, the intake, the API and the page. Reads like a list."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import uvloop
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from ops_lib.hosts import parse_pattern, read_address
+from proxy.address import Address
+from proxy.admin.hosts import AdminHosts
+from proxy.console.server.api import Api
+from proxy.console.server.guard import Guard
+from proxy.console.server.intake import GRPC_ADVICE, Intake, count
+from proxy.console.server.page import add_page
+from proxy.console.server.sockets import FirstBytes, listen
+from proxy.console.server.stream import Stream
+from proxy.console.store.open import Place, StoreError, open_store
+from proxy.console.store.reader import Reader
+from proxy.console.store.writer import Writer
+from proxy.errors import StartError
+from proxy.plan.console import ConsolePlan
+from proxy.settings.addresses import parse_endpoint
+from proxy.telemetry import log
+from proxy.telemetry.writer import LineWriter
+
+logger = logging.getLogger(__name__)
+
+_STDERR: Final = 2
+_QUEUE_LINES: Final = 10_000
+_STOP_S: Final = 10.0
+
+
+class Addresses(NamedTuple):
+    """Where it listens. `url` has the token, if one is asked for."""
+
+    url: str
+    otlp: str
+
+
+def run_console(plan: ConsolePlan, *, until: Callable[[], Awaitable[None]] | None = None) -> None:
+    """Run until TERM or INT, or until `until` returns. Raises StartError."""
+    writer = LineWriter(_STDERR, limit_lines=_QUEUE_LINES, name="log")
+    log.configure(writer, level=plan.log_level, form=plan.log_format)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(plan, writer, until))
+    finally:
+        writer.close()
+
+
+async def _run(plan: ConsolePlan, lines: LineWriter, until: Callable[[], Awaitable[None]] | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running_console(plan) as addresses:
+        for line in _lines(plan, addresses):
+            lines.write(log.start_line(line, plan.log_format))
+        waits = [asyncio.create_task(stop.wait())]
+        if until is not None:
+            waits.append(asyncio.ensure_future(until()))  # type: ignore[arg-type]  # a coroutine, as callers give
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def running_console(plan: ConsolePlan) -> AsyncIterator[Addresses]:
+    """A console at work. Yields its Addresses; raises StartError."""
+    loop = asyncio.get_running_loop()
+    place = Place(Path(plan.store) if plan.store else None, plan.store_bytes)
+    try:
+        connection = open_store(place)
+    except StoreError as error:
+        raise StartError(str(error)) from None
+    lock = threading.RLock()
+    stream = Stream(version("ops-sidecar"))
+    writer = Writer(
+        connection,
+        lock,
+        limit_bytes=plan.store_bytes,
+        max_age_s=plan.max_age_s,
+        on_rows=stream.from_thread(loop),
+    )
+    writer.start()
+    reader = Reader(place, connection, lock)
+    hosts = AdminHosts([socket.gethostname()])
+    hosts.use(parse_pattern(pattern) for pattern in plan.hosts)
+    token = _token(plan)
+    guard = Guard(hosts, token)
+    api = Api(reader, guard, stream)
+    intake = Intake(writer.add, token=plan.otlp_token, cors_origins=plan.cors_origins)
+    page_runner = _runner(_pages(guard, api))
+    intake_runner = _runner(intake.application())
+    servers: list[asyncio.Server] = []
+    try:
+        url, otlp = await _listen(plan, page_runner, intake_runner, intake, servers)
+        yield Addresses(f"{url}/?token={token}" if token else url, otlp)
+    finally:
+        for server in servers:
+            server.close()
+        stream.close()
+        await intake_runner.cleanup()
+        await page_runner.cleanup()
+        intake.close()
+        api.close()
+        if not await asyncio.to_thread(writer.stop, _STOP_S):
+            logger.error("the store did not end in time; what waited is lost")
+        else:
+            reader.close()
+            connection.close()
+
+
+def _pages(guard: Guard, api: Api) -> web.Application:
+    app = web.Application(middlewares=[guard.middleware()])
+    api.add_to(app)
+    add_page(app)
+    return app
+
+
+def _runner(app: web.Application) -> web.AppRunner:
+    log = logging.getLogger("proxy.console.http")
+    log.addFilter(_is_worth_a_line)
+    return web.AppRunner(
+        app, access_log=None, keepalive_timeout=75.0, shutdown_timeout=1.0, logger=log, auto_decompress=False
+    )
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Not a request that cannot be read: its line would have a traceback and parts of the request."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+async def _listen(
+    plan: ConsolePlan, page: web.AppRunner, intake: web.AppRunner, counts: Intake, servers: list[asyncio.Server]
+) -> tuple[str, str]:
+    """Both URLs; the second empty if OTLP is not received."""
+    await page.setup()
+    await intake.setup()
+    assert page.server is not None and intake.server is not None
+    server, address = await listen(page.server, parse_endpoint(plan.listen), "console.listen")
+    servers.append(server)
+    if not plan.otlp:
+        return _url(address), ""
+    received = intake.server
+
+    def make() -> asyncio.Protocol:
+        return FirstBytes(received, GRPC_ADVICE, lambda: count(counts.counts.refused, "grpc"))
+
+    server, otlp = await listen(make, parse_endpoint(plan.otlp), "console.otlp")
+    servers.append(server)
+    return _url(address), _url(otlp)
+
+
+def _url(address: Address) -> str:
+    if address.unix_path:
+        return str(address)
+    host = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(address.host, address.host)
+    return f"http://[{host}]:{address.port}" if ":" in host else f"http://{host}:{address.port}"
+
+
+def _token(plan: ConsolePlan) -> str:
+    """The token that is asked for; empty: none."""
+    if plan.token not in ("auto", "off"):
+        return plan.token
+    if plan.token == "off" or _is_loopback(parse_endpoint(plan.listen)):
+        return ""
+    return secrets.token_urlsafe(24)
+
+
+def _is_loopback(address: Address) -> bool:
+    if address.unix_path or address.host == "localhost":
+        return True
+    number = read_address(address.host)
+    return number is not None and number.is_loopback
+
+
+def _lines(plan: ConsolePlan, addresses: Addresses) -> list[str]:
+    where = plan.store or "memory"
+    found = [f"console listening on {addresses.url}"]
+    if addresses.otlp:
+        found.append(f"OTLP is received on {addresses.otlp}")
+    found.append(f"traces are kept in {where}, at most {plan.store_bytes // (1024 * 1024):,} MiB")
+    if plan.forward.url:
+        found.append(f"all that is received is forwarded to {plan.forward.url}")
+    return [*found, "ops-sidecar console ready"]
+
+
+def wait_for_end_of_input() -> Callable[[], Awaitable[None]]:
+    """For a child: returns once its parent has gone, which closes our standard input."""
+
+    async def wait() -> None:
+        loop = asyncio.get_running_loop()
+        gone = asyncio.Event()
+        loop.add_reader(sys.stdin.fileno(), lambda: None if os.read(sys.stdin.fileno(), 4096) else gone.set())
+        await gone.wait()
+
+    return wait

@@ -1,0 +1,125 @@
+"""/api/v1: the query layer over HTTP. Questions run in threads; at most a few wait.
+
+A handler reads the URL, asks the query layer, and answers JSON. It knows nothing of what it answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from aiohttp import web
+
+from proxy.console.query.download import download
+from proxy.console.query.pages import BadCursorError, read_limit
+from proxy.console.query.requests import request as request_of
+from proxy.console.query.requests import requests as requests_of
+from proxy.console.query.trace import trace as trace_of
+from proxy.console.query.traces import traces as traces_of
+from proxy.console.server.answers import json_answer, problem
+from proxy.console.server.guard import HEADERS, Guard
+from proxy.console.server.stream import Stream
+from proxy.console.store.reader import QueryTimeoutError, Reader
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Question = Callable[[], Any]
+
+_THREADS: Final = 2
+_MOST_WAITING: Final = 32
+_MOST_LOGIN_BYTES: Final = 4096
+
+
+class Api:
+    """See the module."""
+
+    def __init__(self, reader: Reader, guard: Guard, stream: Stream) -> None:
+        self._reader = reader
+        self._guard = guard
+        self._stream = stream
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="console-query")
+        self._waiting = 0
+        self.refused = 0
+
+    def add_to(self, app: web.Application) -> None:
+        """The routes."""
+        for path, handler in self._gets().items():
+            app.router.add_get(f"/api/v1{path}", handler)
+        app.router.add_post("/api/v1/login", self._login)
+
+    def _gets(self) -> dict[str, Handler]:
+        return {
+            "/traces": self._list(traces_of),
+            "/traces/{id}": self._trace,
+            "/requests": self._list(requests_of),
+            "/requests/{id}": self._request,
+            "/stream": self._events,
+        }
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    async def _ask(self, question: Question) -> Any:
+        """Its answer. Raises a web exception when too many wait, or it takes too long."""
+        if self._waiting >= _MOST_WAITING:
+            self.refused += 1
+            raise web.HTTPServiceUnavailable(reason="Too many questions at once. Ask again.")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, question)
+        except QueryTimeoutError:
+            raise web.HTTPServiceUnavailable(reason="The question took too long. Narrow the filter.") from None
+        finally:
+            self._waiting -= 1
+
+    def _list(self, question: Callable[..., Any]) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            asked = request.query
+            try:
+                limit = read_limit(asked.get("limit"))
+                said = await self._ask(
+                    lambda: question(self._reader, q=asked.get("q", ""), before=asked.get("before"), limit=limit)
+                )
+            except BadCursorError as error:
+                return problem(400, f"before: {error}.")
+            except ValueError as error:
+                return problem(400, f"{error}.")
+            return json_answer(said)
+
+        return handle
+
+    async def _trace(self, request: web.Request) -> web.StreamResponse:
+        wanted = request.match_info["id"]
+        is_download = request.query.get("format") == "otlp"
+        question = download if is_download else trace_of
+        said = await self._ask(lambda: question(self._reader, wanted))
+        if said is None:
+            return problem(404, "This trace is not here: it has left the store, was not sampled, or never came.")
+        name = {"Content-Disposition": f'attachment; filename="trace-{wanted[:32]}.json"'} if is_download else None
+        return json_answer(said, headers=name)
+
+    async def _request(self, request: web.Request) -> web.StreamResponse:
+        wanted = request.match_info["id"]
+        said = await self._ask(lambda: request_of(self._reader, wanted))
+        if said is None:
+            return problem(404, "This request is not here: it has left the store, or never came.")
+        return json_answer(said)
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        return await self._stream.serve(request, HEADERS)
+
+    async def _login(self, request: web.Request) -> web.StreamResponse:
+        if request.content_type != "application/json" or (request.content_length or 0) > _MOST_LOGIN_BYTES:
+            return problem(415, 'Send {"token": …} as application/json.')
+        try:
+            said = await request.json()
+            token = said["token"]
+        except (ValueError, KeyError, TypeError):
+            return problem(400, 'Send {"token": …} as application/json.')
+        if self._guard.has_token and not (isinstance(token, str) and self._guard.is_token(token)):
+            return problem(401, "This is not the token of the console. It was printed at the start.")
+        response = web.Response(status=204)
+        self._guard.remember(request, response)
+        return response
