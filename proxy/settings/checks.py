@@ -51,7 +51,7 @@ def check(settings: Settings) -> Iterator[Finding]:
             "every listener is off, so there is nothing to do: set inbound.listen or outbound.listen",
             (("outbound", "listen"), ("upstreams",)),
         )
-    yield from _addresses_twice(listens)
+    yield from _addresses_twice([*listens, *_console_listens(settings)])
     yield from _names(settings)
     yield from _patterns_twice(settings)
     for path, target, tls in _targets(settings):
@@ -75,6 +75,14 @@ def _listens(settings: Settings) -> list[tuple[Path, Address]]:
     ]
     found += [(("upstreams", str(n), "listen"), upstream.listen) for n, upstream in enumerate(settings.upstreams)]
     return [(path, address) for path, addresses in found for address in addresses]
+
+
+def _console_listens(settings: Settings) -> Iterator[tuple[Path, Address]]:
+    """Those of a console beside this sidecar."""
+    console = settings.console
+    for name, address in (("listen", console.listen), ("otlp", console.otlp)):
+        if console.listen is not None and address is not None:
+            yield ("console", name), address
 
 
 def _targets(settings: Settings) -> Iterator[tuple[Path, TargetUrl | None, TlsSettings]]:
@@ -185,6 +193,8 @@ def _export(settings: Settings) -> Iterator[Finding]:
     urls = {name: getattr(export, name) for name in ("endpoint", "traces_endpoint", "metrics_endpoint")}
     yield from _tls_of(("export",), export.tls, urls, "collector")
     yield from _tls_of(("console", "report"), report.tls, {"endpoint": report.endpoint}, "console")
+    forward = settings.console.forward
+    yield from _tls_of(("console", "forward"), forward.tls, {"endpoint": forward.endpoint}, "collector")
 
 
 def _tls_of(

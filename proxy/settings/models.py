@@ -46,7 +46,6 @@ class Settings(BaseSettings):
     trust: Annotated[tuple[TrustRule, ...], BeforeValidator(read_sections)] = ()
     egress: EgressSettings = EgressSettings()
     admin: AdminSettings = AdminSettings()
-    console: ConsoleSettings = ConsoleSettings()
     limits: LimitSettings = LimitSettings()
     clients: ClientSettings = ClientSettings()
     timeouts: TimeoutSettings = TimeoutSettings()

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, PlainValidator
 
 from proxy.address import Address
-from proxy.settings import console_values
-from proxy.settings.console_values import Secret
+from proxy.settings.sections import console_values
+from proxy.settings.sections.console_values import Secret
 from proxy.settings.kinds import (
     Bytes,
     ExportUrl,
