@@ -23,12 +23,14 @@ from aiohttp.http_exceptions import HttpProcessingError
 from ops_lib.hosts import parse_pattern, read_address
 from proxy.address import Address
 from proxy.admin.hosts import AdminHosts
+from proxy.console.forward.forwarder import Forwarder
 from proxy.console.server.api import Api
 from proxy.console.server.guard import Guard
 from proxy.console.server.intake import GRPC_ADVICE, Intake, count
 from proxy.console.server.page import add_page
 from proxy.console.server.sockets import FirstBytes, listen
 from proxy.console.server.stream import Stream
+from proxy.console.state import ConsoleState
 from proxy.console.store.open import Place, StoreError, open_store
 from proxy.console.store.reader import Reader
 from proxy.console.store.writer import Writer
@@ -43,6 +45,7 @@ logger = logging.getLogger(__name__)
 _STDERR: Final = 2
 _QUEUE_LINES: Final = 10_000
 _STOP_S: Final = 10.0
+_FLUSH_S: Final = 5.0  # for what waits to be forwarded
 
 
 class Addresses(NamedTuple):
@@ -106,13 +109,25 @@ async def running_console(plan: ConsolePlan) -> AsyncIterator[Addresses]:
     hosts.use(parse_pattern(pattern) for pattern in plan.hosts)
     token = _token(plan)
     guard = Guard(hosts, token)
-    api = Api(reader, guard, stream)
-    intake = Intake(writer.add, token=plan.otlp_token, cors_origins=plan.cors_origins)
+    forwarder = Forwarder(plan.forward) if plan.forward.url else None
+    if forwarder is not None:
+        forwarder.start()
+    intake = Intake(
+        writer.add,
+        forward=forwarder.add if forwarder is not None else None,
+        token=plan.otlp_token,
+        cors_origins=plan.cors_origins,
+    )
+    state = ConsoleState(
+        plan, writer=writer, reader=reader, stream=stream, guard=guard, intake=intake, forwarder=forwarder
+    )
+    api = Api(reader, guard, stream, state)
     page_runner = _runner(_pages(guard, api))
     intake_runner = _runner(intake.application())
     servers: list[asyncio.Server] = []
     try:
         url, otlp = await _listen(plan, page_runner, intake_runner, intake, servers)
+        state.otlp = otlp
         yield Addresses(f"{url}/?token={token}" if token else url, otlp)
     finally:
         for server in servers:
@@ -122,6 +137,8 @@ async def running_console(plan: ConsolePlan) -> AsyncIterator[Addresses]:
         await page_runner.cleanup()
         intake.close()
         api.close()
+        if forwarder is not None:
+            await asyncio.to_thread(forwarder.stop, _FLUSH_S)
         if not await asyncio.to_thread(writer.stop, _STOP_S):
             logger.error("the store did not end in time; what waited is lost")
         else:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from proxy.address import Address
 from proxy.plan.console import FILE_BYTES, MEMORY_BYTES, ConsolePlan, ForwardPlan
-from proxy.settings.sections.console_values import Secret
 from proxy.settings.models import Settings
 from proxy.settings.sections.console import ForwardSettings
+from proxy.settings.sections.console_values import Secret
 
 
 def console_plan(settings: Settings, usual: Address | None = None) -> ConsolePlan | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,6 +109,20 @@ class Console:
         return said
 
 
+@asynccontextmanager
+async def running(**plan: Any) -> AsyncIterator[Console]:
+    """A console; keywords are those of ConsolePlan."""
+    chosen = ConsolePlan(**{"listen": "127.0.0.1:0", "otlp": "127.0.0.1:0", **plan})
+    async with (
+        running_console(chosen) as addresses,
+        aiohttp.ClientSession(
+            cookie_jar=aiohttp.CookieJar(unsafe=True)  # of addresses, too
+        ) as client,
+    ):
+        url, _, token = addresses.url.partition("/?token=")
+        yield Console(url, addresses.otlp, client, {"Authorization": f"Bearer {token}"} if token else {})
+
+
 Start = Callable[..., Awaitable[Console]]
 
 
@@ -118,11 +132,7 @@ async def start_console() -> AsyncIterator[Start]:
     async with AsyncExitStack() as stack:
 
         async def start(**plan: Any) -> Console:
-            chosen = ConsolePlan(**{"listen": "127.0.0.1:0", "otlp": "127.0.0.1:0", **plan})
-            addresses = await stack.enter_async_context(running_console(chosen))
-            client = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=True))
-            url, _, token = addresses.url.partition("/?token=")
-            return Console(url, addresses.otlp, client, {"Authorization": f"Bearer {token}"} if token else {})
+            return await stack.enter_async_context(running(**plan))
 
         yield start
 

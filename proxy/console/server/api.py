@@ -6,6 +6,7 @@ A handler reads the URL, asks the query layer, and answers JSON. It knows nothin
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -13,9 +14,13 @@ from typing import Any, Final
 from aiohttp import web
 
 from proxy.console.query.download import download
+from proxy.console.query.health import health as health_of
+from proxy.console.query.health import myself
 from proxy.console.query.pages import BadCursorError, read_limit
 from proxy.console.query.requests import request as request_of
 from proxy.console.query.requests import requests as requests_of
+from proxy.console.query.sessions import session as session_of
+from proxy.console.query.sessions import sessions as sessions_of
 from proxy.console.query.trace import trace as trace_of
 from proxy.console.query.traces import traces as traces_of
 from proxy.console.server.answers import json_answer, problem
@@ -34,10 +39,12 @@ _MOST_LOGIN_BYTES: Final = 4096
 class Api:
     """See the module."""
 
-    def __init__(self, reader: Reader, guard: Guard, stream: Stream) -> None:
+    def __init__(self, reader: Reader, guard: Guard, stream: Stream, state: Callable[[], dict[str, Any]]) -> None:
+        """`state`: what the console counts by itself."""
         self._reader = reader
         self._guard = guard
         self._stream = stream
+        self._state = state
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="console-query")
         self._waiting = 0
         self.refused = 0
@@ -53,7 +60,11 @@ class Api:
             "/traces": self._list(traces_of),
             "/traces/{id}": self._trace,
             "/requests": self._list(requests_of),
-            "/requests/{id}": self._request,
+            "/requests/{id}": self._one(request_of, "This request is not here: it has left the store, or never came."),
+            "/sessions": self._list(sessions_of),
+            "/sessions/{id}": self._one(session_of, "This session is not here: it has no trace in the store."),
+            "/health": self._told(health_of),
+            "/self": self._told(myself),
             "/stream": self._events,
         }
 
@@ -100,12 +111,20 @@ class Api:
         name = {"Content-Disposition": f'attachment; filename="trace-{wanted[:32]}.json"'} if is_download else None
         return json_answer(said, headers=name)
 
-    async def _request(self, request: web.Request) -> web.StreamResponse:
-        wanted = request.match_info["id"]
-        said = await self._ask(lambda: request_of(self._reader, wanted))
-        if said is None:
-            return problem(404, "This request is not here: it has left the store, or never came.")
-        return json_answer(said)
+    def _one(self, question: Callable[[Reader, str], Any], missing: str) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            wanted = request.match_info["id"]
+            said = await self._ask(lambda: question(self._reader, wanted))
+            return json_answer(said) if said is not None else problem(404, missing)
+
+        return handle
+
+    def _told(self, question: Callable[[Reader, dict[str, Any], int], Any]) -> Handler:
+        async def handle(_: web.Request) -> web.StreamResponse:
+            state = self._state()
+            return json_answer(await self._ask(lambda: question(self._reader, state, time.time_ns())))
+
+        return handle
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         return await self._stream.serve(request, HEADERS)

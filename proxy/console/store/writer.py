@@ -75,6 +75,7 @@ class Writer:
         self._held = 0
         self._wake = threading.Condition()
         self._is_stopping = False
+        self._used = used_bytes(connection)
         self._told_at = 0.0
         self._aged_at = 0.0
         self._thread = threading.Thread(target=self._run, name="console-writer", daemon=True)
@@ -95,6 +96,11 @@ class Writer:
             self._waiting.append((batch, replaces, done))
             self._wake.notify()
         return True
+
+    @property
+    def used_bytes(self) -> int:
+        """The store's size, as it was after the last batch."""
+        return self._used
 
     @property
     def waiting_bytes(self) -> int:
@@ -193,7 +199,8 @@ class Writer:
         try:
             while True:
                 with self._lock:
-                    if used_bytes(self._connection) <= self._limit_bytes:
+                    self._used = used_bytes(self._connection)
+                    if self._used <= self._limit_bytes:
                         break
                     removed = self._shrink()
                 if not removed:

@@ -10,8 +10,6 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, PlainValidator
 
 from proxy.address import Address
-from proxy.settings.sections import console_values
-from proxy.settings.sections.console_values import Secret
 from proxy.settings.kinds import (
     Bytes,
     ExportUrl,
@@ -23,6 +21,8 @@ from proxy.settings.kinds import (
     StoreSeconds,
     split_items,
 )
+from proxy.settings.sections import console_values
+from proxy.settings.sections.console_values import Secret
 from proxy.settings.sections.report import ReportSettings
 from proxy.settings.sections.section import Section, TlsClientSettings
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
-from lab.consoles import Console, hop, sent, span
+from lab.consoles import Console, hop, running, sent, span
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -47,3 +48,13 @@ async def test_a_sidecars_span_is_a_request_too(console: Console) -> None:
     trace = await console.get(f"/traces/{row['trace']}")
     assert trace["spans"][0]["request"] == row["id"]
     assert (await console.get(f"/requests/{row['id']}"))["headers"] is False
+
+
+async def test_a_file_survives_a_restart(tmp_path: Path) -> None:
+    store = str(tmp_path / "traces.db")
+    async with running(store=store) as console:
+        await console.send(sent(span(1)))
+    async with running(store=store) as console:
+        assert (await console.get("/traces"))["total"] == 1
+        await console.send(sent(span(2, parent=1)))
+        await console.until("/traces", lambda said: said["items"][0]["spans_count"] == 2)

@@ -1,0 +1,1 @@
+"""What is received, sent on to another collector as it came."""
