@@ -176,6 +176,26 @@ exit codes:
   0 written   2 wrong manifests
 """,
     ),
+    "redirect": Command(
+        "redirect an app's connections to its sidecar, by rules of the kernel",
+        "Set rules of nftables in this network namespace, in place of those that were set before. The sidecar needs\n"
+        "outbound.transparent (or inbound.transparent for several ports). In Kubernetes an init container does this:\n"
+        "--set kubernetes.outbound=redirect. Takes root, the capability NET_ADMIN, and the program nft.",
+        """\
+examples:
+  # callers of port 8080 come to the inbound listener
+  ops-sidecar redirect --inbound 8080:9080
+
+  # calls to ports 80 and 8080 anywhere go out through the outbound listener; user 65532 is the sidecar's
+  ops-sidecar redirect --outbound 80,8080:9081 --uid 65532 --exempt 10.96.0.10/32
+
+  ops-sidecar redirect --outbound 80:9081 --uid 65532 --print        what it would set
+  ops-sidecar redirect --undo
+
+exit codes:
+  0 set   1 nft is missing, or has refused   2 wrong arguments
+""",
+    ),
     "version": Command(
         "print the version",
         "Print the version of ops-sidecar and of what it runs on.",

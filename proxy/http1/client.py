@@ -12,7 +12,6 @@ import asyncio
 from typing import Final, final
 
 from proxy.http1.answering import BY_CLOSE
-from proxy.http1.awaiting import Awaiting
 from proxy.http1.connection import BODY, BUSY, CLOSED, ENDING, FRESH, HEAD, TUNNEL, UNREAD
 from proxy.http1.message.answers import ESTABLISHED
 from proxy.http1.message.bodies import Body, request_body
@@ -20,6 +19,7 @@ from proxy.http1.message.heads import HeadLimits, HeadReader
 from proxy.http1.message.repeats import Sorted
 from proxy.http1.message.request import Request, check_request_line, read_request
 from proxy.http1.message.write import switching_head
+from proxy.http1.redirected import Redirected, is_foreign
 from proxy.listener.dispatch import open_exchange
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
@@ -54,7 +54,7 @@ def head_limits(limits: Limits) -> HeadLimits:
 
 
 @final
-class ClientConnection(Awaiting):
+class ClientConnection(Redirected):
     """One connection from a client, and its requests."""
 
     __slots__ = ("_body", "_reader", "_tunnel")
@@ -78,12 +78,16 @@ class ClientConnection(Awaiting):
             return
         self._keep_to(self._listener.rules)
         self.deadline = self._ticker.now + self._timeouts.idle_s
+        self._look_where_to()
         if self._listener.is_shut:
             self.shut()
 
     def data_received(self, data: bytes) -> None:
         state = self._state
         if state <= HEAD:
+            if state == FRESH and self._original is not None and not self._begun and is_foreign(data):
+                self._pass(data)
+                return
             self._read_head(data)
         elif state == BODY:
             self._read_body(data)
@@ -321,6 +325,9 @@ class ClientConnection(Awaiting):
     def refuse(self, refusal: Refusal) -> None:
         if self._state >= ENDING:
             return
+        if self._passes:
+            self._refuse_tunnel(refusal)
+            return
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             self._listener.record_refused(self._request, self.address, refusal)
@@ -336,6 +343,9 @@ class ClientConnection(Awaiting):
     def connected(self, far: FarEnd, idle_s: float) -> None:
         if self._state != BUSY:
             far.abort()
+            return
+        if self._passes:
+            self._begin_tunnel("redirected", far.end(self._listener.count_tunnel_out), idle_s)
             return
         request = self._request
         assert request is not None

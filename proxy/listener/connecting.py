@@ -43,12 +43,16 @@ class Connecting:
         host, port = request.authority
         if not port:
             raise Refusal(Fault.BAD_TARGET, "the target of CONNECT is host:port")
-        upstream = rules.upstream_plan(host, port)
+        self.begin_to(rules, asker, Address(host, port))
+
+    def begin_to(self, rules: ListenerRules, asker: Asker, address: Address) -> None:
+        """The same, for a connection whose client has been redirected, and does not know. Raises Refusal."""
+        upstream = rules.upstream_plan(address.host, address.port)
         if self._descriptors.upstreams >= self._descriptors.most and not self._pools.shed():
             raise Refusal(Fault.QUEUE_FULL, "no file descriptor is left for this tunnel")
         place = Place(self._descriptors)
         make = partial(FarEnd, rules.plan.limits.buffer_bytes, place.free)
-        task = asyncio.get_running_loop().create_task(self._connect(asker, upstream, Address(host, port), make))
+        task = asyncio.get_running_loop().create_task(self._connect(asker, upstream, address, make))
         self._tasks[asker] = task
         task.add_done_callback(partial(self._over, asker, place))  # also if cancelled before it begins
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ops_lib.hosts import HostPattern
 from proxy.destinations import Destinations
 from proxy.semantics.faults import Fault, Refusal
 
@@ -32,5 +33,10 @@ def judge(
     barrier = destinations.barrier(host, ip, port)
     if barrier is None:
         return None
-    text = f"{ip} port {port} must not be reached from here: {barrier} is denied; outbound.allow can open it"
+    return prohibited(ip, port, barrier)
+
+
+def prohibited(host: str, port: int, barrier: HostPattern) -> Refusal:
+    """`host` is denied, by `barrier`."""
+    text = f"{host} port {port} must not be reached from here: {barrier} is denied; outbound.allow can open it"
     return Refusal(Fault.DESTINATION_PROHIBITED, text)

@@ -21,8 +21,13 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
     if listener.bounds is not None:
         listener.bounds.check(asker.address)
     rules = listener.rules
-    route = rules.only or rules.route(request)
-    pool = route.pool(request)
+    original = asker.original() if rules.is_transparent else None
+    if original is None:
+        route = rules.only or rules.route(request)
+        pool = route.pool(request)
+    else:
+        route = rules.only or rules.route_redirected(request, original)
+        pool = route.pool_at(request, original)
     rule = rules.rule_of(asker) if rules.has_trust else 0
     found = _whose_call(listener, route, asker, request)
     if isinstance(found, Linked):

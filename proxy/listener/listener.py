@@ -26,6 +26,7 @@ from proxy.listener.records.spans import Spans
 from proxy.listener.reports.reporter import Reporter
 from proxy.listener.sides import Asker
 from proxy.listener.upstreams.pools import Pools
+from proxy.plan import Address
 from proxy.semantics.faults import Refusal
 from proxy.semantics.request import Request
 from proxy.telemetry.access_log import AccessRecord
@@ -182,6 +183,13 @@ class Listener:
         if self.bounds is not None:
             self.bounds.check(asker.address)
         self._connecting.begin(self.rules, asker, request)
+        self._began(asker.address)
+
+    def connect_redirected(self, asker: Asker, original: Address) -> None:
+        """A tunnel to where `asker` was meant to go: it does not speak HTTP. Raises Refusal."""
+        if self.bounds is not None:
+            self.bounds.check(asker.address)
+        self._connecting.begin_to(self.rules, asker, original)
         self._began(asker.address)
 
     def give_up(self, asker: Asker) -> None:

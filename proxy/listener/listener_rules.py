@@ -19,7 +19,7 @@ from proxy.listener.sides import Asker
 from proxy.listener.upstream_health import UpstreamHealths
 from proxy.listener.upstreams.pools import Pools
 from proxy.participation.in_flight import InFlightTable
-from proxy.plan import ListenerPlan, UpstreamPlan
+from proxy.plan import Address, ListenerPlan, UpstreamPlan
 from proxy.semantics.authority import MAX_AUTHORITY_BYTES, Authority, parse_authority
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import request_kinds
@@ -79,6 +79,7 @@ class ListenerRules:
         self.kinds = request_kinds(made.owns, via=plan.via, x_forwarded=plan.x_forwarded)
         # RFC 9110, 7.6.3: a proxy (an outbound listener) adds Via to responses. A gateway need not.
         self.is_proxy = plan.direction == "outbound"
+        self.is_transparent = plan.transparent
         response_via = self._via if self.is_proxy else b""
         self._routes = {
             (upstream, allowed): Route(
@@ -149,6 +150,13 @@ class ListenerRules:
         authority = request.authority
         if not authority.host:
             raise Refusal(Fault.BAD_HOST, "the request names no host to send it to")
+        return self._found(authority.host, authority.port or _DEFAULT_PORTS[request.scheme])
+
+    def route_redirected(self, request: Request, original: Address) -> Route:
+        """Where a redirected `request` goes, which may name no host."""
+        authority = request.authority
+        if not authority.host:
+            return self._found(original.host, original.port)
         return self._found(authority.host, authority.port or _DEFAULT_PORTS[request.scheme])
 
     def upstream_plan(self, host: str, port: int) -> UpstreamPlan:

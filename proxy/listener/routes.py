@@ -5,14 +5,17 @@ May know the plan, the translator, the pools. Must not know messages in flight.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from proxy.listener.app_calls.doctor import Doctor
+from proxy.listener.destinations import prohibited
 from proxy.listener.terms import Terms
 from proxy.listener.translation import tally, tally_trust, tell, untranslated
 from proxy.listener.upstream_health import UpstreamHealth
 from proxy.listener.upstreams.pools import Pool, Pools
 from proxy.participation.in_flight import InFlight
 from proxy.participation.linking import Linked
-from proxy.plan import UpstreamPlan
+from proxy.plan import Address, UpstreamPlan, UpstreamTarget
 from proxy.semantics.request import Field, Request
 from proxy.telemetry.metrics import ExchangeMetrics
 from proxy.telemetry.otlp.span import SpanEncoder
@@ -23,7 +26,16 @@ from proxy.translated import Translation, ids_given
 class Route(Terms):
     """Gives requests to one upstream their connections, and their trace fields."""
 
-    __slots__ = ("_doctor", "_fixed_pool", "_is_shared", "_plan", "_pools", "_translators", "_trust_names")
+    __slots__ = (
+        "_doctor",
+        "_fixed_pool",
+        "_is_inbound",
+        "_is_shared",
+        "_plan",
+        "_pools",
+        "_translators",
+        "_trust_names",
+    )
 
     def __init__(
         self,
@@ -60,6 +72,7 @@ class Route(Terms):
         )
         self._plan = plan
         self._doctor = doctor
+        self._is_inbound = inbound
         self._translators = translators
         self._trust_names = trust_names
         self._is_shared = is_shared
@@ -77,6 +90,29 @@ class Route(Terms):
             return self._fixed_pool
         host, port = request.authority
         return self._pools.named_by_request(self.upstream, request.scheme, host, port, self._plan.pool)
+
+    def pool_at(self, request: Request, original: Address) -> Pool:
+        """The same for a redirected connection, which goes on to where it was meant to go.
+
+        An upstream that has a target is that target; an app is at the port that its caller meant.
+        Anybody may write a Host, so a destination that its name alone allows is looked up here.
+        Raises Refusal.
+        """
+        target = self._plan.target
+        if target is not None:
+            if not self._is_inbound or target.address.unix_path or target.address.port == original.port:
+                return self.pool(request)
+            address = Address(target.address.host, original.port)
+            return self._pools.at(self.upstream, replace(target, address=address), self._plan.pool, inbound=True)
+        destinations = self._plan.pool.destinations
+        if destinations is not None:
+            named = request.authority
+            denied = destinations.bars(named.host, named.port or original.port) if named.host else None
+            if denied is not None:
+                raise prohibited(named.host, original.port, denied)
+            if destinations.barrier(original.host, original.host, original.port) is not None and named.host:
+                return self.pool(request)
+        return self._pools.at(self.upstream, UpstreamTarget("http", original), self._plan.pool)
 
     def translate(self, request: Request, rule: int = 0) -> Translation:
         """The trace fields for the upstream, translated from those of `request` and counted. Never raises.

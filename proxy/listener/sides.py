@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 from proxy.listener.accounting import Accounted
+from proxy.plan import Address
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.hop import Hop
 from proxy.semantics.request import Field
@@ -162,6 +163,10 @@ class Asker(ABC):
 
     def ends(self) -> Ends | None:
         """Both ends of the connection, the client's first; None on a Unix socket."""
+        return None
+
+    def original(self) -> Address | None:
+        """Where a redirected connection was meant to go; None if it was not redirected, or nobody has looked."""
         return None
 
     @abstractmethod

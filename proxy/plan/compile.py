@@ -143,7 +143,12 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
         routes = [(pattern, plan) for upstream, plan in upstreams for pattern in upstream.match]
         listeners.append(
             _listener(
-                "outbound", settings.outbound.listen, Router(other, routes), outbound, connect=settings.outbound.connect
+                "outbound",
+                settings.outbound.listen,
+                Router(other, routes),
+                outbound,
+                connect=settings.outbound.connect,
+                transparent=settings.outbound.transparent,
             )
         )
     for upstream, plan in upstreams:
@@ -237,6 +242,7 @@ def _inbound(
         tls=contexts.get_server(inbound.listen_tls) if inbound.listen_tls.cert_file is not None else None,
         router=Router(app),
         fixed_upstream=True,
+        transparent=inbound.transparent,
         via=_switch(sections.forwarding.via, auto=False),
         x_forwarded=_switch(sections.forwarding.x_forwarded, auto=True),
         details=sections.forwarding.details,
@@ -253,6 +259,7 @@ def _listener(
     sections: Sections,
     *,
     connect: bool = False,
+    transparent: bool = False,
     fixed: bool = False,
 ) -> ListenerPlan:
     return ListenerPlan(
@@ -262,6 +269,7 @@ def _listener(
         router=router,
         fixed_upstream=fixed,
         connect=connect,
+        transparent=transparent,
         via=_switch(sections.forwarding.via, auto=True),
         x_forwarded=_switch(sections.forwarding.x_forwarded, auto=False),
         details=sections.forwarding.details,

@@ -66,6 +66,7 @@ class ListenerPlan:
     fixed_upstream: bool  # True: the request's authority never decides where it goes (inbound, way 3)
     tls: ssl.SSLContext | None = None  # with which clients connect; None: without TLS
     connect: bool = False  # CONNECT allowed (outbound only)
+    transparent: bool = False  # connections may be redirected to here
     via: bool = True
     explain: bool = False  # log for each request what was read and written, and why
     x_forwarded: bool = True  # append X-Forwarded-For; and on inbound -Proto and -Host

@@ -60,6 +60,11 @@ def check(settings: Settings) -> Iterator[Finding]:
     yield from _prohibited(settings)
     yield from _listen_tls(("inbound", "listen_tls"), settings.inbound.listen_tls)
     yield from _export(settings)
+    if settings.outbound.transparent and _says(settings, "via") is False:
+        message = "outbound.transparent finds loops by Via: use auto or true"
+        yield Finding(
+            ("forwarding", "via"), "false", message, (("outbound", "forwarding", "via"), ("outbound", "transparent"))
+        )
     yield from _trust(settings)
     for number, upstream in enumerate(settings.upstreams):
         yield from _reachable(("upstreams", str(number)), upstream)
@@ -83,6 +88,12 @@ def _console_listens(settings: Settings) -> Iterator[tuple[Path, Address]]:
     for name, address in (("listen", console.listen), ("otlp", console.otlp)):
         if console.listen is not None and address is not None:
             yield ("console", name), address
+
+
+def _says(settings: Settings, name: str) -> object:
+    """A key of `forwarding` as it counts for the outbound listener."""
+    own = settings.outbound.forwarding
+    return getattr(own if name in own.model_fields_set else settings.forwarding, name)
 
 
 def _targets(settings: Settings) -> Iterator[tuple[Path, TargetUrl | None, TlsSettings]]:

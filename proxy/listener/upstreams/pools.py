@@ -149,13 +149,19 @@ class Pools:
             target = UpstreamTarget("https", Address(host, port or 443), self._default_tls, host)
         else:
             target = UpstreamTarget("http", Address(host, port or 80))
+        return self.at(name, target, plan, protocol=protocol)
+
+    def at(
+        self, name: str, target: UpstreamTarget, plan: PoolPlan, *, inbound: bool = False, protocol: str = HTTP_1_1
+    ) -> Pool:
+        """The pool of a target that the plan does not name. Raises Refusal as `named_by_request`."""
         key = (name, target, plan, protocol)
         if key in self._named:
             del self._named[key]
         elif len(self._named) >= MAX_POOLS:
             self._make_room(name)
         self._named[key] = None
-        return self.pool(name, target, plan, protocol=protocol)
+        return self.pool(name, target, plan, inbound=inbound, protocol=protocol)
 
     def _make_room(self, name: str) -> None:
         unused_longest = next((key for key in self._named if self._pools[key].is_idle), None)

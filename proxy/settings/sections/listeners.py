@@ -27,6 +27,7 @@ class InboundSettings(Section):
     listen: Listens = (Address("0.0.0.0", 9080),)
     app: TargetValue = TargetUrl("http", Address("127.0.0.1", 8080))
     host: Literal["preserve", "target"] = "preserve"
+    transparent: bool = False
     exit_with_app_s: SecondsOrZero = 0.0  # 0: never
     lenient: Leniencies = ()
     listen_tls: ListenTlsSettings = ListenTlsSettings()
@@ -46,6 +47,7 @@ class OutboundSettings(Section):
 
     listen: Listens = (Address("127.0.0.1", 9081),)
     connect: bool = True
+    transparent: bool = False
     deny: Patterns = ()  # besides those that the plan denies by itself
     allow: Patterns = ()
     propagation: PropagationSettings = PropagationSettings()

@@ -43,6 +43,13 @@ def problems(tmp_path: Path, text: str) -> list[str]:
         ("upstreams: [{name: a, match: [X, x]}]", "has this pattern already"),
         ("upstreams: [{name: a, match: x}, {name: b, match: x}]", "upstream a has this pattern already"),
         ("upstreams: [{name: a}]", "no request comes here"),
+        ("outbound: {transparent: true}\nforwarding: {via: false}", "finds loops by Via"),
+        ("outbound: {transparent: true, forwarding: {via: false}}", "finds loops by Via"),
+        (
+            "inbound: {listen: off}\noutbound: {listen: off}\nadmin: {public_listen: '0.0.0.0:1'}",
+            "every listener is off",
+        ),
+        ("admin: {public_listen: '0.0.0.0:9082'}", "the same address as admin.listen"),
         ("upstreams: [{name: a, listen: '127.0.0.1:1'}]", "needs `target`"),
         ("upstreams: [{name: a, match: a, host: target}]", "needs `target`"),
         ("inbound: {app: 'http://127.0.0.1:9080'}", "own listener inbound.listen"),

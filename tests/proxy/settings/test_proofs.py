@@ -20,6 +20,7 @@ _SECTION = re.compile(rf"(?:inbound|outbound|upstreams\.N)\.(?=(?:{_LAYERED})\.)
 LAID_OVER = "proxy/plan/test_compile.py::test_narrow_is_laid_over_wide_key_by_key"
 
 OTLP = "proxy/telemetry/otlp"
+REDIRECTED = "interop/test_redirection.py"
 POD, STREAM = (f"proxy/kubernetes/injection/test_{name}.py" for name in ("pod", "stream"))
 
 PROOFS = {
@@ -43,6 +44,8 @@ PROOFS = {
     "inbound.listen_tls.client_certificates": "wire/test_listen_tls.py::test_client_certificates",
     "inbound.app": "wire/test_addresses.py::test_unix_socket_app",
     "inbound.host": "wire/test_targets.py::test_host_of_the_app",
+    "inbound.transparent": f"{REDIRECTED}::test_a_caller_of_the_app_comes_to_the_sidecar_and_to_the_port_that_it_meant",
+    "outbound.transparent": f"{REDIRECTED}::test_a_call_goes_where_it_was_meant_to_and_is_translated",
     "inbound.exit_with_app_s": "wire/test_exit_with_app.py::test_it_ends_when_its_app_has_gone",
     "inbound.tls.ca_file": "wire/test_addresses.py::test_https_app",
     "inbound.tls.verify": "wire/test_addresses.py::test_https_app",
