@@ -18,6 +18,7 @@ import uvloop
 
 from ops_lib.hosts import read_address
 from proxy.admin.hosts import AdminHosts
+from proxy.control import LEVEL_SOURCE, SidecarControl
 from proxy.dataplane import DataPlane
 from proxy.errors import StartError
 from proxy.lifecycle import Admin, Generation, Lifecycle, ServiceManager
@@ -29,6 +30,7 @@ from proxy.reporting import Reporting
 from proxy.settings import Loaded
 from proxy.settings.effective import effective
 from proxy.settings.layers import FLAG, VARIABLE
+from proxy.settings.reading import with_level
 from proxy.settings.sections.process import LogSettings
 from proxy.settings.unused import without_effect
 from proxy.settings.watch import FileWatch
@@ -126,7 +128,7 @@ async def _run(first: Loaded, read_settings: Callable[[], Loaded], output: Outpu
     lifecycle = Lifecycle(
         start,
         data_plane=data_plane,
-        make_admin=lambda: _make_admin(state, families, data_plane, admin_hosts),
+        make_admin=lambda: _make_admin(state, families, data_plane, admin_hosts, control),
         make_public=lambda: _make_public(state, families, data_plane),
         read=lambda number: generations.make(read_settings(), number),
         state=state,
@@ -134,6 +136,7 @@ async def _run(first: Loaded, read_settings: Callable[[], Loaded], output: Outpu
         clock=time.time,
         manager=ServiceManager(os.environ, os.getpid()),
     )
+    control = SidecarControl(generations, lambda: lifecycle)
     return await lifecycle.run()
 
 
@@ -147,20 +150,29 @@ class Generations:
         self._admin_hosts = admin_hosts
         self._reporting = reporting
         self._contexts = TlsContexts()
+        self.level: str | None = None  # replaces that of the settings
+        self.loaded: Loaded  # in force
+        self.plan: Plan
 
-    def make(self, loaded: Loaded, number: int) -> Generation:
+    def again(self, number: int) -> Generation:
+        """The settings in force as the generation `number`."""
+        return self.make(self._read, number)
+
+    def make(self, read: Loaded, number: int) -> Generation:
         """The generation `number`."""
+        loaded = with_level(read, self.level, LEVEL_SOURCE) if self.level is not None else read
         settings = loaded.settings
         plan = compile_plan(settings, number, self._contexts)
         return Generation(
             plan=plan,
             watch=FileWatch(loaded.read) if settings.reload.watch and loaded.read else None,
             interval_s=settings.reload.interval_s,
-            apply=lambda: self._apply(plan, loaded),
+            apply=lambda: self._apply(read, loaded, plan),
             values=_values(loaded),
         )
 
-    def _apply(self, plan: Plan, loaded: Loaded) -> None:
+    def _apply(self, read: Loaded, loaded: Loaded, plan: Plan) -> None:
+        self._read, self.loaded, self.plan = read, loaded, plan
         settings = loaded.settings
         self._reporting.use(plan, loaded)
         self._admin_hosts.use(settings.admin.hosts)
@@ -214,15 +226,19 @@ class Families:
         return otlp_metrics(self(), self._start_ns, time.time_ns())
 
 
-def _make_admin(state: State, families: Families, data_plane: DataPlane, hosts: AdminHosts) -> Admin:
-    from proxy.admin.server import AdminServer, application  # costs memory only if there is an admin listener
+def _make_admin(
+    state: State, families: Families, data_plane: DataPlane, hosts: AdminHosts, control: SidecarControl
+) -> Admin:
+    from proxy.admin.application import application  # costs memory only if there is an admin listener
+    from proxy.admin.server import AdminServer
 
-    routes = application(state, families.page, is_app_up=data_plane.is_app_up, hosts=hosts)
+    routes = application(state, families.page, is_app_up=data_plane.is_app_up, hosts=hosts, control=control)
     return AdminServer(routes, state)
 
 
 def _make_public(state: State, families: Families, data_plane: DataPlane) -> Admin:
-    from proxy.admin.server import AdminServer, public_application
+    from proxy.admin.application import public_application
+    from proxy.admin.server import AdminServer
 
     routes = public_application(state, families.page, is_app_up=data_plane.is_app_up)
     return AdminServer(routes, state, "admin.public_listen")

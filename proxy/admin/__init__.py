@@ -1,4 +1,4 @@
-"""The admin listener: health and metrics over aiohttp, apart from the data plane.
+"""The admin listener over aiohttp, apart from the data plane: health, metrics, settings, and what it can be told to do.
 
-It shows no secrets and changes nothing. Only `server` imports aiohttp.
+It shows no secrets. Nothing is changed by GET, or for the page of another site.
 """

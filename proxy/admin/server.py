@@ -1,6 +1,6 @@
-"""The admin application and its listening socket: /healthz, /readyz, /metrics. GET and HEAD only, nothing cached.
+"""The admin application's listening socket.
 
-May know aiohttp, State, and a function that renders the metrics. Must not know the data plane.
+May know aiohttp. Must not know what is asked (`application`), or the data plane.
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from proxy.admin.hosts import AdminHosts
 from proxy.plan import Address
-from proxy.telemetry.state import Phase, State
+from proxy.telemetry.state import State
 from proxy.transport.binding import (
     FileIdentity,
     cannot_listen,
@@ -28,95 +26,7 @@ from proxy.transport.binding import (
     take_path,
 )
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_HEADERS = {"Server": "ops-sidecar", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-_PATHS = ("/healthz", "/readyz", "/metrics")
 MOST_CONNECTIONS = 32
-
-
-def health_routes(
-    state: State, render_metrics: Callable[[str], tuple[str, str]], *, is_app_up: Callable[[], Awaitable[bool]]
-) -> dict[str, Handler]:
-    """Health and metrics: what every admin listener serves.
-
-    `render_metrics`: the text of /metrics and its content type, for an Accept.
-    `is_app_up`: whether the app accepts connections.
-    """
-
-    async def healthz(_: web.Request) -> web.Response:
-        return _text("ok\n")
-
-    async def readyz(request: web.Request) -> web.Response:
-        """With `?app=1`, the app has to accept connections as well."""
-        if state.phase is not Phase.READY:
-            return _text(f"{state.phase}\n", 503)
-        if request.query.get("app", "0") not in ("", "0", "false") and not await is_app_up():
-            return _text("the app accepts no connections\n", 503)
-        return _text(f"{state.phase}\n")
-
-    async def metrics(request: web.Request) -> web.Response:
-        text, kind = render_metrics(",".join(request.headers.getall("Accept", ())))
-        return web.Response(body=text.encode(), headers={**_HEADERS, "Content-Type": kind, "Vary": "Accept"})
-
-    return dict(zip(_PATHS, (healthz, readyz, metrics), strict=True))
-
-
-def application(
-    state: State,
-    render_metrics: Callable[[str], tuple[str, str]],
-    *,
-    is_app_up: Callable[[], Awaitable[bool]],
-    hosts: AdminHosts,
-) -> web.Application:
-    """The routes of the admin listener. The first arguments are those of `health_routes`.
-
-    `hosts`: the names that requests may ask for.
-    """
-
-    async def index(_: web.Request) -> web.Response:
-        return _text("ops-sidecar\n" + "".join(f"{path}\n" for path in _PATHS))
-
-    @web.middleware
-    async def only_for_us(request: web.Request, handler: Handler) -> web.StreamResponse:
-        """421 for a name that is not ours (RFC 9110, 15.5.20). A request without Host (HTTP/1.0) is not a browser's."""
-        if all(hosts.allows(host) for host in request.headers.getall("Host", ())):
-            return await handler(request)
-        return _text("421 Host is not a name of this sidecar; the setting admin.hosts allows further names\n", 421)
-
-    app = web.Application(middlewares=[_errors, only_for_us], client_max_size=1024)
-    app.router.add_get("/", index)
-    _add(app, health_routes(state, render_metrics, is_app_up=is_app_up))
-    return app
-
-
-def public_application(
-    state: State, render_metrics: Callable[[str], tuple[str, str]], *, is_app_up: Callable[[], Awaitable[bool]]
-) -> web.Application:
-    """Health and metrics alone, for any Host: for an address that others can reach."""
-    app = web.Application(middlewares=[_errors], client_max_size=1024)
-    _add(app, health_routes(state, render_metrics, is_app_up=is_app_up))
-    return app
-
-
-def _add(app: web.Application, routes: dict[str, Handler]) -> None:
-    for path, handler in routes.items():
-        app.router.add_get(path, handler)  # adds HEAD as well
-
-
-@web.middleware
-async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """aiohttp's own answers (404, 405) as uncached text."""
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        response = _text(f"{error.status} {error.reason}\n", error.status)
-        if "Allow" in error.headers:
-            response.headers["Allow"] = error.headers["Allow"]
-        return response
-
-
-def _text(text: str, status: int = 200) -> web.Response:
-    return web.Response(text=text, status=status, headers=_HEADERS)
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:

@@ -16,6 +16,7 @@ from proxy.errors import SettingsError, SettingsProblem
 from proxy.plan.compile import compile_plan
 from proxy.settings import Loaded, load
 from proxy.settings.effective import Entry, effective
+from proxy.settings.shown import as_json
 from proxy.settings.unused import without_effect
 
 
@@ -38,19 +39,11 @@ def run(argv: Sequence[str]) -> int:
         else:
             print_problems(error)
         return 2
-    entries = [entry for entry in effective(loaded) if not arguments.changed or entry.changed]
-    notes = without_effect(loaded)
     if arguments.json:
-        settings = [entry._asdict() for entry in entries]
-        file = str(loaded.file) if loaded.file is not None else None
-        print(
-            json.dumps(
-                {"valid": True, "file": file, "settings": settings, "notes": [one._asdict() for one in notes]}, indent=2
-            )
-        )
+        print(json.dumps({"valid": True, **as_json(loaded, changed=arguments.changed)}, indent=2))
     else:
-        _print(loaded, entries)
-        for one in notes:
+        _print(loaded, [entry for entry in effective(loaded) if not arguments.changed or entry.changed])
+        for one in without_effect(loaded):
             print(f"note: {one}", file=sys.stderr)
     return 0
 

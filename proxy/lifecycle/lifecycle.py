@@ -17,6 +17,7 @@ from proxy.lifecycle.app_watch import has_network, until_gone
 from proxy.lifecycle.blocking import BlockingCalls, StillBlockedError
 from proxy.lifecycle.generation import Generation, Watch, changes
 from proxy.lifecycle.manager import NOBODY, ServiceManager
+from proxy.lifecycle.orders import Orders, Problems, Read
 from proxy.lifecycle.public_listeners import PUBLIC, PublicListeners
 from proxy.plan import Address, Plan
 from proxy.telemetry.log import fields
@@ -24,6 +25,7 @@ from proxy.telemetry.state import Phase, State
 
 log = logging.getLogger(__name__)
 _PATIENCE_S = 10.0  # for files to be read
+_ENDING = "the sidecar is ending"
 _NOT_RELOADED = "settings not reloaded, the old ones stay"
 
 
@@ -87,7 +89,8 @@ class Lifecycle:
         self._lingers = True  # for the app; not at Ctrl-C, when a person waits
         self._is_left_alone = False  # the app is gone, so the sidecar exits
         self._stop_now = asyncio.Event()
-        self._reload = asyncio.Event()
+        self._orders = Orders()
+        self._former_admin: Admin | None = None  # until its last answers are out
 
     async def run(self) -> bool:
         """Start, serve until told to stop, drain, stop. Raises StartError.
@@ -111,25 +114,43 @@ class Lifecycle:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+                self._orders.cancel((_ENDING,))
             return await self._drain() and not self._is_left_alone
         finally:
             await self._data_plane.stop()
-            if self._admin is not None:
-                await self._admin.close()
+            for admin in (self._former_admin, self._admin):
+                if admin is not None:
+                    await admin.close()
             await self._public.close()
             self._state.phase = Phase.STOPPED
 
     def _signalled(self, number: signal.Signals) -> None:
         if number == signal.SIGHUP:
-            self._reload.set()
+            self._orders.add()
         elif not self._stop.is_set():
             hint = "; press Ctrl-C again to stop now" if number == signal.SIGINT else ""
-            log.info("draining%s", hint, extra=fields(signal=number.name, in_flight=self._data_plane.in_flight()))
-            self._state.phase = Phase.DRAINING
-            self._lingers = number != signal.SIGINT
-            self._stop.set()
+            self._begin_drain(hint, number.name, lingers=number != signal.SIGINT)
         elif number == signal.SIGINT:
             self._stop_now.set()
+
+    def _begin_drain(self, hint: str, asked_by: str, *, lingers: bool) -> None:
+        log.info("draining%s", hint, extra=fields(signal=asked_by, in_flight=self._data_plane.in_flight()))
+        self._state.phase = Phase.DRAINING
+        self._lingers = lingers
+        self._stop.set()
+
+    # --- what the admin listener asks
+
+    def drain(self) -> None:
+        """End, as on SIGTERM."""
+        if not self._stop.is_set():
+            self._begin_drain("", "POST /drain", lingers=True)
+
+    async def reload(self, read: Read | None = None) -> Problems:
+        """Read the settings again (or make a generation by `read`) and use them. Returns the problems; empty: done."""
+        if self._stop.is_set():
+            return (_ENDING,)
+        return await self._orders.add_and_wait(read)
 
     async def _end_with_app(self) -> None:
         gone = await until_gone(
@@ -186,14 +207,20 @@ class Lifecycle:
             watch = self._current.watch
             try:
                 async with asyncio.timeout(self._current.interval_s if watch is not None else None):
-                    await self._reload.wait()
+                    await self._orders.wait()
             except TimeoutError:
                 if watch is None or not await self._has_changed(watch):
                     continue
-            self._reload.clear()
+            order = self._orders.take()
             self._manager.reloading()
-            await self._reload_once()
+            try:
+                order.over(await self._reload_once(order.read or self._read))
+            finally:
+                order.over((_ENDING,))
             self._manager.ready()
+            former, self._former_admin = self._former_admin, None
+            if former is not None:  # one of its requests may have been the order
+                await former.close()
 
     async def _has_changed(self, watch: Watch) -> bool:
         try:
@@ -201,23 +228,23 @@ class Lifecycle:
         except StillBlockedError:
             return False  # it will be seen when the files can be read again
 
-    async def _reload_once(self) -> None:
-        """Read the settings again and use them. If anything is wrong with them, the old plan stays."""
+    async def _reload_once(self, read: Read) -> Problems:
+        """Make a generation and use it. If anything is wrong with it, the old plan stays. Returns the problems."""
         number = self._state.generation + 1
         try:
-            new = await self._blocking.run(lambda: self._read(number))
+            new = await self._blocking.run(lambda: read(number))
             await self._replace(new)
         except SettingsError as error:
-            problems = "; ".join(map(str, error.problems))
+            problems = tuple(map(str, error.problems))
             for problem in error.problems:
                 log.error(_NOT_RELOADED, extra=fields(problem=problem))
             if error.more:
                 log.error(_NOT_RELOADED, extra=fields(problem=f"and {error.more} more"))
         except (StartError, OSError, StillBlockedError) as error:
-            problems = str(error)
+            problems = (str(error),)
             log.error(_NOT_RELOADED, extra=fields(problem=error))
         except Exception as error:  # a bug of ours: the outermost edge of a reload
-            problems = type(error).__name__
+            problems = (f"a bug of the sidecar: {type(error).__name__}",)
             log.exception(_NOT_RELOADED)
         else:
             old, self._current = self._current, new
@@ -227,9 +254,10 @@ class Lifecycle:
             changed = changes(old.values, new.values)
             log.info("settings reloaded", extra=fields(generation=new.plan.generation, changed=changed))
             self._state.note_reload(self._clock(), new.plan.generation, changed)
-            return
+            return ()
         self._state.reloads_failed += 1
-        self._state.note_reload(self._clock(), 0, problems)
+        self._state.note_reload(self._clock(), 0, "; ".join(problems))
+        return problems
 
     async def _replace(self, new: Generation) -> None:
         """Apply all of the new generation, or nothing of it."""
@@ -254,9 +282,7 @@ class Lifecycle:
         await public.close_others()
         if moved:
             self._data_plane.know_admin(bound)
-            old, self._admin = self._admin, admin
-            if old is not None:
-                await old.close()
+            self._former_admin, self._admin = self._admin, admin
         new.apply()
         opened = [(name, address) for name, address in self._bound() if address not in before]
         for name, address in [*opened, *([("admin", bound)] if bound is not None else [])]:

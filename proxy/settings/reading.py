@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -28,6 +28,7 @@ from proxy.settings.layers import (
 from proxy.settings.models import Settings
 from proxy.settings.otel_variables import otel_layer
 from proxy.settings.problems import as_shown, describe, not_settings, shown, source_of, without_item
+from proxy.settings.sections.process import LogSettings
 from proxy.settings.surplus import without_surplus
 from proxy.settings.watch import Signature, signature
 from proxy.settings.words import CONFIG_VARIABLE
@@ -46,6 +47,13 @@ class Loaded:
     sources: Mapping[Path, str]
     read: Mapping[FilePath, Signature | None]  # every relevant file, and its state on disk before reading
     text: str = ""  # of the file
+
+
+def with_level(loaded: Loaded, level: str, source: str) -> Loaded:
+    """`loaded` with another log level, which comes from `source`."""
+    log = loaded.settings.log.merge(LogSettings.model_validate({"level": level}))
+    settings = loaded.settings.model_copy(update={"log": log})
+    return replace(loaded, settings=settings, sources={**loaded.sources, ("log", "level"): source})
 
 
 def load(

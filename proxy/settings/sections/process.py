@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Literal
 
 from proxy.address import Address
-from proxy.settings.kinds import Lines, Listen, Listens, Patterns, Seconds, SecondsOrAuto, SecondsOrZero
+from proxy.settings.kinds import Lines, Listen, Listens, Patterns, Seconds, SecondsOrAuto, SecondsOrZero, Switch
 from proxy.settings.sections.section import Section
 
 
 class AdminSettings(Section):
-    """Health and metrics."""
+    """Health, metrics, and what changes the sidecar."""
 
     listen: Listen = Address("127.0.0.1", 9082)
     public_listen: Listens = ()  # health and metrics alone
     hosts: Patterns = ()
+    changes: Switch = "auto"  # auto: by callers on this machine
 
 
 class DrainSettings(Section):

@@ -12,8 +12,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from proxy.admin.application import application
 from proxy.admin.hosts import AdminHosts
-from proxy.admin.server import MOST_CONNECTIONS, AdminServer, application
+from proxy.admin.server import MOST_CONNECTIONS, AdminServer
 from proxy.errors import StartError
 from proxy.plan import Address
 from proxy.telemetry.state import Phase, State

@@ -299,7 +299,7 @@ async def test_the_admin_listener_moves_or_goes(bench: Bench, there: Address | N
     os.kill(os.getpid(), signal.SIGHUP)
     await bench.until(lambda: bench.state.reloads_ok)
     moved: list[object] = [("admin", 2)] if there else []
-    assert bench.calls[2:] == [*moved, 2, ("admin closed", 1), "apply 2"]
+    assert bench.calls[2:] == [*moved, 2, "apply 2", ("admin closed", 1)]
     assert bench.data_plane.admin == there, "nobody is to reach it by way of the data plane"
     await bench.end(running)
 

@@ -65,6 +65,7 @@ PROOFS = {
     "upstreams.N.tls.verify": "wire/test_addresses.py::test_https_verification_off",
     "upstreams.N.tls.server_name": "wire/test_addresses.py::test_https_server_name",
     "admin.listen": "proxy/test_app.py::test_it_says_where_it_listens_translates_counts_logs_and_ends",
+    "admin.changes": "proxy/admin/test_changes.py::test_who_may_change_the_sidecar",
     "admin.hosts": "proxy/test_app.py::test_the_admin_listener_answers_for_the_names_of_the_settings",
     "limits.request_line_bytes": "wire/test_limits.py::test_target_too_long",
     "limits.header_bytes": "wire/test_limits.py::test_head_too_large",

@@ -1,0 +1,33 @@
+"""Whether a request comes from a web page of another site. Pure.
+
+A page can make a browser send requests to loopback, and reads no answer; so what counts is that nothing is done.
+Browsers say where a request comes from: `Origin` (RFC 6454, 7) with each POST, and `Sec-Fetch-Site` (Fetch Metadata).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+def is_of_another_site(origins: Iterable[str], headers: Mapping[str, str]) -> bool:
+    """`origins`: the values of Origin. `headers`: all, by case-insensitive name. Without either it is no browser's."""
+    if headers.get("Sec-Fetch-Site", "none").strip().lower() not in ("none", "same-origin"):
+        return True
+    host = headers.get("Host", "").strip().lower()
+    return any(_host_of(origin) != host for origin in origins)
+
+
+def _host_of(origin: str) -> str:
+    """The host and port of an origin; `null` and what cannot be read have none that any Host has."""
+    try:
+        parts = urlsplit(origin.strip().lower())
+        port = parts.port
+    except ValueError:
+        return "?"
+    if parts.scheme not in _PORTS or not parts.netloc or parts.username is not None:
+        return "?"
+    return parts.netloc.rpartition(":")[0] if port == _PORTS[parts.scheme] else parts.netloc
