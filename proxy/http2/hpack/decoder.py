@@ -16,6 +16,8 @@ from proxy.http2.hpack.static_table import SIZE, STATIC
 
 DEFAULT_TABLE_BYTES: Final = 4096  # until SETTINGS_HEADER_TABLE_SIZE says otherwise (RFC 9113, 6.5.2)
 _MOST_EVICTED: Final = 256  # places at the beginning of the list that stay empty until they are removed at once
+_MOST_NAMES: Final = 64  # whose code is remembered
+_LONGEST_CODE: Final = 48
 
 
 @final
@@ -29,6 +31,7 @@ class Decoder:
         "_limit",
         "_list_bytes",
         "_must_update",
+        "_names",
         "_place",
         "_static",
         "_table",
@@ -46,6 +49,7 @@ class Decoder:
         self._first = 0
         self.size = 0  # of the table, in bytes (4.1)
         self._place = 0  # in the block
+        self._names: dict[bytes, bytes] = {}  # Huffman's code of a name, with its length -> the name
         self.is_oversized = False  # whether the last list was longer than the limit, and so is cut
         self.judge_by(judge)
 
@@ -130,7 +134,7 @@ class Decoder:
             if index == 0x0F:
                 index = self._integer(block, end, 0x0F)
         if index == 0:
-            name = self._string(block, end)
+            name = self._name(block, end)
         elif index > SIZE:
             index = len(self._table) + SIZE - index
             if index < self._first:
@@ -187,6 +191,22 @@ class Decoder:
         if first >= 0x80:
             return huffman.decode(block, place, stop)
         return block[place:stop]
+
+    def _name(self, block: bytes, end: int) -> bytes:
+        """A string that nearly always is one of few: those in Huffman's code are remembered."""
+        start = self._place
+        if start >= end or not 0x80 < block[start] <= 0x80 + _LONGEST_CODE:
+            return self._string(block, end)
+        code = block[start : start + block[start] - 0x7F]
+        name = self._names.get(code)
+        if name is None or start + len(code) > end:
+            name = self._string(block, end)
+            if len(self._names) >= _MOST_NAMES:
+                self._names.clear()
+            self._names[code] = name
+        else:
+            self._place = start + len(code)
+        return name
 
     def _resize(self, table_bytes: int) -> None:
         if table_bytes > self._allowed:

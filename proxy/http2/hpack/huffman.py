@@ -114,8 +114,9 @@ def decode(data: bytes, start: int, stop: int) -> bytes:
     symbols = _SYMBOLS
     out: list[bytes] = []
     state = 0
-    for byte in data[start:stop]:
-        place = state + byte
+    while start < stop:
+        place = state + data[start]
+        start += 1
         state = after[place]
         if state < 0:
             raise BadBlock("the end-of-string symbol in a string")
