@@ -26,7 +26,7 @@ from proxy.admin.hosts import AdminHosts
 from proxy.console.forward.forwarder import Forwarder
 from proxy.console.server.api import Api
 from proxy.console.server.guard import Guard
-from proxy.console.server.intake import GRPC_ADVICE, Intake, count
+from proxy.console.server.intake import GRPC_ADVICE, MOST_BODY_BYTES, Intake, count
 from proxy.console.server.page import add_page
 from proxy.console.server.sockets import FirstBytes, listen
 from proxy.console.server.stream import Stream
@@ -121,7 +121,7 @@ async def running_console(plan: ConsolePlan) -> AsyncIterator[Addresses]:
     state = ConsoleState(
         plan, writer=writer, reader=reader, stream=stream, guard=guard, intake=intake, forwarder=forwarder
     )
-    api = Api(reader, guard, stream, state)
+    api = Api(reader, guard, stream, state, writer.add)
     page_runner = _runner(_pages(guard, api))
     intake_runner = _runner(intake.application())
     servers: list[asyncio.Server] = []
@@ -147,7 +147,7 @@ async def running_console(plan: ConsolePlan) -> AsyncIterator[Addresses]:
 
 
 def _pages(guard: Guard, api: Api) -> web.Application:
-    app = web.Application(middlewares=[guard.middleware()])
+    app = web.Application(middlewares=[guard.middleware()], client_max_size=MOST_BODY_BYTES)
     api.add_to(app)
     add_page(app)
     return app

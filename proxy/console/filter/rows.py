@@ -45,7 +45,7 @@ def _formats(row: Row, key: str) -> Sequence[str]:
 def _texts(row: Row, key: str) -> Iterable[object]:
     """Where a value of `key` is looked for."""
     services = _services(row)
-    is_trace = "services" in row
+    is_trace = "root" in row
     return {
         "host": (row.get("from"), row.get("to"), *services),
         "service": (row.get("from"), row.get("to"), *services),
@@ -54,7 +54,7 @@ def _texts(row: Row, key: str) -> Iterable[object]:
         "method": (row.get("method"),),
         "path": (row.get("target"),),
         "session": (row.get("session"), row.get("id") if "via" in row else None),
-        "trace": (row.get("trace"), row.get("id") if is_trace and "via" not in row else None),
+        "trace": (row.get("trace"), row.get("id") if is_trace else None),
     }[key]
 
 
@@ -92,6 +92,8 @@ def _has_status(row: Row, value: str) -> bool:
         return _is_error(row) == (value == "error")
     if "status" not in row:
         return False
+    if value == "cut":
+        return row["status"] is None
     text = "" if row["status"] is None else str(row["status"])
     return re.fullmatch(status_pattern(value).replace("_", "[0-9]"), text) is not None
 
@@ -99,7 +101,7 @@ def _has_status(row: Row, value: str) -> bool:
 def _is(row: Row, value: str) -> bool:
     if value == "error":
         return _is_error(row)
-    has_trace = bool(row.get("trace")) or "services" in row
+    has_trace = bool(row.get("trace")) or "root" in row
     if value in ("traced", "untraced"):
         return has_trace == (value == "traced")
     if value == "changed":

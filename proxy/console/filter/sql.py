@@ -55,8 +55,8 @@ REQUESTS: Final = Columns(
 )
 TRACES: Final = Columns(
     texts={
-        "host": ("services", "caller"),
-        "service": ("services", "caller"),
+        "host": ("names", "caller"),
+        "service": ("names", "caller"),
         "from": ("caller",),
         "to": (),
         "method": (),
@@ -125,6 +125,8 @@ def _status(value: str, columns: Columns) -> Condition:
         return (columns.is_error if value == "error" else f"NOT {columns.is_error}"), []
     if not columns.status:
         return _NEVER, []
+    if value == "cut":
+        return f"{columns.status} IS NULL", []
     return f"ifnull({columns.status}, '') LIKE ?", [status_pattern(value)]
 
 

@@ -18,6 +18,7 @@ MOST_TERMS: Final = 20
 _TERM: Final = re.compile(r'(?:[^\s"]|"[^"]*")+')
 _KEY: Final = re.compile(r"[a-z]+\Z")
 _DURATION: Final = re.compile(r"([<>]=?)?([0-9]+(?:\.[0-9]+)?)(us|ms|s|m)?\Z")
+_STATUS: Final = re.compile(r"(?:[0-9x]{3}|error|ok|cut)\Z")
 _UNITS: Final = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 _SYNONYMS: Final = {"w3c": "tracecontext", "multi": "b3multi"}
 
@@ -55,16 +56,17 @@ def read_filter(text: str) -> Filter:
         body = (raw[1:] if is_negated else raw).replace('"', "")
         key, colon, rest = body.partition(":")
         if not colon or not _KEY.match(key):
-            terms.append(Term("", (body,), is_negated))
+            terms += [Term("", (body,), is_negated)] if body else []
             continue
         if key not in KEYS:
-            errors.append(f"No key “{key}”. Known: {', '.join(KEYS)}.")
+            errors.append(f"There is no key “{key}”. Known: {', '.join(KEYS)}.")
             continue
         values = tuple(value for value in rest.split(",") if value)
         if not values:
             continue
-        if key == "dur" and any(read_duration(value) is None for value in values):
-            errors.append(f"“{values[0]}” is not a duration. Try dur:>200ms.")
+        wrong = next((said for value in values if (said := _wrong(key, value))), "")
+        if wrong:
+            errors.append(wrong)
             continue
         if key in ("format", "in", "out"):
             values = tuple(_SYNONYMS.get(value, value) for value in values)
@@ -72,6 +74,15 @@ def read_filter(text: str) -> Filter:
     if len(terms) > MOST_TERMS:
         errors.append(f"The filter has {len(terms)} terms. The first {MOST_TERMS} count.")
     return Filter(tuple(terms[:MOST_TERMS]), errors[0] if errors else None)
+
+
+def _wrong(key: str, value: str) -> str:
+    """What is wrong with a value; empty: nothing."""
+    if key == "dur" and read_duration(value) is None:
+        return f"“{value}” is not a duration. Try dur:>200ms."
+    if key == "status" and not _STATUS.match(value):
+        return f"“{value}” is not a status. Try status:5xx or status:error."
+    return ""
 
 
 def read_duration(text: str) -> Duration | None:
@@ -84,4 +95,4 @@ def read_duration(text: str) -> Duration | None:
 
 def status_pattern(text: str) -> str:
     """`5xx`, `404`: a pattern of SQL's LIKE, where `_` is any character."""
-    return "".join(letter for letter in text if letter in "0123456789x").replace("x", "_")
+    return text.replace("x", "_")

@@ -7,6 +7,7 @@ from typing import Any
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from proxy.console.intake.otlp_json import write_json
+from proxy.console.query.ids import trace_bytes
 from proxy.console.query.trace import MOST_SPANS
 from proxy.console.store.reader import Reader
 from proxy.console.store.schema import SHIFT
@@ -14,9 +15,8 @@ from proxy.console.store.schema import SHIFT
 
 def download(reader: Reader, trace_id: str) -> dict[str, Any] | None:
     """OTLP/JSON; None: the trace is not here."""
-    try:
-        wanted = bytes.fromhex(trace_id)
-    except ValueError:
+    wanted = trace_bytes(trace_id)
+    if wanted is None:
         return None
     found = reader.one("SELECT key FROM traces WHERE trace = ? AND spans > 0", (wanted,))
     if found is None:

@@ -11,6 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from proxy.console.intake.decode import SIDECAR_SCOPE
 from proxy.console.intake.values import attributes, plain
+from proxy.console.query.ids import trace_bytes
 from proxy.console.query.traces import COLUMNS, row_of
 from proxy.console.query.words import duration, plural
 from proxy.console.store.reader import Reader
@@ -47,7 +48,7 @@ def trace(reader: Reader, trace_id: str) -> Answer | None:
         spans.setdefault(span["id"], span)  # a batch that was sent twice
     truncated = max(0, row["spans_count"] - len(stored))
     _add_logs(reader, key, spans, start_ns)
-    _add_requests(reader, trace_id, spans)
+    _add_requests(reader, row["id"], spans)
     missing = [] if truncated else _missing(spans)
     found = [*missing, *spans.values()]
     if missing:
@@ -62,9 +63,8 @@ def trace(reader: Reader, trace_id: str) -> Answer | None:
 
 
 def _find(reader: Reader, trace_id: str) -> tuple[int, Answer | None]:
-    try:
-        wanted = bytes.fromhex(trace_id)
-    except ValueError:
+    wanted = trace_bytes(trace_id)
+    if wanted is None:
         return 0, None
     found = reader.all(f"SELECT started, key, {COLUMNS} FROM traces WHERE trace = ? AND spans > 0", (wanted,))
     return (found[0][1], row_of(found[0])) if found else (0, None)

@@ -6,6 +6,7 @@ A handler reads the URL, asks the query layer, and answers JSON. It knows nothin
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,18 +14,24 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from proxy.console.intake.decode import OtlpError
+from proxy.console.intake.records import Batch
+from proxy.console.query.doctor import doctor as doctor_of
 from proxy.console.query.download import download
 from proxy.console.query.health import health as health_of
 from proxy.console.query.health import myself
+from proxy.console.query.migration import migration as migration_of
 from proxy.console.query.pages import BadCursorError, read_limit
 from proxy.console.query.requests import request as request_of
 from proxy.console.query.requests import requests as requests_of
 from proxy.console.query.sessions import session as session_of
 from proxy.console.query.sessions import sessions as sessions_of
+from proxy.console.query.settings import settings as settings_of
 from proxy.console.query.trace import trace as trace_of
 from proxy.console.query.traces import traces as traces_of
 from proxy.console.server.answers import json_answer, problem
 from proxy.console.server.guard import HEADERS, Guard
+from proxy.console.server.intake import JSON, MOST_BODY_BYTES, PROTOBUF, RefusalError, read_body
 from proxy.console.server.stream import Stream
 from proxy.console.store.reader import QueryTimeoutError, Reader
 
@@ -33,14 +40,23 @@ Question = Callable[[], Any]
 
 _THREADS: Final = 2
 _MOST_WAITING: Final = 32
+_WRITTEN_S: Final = 10.0
 _MOST_LOGIN_BYTES: Final = 4096
 
 
 class Api:
     """See the module."""
 
-    def __init__(self, reader: Reader, guard: Guard, stream: Stream, state: Callable[[], dict[str, Any]]) -> None:
-        """`state`: what the console counts by itself."""
+    def __init__(
+        self,
+        reader: Reader,
+        guard: Guard,
+        stream: Stream,
+        state: Callable[[], dict[str, Any]],
+        add: Callable[..., bool],
+    ) -> None:
+        """`state`: what the console counts by itself. `add`: the writer's."""
+        self._add = add
         self._reader = reader
         self._guard = guard
         self._stream = stream
@@ -54,6 +70,7 @@ class Api:
         for path, handler in self._gets().items():
             app.router.add_get(f"/api/v1{path}", handler)
         app.router.add_post("/api/v1/login", self._login)
+        app.router.add_post("/api/v1/traces", self._upload)
 
     def _gets(self) -> dict[str, Handler]:
         return {
@@ -65,6 +82,9 @@ class Api:
             "/sessions/{id}": self._one(session_of, "This session is not here: it has no trace in the store."),
             "/health": self._told(health_of),
             "/self": self._told(myself),
+            "/doctor": self._told(lambda reader, _, now_ns: doctor_of(reader, now_ns)),
+            "/migration": self._told(lambda reader, _, now_ns: migration_of(reader, now_ns)),
+            "/settings": self._told(lambda reader, _, now_ns: settings_of(reader, now_ns)),
             "/stream": self._events,
         }
 
@@ -128,6 +148,35 @@ class Api:
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         return await self._stream.serve(request, HEADERS)
+
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        """Traces that somebody saved: they take the place of those with their ids."""
+        kind = request.content_type
+        if kind not in (JSON, PROTOBUF):
+            return problem(415, f"Send OTLP as {JSON} or {PROTOBUF}.")
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return problem(413, f"A file of traces may have {MOST_BODY_BYTES:,} bytes.")
+        done = threading.Event()
+
+        def write() -> Batch:
+            batch = read_body("traces", body, is_packed=False, is_json=kind == JSON)
+            if batch.spans:
+                if not self._add(batch, replaces=True, done=done):
+                    raise RefusalError(503, "store-full", "The console writes more slowly than this comes. Try again.")
+                done.wait(_WRITTEN_S)
+            return batch
+
+        try:
+            batch = await self._ask(write)
+        except (OtlpError, RefusalError) as error:
+            return problem(getattr(error, "status", 400), f"{error}.".replace("..", "."))
+        if not batch.spans:
+            reason = batch.reason or "no span in it"
+            return problem(400, f"This is not a trace: {reason}.")
+        found = dict.fromkeys(span.trace.hex() for span in batch.spans)
+        return json_answer({"traces": list(found), "spans": len(batch.spans), "rejected": batch.rejected})
 
     async def _login(self, request: web.Request) -> web.StreamResponse:
         if request.content_type != "application/json" or (request.content_length or 0) > _MOST_LOGIN_BYTES:

@@ -31,6 +31,7 @@ CREATE TABLE traces (
     caller TEXT,
     session TEXT,
     services TEXT NOT NULL,
+    names TEXT NOT NULL,
     formats TEXT NOT NULL,
     notes TEXT NOT NULL,
     words TEXT NOT NULL

@@ -15,7 +15,7 @@ _NOTES: Final = {"ops.malformed": "malformed", "ops.link.method": "linked", "ops
 Columns = tuple[Any, ...]
 COLUMNS: Final = (
     "key, trace, started, ended, spans, items, errors, root_at, root_service, root_name, title, caller, session, "
-    "services, formats, notes, words"
+    "services, names, formats, notes, words"
 )
 
 
@@ -100,6 +100,7 @@ class Summary:
             self.caller,
             self.session,
             json.dumps(list(self.services.items()), ensure_ascii=False),
+            "\n".join(self.services).lower(),
             as_list(self.formats),
             as_list(self.notes),
             self._words(),
@@ -113,7 +114,7 @@ class Summary:
 
 def read_summary(row: Columns) -> Summary:
     """The other way round."""
-    *plain, services, formats, notes, _ = row
+    *plain, services, _, formats, notes, _ = row
     summary = Summary(*plain)
     summary.services = dict(json.loads(services))
     summary.formats = dict.fromkeys(formats.split())

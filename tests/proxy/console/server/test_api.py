@@ -1,0 +1,123 @@
+"""/api/v1 over HTTP: what each path answers, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lab.consoles import Console, hop, sent, span
+
+
+async def post(console: Console, path: str, body: bytes | str, kind: str = "application/json") -> tuple[int, Any]:
+    headers = {"Content-Type": kind}
+    async with console.client.post(f"{console.url}/api/v1{path}", data=body, headers=headers) as response:
+        return response.status, json.loads(await response.read() or b"null")
+
+
+async def refusal(console: Console, path: str) -> tuple[int, str]:
+    async with console.client.get(f"{console.url}/api/v1{path}") as response:
+        assert response.content_type == "application/problem+json"
+        said = await response.json()
+        assert said["status"] == response.status
+        return response.status, said["detail"]
+
+
+async def test_a_trace_goes_down_and_up(console: Console) -> None:
+    await console.send(sent(span(1), span(2, parent=1, error=True, attributes={"n": 7, "list": ["a"]})))
+    row = (await console.until("/traces", lambda said: said["items"]))["items"][0]
+    async with console.client.get(f"{console.url}/api/v1/traces/{row['id']}?format=otlp") as response:
+        assert "attachment" in response.headers["Content-Disposition"]
+        saved = await response.text()
+    assert json.loads(saved)["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"] == row["id"]
+    before = await console.get(f"/traces/{row['id']}")
+    status, said = await post(console, "/traces", saved)
+    assert (status, said["traces"], said["spans"]) == (200, [row["id"]], 2)
+    assert await console.get(f"/traces/{row['id']}") == before  # not twice
+
+
+async def test_what_is_not_a_trace_is_refused(console: Console) -> None:
+    assert (await post(console, "/traces", "{}"))[0] == 400
+    assert (await post(console, "/traces", "no"))[0] == 400
+    assert (await post(console, "/traces", "{}", "text/plain"))[0] == 415
+    assert (await post(console, "/traces", b"\xff", "application/x-protobuf"))[0] == 400
+
+
+async def test_what_is_not_there(console: Console) -> None:
+    for path in ("/traces/00", f"/traces/{1:032x}", "/traces/x%22y", "/requests/r_0", "/sessions/no", "/nothing"):
+        assert (await refusal(console, path))[0] == 404, path
+
+
+async def test_wrong_arguments_are_named(console: Console) -> None:
+    assert await refusal(console, "/traces?limit=0") == (400, "limit is “0”; it may be 1 to 500.")
+    assert (await refusal(console, "/traces?before=x"))[0] == 400
+    assert (await console.get("/traces?q=colour:red"))["error"].startswith("There is no key “colour”")
+
+
+async def test_lists_come_in_pages(console: Console) -> None:
+    spans = [span(n, trace=n, start_ms=n) for n in range(1, 26)]
+    await console.send(sent(*spans))
+    await console.until("/traces", lambda said: said["total"] == 25)
+    seen: list[str] = []
+    path = "/traces?limit=10"
+    for expected in (10, 10, 5):
+        said = await console.get(path)
+        assert len(said["items"]) == expected
+        seen += [row["id"] for row in said["items"]]
+        path = f"/traces?limit=10&before={said['next']}"
+    assert said["next"] is None
+    assert seen == [f"{n:032x}" for n in range(25, 0, -1)]
+
+
+async def test_a_filter_counts_and_pages(console: Console) -> None:
+    await console.send(sent(*(span(n, trace=n, start_ms=n, error=n % 2 == 0) for n in range(1, 11))))
+    await console.until("/traces", lambda said: said["total"] == 10)
+    said = await console.get("/traces?q=status:error&limit=3")
+    assert (said["total"], len(said["items"])) == (5, 3)
+    assert sum(one["errors"] for one in said["histogram"]) == 5
+    more = await console.get(f"/traces?q=status:error&limit=3&before={said['next']}")
+    assert (len(more["items"]), more["next"]) == (2, None)
+
+
+async def test_a_parent_that_never_came_is_a_gap(console: Console) -> None:
+    child = hop(2, parent=1, attributes={"client.address": "10.0.0.7", "user_agent.original": "okhttp/4"})
+    await console.send(sent(child, service="orders", scope="ops-sidecar"))
+    row = (await console.until("/traces", lambda said: said["items"]))["items"][0]
+    said = await console.get(f"/traces/{row['id']}")
+    (gap,) = [one for one in said["spans"] if one.get("missing")]
+    assert gap["id"] == f"{1:016x}"
+    assert "10.0.0.7" in gap["sentence"]
+    assert "gap" in said["notes"]
+    assert "never reported" in said["sentence"]
+
+
+async def test_sessions(console: Console) -> None:
+    for number in (1, 2, 3):
+        named = {"session.id": f"s{number % 2}"}
+        await console.send(sent(span(number, trace=number, start_ms=number, attributes=named)))
+    said = await console.until("/sessions", lambda said: [one["traces"] for one in said["items"]] == [2, 1])
+    assert [(one["id"], one["traces"]) for one in said["items"]] == [("s1", 2), ("s0", 1)]
+    one = await console.get("/sessions/s1")
+    assert [row["id"] for row in one["traces"]] == [f"{3:032x}", f"{1:032x}"]
+    assert (await console.get("/sessions?q=s0"))["items"][0]["id"] == "s0"
+
+
+async def test_logs_stand_on_their_span(console: Console) -> None:
+    await console.send(sent(span(1)))
+    paid = {"traceId": f"{1:032x}", "spanId": f"{1:016x}", "body": {"stringValue": "paid"}, "severityNumber": 9}
+    records = [paid, {"body": {"stringValue": "of no trace"}}]
+    body = {"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}
+    headers = {"Content-Type": "application/json"}
+    await console.client.post(f"{console.otlp}/v1/logs", data=json.dumps(body), headers=headers)
+    said = await console.until(f"/traces/{1:032x}", lambda said: "logs" in said["spans"][0])
+    assert [(one["severity"], one["body"]) for one in said["spans"][0]["logs"]] == [("INFO", "paid")]
+    assert (await console.get("/health"))["console"]["not_kept"] == {"logs": 1}
+
+
+async def test_no_get_changes_anything(console: Console) -> None:
+    await console.send(sent(span(1)))
+    await console.until("/traces", lambda said: said["items"])
+    for path in ("/traces", "/login"):
+        async with console.client.delete(f"{console.url}/api/v1{path}") as response:
+            assert response.status == 405
+    async with console.client.get(f"{console.url}/api/v1/login") as response:
+        assert response.status in (404, 405)
