@@ -88,7 +88,8 @@ def connect(ticker: Ticker, outbox: Outbox) -> tuple[ClientConnection, Nowhere, 
     """A client's and an upstream's connection of one inbound listener, b3multi → tracecontext."""
     propagation = PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,))
     target = UpstreamTarget("http", Address("127.0.0.1", 8080))
-    upstream_plan = UpstreamPlan("app", target, propagation)
+    plan_of_pool = PoolPlan(http2="never")
+    upstream_plan = UpstreamPlan("app", target, propagation, pool=plan_of_pool)
     plan = ListenerPlan("inbound", "inbound", (Address("127.0.0.1", 0),), Router(upstream_plan), fixed_upstream=True)
     metrics = Metrics()
     descriptors = Descriptors()
@@ -101,8 +102,8 @@ def connect(ticker: Ticker, outbox: Outbox) -> tuple[ClientConnection, Nowhere, 
     client, near = ClientConnection(listener), Nowhere()
     client.connection_made(near)
     # A pool opens sockets; this one gets an idle connection without one.
-    pool = cast(ConnectionPool, pools.pool("app", target, PoolPlan()))
-    upstream, far = pool._new_protocol(), Nowhere()
+    pool = cast(ConnectionPool, pools.pool("app", target, plan_of_pool))
+    upstream, far = pool.new_protocol(), Nowhere()
     upstream.connection_made(far)
     upstream.served = 1
     pool._all.add(upstream)

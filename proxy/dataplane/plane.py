@@ -15,8 +15,10 @@ from secrets import token_hex
 from ops_lib.hosts import unmapped
 from proxy.dataplane.app_presence import app_addresses, is_anyone_there, is_app_up
 from proxy.dataplane.door import Door
+from proxy.dataplane.either import either_pools
 from proxy.dataplane.keeping import is_v6_only, kept_doors, kept_sockets
 from proxy.http1.pool import connection_pools
+from proxy.http2.serving import Http2
 from proxy.listener.app_calls.doctor import Doctor, ShownProof
 from proxy.listener.app_calls.linking import Linker
 from proxy.listener.listener import Listener
@@ -24,7 +26,7 @@ from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.records.spans import Spans
 from proxy.listener.reports.reporter import Reporter
 from proxy.listener.upstream_health import UpstreamHealths
-from proxy.listener.upstreams.pools import HTTP_1_1, Pools
+from proxy.listener.upstreams.pools import EITHER, HTTP_1_1, HTTP_2, PoolFactory, Pools
 from proxy.participation.in_flight import InFlightTable
 from proxy.plan import Address, ListenerPlan, Plan
 from proxy.telemetry.access_log import AccessRecord
@@ -83,7 +85,10 @@ class DataPlane:
         self._ticker = Ticker(loop)
         self._outbox = Outbox(loop)
         pools = connection_pools(self._ticker, self._outbox, self._descriptors)
-        self._pools = Pools({HTTP_1_1: pools}, metrics, self._own_at, self._descriptors)
+        self._http2 = http2 = Http2(self._ticker, self._descriptors)
+        either = either_pools(pools, http2, self._ticker)
+        factories: dict[str, PoolFactory] = {HTTP_1_1: pools, HTTP_2: http2.pool, EITHER: either}
+        self._pools = Pools(factories, metrics, self._own_at, self._descriptors)
         self._ticker.every_tick(self._pools.on_tick)
         self._ticker.every_tick(self._count_turns)
         self._healths = UpstreamHealths()
@@ -141,7 +146,7 @@ class DataPlane:
         rules = {listener.name: self._rules(listener, linker) for listener in plan.listeners}
         kept = kept_sockets(self._doors, plan)
         doors = kept_doors(self._doors, plan, kept)
-        new = {name: Door(self._listener(rules[name])) for name in rules if name not in doors}
+        new = {name: Door(self._listener(rules[name]), self._http2) for name in rules if name not in doors}
         doors |= new
         sockets: dict[str, list[ListeningSocket]] = {name: [] for name in rules}
         opened: list[ListeningSocket] = []

@@ -16,7 +16,6 @@ from typing import Final, final
 from proxy.http1.kept_connection import Keeper, KeptConnection
 from proxy.http1.upstream import UpstreamConnection
 from proxy.listener.sides import Receiver
-from proxy.listener.upstreams.pools import Pool, PoolFactory
 from proxy.listener.upstreams.waiting import Waiters
 from proxy.plan import PoolPlan
 from proxy.semantics.faults import Fault, Refusal
@@ -269,7 +268,7 @@ class ConnectionPool(Keeper):
         assert task is not None
         is_made = False
         try:
-            connection = await self._connector.connect(self._new_protocol, connect_s)
+            connection = await self._connector.connect(self.new_protocol, connect_s)
             if connection.is_lost:  # made and lost before we heard of it
                 raise Refusal(Fault.CONNECTION_LOST, "the upstream closed the connection at once")
             is_made = True
@@ -285,6 +284,10 @@ class ConnectionPool(Keeper):
             self._tasks.discard(task)
             if not is_made:
                 self._descriptors.upstreams -= 1
+        self.adopt(connection)
+
+    def adopt(self, connection: UpstreamConnection) -> None:
+        """Take a connection that has been made, here or for another protocol (ALPN), and use it."""
         self._metrics.connects += 1
         self._metrics.connections_open += 1
         self._all.add(connection)
@@ -297,7 +300,8 @@ class ConnectionPool(Keeper):
                 return
         self.release(connection)
 
-    def _new_protocol(self, _alpn: str = "") -> UpstreamConnection:
+    def new_protocol(self, _alpn: str = "") -> UpstreamConnection:
+        """A connection to be made."""
         return UpstreamConnection(self, self._ticker, self._outbox, self._kinds)
 
     async def _follow_dns(self) -> None:
@@ -316,11 +320,16 @@ class ConnectionPool(Keeper):
                 self._drop_idle(connection, "moved")
 
 
-def connection_pools(ticker: Ticker, outbox: Outbox, descriptors: Descriptors) -> PoolFactory:
+ConnectionPools = Callable[[Connector, PoolPlan, UpstreamMetrics, Callable[[], bool]], ConnectionPool]
+
+
+def connection_pools(ticker: Ticker, outbox: Outbox, descriptors: Descriptors) -> ConnectionPools:
     """Makes the pools of HTTP/1.1."""
     kinds = response_kinds()  # one for all pools, to share its memory
 
-    def make(connector: Connector, plan: PoolPlan, metrics: UpstreamMetrics, shed: Callable[[], bool]) -> Pool:
+    def make(
+        connector: Connector, plan: PoolPlan, metrics: UpstreamMetrics, shed: Callable[[], bool]
+    ) -> ConnectionPool:
         return ConnectionPool(connector, plan, metrics, ticker, outbox, descriptors, shed, kinds)
 
     return make

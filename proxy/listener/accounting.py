@@ -26,6 +26,7 @@ class Accounted:
     translation: Translation | None = None  # only for the access log and the span
     in_flight: InFlight | None = None  # what is remembered while it is at the app
     resends = 0  # number of retries
+    rpc_status = -1  # of a gRPC call, if the upstream told one
     route = b""  # the template of its path, if the settings have one
     upstream_peer: tuple[bytes, int] = (b"", 0)  # address and port of the upstream
     report_id = b""  # by which a console knows it; empty until somebody needs one

@@ -38,6 +38,10 @@ class ClientBounds:
         address: IPAddress | None = read_address(client.decode("ascii"))
         return address is not None and not any(address in proxies for proxies in self._proxies)
 
+    def is_bounded(self, client: bytes) -> bool:
+        """Whether `client` is one client: it has an address, and is not named as a proxy."""
+        return self._is_bounded(client)
+
     # --- connections
 
     def has_room(self, client: bytes) -> bool:

@@ -183,9 +183,14 @@ class Exchange(Receiver):
                 self._state = NEW
                 self._seek()
             return
+        replay = self._replay
+        if replay is not None:
+            self._replay = replay + content if len(replay) + len(content) <= _MAX_REPLAY_BYTES else None
+            if trailers:
+                self._trailers = trailers
         answerer.send(content, done, trailers)
         if done and state == ASKING:
-            answerer.deadline = self._ticker.now + self.terms.timeouts.response_head_s
+            answerer.deadline = self._ticker.now + self.terms.head_waits[self.request.pace]
 
     # --- the pool's answer
 
@@ -208,9 +213,11 @@ class Exchange(Receiver):
         content, self._held = self._held, b""
         done = self.request_done
         if done:
-            answerer.deadline = self._ticker.now + self.terms.timeouts.response_head_s
+            answerer.deadline = self._ticker.now + self.terms.head_waits[self.request.pace]
             if not self.wants_fresh and len(content) <= _MAX_REPLAY_BYTES:
                 self._replay = content
+        elif not self.wants_fresh and answerer.may_be_unheard():
+            self._replay = content
         answerer.ask(self, content, done, self._trailers or [])
 
     def on_unconnected(self, refusal: Refusal) -> None:
@@ -297,7 +304,7 @@ class Exchange(Receiver):
             return
         self._asker.hold(full)
         if full:
-            answerer.deadline = self._ticker.now + self.terms.timeouts.response_head_s
+            answerer.deadline = self._ticker.now + self.terms.head_waits[self.request.pace]
             answerer.timeout = _RESPONSE_TIMEOUT
         elif not self.request_done and self._state == ASKING:
             answerer.deadline = NEVER
@@ -320,7 +327,7 @@ class Exchange(Receiver):
             return
         self._answerer = None
         replay = self._replay
-        if replay is not None and heard != HEARD and (heard == UNHEARD or self.method in IDEMPOTENT):
+        if replay is not None and (heard == UNHEARD or (heard != HEARD and self.method in IDEMPOTENT)):
             self._replay = None
             self._held = replay
             self.wants_fresh = True

@@ -13,7 +13,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
@@ -23,13 +23,13 @@ from proxy.transport.sockets import address_of, descriptor
 _LAST_S: Final = 1.0  # once the listener is shut
 
 
-def welcome(listener: Listener, make: Callable[[], asyncio.Protocol]) -> asyncio.Protocol:
+def welcome(listener: Listener, make: Callable[[str], asyncio.Protocol]) -> asyncio.Protocol:
     """The first protocol of a new client: the present plan decides whether it uses TLS.
 
-    `make` makes the protocol that serves it after the handshake.
+    `make` makes the protocol that serves it, from what TLS has agreed on (ALPN); empty for none.
     """
     context = listener.rules.plan.tls
-    return make() if context is None else Handshake(listener, make, context)
+    return make("") if context is None else Handshake(listener, make, context)
 
 
 class Handshake(asyncio.Protocol):
@@ -38,7 +38,7 @@ class Handshake(asyncio.Protocol):
     is_expecting = True
     open_exchanges = 0
 
-    def __init__(self, listener: Listener, make: Callable[[], asyncio.Protocol], context: ssl.SSLContext) -> None:
+    def __init__(self, listener: Listener, make: Callable[[str], asyncio.Protocol], context: ssl.SSLContext) -> None:
         self._listener = listener
         self._make = make
         self._context = context
@@ -82,10 +82,10 @@ class Handshake(asyncio.Protocol):
         finally:
             self._listener.forget_handshake(self, is_made=False)
 
-    def over(self) -> asyncio.Protocol:
+    def over(self, alpn: str) -> asyncio.Protocol:
         """The protocol that serves the client from here on."""
         self._listener.forget_handshake(self, is_made=True)
-        return self._make()
+        return self._make(alpn)
 
     # --- what a listener asks (see accepted.Accepted)
 
@@ -108,11 +108,12 @@ class Handshake(asyncio.Protocol):
 class _Shaken(asyncio.Protocol):
     """The transport's protocol until TLS is established; then the client's protocol replaces it."""
 
-    def __init__(self, over: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(self, over: Callable[[str], asyncio.Protocol]) -> None:
         self._over = over
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        protocol = self._over()
+        tls: Any = transport.get_extra_info("ssl_object")
+        protocol = self._over(tls.selected_alpn_protocol() or "")
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
 

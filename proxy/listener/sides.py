@@ -61,6 +61,10 @@ class Answerer(ABC):
     def resume_reading(self) -> None:
         """Resume reading the response."""
 
+    def may_be_unheard(self) -> bool:
+        """Whether it can say that the upstream knows nothing of the request (UNHEARD)."""
+        return False
+
     @abstractmethod
     def has_more(self) -> bool:
         """Whether unread bytes of the response are left."""

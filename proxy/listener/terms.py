@@ -11,6 +11,7 @@ from proxy.plan import UpstreamPlan
 from proxy.semantics.request import Request
 from proxy.telemetry.metrics import ExchangeMetrics
 from proxy.telemetry.otlp.span import SpanEncoder
+from proxy.transport.deadlines import NEVER
 
 
 class Terms:
@@ -19,8 +20,10 @@ class Terms:
     __slots__ = (
         "_host",
         "_preserves_host",
+        "body_waits",
         "buffer_bytes",
         "gather_bytes",
+        "head_waits",
         "health",
         "is_tls",
         "leniency",
@@ -53,6 +56,10 @@ class Terms:
         self.buffer_bytes = buffer_bytes  # of a request, held towards the upstream
         self.gather_bytes = gather_bytes  # content up to this size is gathered before an upstream is asked for
         self.timeouts = plan.timeouts
+        # In seconds, by the pace of a request: for the response to begin, and for its next bytes.
+        timeouts, call_s = plan.timeouts, plan.timeouts.grpc_idle_s or NEVER
+        self.head_waits = timeouts.response_head_s, call_s, timeouts.response_head_s
+        self.body_waits = timeouts.response_body_s, call_s, timeouts.tunnel_idle_s
         self.leniency = plan.leniency
         self.metrics = metrics
         self.health = health or UpstreamHealth(plan.name, is_one=plan.target is not None)

@@ -20,7 +20,7 @@ from proxy.plan.listener import Clients, DrainPlan, Limits, ListenerPlan, Plan
 from proxy.plan.participation import EgressPlan, InFlightPlan, LinkingPlan, SamplingPlan, TrustPlan, TrustRulePlan
 from proxy.plan.router import Router
 from proxy.plan.tls import TlsContexts
-from proxy.plan.upstream import PoolPlan, PropagationPlan, SpansPlan, Timeouts, UpstreamPlan, UpstreamTarget
+from proxy.plan.upstream import Http2, PoolPlan, PropagationPlan, SpansPlan, Timeouts, UpstreamPlan, UpstreamTarget
 from proxy.settings.addresses import TargetUrl
 from proxy.settings.models import Settings
 from proxy.settings.sections.export import SamplingSettings
@@ -130,14 +130,18 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
         listeners.append(_inbound(settings, everywhere, settings.inbound.listen, contexts))
     outbound = everywhere.over(_sections(settings.outbound))
     destinations = Destinations(settings.outbound.deny, settings.outbound.allow)
-    upstreams = [(upstream, _upstream(upstream, outbound, destinations, contexts)) for upstream in settings.upstreams]
+    http2 = settings.outbound.http2
+    upstreams = [
+        (upstream, _upstream(upstream, outbound, upstream.http2 or http2, destinations, contexts))
+        for upstream in settings.upstreams
+    ]
     if settings.outbound.listen:
         other = UpstreamPlan(
             "other",
             None,
             outbound.propagation_plan(),
             outbound.listener_timeouts(),
-            _pool(outbound, destinations),
+            _pool(outbound, http2, destinations),
             spans=outbound.spans_plan(),
         )
         routes = [(pattern, plan) for upstream, plan in upstreams for pattern in upstream.match]
@@ -227,10 +231,10 @@ def _inbound(
     sections = everywhere.over(_sections(inbound))
     app = UpstreamPlan(
         name="app",
-        target=_target(inbound.app, inbound.tls, contexts),
+        target=_target(inbound.app, inbound.tls, inbound.http2, contexts),
         propagation=sections.propagation_plan(),
         timeouts=sections.listener_timeouts(),
-        pool=_pool(sections),
+        pool=_pool(sections, inbound.http2),
         preserve_host=inbound.host == "preserve",
         spans=sections.spans_plan(),
         leniency=frozenset(inbound.lenient),
@@ -239,7 +243,11 @@ def _inbound(
         name="inbound",
         direction="inbound",
         binds=listen,
-        tls=contexts.get_server(inbound.listen_tls) if inbound.listen_tls.cert_file is not None else None,
+        tls=(
+            contexts.get_server(inbound.listen_tls, http2=sections.limits.streams > 0)
+            if inbound.listen_tls.cert_file is not None
+            else None
+        ),
         router=Router(app),
         fixed_upstream=True,
         transparent=inbound.transparent,
@@ -284,27 +292,40 @@ def _switch(value: Literal["auto"] | bool, *, auto: bool) -> bool:
 
 
 def _upstream(
-    upstream: UpstreamSettings, outbound: Sections, destinations: Destinations, contexts: TlsContexts
+    upstream: UpstreamSettings, outbound: Sections, http2: Http2, destinations: Destinations, contexts: TlsContexts
 ) -> UpstreamPlan:
     """As the outbound listener sees it."""
     sections = outbound.over(_sections(upstream))
     return UpstreamPlan(
         name=upstream.name,
-        target=_target(upstream.target, upstream.tls, contexts) if upstream.target is not None else None,
+        target=_target(upstream.target, upstream.tls, http2, contexts) if upstream.target is not None else None,
         propagation=sections.propagation_plan(),
         timeouts=sections.listener_timeouts(),
-        pool=_pool(sections, destinations),
+        pool=_pool(sections, http2, destinations),
         preserve_host=upstream.host != "target",
         spans=sections.spans_plan(),
         leniency=frozenset(upstream.lenient),
     )
 
 
-def _pool(sections: Sections, destinations: Destinations | None = None) -> PoolPlan:
-    keepalive_s = sections.timeouts.tcp_keepalive_s
-    return PoolPlan(**sections.pool.model_dump(), tcp_keepalive_s=keepalive_s, destinations=destinations)
+def _pool(sections: Sections, http2: Http2, destinations: Destinations | None = None) -> PoolPlan:
+    timeouts = sections.timeouts
+    return PoolPlan(
+        **sections.pool.model_dump(),
+        tcp_keepalive_s=timeouts.tcp_keepalive_s,
+        ping_s=timeouts.ping_s,
+        http2=http2,
+        destinations=destinations,
+    )
 
 
-def _target(url: TargetUrl, tls: TlsSettings, contexts: TlsContexts) -> UpstreamTarget:
-    context = contexts.get(tls) if url.scheme == "https" else None
-    return UpstreamTarget(url.scheme, url.endpoint, context, tls.server_name or url.endpoint.host if context else "")
+def _target(url: TargetUrl, tls: TlsSettings, http2: Http2, contexts: TlsContexts) -> UpstreamTarget:
+    if url.scheme != "https":
+        return UpstreamTarget(url.scheme, url.endpoint)
+    return UpstreamTarget(
+        url.scheme,
+        url.endpoint,
+        contexts.get(tls, http2),
+        tls.server_name or url.endpoint.host,
+        contexts.get(tls, "never") if http2 == "auto" else None,
+    )

@@ -40,6 +40,7 @@ class Limits:
         16 * 1024
     )  # a request whose content is no longer waits for all of it before its upstream; 0: none
     connections: int = 10_000  # further ones are closed at once and counted
+    streams: int = 100  # at a time on one HTTP/2 connection; further ones are refused. 0: HTTP/2 is not served
     buffer_bytes: int = 64 * 1024  # high-water mark per direction and connection
 
 
@@ -52,6 +53,8 @@ class Clients:
     read_bytes_per_s: int = 240  # of an answer, over each `idle_s` in which it takes less than there is; else it is cut
     max_connections: int = 0  # of one address; further ones are closed at once. 0: any number
     max_exchanges: int = 0  # of one address, tunnels included; else 429. 0: any number
+    resets: int = 100  # HTTP/2 streams that one address may take back at once; its connections end beyond that
+    resets_per_s: int = 30  # and so many a second come back
     proxies: tuple[str, ...] = ()  # networks of those that stand for many clients, and are not bounded
 
 

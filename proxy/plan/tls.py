@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
+from typing import Final
 
+from proxy.plan.upstream import Http2
 from proxy.settings.sections.section import ListenTlsSettings, TlsClientSettings
 from proxy.settings.watch import Signature, signature
 
 _File = tuple[str, Signature | None] | None  # its path, and its state on disk
-_Key = tuple[bool | str, _File, _File, _File]
+_Key = tuple[str, bool | str, _File, _File, _File]
+
+_HTTP_1: Final = "http/1.1"
+_HTTP_2: Final = "h2"
+_OFFERED: Final[dict[Http2, list[str]]] = {"auto": [_HTTP_2, _HTTP_1], "always": [_HTTP_2], "never": [_HTTP_1]}
 
 
 class TlsContexts:
@@ -28,17 +34,18 @@ class TlsContexts:
         """From here on, contexts that are not asked for again are forgotten with the next plan but one."""
         self._before, self._now = self._now, {}
 
-    def get_server(self, tls: ListenTlsSettings) -> ssl.SSLContext:
+    def get_server(self, tls: ListenTlsSettings, *, http2: bool = True) -> ssl.SSLContext:
         """The context for clients that connect by `tls`. Raises OSError as `server_context` does."""
-        key = (tls.client_certificates, _look(tls.client_ca_file), _look(tls.cert_file), _look(tls.key_file))
-        found = self._now.get(key) or self._before.get(key) or server_context(tls)
+        http: Http2 = "auto" if http2 else "never"
+        key = (http, tls.client_certificates, _look(tls.client_ca_file), _look(tls.cert_file), _look(tls.key_file))
+        found = self._now.get(key) or self._before.get(key) or server_context(tls, http)
         self._now[key] = found
         return found
 
-    def get(self, tls: TlsClientSettings) -> ssl.SSLContext:
+    def get(self, tls: TlsClientSettings, http2: Http2 = "never") -> ssl.SSLContext:
         """The context for `tls`. Raises OSError as `tls_context` does."""
-        key = (tls.verify, _look(tls.ca_file), _look(tls.cert_file), _look(tls.key_file))
-        found = self._now.get(key) or self._before.get(key) or tls_context(tls)
+        key = (http2, tls.verify, _look(tls.ca_file), _look(tls.cert_file), _look(tls.key_file))
+        found = self._now.get(key) or self._before.get(key) or tls_context(tls, http2)
         self._now[key] = found
         return found
 
@@ -47,15 +54,15 @@ def _look(path: str | None) -> _File:
     return (path, signature(Path(path))) if path is not None else None
 
 
-def tls_context(tls: TlsClientSettings) -> ssl.SSLContext:
-    """A client context: TLS 1.2 or newer, HTTP/1.1 in ALPN, verified against `ca_file` or the system's certificates.
-    It has our own certificate, if there is one.
+def tls_context(tls: TlsClientSettings, http2: Http2 = "never") -> ssl.SSLContext:
+    """A client context: TLS 1.2 or newer, verified against `ca_file` or the system's certificates.
+    It has our own certificate, if there is one. ALPN offers HTTP/1.1, HTTP/2 or both, by `http2`.
 
     Raises OSError (such as ssl.SSLError) if a file cannot be read or has the wrong content.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(_OFFERED[http2])
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -71,14 +78,14 @@ def tls_context(tls: TlsClientSettings) -> ssl.SSLContext:
 _ASKED = {"off": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 
 
-def server_context(tls: ListenTlsSettings) -> ssl.SSLContext:
-    """A server context: TLS 1.2 or newer, HTTP/1.1 by ALPN, clients verified against `client_ca_file`.
+def server_context(tls: ListenTlsSettings, http2: Http2 = "never") -> ssl.SSLContext:
+    """A server context: TLS 1.2 or newer, clients verified against `client_ca_file`. ALPN by `http2`.
 
     Raises OSError where a file cannot be read or does not hold what it should.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(_OFFERED[http2])
     context.load_cert_chain(tls.cert_file or "", tls.key_file)
     if tls.client_ca_file is not None:
         context.load_verify_locations(cafile=tls.client_ca_file)

@@ -15,6 +15,7 @@ from proxy.destinations import Destinations
 from proxy.plan.participation import EVERY_TRACE, SamplingPlan
 
 Mode = Literal["translate", "participate"]
+Http2 = Literal["auto", "always", "never"]
 BaggageMode = Literal["translate", "pass", "drop"]
 
 
@@ -56,7 +57,9 @@ class Timeouts:
     connect_s: float = 5.0  # to an upstream, name look-up and TLS included, else 504
     response_head_s: float = 60.0  # upstream's response head, else 504
     response_body_s: float = 60.0  # longest silence inside a response body, then the connection is cut
+    grpc_idle_s: float = 0.0  # of a gRPC call, instead of the silences above and before its response; 0: no limit
     tcp_keepalive_s: float = 60.0  # silence, before the system asks whether the peer is still there; 0: never
+    ping_s: float = 300.0  # silence of an HTTP/2 connection with open streams, before we ask with a PING; 0: never
     tunnel_idle_s: float = 3600.0  # CONNECT and upgraded connections without a byte either way
     queue_s: float = 5.0  # waiting for a free upstream connection, else 503
 
@@ -69,8 +72,11 @@ class PoolPlan:
     max_idle: int = 64
     idle_s: float = 30.0
     max_queue: int = 1024  # requests waiting for a connection, else 503 with Retry-After
+    streams: int = 100  # at a time on one HTTP/2 connection
     dns_refresh_s: float = 30.0
     tcp_keepalive_s: float = 60.0  # the same as among the timeouts
+    http2: Http2 = "auto"  # auto: by ALPN, else as the client does; always: nothing else; never: HTTP/1.1 alone
+    ping_s: float = 300.0  # the same as among the timeouts
     destinations: Destinations | None = None  # None: where the settings say, and nobody else, as inbound
 
 
@@ -86,6 +92,7 @@ class UpstreamTarget:
     address: Address
     tls: ssl.SSLContext | None = None  # set if scheme is https
     server_name: str = ""  # for SNI and verification
+    tls_http1: ssl.SSLContext | None = None  # set where `tls` offers HTTP/2 as well: the same without that
 
     @property
     def authority(self) -> str:

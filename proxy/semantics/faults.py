@@ -88,6 +88,11 @@ class Fault(Enum):
     BAD_UPGRADE = ("bad-upgrade", 502, "http_upgrade_failed", 0, _INTERNAL_ERROR, _INTERNAL)
     RESPONSE_TIMEOUT = ("response-timeout", 504, "http_response_timeout", 0, _CANCEL, _DEADLINE_EXCEEDED)
     BODY_TIMEOUT = ("response-body-timeout", 504, "http_response_timeout", 0, _CANCEL, _DEADLINE_EXCEEDED)
+    # Its own code goes on, where the client speaks HTTP/2.
+    STREAM_RESET = ("stream-reset", 502, "http_response_incomplete", 0, _INTERNAL_ERROR, _UNAVAILABLE)
+    # The request has not left us, but another attempt will not be answered either.
+    NO_HTTP2 = ("no-http2", 502, "http_protocol_error", 0, _HTTP_1_1_REQUIRED, _UNAVAILABLE)
+    CALL_TIMEOUT = ("call-timeout", 504, "http_response_timeout", 0, _CANCEL, _DEADLINE_EXCEEDED)  # by grpc-timeout
     # Ours, or our settings'.
     QUEUE_FULL = ("queue-full", 503, "connection_limit_reached", 1, _REFUSED_STREAM, _RESOURCE_EXHAUSTED)
     QUEUE_TIMEOUT = ("queue-timeout", 503, "connection_limit_reached", 1, _REFUSED_STREAM, _RESOURCE_EXHAUSTED)
@@ -114,7 +119,9 @@ class Refusal(Exception):
     `detail` quotes at most a name or a short value of the message.
     """
 
-    def __init__(self, fault: Fault, detail: str) -> None:
+    def __init__(self, fault: Fault, detail: str, http2_code: int = -1) -> None:
+        """`http2_code`: by which a peer of HTTP/2 has said it; -1: it has not."""
         super().__init__(detail)
         self.fault = fault
         self.detail = detail
+        self.http2_code = http2_code if http2_code >= 0 else fault.http2_code

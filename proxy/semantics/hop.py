@@ -11,7 +11,7 @@ from proxy.semantics.request import Field, Request
 class Hop:
     """The additions for one client of one listener. They are the same for each of its requests."""
 
-    __slots__ = ("client", "forwarded", "kept", "tells_host", "via")
+    __slots__ = ("also", "client", "forwarded", "kept", "tells_host", "via")
 
     def __init__(self, *, via: bytes, client: bytes, forwarded: bool, tells_host: bool = True) -> None:
         """`via`: our name in Via, empty for none; `client`: its address, empty if it has none.
@@ -25,6 +25,7 @@ class Hop:
         self.client = client
         self.forwarded = forwarded
         self.kept: list[bytes | None] = [None, None]  # for HTTP/1: the bytes for a first hop, by minor version
+        self.also: object = None  # what another protocol's writer remembers of it
 
     def is_first(self, request: Request) -> bool:
         """Whether `request` has a host, and no trace of an earlier proxy. Most requests are so."""

@@ -22,6 +22,11 @@ METHODS: Final = frozenset(
     (b"CONNECT", b"DELETE", b"GET", b"HEAD", b"OPTIONS", b"PATCH", b"POST", b"PUT", b"TRACE")
 )  # fmt: skip
 
+# How long both sides of it may be silent is a matter of its kind. Each has timeouts of its own (`terms`).
+PROMPT: Final = 0  # a request that is to be answered
+CALL: Final = 1  # of gRPC: it may stream in both directions, for hours, and says itself how long it may take
+TUNNEL: Final = 2  # an extended CONNECT (RFC 8441): bytes in both directions
+
 _NOBODY: Final = Authority("", 0)
 
 
@@ -43,6 +48,7 @@ class Request(ABC):
     has_forwarded_host = False
     has_forwarded_proto = False
     trace: list[Field]  # for the translator
+    pace = PROMPT
     binds_connection = False  # its credentials log in the connection that it is sent on
 
     @property

@@ -66,6 +66,7 @@ def check(settings: Settings) -> Iterator[Finding]:
             ("forwarding", "via"), "false", message, (("outbound", "forwarding", "via"), ("outbound", "transparent"))
         )
     yield from _trust(settings)
+    yield from _http2(settings)
     for number, upstream in enumerate(settings.upstreams):
         yield from _reachable(("upstreams", str(number)), upstream)
 
@@ -318,6 +319,21 @@ def _reachable(path: Path, upstream: UpstreamSettings) -> Iterator[Finding]:
         yield Finding(
             (*path, "host"), "target", "needs `target`: its name becomes the Host header", ((*path, "target"),)
         )
+
+
+def _http2(settings: Settings) -> Iterator[Finding]:
+    """What is forgiven in responses is of HTTP/1.1 alone."""
+    ways: list[tuple[Path, str, tuple[str, ...]]] = [(("inbound",), settings.inbound.http2, settings.inbound.lenient)]
+    for number, upstream in enumerate(settings.upstreams):
+        ways.append((("upstreams", str(number)), upstream.http2 or settings.outbound.http2, upstream.lenient))
+    for path, http2, lenient in ways:
+        if http2 == "always" and lenient:
+            yield Finding(
+                (*path, "lenient"),
+                ", ".join(lenient),
+                "these are faults of HTTP/1.1, and http2 is always: remove lenient, or set http2 to auto or never",
+                ((*path, "http2"),),
+            )
 
 
 def _trust(settings: Settings) -> Iterator[Finding]:

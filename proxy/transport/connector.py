@@ -54,6 +54,10 @@ class Connector:
         self._tcp_keepalive_s = tcp_keepalive_s
         self._turn = 0
 
+    def to(self, target: UpstreamTarget) -> Connector:
+        """One like this, with another `target` at the same address."""
+        return Connector(target, self.resolver, self._judge, self._descriptors, self._on_moved, self._tcp_keepalive_s)
+
     async def connect(self, make: Callable[[str], P], timeout_s: float, *, tls: bool = True) -> P:
         """A new connection, as made by `make` from the protocol that TLS agreed on (ALPN); empty for none.
 

@@ -32,7 +32,7 @@ class Plane:
     ) -> None:
         """`names`: patterns of hosts with their own upstream; the listener then routes by names."""
         loop = asyncio.get_running_loop()
-        plan_of_pool = pool or PoolPlan()
+        plan_of_pool = replace(pool or PoolPlan(), http2="never")
         propagation = PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,))
         target = UpstreamTarget("http", Address("127.0.0.1", 8080))
         upstream = UpstreamPlan("app", target, propagation, pool=plan_of_pool)
@@ -74,7 +74,7 @@ class Pair:
             self._keep(plane)
 
     def _keep(self, plane: Plane) -> None:
-        self.upstream: UpstreamConnection = plane.pool._new_protocol()
+        self.upstream: UpstreamConnection = plane.pool.new_protocol()
         self.far = FakeTransport(peername=("127.0.0.1", 8080))
         self.far.protocol = self.upstream
         self.upstream.connection_made(self.far)

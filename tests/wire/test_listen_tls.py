@@ -44,7 +44,7 @@ def write_certificate(ca: trustme.CA, paths: dict[str, str]) -> bytes:
 def trusting(ca: trustme.CA, *, shows: trustme.CA | None = None) -> ssl.SSLContext:
     """A client's context. `shows`: with a certificate of this authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.set_alpn_protocols(["h2", "http/1.1"])
+    context.set_alpn_protocols(["http/1.1"])
     ca.configure_trust(context)
     if shows is not None:
         shows.issue_cert("caller.internal").configure_cert(context)

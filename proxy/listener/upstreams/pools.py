@@ -21,6 +21,9 @@ from proxy.transport.descriptors import Descriptors
 from proxy.transport.resolve import Lookups, Resolver
 
 HTTP_1_1: Final = "http/1.1"  # protocols have their ALPN names (RFC 7301)
+HTTP_2: Final = "h2"
+EITHER: Final = "h2,http/1.1"
+_SPOKEN: Final = {"auto": EITHER, "always": HTTP_2, "never": HTTP_1_1}
 
 MAX_POOLS = 1024  # pools of targets that requests name; the one idle for longest makes room
 
@@ -109,7 +112,7 @@ class Pools:
         self._named: dict[_Key, None] = {}  # keys of targets that requests named, the last used at the end
         self._closing: set[Pool] = set()
         self._lookups = Lookups()
-        self._default_tls: ssl.SSLContext | None = None
+        self._default_tls: dict[str, ssl.SSLContext] = {}  # by what ALPN offers
 
     def __repr__(self) -> str:
         return f"<Pools {len(self._pools)}, {len(self._closing)} closing>"
@@ -127,10 +130,9 @@ class Pools:
 
         return Connector(target, resolver, judged, self._descriptors, moved, plan.tcp_keepalive_s)
 
-    def pool(
-        self, name: str, target: UpstreamTarget, plan: PoolPlan, *, inbound: bool = False, protocol: str = HTTP_1_1
-    ) -> Pool:
+    def pool(self, name: str, target: UpstreamTarget, plan: PoolPlan, *, inbound: bool = False) -> Pool:
         """The pool of a target that the plan names."""
+        protocol = _SPOKEN[plan.http2]
         key = (name, target, plan, protocol)
         pool = self._pools.get(key)
         if pool is None:
@@ -139,29 +141,32 @@ class Pools:
             self._pools[key] = pool
         return pool
 
-    def named_by_request(
-        self, name: str, scheme: str, host: str, port: int, plan: PoolPlan, *, protocol: str = HTTP_1_1
-    ) -> Pool:
+    def named_by_request(self, name: str, scheme: str, host: str, port: int, plan: PoolPlan) -> Pool:
         """The pool of a target that a request names. Raises Refusal if every one of MAX_POOLS serves somebody."""
         if scheme == "https":
-            if self._default_tls is None:
-                self._default_tls = ssl.create_default_context()
-            target = UpstreamTarget("https", Address(host, port or 443), self._default_tls, host)
+            http1 = self._tls(HTTP_1_1) if plan.http2 == "auto" else None
+            target = UpstreamTarget("https", Address(host, port or 443), self._tls(_SPOKEN[plan.http2]), host, http1)
         else:
             target = UpstreamTarget("http", Address(host, port or 80))
-        return self.at(name, target, plan, protocol=protocol)
+        return self.at(name, target, plan)
 
-    def at(
-        self, name: str, target: UpstreamTarget, plan: PoolPlan, *, inbound: bool = False, protocol: str = HTTP_1_1
-    ) -> Pool:
+    def at(self, name: str, target: UpstreamTarget, plan: PoolPlan, *, inbound: bool = False) -> Pool:
         """The pool of a target that the plan does not name. Raises Refusal as `named_by_request`."""
-        key = (name, target, plan, protocol)
+        key = (name, target, plan, _SPOKEN[plan.http2])
         if key in self._named:
             del self._named[key]
         elif len(self._named) >= MAX_POOLS:
             self._make_room(name)
         self._named[key] = None
-        return self.pool(name, target, plan, inbound=inbound, protocol=protocol)
+        return self.pool(name, target, plan, inbound=inbound)
+
+    def _tls(self, offered: str) -> ssl.SSLContext:
+        """The system's certificates."""
+        found = self._default_tls.get(offered)
+        if found is None:
+            found = self._default_tls[offered] = ssl.create_default_context()
+            found.set_alpn_protocols(offered.split(","))
+        return found
 
     def _make_room(self, name: str) -> None:
         unused_longest = next((key for key in self._named if self._pools[key].is_idle), None)

@@ -20,6 +20,8 @@ from proxy.settings.sections.traffic import (
     TlsSettings,
 )
 
+Http2 = Literal["auto", "always", "never"]
+
 
 class InboundSettings(Section):
     """Callers -> the app."""
@@ -28,6 +30,7 @@ class InboundSettings(Section):
     app: TargetValue = TargetUrl("http", Address("127.0.0.1", 8080))
     host: Literal["preserve", "target"] = "preserve"
     transparent: bool = False
+    http2: Http2 = "auto"  # towards the app
     exit_with_app_s: SecondsOrZero = 0.0  # 0: never
     lenient: Leniencies = ()
     listen_tls: ListenTlsSettings = ListenTlsSettings()
@@ -48,6 +51,7 @@ class OutboundSettings(Section):
     listen: Listens = (Address("127.0.0.1", 9081),)
     connect: bool = True
     transparent: bool = False
+    http2: Http2 = "auto"  # towards upstreams
     deny: Patterns = ()  # besides those that the plan denies by itself
     allow: Patterns = ()
     propagation: PropagationSettings = PropagationSettings()
@@ -69,6 +73,7 @@ class UpstreamSettings(Section):
     listen: Listens = ()
     lenient: Leniencies = ()
     host: Literal["auto", "preserve", "target"] = "auto"  # auto: target on its own listener, else preserve
+    http2: Http2 | None = None  # None: as outbound has it
     tls: TlsSettings = TlsSettings()
     propagation: PropagationSettings = PropagationSettings()
     limits: LimitSettings = LimitSettings()  # of its own listener

@@ -35,6 +35,7 @@ class LimitSettings(Section):
     body_bytes: BytesOrZero = 0  # 0: no limit
     gather_bytes: BytesOrZero = 16 * 1024  # 0: none
     connections: Count = 10_000
+    streams: CountOrZero = 100  # at a time on one HTTP/2 connection; 0: HTTP/2 is not served
     buffer_bytes: Bytes = 64 * 1024
 
 
@@ -46,6 +47,8 @@ class ClientSettings(Section):
     read_bytes_per_s: BytesOrZero = 240  # 0: none is asked for
     max_connections: CountOrZero = 0  # of one address; 0: no limit
     max_exchanges: CountOrZero = 0  # of one address; 0: no limit
+    resets: Count = 100  # HTTP/2 streams that one address may take back at once
+    resets_per_s: Count = 30  # and from then on
     proxies: Networks = ()
 
 
@@ -58,7 +61,9 @@ class TimeoutSettings(Section):
     connect_s: Seconds = 5.0
     response_head_s: Seconds = 60.0
     response_body_s: Seconds = 60.0
+    grpc_idle_s: SecondsOrZero = 0.0  # instead of these, of a gRPC call; 0: no limit
     tcp_keepalive_s: SecondsOrZero = 60.0  # 0: off
+    ping_s: SecondsOrZero = 300.0  # HTTP/2; 0: off
     tunnel_idle_s: Seconds = 3600.0
     queue_s: Seconds = 5.0
 
@@ -70,6 +75,7 @@ class PoolSettings(Section):
     max_idle: CountOrZero = 64
     idle_s: Seconds = 30.0
     max_queue: CountOrZero = 1024
+    streams: Count = 100  # at a time on one HTTP/2 connection
     dns_refresh_s: Seconds = 30.0
 
 

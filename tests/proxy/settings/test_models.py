@@ -19,7 +19,7 @@ from proxy.settings.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[3]
 SIDECAR_YAML = ROOT / "config" / "sidecar.yaml"
-_EXAMPLE = re.compile(r"^(\s*)#(\s*(?:- )?[a-z_]+:(?: .*)?)$", re.MULTILINE)
+_EXAMPLE = re.compile(r"^(\s*)#(\s*(?:- )?[a-z_0-9]+:(?: .*)?)$", re.MULTILINE)
 _SECTIONS = "propagation|limits|clients|timeouts|pool|forwarding|sampling|spans"
 _LAYERED = re.compile(rf"(?:inbound|outbound|upstreams\.N)\.(?:{_SECTIONS})(?=\.)")
 

@@ -1,0 +1,295 @@
+"""A client's connection of HTTP/2: its streams, its deadlines, its end. A listener knows it as `accepted.Accepted`.
+
+May know messages. The listener decides where requests go; `client_stream` answers them.
+
+How it ends: GOAWAY announces that (last id 2^31-1), a moment later another has the last id that is served, and the
+connection closes behind the last stream (RFC 9113, 6.8).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final, final
+
+from proxy.http2.client_stream import ClientSide, ClientStream
+from proxy.http2.engine.budgets import Bucket
+from proxy.http2.engine.codes import NO_ERROR
+from proxy.http2.engine.fields import FieldJudge
+from proxy.http2.engine.heads import RequestHead
+from proxy.http2.engine.limits import Limits
+from proxy.http2.engine.server import ServerEngine
+from proxy.http2.engine.streams import Stream
+from proxy.http2.flushing import Flusher
+from proxy.http2.message.request import Request, read_request
+from proxy.http2.message.trailers import Trailers
+from proxy.http2.message.write import options_answer
+from proxy.listener.dispatch import open_exchange
+from proxy.listener.listener import Listener
+from proxy.listener.listener_rules import ListenerRules
+from proxy.semantics.faults import Fault, Refusal
+from proxy.semantics.problem import ALLOW
+from proxy.telemetry.metrics import count
+from proxy.transport.certificates import certificate_names
+from proxy.transport.deadlines import NEVER
+from proxy.transport.sockets import address_of
+
+_LAST_REQUESTS_S: Final = 0.25  # for those that are on their way while GOAWAY is
+_LAST_BYTES_S: Final = 3.0  # for a client to read our last ones
+_REMEMBERED_CLIENTS: Final = 1024
+
+Budgets = Callable[[bytes, int, int], Bucket]
+
+
+def budgets() -> Budgets:
+    """The resets that each client has left, by its address and the limits of the plan; for all of its connections."""
+    return lru_cache(_REMEMBERED_CLIENTS)(lambda _address, burst, per_s: Bucket(burst, per_s))
+
+
+@final
+class ClientConnection(ClientSide):
+    """One connection from a client, and its streams."""
+
+    __slots__ = (
+        "_budgets",
+        "_final_at",
+        "_idle_at",
+        "_is_announced",
+        "_is_final",
+        "_is_greeted",
+        "_names",
+        "_rules",
+        "_server",
+        "_users",
+        "address",
+        "deadline",
+        "port",
+    )
+
+    _server: ServerEngine
+
+    def __init__(self, listener: Listener, flusher: Flusher, trailers: Trailers, budgets: Budgets) -> None:
+        super().__init__(listener.ticker, flusher)
+        self.listener = listener
+        self.trailers = trailers
+        self._budgets = budgets
+        self._users: set[ClientStream] = set()
+        self._names: tuple[str, ...] = ()
+        self.address = b""
+        self.port = 0
+        self.deadline = NEVER  # every tick, once it is admitted
+        self._idle_at = NEVER  # when it will have been idle for too long
+        self._final_at = NEVER  # when to say which request was the last
+        self._is_announced = False  # GOAWAY has been sent
+        self._is_final = False  # and the one with the last id
+        self._is_greeted = False  # the client has begun with its preface and settings
+        self._keep_to(listener.rules)
+
+    def __repr__(self) -> str:
+        peer = self.address.decode("ascii") or "unix"
+        leaving = ", leaving" if self._is_announced else ""
+        return f"<ClientConnection {peer}, HTTP/2, {len(self._users)} streams{leaving}>"
+
+    # --- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._take_transport(transport)
+        peer = transport.get_extra_info("peername")
+        self.address = address_of(peer)
+        self.port = int(peer[1]) if isinstance(peer, tuple) else 0
+        self._names = certificate_names(transport.get_extra_info("peercert"))
+        rules = self._rules
+        limits = rules.plan.limits
+        clients = rules.plan.clients
+        bounds = self.listener.bounds
+        is_many = not self.address or (bounds is not None and not bounds.is_bounded(self.address))
+        resets = (
+            Bucket(clients.resets, clients.resets_per_s)
+            if is_many
+            else self._budgets(self.address, clients.resets, clients.resets_per_s)
+        )
+        self._server = ServerEngine(
+            self,
+            Limits(
+                max_streams=limits.streams,
+                header_list_bytes=limits.header_bytes + limits.header_count * 32,  # each field counts 32 more (6.5.2)
+                extended_connect=rules.takes_extended_connect,
+            ),
+            FieldJudge(rules.kinds, True),
+            resets,
+        )
+        self.engine = self._server
+        if not self.listener.admit(self):
+            self.is_closed = True
+            self.transport.abort()
+            return
+        self.transport.set_write_buffer_limits(high=limits.buffer_bytes)
+        now = self._ticker.now
+        self.deadline = now
+        self._idle_at = now + self.timeouts.header_read_s  # for its preface
+        self._server.start()
+        if self.listener.is_shut:
+            self.shut()
+
+    def _on_lost(self, exc: Exception | None) -> None:
+        self.deadline = NEVER
+        self.listener.forget(self)
+
+    # --- what the engine tells (see engine.owner)
+
+    def on_request(self, stream: Stream, head: RequestHead, done: bool) -> None:
+        asker = ClientStream(self, stream, self.address, self.port, self._names)
+        self._users.add(asker)
+        self._idle_at = NEVER
+        listener = self.listener
+        rules = listener.rules
+        try:
+            request = read_request(head, rules.kinds, rules.parse_authority, done)
+            asker.note(request)
+            self._check(request, rules)
+            if request.method == b"CONNECT" and head.protocol is None:
+                raise Refusal(Fault.METHOD_NOT_ALLOWED, "CONNECT is not served over HTTP/2")
+            if request.max_forwards == 0:
+                self._answer_options(asker, stream, request)
+                return
+            exchange = open_exchange(listener, asker, request)
+        except Refusal as refusal:
+            asker.refuse(refusal)
+            return
+        asker.begin(request, exchange, done)
+        if listener.is_draining and not self._is_announced:
+            self._announce()
+
+    def _check(self, request: Request, rules: ListenerRules) -> None:
+        """The limits of the plan, and what holds for every request. Raises Refusal."""
+        limits = rules.plan.limits
+        if len(request.path) > limits.request_line_bytes:
+            raise Refusal(Fault.TARGET_TOO_LONG, f"the path has more than {limits.request_line_bytes} bytes")
+        if len(request.plain) + len(request.trace) > limits.header_count:
+            raise Refusal(Fault.HEADERS_TOO_LARGE, f"more than {limits.header_count} header fields")
+        if limits.body_bytes and request.length is not None and request.length > limits.body_bytes:
+            raise Refusal(Fault.BODY_TOO_LARGE, f"the request's content has more than {limits.body_bytes} bytes")
+        if self.is_tls:
+            request.scheme = "https"
+        rules.check(request)
+
+    def _answer_options(self, asker: ClientStream, stream: Stream, request: Request) -> None:
+        """RFC 9110, 7.6.2."""
+        fields, literals = options_answer(ALLOW, self.listener.date())
+        stream.send_headers(fields, literals, True)
+        self.listener.record_answered(request, self.address)
+        self.stream_over(asker)
+
+    def on_oversized(self, stream: Stream, done: bool) -> None:
+        asker = ClientStream(self, stream, self.address, self.port, self._names)
+        self._users.add(asker)
+        limits = self._rules.plan.limits
+        text = f"the header fields have more than {limits.header_bytes} bytes"
+        asker.refuse(Refusal(Fault.HEADERS_TOO_LARGE, text))
+
+    def on_settings(self) -> None:
+        if not self._is_greeted:
+            self._is_greeted = True
+            if not self._users:
+                self._idle_at = self._ticker.now + self.timeouts.idle_s
+
+    def on_stream_over(self) -> None:
+        if self._is_final:
+            self._close_if_done()
+
+    def on_goaway(self, code: int, detail: bytes) -> None:
+        """The client takes no pushes, which we never make."""
+
+    def on_failed(self, code: int, detail: str) -> None:
+        if code != NO_ERROR:
+            count(self._rules.metrics.protocol_errors, Fault.BAD_REQUEST.label)
+        self.wants_flush()
+
+    def on_malformed(self, code: int, detail: str) -> None:
+        count(self._rules.metrics.protocol_errors, Fault.BAD_REQUEST.label)
+
+    # --- what its streams tell
+
+    @property
+    def now(self) -> float:
+        return self._ticker.now
+
+    def stream_over(self, stream: ClientStream) -> None:
+        self._users.discard(stream)
+        if not self._users:
+            self._idle_at = self._ticker.now + self.timeouts.idle_s
+            self._close_if_done()
+
+    # --- what a listener asks (see accepted.Accepted)
+
+    @property
+    def is_expecting(self) -> bool:
+        return not (self._is_final or self.is_closed)
+
+    @property
+    def open_exchanges(self) -> int:
+        return len(self._users)
+
+    def on_deadline(self) -> None:
+        """A tick."""
+        now = self._ticker.now
+        if self.is_closed:
+            if now >= self._idle_at:
+                self.transport.abort()
+            return
+        self._flusher.begin()
+        try:
+            for stream in list(self._users):
+                stream.on_tick(now)
+            if now >= self._final_at:
+                self._say_last()
+            elif now >= self._idle_at and not self._users and not self.engine.is_failed:
+                self._server.fail(NO_ERROR, "idle")
+            self._check_peer()
+        finally:
+            self._flusher.end()
+
+    def use(self, rules: ListenerRules) -> None:
+        self._keep_to(rules)
+        self._server.judge_by(FieldJudge(rules.kinds, True))
+        if not self.transport.is_closing():
+            self.transport.set_write_buffer_limits(high=rules.plan.limits.buffer_bytes)
+
+    def _keep_to(self, rules: ListenerRules) -> None:
+        self._rules = rules
+        self.limits = rules.plan.limits
+        self.timeouts = rules.plan.timeouts
+        self.ping_s = rules.plan.timeouts.ping_s
+        self.least_sent = rules.plan.clients.send_bytes_per_s
+        self.least_read = rules.plan.clients.read_bytes_per_s
+
+    def close_tunnel(self) -> None:
+        """Tunnels over HTTP/2 end with their streams."""
+
+    def shut(self) -> None:
+        if self.is_closed or self.engine.is_failed:
+            return
+        if not self._is_announced:
+            self._announce()
+        if self._final_at == NEVER and not self._is_final:
+            self._final_at = self._ticker.now + _LAST_REQUESTS_S
+
+    def _announce(self) -> None:
+        self._is_announced = True
+        self._server.goaway(False)
+
+    def _say_last(self) -> None:
+        self._final_at = NEVER
+        self._is_final = True
+        self._server.goaway(True)
+        self._close_if_done()
+
+    def _close_if_done(self) -> None:
+        """Behind the last stream of a connection that takes no more."""
+        if self._is_final and not self._users and self.engine.is_idle and not self.engine.is_failed:
+            self._server.fail(NO_ERROR, "")
+
+    def _close(self) -> None:
+        self._idle_at = self._ticker.now + _LAST_BYTES_S
+        super()._close()

@@ -1,0 +1,388 @@
+"""The client's side of an exchange, in HTTP/2: one stream of a connection (`client`), from its request to its answer.
+
+May know messages. The listener decides where the request goes.
+
+    ClientStream   the `Asker` of one exchange
+    _Heard         takes what comes on its stream
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import final
+
+from proxy.http2.connection import Connection
+from proxy.http2.engine.codes import CANCEL
+from proxy.http2.engine.heads import ResponseHead
+from proxy.http2.engine.streams import Stream, StreamUser
+from proxy.http2.hpack.field import HeaderField
+from proxy.http2.message.request import Request
+from proxy.http2.message.trailers import Trailers
+from proxy.http2.message.write import call_refusal, problem, response_fields
+from proxy.listener.exchange import Exchange
+from proxy.listener.listener import Listener
+from proxy.listener.sides import Answerer, Asker
+from proxy.listener.translation import trace_line
+from proxy.plan import Limits, Timeouts
+from proxy.semantics.faults import Fault, Refusal
+from proxy.semantics.request import CALL, PROMPT, TUNNEL
+from proxy.semantics.response import Response
+from proxy.transport.deadlines import NEVER
+from proxy.transport.processes import Ends, ends
+from proxy.transport.tunnel import FarEnd
+
+
+class ClientSide(Connection):
+    """A client's connection, as its streams see it."""
+
+    __slots__ = ("least_read", "least_sent", "limits", "listener", "timeouts", "trailers")
+
+    listener: Listener
+    trailers: Trailers
+    limits: Limits
+    timeouts: Timeouts
+    least_sent: int  # bytes a second of a request
+    least_read: int  # bytes a second of an answer
+
+    @property
+    @abstractmethod
+    def now(self) -> float:
+        """The time of the last tick."""
+
+    @abstractmethod
+    def stream_over(self, stream: ClientStream) -> None:
+        """It is answered, or has ended otherwise."""
+
+
+@final
+class ClientStream(Asker):
+    """One request, and its answer."""
+
+    __slots__ = (
+        "_came_bytes",
+        "_connection",
+        "_exchange",
+        "_expires_at",
+        "_is_answered",
+        "_is_complete",
+        "_is_held",
+        "_judged_at",
+        "_judged_bytes",
+        "_left_bytes",
+        "_request",
+        "_silent_at",
+        "_stalled_at",
+        "_stream",
+    )
+
+    def __init__(
+        self, connection: ClientSide, stream: Stream, address: bytes, port: int, names: tuple[str, ...]
+    ) -> None:
+        self.address = address
+        self.port = port
+        self.names = names
+        self.pinned = None
+        self.process = -1
+        self._connection = connection
+        self._stream = stream
+        self._request: Request | None = None
+        self._exchange: Exchange | None = None
+        self._is_answered = False  # the head of the response is written
+        self._is_complete = False  # the request is
+        self._is_held = False  # its content is not taken
+        self._came_bytes = 0
+        self._silent_at = NEVER  # when its content will have been silent for too long
+        self._judged_at = NEVER  # when to check its progress
+        self._judged_bytes = 0  # that had come at the last check
+        self._stalled_at = NEVER  # when to check that the client takes its answer
+        self._left_bytes = 0  # that waited for it at the last check
+        self._expires_at = NEVER  # by grpc-timeout
+        stream.user = _Heard(self)
+
+    def __repr__(self) -> str:
+        return f"<ClientStream {self._stream!r}>"
+
+    def ends(self) -> Ends | None:
+        return ends(self._connection.transport)
+
+    # --- the request
+
+    def begin(self, request: Request, exchange: Exchange, done: bool) -> None:
+        """It goes on."""
+        self._request = request
+        self._exchange = exchange
+        self._is_complete = done
+        if request.call_s >= 0:
+            self._expires_at = self._connection.now + request.call_s
+        if not done:
+            self._wait_for_content()
+        exchange.begin(b"", done, [])
+
+    def note(self, request: Request) -> None:
+        """It has been read, and may be refused."""
+        self._request = request
+
+    def _wait_for_content(self) -> None:
+        """From now on the client is waited for."""
+        request = self._request
+        if request is None or request.pace == TUNNEL:
+            return
+        now, timeouts = self._connection.now, self._connection.timeouts
+        if request.pace == PROMPT:
+            self._silent_at = now + timeouts.body_read_s
+            self._judged_at = self._silent_at
+            self._judged_bytes = self._came_bytes
+        else:
+            self._silent_at = now + (timeouts.grpc_idle_s or NEVER)
+
+    def heard_content(self, content: bytes, done: bool) -> None:
+        """Content of the request."""
+        self._came_bytes += len(content)
+        connection = self._connection
+        most = connection.limits.body_bytes
+        if most and self._came_bytes > most:
+            self.refuse(Refusal(Fault.BODY_TOO_LARGE, f"the request's content has more than {most} bytes"))
+            return
+        self._came(done)
+        if self._exchange is not None:
+            self._exchange.send_content(content, done, [])
+
+    def heard_trailers(self, fields: list[HeaderField]) -> None:
+        """The end of the request."""
+        self._came(True)
+        if self._exchange is not None:
+            self._exchange.send_content(b"", True, self._connection.trailers.lines(fields))
+
+    def _came(self, done: bool) -> None:
+        if done:
+            self._is_complete = True
+            self._silent_at = self._judged_at = NEVER
+        elif not self._is_held and self._silent_at != NEVER:
+            timeouts = self._connection.timeouts
+            request = self._request
+            is_prompt = request is None or request.pace == PROMPT
+            self._silent_at = self._connection.now + (timeouts.body_read_s if is_prompt else timeouts.grpc_idle_s)
+
+    def heard_full(self, full: bool) -> None:
+        """The client takes its answer more slowly than it comes."""
+        if full:
+            self._stalled_at = self._connection.now + self._connection.timeouts.idle_s
+            self._left_bytes = self._stream.queued_bytes
+        else:
+            self._stalled_at = NEVER
+        if self._exchange is not None:
+            self._exchange.on_client_full(full)
+        elif not full:
+            self._connection.stream_over(self)
+
+    def heard_end(self, code: int, detail: str) -> None:
+        """The client has taken its request back, or is gone; or it has broken a rule."""
+        exchange, self._exchange = self._exchange, None
+        self._connection.stream_over(self)
+        listener = self._connection.listener
+        if listener.is_stopped:
+            refusal = Refusal(Fault.STOPPED, "the sidecar stopped before the exchange was over")
+        else:
+            refusal = Refusal(Fault.CLIENT_GONE, detail)
+        if exchange is not None:
+            exchange.abandon()
+            self._unpin()
+            listener.record(exchange, self, refusal)
+        elif self._request is not None and self._request.method == b"CONNECT":
+            listener.give_up(self)
+            listener.record_refused(self._request, self.address, refusal)
+
+    # --- what an exchange asks (see sides.Asker)
+
+    def answer(self, response: Response, content: bytes, done: bool, trailers: list[bytes]) -> None:
+        exchange, connection = self._exchange, self._connection
+        assert exchange is not None
+        terms = exchange.terms
+        self._is_answered = True
+        is_call = exchange.request.pace == CALL
+        fields, literals = response_fields(
+            response,
+            via=terms.response_via,
+            date=b"" if is_call or response.has_date() else connection.listener.date(),  # RFC 9110, 6.6.1
+            trace=trace_line(terms.metrics.translation, terms.trace_field, exchange.translation)
+            if terms.trace_field
+            else b"",
+        )
+        stream = self._stream
+        is_last = done and not trailers
+        stream.send_headers(fields, literals, is_last and not content)
+        if content:
+            stream.send(content, is_last)
+        if trailers:
+            stream.send_headers(connection.trailers.fields(trailers), [], True)
+
+    def answer_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
+        stream = self._stream
+        if not trailers:
+            if content or done:
+                stream.send(content, done)
+            return
+        if content:
+            stream.send(content, False)
+        stream.send_headers(self._connection.trailers.fields(trailers), [], True)
+
+    def answer_interim(self, response: Response) -> None:
+        fields, literals = response_fields(response, via=b"", date=b"", trace=b"")
+        self._stream.send_headers(fields, literals, False)
+
+    def switch(self, response: Response, answerer: Answerer, rest: bytes, idle_s: float) -> None:
+        raise NotImplementedError  # HTTP/2 has no Upgrade (RFC 9113, 8.6)
+
+    def hold(self, held: bool) -> None:
+        self._is_held = held
+        if held:
+            self._silent_at = self._judged_at = NEVER
+        elif not self._is_complete:
+            self._wait_for_content()
+        self._stream.hold(held)
+
+    def exchange_over(self) -> None:
+        exchange, self._exchange = self._exchange, None
+        assert exchange is not None
+        self._unpin()
+        self._connection.listener.record(exchange, self, None)
+        self._expires_at = self._silent_at = self._judged_at = NEVER
+        if self._stalled_at == NEVER:  # else the client has not taken all of it
+            self._connection.stream_over(self)
+
+    def exchange_failed(self, refusal: Refusal, cut: bool) -> None:
+        exchange, self._exchange = self._exchange, None
+        assert exchange is not None
+        self._unpin()
+        self._connection.listener.record(exchange, self, refusal)
+        self._answer_refusal(refusal, exchange)
+
+    def _unpin(self) -> None:
+        """Streams are no connections: nobody logs in on one."""
+        pinned, self.pinned = self.pinned, None
+        if pinned is not None:
+            pinned.close()
+
+    # --- what a listener asks
+
+    def refuse(self, refusal: Refusal) -> None:
+        listener = self._connection.listener
+        exchange, self._exchange = self._exchange, None
+        if exchange is None:
+            listener.record_refused(self._request, self.address, refusal)
+        else:
+            exchange.abandon()
+            self._unpin()
+            listener.record(exchange, self, refusal)
+        self._answer_refusal(refusal, exchange)
+
+    def connected(self, far: FarEnd, idle_s: float) -> None:
+        raise NotImplementedError
+
+    # --- the sidecar's own answers
+
+    def _answer_refusal(self, refusal: Refusal, exchange: Exchange | None) -> None:
+        """Answer so; where an answer has begun, end it so that nobody takes it for whole."""
+        connection, stream, request = self._connection, self._stream, self._request
+        connection.stream_over(self)
+        listener = connection.listener
+        tells = listener.rules.plan.details
+        is_call = request is not None and request.pace == CALL
+        if self._is_answered:
+            if is_call and refusal.fault is not Fault.STREAM_RESET and refusal.fault is not Fault.CLIENT_TOO_SLOW:
+                _, literals = call_refusal(refusal, details=tells, date=listener.date())
+                stream.send_headers([], literals, True)
+            else:
+                stream.reset(refusal.http2_code)
+        elif is_call:
+            if refusal.fault is Fault.STREAM_RESET:
+                stream.reset(refusal.http2_code)  # gRPC says what each code means
+                return
+            fields, literals = call_refusal(refusal, details=tells, date=listener.date())
+            stream.send_headers(fields, literals, True)
+        else:
+            trace = b""
+            if exchange is not None and exchange.terms.trace_field:
+                terms = exchange.terms
+                trace = trace_line(terms.metrics.translation, terms.trace_field, exchange.translation)
+            fields, literals, content = problem(refusal, details=tells, date=listener.date(), trace=trace)
+            is_head = request is not None and request.method == b"HEAD"
+            stream.send_headers(fields, literals, is_head)
+            if not is_head:
+                stream.send(content, True)
+
+    # --- waiting
+
+    def on_tick(self, now: float) -> None:
+        """Judge a client that is slow, and a call whose time is over."""
+        if now >= self._expires_at:
+            self._expires_at = NEVER
+            self.refuse(Refusal(Fault.CALL_TIMEOUT, "the call took longer than its grpc-timeout"))
+        elif now >= self._silent_at:
+            text = "no byte of the request came for too long"
+            self.refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
+        elif now >= self._judged_at:
+            self._judge(now)
+        elif now >= self._stalled_at:
+            self._judge_reading(now)
+
+    def _judge(self, now: float) -> None:
+        """Whether the content comes fast enough. A client that is being answered may send at any pace."""
+        within_s = self._connection.timeouts.body_read_s
+        came_bytes = self._came_bytes - self._judged_bytes
+        self._judged_at = now + within_s
+        self._judged_bytes = self._came_bytes
+        if self._is_answered or came_bytes >= self._connection.least_sent * within_s:
+            return
+        least = self._connection.least_sent
+        text = f"{came_bytes} bytes of the request came in {within_s:g} s, fewer than {least} a second"
+        self.refuse(Refusal(Fault.REQUEST_TIMEOUT, text))
+
+    def _judge_reading(self, now: float) -> None:
+        """Whether the client takes its answer fast enough."""
+        idle_s, least = self._connection.timeouts.idle_s, self._connection.least_read
+        left = self._stream.queued_bytes
+        taken = self._left_bytes - left
+        self._left_bytes = left
+        self._stalled_at = now + idle_s
+        if taken >= max(1, least * idle_s) or self._is_call_waiting():
+            return
+        exchange, self._exchange = self._exchange, None
+        self._connection.stream_over(self)
+        self._stream.reset(CANCEL)
+        if exchange is not None:
+            exchange.abandon()
+            text = f"the client took less than {least} bytes a second of its answer"
+            self._connection.listener.record(exchange, self, Refusal(Fault.CLIENT_TOO_SLOW, text))
+
+    def _is_call_waiting(self) -> bool:
+        """A receiver of a gRPC stream may stop reading for as long as it likes: its window says so."""
+        return self._request is not None and self._request.pace == CALL and not self._connection.timeouts.grpc_idle_s
+
+
+@final
+class _Heard(StreamUser):
+    """Passes on what comes on a stream: its side of the exchange has another base."""
+
+    __slots__ = ("_asker",)
+
+    def __init__(self, asker: ClientStream) -> None:
+        self._asker = asker
+
+    def on_content(self, content: bytes, done: bool) -> None:
+        self._asker.heard_content(content, done)
+
+    def on_trailers(self, fields: list[HeaderField]) -> None:
+        self._asker.heard_trailers(fields)
+
+    def on_full(self, full: bool) -> None:
+        self._asker.heard_full(full)
+
+    def on_reset(self, code: int, unheard: bool, detail: str) -> None:
+        self._asker.heard_end(code, detail)
+
+    def on_interim(self, head: ResponseHead) -> None:
+        """Clients answer nothing."""
+
+    def on_response(self, head: ResponseHead, done: bool) -> None:
+        """Clients answer nothing."""

@@ -1,0 +1,343 @@
+"""The shared connections to one target, and the queue for their streams.
+
+A `Receiver` that asks gets a stream: at once if a connection has room, else when one has, or a new one is made.
+The next connection is made when all others are full: by `pool.streams`, or by the upstream's own limit.
+One that says GOAWAY, or whose ids are used up, is retired: it ends what it has begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Final, final
+
+from proxy.http2.flushing import Flusher
+from proxy.http2.message.trailers import Trailers
+from proxy.http2.upstream import Sharer, UpstreamConnection
+from proxy.listener.sides import Receiver
+from proxy.listener.upstreams.waiting import Waiters
+from proxy.plan import PoolPlan
+from proxy.semantics.faults import Fault, Refusal
+from proxy.semantics.fields import FieldKinds
+from proxy.telemetry.metrics import UpstreamMetrics, count
+from proxy.transport.connector import Connector
+from proxy.transport.deadlines import Ticker
+from proxy.transport.descriptors import Descriptors
+
+HTTP_2: Final = "h2"
+_NOT_CHOSEN: Final = "the upstream did not choose HTTP/2 (ALPN)"
+
+
+class FallBack(ABC):
+    """What serves a target that turns out not to speak HTTP/2."""
+
+    @abstractmethod
+    def new_protocol(self, alpn: str) -> object:
+        """A connection to be made, of the protocol that TLS has agreed on."""
+
+    @abstractmethod
+    def adopt(self, connection: object) -> None:
+        """It is made."""
+
+    @abstractmethod
+    def refused(self, receiver: Receiver, refusal: Refusal) -> None:
+        """`receiver` has waited for a stream, and there will be none."""
+
+
+@final
+class StreamPool(Sharer):
+    """All connections to one target."""
+
+    def __init__(
+        self,
+        connector: Connector,
+        plan: PoolPlan,
+        metrics: UpstreamMetrics,
+        ticker: Ticker,
+        flusher: Flusher,
+        descriptors: Descriptors,
+        shed: Callable[[], bool],
+        kinds: FieldKinds,
+        trailers: Trailers,
+        fall_back: FallBack | None,
+    ) -> None:
+        """`shed`: closes an idle connection of any pool, False if none is. `kinds`: of all pools' responses.
+        `fall_back`: gets the waiters, if the upstream does not speak HTTP/2.
+        """
+        self.plan = plan
+        self._connector = connector
+        self._metrics = metrics
+        self._ticker = ticker
+        self._flusher = flusher
+        self._descriptors = descriptors
+        self._shed = shed
+        self._kinds = kinds
+        self._trailers = trailers
+        self._fall_back = fall_back
+        self._open: list[UpstreamConnection] = []  # those that take streams
+        self._retired: set[UpstreamConnection] = set()  # those that end what they have begun
+        self._waiters = Waiters()
+        self._tasks: set[asyncio.Task[None]] = set()  # one per connection being made
+        self._refresh: asyncio.Task[None] | None = None
+        self._closing = False
+        metrics.connections_limit = plan.max_connections or descriptors.most
+
+    def __repr__(self) -> str:
+        target = self._connector.target
+        return (
+            f"<StreamPool {target.scheme}://{target.authority}, {len(self._open)} connections, "
+            f"{len(self._retired)} retired, {len(self._tasks)} being made, {len(self._waiters)} waiting>"
+        )
+
+    # --- what an exchange and `Pools` ask (see pools.Pool)
+
+    @property
+    def is_unused(self) -> bool:
+        return not (self._open or self._retired or self._tasks or len(self._waiters))
+
+    @property
+    def is_idle(self) -> bool:
+        if self._tasks or len(self._waiters):
+            return False
+        return all(connection.is_idle for connection in (*self._open, *self._retired))
+
+    def acquire(self, receiver: Receiver) -> None:
+        if not len(self._waiters):
+            for connection in self._open:
+                if connection.room > 0:
+                    self._metrics.reused += 1
+                    receiver.on_connected(connection.stream())
+                    return
+        self.enqueue(receiver)
+
+    def enqueue(self, receiver: Receiver) -> None:
+        if receiver.wants_fresh:  # a retry: another connection may have room
+            for connection in self._open:
+                if connection.room > 0:
+                    receiver.on_connected(connection.stream())
+                    return
+        timeouts = receiver.terms.timeouts
+        to_come = len(self._tasks) * self.plan.streams
+        receiver.deadline = self._ticker.now + timeouts.queue_s
+        if len(self._waiters) < to_come:
+            receiver.deadline += timeouts.connect_s
+        elif self._has_room():
+            self._connect(timeouts.connect_s)
+            receiver.deadline += timeouts.connect_s
+        elif len(self._waiters) - to_come >= self.plan.max_queue and not receiver.wants_fresh:
+            count(self._metrics.queue_refused, "full")
+            crowder = self._waiters.crowder(receiver.client) if self.plan.max_queue else None
+            if crowder is not None:
+                self.give_up(crowder)
+            (crowder or receiver).on_unconnected(Refusal(Fault.QUEUE_FULL, "too many requests wait for this upstream"))
+            if crowder is None:
+                return
+        if receiver.wants_fresh:
+            self._waiters.add_first(receiver)
+        else:
+            self._waiters.add(receiver)
+        self._metrics.queued += 1
+        for connection in self._open:
+            connection.call_when_room()
+
+    def _has_room(self) -> bool:
+        """Whether one more connection may be made."""
+        limit = self.plan.max_connections
+        if limit and len(self._open) + len(self._retired) + len(self._tasks) >= limit:
+            return False
+        return self._descriptors.upstreams < self._descriptors.most or self._shed()
+
+    def count_retry(self) -> None:
+        self._metrics.retries += 1
+
+    def count_queue_timeout(self) -> None:
+        count(self._metrics.queue_refused, "timeout")
+
+    def give_up(self, receiver: Receiver) -> None:
+        if self._waiters.remove(receiver):
+            self._metrics.queued -= 1
+
+    def on_tick(self) -> None:
+        now = self._ticker.now
+        for connection in (*self._open, *self._retired):
+            connection.on_tick(now)
+        for connection in list(self._open):
+            if not connection.is_idle:
+                connection.idle_until = now + self.plan.idle_s
+            elif connection.idle_until <= now:
+                count(self._metrics.idle_closed, "timeout")
+                connection.close()
+        self._connect_for_waiters()
+        if self._open and self._refresh is None and self._connector.resolver.is_stale(now):
+            self._refresh = asyncio.get_running_loop().create_task(self._follow_dns())
+
+    def shed(self) -> bool:
+        for connection in self._open:
+            if connection.is_idle:
+                count(self._metrics.idle_closed, "file-descriptors")
+                connection.close()
+                return True
+        return False
+
+    def close(self) -> None:
+        self._closing = True
+        for connection in list(self._open):
+            connection.retire()
+        if self._refresh is not None:
+            self._refresh.cancel()
+
+    def abort(self) -> None:
+        self._closing = True
+        if self._refresh is not None:
+            self._refresh.cancel()
+        for task in self._tasks:
+            task.cancel()
+        for connection in (*self._open, *self._retired):
+            connection.abort()
+
+    async def wait_closed(self) -> None:
+        tasks = [*self._tasks, *([self._refresh] if self._refresh is not None else [])]
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --- what a connection tells (see upstream.Sharer)
+
+    def has_room(self, connection: UpstreamConnection) -> None:
+        while connection.room > 0:
+            waiter = self._next_waiter()
+            if waiter is None:
+                return
+            self._metrics.reused += 1
+            waiter.on_connected(connection.stream())
+        if len(self._waiters):
+            connection.call_when_room()
+
+    def retired(self, connection: UpstreamConnection) -> None:
+        if connection in self._open:
+            self._open.remove(connection)
+            self._retired.add(connection)
+        self._connect_for_waiters()
+
+    def lost(self, connection: UpstreamConnection) -> None:
+        if connection in self._open:
+            self._open.remove(connection)
+        elif connection in self._retired:
+            self._retired.discard(connection)
+        else:
+            return  # it was never ours: see `_make_connection`
+        self._metrics.connections_open -= 1
+        self._descriptors.upstreams -= 1
+        self._connect_for_waiters()
+
+    # --- connections
+
+    def _next_waiter(self) -> Receiver | None:
+        waiter = self._waiters.take(is_fresh=True)
+        if waiter is not None:
+            self._metrics.queued -= 1
+        return waiter
+
+    def _connect_for_waiters(self) -> None:
+        """Make more connections, while there is room and more are waiting than those to come can serve."""
+        while len(self._waiters) > len(self._tasks) * self.plan.streams and self._has_room():
+            first = self._waiters.first()
+            assert first is not None
+            self._connect(first.terms.timeouts.connect_s)
+
+    def _connect(self, connect_s: float) -> None:
+        self._descriptors.upstreams += 1
+        self._tasks.add(asyncio.get_running_loop().create_task(self._make_connection(connect_s)))
+
+    async def _make_connection(self, connect_s: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        is_made = False
+        connection: UpstreamConnection | None = None
+        try:
+            try:
+                async with asyncio.timeout(connect_s):
+                    made = await self._connector.connect(self._new_protocol, connect_s)
+                    if not isinstance(made, UpstreamConnection):
+                        is_made = True
+                        self._hand_over(made)
+                        raise Refusal(Fault.NO_HTTP2, _NOT_CHOSEN)
+                    connection = made
+                    refusal = await connection.greeted
+            except TimeoutError:
+                text = f"no SETTINGS of HTTP/2 came from the upstream within {connect_s:g} s"
+                raise Refusal(Fault.CONNECT_TIMEOUT, text) from None
+            if refusal is not None:
+                raise refusal
+            if connection.is_lost:
+                raise Refusal(Fault.CONNECTION_LOST, "the upstream closed the connection at once")
+            is_made = True
+        except Refusal as refusal:
+            self._tasks.discard(task)
+            if not is_made:
+                count(self._metrics.connect_failures, refusal.fault.label)
+            self._refuse(refusal)
+            return
+        finally:
+            self._tasks.discard(task)
+            if not is_made:
+                self._descriptors.upstreams -= 1
+                if connection is not None and not connection.is_lost:
+                    connection.abort()
+        self._metrics.connects += 1
+        self._metrics.connections_open += 1
+        self._open.append(connection)
+        connection.idle_until = self._ticker.now + self.plan.idle_s
+        self.has_room(connection)
+        if self._closing:
+            connection.retire()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """No connection could be made. All that wait for none but this one are told."""
+        if refusal.fault is Fault.NO_HTTP2:
+            most = len(self._waiters)
+        else:
+            most = min(self.plan.streams, len(self._waiters) - len(self._tasks) * self.plan.streams)
+        for _ in range(most):
+            waiter = self._next_waiter()
+            if waiter is None:
+                break
+            if refusal.fault is Fault.NO_HTTP2 and self._fall_back is not None:
+                self._fall_back.refused(waiter, refusal)
+            else:
+                waiter.on_unconnected(refusal)
+        self._connect_for_waiters()
+
+    def _hand_over(self, made: object) -> None:
+        """TLS has agreed on another protocol."""
+        assert self._fall_back is not None
+        self._fall_back.adopt(made)
+
+    def _new_protocol(self, alpn: str = "") -> object:
+        is_chosen = self._connector.target.scheme != "https" or alpn == HTTP_2
+        if not is_chosen and self._fall_back is not None:
+            return self._fall_back.new_protocol(alpn)
+        connection = UpstreamConnection(
+            self,
+            self._ticker,
+            self._flusher,
+            self._kinds,
+            self._trailers,
+            most_streams=self.plan.streams,
+            ping_s=self.plan.ping_s,
+        )
+        if not is_chosen:
+            connection.greeted.set_result(Refusal(Fault.NO_HTTP2, _NOT_CHOSEN))
+        return connection
+
+    async def _follow_dns(self) -> None:
+        """Look the name up. Connections to addresses that it no longer has get no new streams."""
+        try:
+            addresses = frozenset(await self._connector.resolver.addresses())
+        except Refusal:
+            return
+        finally:
+            self._refresh = None
+        for connection in list(self._open):
+            if connection.peer and connection.peer not in addresses:
+                count(self._metrics.idle_closed, "moved")
+                connection.retire()
