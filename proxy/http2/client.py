@@ -33,6 +33,7 @@ from proxy.semantics.problem import ALLOW
 from proxy.telemetry.metrics import count
 from proxy.transport.certificates import certificate_names
 from proxy.transport.deadlines import NEVER
+from proxy.transport.original import original_destination
 from proxy.transport.sockets import address_of
 
 _LAST_REQUESTS_S: Final = 0.25  # for those that are on their way while GOAWAY is
@@ -100,6 +101,7 @@ class ClientConnection(ClientSide):
         self.port = int(peer[1]) if isinstance(peer, tuple) else 0
         self._names = certificate_names(transport.get_extra_info("peercert"))
         rules = self._rules
+        self.original = original_destination(transport) if rules.is_transparent else None
         limits = rules.plan.limits
         clients = rules.plan.clients
         bounds = self.listener.bounds

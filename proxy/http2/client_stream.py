@@ -23,7 +23,7 @@ from proxy.listener.exchange import Exchange
 from proxy.listener.listener import Listener
 from proxy.listener.sides import Answerer, Asker
 from proxy.listener.translation import trace_line
-from proxy.plan import Limits, Timeouts
+from proxy.plan import Address, Limits, Timeouts
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.request import CALL, PROMPT, TUNNEL
 from proxy.semantics.response import Response
@@ -35,12 +35,13 @@ from proxy.transport.tunnel import FarEnd
 class ClientSide(Connection):
     """A client's connection, as its streams see it."""
 
-    __slots__ = ("least_read", "least_sent", "limits", "listener", "timeouts", "trailers")
+    __slots__ = ("least_read", "least_sent", "limits", "listener", "original", "timeouts", "trailers")
 
     listener: Listener
     trailers: Trailers
     limits: Limits
     timeouts: Timeouts
+    original: Address | None  # where the connection was meant to go, if it was redirected
     least_sent: int  # bytes a second of a request
     least_read: int  # bytes a second of an answer
 
@@ -104,6 +105,9 @@ class ClientStream(Asker):
 
     def ends(self) -> Ends | None:
         return ends(self._connection.transport)
+
+    def original(self) -> Address | None:
+        return self._connection.original
 
     # --- the request
 
