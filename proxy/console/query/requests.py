@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from proxy.console.filter.sql import REQUESTS
 from proxy.console.filter.terms import read_filter
+from proxy.console.query.detail import detail
 from proxy.console.query.pages import Table, find, read_cursor
 from proxy.console.query.words import plural
 from proxy.console.store.reader import Reader
@@ -58,8 +59,9 @@ def request(reader: Reader, rid: str) -> Answer | None:
         return None
     key, at, packed, *values = found
     row = read_row(tuple(values))
-    detail = json.loads(zlib.decompress(packed)) if packed is not None else {}
-    made = {**_NOTHING, **row, **detail, "headers": packed is not None}
+    kept = json.loads(zlib.decompress(packed)) if packed is not None else {}
+    told = detail(row, kept["report"]) if "report" in kept else kept
+    made = {**_NOTHING, **row, **told, "headers": packed is not None}
     made.setdefault("sentence", _about(row))
     made["hops"] = _hops(reader, row)
     made["newer"] = _neighbour(reader, key, at, ">", "ASC")

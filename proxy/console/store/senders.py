@@ -1,0 +1,209 @@
+"""The sidecars that report: who they are, what they said last, and when nobody heard them.
+
+A gap is a time about which nobody may say "nothing happened":
+a sidecar ended without a farewell, a service had no sidecar that reported, or the console heard nothing at all.
+A sidecar that is late is no gap: its next report holds what the missing ones held.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any, Final
+
+from proxy.console.intake.reports import Report, Sender
+
+TABLES: Final = """
+CREATE TABLE sidecars (
+    instance TEXT PRIMARY KEY,
+    service TEXT NOT NULL,
+    name TEXT NOT NULL,
+    host TEXT NOT NULL,
+    version TEXT NOT NULL,
+    newer INTEGER NOT NULL,
+    place TEXT NOT NULL DEFAULT '',
+    via TEXT NOT NULL DEFAULT '',
+    since INTEGER NOT NULL DEFAULT 0,
+    seen INTEGER NOT NULL,
+    number INTEGER NOT NULL DEFAULT 0,
+    interval_ms INTEGER NOT NULL DEFAULT 10000,
+    ended INTEGER NOT NULL DEFAULT 0,
+    exchanges TEXT NOT NULL DEFAULT '{}',
+    plan TEXT,
+    settings TEXT,
+    health TEXT,
+    health_at INTEGER NOT NULL DEFAULT 0,
+    earlier TEXT,
+    earlier_at INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX sidecars_service ON sidecars (service, seen);
+CREATE TABLE reporting (service TEXT PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE gaps (
+    id INTEGER PRIMARY KEY,
+    service TEXT NOT NULL,
+    instance TEXT NOT NULL,
+    started INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    why TEXT NOT NULL
+);
+CREATE TABLE report_clock (id INTEGER PRIMARY KEY CHECK (id = 1), created INTEGER NOT NULL, heard INTEGER NOT NULL);
+"""
+
+RUNNING: Final = 0
+FAREWELL: Final = 1  # it said that this was its last report
+SUCCEEDED: Final = 2  # another serves in its place, and it had not said so
+
+EVERYWHERE: Final = "*"  # the service of a gap that concerns all
+SILENT: Final = "ended without a farewell"
+NOBODY: Final = "had no sidecar that reported"
+DEAF: Final = "the console heard nothing"
+
+_MS: Final = 1_000_000
+_PATIENCE: Final = 3  # intervals, until a report is missed
+_LEAST_NS: Final = 60_000 * _MS
+_WITHOUT_NS: Final = 300_000 * _MS  # so long a service may be without a sidecar, as at a restart
+_MOST_SIDECARS: Final = 5_000
+_MOST_GAPS: Final = 2_000
+_KEPT_NS: Final = 60 * 86_400_000 * _MS
+
+
+def services_by_name(connection: sqlite3.Connection) -> dict[str, str]:
+    """The services of sidecars, by their names in Via."""
+    found = connection.execute("SELECT via, service FROM sidecars WHERE via <> '' LIMIT ?", (_MOST_SIDECARS,))
+    return dict(found.fetchall())
+
+
+def keep(connection: sqlite3.Connection, sender: Sender, column: str, text: str, now_ns: int) -> None:
+    """What a sidecar said last of its plan, its settings or its health."""
+    _know(connection, sender, now_ns)
+    if column == "health":
+        connection.execute(
+            "UPDATE sidecars SET earlier = health, earlier_at = health_at, health = ?, health_at = ? "
+            "WHERE instance = ?",
+            (text, now_ns, sender.instance),
+        )
+        return
+    connection.execute(f"UPDATE sidecars SET {column} = ? WHERE instance = ?", (text, sender.instance))
+    if column == "plan":
+        connection.execute(
+            "UPDATE sidecars SET via = ifnull(json_extract(plan, '$.via'), '') WHERE instance = ?", (sender.instance,)
+        )
+
+
+def _know(connection: sqlite3.Connection, sender: Sender, now_ns: int) -> None:
+    connection.execute(
+        "INSERT INTO sidecars (instance, service, name, host, version, newer, seen) VALUES (?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (instance) DO UPDATE SET service = excluded.service, name = excluded.name, "
+        "version = excluded.version, newer = excluded.newer",
+        (sender.instance, sender.service, sender.name, sender.host, sender.version, int(sender.is_newer), now_ns),
+    )
+
+
+def heard(connection: sqlite3.Connection, report: Report, now_ns: int) -> bool:
+    """A sidecar reports its counters. False: a report that is older than one that was heard before."""
+    said, sender = report.said, report.sender
+    number = _whole(said, "seq")
+    _know(connection, sender, now_ns)
+    before = connection.execute(
+        "SELECT number, ended, service FROM sidecars WHERE instance = ?", (sender.instance,)
+    ).fetchone()
+    if number <= before[0]:
+        return False
+    interval_ms = min(max(int(float(said.get("interval", 10)) * 1000), 1), 86_400_000)
+    _listen(connection, now_ns, interval_ms)
+    place = str(said.get("place", ""))[:500]
+    since = min(_whole(said, "since") * _MS, now_ns)
+    if not before[0]:
+        _arrive(connection, sender, place, since, now_ns)
+    elif before[1] == SUCCEEDED:  # two served in one place for a while
+        connection.execute("DELETE FROM gaps WHERE instance = ? AND why = ?", (sender.instance, SILENT))
+    connection.execute(
+        "UPDATE sidecars SET number = ?, interval_ms = ?, ended = ?, place = ?, since = ?, seen = ?, exchanges = ? "
+        "WHERE instance = ?",
+        (
+            number,
+            interval_ms,
+            FAREWELL if said.get("final") is True else RUNNING,
+            place,
+            since,
+            now_ns,
+            _text_of(said.get("exchanges")),
+            sender.instance,
+        ),
+    )
+    return True
+
+
+def patience_ns(interval_ms: int) -> int:
+    """How long a sidecar may be silent until a report is missed."""
+    return max(_LEAST_NS, _PATIENCE * interval_ms * _MS)
+
+
+def _listen(connection: sqlite3.Connection, now_ns: int, interval_ms: int) -> None:
+    """Notice when nothing at all was heard, such as while the console was down."""
+    clock = connection.execute("SELECT heard FROM report_clock").fetchone()
+    if clock is None:
+        connection.execute("INSERT INTO report_clock VALUES (1, ?, ?)", (now_ns, now_ns))
+        return
+    longest = connection.execute("SELECT max(interval_ms) FROM sidecars WHERE ended = ?", (RUNNING,)).fetchone()[0]
+    if now_ns - clock[0] > patience_ns(max(longest or 0, interval_ms)):
+        _gap(connection, EVERYWHERE, "", clock[0], now_ns, DEAF)
+    connection.execute("UPDATE report_clock SET heard = max(heard, ?)", (now_ns,))
+
+
+def _arrive(connection: sqlite3.Connection, sender: Sender, place: str, since: int, now_ns: int) -> None:
+    """The first counters of a process."""
+    others = connection.execute(
+        "SELECT instance, place, seen, ended FROM sidecars WHERE service = ? AND instance <> ? AND number > 0 "
+        "ORDER BY seen DESC LIMIT 1000",
+        (sender.service, sender.instance),
+    ).fetchall()
+    for instance, where, seen, ended in others:
+        if place and where == place and ended == RUNNING:
+            _gap(connection, sender.service, instance, seen, max(seen, since), SILENT)
+            connection.execute("UPDATE sidecars SET ended = ? WHERE instance = ?", (SUCCEEDED, instance))
+    if others and all(ended for _, _, _, ended in others) and since - others[0][2] > _WITHOUT_NS:
+        _gap(connection, sender.service, "", others[0][2], since, NOBODY)
+    connection.execute("INSERT OR IGNORE INTO reporting VALUES (?, ?)", (sender.service, since))
+    _forget(connection, now_ns)
+
+
+def _gap(connection: sqlite3.Connection, service: str, instance: str, started: int, ended: int, why: str) -> None:
+    connection.execute(
+        "INSERT INTO gaps (service, instance, started, ended, why) VALUES (?, ?, ?, ?, ?)",
+        (service, instance, started, ended, why),
+    )
+    connection.execute(
+        "DELETE FROM gaps WHERE id <= (SELECT max(id) FROM gaps) - ? OR ended < ?", (_MOST_GAPS, ended - _KEPT_NS)
+    )
+
+
+def _forget(connection: sqlite3.Connection, now_ns: int) -> None:
+    """Those that ended long ago; and of too many the oldest, with a gap if they never said farewell."""
+    old = connection.execute(
+        "SELECT instance FROM sidecars WHERE ended <> ? AND seen < ? LIMIT 1000", (RUNNING, now_ns - _KEPT_NS)
+    ).fetchall()
+    there = connection.execute("SELECT count(*) FROM sidecars").fetchone()[0]
+    if there > _MOST_SIDECARS:
+        old += connection.execute(
+            "SELECT instance FROM sidecars ORDER BY ended = ?, seen LIMIT ?", (RUNNING, there - _MOST_SIDECARS)
+        ).fetchall()
+    for (instance,) in old:
+        service, seen, ended = connection.execute(
+            "SELECT service, seen, ended FROM sidecars WHERE instance = ?", (instance,)
+        ).fetchone()
+        if ended == RUNNING:
+            _gap(connection, service, instance, seen, now_ns, SILENT)
+        connection.execute("DELETE FROM sidecars WHERE instance = ?", (instance,))
+        connection.execute("DELETE FROM count_totals WHERE instance = ?", (instance,))
+
+
+def _whole(said: dict[str, Any], key: str) -> int:
+    value = said[key]
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 53:
+        raise ValueError(key)
+    return value
+
+
+def _text_of(value: object) -> str:
+    return json.dumps(value if isinstance(value, dict) else {})[:4096]

@@ -1,0 +1,101 @@
+"""A real sidecar reports to a real console, over real sockets; what is asked is answered by the API."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from lab.consoles import Console
+from lab.process import SidecarProcess
+
+T, S = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312"
+ANYWHERE = ("--inbound", "127.0.0.1:0", "--outbound", "127.0.0.1:0", "--admin", "off")
+B3 = {"X-B3-TraceId": T, "X-B3-SpanId": S, "X-B3-Sampled": "0"}
+
+
+@pytest.fixture
+def app() -> Iterator[str]:
+    """The URL of an app that answers everything."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(b"ok")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@contextlib.asynccontextmanager
+async def reporting(console: Console, app: str, *more: str, **environ: str) -> Any:
+    """A sidecar of the service `shop`."""
+    arguments = (*ANYWHERE, "--app", app, "--set", f"console.report.endpoint={console.otlp}", *more)
+    settings = {"OTEL_SERVICE_NAME": "shop", **environ}
+    sidecar = await asyncio.to_thread(SidecarProcess, *arguments, environ=settings)
+    try:
+        yield sidecar
+    finally:
+        await asyncio.to_thread(sidecar.__exit__, None, None, None)
+
+
+async def test_a_request_that_nobody_samples_is_a_row_with_its_headers(console: Console, app: str) -> None:
+    async with reporting(console, app) as sidecar:
+        headers = {**B3, "Authorization": "Bearer s3cret", "baggage": "tier=gold"}
+        await asyncio.to_thread(sidecar.get, "/orders/7?card=4711", **headers)
+        page = await console.until("/requests", lambda said: said["items"])
+        (row,) = page["items"]
+        assert row | {"id": "", "at": 0, "ms": 0} == {
+            "id": "",
+            "at": 0,
+            "sidecar": "shop",
+            "leg": "in",
+            "from": "127.0.0.1",
+            "to": "shop",
+            "method": "GET",
+            "target": "/orders/7",
+            "status": 200,
+            "fault": None,
+            "ms": 0,
+            "in": ["b3multi"],
+            "out": ["tracecontext"],
+            "winner": "b3multi",
+            "trace": T,
+            "span": S,
+            "sampling": "deny",
+            "short": False,
+            "session": None,
+            "notes": ["deny"],
+            "probe": False,
+            "retries": 0,
+        }
+        told = await console.get(f"/requests/{row['id']}")
+        assert "s3cret" not in json.dumps(told)
+        assert "gold" not in json.dumps(told)
+        assert told["sentence"] == "B3 multi in, W3C out. Same trace, same span."
+        assert [group["verdict"] for group in told["groups"]] == ["rewritten", "kept"]
+        first = told["groups"][0]
+        assert first["title"] == "B3 multi became W3C"
+        assert first["why"] == ["W3C written from one record: same trace, same span."]
+        assert first["outs"][0]["parts"][1] == {"text": T, "field": "trace"}
+        assert told["record"]["sampling"] == "deny"
+        assert {"name": "Authorization", "value": "", "masked": True} in told["passed"]
+        assert told["headers"] is True
+        assert (await console.get("/requests?q=is:deny"))["items"] == [row]
+        assert (await console.get("/requests?q=in:jaeger"))["items"] == []
