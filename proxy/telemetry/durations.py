@@ -15,10 +15,9 @@ from proxy.semantics.request import METHODS
 # Upper bounds in seconds; the last bucket has none.
 # They are those of the conventions, and of our own histogram: each observation counts for both.
 # (A Sequence, for speed: with a tuple, compiled code would make new floats for each look.)
-_BOUNDS: Final = (
+BOUNDS_S: Final[Sequence[float]] = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0
 )  # fmt: skip
-BOUNDS_S: Final[Sequence[float]] = _BOUNDS
 
 MOST_SERIES: Final = 256  # of one listener and upstream; about 500 bytes each
 

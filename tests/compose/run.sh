@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Builds the image, brings docker-compose.yml up, and checks what it promises (check.py). Ends everything that it started.
-#   tests/compose/run.sh [ENGINE]
+# Builds the image, brings each composition up, and checks what it promises. Ends everything that it started.
+#   tests/compose/run.sh [ENGINE [CHECK...]]       CHECK: image demo minimal ... (default: all of them)
 # ENGINE is a script that starts a Docker engine where none runs: `ENGINE up` prints the environment to use, `ENGINE down` ends it.
 # With neither a running engine nor that script, the test is skipped by name, exit 0.
+# KEEP_IMAGES=1 does not build those that are there.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 engine=${1:-}
+[ $# -gt 0 ] && shift
+checks=("$@")
+[ ${#checks[@]} -gt 0 ] || checks=(image demo minimal monitoring)
 started_engine=
 
 docker=/usr/bin/docker
@@ -28,12 +32,18 @@ fi
 compose=(docker-compose)
 command -v docker-compose >/dev/null || compose=("$docker" compose)
 
-export COMPOSE_PROJECT_NAME=ops-sidecar-test-$$ SHOP_PORT=0
+# Every published port is one that is free.
+export SHOP_PORT=0 CONSOLE_PORT=0 APP_PORT=0 PROMETHEUS_PORT=0
+current=()
+down() {
+  [ ${#current[@]} -eq 0 ] || "${current[@]}" down --timeout 5 --volumes >/dev/null 2>&1 || true
+  current=()
+}
 finish() {
   code=$?
   trap - EXIT
-  if [ $code -ne 0 ]; then "${compose[@]}" ps --all; "${compose[@]}" logs --tail 40; fi || true
-  "${compose[@]}" down --timeout 5 --volumes >/dev/null 2>&1 || true
+  if [ $code -ne 0 ] && [ ${#current[@]} -gt 0 ]; then "${current[@]}" ps --all; "${current[@]}" logs --tail 40; fi || true
+  down
   if [ -n "$started_engine" ]; then "$engine" down || true; fi
   exit $code
 }
@@ -41,8 +51,40 @@ trap finish EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
 
-echo "compose-test: build"
-DOCKER_BUILDKIT=1 "$docker" build --quiet --network=host -t ops-sidecar:local . >/dev/null
-echo "compose-test: up"
-"${compose[@]}" up --no-build --detach --wait --wait-timeout 90 >/dev/null 2>&1
-python3 tests/compose/check.py "$docker" "${compose[@]}"
+build() { # TAG DOCKERFILE CONTEXT
+  if [ -n "${KEEP_IMAGES:-}" ] && "$docker" image inspect "$1" >/dev/null 2>&1; then return; fi
+  echo "compose-test: build $1"
+  DOCKER_BUILDKIT=1 "$docker" build --quiet --network=host -t "$1" -f "$2" "$3" >/dev/null
+}
+
+composed() { # NAME FILE...
+  name=$1
+  shift
+  current=("${compose[@]}" --project-name "ops-sidecar-test-$$-$name")
+  for file in "$@"; do current+=(--file "$file"); done
+  echo "compose-test: up $name"
+  "${current[@]}" up --no-build --detach --wait --wait-timeout 120 >/dev/null 2>&1
+  python3 "tests/compose/$name.py" "$docker" "${current[@]}"
+  down
+}
+
+build ops-sidecar:local Dockerfile .
+for check in "${checks[@]}"; do
+  case $check in
+    image)
+      python3 tests/compose/image.py "$docker"
+      ;;
+    demo)
+      build ops-sidecar-demo-billing:local config/compose/demo/billing.Dockerfile config/compose/demo
+      build ops-sidecar-demo-receipts:local config/compose/demo/receipts.Dockerfile .
+      composed demo docker-compose.yml
+      ;;
+    monitoring)
+      build ops-sidecar-demo-prometheus:local config/prometheus/Dockerfile config/prometheus
+      composed monitoring config/compose/monitoring.yml
+      ;;
+    *)
+      composed "$check" "config/compose/$check.yml"
+      ;;
+  esac
+done
