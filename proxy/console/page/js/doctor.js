@@ -105,8 +105,8 @@ export async function doctor(root, { params, set }) {
         'Nobody to examine yet',
         d.sentence ||
           'The doctor compares what goes into an app with what comes out of it. It needs sidecars that report both sides:',
-        'console.report: ' + (root.dataset.receives || 'http://127.0.0.1:4318'),
-        'Set this on each sidecar, or in the environment: OPS_SIDECAR_CONSOLE__REPORT.',
+        'console.report.endpoint: ' + (root.dataset.receives || 'http://127.0.0.1:4318'),
+        'Set it on each sidecar.',
       ),
     );
     return {};

@@ -119,7 +119,7 @@ function goesOut(e) {
       : h(
           'p.note',
           'No sidecar has reported its upstreams yet, so there is nobody to write to. ',
-          h('code.mono', 'console.report'),
+          h('code.mono', 'console.report.endpoint'),
           ' on a sidecar changes that.',
         ),
   );

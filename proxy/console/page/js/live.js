@@ -138,7 +138,7 @@ export async function live(root, { params, set }) {
       'No request yet',
       'Requests appear here as they pass a sidecar that reports to this console. Send the first one, in a format of your choice:',
       FIRST,
-      'A sidecar reports here when console.report names this console; its spans alone come by OTEL_EXPORTER_OTLP_ENDPOINT.',
+      'A sidecar reports here when console.report.endpoint names this console; its spans alone come by OTEL_EXPORTER_OTLP_ENDPOINT.',
     );
   }
   function after() {

@@ -66,7 +66,7 @@ export async function migration(root, { params, set }) {
       firstRun(
         'Nothing counted yet',
         m.sentence || 'This view counts which peer speaks which format, from what sidecars report here:',
-        'console.report: ' + (root.dataset.receives || 'http://127.0.0.1:4318'),
+        'console.report.endpoint: ' + (root.dataset.receives || 'http://127.0.0.1:4318'),
         'Keep the counts over restarts with ops-sidecar console --store FILE.',
       ),
     );

@@ -3,17 +3,11 @@ import { h, fill, icon } from './dom.js';
 import { page, backTo, empty } from './frame.js';
 import { when, ms, num, plural } from './text.js';
 import { tag, idChip, svc, copy, short } from './chips.js';
-import { Windowed } from './windowed.js';
-import { tree, under, criticalPath, origins as originsOf, extent } from './tree.js';
-import { Timescale } from './timescale.js';
-import { Minimap } from './minimap.js';
-import { splitter } from './splitter.js';
-import { spanRow } from './waterfall.js';
+import { Waterfall } from './waterfall.js';
 import { details } from './span.js';
 import * as api from './api.js';
 
-const ROW = 28;
-const textOf = s => JSON.stringify([s.name, s.service, s.id, s.status, s.attrs, s.events, s.logs]).toLowerCase();
+const MOST_SERVICES = 8;
 
 function gone(root, id) {
   page(
@@ -28,75 +22,79 @@ function gone(root, id) {
   );
   return {};
 }
-const toggle = (name, key, title, pressed, onclick) =>
-  h('button.btn', { type: 'button', 'aria-pressed': pressed, title: `${title} (${key})`, onclick }, name);
+function toggle(name, title, pressed, act) {
+  const button = h(
+    'button.btn',
+    {
+      type: 'button',
+      'aria-pressed': pressed,
+      title,
+      onclick: () => {
+        const on = button.getAttribute('aria-pressed') !== 'true';
+        button.setAttribute('aria-pressed', on);
+        act(on);
+      },
+    },
+    name,
+  );
+  return button;
+}
+const facts = t =>
+  h(
+    'div.row.wrap.facts',
+    idChip(t.id, { what: 'trace id', shown: true }),
+    h('span.strong', ms(t.ms)),
+    h('span.mid', when(t.start, ' ago')),
+    h('span.mid', plural(t.spans.length, 'span')),
+    t.truncated ? h('span.warn', `${num(t.truncated)} more not shown`) : null,
+    t.session
+      ? idChip(t.session, { href: '#/sessions/' + encodeURIComponent(t.session), what: 'session id', shown: true })
+      : null,
+    t.notes.map(tag),
+  );
+function services(t) {
+  const list = [...t.services].sort((a, b) => b.spans - a.spans),
+    rest = list.slice(MOST_SERVICES);
+  return h(
+    'span.row.wrap.svcs',
+    list.slice(0, MOST_SERVICES).map(s => svc(s.name, h('span.dim', num(s.spans)))),
+    rest.length ? h('span.dim', { title: rest.map(s => s.name).join(', ') }, `and ${rest.length} more`) : null,
+  );
+}
 
 export async function trace(root, { id, params, set }) {
   const t = await api.trace(id);
   if (!t?.spans?.length) return gone(root, id);
-  const all = tree(t.spans),
-    byId = new Map(all.rows.map(r => [r.span.id, r]));
-  const errors = all.rows.filter(r => r.span.status === 'error'),
-    longest = all.roots.reduce((a, b) => (b.start + b.ms > a.start + a.ms ? b : a));
-  const scale = new Timescale(...extent(all.rows)),
-    spanOf = s => byId.get(s)?.span;
-  const look = {
-    scale,
-    folded: new Set(),
-    finds: new Set(),
-    origins: originsOf(all.rows, all.kids),
-    path: new Map(),
-    sel: null,
-    onfold: k => fold(k),
-    pick: k => pick(k),
-  };
-  let rows = all.rows,
-    seen = rows,
-    hopsOnly = false,
-    found = [],
-    text = params.get('find') ?? '',
-    top = null;
+  const drawer = h('aside.drawer', { 'aria-label': 'Span', hidden: true });
+  const waterfall = new Waterfall(t.spans, {
+    pick: (span, isOpen) => picked(span, isOpen),
+    root: span => set({ root: span }),
+    allSpans: () => hopsBtn.click(),
+  });
+  const { errors } = waterfall;
 
   const find = h('input', {
     type: 'search',
-    value: text,
+    value: params.get('find') ?? '',
     placeholder: 'Find: name, service, attribute, log',
     'aria-label': 'Find in trace',
     spellcheck: 'false',
     oninput: () => {
-      text = find.value;
       search();
-      if (found[0]) pick(found[0].span.id, false);
+      if (waterfall.found[0]) waterfall.pick(waterfall.found[0].span.id, false);
     },
   });
-  const count = h('span.dim.count', { 'aria-live': 'polite' });
-  const critBtn = toggle('Critical path', 'c', 'What the total waits for', true, () => {
-    critBtn.setAttribute('aria-pressed', !grid.classList.toggle('no-crit'));
-  });
-  const hopsBtn = toggle('Hops only', 'x', 'Only the calls between services', false, () => {
-    hopsOnly = !hopsOnly;
-    hopsBtn.setAttribute('aria-pressed', hopsOnly);
-    order();
-  });
+  const count = h('span.dim.count', { 'aria-live': 'polite' }),
+    key = k => h('kbd', { 'aria-hidden': 'true' }, k);
+  const critBtn = toggle('Critical path', 'What the total waits for (c)', true, on => waterfall.criticalPath(on));
+  const hopsBtn = toggle('Hops only', 'Only the calls between services (x)', false, on => waterfall.hopsOnly(on));
   const errBtn = h(
     'button.btn',
-    { type: 'button', disabled: !errors.length, title: 'Next error (e)', onclick: () => jump(errors, 1) },
+    { type: 'button', disabled: !errors.length, title: 'Next error (e)', onclick: () => waterfall.jump(errors, 1) },
     icon('alert'),
     h('span', plural(errors.length, 'error')),
-    h('kbd', { 'aria-hidden': 'true' }, 'e'),
+    key('e'),
   );
-  const rootNote = h('div.root-note', { hidden: true });
-  const map = new Minimap(scale, (a, b) => zoom(a, b));
-  const axis = h('div'),
-    grid = h(
-      'div.wf#spans',
-      { role: 'treegrid', 'aria-label': 'Spans', tabindex: '0' },
-      h('div.axis', { 'aria-hidden': 'true' }, h('span.dim', 'Span'), axis),
-    );
-  const drawer = h('aside.drawer', { 'aria-label': 'Span', hidden: true }),
-    room = h('div.trace-main');
-  room.append(map.el, rootNote, grid, splitter(room, grid));
-  const services = [...t.services].sort((a, b) => b.spans - a.spans);
   page(
     root,
     h('span', h('b', t.root?.service), ' ', t.root?.name),
@@ -119,221 +117,90 @@ export async function trace(root, { id, params, set }) {
     },
     h(
       'div.toolbar.trace-bar',
-      h(
-        'div.row.wrap.facts',
-        idChip(t.id, { what: 'trace id', shown: true }),
-        h('span.strong', ms(t.ms)),
-        h('span.mid', when(t.start, ' ago')),
-        h('span.mid', plural(t.spans.length, 'span')),
-        t.truncated ? h('span.warn', `${num(t.truncated)} more not shown`) : null,
-        t.session
-          ? idChip(t.session, { href: '#/sessions/' + encodeURIComponent(t.session), what: 'session id', shown: true })
-          : null,
-        t.notes.map(tag),
-      ),
+      facts(t),
       t.sentence ? h('p.verdict', t.sentence) : null,
       h(
         'div.row.wrap',
-        h('label.field.find', icon('search'), find, count, h('kbd', { 'aria-hidden': 'true' }, '/')),
+        h('label.field.find', icon('search'), find, count, key('/')),
         errBtn,
         critBtn,
         hopsBtn,
-        h(
-          'span.row.wrap.svcs',
-          services.slice(0, 8).map(s => svc(s.name, h('span.dim', num(s.spans)))),
-          services.length > 8
-            ? h(
-                'span.dim',
-                {
-                  title: services
-                    .slice(8)
-                    .map(s => s.name)
-                    .join(', '),
-                },
-                `and ${services.length - 8} more`,
-              )
-            : null,
-        ),
+        services(t),
       ),
     ),
-    h('div.trace', room, drawer),
+    h('div.trace', waterfall.el, drawer),
   );
-  const list = new Windowed(grid, {
-    rowHeight: () => ROW,
-    key: i => seen[i].span.id,
-    render: i => spanRow(seen[i], look),
-  });
+  waterfall.begin();
 
-  /** Which rows are shown: those of the root in force, not folded away, hops only. */
-  function order() {
-    seen = [];
-    let skip = Infinity;
-    for (const r of rows) {
-      if (r.depth > skip) continue;
-      skip = look.folded.has(r.span.id) ? r.depth : Infinity;
-      if (!hopsOnly || r.span.in || r.span.missing || r === rows[0]) seen.push(r);
-    }
-    grid.setAttribute('aria-rowcount', seen.length + 1);
-    list.set(seen.length, false);
-  }
-  const indexOf = k => seen.findIndex(r => r.span.id === k);
-  function reroot(k) {
-    top = k && spanOf(k) ? k : null;
-    set({ root: top });
-    rows = top ? under(all.rows, top) : all.rows;
-    look.path = criticalPath(top ? spanOf(top) : longest, all.kids);
-    scale.fit(...extent(rows));
-    rootNote.hidden = !top;
-    if (top)
-      fill(
-        rootNote,
-        h('span.cut.grow', 'Only ', h('b', spanOf(top).name), ` and below: ${plural(rows.length, 'span')}`),
-        h('button.btn', { type: 'button', onclick: () => reroot(null) }, 'Whole trace'),
-      );
-    order();
-    search();
-    redraw();
-  }
-  function fold(k, on = !look.folded.has(k)) {
-    on ? look.folded.add(k) : look.folded.delete(k);
-    order();
-  }
   function search() {
-    const q = text.trim().toLowerCase();
-    set({ find: q });
-    found = q ? rows.filter(r => (byId.get(r.span.id).text ??= textOf(r.span)).includes(q)) : [];
-    look.finds = new Set(found);
-    count.textContent = q ? num(found.length) : '';
-    list.redraw();
-    map.show(rows, look.finds, look.origins);
+    const text = find.value.trim(),
+      n = waterfall.find(text);
+    set({ find: text });
+    count.textContent = text ? num(n) : '';
   }
-  function jump(among, d) {
-    if (!among.length) return;
-    const i = among.findIndex(r => r.span.id === look.sel);
-    pick(among[(i + d + among.length) % among.length].span.id);
-  }
-  /** Makes a span visible wherever it is: outside the root, under a fold, no hop. */
-  function uncover(k) {
-    if (top && !rows.some(r => r.span.id === k)) reroot(null);
-    if (indexOf(k) >= 0) return;
-    if (hopsOnly && !spanOf(k).in) hopsBtn.click();
-    const above = new Set();
-    for (let p = spanOf(k).parent; p && !above.has(p); p = spanOf(p)?.parent) {
-      above.add(p);
-      look.folded.delete(p);
-    }
-    order();
-  }
-  function pick(k, isOpen = true) {
-    look.sel = k;
-    set({ span: k });
-    for (const el of grid.querySelectorAll('[aria-selected=true]')) el.setAttribute('aria-selected', 'false');
-    if (!k) {
-      drawer.hidden = true;
-      grid.removeAttribute('aria-activedescendant');
-      return;
-    }
-    uncover(k);
-    const s = spanOf(k);
-    if (s.start > scale.b || s.start + s.ms < scale.a) zoom(s.start - scale.width * 0.3, s.start + scale.width * 0.7);
-    list.show(indexOf(k));
-    list.element(indexOf(k))?.setAttribute('aria-selected', 'true');
-    grid.setAttribute('aria-activedescendant', 'span-' + k);
-    if (isOpen) open(s);
-  }
-  async function open(s) {
-    const request = s.request ? await api.request(s.request).catch(() => null) : null;
-    if (look.sel !== s.id) return;
+  async function picked(span, isOpen) {
+    set({ span });
+    if (!span) drawer.hidden = true;
+    if (!span || !isOpen) return;
+    const s = waterfall.span(span),
+      request = s.request ? await api.request(s.request).catch(() => null) : null;
+    if (waterfall.sel !== span) return;
     drawer.hidden = false;
     fill(
       drawer,
       details(s, request, {
-        close: () => pick(null),
-        isRoot: top === s.id,
-        root: byId.get(s.id).kids ? () => asRoot(s.id) : null,
+        close: () => waterfall.pick(null),
+        isRoot: waterfall.top === span,
+        root: waterfall.hasKids(span) ? () => asRoot(span) : null,
       }),
     );
     drawer.scrollTop = 0;
   }
-  const asRoot = k => {
-    reroot(top === k ? null : k);
-    pick(k);
-  };
-  function redraw() {
-    list.redraw();
-    scale.drawAxis(axis, grid);
-    map.drawLens();
+  function asRoot(span) {
+    waterfall.reroot(waterfall.top === span ? null : span);
+    waterfall.pick(span);
   }
-  function zoom(a, b) {
-    scale.zoom(a, b);
-    redraw();
-  }
-  function zoomBy(factor, around) {
-    const s = look.sel && spanOf(look.sel),
-      m = around ?? (s ? s.start + s.ms / 2 : (scale.a + scale.b) / 2),
-      w = (scale.width * factor) / 2;
-    zoom(m - w, m + w);
-  }
-  const pan = share => zoom(scale.a + scale.width * share, scale.b + scale.width * share);
-  grid.addEventListener(
-    'wheel',
-    e => {
-      // a pinch on a trackpad comes as this
-      if (!e.ctrlKey) return;
-      e.preventDefault();
-      const box = axis.getBoundingClientRect(),
-        at = scale.a + ((e.clientX - box.left) / box.width) * scale.width,
-        factor = e.deltaY > 0 ? 1.25 : 0.8;
-      zoom(at - (at - scale.a) * factor, at + (scale.b - at) * factor);
-    },
-    { passive: false },
-  );
-
-  const step = d => {
-    const r = seen[Math.max(0, Math.min(seen.length - 1, indexOf(look.sel) + d))];
-    if (r) pick(r.span.id);
-  };
   function follow(p) {
-    if (p.get('root') !== top) reroot(p.get('root'));
+    if (p.get('root') !== waterfall.top) waterfall.reroot(p.get('root'));
     const want = p.get('span'),
-      r = want && (byId.get(want) ?? all.rows.find(x => x.span.request === want));
-    if (r && r.span.id !== look.sel) pick(r.span.id);
+      s = want && waterfall.lookUp(want);
+    if (s && s.id !== waterfall.sel) waterfall.pick(s.id);
   }
-  reroot(params.get('root'));
+  if (find.value) search();
   follow(params);
   const withSel = act => () => {
-    if (look.sel) act(look.sel);
+    if (waterfall.sel) act(waterfall.sel);
   };
+  function leave() {
+    if (waterfall.sel) waterfall.pick(null);
+    else if (waterfall.top) waterfall.reroot(null);
+    else location.hash = '#/traces';
+  }
   return {
     keys: {
-      j: () => step(1),
-      k: () => step(-1),
-      h: withSel(k => fold(k, true)),
-      l: withSel(k => fold(k, false)),
-      Enter: withSel(k => pick(k)),
+      j: () => waterfall.step(1),
+      k: () => waterfall.step(-1),
+      h: withSel(s => waterfall.fold(s, true)),
+      l: withSel(s => waterfall.fold(s, false)),
+      Enter: withSel(s => waterfall.pick(s)),
       s: withSel(asRoot),
-      e: () => jump(errors, 1),
-      E: () => jump(errors, -1),
-      n: () => jump(found, 1),
-      N: () => jump(found, -1),
+      e: () => waterfall.jump(errors, 1),
+      E: () => waterfall.jump(errors, -1),
+      n: () => waterfall.jump(waterfall.found, 1),
+      N: () => waterfall.jump(waterfall.found, -1),
       '/': () => find.focus(),
-      '+': () => zoomBy(0.5),
-      '=': () => zoomBy(0.5),
-      '-': () => zoomBy(2),
-      0: () => zoom(scale.from, scale.to),
-      ArrowLeft: () => pan(-0.25),
-      ArrowRight: () => pan(0.25),
+      '+': () => waterfall.zoomBy(0.5),
+      '=': () => waterfall.zoomBy(0.5),
+      '-': () => waterfall.zoomBy(2),
+      0: () => waterfall.zoomOut(),
+      ArrowLeft: () => waterfall.pan(-0.25),
+      ArrowRight: () => waterfall.pan(0.25),
       c: () => critBtn.click(),
       x: () => hopsBtn.click(),
       y: () => copy(t.id, 'Copied trace id'),
-      Escape: () => {
-        look.sel ? pick(null) : top ? reroot(null) : (location.hash = '#/traces');
-      },
+      Escape: leave,
     },
     update: follow,
-    unmount: () => {
-      map.end();
-      list.end();
-    },
+    unmount: () => waterfall.end(),
   };
 }

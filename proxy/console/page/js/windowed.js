@@ -35,7 +35,7 @@ export class Windowed {
     if (height !== this.height) {
       const first = this.top / this.height;
       this.height = height;
-      this.set(this.count);
+      this.set(this.count, false);
       this.scroller.scrollTop = first > 0 ? this.space.offsetTop + first * height : 0;
     }
     this.paint();
@@ -71,6 +71,7 @@ export class Windowed {
       if (el.y !== y) {
         el.y = y;
         el.style.transform = `translateY(${y}px)`;
+        el.style.height = height + 'px';
         el.setAttribute(el.role === 'row' ? 'aria-rowindex' : 'aria-posinset', i + (el.role === 'row' ? 2 : 1));
         if (el.role !== 'row') el.setAttribute('aria-setsize', this.count);
       }
