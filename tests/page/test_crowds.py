@@ -77,9 +77,9 @@ def test_a_first_run_says_what_to_do(browser: Browser, stand_in: StandIn) -> Non
         "live": "curl -H 'b3:",
         "traces": "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318",
         "sessions": "X-Mirascope-Session-Id",
-        "doctor": "console.report.endpoint: http://127.0.0.1:4318",
-        "migration": "console.report.endpoint: http://127.0.0.1:4318",
-        "settings": "console.report.endpoint: http://127.0.0.1:4318",
+        "doctor": "ops-sidecar run",
+        "migration": "ops-sidecar run",
+        "settings": "ops-sidecar run",
     }
     for view, command in commands.items():
         browser.open(f"{stand_in.url}#/{view}")

@@ -1,7 +1,7 @@
 // The shell: routes in the hash, navigation, theme, what is said when the server is away or wants a token.
 // A view is `mount(main, route)` -> {keys, update?, unmount?}, or a promise of it. route = {view, id, params, set}.
 import { h, fill, icon } from './js/dom.js';
-import { empty, failed } from './js/frame.js';
+import { failed, learn } from './js/frame.js';
 import { knowServices, toast } from './js/chips.js';
 import { plural } from './js/text.js';
 import * as api from './js/api.js';
@@ -157,7 +157,7 @@ function drawNav() {
 async function drawSelf() {
   const self = await api.self();
   knowServices(self.services);
-  main.dataset.receives = self.receives ?? '';
+  learn(self);
   document.getElementById('who-name').textContent = self.service ?? 'console';
   document.getElementById('who-sub').textContent = `${plural(self.services.length, 'service')}`;
 }

@@ -1,6 +1,6 @@
 // Doctor: who breaks a trace, with proof. The ill come first; past some twenty services the healthy are folded away.
 import { h, fill, icon } from './dom.js';
-import { page, firstRun } from './frame.js';
+import { page, firstRun, commands } from './frame.js';
 import { when, num, pct, ago, plural } from './text.js';
 import { svc, hop, copyButton } from './chips.js';
 import { folded } from './fold.js';
@@ -105,8 +105,8 @@ export async function doctor(root, { params, set }) {
         'Nobody to examine yet',
         d.sentence ||
           'The doctor compares what goes into an app with what comes out of it. It needs sidecars that report both sides:',
-        'console.report.endpoint: ' + (root.dataset.receives || 'http://127.0.0.1:4318'),
-        'Set it on each sidecar.',
+        commands.sidecar,
+        'console.report.endpoint is the setting that counts.',
       ),
     );
     return {};

@@ -9,6 +9,13 @@ export function page(root, title, { crumbs, actions = [], sub } = {}, ...body) {
   fill(root, h('header.bar', crumbs, h1, sub && h('span.sub', sub), h('div.row.end', actions)), ...body);
 }
 export const empty = (title, text, ...more) => h('div.empty', h('h2', title), h('p', text), ...more);
+/** Commands for a first run, as GET /api/v1/self words them: {otlp, sidecar, demo}. */
+export const commands = {
+  otlp: 'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318',
+  sidecar: 'ops-sidecar run',
+  demo: 'ops-sidecar demo',
+};
+export const learn = self => Object.assign(commands, self.first_run);
 /** What to do first: a sentence and a command to copy. */
 export const firstRun = (title, text, command, after) =>
   empty(

@@ -1,6 +1,6 @@
 // Migration: who still needs which format, and what can be switched off. Past some fifty peers, groups and a box to find one.
 import { h, fill, icon } from './dom.js';
-import { page, firstRun, sparkline } from './frame.js';
+import { page, firstRun, commands, sparkline } from './frame.js';
 import { when, num, compact, plural, absolute } from './text.js';
 import { svc, label, copyButton } from './chips.js';
 import { folded } from './fold.js';
@@ -66,7 +66,7 @@ export async function migration(root, { params, set }) {
       firstRun(
         'Nothing counted yet',
         m.sentence || 'This view counts which peer speaks which format, from what sidecars report here:',
-        'console.report.endpoint: ' + (root.dataset.receives || 'http://127.0.0.1:4318'),
+        commands.sidecar,
         'Keep the counts over restarts with ops-sidecar console --store FILE.',
       ),
     );

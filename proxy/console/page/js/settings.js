@@ -1,6 +1,6 @@
 // Settings: what each sidecar that reports does, and who set that; js/health.js tells whether it is well.
 import { h, fill, icon } from './dom.js';
-import { page, firstRun } from './frame.js';
+import { page, firstRun, commands } from './frame.js';
 import { when, num, plural } from './text.js';
 import { copyButton } from './chips.js';
 import { known, vitals, upstreams, listeners, exporters, reloads } from './health.js';
@@ -35,7 +35,7 @@ export async function settings(root, { params, set }) {
         'No sidecar has reported yet',
         sentence ||
           'Each sidecar that reports to this console shows its settings, listeners, pools, exporters and reloads here:',
-        'console.report.endpoint: ' + (root.dataset.receives || 'http://127.0.0.1:4318'),
+        commands.sidecar,
       ),
     );
     return {};

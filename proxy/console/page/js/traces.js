@@ -1,6 +1,6 @@
 // Traces: a list to search, by the server; the histogram is of all that match.
 import { h, fill, icon } from './dom.js';
-import { page, empty, firstRun, failed } from './frame.js';
+import { page, empty, firstRun, commands, failed } from './frame.js';
 import { when, ms, num, plural } from './text.js';
 import { tag, svc, toast, short } from './chips.js';
 import { Windowed } from './windowed.js';
@@ -9,10 +9,13 @@ import { Pages } from './pages.js';
 import * as api from './api.js';
 
 const QUICK = ['status:error', 'is:conflict', 'is:gap', 'format:b3', 'dur:>200ms'];
+const LEAST_BINS = 6;
 const edge = v => (v >= 1000 ? +(v / 1000).toFixed(1) + ' s' : v + ' ms');
 
 /** Traces by duration; `pick(bin)` when one clicks a column. */
-function histogram(bins, pick) {
+function histogram(all, pick) {
+  const first = Math.max(0, Math.min(all.findIndex(b => b.count) - 1, all.length - LEAST_BINS));
+  const bins = all.slice(first, Math.max(all.findLastIndex(b => b.count) + 2, first + LEAST_BINS));
   const max = Math.max(1, ...bins.map(b => b.count));
   const share = n => ({ height: (n / max) * 100 + '%' });
   return h(
@@ -189,7 +192,7 @@ export async function traces(root, { params, set }) {
             : firstRun(
                 'No trace yet',
                 'Traces appear here as soon as a service or a sidecar sends its spans to this console (OTLP over HTTP). Set where it runs:',
-                `OTEL_EXPORTER_OTLP_ENDPOINT=${root.dataset.receives || 'http://127.0.0.1:4318'}`,
+                commands.otlp,
                 'A trace in a file opens with Upload.',
               ),
     );
