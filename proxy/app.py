@@ -22,6 +22,7 @@ from proxy.control import LEVEL_SOURCE, SidecarControl
 from proxy.dataplane import DataPlane
 from proxy.errors import StartError
 from proxy.lifecycle import Admin, Generation, Lifecycle, ServiceManager
+from proxy.lifecycle.console_process import ConsoleProcess
 from proxy.lifecycle.public_listeners import PUBLIC
 from proxy.plan import Address, ListenerPlan, Plan, UpstreamTarget
 from proxy.plan.compile import compile_plan
@@ -108,7 +109,8 @@ async def _run(first: Loaded, read_settings: Callable[[], Loaded], output: Outpu
         dropped_lines=output.dropped_lines,
         metrics_now=families.as_otlp,
     )
-    generations = Generations(settings.log, output.log, admin_hosts, reporting)
+    console = ConsoleProcess()
+    generations = Generations(settings.log, output.log, admin_hosts, reporting, console)
     start = generations.make(first, 1)
     start.apply()
     data_plane = DataPlane(
@@ -137,18 +139,29 @@ async def _run(first: Loaded, read_settings: Callable[[], Loaded], output: Outpu
         manager=ServiceManager(os.environ, os.getpid()),
     )
     control = SidecarControl(generations, lambda: lifecycle)
-    return await lifecycle.run()
+    try:
+        return await lifecycle.run()
+    finally:
+        await console.stop()
 
 
 class Generations:
     """Made from the settings, one per reading."""
 
-    def __init__(self, first: LogSettings, writer: LineWriter, admin_hosts: AdminHosts, reporting: Reporting) -> None:
+    def __init__(
+        self,
+        first: LogSettings,
+        writer: LineWriter,
+        admin_hosts: AdminHosts,
+        reporting: Reporting,
+        console: ConsoleProcess,
+    ) -> None:
         """`first`: the log settings at the start; not all of them can change while the sidecar runs."""
         self._first = first
         self._writer = writer
         self._admin_hosts = admin_hosts
         self._reporting = reporting
+        self._console = console
         self._contexts = TlsContexts()
         self.level: str | None = None  # replaces that of the settings
         self.loaded: Loaded  # in force
@@ -175,6 +188,7 @@ class Generations:
         self._read, self.loaded, self.plan = read, loaded, plan
         settings = loaded.settings
         self._reporting.use(plan, loaded)
+        self._console.use(plan.console)
         self._admin_hosts.use(settings.admin.hosts)
         wanted = settings.log
         log.configure(self._writer, level=wanted.level, form=wanted.format)

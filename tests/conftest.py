@@ -37,6 +37,7 @@ SLOW = (
     "proxy/cli/test_commands.py",
     "page",
     "proxy/cli/test_run.py",
+    "proxy/lifecycle/test_console_process.py",
     "proxy/demo/test_command.py",
     "proxy/http1/test_turns.py",
     "proxy/settings/test_proofs.py",

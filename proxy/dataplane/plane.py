@@ -298,6 +298,8 @@ class DataPlane:
         ]
         if self._admin is not None:
             self._own.append((self._admin, "admin"))
+        if self._plan.console_page is not None:
+            self._own.append((self._plan.console_page, "admin"))  # as well kept from the app's peers
 
     async def _take_leave(self, grace_s: float) -> None:
         """Inbound answers say that their connections end, and those that are idle are closed bit by bit."""

@@ -28,7 +28,7 @@ def judge(
     if destinations is None:
         return None
     if here == "admin" and not destinations.opens(ip, port):
-        text = f"{ip} port {port} is the sidecar's own admin listener; only outbound.allow with this port opens it"
+        text = f"{ip} port {port} is the sidecar's own admin or console; only outbound.allow with this port opens it"
         return Refusal(Fault.DESTINATION_PROHIBITED, text)
     barrier = destinations.barrier(host, ip, port)
     if barrier is None:

@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 from ops_lib.hosts import parse_pattern
 from proxy.address import Address
 from proxy.destinations import Destinations
+from proxy.plan.compile_console import console_plan
 from proxy.plan.compile_export import export_plan, report_plan
 from proxy.plan.listener import Clients, DrainPlan, Limits, ListenerPlan, Plan
 from proxy.plan.participation import EgressPlan, InFlightPlan, LinkingPlan, SamplingPlan, TrustPlan, TrustRulePlan
@@ -182,6 +183,8 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
         exit_with_app_s=settings.inbound.exit_with_app_s if settings.inbound.listen else 0.0,
         export=export,
         report=report_plan(settings, contexts),
+        console=console_plan(settings),
+        console_page=settings.console.listen,
         linking=_linking(settings, listeners),
         in_flight=InFlightPlan(
             settings.in_flight.max_requests, settings.in_flight.max_bytes, settings.in_flight.max_age_s

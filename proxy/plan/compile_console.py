@@ -5,6 +5,7 @@ from __future__ import annotations
 from proxy.address import Address
 from proxy.plan.console import FILE_BYTES, MEMORY_BYTES, ConsolePlan, ForwardPlan
 from proxy.settings.models import Settings
+from proxy.settings.otlp_values import CollectorUrl, Header
 from proxy.settings.sections.console import ForwardSettings
 from proxy.settings.sections.console_values import Secret
 
@@ -31,6 +32,21 @@ def console_plan(settings: Settings, usual: Address | None = None) -> ConsolePla
         log_level=settings.log.level,
         log_format=settings.log.format,
     )
+
+
+def own_console(settings: Settings) -> CollectorUrl | None:
+    """Where the console beside this sidecar receives; None: there is none, or its port is not known before it runs."""
+    console = settings.console
+    if console.listen is None or console.otlp is None or not console.otlp.port:
+        return None
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(console.otlp.host, console.otlp.host)
+    return CollectorUrl("http", host, console.otlp.port, "")
+
+
+def own_headers(settings: Settings) -> tuple[Header, ...]:
+    """What its receiver asks for."""
+    token = settings.console.otlp_token
+    return (Header("Authorization", f"Bearer {token.value}"),) if token is not None else ()
 
 
 def _forward(forward: ForwardSettings) -> ForwardPlan:

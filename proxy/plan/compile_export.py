@@ -5,6 +5,7 @@ May know the settings and the plan's values. Reads the certificates that `export
 
 from __future__ import annotations
 
+from proxy.plan.compile_console import own_console, own_headers
 from proxy.plan.export import Endpoint, ExportPlan
 from proxy.plan.report import ReportPlan
 from proxy.plan.tls import TlsContexts
@@ -19,6 +20,9 @@ UNKNOWN_SERVICE = "unknown_service:ops-sidecar"
 def export_plan(settings: Settings, contexts: TlsContexts) -> ExportPlan:
     """The plan's value of `export` and `service`. Raises OSError if a certificate cannot be read."""
     export, service = settings.export, settings.service
+    own = own_console(settings)
+    if own is not None and export.endpoint is None and export.traces_endpoint is None:
+        export = export.model_copy(update={"endpoint": own, "headers": own_headers(settings)})
     return ExportPlan(
         traces=_endpoint(export, contexts, export.traces, export.traces_endpoint, "/v1/traces"),
         metrics=_endpoint(export, contexts, export.metrics, export.metrics_endpoint, "/v1/metrics"),
@@ -42,11 +46,14 @@ def _resource(service: ServiceSettings) -> tuple[tuple[str, str], ...]:
 
 def report_plan(settings: Settings, contexts: TlsContexts) -> ReportPlan:
     """The plan's value of `console.report`. Raises OSError if a certificate cannot be read."""
-    report, url = settings.console.report, settings.console.report.endpoint
+    report = settings.console.report
+    url, named = report.endpoint, report.headers
+    if url is None:
+        url, named = own_console(settings), own_headers(settings)
     if url is None:
         return ReportPlan()
     tls = contexts.get(report.tls) if url.scheme == "https" else None
-    headers = tuple((one.name, one.value) for one in report.headers)
+    headers = tuple((one.name, one.value) for one in named)
     logs, metrics = (
         Endpoint(url.host, url.port, url.path + path, tls, headers, report.timeout_s, gzip=True)
         for path in ("/v1/logs", "/v1/metrics")

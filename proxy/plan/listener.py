@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from proxy.address import Address
+from proxy.plan.console import ConsolePlan
 from proxy.plan.export import ExportPlan
 from proxy.plan.participation import (
     DEFAULT_IN_FLIGHT,
@@ -104,5 +105,7 @@ class Plan:
     exit_with_app_s: float = 0.0  # the sidecar exits when its app has been gone for this long; 0: never
     export: ExportPlan = field(default_factory=ExportPlan)
     report: ReportPlan = field(default_factory=ReportPlan)
+    console: ConsolePlan | None = None  # beside this sidecar; None: none
+    console_page: Address | None = None
     in_flight: InFlightPlan = DEFAULT_IN_FLIGHT
     linking: LinkingPlan = DEFAULT_LINKING
