@@ -20,7 +20,7 @@ from proxy.telemetry.process import process_usage
 from proxy.telemetry.report import documents
 from proxy.telemetry.report.channel import Channel, Source
 from proxy.telemetry.report.documents import AppCalls, Setting
-from proxy.telemetry.report.record import COUNTS, HEALTH, PLAN, SETTINGS, document
+from proxy.telemetry.report.record import COUNTS, HEALTH, PLAN, PROOFS, SETTINGS, document
 from proxy.telemetry.state import State
 
 _AT_START = frozenset({"log.access", "log.queue_lines"})
@@ -70,6 +70,7 @@ class Reporting(Source):
         if plane is None or plan is None:
             return ()
         now_s = time.time()
+        evidence = plane.evidence(is_final=is_final)
         addresses = {name: [str(one) for one in bound] for name, bound in plane.addresses().items()}
         told = {}
         if is_new:
@@ -89,12 +90,15 @@ class Reporting(Source):
         self._number += 1
         told[COUNTS] = documents.counts(
             self._channel,
-            AppCalls(self._metrics.app_calls, {}, {}, {}),
+            AppCalls(evidence.calls, evidence.expected, evidence.seen),
             number=self._number,
             now_s=now_s,
             is_final=is_final,
             place=_place(plan),
         )
+        proofs = plane.app_proofs()
+        if is_new and proofs:
+            told[PROOFS] = documents.proofs(proofs)
         now_ns = int(now_s * 1e9)
         return [document(event, now_ns, body) for event, body in told.items()]
 

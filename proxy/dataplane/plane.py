@@ -19,7 +19,8 @@ from proxy.dataplane.either import either_pools
 from proxy.dataplane.keeping import is_v6_only, kept_doors, kept_sockets
 from proxy.http1.pool import connection_pools
 from proxy.http2.serving import Http2
-from proxy.listener.app_calls.doctor import Doctor, ShownProof
+from proxy.listener.app_calls.doctor import Doctor
+from proxy.listener.app_calls.evidence import Evidence, ShownProof
 from proxy.listener.app_calls.linking import Linker
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
@@ -129,8 +130,12 @@ class DataPlane:
         return self._descriptors.most
 
     def app_proofs(self) -> dict[str, ShownProof]:
-        """What the app did to contexts: the last proof of each finding (`app_calls.doctor`)."""
+        """What the app did to contexts: the last proof of each finding (`app_calls.evidence`)."""
         return self._doctor.proofs()
+
+    def evidence(self, *, is_final: bool = False) -> Evidence:
+        """What the app did to contexts, counted since a console wants to know."""
+        return self._doctor.settled(is_final=is_final)
 
     async def is_app_up(self) -> bool:
         """Whether the app accepts connections; true if the plan has no app."""
@@ -184,6 +189,7 @@ class DataPlane:
         self._doors = {name: doors[name] for name in rules}
         self._listeners = {name: door.listener for name, door in self._doors.items()}
         self._channel.use(plan.report)
+        self._doctor.tell(self._channel.formats if self._channel.is_on else None, self._reports.id_of)
         for name, door in self._doors.items():
             door.use(rules[name], sockets[name])
             door.listener.choose_what_is_told()

@@ -41,6 +41,8 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
         exchange.look_first(found, lambda linked: _go_on(listener, route, exchange, linked, rule))
     elif _is_told(listener, route, translation):
         exchange.translation = translation
+        if rules.doctor is not None:
+            rules.doctor.note(exchange)
     if listener.is_inbound:
         entry = route.remember(translation, listener.ticker.now, always=rules.linker is not None and rules.linker.is_on)
         if entry is not None:
@@ -75,6 +77,8 @@ def _go_on(listener: Listener, route: Route, exchange: Exchange, linked: Linked,
     translation = route.translate_linked(exchange.request, linked, rule)
     if _is_told(listener, route, translation):
         exchange.translation = translation
+        if listener.rules.doctor is not None:
+            listener.rules.doctor.note(exchange)
     exchange.go_on(translation.headers)
 
 

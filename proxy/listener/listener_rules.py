@@ -66,6 +66,7 @@ class ListenerRules:
         upstreams = plan.router.upstreams()
         self.in_flight = InFlightTable() if in_flight is None else in_flight
         self.linker = linker
+        self.doctor = doctor if plan.direction == "outbound" else None
         of_app = self.in_flight if plan.direction == "outbound" else None  # the app is who calls there
         self._translators = made = Translators(plan, of_app, monotonic)
         translators = {
@@ -94,7 +95,7 @@ class ListenerRules:
                 buffer_bytes=plan.limits.buffer_bytes,
                 gather_bytes=plan.limits.gather_bytes,
                 response_via=response_via,
-                doctor=doctor if plan.direction == "outbound" else None,
+                doctor=self.doctor,
                 health=healths.of(upstream.name, is_one=upstream.target is not None),
                 span_encoder=spans.encoder(
                     upstream,

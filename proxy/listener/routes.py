@@ -126,7 +126,7 @@ class Route(Terms):
             translation = translator.translate(trace, request.weigh)
             tally(metrics, translation)
             if self._doctor is not None:
-                self._doctor.examine(translation, trace)
+                self._doctor.examine(translation, trace, translator.unread(trace))
             if rule:
                 tally_trust(metrics, self._trust_names[rule], translation)
         except Exception as error:  # a bug of ours: the outermost edge
@@ -150,7 +150,7 @@ class Route(Terms):
             translation = translator.translate_linked(trace, request.weigh, linked)
             tally(metrics, translation)
             if self._doctor is not None:
-                self._doctor.examine(translation, trace)
+                self._doctor.examine(translation, trace, translator.unread(trace))
             if rule:
                 tally_trust(metrics, self._trust_names[rule], translation)
         except Exception as error:  # a bug of ours: the outermost edge

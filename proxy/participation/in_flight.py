@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Final, NamedTuple, TypeVar, final
 
 from ops_lib.propagation import Baggage
+from proxy.participation.recent import RecentTraces
 from proxy.plan.participation import DEFAULT_IN_FLIGHT, InFlightPlan
 
 _Key = TypeVar("_Key")
@@ -111,6 +112,7 @@ class InFlightTable:
         "_size",
         "_untracked",
         "counts",
+        "recent",
     )
 
     def __init__(self, plan: InFlightPlan = DEFAULT_IN_FLIGHT) -> None:
@@ -122,6 +124,7 @@ class InFlightTable:
         self._evidence: Callable[[InFlight], tuple[tuple[str, str], ...]] | None = None
         self._size = 0
         self._untracked = 0
+        self.recent: RecentTraces | None = None  # of requests that are over, while somebody asks
         self.counts: dict[str, int] = {"no-room": 0, "too-old": 0}  # entries never remembered, or forgotten
 
     def __repr__(self) -> str:
@@ -193,6 +196,8 @@ class InFlightTable:
             self._forget(entry)
         elif entry._place == _UNTRACKED:
             self._untracked -= 1
+        if self.recent is not None and entry.trace_id:
+            self.recent.add(entry.trace_id)
         entry._place = _NOWHERE
         entry.exchange = None
         entry.is_answered = is_answered

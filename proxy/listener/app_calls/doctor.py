@@ -1,57 +1,33 @@
 """What an app does to the context between a request and the calls that it makes meanwhile: findings, and their proof.
 
 May know requests in flight and translations. A sidecar sees both sides of its app, and nobody else does.
-Bounded: of each finding the last proof is kept, which is the headers of one request and one call.
+While a console wants to know, more is looked at: what gets lost beside the ids, and traces that come again and again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from time import time
-from typing import Final, NamedTuple, TypedDict
+from typing import Final, cast
 
 from ops_lib.propagation import KNOWN_FORMATS, Format, Sampling, codec_of
+from proxy.listener.accounting import Accounted
+from proxy.listener.app_calls import evidence as found
+from proxy.listener.app_calls.evidence import HARMLESS, Evidence, Proof, ShownProof, shown
+from proxy.listener.app_calls.losses import BAGGAGE, SESSION, STATE, Given, given_by, lost_in
 from proxy.participation.in_flight import InFlight, InFlightTable
+from proxy.participation.recent import RecentTraces
 from proxy.semantics.request import Field
 from proxy.telemetry.metrics import count
+from proxy.telemetry.report.counts import FormatCounts
 from proxy.translated import FastTranslation, FullTranslation, Translation
 
-FORWARDED: Final = "forwarded"  # as it came
-RE_PARENTED: Final = "re-parented"  # the app has spans of its own
-DROPPED: Final = "dropped"  # no context at all
-ANOTHER_TRACE: Final = "another-trace"  # of no request that is at the app
-DECISION_CHANGED: Final = "decision-changed"
-TWO_STORIES: Final = "two-stories"  # its formats disagree
-FOREIGN_FORMAT: Final = "foreign-format"  # one that the app was not given
-FINDINGS: Final = (
-    FORWARDED,
-    RE_PARENTED,
-    DROPPED,
-    ANOTHER_TRACE,
-    DECISION_CHANGED,
-    TWO_STORIES,
-    FOREIGN_FORMAT,
-)
+_MOST_OTHERS: Final = 3  # requests that come and go while one trace is called with: then it is stale
+_LOST: Final = {STATE: found.LOST_STATE, BAGGAGE: found.LOST_BAGGAGE, SESSION: found.LOST_SESSION}
 
-_MOST_FIELDS: Final = 32  # of each side of a proof
-_MOST_CHARACTERS: Final = 512  # of each value
-_MASK: Final = "***"
+_PATIENCE_S: Final = 60.0
 
-
-class Proof(NamedTuple):
-    """One call, and the request that it is compared to."""
-
-    at: float  # seconds since the epoch
-    given: list[Field]  # trace, session and baggage fields that the app got; empty: it cannot be said of which request
-    sent: list[Field]  # those of its call
-
-
-class ShownProof(TypedDict):
-    """A proof as it may be shown: values of baggage are masked."""
-
-    at: float
-    given: list[tuple[str, str]]
-    sent: list[tuple[str, str]]
+Names = Callable[[Accounted], bytes]
 
 
 class Doctor:
@@ -63,19 +39,55 @@ class Doctor:
         self._counts = counts
         self._clock = clock
         self._proofs: dict[str, Proof] = {}
+        self._formats: FormatCounts | None = None  # while a console wants to know
+        self._name_of: Names | None = None
+        self._repeated = Repeated()
+        self._findings: list[str] = []  # of the call that was examined last
+        self._entry: InFlight | None = None  # the request that it belongs to
+        self.evidence = Evidence()
 
     def proofs(self) -> dict[str, ShownProof]:
         """The last proof of each finding."""
-        return {
-            finding: ShownProof(at=proof.at, given=_shown(proof.given), sent=_shown(proof.sent))
-            for finding, proof in self._proofs.items()
-        }
+        return {finding: shown(proof) for finding, proof in self._proofs.items()}
 
-    def examine(self, translation: Translation, sent: list[Field]) -> None:
-        """A call of the app, with the trace fields that it came with. Nothing is found while no request is there."""
-        table = self._table
-        if not table:
+    def tell(self, formats: FormatCounts | None, name_of: Names | None) -> None:
+        """A console wants to know: count in `formats` what the app speaks. None: nobody wants to know any more.
+
+        `name_of`: the id of an exchange in reports.
+        """
+        if formats is not self._formats:
+            self.evidence = Evidence()
+            self._repeated = Repeated()
+            self._table.recent = RecentTraces() if formats is not None else None
+        self._formats = formats
+        self._name_of = name_of
+
+    def settled(self, *, is_final: bool = False) -> Evidence:
+        """What was counted. A call that may turn out to be stale is waited for, but not for long."""
+        if is_final or self._clock() - self._repeated.last > _PATIENCE_S:
+            self._settle()
+        return self.evidence
+
+    def note(self, exchange: Accounted) -> None:
+        """`exchange` is the call that was examined last: it is told what it shows."""
+        if self._formats is None:
             return
+        told = [finding for finding in self._findings if finding not in HARMLESS]
+        if not told:
+            return
+        exchange.findings = tuple(told)
+        entry = self._entry if self._entry is not None else self._table.only()
+        if entry is not None and entry.exchange is not None and self._name_of is not None:
+            exchange.request_of = self._name_of(cast(Accounted, entry.exchange)).decode("ascii")
+
+    def examine(self, translation: Translation, sent: list[Field], unread: str = "") -> None:
+        """A call of the app, with the trace fields that it came with. Nothing is found while no request is there.
+
+        `unread`: formats in `sent` that are known and not asked for.
+        """
+        table = self._table
+        self._findings.clear()
+        self._entry = None
         parent_id: str | None = None
         formats: tuple[Format, ...]
         is_torn = False
@@ -85,26 +97,76 @@ class Doctor:
             sampling = Sampling.ACCEPT if flag == b"1" else Sampling.DENY
             formats = (translation.winner,)
         else:
-            if translation.linked is not None:
-                self._found(DROPPED, None, sent)
-                return
             said = translation.extraction
-            if said is None or said.context is None:
-                return  # a bare decision, or a header that is malformed
+            if said is None or said.context is None or translation.linked is not None:
+                if table:
+                    self._without(translation, sent, unread)
+                return  # or a bare decision, or a header that is malformed
             trace_id, span_id, sampling = said.context[:3]
             parent_id = said.context.parent_id
             formats = tuple(each.format for each in said.says)
             is_torn = bool(said.conflicts or said.span_conflicts)
-        entry = table.of_trace(trace_id, span_id, parent_id)
+        if not table:
+            self._repeated.without_request(trace_id)
+            return
+        if self._formats is not None:
+            self.evidence.calls["examined"] += 1
+        entry = self._entry = table.of_trace(trace_id, span_id, parent_id)
         if entry is not None:
-            self._found(FORWARDED if span_id == entry.span_id else RE_PARENTED, entry, sent)
-            self._compare(entry, sampling, formats, sent)
+            self._found(found.FORWARDED if span_id == entry.span_id else found.RE_PARENTED, entry, sent)
+            self._settle()
+            self._repeated.end()
+            self._compare(entry, translation, sampling, formats, sent)
         elif table.is_whole:
-            self._found(ANOTHER_TRACE, None, sent)
+            self._elsewhere(trace_id, sent)
         if is_torn:
-            self._found(TWO_STORIES, entry, sent)
+            self._found(found.TWO_STORIES, entry, sent)
 
-    def _compare(self, entry: InFlight, sampling: Sampling, formats: tuple[Format, ...], sent: list[Field]) -> None:
+    def _without(self, translation: FullTranslation, sent: list[Field], unread: str) -> None:
+        """A call that says nothing of a trace, as far as it is read here."""
+        is_beside = bool(translation.foreign) and translation.linked is not None
+        if not (unread or is_beside or translation.linked is not None):
+            return
+        if self._formats is not None:
+            self.evidence.calls["examined"] += 1
+        self._found(found.UNREAD_FORMAT if unread or is_beside else found.DROPPED, None, sent)
+        if not (unread or is_beside):
+            self._repeated.end()
+
+    def _elsewhere(self, trace_id: str, sent: list[Field]) -> None:
+        """A call of a trace that no request at the app has."""
+        if self._formats is None:
+            self._found(found.ANOTHER_TRACE, None, sent)
+            return
+        recent = self._table.recent
+        usual = found.LATE if recent is not None and trace_id in recent else found.ANOTHER_TRACE
+        newest = next(iter(self._table.newest(1)), None)
+        repeated = self._repeated
+        if repeated.trace_id != trace_id:
+            self._settle()
+            repeated.begin(trace_id, usual)
+        repeated.add(newest)
+        repeated.last = self._clock()
+        if repeated.is_stale:
+            self._found(found.STALE, None, sent, repeated.take() + 1)
+        else:
+            repeated.pending += 1
+            self._found(usual, None, sent, 0)
+
+    def _settle(self) -> None:
+        """What was not stale after all is what it looked like."""
+        pending = self._repeated.take()
+        if pending:
+            self._count(self._repeated.usual, pending)
+
+    def _compare(
+        self,
+        entry: InFlight,
+        translation: Translation,
+        sampling: Sampling,
+        formats: tuple[Format, ...],
+        sent: list[Field],
+    ) -> None:
         source = entry.source
         if isinstance(source, FastTranslation):
             given = Sampling.ACCEPT if source.plain[0][2] == b"1" else Sampling.DENY
@@ -114,18 +176,97 @@ class Doctor:
             return
         is_decided = Sampling.DEFER not in (given, sampling)
         if is_decided and given.is_sampled != sampling.is_sampled:
-            self._found(DECISION_CHANGED, entry, sent)
+            self._found(found.DECISION_CHANGED, entry, sent)
+        if self._formats is not None:
+            self._look_closer(given_by(source), source.injected, translation, formats, sent)
         spoken = _SPOKEN_OF.get(source.injected) or _spoken(source.injected)
         for each in formats:
             if each not in spoken:
-                self._found(FOREIGN_FORMAT, entry, sent)
+                self._found(found.FOREIGN_FORMAT, entry, sent)
                 return
 
-    def _found(self, finding: str, entry: InFlight | None, sent: list[Field]) -> None:
+    def _look_closer(
+        self,
+        given: Given,
+        injected: tuple[Format, ...],
+        translation: Translation,
+        formats: tuple[Format, ...],
+        sent: list[Field],
+    ) -> None:
+        """What the app should have passed on beside the ids, and what it speaks."""
+        assert self._formats is not None
+        expected = self.evidence.expected
+        count(expected, "decision")
+        spoken = ",".join(formats)
+        self._formats.add(("call", "", "", "app", "", spoken, ",".join(injected)), self._clock())
+        for what, is_lost in lost_in(given, translation, formats, sent):
+            count(expected, what)
+            if is_lost:
+                self._found(_LOST[what], self._entry, sent)
+
+    def _found(self, finding: str, entry: InFlight | None, sent: list[Field], number: int = 1) -> None:
+        """`number`: how many calls are counted for a console; 0: it is not known yet what this one is."""
         count(self._counts, finding)
+        self._findings.append(finding)
         source = entry.source if entry is not None else None
         given = source.headers if isinstance(source, (FastTranslation, FullTranslation)) else []
         self._proofs[finding] = Proof(self._clock(), given, sent)
+        if self._formats is not None and number:
+            self._count(finding, number)
+
+    def _count(self, finding: str, number: int) -> None:
+        calls = self.evidence.calls
+        calls[finding] = calls.get(finding, 0) + number
+        now = self._clock()
+        self.evidence.seen[finding] = self.evidence.seen.get(finding, (now, now))[0], now
+
+
+class Repeated:
+    """A trace of no request at the app, on one call after the other.
+
+    An app that keeps a context in a wrong place uses it for all its calls, whatever request they belong to.
+    Work that goes on behind an answer looks alike, but it also calls while no request is there.
+    """
+
+    __slots__ = ("_is_background", "_newest", "_others", "last", "pending", "trace_id", "usual")
+
+    def __init__(self) -> None:
+        self.trace_id = ""
+        self.usual = ""  # the finding if it is not stale
+        self.pending = 0  # calls that are not counted yet
+        self.last = 0.0  # when the last of them came
+        self._newest: InFlight | None = None
+        self._others = 0
+        self._is_background = ""
+
+    def begin(self, trace_id: str, usual: str) -> None:
+        """Another trace."""
+        self.trace_id, self.usual, self._newest, self._others = trace_id, usual, None, 0
+
+    def add(self, newest: InFlight | None) -> None:
+        """A call of this trace; `newest`: the request that came last."""
+        if newest is not self._newest:
+            self._newest = newest
+            self._others += 1
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether so many requests had it that it belongs to none of them."""
+        return self._others >= _MOST_OTHERS and self.trace_id != self._is_background
+
+    def take(self) -> int:
+        """The calls that were not counted yet; they are now."""
+        pending, self.pending = self.pending, 0
+        return pending
+
+    def without_request(self, trace_id: str) -> None:
+        """A call while no request is at the app."""
+        self._is_background = trace_id
+
+    def end(self) -> None:
+        """A call has come that belongs to its request."""
+        self._others = 0
+        self._newest = None
 
 
 _SPOKEN_OF: dict[tuple[Format, ...], frozenset[Format]] = {}  # as many entries as there are sets of formats in plans
@@ -138,18 +279,3 @@ def _spoken(injected: tuple[Format, ...]) -> frozenset[Format]:
     spoken = frozenset((*injected, *others))
     _SPOKEN_OF[injected] = spoken
     return spoken
-
-
-def _shown(fields: list[Field]) -> list[tuple[str, str]]:
-    return [
-        (name.decode("latin-1"), _masked(name.decode("latin-1").lower(), value.decode("latin-1"))[:_MOST_CHARACTERS])
-        for name, value in fields[:_MOST_FIELDS]
-    ]
-
-
-def _masked(name: str, value: str) -> str:
-    if name.startswith("uberctx-"):
-        return _MASK
-    if name in ("baggage", "jaeger-baggage"):
-        return ",".join(f"{member.partition('=')[0].strip()}={_MASK}" for member in value.split(","))
-    return value

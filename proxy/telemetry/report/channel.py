@@ -55,6 +55,7 @@ class Channel:
 
     def __init__(self, version: str, wall_clock: Callable[[], float] = time.time) -> None:
         self._version = version
+        self._wall_clock = wall_clock
         self.instance = token_hex(8)
         """Of this process: counters are cumulative over its life."""
         self._plan = ReportPlan()
@@ -97,6 +98,8 @@ class Channel:
             self.tell_all()
             return
         self._stop(is_final=plan.logs is None)
+        if self._plan.logs is None and plan.logs is not None:
+            self._begin_anew()
         self._plan = plan
         plan = replace(plan, resource=self._described(plan.resource))
         if plan.logs is not None:
@@ -108,6 +111,13 @@ class Channel:
                 plan, plan.metrics, self._version, batch=1_000_000, made_by=SCOPE, what="reported metrics"
             )
         self.tell_all()
+
+    def _begin_anew(self) -> None:
+        """Nobody was told for a while: what is counted from now on is another life."""
+        self.instance = token_hex(8)
+        self.formats = FormatCounts()
+        self.seen = self.reported = 0
+        self.started = self._wall_clock()
 
     def _described(self, resource: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
         """`resource`, with what tells this process from all others."""

@@ -38,7 +38,6 @@ class AppCalls(NamedTuple):
     calls: Mapping[str, int]  # by finding, and `examined`
     expected: Mapping[str, int]  # by what a call should have had, how many there were
     seen: Mapping[str, tuple[float, float]]  # by finding: first and last, seconds since the epoch
-    speaks: Mapping[str, int]  # formats of calls that belong to a request at the app, joined by commas
 
 
 def _text(value: object) -> str:
@@ -59,10 +58,14 @@ def counts(channel: Channel, calls: AppCalls, *, number: int, now_s: float, is_f
             "calls": calls.calls,
             "expected": calls.expected,
             "seen": {finding: [_ms(first), _ms(last)] for finding, (first, last) in calls.seen.items()},
-            "speaks": calls.speaks,
             "exchanges": {"seen": channel.seen, "reported": channel.reported, "dropped": channel.sent().dropped},
         }
     )
+
+
+def proofs(proofs: Mapping[str, Mapping[str, Any]]) -> str:
+    """The last proof of each finding, as it may be shown."""
+    return _text({finding: {**proof, "at": _ms(proof["at"])} for finding, proof in proofs.items()})
 
 
 def _ms(seconds: float) -> int:
