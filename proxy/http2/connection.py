@@ -22,6 +22,7 @@ from proxy.transport.turns import FULL_READ_BYTES
 
 PING_S: Final = 20.0  # for the answer to a PING
 _PAYLOAD: Final = b"ops-ping"
+_MOST_DISCARDED: Final = 1024 * 1024
 
 
 class Writer(Flushed):
@@ -40,6 +41,7 @@ class Connection(ServerOwner):
     """One connection. Its engine is made by `connection_made`."""
 
     __slots__ = (
+        "_discarded_bytes",
         "_fd",
         "_flow",
         "_flusher",
@@ -65,6 +67,7 @@ class Connection(ServerOwner):
         self._flusher = flusher
         self._writer = Writer(self)
         self._fd = -1
+        self._discarded_bytes = 0  # behind the end
         self._is_due = False  # a later turn reads on; until then nothing is taken from the transport
         self._is_more_due = False  # a later turn writes on
         self._heard_at = NEVER  # when bytes came last
@@ -84,6 +87,7 @@ class Connection(ServerOwner):
 
     def data_received(self, data: bytes) -> None:
         if self.is_closed:
+            self._discard(len(data))
             return
         self._heard_at = self._ticker.now
         self._is_pinged = False
@@ -175,9 +179,22 @@ class Connection(ServerOwner):
             self.flush()
 
     def _close(self) -> None:
-        """Close once everything written has been sent."""
+        """Close once everything written has been sent.
+
+        A close with unread bytes would be an RST, which can destroy our GOAWAY: so what the peer still sends is read.
+        """
         self.is_closed = True
-        self.transport.close()
+        if self.transport.is_closing() or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self.transport.write_eof()
+        self._flow.resume()
+
+    def _discard(self, size: int) -> None:
+        """Bytes behind the end, from a peer that has not read it yet, or does not want to."""
+        self._discarded_bytes += size
+        if self._discarded_bytes > _MOST_DISCARDED:
+            self.transport.abort()
 
     # --- whether the peer is there
 

@@ -217,6 +217,10 @@ class UpstreamConnection(Connection):
     def on_oversized(self, stream: Stream, done: bool) -> None:
         """Upstreams send none."""
 
+    def _close(self) -> None:
+        self.is_closed = True
+        self.transport.close()
+
     def flush(self) -> None:
         if self._is_waited_for and self.room > 0:  # first, so that what then begins goes out with the rest
             self._is_waited_for = False

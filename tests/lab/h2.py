@@ -5,6 +5,7 @@ Only SETTINGS and PING are acknowledged without being asked, and credit is given
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable
 from typing import NamedTuple
@@ -156,7 +157,8 @@ class Peer:
         while True:
             came = self._read()
             assert came is not None, "the connection has ended"
-            self._answer(came)
+            with contextlib.suppress(OSError):  # it has ended; what it said before can still be read
+                self._answer(came)
             if came.kind in wanted and stream in (None, came.stream):
                 return came
             if came.kind in (DATA, HEADERS, RST_STREAM, GOAWAY):
