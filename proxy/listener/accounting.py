@@ -78,6 +78,13 @@ def _measure(accounted: Accounted, terms: Terms, status: int, duration_s: float,
         series.exemplars[bucket] = Exemplar(duration_s, span.trace_id, span.span_id, time_ns())
 
 
+def rpc_status(accounted: Accounted, refusal: Refusal | None) -> int:
+    """The status of a gRPC call: the upstream's, or ours; -1: none was told."""
+    if accounted.rpc_status < 0 and refusal is not None:
+        return refusal.fault.grpc_status
+    return accounted.rpc_status
+
+
 def logged_status(status: int, refusal: Refusal | None) -> int:
     """The logged status of a request whose client got `status`: 499 if the client left, whatever it got by then."""
     return refusal.fault.status if refusal is not None and refusal.fault is Fault.CLIENT_GONE else status

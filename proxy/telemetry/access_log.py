@@ -38,6 +38,7 @@ class AccessRecord(NamedTuple):
     read: str = ""  # formats that were present, with commas, the winner first
     written: str = ""  # formats sent to the upstream, with commas
     malformed: str = ""  # malformed formats, as format:reason, with commas
+    grpc_status: str = ""  # of a gRPC call
 
 
 def access_logger(
@@ -66,7 +67,7 @@ def text_line(record: AccessRecord, time_s: float) -> str:
 
     An empty value is `-`. The names of ids are OpenTelemetry's, for logs in other formats than OTLP.
 
-    Then `read`, `written`, `malformed`, `conflict`, `span_conflict` and `error`, if not empty.
+    Then `grpc_status`, `read`, `written`, `malformed`, `conflict`, `span_conflict` and `error`, if not empty.
     """
     record = _shown(record)
     parts = [
@@ -82,6 +83,7 @@ def text_line(record: AccessRecord, time_s: float) -> str:
         f"session={quoted(record.session) if record.session else '-'}",
     ]
     ends = (
+        ("grpc_status", record.grpc_status),
         ("read", record.read),
         ("written", record.written),
         ("malformed", record.malformed),

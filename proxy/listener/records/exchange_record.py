@@ -5,10 +5,10 @@ May know what is accounted, and faults. The log decides how to write a record. W
 
 from __future__ import annotations
 
-from proxy.listener.accounting import Accounted
+from proxy.listener.accounting import Accounted, rpc_status
 from proxy.listener.translation import LogView, log_view
 from proxy.semantics.faults import Refusal
-from proxy.semantics.request import Request
+from proxy.semantics.request import CALL, Request
 from proxy.telemetry.access_log import AccessRecord
 
 
@@ -37,6 +37,7 @@ def exchange_record(
         read=told.read,
         written=told.written,
         malformed=told.malformed,
+        grpc_status=_grpc_status(accounted, refusal),
         error=refusal.fault.label if refusal is not None else "",
         detail=refusal.detail if refusal is not None else "",
     )
@@ -65,6 +66,14 @@ def refused_record(
         error=refusal.fault.label if refusal is not None else "",
         detail=refusal.detail if refusal is not None else "",
     )
+
+
+def _grpc_status(accounted: Accounted, refusal: Refusal | None) -> str:
+    """Of a gRPC call: the upstream's, or ours."""
+    if accounted.request.pace != CALL:
+        return ""
+    status = rpc_status(accounted, refusal)
+    return str(status) if status >= 0 else ""
 
 
 def _path(target: bytes) -> str:

@@ -10,16 +10,26 @@ import logging
 from time import time_ns
 from typing import Final, final
 
-from proxy.listener.accounting import Accounted
+from proxy.listener.accounting import Accounted, rpc_status
 from proxy.participation.linking import CONFIDENCE
 from proxy.participation.own_span import OwnSpan
 from proxy.plan import UpstreamPlan
 from proxy.semantics.faults import Refusal
+from proxy.semantics.request import CALL
 from proxy.telemetry.metrics import count
 from proxy.telemetry.otlp.attributes import number, string, strings
 from proxy.telemetry.otlp.exporter import Exporter
 from proxy.telemetry.otlp.query import redact
-from proxy.telemetry.otlp.span import CLIENT, SERVER, SharedParts, SpanEncoder, link, peer_attributes, trace_state
+from proxy.telemetry.otlp.span import (
+    CLIENT,
+    NOT_RPC,
+    SERVER,
+    SharedParts,
+    SpanEncoder,
+    link,
+    peer_attributes,
+    trace_state,
+)
 from proxy.translate import Translator
 from proxy.translated import FastTranslation, Translation
 
@@ -95,7 +105,7 @@ class Spans:
             target=request.path,
             route=accounted.route,
             is_tls=terms.is_tls or request.scheme == "https",
-            version=request.version,
+            version=b"2" if request.version == b"2.0" else request.version,
             status=status,
             fault=refusal.fault.label if refusal is not None else "",
             host=terms.span_host or request.host,
@@ -107,6 +117,7 @@ class Spans:
             end_ns=time_ns(),
             duration_ns=int(duration_s * _NANOSECONDS),
             more=_more(accounted, translation, own),
+            rpc=rpc_status(accounted, refusal) if request.pace == CALL else NOT_RPC,
         )
 
 

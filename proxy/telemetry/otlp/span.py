@@ -30,6 +30,11 @@ _TIMES: Final = Struct("<BQBQ")
 _START_TAG: Final = 0x39
 _END_TAG: Final = 0x41
 
+# Semantic conventions, "gRPC": the statuses that are errors of a server. Of a client, all but OK are.
+_FAULTS_OF_SERVERS: Final = frozenset((2, 4, 12, 13, 14, 15))
+NOT_RPC: Final = -2
+NO_STATUS: Final = -1  # a call whose end told none
+
 MAX_URL_BYTES: Final = 2048
 _MOST_FIXED: Final = 512  # of one listener and upstream; about 400 bytes each
 _MOST_REMEMBERED: Final = 512  # hosts, agents, sizes: of each
@@ -151,7 +156,7 @@ class SpanEncoder:
         self._is_client = kind == CLIENT
         self._route = "url.template" if self._is_client else "http.route"
         self._query = query
-        self._fixed: dict[tuple[str, bytes, bytes, bytes, int, str, bool], bytes] = {}
+        self._fixed: dict[tuple[str, bytes, bytes, bytes, int, str, bool, int], bytes] = {}
         self._common = (
             integer(6, kind)
             + string("ops.listener", listener.encode("utf-8"))
@@ -184,6 +189,21 @@ class SpanEncoder:
             made += message(15, _ERROR)
         return made
 
+    def _make_fixed_rpc(self, read: str, path: bytes, version: bytes, status: int, fault: str) -> bytes:
+        """The same for a call of gRPC: `path` is its name. (semantic-conventions/docs/rpc/grpc.md)"""
+        service, _, method = path.lstrip(b"/").rpartition(b"/")
+        made = message(5, text(path.lstrip(b"/") or b"grpc")) + self._common
+        made += string("rpc.system", b"grpc") + string("rpc.service", service) + string("rpc.method", method)
+        made += string("network.protocol.version", version)
+        if read:
+            made += strings("ops.formats.read", [name.encode("ascii") for name in read.split(",")])
+        if status >= 0:
+            made += number("rpc.grpc.status_code", status)
+        if fault or (status > 0 if self._is_client else status in _FAULTS_OF_SERVERS):
+            made += string("error.type", fault.encode("ascii") if fault else b"%d" % status)
+            made += message(15, _ERROR)
+        return made
+
     def encode(
         self,
         trace_id: bytes,
@@ -208,6 +228,7 @@ class SpanEncoder:
         end_ns: int,
         duration_ns: int,
         more: bytes,
+        rpc: int = NOT_RPC,
     ) -> bytes:
         """One entry of ScopeSpans.spans, its tag and length included.
 
@@ -219,13 +240,19 @@ class SpanEncoder:
         `peer`: see `peer_attributes`.
         `end_ns`: Unix time.
         `more`: rare parts, encoded: attributes, links, trace state.
+        `rpc`: the status of a gRPC call; NO_STATUS, or NOT_RPC for other requests.
         """
         shared = self._shared
-        key = read, method, route, version, status, fault, is_tls
+        is_rpc = rpc != NOT_RPC
+        key = read, method, target if is_rpc else route, version, status, fault, is_tls, rpc
         fixed = self._fixed.get(key)
         if fixed is None:
-            fixed = self._make_fixed(read, method, route, version, status, fault, is_tls)
-            if method in METHODS and len(self._fixed) < _MOST_FIXED:
+            if is_rpc:
+                fixed = self._make_fixed_rpc(read, target, version, rpc, fault)
+            else:
+                fixed = self._make_fixed(read, method, route, version, status, fault, is_tls)
+            is_short = len(target) <= _LONGEST_REMEMBERED if is_rpc else method in METHODS
+            if is_short and len(self._fixed) < _MOST_FIXED:
                 self._fixed[key] = fixed
         if parent_id:
             ids = unhexlify(b"0a10%b1208%b2208%b" % (trace_id, span_id, parent_id))
@@ -244,7 +271,9 @@ class SpanEncoder:
             shared.sizes(request_bytes, response_bytes),
         ]
         query = self._query(query) if mark and self._query is not None else b""
-        if self._is_client:
+        if is_rpc:
+            pass  # its path is its name
+        elif self._is_client:
             full = b"%b://%b%b" % (b"https" if is_tls else b"http", host, path)
             parts.append(shared.url.encode(full + b"?" + query if query else full))
         else:
