@@ -141,25 +141,32 @@ def _headers(format: Format) -> str:
 
 def _read(format: Format, said: Said | None, extraction: Extraction) -> list[str]:
     """The content of one format, and below it its fate."""
-    if said is None:
-        return [f"  {format:12} absent ({_headers(format)})"]
-    if said.what is None:
-        verdict = f"malformed ({said.malformed}): dropped" if said.malformed else "says nothing"
+    verdict = verdict_of(format, said, extraction)
+    if said is None or said.what is None:
         return [f"  {format:12} {verdict}"]
     if isinstance(said.what, Sampling):
-        if format is extraction.winner:
-            verdict = "wins: nobody has ids"
-        elif extraction.context is None:
-            verdict = "a bare decision: another came first"
-        else:
-            verdict = "a bare decision gives way to ids"
         return [f"  {format:12} no ids, decision {_decision(said.what)}", f"  {'':12} {verdict}"]
     context = said.what
     shown = context.trace_id[16:] if context.short else context.trace_id
     return [
         f"  {format:12} {shown:32} {context.span_id} {_decision(context.sampling)}",
-        f"  {'':12} {_verdict(format, context, extraction)}",
+        f"  {'':12} {verdict}",
     ]
+
+
+def verdict_of(format: Format, said: Said | None, extraction: Extraction) -> str:
+    """What became of what one format said, in a few words."""
+    if said is None:
+        return f"absent ({_headers(format)})"
+    if said.what is None:
+        return f"malformed ({said.malformed}): dropped" if said.malformed else "says nothing"
+    if isinstance(said.what, Sampling):
+        if format is extraction.winner:
+            return "wins: nobody has ids"
+        return (
+            "a bare decision: another came first" if extraction.context is None else "a bare decision gives way to ids"
+        )
+    return _verdict(format, said.what, extraction)
 
 
 def _verdict(format: Format, context: TraceContext, extraction: Extraction) -> str:

@@ -6,6 +6,7 @@ A handler reads the URL, asks the query layer, and answers JSON. It knows nothin
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,7 @@ from proxy.console.intake.decode import OtlpError
 from proxy.console.intake.records import Batch
 from proxy.console.query.doctor import doctor as doctor_of
 from proxy.console.query.download import download
+from proxy.console.query.explain import explain as explain_of
 from proxy.console.query.health import health as health_of
 from proxy.console.query.health import myself
 from proxy.console.query.migration import migration as migration_of
@@ -71,6 +73,7 @@ class Api:
             app.router.add_get(f"/api/v1{path}", handler)
         app.router.add_post("/api/v1/login", self._login)
         app.router.add_post("/api/v1/traces", self._upload)
+        app.router.add_post("/api/v1/explain", self._explain)
 
     def _gets(self) -> dict[str, Handler]:
         return {
@@ -177,6 +180,20 @@ class Api:
             return problem(400, f"This is not a trace: {reason}.")
         found = dict.fromkeys(span.trace.hex() for span in batch.spans)
         return json_answer({"traces": list(found), "spans": len(batch.spans), "rejected": batch.rejected})
+
+    async def _explain(self, request: web.Request) -> web.StreamResponse:
+        """What headers say; as JSON {"text": …}, or as text."""
+        if request.content_type not in (JSON, "text/plain"):
+            return problem(415, 'Send {"text": …} as application/json, or the headers as text/plain.')
+        body = (await request.read()).decode("utf-8", "replace")
+        if request.content_type == JSON:
+            try:
+                body = json.loads(body)["text"]
+            except (ValueError, KeyError, TypeError, RecursionError):
+                return problem(400, 'Send {"text": …} as application/json.')
+            if not isinstance(body, str):
+                return problem(400, "`text` has to be a text.")
+        return json_answer(await self._ask(lambda: explain_of(self._reader, body, time.time_ns())))
 
     async def _login(self, request: web.Request) -> web.StreamResponse:
         if request.content_type != "application/json" or (request.content_length or 0) > _MOST_LOGIN_BYTES:

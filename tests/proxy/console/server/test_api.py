@@ -121,3 +121,11 @@ async def test_no_get_changes_anything(console: Console) -> None:
             assert response.status == 405
     async with console.client.get(f"{console.url}/api/v1/login") as response:
         assert response.status in (404, 405)
+
+
+async def test_explain(console: Console) -> None:
+    status, said = await post(console, "/explain", json.dumps({"text": "b3: 0"}))
+    assert (status, said["bare"], said["to"]) == (200, "deny", [])
+    assert (await post(console, "/explain", "curl http://a -H 'b3: 1'", "text/plain"))[1]["bare"] == "accept"
+    assert (await post(console, "/explain", "{}"))[0] == 400
+    assert (await post(console, "/explain", "b3: 0", "application/xml"))[0] == 415
