@@ -9,8 +9,29 @@ from proxy.explain.headers import Header, HeaderInputError, read_headers
 
 _NAMED = {"-A": "User-Agent", "--user-agent": "User-Agent", "-b": "Cookie", "--cookie": "Cookie", "-e": "Referer",
           "--referer": "Referer"}  # fmt: skip
-_WITH_VALUE = frozenset(("-d", "-X", "--request", "-u", "--user", "-o", "--output", "-F", "--form", "--json", "-m",
-                         "--max-time", "-x", "--proxy", "--url", "-T", "--upload-file", "--resolve", "--connect-to"))  # fmt: skip
+_WITH_VALUE = frozenset(
+    [
+        "-d",
+        "-X",
+        "--request",
+        "-u",
+        "--user",
+        "-o",
+        "--output",
+        "-F",
+        "--form",
+        "--json",
+        "-m",
+        "--max-time",
+        "-x",
+        "--proxy",
+        "--url",
+        "-T",
+        "--upload-file",
+        "--resolve",
+        "--connect-to",
+    ]
+)
 
 
 def is_curl(text: str) -> bool:

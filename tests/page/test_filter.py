@@ -1,4 +1,4 @@
-"""The page's filter language: tests/vectors/filter.jsonl, which the server's has to pass as well."""
+"""The page's filter language: tests/vectors/filter/rows.jsonl, which the server's has to pass as well."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from browser import Browser
 from stand_in import StandIn
 
-VECTORS = Path(__file__).parents[1] / "vectors" / "filter.jsonl"
+VECTORS = Path(__file__).parents[1] / "vectors" / "filter" / "rows.jsonl"
 
 
 def test_the_page_passes_the_vectors(browser: Browser, stand_in: StandIn) -> None:

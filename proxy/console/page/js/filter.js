@@ -1,6 +1,6 @@
 // The filter language: `format:b3 status:5xx host:orders dur:>200ms -is:probe refund`. Pure: no DOM, no network.
 // Blanks join terms, a comma inside a value is "or", a leading - is "not", a bare word looks everywhere.
-// The server has the same language; tests/vectors/filter.jsonl holds for both.
+// The server has the same language; tests/vectors/filter/rows.jsonl holds for both.
 
 const UNIT = { us: 0.001, ms: 1, s: 1000, m: 60000 };
 const TERM = /(?:[^\s"]|"[^"]*")+/g;

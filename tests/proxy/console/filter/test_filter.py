@@ -16,7 +16,7 @@ from proxy.console.store.open import Place, open_store
 from proxy.console.store.requests import put_request
 from proxy.console.store.summary import COLUMNS, Summary
 
-FILE = Path(__file__).parents[3] / "vectors" / "filter.jsonl"
+FILE = Path(__file__).parents[3] / "vectors" / "filter" / "rows.jsonl"
 LINES = [json.loads(line) for line in FILE.read_text(encoding="utf-8").splitlines() if line.strip()]
 ROWS = {line["row"]: line["is"] for line in LINES if "row" in line}
 CASES = [line for line in LINES if "matches" in line]
