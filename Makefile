@@ -9,7 +9,7 @@ COMPILED := build/compiled
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench conformance w3c compose-test linking soak stall drain fuzz audit image lint-image pin-image lock clean
+.PHONY: help demo test test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench conformance w3c compose-test linking soak stall drain fuzz fuzz-http2 audit image lint-image pin-image lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -123,6 +123,12 @@ drain: $(VENV)/dev.stamp ## POSTs lost when the server ends under load, beside n
 SECONDS ?= 60
 fuzz: $(VENV)/dev.stamp ## broken messages and hostile peers (SECONDS=60; SEED=n: the case that a failure names)
 	FUZZ_SECONDS=$(SECONDS) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/fuzz $(ARGS)
+
+BLOCKS ?= 1000000
+CONNECTIONS ?= 100000
+fuzz-http2: $(VENV)/dev.stamp ## header blocks and frames beside libnghttp2 (BLOCKS=1000000 CONNECTIONS=100000)
+	FUZZ_BLOCKS=$(BLOCKS) $(BIN)/python -m pytest -s tests/fuzz/test_http2_blocks.py $(ARGS)
+	FUZZ_CONNECTIONS=$(CONNECTIONS) $(BIN)/python -m pytest -s tests/fuzz/test_http2_frames.py $(ARGS)
 
 $(VENV)-audit/audit.stamp: requirements/audit.lock
 	@echo "installing pip-audit into $(VENV)-audit (once)"

@@ -32,6 +32,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))  # for `lab`
 sys.path.append(str(HERE.parents[1]))  # for the sidecar, where PYTHONPATH names no other (a compiled one)
 
+from lab import stories  # noqa: E402 - behind the path
 from lab.process import SidecarProcess  # noqa: E402 - behind the path
 from lab.sidecar import LISTEN  # noqa: E402 - behind the path
 
@@ -56,6 +57,7 @@ def main(folder: Path) -> int:
         failures += more_failures
         used |= more_used
     failures += found(folder / "found.jsonl")
+    failures += hpack(folder / stories.FILE)
     failures += [f"{name}: excused in lenient.json, but passes" for name in sorted(set(excuses) - used)]
     for failure in failures:
         print("FAILED", failure)
@@ -127,6 +129,17 @@ def found(file: Path) -> list[str]:
             if status != 200 or (isinstance(wanted, list) and got != sorted(wanted)):
                 failures.append(f"found {case['id']}: {status} {got}, not {wanted}")
     print("found:", {"ok": len(cases) - len(failures), "differs": len(failures)})
+    return failures
+
+
+def hpack(file: Path) -> list[str]:
+    """Header blocks of other encoders, decoded and encoded again. Returns failures."""
+    if not file.is_file():
+        print("hpack: NOT CHECKED, there is no", file.name)
+        return []
+    told = list(stories.read(file))
+    failures = [difference for story in told for difference in stories.differences(story)]
+    print("hpack:", {"stories": len(told), "blocks": sum(len(story.cases) for story in told), "differs": len(failures)})
     return failures
 
 

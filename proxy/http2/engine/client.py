@@ -129,6 +129,7 @@ class ClientEngine(Engine):
 
     def _on_head(self, stream: Stream, fields: list[HeaderField], done: bool) -> None:
         """8.1: any number of 1xx, and one final head."""
+        stream.is_remote_done = done
         try:
             if self._decoder.is_oversized:
                 raise Malformed("a header list beyond the limit")
@@ -148,7 +149,6 @@ class ClientEngine(Engine):
             return
         stream.had_head = True
         stream.left = head.length
-        stream.is_remote_done = done
         stream.user.on_response(head, done)
         if done and stream.is_local_done and not stream.is_over:
             self._over(stream, BY_PEER)

@@ -22,8 +22,8 @@ from proxy.http2.engine.windows import ReceiveWindow
 
 # How a stream has ended.
 UNKNOWN: Final = 0  # never existed, or long ago
-BY_US: Final = 1  # our RST_STREAM was the last word
-BY_PEER: Final = 2  # the peer's END_STREAM or RST_STREAM was
+BY_US: Final = 1  # by our RST_STREAM, before the peer had ended its side
+BY_PEER: Final = 2  # the peer had ended its side, or the whole stream
 
 _REMEMBERED: Final = 512  # ended streams: at least this many, at most twice as many
 _MOST_DETAIL: Final = 128  # bytes of text in a GOAWAY
@@ -136,7 +136,7 @@ class Connection(Output):
         """It has ended, and holds nothing any longer."""
         stream.is_over = True
         del self.streams[stream.id]
-        self._remember(stream.id, how)
+        self._remember(stream.id, BY_PEER if stream.is_remote_done else how)
         stream.queue = stream.trailers = stream.trailing = None
         stream.queued_bytes = 0
         if stream.owed:

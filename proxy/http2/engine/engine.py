@@ -187,12 +187,12 @@ class Engine(Control):
             self._noise.earned += 1
         elif not done:
             self._charge_noise("DATA")
+        if done:
+            stream.is_remote_done = True
         if not self._is_expected(stream, end - start, done):
             self._credit_connection(size)
             self._fail_stream(stream, PROTOCOL_ERROR, "content that is not as long as announced, or has no place")
             return
-        if done:
-            stream.is_remote_done = True
         stream.user.on_content(content, done)
         if size:
             self._credit(stream, size)
@@ -284,6 +284,7 @@ class Engine(Control):
 
     def _on_trailers(self, stream: Stream, fields: list[HeaderField], done: bool) -> None:
         """8.1."""
+        stream.is_remote_done = done
         try:
             if not done:
                 raise Malformed("trailers that do not end the stream")
@@ -295,7 +296,6 @@ class Engine(Control):
         except Malformed as error:
             self._fail_stream(stream, PROTOCOL_ERROR, str(error))
             return
-        stream.is_remote_done = True
         stream.user.on_trailers(fields)
         if stream.is_local_done and not stream.is_over:
             self._over(stream, BY_PEER)

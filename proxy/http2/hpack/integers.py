@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-# Continuation bytes that we read: 4 of them hold 28 bits, more than any length or index that we accept.
+# Continuation bytes that we read: 5 of them hold 35 bits, more than any length or index that we accept.
 # Implementations have to bound them (7.4).
-MAX_SHIFT: Final = 21
+MAX_SHIFT: Final = 28
 
 
 def integer(prefix: int, first: int, value: int) -> bytes:

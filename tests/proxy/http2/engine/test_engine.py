@@ -99,7 +99,7 @@ def received(owner: Owner, name: object) -> bytes:
     return b"".join(told[2] for told in owner.told if told[0] == name and told[1] == "content")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(LIMITS, LIMITS, STEPS)
 def test_whatever_is_sent_arrives_in_order(
     client_limits: Limits, server_limits: Limits, steps: list[tuple[str, int, int, bool]]
@@ -170,7 +170,7 @@ def test_whatever_is_sent_arrives_in_order(
         assert not engine._ready or engine._window <= 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 11), max_size=30), st.lists(st.integers(1, 40), min_size=1, max_size=10))
 def test_pieces_of_any_size_mean_the_same(choices: list[int], sizes: list[int]) -> None:
     def wire() -> bytes:
@@ -221,7 +221,7 @@ def test_pieces_of_any_size_mean_the_same(choices: list[int], sizes: list[int]) 
     assert frames == again
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 11), st.integers(0, 255), st.integers(0, 9), st.binary(max_size=30)), max_size=20

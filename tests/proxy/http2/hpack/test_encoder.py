@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hpack
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.http2.hpack.decoder import Decoder
@@ -21,6 +21,7 @@ def field(name: bytes, value: bytes, how: str = "indexed") -> HeaderField:
     return HeaderField(name, value, 0, how == "never", how != "indexed")
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(FIELDS, LITERALS, SIZES, SIZES), max_size=10))
 def test_any_fields_are_read_by_another_decoder(
     messages: list[tuple[list[tuple[bytes, bytes, str]], list[tuple[bytes, bytes]], int | None, int | None]],
@@ -40,6 +41,7 @@ def test_any_fields_are_read_by_another_decoder(
         assert encoder.size == other.header_table._current_size
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(st.tuples(NAMES, VALUES), max_size=20), max_size=10))
 def test_fields_of_another_connection_go_through(messages: list[list[tuple[bytes, bytes]]]) -> None:
     """Table entries of one side's decoder, which remember their place in the other side's table."""
