@@ -138,7 +138,9 @@ async def _run(first: Loaded, read_settings: Callable[[], Loaded], output: Outpu
         clock=time.time,
         manager=ServiceManager(os.environ, os.getpid()),
     )
-    control = SidecarControl(generations, lambda: lifecycle)
+    control = SidecarControl(
+        generations, lambda: lifecycle, metrics=metrics, shadow_examples=data_plane.shadow_examples
+    )
     try:
         return await lifecycle.run()
     finally:

@@ -11,9 +11,11 @@ from typing import Protocol
 from proxy.explain.by_plan import Question, as_json, explain
 from proxy.explain.headers import Header
 from proxy.lifecycle import Generation, Lifecycle
+from proxy.listener.trials import ShownExample
 from proxy.plan import Plan
 from proxy.settings import Loaded
 from proxy.settings.shown import as_json as settings_json
+from proxy.telemetry.metrics import Metrics
 
 LEVEL_SOURCE = "POST /log-level"
 
@@ -35,13 +37,39 @@ class InForce(Protocol):
 class SidecarControl:
     """As the admin listener wants it (`admin.changes.Control`)."""
 
-    def __init__(self, in_force: InForce, lifecycle: Callable[[], Lifecycle]) -> None:
+    def __init__(
+        self,
+        in_force: InForce,
+        lifecycle: Callable[[], Lifecycle],
+        *,
+        metrics: Metrics,
+        shadow_examples: Callable[[], dict[tuple[str, str], dict[str, ShownExample]]],
+    ) -> None:
+        """`shadow_examples`: by listener and upstream, the last of each difference."""
         self._in_force = in_force
         self._lifecycle = lifecycle
+        self._metrics = metrics
+        self._shadow_examples = shadow_examples
 
     def config(self) -> dict[str, object]:
         """The settings in force, with their sources, as `ops-sidecar check --json` shows them."""
         return {"generation": self._in_force.plan.generation, **settings_json(self._in_force.loaded)}
+
+    def shadow(self) -> dict[str, object]:
+        """What would differ with the settings of `propagation.shadow`: counts since the start, and examples."""
+        examples = self._shadow_examples()
+        return {
+            "generation": self._in_force.plan.generation,
+            "routes": [
+                {
+                    "listener": listener,
+                    "upstream": upstream,
+                    "counts": dict(self._metrics.exchange(listener, upstream).translation.shadow),
+                    "examples": examples.get((listener, upstream), {}),
+                }
+                for listener, upstream in sorted(self._in_force.plan.shadowed)
+            ],
+        }
 
     def explain(self, headers: Sequence[Header], question: Question) -> dict[str, object]:
         """What the plan in force makes of a request, as `ops-sidecar explain --json`. Raises UnknownListenerError."""

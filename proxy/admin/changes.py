@@ -30,6 +30,9 @@ class Control(Protocol):
     def config(self) -> dict[str, object]:
         """The settings in force, with their sources."""
 
+    def shadow(self) -> dict[str, object]:
+        """What would differ with the settings of `propagation.shadow`."""
+
     def explain(self, headers: Sequence[Header], question: Question) -> dict[str, object]:
         """What the plan in force makes of a request. Raises UnknownListenerError."""
 
@@ -52,6 +55,9 @@ def add_control(app: web.Application, control: Control) -> tuple[str, ...]:
 
     async def config(_: web.Request) -> web.Response:
         return as_json(control.config())
+
+    async def shadow(_: web.Request) -> web.Response:
+        return as_json(control.shadow())
 
     async def explain(request: web.Request) -> web.Response:
         try:
@@ -80,10 +86,11 @@ def add_control(app: web.Application, control: Control) -> tuple[str, ...]:
         return _done(await control.set_level(word if word != "settings" else None), level=word)
 
     app.router.add_get("/config", config)
+    app.router.add_get("/shadow", shadow)
     posts = {"/explain": explain, "/reload": reload, "/drain": drain, "/log-level": set_level}
     for path, handler in posts.items():
         app.router.add_post(path, handler)
-    return ("/config", *posts)
+    return ("/config", "/shadow", *posts)
 
 
 def _FORBIDDEN() -> web.Response:

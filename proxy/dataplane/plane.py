@@ -26,9 +26,11 @@ from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.records.spans import Spans
 from proxy.listener.reports.reporter import Reporter
+from proxy.listener.trials import ShownExample, Trials
 from proxy.listener.upstream_health import UpstreamHealths
 from proxy.listener.upstreams.pools import EITHER, HTTP_1_1, HTTP_2, PoolFactory, Pools
 from proxy.participation.in_flight import InFlightTable
+from proxy.participation.mirror import Mirror
 from proxy.plan import Address, ListenerPlan, Plan
 from proxy.telemetry.access_log import AccessRecord
 from proxy.telemetry.metrics import Metrics
@@ -96,6 +98,8 @@ class DataPlane:
         self._in_flight = InFlightTable(plan.in_flight)  # at the app: what inbound remembers, and outbound asks
         self._linker = Linker(self._in_flight, plan.linking, owners)
         self._doctor = Doctor(self._in_flight, metrics.app_calls)
+        self._mirror = Mirror()
+        self._trials = Trials()
         self._metrics.in_flight.unremembered = self._in_flight.counts
         self._ticker.every_tick(self._sweep)
         self._ticker.every_tick(lambda: self._exporter.on_tick(self._ticker.now))
@@ -137,6 +141,10 @@ class DataPlane:
         """What the app did to contexts, counted since a console wants to know."""
         return self._doctor.settled(is_final=is_final)
 
+    def shadow_examples(self) -> dict[tuple[str, str], dict[str, ShownExample]]:
+        """By listener and upstream: the last request of each difference that `propagation.shadow` would make."""
+        return self._trials.examples()
+
     async def is_app_up(self) -> bool:
         """Whether the app accepts connections; true if the plan has no app."""
         return await is_app_up(app_addresses(self._plan))
@@ -148,7 +156,8 @@ class DataPlane:
         """
         # Only calls are joined to requests: without a way out there are none.
         linker = self._linker if any(one.direction == "outbound" for one in plan.listeners) else None
-        rules = {listener.name: self._rules(listener, linker) for listener in plan.listeners}
+        mirror = self._mirror if plan.mirrors else None
+        rules = {listener.name: self._rules(listener, linker, mirror) for listener in plan.listeners}
         kept = kept_sockets(self._doors, plan)
         doors = kept_doors(self._doors, plan, kept)
         new = {name: Door(self._listener(rules[name]), self._http2) for name in rules if name not in doors}
@@ -196,6 +205,7 @@ class DataPlane:
         self._plan = plan
         self._in_flight.use(plan.in_flight)
         self._linker.use(plan.linking)
+        self._trials.keep_only(plan.shadowed)
         self._exporter.use(plan.export)
         self._note_own()
         upstreams = [upstream for listener in plan.listeners for upstream in listener.router.upstreams()]
@@ -258,6 +268,7 @@ class DataPlane:
         self._in_flight.sweep(self._ticker.now)
         self._metrics.in_flight.remembered = len(self._in_flight)
         self._metrics.in_flight.size_bytes = self._in_flight.size_bytes
+        self._metrics.mirror_peers = len(self._mirror)
 
     def _of(self, direction: str | None) -> list[Listener]:
         listeners = [*self._listeners.values(), *self._retired]
@@ -275,11 +286,21 @@ class DataPlane:
             reports=self._reports,
         )
 
-    def _rules(self, plan: ListenerPlan, linker: Linker | None) -> ListenerRules:
+    def _rules(self, plan: ListenerPlan, linker: Linker | None, mirror: Mirror | None) -> ListenerRules:
         pseudonym = f"{re.sub(r'[^A-Za-z0-9-]', '-', plan.name)}.{self._name}.ops-sidecar"
         doctor = self._doctor if linker is not None and linker.is_on else None  # else not every request is remembered
         return ListenerRules(
-            plan, self._pools, self._metrics, self._spans, pseudonym, self._healths, self._in_flight, linker, doctor
+            plan,
+            self._pools,
+            self._metrics,
+            self._spans,
+            pseudonym,
+            self._healths,
+            self._in_flight,
+            linker,
+            doctor,
+            mirror,
+            self._trials,
         )
 
     def _own_at(self, ip: str, port: int) -> str:

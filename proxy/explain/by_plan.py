@@ -202,6 +202,8 @@ def _sentences(upstream: UpstreamPlan, allowed: CargoPlan, made: FullTranslation
         yield f"writes {_list(plan.inject)}, with a span of its own, whose id is new for each request"
     else:
         yield f"writes {_list(plan.inject)}"
+    if plan.mirror:
+        yield "or, once the peer was seen to speak other formats, those"
     if made.refused:
         yield f"not believed: {_list(made.refused)}"
     barred = [cargo for cargo in _CARGO if not getattr(allowed, cargo)]

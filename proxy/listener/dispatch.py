@@ -12,6 +12,7 @@ from proxy.listener.routes import Route
 from proxy.listener.sides import Asker
 from proxy.listener.translation import tell
 from proxy.participation.linking import Linked
+from proxy.participation.mirror import Mirror
 from proxy.semantics.request import Request
 from proxy.translated import NOTHING, Translation
 
@@ -43,6 +44,8 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
         exchange.translation = translation
         if rules.doctor is not None:
             rules.doctor.note(exchange)
+    if rules.mirror is not None:
+        _note_what_it_speaks(rules.mirror, listener, route, asker, translation)
     if listener.is_inbound:
         entry = route.remember(translation, listener.ticker.now, always=rules.linker is not None and rules.linker.is_on)
         if entry is not None:
@@ -56,6 +59,18 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
     if listener.bounds is not None:
         listener.bounds.began(asker.address)
     return exchange
+
+
+def _note_what_it_speaks(
+    mirror: Mirror, listener: Listener, route: Route, asker: Asker, translation: Translation
+) -> None:
+    try:
+        if listener.is_inbound:
+            mirror.heard(asker.address.decode("ascii"), asker.names, translation.read)
+        else:
+            mirror.heard_app(translation.read)
+    except Exception as error:  # a bug of ours: tracing fails open
+        tell(route.metrics.translation, error)
 
 
 def _whose_call(listener: Listener, route: Route, asker: Asker, request: Request) -> Linked | Search | None:

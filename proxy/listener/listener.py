@@ -222,6 +222,10 @@ class Listener:
         if accounted.translation is not None:
             peer = (asker.address, asker.port) if self.is_inbound else accounted.upstream_peer
             self.spans.record(accounted, peer, status, duration_s, refusal)
+        mirror = self.rules.mirror
+        if mirror is not None and not self.is_inbound:
+            host, address = accounted.terms.host_of(accounted.request), accounted.upstream_peer[0]
+            mirror.reached(host, address.decode("ascii"))
         status = logged_status(status, refusal)
         if self._explains:
             log.debug("request", extra=fields(**explanation(accounted, status, refusal)))

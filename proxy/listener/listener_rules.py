@@ -13,19 +13,24 @@ from typing import Final
 
 from proxy.listener.app_calls.doctor import Doctor
 from proxy.listener.app_calls.linking import Linker
+from proxy.listener.mirroring import Mirroring
 from proxy.listener.records.spans import Spans
 from proxy.listener.routes import Route
 from proxy.listener.sides import Asker
+from proxy.listener.trials import Trials
 from proxy.listener.upstream_health import UpstreamHealths
 from proxy.listener.upstreams.pools import Pools
 from proxy.participation.in_flight import InFlightTable
+from proxy.participation.mirror import Mirror
 from proxy.plan import Address, ListenerPlan, UpstreamPlan
+from proxy.plan.participation import CargoPlan
 from proxy.semantics.authority import MAX_AUTHORITY_BYTES, Authority, parse_authority
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import request_kinds
 from proxy.semantics.hop import Hop
 from proxy.semantics.request import Request
 from proxy.telemetry.metrics import Metrics
+from proxy.translate import Translator
 from proxy.translators import Translators
 
 # Keys are short (an authority, an address), so these limit the bytes, too.
@@ -50,10 +55,14 @@ class ListenerRules:
         in_flight: InFlightTable | None = None,
         linker: Linker | None = None,
         doctor: Doctor | None = None,
+        mirror: Mirror | None = None,
+        trials: Trials | None = None,
     ) -> None:
         """`in_flight`: the requests that are at the app now, of all listeners of a data plane.
         `linker`: joins calls to them; None: nobody does.
         `doctor`: compares calls to them.
+        `mirror`: what peers were seen to speak; None: nobody wants to know.
+        `trials`: the last examples of what shadows would do.
 
         `pseudonym`: our name in Via, unique to this process and listener (RFC 9110, 7.6.3).
         """
@@ -67,6 +76,7 @@ class ListenerRules:
         self.in_flight = InFlightTable() if in_flight is None else in_flight
         self.linker = linker
         self.doctor = doctor if plan.direction == "outbound" else None
+        self.mirror = mirror
         of_app = self.in_flight if plan.direction == "outbound" else None  # the app is who calls there
         self._translators = made = Translators(plan, of_app, monotonic)
         translators = {
@@ -74,6 +84,9 @@ class ListenerRules:
             for upstream in upstreams
             for allowed in made.all_allowed(upstream)
         }
+        trials = trials or Trials()
+        for upstream, allowed in translators:
+            made.shadow(upstream, allowed)  # before it is asked what any translator owns
         # The fields of a head are sorted before the request's route is known.
         # So all fields that any translator owns are set aside.
         # Those that the chosen one does not own are forwarded unchanged: see `Route.translate`.
@@ -103,6 +116,10 @@ class ListenerRules:
                     listener=plan.name,
                     is_inbound=plan.direction == "inbound",
                 ),
+                mirroring=self._mirroring(upstream, allowed, for_rules),
+                trial=trials.of(plan.name, upstream.name, made.shadow(upstream, allowed))
+                if trials is not None
+                else None,
             )
             for (upstream, allowed), for_rules in translators.items()
         }
@@ -115,6 +132,19 @@ class ListenerRules:
         self._found = lru_cache(_REMEMBERED_AUTHORITIES)(self._find)
         self.hop = lru_cache(_REMEMBERED_CLIENTS)(self._hop)
         self._judged = lru_cache(_REMEMBERED_CLIENTS)(self._judge)
+
+    def _mirroring(self, upstream: UpstreamPlan, allowed: CargoPlan, usual: tuple[Translator, ...]) -> Mirroring | None:
+        if self.mirror is None or not upstream.propagation.mirror:
+            return None
+        made = self._translators
+        is_inbound = self.plan.direction == "inbound"
+        return Mirroring(
+            self.mirror,
+            usual,
+            lambda formats: made.writing(formats, upstream, allowed),
+            host=None if upstream.target is None else upstream.target.address.host,
+            is_of_app=is_inbound,
+        )
 
     def parse_authority(self, raw: bytes) -> Authority | None:
         """As `authority.parse_authority`, and remembered."""

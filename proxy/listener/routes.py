@@ -9,8 +9,10 @@ from dataclasses import replace
 
 from proxy.listener.app_calls.doctor import Doctor
 from proxy.listener.destinations import prohibited
+from proxy.listener.mirroring import Mirroring
 from proxy.listener.terms import Terms
 from proxy.listener.translation import tally, tally_trust, tell, untranslated
+from proxy.listener.trials import Trial
 from proxy.listener.upstream_health import UpstreamHealth
 from proxy.listener.upstreams.pools import Pool, Pools
 from proxy.participation.in_flight import InFlight
@@ -31,9 +33,11 @@ class Route(Terms):
         "_fixed_pool",
         "_is_inbound",
         "_is_shared",
+        "_mirroring",
         "_plan",
         "_pools",
         "_translators",
+        "_trial",
         "_trust_names",
     )
 
@@ -54,9 +58,12 @@ class Route(Terms):
         span_encoder: SpanEncoder,
         health: UpstreamHealth | None = None,
         doctor: Doctor | None = None,
+        mirroring: Mirroring | None = None,
+        trial: Trial | None = None,
     ) -> None:
         """`translators`, and `trust_names` for metrics: by the number of the rule of trust.
 
+        `mirroring`: chooses other translators by the peer. `trial`: what would differ with others.
         `is_shared`: whether other translators own fields that are plain for one of these.
         """
         super().__init__(
@@ -72,6 +79,8 @@ class Route(Terms):
         )
         self._plan = plan
         self._doctor = doctor
+        self._mirroring = mirroring
+        self._trial = trial
         self._is_inbound = inbound
         self._translators = translators
         self._trust_names = trust_names
@@ -121,10 +130,12 @@ class Route(Terms):
         """
         metrics = self.metrics.translation
         try:
-            translator = self._translators[rule]
+            translator = self._translator(request, rule)
             trace = self._own(request, translator) if self._is_shared else request.trace
             translation = translator.translate(trace, request.weigh)
             tally(metrics, translation)
+            if self._trial is not None:
+                self._trial.compare(metrics, request, translation, rule)
             if self._doctor is not None:
                 self._doctor.examine(translation, trace, translator.unread(trace))
             if rule:
@@ -132,6 +143,17 @@ class Route(Terms):
         except Exception as error:  # a bug of ours: the outermost edge
             return untranslated(metrics, error)
         return translation
+
+    def _translator(self, request: Request, rule: int) -> Translator:
+        if self._trial is not None:
+            self._trial.begin()
+        mirroring = self._mirroring
+        if mirroring is None:
+            return self._translators[rule]
+        chosen = mirroring.translators(request)
+        if chosen is not self._translators:
+            self.metrics.translation.mirrored += 1
+        return chosen[rule]
 
     def lacks_context(self, request: Request) -> bool:
         """Whether `request` says nothing of a trace. Never raises."""
@@ -145,10 +167,12 @@ class Route(Terms):
         """As `translate`, of a call without a context that was joined to a request at the app, or could not be."""
         metrics = self.metrics.translation
         try:
-            translator = self._translators[rule]
+            translator = self._translator(request, rule)
             trace = self._own(request, translator) if self._is_shared else request.trace
             translation = translator.translate_linked(trace, request.weigh, linked)
             tally(metrics, translation)
+            if self._trial is not None:
+                self._trial.compare(metrics, request, translation, rule, linked)
             if self._doctor is not None:
                 self._doctor.examine(translation, trace, translator.unread(trace))
             if rule:
@@ -166,7 +190,9 @@ class Route(Terms):
         `always`: also if calls can lack nothing of it, since they may have to be joined to it.
         """
         try:
-            place = self._translators[0].place_of(translation)
+            mirroring = self._mirroring
+            made_by = self._translators if mirroring is None else mirroring.made(translation.injected)
+            place = made_by[0].place_of(translation)
             if place is not None:
                 return InFlight(place.trace_id, place.span_id, started=now, carried=place.carried, source=translation)
             return InFlight(*ids_given(translation), started=now, source=translation) if always else None

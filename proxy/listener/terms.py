@@ -20,6 +20,7 @@ class Terms:
     __slots__ = (
         "_host",
         "_preserves_host",
+        "_target_host",
         "body_waits",
         "buffer_bytes",
         "gather_bytes",
@@ -29,6 +30,7 @@ class Terms:
         "leniency",
         "listener",
         "metrics",
+        "mirrors",
         "response_via",
         "span_encoder",
         "span_host",
@@ -67,6 +69,8 @@ class Terms:
         self.trace_field = plan.propagation.response_header.encode("ascii")  # of responses: tells the trace
         target = plan.target
         self._host = target.authority.encode("ascii") if target is not None else b""
+        self.mirrors = plan.propagation.mirror  # formats that go out depend on the peer
+        self._target_host = target.address.host if target is not None else None
         self._preserves_host = plan.preserve_host or target is None
         self.span_encoder = span_encoder
         self.is_tls = target is not None and target.scheme == "https" and not is_inbound  # as the span's side has it
@@ -76,6 +80,10 @@ class Terms:
     def unread(self, request: Request) -> str:
         """The formats in `request` that are known, and not asked for here: tokens such as `b3?`, joined by commas."""
         return ""
+
+    def host_of(self, request: Request) -> str:
+        """The name or address of the host that `request` goes to, without its port; empty for a Unix socket."""
+        return request.authority.host if self._target_host is None else self._target_host
 
     def host(self, request: Request) -> bytes:
         """The value of Host for the upstream: the target's, if HTTP/1.0 brought none."""

@@ -17,8 +17,9 @@ from proxy.address import Address
 from proxy.destinations import Destinations
 from proxy.plan.compile_console import console_plan
 from proxy.plan.compile_export import export_plan, report_plan
+from proxy.plan.compile_propagation import propagation_plan
 from proxy.plan.listener import Clients, DrainPlan, Limits, ListenerPlan, Plan
-from proxy.plan.participation import EgressPlan, InFlightPlan, LinkingPlan, SamplingPlan, TrustPlan, TrustRulePlan
+from proxy.plan.participation import EgressPlan, InFlightPlan, LinkingPlan, TrustPlan, TrustRulePlan
 from proxy.plan.router import Router
 from proxy.plan.tls import TlsContexts
 from proxy.plan.upstream import Http2, PoolPlan, PropagationPlan, SpansPlan, Timeouts, UpstreamPlan, UpstreamTarget
@@ -36,7 +37,6 @@ from proxy.settings.sections.traffic import (
     TimeoutSettings,
     TlsSettings,
 )
-from proxy.settings.values import ratio_of
 
 _LINGER_UNTOLD_S = 5.0
 
@@ -73,23 +73,7 @@ class Sections(NamedTuple):
 
     def propagation_plan(self) -> PropagationPlan:
         """Its value in the plan."""
-        mode = self.propagation.mode
-        return PropagationPlan(
-            extract=self.propagation.extract,
-            inject=self.propagation.inject,
-            mode=("participate" if self.exports else "translate") if mode == "auto" else mode,
-            session_inject=self.propagation.session.inject,
-            session_extract=self.propagation.session.extract,
-            session_bridge=self.propagation.session.bridge,
-            baggage=self.propagation.baggage,
-            on_defer=ratio_of(self.propagation.on_defer),
-            grpc_unsampled=self.propagation.grpc_unsampled,
-            lossless=self.propagation.lossless,
-            clear=self.propagation.clear,
-            carry_over=self.propagation.carry_over,
-            response_header=self.propagation.response_header,
-            sampling=SamplingPlan(self.sampling.root, self.sampling.per_second, self.sampling.parent_based),
-        )
+        return propagation_plan(self.propagation, self.sampling, exports=self.exports)
 
     def spans_plan(self) -> SpansPlan:
         """Its value in the plan."""

@@ -109,3 +109,18 @@ class Plan:
     console_page: Address | None = None
     in_flight: InFlightPlan = DEFAULT_IN_FLIGHT
     linking: LinkingPlan = DEFAULT_LINKING
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether any peer is called in the format that it was seen to speak."""
+        return any(one.propagation.mirror for listener in self.listeners for one in listener.router.upstreams())
+
+    @property
+    def shadowed(self) -> set[tuple[str, str]]:
+        """The listeners and upstreams whose requests are compared with other settings."""
+        return {
+            (listener.name, one.name)
+            for listener in self.listeners
+            for one in listener.router.upstreams()
+            if one.propagation.shadow is not None
+        }

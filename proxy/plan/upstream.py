@@ -37,6 +37,8 @@ class PropagationPlan:
     response_header: str = ""  # of responses: tells the caller its trace; empty: none
     sampling: SamplingPlan = EVERY_TRACE  # participate mode alone
     carry_over: bool = True  # what the app's own format cannot carry is put back on its calls
+    mirror: bool = False  # write what the peer was last seen to speak, and `inject` until then
+    shadow: PropagationPlan | None = None  # what else to translate as, to report what would differ
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,11 @@ class TranslationMetrics:
         "linked",
         "losses",
         "malformed",
+        "mirrored",
         "refused",
         "sessions_carried",
         "sessions_malformed",
+        "shadow",
         "span_conflicts",
         "untraced",
         "withheld",
@@ -54,6 +56,8 @@ class TranslationMetrics:
         self.withheld: dict[str, int] = {}  # by what may not go to the host: trace, session, baggage
         self.linked: dict[str, int] = {}  # calls without a context, by how they were joined to a request, or "none"
         self.carried: dict[str, int] = {}  # by what was put back because the app's format cannot carry it
+        self.shadow: dict[str, int] = {}  # by what would differ with the settings of the shadow
+        self.mirrored = 0  # requests in the format that the peer was seen to speak
         self.bare_decisions = 0  # requests with a sampling decision without ids
         self.untraced = 0  # requests without any context or decision
         self.sessions_carried = 0
@@ -150,11 +154,12 @@ class InFlightMetrics:
 class Metrics:
     """All counters. An entry is made on first use, and lives as long as the process."""
 
-    __slots__ = ("app_calls", "exchanges", "in_flight", "listeners", "put_off", "upstreams")
+    __slots__ = ("app_calls", "exchanges", "in_flight", "listeners", "mirror_peers", "put_off", "upstreams")
 
     def __init__(self) -> None:
         self.in_flight = InFlightMetrics()
         self.app_calls: dict[str, int] = {}  # by what the app did to the context of its requests
+        self.mirror_peers = 0  # whose format is remembered
         self.put_off = 0  # pieces of work deferred to a later turn of the event loop
         self.exchanges: dict[tuple[str, str], ExchangeMetrics] = {}  # by (listener, upstream)
         self.listeners: dict[str, ListenerMetrics] = {}

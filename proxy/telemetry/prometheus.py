@@ -41,6 +41,7 @@ def families(
         *_upstreams(metrics),
         *_sidecar(state, version, dropped_lines),
         _counter("turns_put_off", "Pieces of work that waited for a later turn of the loop.", [((), metrics.put_off)]),
+        _gauge("mirror_peers", "Peers whose format is remembered.", [((), metrics.mirror_peers)]),
         *_in_flight(metrics.in_flight),
         _counter(
             "app_calls",
@@ -151,6 +152,8 @@ def _translations(metrics: Metrics) -> list[Family]:
         singles("carried_over", "Values restored that the app's format cannot carry.", "carried", "what"),
         pairs("trust", "Requests by what their peer was not believed.", "refused", "rule", "refused"),
         singles("egress_withheld", "Requests to hosts to which this may not go.", "withheld", "what"),
+        singles("shadow", "Requests by what would differ with the settings of propagation.shadow.", "shadow", "what"),
+        plain("mirrored", "Requests in the format that their peer was seen to speak.", "mirrored"),
         plain("bare_decisions", "Sampling decisions that came without ids.", "bare_decisions"),
         plain("requests_untraced", "Requests without any context or decision.", "untraced"),
         plain("sessions_carried", "Session ids passed on.", "sessions_carried"),

@@ -100,6 +100,21 @@ def test_it_explains_as_the_command_does(sidecar: SidecarProcess, file: Path) ->
     assert answer["listeners"] == json.loads(told)["listeners"]
 
 
+def test_it_shows_what_a_shadow_would_do(sidecar: SidecarProcess, file: Path, upstream: Upstream) -> None:
+    """Counts and examples, from a reload on that asks for them."""
+    assert json.loads(sidecar.get("/shadow", "admin")[1])["routes"] == []
+    file.write_text(FILE.format(app=upstream.url, more="propagation: {shadow: {inject: [b3]}}"))
+    assert post(sidecar, "/reload")[0] == 200
+    client = sidecar.client()
+    client.send(f"GET /x HTTP/1.1\r\nHost: a\r\ntraceparent: {HEADERS[0][1]}\r\n\r\n".encode())
+    upstream.answer()
+    assert client.response().status == 200
+    routes = json.loads(sidecar.get("/shadow", "admin")[1])["routes"]
+    (inbound,) = [route for route in routes if route["listener"] == "inbound"]
+    assert (inbound["upstream"], inbound["counts"]) == ("app", {"headers": 1})
+    assert inbound["examples"]["headers"]["would_go"] == [["b3", f"{T}-{S}-1"]]
+
+
 def test_a_reload_is_answered_with_its_outcome(sidecar: SidecarProcess, file: Path, upstream: Upstream) -> None:
     file.write_text(FILE.format(app=upstream.url, more="propagation: {inject: [b3]}"))
     assert post(sidecar, "/reload") == (200, {"done": True})

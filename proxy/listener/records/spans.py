@@ -61,7 +61,7 @@ class Spans:
             kind=SERVER if is_inbound else CLIENT,
             listener=listener,
             upstream=plan.name,
-            written=translator.injected,
+            written=() if plan.propagation.mirror else translator.injected,
             query=redact if plan.spans.query else None,
         )
 
@@ -124,6 +124,8 @@ class Spans:
 def _more(accounted: Accounted, translation: Translation, own: OwnSpan) -> bytes:
     """Parts that few spans have."""
     more = trace_state(own.tracestate) if own.tracestate else b""
+    if accounted.terms.mirrors and translation.injected:
+        more += strings("ops.formats.written", [format.encode("ascii") for format in translation.injected])
     if accounted.resends:
         more += number("http.request.resend_count", accounted.resends)
     if translation.losses:

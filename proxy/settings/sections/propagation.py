@@ -17,6 +17,19 @@ class SessionSettings(Section):
     bridge: bool = False
 
 
+class ShadowSettings(Section):
+    """Keys of `propagation` as if they were set; None: as they are. Nothing goes out by them."""
+
+    extract: Formats | None = None
+    inject: Formats | None = None
+    mode: Literal["translate", "participate"] | None = None
+    baggage: Literal["translate", "pass", "drop"] | None = None
+    on_defer: OnDefer | None = None
+    lossless: bool | None = None
+    clear: Families | None = None
+    carry_over: bool | None = None
+
+
 class PropagationSettings(Section):
     """How context and session are read and written."""
 
@@ -30,4 +43,6 @@ class PropagationSettings(Section):
     lossless: bool = True
     clear: Families = ()
     carry_over: bool = True
+    mirror: bool = False
+    shadow: ShadowSettings = ShadowSettings()
     response_header: ResponseHeader = ""  # which tells the caller its trace; empty: none

@@ -161,7 +161,7 @@ class SpanEncoder:
             integer(6, kind)
             + string("ops.listener", listener.encode("utf-8"))
             + string("ops.upstream", upstream.encode("utf-8"))
-            + strings("ops.formats.written", [name.encode("ascii") for name in written])
+            + (strings("ops.formats.written", [name.encode("ascii") for name in written]) if written else b"")
         )
 
     def _make_fixed(

@@ -33,6 +33,9 @@ class Control:
     def config(self) -> dict[str, object]:
         return {"settings": []}
 
+    def shadow(self) -> dict[str, object]:
+        return {"routes": []}
+
     def explain(self, headers: Sequence[tuple[str, str]], question: Question) -> dict[str, object]:
         if question.listener == "x":
             raise UnknownListenerError("there is no listener 'x'")
@@ -85,8 +88,10 @@ async def test_the_settings_are_shown(session: aiohttp.ClientSession) -> None:
     async with session.get("/config") as response:
         assert (response.status, response.headers["Content-Type"]) == (200, "application/json")
         assert await response.json() == {"settings": []}
+    async with session.get("/shadow") as response:
+        assert await response.json() == {"routes": []}
     async with session.get("/") as response:
-        assert {"/config", "/explain", *CHANGES} <= set((await response.text()).split())
+        assert {"/config", "/shadow", "/explain", *CHANGES} <= set((await response.text()).split())
 
 
 @pytest.mark.parametrize("path", ["/explain", *CHANGES])
