@@ -196,6 +196,22 @@ exit codes:
   0 set   1 nft is missing, or has refused   2 wrong arguments
 """,
     ),
+    "webhook": Command(
+        "put the sidecar into pods as a cluster creates them",
+        "Serve a mutating admission webhook, in a cluster: see config/kubernetes/webhook. Pods with the label\n"
+        "ops-sidecar/inject: enabled get the sidecar, or all pods of namespaces with it. It only adds to them, and\n"
+        "refuses none: whatever fails, the pod starts without a sidecar and is counted. Its certificates are its own,\n"
+        "kept in a Secret and renewed; the API server is told which authority to believe. Callers reach the sidecar\n"
+        "by redirection (kubernetes.inbound=redirect), since a pod does not know its Services.",
+        """\
+examples:
+  ops-sidecar webhook --namespace ops-sidecar --set kubernetes.image=registry.internal/ops-sidecar:0.1.0
+  ops-sidecar webhook --cert-file /tls/tls.crt --key-file /tls/tls.key      certificates of cert-manager
+
+exit codes:
+  0 stopped   1 could not start   2 wrong arguments or settings
+""",
+    ),
     "version": Command(
         "print the version",
         "Print the version of ops-sidecar and of what it runs on.",

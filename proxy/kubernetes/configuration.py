@@ -21,8 +21,13 @@ _NEEDS_CONFIG_MAP = (
 )
 
 
-def configuration(file: Path | None, flags: Sequence[Flag], wrong: Sequence[SettingsProblem] = ()) -> Configure:
-    """The settings of `file` and `flags`, as a function of a pod's own lines. Raises SettingsError."""
+def configuration(
+    file: Path | None, flags: Sequence[Flag], wrong: Sequence[SettingsProblem] = (), *, defaults: Sequence[Flag] = ()
+) -> Configure:
+    """The settings of `file` and `flags`, as a function of a pod's own lines. Raises SettingsError.
+
+    `defaults`: for keys that nobody sets.
+    """
 
     @lru_cache(_REMEMBERED)
     def configure(lines: str) -> Wanted:
@@ -35,7 +40,11 @@ def configuration(file: Path | None, flags: Sequence[Flag], wrong: Sequence[Sett
                 )
             )
         every = [*flags, *own]
-        made = wanted(load(file, environ={}, flags=every), every)
+        loaded = load(file, environ={}, flags=every)
+        unset = [flag for flag in defaults if flag.path not in loaded.sources]
+        if unset:
+            loaded = load(file, environ={}, flags=[*unset, *every])
+        made = wanted(loaded, every)
         if file is not None and not made.config_map:
             raise SettingsError((SettingsProblem("kubernetes.config_map", "", str(file), _NEEDS_CONFIG_MAP),))
         return made

@@ -20,9 +20,10 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScalarString
 
 from proxy.kubernetes.injection.edits import Edit, Path, apply, plain
+from proxy.kubernetes.injection.workloads import KINDS
 
 _SEPARATOR: Final = re.compile(r"^---(?=\s|$)", re.MULTILINE)
-_KINDS: Final = "Deployment|StatefulSet|DaemonSet|ReplicaSet|ReplicationController|Job|CronJob|Pod|Service|List"
+_KINDS: Final = "|".join(sorted(KINDS))
 _IS_OURS: Final = re.compile(rf"""["']?kind["']?\s*:\s*["']?(?:{_KINDS})\b""")
 _ITEM: Final = re.compile(r"^( *)(?:- )?[^\s#:'\"-][^#:]*:[ \t]*(?:#.*)?\n(?:[ \t]*(?:#.*)?\n)*( *)- ", re.MULTILINE)
 # What readers of YAML 1.1 take for something else than text, as Kubernetes' reader does, or for YAML's own signs.

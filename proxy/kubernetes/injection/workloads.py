@@ -21,7 +21,9 @@ _PODS: Final[Mapping[tuple[str, str], Path]] = {
     ("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template"),
     ("", "Pod"): (),
 }
-KINDS: Final = frozenset({*(kind for _, kind in _PODS), "Service", "List"})
+KINDS: Final = frozenset({*(kind for _, kind in _PODS), "Service", "List", "ResourceList"})
+# kubectl's, and what kustomize gives to a function.
+_LISTS: Final = frozenset((("v1", "List"), ("config.kubernetes.io/v1", "ResourceList")))
 _TO_COMPLETION: Final = frozenset(("Job", "CronJob"))
 
 
@@ -92,7 +94,7 @@ def _inside(number: int, path: Path, document: Any) -> Iterator[Place]:
     if not isinstance(document, Mapping):
         return
     items = document.get("items")
-    if document.get("apiVersion") == "v1" and document.get("kind") == "List" and isinstance(items, list):
+    if (document.get("apiVersion"), document.get("kind")) in _LISTS and isinstance(items, list):
         for index, item in enumerate(items):
             yield from _inside(number, (*path, "items", index), item)
     elif "kind" in document:

@@ -1,0 +1,63 @@
+"""Certificates: valid for the API server, renewed in time, and a new authority is believed before it is needed."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+
+from proxy.kubernetes.webhook.certificates import AUTHORITY_DAYS, SERVER_DAYS, Certificates, expires, renewed
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NAMES = ("webhook.ns.svc", "webhook.ns.svc.cluster.local")
+
+
+def later(before: Certificates | None, days: float, names: tuple[str, ...] = NAMES) -> Certificates:
+    return renewed(before, names, START + timedelta(days=days))
+
+
+def verifies(certificates: Certificates, bundle: bytes) -> bool:
+    """Whether an authority of `bundle` has issued the server's certificate."""
+    server = x509.load_pem_x509_certificate(certificates.server.certificate)
+    for authority in x509.load_pem_x509_certificates(bundle):
+        try:
+            server.verify_directly_issued_by(authority)
+        except Exception:  # another authority
+            continue
+        return True
+    return False
+
+
+def test_the_first_ones() -> None:
+    made = later(None, 0)
+    assert made.bundle == made.authority.certificate
+    assert verifies(made, made.bundle)
+    assert expires(made.server.certificate) == START + timedelta(days=SERVER_DAYS)
+    assert expires(made.authority.certificate) == START + timedelta(days=AUTHORITY_DAYS)
+    ssl.create_default_context(cadata=made.bundle.decode())  # OpenSSL takes it for an authority's
+
+
+def test_nothing_changes_until_two_thirds_of_a_life_are_over() -> None:
+    made = later(None, 0)
+    assert later(made, 19) == made
+    renewed_once = later(made, 21)
+    assert renewed_once.server != made.server
+    assert renewed_once.authority == made.authority
+    assert verifies(renewed_once, made.bundle)
+
+
+def test_a_new_authority_is_believed_beside_the_old_one_while_that_is_valid() -> None:
+    first = later(None, 0)
+    second = later(first, 250)
+    assert second.authority != first.authority
+    assert verifies(second, second.bundle)
+    assert verifies(later(first, 240), second.bundle)  # a replica that has not heard of it yet
+    assert len(x509.load_pem_x509_certificates(second.bundle)) == 2
+    assert later(later(second, 366), 370).bundle == second.authority.certificate
+
+
+def test_another_name_or_a_clock_that_went_back_makes_new_ones() -> None:
+    made = later(None, 100)
+    assert later(made, 100, ("other.ns.svc",)).server != made.server
+    assert later(made, 0).authority != made.authority
