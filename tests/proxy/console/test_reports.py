@@ -99,3 +99,52 @@ async def test_a_request_that_nobody_samples_is_a_row_with_its_headers(console: 
         assert told["headers"] is True
         assert (await console.get("/requests?q=is:deny"))["items"] == [row]
         assert (await console.get("/requests?q=in:jaeger"))["items"] == []
+
+
+async def test_its_settings_and_health_are_told_with_their_sources(console: Console, app: str) -> None:
+    async with reporting(console, app, "--set", "limits.body_bytes=1MiB", OPS_SIDECAR_LOG__LEVEL="warning"):
+        said = await console.until("/settings", lambda found: found["sidecars"])
+        (sidecar,) = said["sidecars"]
+        assert said["sentence"] == "1 sidecar reports."
+        assert sidecar["service"] == "shop"
+        by_key = {entry["key"]: entry for entry in sidecar["settings"]}
+        assert by_key["limits.body_bytes"] | {"where": ""} == {
+            "key": "limits.body_bytes",
+            "value": "1048576",
+            "default": "0",
+            "source": "flag",
+            "where": "",
+            "hot": True,
+        }
+        assert by_key["log.level"]["source"] == "env"
+        health = sidecar["health"]
+        assert health["ready"] is True
+        assert health["reloads"][0] | {"at": 0} == {
+            "at": 0,
+            "ok": True,
+            "generation": 1,
+            "message": "started",
+            "by": "start",
+        }
+        assert {one["name"] for one in health["listeners"]} == {"inbound", "outbound"}
+        assert health["exporters"][0]["name"].startswith("reports to http://127.0.0.1:")
+
+
+async def test_explain_knows_what_it_would_write(console: Console, app: str) -> None:
+    async with reporting(console, app, "--set", "inbound.propagation.inject=jaeger"):
+        await console.until("/settings", lambda found: found["sidecars"])
+        async with console.client.post(
+            f"{console.url}/api/v1/explain", json={"text": f"traceparent: 00-{T}-{S}-01"}, headers=console.headers
+        ) as response:
+            said = await response.json()
+        if "to" in said:
+            assert "app (shop)" in {one["name"] for one in said["to"]}
+
+
+async def test_one_that_ends_says_farewell(console: Console, app: str) -> None:
+    async with reporting(console, app, "--set", "drain.outbound_linger_s=0") as sidecar:
+        await console.until("/settings", lambda found: found["sidecars"])
+        assert await asyncio.to_thread(sidecar.end) == 0
+    said = await console.until("/settings", lambda found: not found["sidecars"][0]["health"]["running"])
+    assert said["sidecars"][0]["health"]["farewell"] is True
+    assert said["sidecars"][0]["silent"] is None
