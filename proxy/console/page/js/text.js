@@ -23,7 +23,7 @@ export function ms(value) {
 export function pct(part, whole) {
   const p = whole ? (100 * part) / whole : 0;
   const digits = p === 0 || p === 100 ? 0 : p < 0.1 ? 3 : p < 10 ? 1 : p > 99 ? 2 : 0;
-  return p.toFixed(digits) + ' %';
+  return +p.toFixed(digits) + ' %';
 }
 export const plural = (n, one, many = one + 's') => `${num(n)} ${n === 1 ? one : many}`;
 

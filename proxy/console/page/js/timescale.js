@@ -49,7 +49,7 @@ export class Timescale {
     fill(
       axis,
       ticks
-        .filter(t => this.x(t) < 97)
+        .filter(t => this.x(t) < 92)
         .map(t => {
           const v = +((t - this.from) / unit).toFixed(2);
           return h('span', { style: { left: this.x(t) + '%' } }, v ? v + name : '0');
