@@ -9,7 +9,7 @@ COMPILED := build/compiled
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench conformance w3c compose-test linking soak stall drain fuzz fuzz-http2 audit image lint-image pin-image lock clean
+.PHONY: help demo test test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench conformance w3c compose-test linking page-shots soak stall drain fuzz fuzz-http2 audit image lint-image pin-image lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,6 +110,9 @@ compose-test: ## the image and the compose files, in containers (ENGINE=script t
 
 linking: $(VENV)/dev.stamp ## which calls of apps that forward nothing are joined to their requests, by runtime
 	$(BIN)/python tests/interop/linking.py $(ARGS)
+
+page-shots: $(VENV)/dev.stamp ## pictures of the console's views in build/page (needs chromium and chromium-driver)
+	@PYTHONPATH=tests:tests/page $(BIN)/python tests/page/shots.py build/page $(ARGS)
 
 soak: $(VENV)/dev.stamp ## mixed load with faults (SOAK_S=60 seconds), 1 GiB bodies in every framing
 	$(BIN)/python -m pytest tests/wire/soak.py $(ARGS)

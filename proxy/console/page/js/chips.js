@@ -87,11 +87,7 @@ export function headerLine({ name, parts, value, masked }) {
     h('span.hn', name),
     h(
       'span.hv',
-      parts
-        ? parts.map(part)
-        : masked
-          ? [icon('lock'), h('span.dim', { title: 'Masked by the sidecar' }, value)]
-          : value,
+      parts ? parts.map(part) : masked ? [icon('lock'), h('span.dim', value || 'stays at the sidecar')] : value,
     ),
   );
 }

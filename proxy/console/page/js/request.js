@@ -19,7 +19,12 @@ const warning = r =>
     ? h(
         'p.note.err',
         icon('alert'),
-        h('span', h('b', r.fault), r.status ? `: the sidecar answered ${r.status} itself.` : ''),
+        h(
+          'span',
+          h('b', r.fault),
+          r.status ? `: the sidecar answered ${r.status} itself.` : '',
+          r.fault_detail ? ` ${r.fault_detail}` : '',
+        ),
       )
     : null;
 const linked = r => (r.link ? h('p.note', icon('link'), r.link) : null);
