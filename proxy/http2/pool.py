@@ -256,7 +256,7 @@ class StreamPool(Sharer):
         try:
             try:
                 async with asyncio.timeout(connect_s):
-                    made = await self._connector.connect(self._new_protocol, connect_s)
+                    made = await self._connector.connect(self.new_protocol, connect_s)
                     if not isinstance(made, UpstreamConnection):
                         is_made = True
                         self._hand_over(made)
@@ -283,6 +283,10 @@ class StreamPool(Sharer):
                 self._descriptors.upstreams -= 1
                 if connection is not None and not connection.is_lost:
                     connection.abort()
+        self.adopt(connection)
+
+    def adopt(self, connection: UpstreamConnection) -> None:
+        """Take a connection that has been made and greeted, and use it."""
         self._metrics.connects += 1
         self._metrics.connections_open += 1
         self._open.append(connection)
@@ -312,7 +316,8 @@ class StreamPool(Sharer):
         assert self._fall_back is not None
         self._fall_back.adopt(made)
 
-    def _new_protocol(self, alpn: str = "") -> object:
+    def new_protocol(self, alpn: str = "") -> object:
+        """A connection to be made, by what TLS has agreed on."""
         is_chosen = self._connector.target.scheme != "https" or alpn == HTTP_2
         if not is_chosen and self._fall_back is not None:
             return self._fall_back.new_protocol(alpn)
