@@ -76,7 +76,7 @@ def hop(number: int, *, read: str = "b3", written: str = "tracecontext", **more:
         "http.response.status_code": 200,
         **more.pop("attributes", {}),
     }
-    return span(number, kind=2, attributes=attributes, **more)
+    return span(number, kind=2, attributes=attributes, **{"name": "GET", **more})
 
 
 @dataclass
@@ -104,9 +104,12 @@ class Console:
     async def until(self, path: str, is_so: Callable[[Any], bool]) -> Any:
         """The first answer that is so: what was sent is written by a thread of its own."""
         async with asyncio.timeout(WAIT_S):
-            while not is_so(said := await self.get(path)):  # noqa: ASYNC110 - another thread writes
+            while True:
+                async with self.client.get(f"{self.url}/api/v1{path}", headers=self.headers) as response:
+                    said = await response.json() if response.status == 200 else None
+                if said is not None and is_so(said):
+                    return said
                 await asyncio.sleep(0.01)
-        return said
 
 
 @asynccontextmanager

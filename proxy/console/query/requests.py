@@ -13,6 +13,7 @@ from proxy.console.query.pages import Table, find, read_cursor
 from proxy.console.query.words import plural
 from proxy.console.store.reader import Reader
 from proxy.console.store.requests import COLUMNS, read_row
+from proxy.explain.names import formats
 
 Answer = dict[str, Any]
 
@@ -89,8 +90,8 @@ def _hops(reader: Reader, row: Answer) -> list[Answer]:
 
 def _about(row: Answer) -> str:
     """What is known from the span alone."""
-    came = ", ".join(row["in"]) or "no trace header"
-    went = ", ".join(row["out"]) or "none"
+    came = formats(row["in"]) or "No trace header"
+    went = formats(row["out"]) or "none"
     return (
         f"{came} came, {went} went out. Headers are not known: the sidecar reports only spans; "
         "set console.report.endpoint there to see them."

@@ -11,6 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from proxy.console.intake.decode import SIDECAR_SCOPE
 from proxy.console.intake.values import attributes, plain
+from proxy.console.query.gaps import missing_spans
 from proxy.console.query.ids import trace_bytes
 from proxy.console.query.traces import COLUMNS, row_of
 from proxy.console.query.words import duration, plural
@@ -49,7 +50,7 @@ def trace(reader: Reader, trace_id: str) -> Answer | None:
     truncated = max(0, row["spans_count"] - len(stored))
     _add_logs(reader, key, spans, start_ns)
     _add_requests(reader, row["id"], spans)
-    missing = [] if truncated else _missing(spans)
+    missing = [] if truncated else missing_spans(spans)
     found = [*missing, *spans.values()]
     if missing:
         row["notes"] = [*row["notes"], "gap"]
@@ -111,6 +112,8 @@ def _span(span: Any, resource: Mapping[str, Any], scope: str, start_ns: int) -> 
     if span.trace_state:
         made["trace_state"] = span.trace_state
     if scope == SIDECAR_SCOPE:
+        if " " not in span.name and (path := said.get("http.route") or said.get("url.path")):
+            made["name"] = f"{span.name} {path}"
         made["in"] = said.get("ops.formats.read") or []
         made["out"] = said.get("ops.formats.written") or []
     return made
@@ -158,56 +161,6 @@ def _add_requests(reader: Reader, trace_id: str, spans: Mapping[str, Answer]) ->
         span = spans.get(span_id.hex()) if span_id is not None else None
         if span is not None:
             span["request"] = rid
-
-
-def _missing(spans: Mapping[str, Answer]) -> list[Answer]:
-    """A span for each parent that nobody sent: as long as its children cover, and what is known of it."""
-    children: dict[str, list[Answer]] = {}
-    for span in spans.values():
-        parent = span["parent"]
-        if parent is not None and parent not in spans:
-            children.setdefault(parent, []).append(span)
-    made = []
-    for parent, mine in children.items():
-        first = min(mine, key=lambda span: span["start"])
-        end = max(span["start"] + span["ms"] for span in mine)
-        made.append(
-            {
-                "id": parent,
-                "parent": None,
-                "service": _maker(first),
-                "name": "never reported",
-                "kind": "internal",
-                "start": first["start"],
-                "ms": max(0.0, end - first["start"]),
-                "status": "unset",
-                "attrs": {},
-                "events": [],
-                "links": [],
-                "scope": "",
-                "missing": True,
-                "sentence": _about_missing(first, mine),
-            }
-        )
-    return made
-
-
-def _maker(child: Answer) -> str:
-    """Who should have sent the parent, as far as its child tells."""
-    if child["kind"] in ("server", "consumer"):
-        return "caller of " + str(child["service"])
-    return str(child["service"])
-
-
-def _about_missing(first: Answer, mine: list[Answer]) -> str:
-    who = _maker(first)
-    named = plural(len(mine), "span names", "spans name")
-    said = f"{named} this id as parent, but {who} never sent it."
-    address = first["attrs"].get("client.address")
-    agent = first["attrs"].get("user_agent.original")
-    known = [f"address {address}"] if address else []
-    known += [f"agent {agent}"] if agent else []
-    return f"{said} Known of it: {', '.join(known)}." if known else said
 
 
 def _services(spans: Iterable[Answer]) -> list[Answer]:

@@ -113,10 +113,11 @@ class Guard:
 
     def _welcome(self, request: web.Request) -> web.StreamResponse:
         """`/?token=…`, as printed: to a URL without it, so that it stays out of the history."""
-        if not self.is_token(request.query["token"]):
-            return self._refuse("token", 401, "This is not the token of the console. It was printed at the start.")
         response = web.Response(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
-        self.remember(request, response)
+        if self.is_token(request.query["token"]):
+            self.remember(request, response)
+        else:
+            self.refused["token"] = self.refused.get("token", 0) + 1  # the page asks again
         return response
 
 

@@ -90,6 +90,18 @@ async def test_a_parent_that_never_came_is_a_gap(console: Console) -> None:
     assert "never reported" in said["sentence"]
 
 
+async def test_a_gap_inside_a_request_hangs_below_it(console: Console) -> None:
+    """The app's own span never comes: the sidecar's two spans are told apart from two traces."""
+    inbound = hop(1, ms=50)
+    outbound = hop(3, parent=2, start_ms=10, ms=20)
+    outbound.kind = 3
+    await console.send(sent(inbound, outbound, service="shop", scope="ops-sidecar"))
+    said = await console.until(f"/traces/{1:032x}", lambda said: len(said["spans"]) == 3)
+    (gap,) = [one for one in said["spans"] if one.get("missing")]
+    assert (gap["parent"], gap["guess"]) == (f"{1:016x}", True)
+    assert "Probably inside GET /orders" in gap["sentence"]
+
+
 async def test_sessions(console: Console) -> None:
     for number in (1, 2, 3):
         named = {"session.id": f"s{number % 2}"}

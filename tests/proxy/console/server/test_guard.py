@@ -62,7 +62,8 @@ async def test_a_token_of_the_settings(start_console: Start) -> None:
     assert await status(console) == 401
     assert await status(console, Authorization="Bearer wrong-horse") == 401
     assert await status(console, Authorization="Bearer correct-horse") == 200
-    assert await status(console, "/?token=wrong-horse") == 401
+    assert await status(console, "/?token=wrong-horse") == 303
+    assert await status(console) == 401
     assert await status(console, "/?token=correct-horse") == 303
     assert await status(console) == 200  # by the cookie
     async with console.client.get(console.url + "/") as page:

@@ -1,0 +1,81 @@
+"""What is missing of a trace: a span for each parent that nobody sent, and what is known of it. PURE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from proxy.console.query.words import plural
+
+Answer = dict[str, Any]
+
+_SLACK_MS: Final = 1.0  # clocks of one machine, read one after the other
+_CALLED: Final = ("server", "consumer")
+
+
+def missing_spans(spans: Mapping[str, Answer]) -> list[Answer]:
+    """As long as its children cover. `spans`: those that came, by id."""
+    children: dict[str, list[Answer]] = {}
+    for span in spans.values():
+        parent = span["parent"]
+        if parent is not None and parent not in spans:
+            children.setdefault(parent, []).append(span)
+    return [_made(parent, mine, spans.values()) for parent, mine in children.items()]
+
+
+def _made(parent: str, mine: list[Answer], all_spans: Iterable[Answer]) -> Answer:
+    first = min(mine, key=lambda span: span["start"])
+    end = max(span["start"] + span["ms"] for span in mine)
+    around = _around(first, end, mine, all_spans)
+    made: Answer = {
+        "id": parent,
+        "parent": around["id"] if around is not None else None,
+        "service": _maker(first),
+        "name": "never reported",
+        "kind": "internal",
+        "start": first["start"],
+        "ms": max(0.0, end - first["start"]),
+        "status": "unset",
+        "attrs": {},
+        "events": [],
+        "links": [],
+        "scope": "",
+        "missing": True,
+        "sentence": _about(first, mine, around),
+    }
+    if around is not None:
+        made["guess"] = True
+    return made
+
+
+def _around(first: Answer, end: float, mine: list[Answer], all_spans: Iterable[Answer]) -> Answer | None:
+    """The innermost span that received a request for the same service, and lasted around all of this."""
+    if first["kind"] in _CALLED:
+        return None
+    around = [
+        span
+        for span in all_spans
+        if span["kind"] in _CALLED
+        and span["service"] == first["service"]
+        and span["start"] <= first["start"] + _SLACK_MS
+        and span["start"] + span["ms"] >= end - _SLACK_MS
+        and span not in mine
+    ]
+    return max(around, key=lambda span: span["start"], default=None)
+
+
+def _maker(child: Answer) -> str:
+    """Who should have sent the parent, as far as its child tells."""
+    return f"caller of {child['service']}" if child["kind"] in _CALLED else str(child["service"])
+
+
+def _about(first: Answer, mine: list[Answer], around: Answer | None) -> str:
+    named = plural(len(mine), "span names", "spans name")
+    said = f"{named} this id as parent, but {_maker(first)} never sent it."
+    if around is not None:
+        said += f" Probably inside {around['name']}, by time alone."
+    address = first["attrs"].get("client.address")
+    agent = first["attrs"].get("user_agent.original")
+    known = [f"address {address}"] if address and first["kind"] in _CALLED else []
+    known += [f"agent {agent}"] if agent and first["kind"] in _CALLED else []
+    return f"{said} Known of it: {', '.join(known)}." if known else said
