@@ -17,6 +17,7 @@ OF_KUBERNETES = frozenset({"cryptography", "ruamel"})
 NEEDS_EXTRA = OF_KUBERNETES | {
     "aiohttp",
     "google",
+    "mcp",
     "httptools",
     "uvloop",
     "pydantic",
@@ -54,12 +55,12 @@ def _run(arguments: list[str]) -> int:
         arguments[0] = "version"
     chosen = parser.parse_args(arguments[:1]).command
     try:
-        return int(import_module(f"proxy.cli.{chosen}").run(arguments[1:]))
+        return int(import_module(f"proxy.cli.{COMMANDS[chosen].module or chosen}").run(arguments[1:]))
     except ModuleNotFoundError as error:
         missing = (error.name or "").split(".")[0]
         if missing not in NEEDS_EXTRA:
             raise
-        extras = "sidecar,kubernetes" if missing in OF_KUBERNETES else "sidecar"
+        extras = "sidecar,kubernetes" if missing in OF_KUBERNETES else "sidecar,mcp" if missing == "mcp" else "sidecar"
         print(
             f"ops-sidecar: `{chosen}` needs the package {missing}, which is not installed.\n"
             f"Install the sidecar with its dependencies:  pip install 'ops-sidecar[{extras}]'",

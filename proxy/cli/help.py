@@ -12,6 +12,7 @@ class Command(NamedTuple):
     summary: str
     description: str
     examples: str
+    module: str = ""  # below `proxy.cli`; empty: the command's name
 
 
 DESCRIPTION = "Carries trace context and session across services that speak different formats (W3C, B3, Jaeger)."
@@ -106,6 +107,62 @@ examples:
 exit codes:
   0 stopped cleanly   1 could not start   2 wrong settings
 """,
+    ),
+    "traces": Command(
+        "list the traces that a console holds",
+        "Ask a running console for traces, newest first. Filter: status:error service:orders dur:>200ms format:b3\n"
+        "session:ann is:conflict; -term is not, a bare word looks everywhere.",
+        """\
+examples:
+  ops-sidecar traces status:error 'dur:>1s'
+  ops-sidecar traces --json --limit 500
+  ops-sidecar traces --console http://console:9083/?token=...
+
+exit codes:
+  0 shown   1 the console does not answer   2 wrong arguments
+""",
+        "views.traces",
+    ),
+    "trace": Command(
+        "show one trace that a console holds",
+        "Ask a running console for one trace, as a waterfall with the formats of each hop, or as OTLP/JSON.",
+        """\
+examples:
+  ops-sidecar trace 4bf92f3577b34da6a3ce929d0e0e4736
+  ops-sidecar trace 4bf92f3577b34da6a3ce929d0e0e4736 --otlp > trace.json
+
+exit codes:
+  0 shown   1 it is not there, or the console does not answer   2 wrong arguments
+""",
+        "views.trace",
+    ),
+    "doctor": Command(
+        "tell which service breaks traces, and what to set",
+        "Ask a running console what sidecars saw of their apps: who drops, re-mints, doubles or flips contexts.",
+        "examples:\n  ops-sidecar doctor\n  ops-sidecar doctor --service orders --json\n",
+        "views.doctor",
+    ),
+    "migration": Command(
+        "tell which format can be switched off",
+        "Ask a running console who still sends and needs which format, and what is safe to stop.",
+        "examples:\n  ops-sidecar migration\n  ops-sidecar migration --json\n",
+        "views.migration",
+    ),
+    "top": Command(
+        "show what passes now",
+        "Ask a running console for the newest requests, again and again.",
+        "examples:\n  ops-sidecar top status:5xx\n  ops-sidecar top --once\n",
+        "views.top",
+    ),
+    "mcp": Command(
+        "serve the console's questions as tools for agents",
+        "Serve the questions of a running console by the Model Context Protocol, over standard input and output.\n"
+        "Each answer is short, and has a link to the page. Needs:  pip install 'ops-sidecar[mcp]'",
+        """\
+example of a client's settings:
+  {"mcpServers": {"traces": {"command": "ops-sidecar", "args": ["mcp", "--console", "http://127.0.0.1:9083"]}}}
+""",
+        "views.mcp",
     ),
     "health": Command(
         "check the health of a running sidecar",

@@ -102,8 +102,8 @@ async def test_refused(console: Console, body: bytes, headers: dict[str, str], s
 
 
 async def test_a_gzip_bomb_is_refused(console: Console) -> None:
-    bomb = gzip.compress(bytes(200 * 1024 * 1024), 9)
-    assert len(bomb) < 300_000
+    bomb = gzip.compress(bytes(80 * 1024 * 1024), 1)
+    assert len(bomb) < 1_000_000
     status, said = await post(console, bomb, Content_Encoding="gzip")
     assert status == 413
     assert b"unpacks to more than" in said

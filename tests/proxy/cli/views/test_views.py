@@ -1,0 +1,140 @@
+"""What a running console knows, in a terminal: each command against a real console with real spans."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+
+import pytest
+from lab.consoles import Console, hop, running, sent, span
+from mcp import ClientSession, StdioServerParameters
+from mcp.client.stdio import stdio_client
+
+from proxy.cli.commands import main
+from proxy.cli.views.answers import MOST_CHARACTERS, bounded
+from proxy.cli.views.trace import in_order
+
+Run = Callable[..., Awaitable[tuple[int, str, str]]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    async def ask(console: Console, *arguments: str) -> tuple[int, str, str]:
+        token = console.headers.get("Authorization", "Bearer ").partition(" ")[2]
+        flags = ["--console", console.url, *(["--token", token] if token else [])]
+        code = await asyncio.to_thread(main, [*arguments, *flags])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return ask
+
+
+async def with_a_trace(console: Console) -> str:
+    inbound = hop(1, ms=40)
+    app = span(2, parent=1, name="charge", error=True, start_ms=5)
+    await console.send(sent(inbound, service="shop", scope="ops-sidecar"))
+    await console.send(sent(app, service="billing"))
+    said = await console.until("/traces", lambda said: said["items"] and said["items"][0]["spans_count"] == 2)
+    return str(said["items"][0]["id"])
+
+
+async def test_traces(run: Run) -> None:
+    async with running() as console:
+        trace = await with_a_trace(console)
+        code, out, _ = await run(console, "traces", "status:error")
+        assert code == 0
+        assert trace in out
+        assert "1 trace fit the filter." in out
+        assert json.loads((await run(console, "traces", "--json"))[1])["items"][0]["id"] == trace
+        assert "No trace fits" in (await run(console, "traces", "service:nobody"))[1]
+        assert "no key “colour”" in (await run(console, "traces", "colour:red"))[1]
+
+
+async def test_trace(run: Run) -> None:
+    async with running() as console:
+        trace = await with_a_trace(console)
+        code, out, _ = await run(console, "trace", trace)
+        assert code == 0
+        assert "shop GET /orders [b3 → w3c]" in out
+        assert "!  billing charge" in out
+        assert f"/#/traces/{trace}" in out
+        assert "resourceSpans" in json.loads((await run(console, "trace", trace, "--otlp"))[1])
+        code, _, err = await run(console, "trace", "0" * 32)
+        assert code == 1
+        assert "is not at" in err
+
+
+async def test_doctor_migration_and_top(run: Run) -> None:
+    async with running() as console:
+        await with_a_trace(console)
+        for command in ("doctor", "migration"):
+            code, out, _ = await run(console, command)
+            assert (code, bool(out.strip())) == (0, True)
+            assert "sentence" in json.loads((await run(console, command, "--json"))[1])
+        code, out, _ = await run(console, "top", "--once")
+        assert code == 0
+        assert "b3 → w3c" in out
+
+
+async def test_a_token(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(token="correct-horse") as console:
+        assert (await run(console, "traces"))[0] == 0
+        console.headers = {}
+        code, _, err = await run(console, "traces")
+        assert code == 1
+        assert "OPS_CONSOLE_TOKEN" in err
+        monkeypatch.setenv("OPS_CONSOLE_TOKEN", "correct-horse")
+        assert (await run(console, "traces"))[0] == 0
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "ftp://x", "http://a:b:c"])
+def test_without_a_console(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["traces", "--console", url]) == 1
+    assert "ops-sidecar traces:" in capsys.readouterr().err
+
+
+def test_a_circle_of_parents_ends() -> None:
+    parents = {"a": "b", "b": "a", "c": None}
+    spans = [{"id": one, "parent": parent, "start": 0} for one, parent in parents.items()]
+    assert [one["id"] for _, one in in_order(spans)] == ["c", "a", "b"]
+
+
+def test_answers_for_agents_are_bounded() -> None:
+    said = bounded([f"line {number} " + "x" * 80 for number in range(500)], "http://page")
+    assert len(said) <= MOST_CHARACTERS
+    assert "more lines" in said
+    assert said.endswith("Page: http://page")
+
+
+async def test_tools_for_agents() -> None:
+    """The command as an agent starts it, by the official client."""
+    async with running() as console:
+        trace = await with_a_trace(console)
+        arguments = ["-P", "-m", "proxy", "mcp", "--console", console.url]
+        server = StdioServerParameters(command=sys.executable, args=arguments)
+        async with stdio_client(server) as streams, ClientSession(*streams) as session:
+            await session.initialize()
+            tools = {tool.name: tool for tool in (await session.list_tools()).tools}
+            asked = {
+                "find_traces": {"filter": "status:error"},
+                "show_trace": {"trace_id": trace},
+                "find_requests": {},
+                "explain_request": {"request_id": f"r_{1:016x}"},
+                "explain_headers": {"headers": "b3: 0"},
+                "who_breaks_traces": {},
+                "what_can_be_switched_off": {},
+                "console_health": {},
+            }
+            assert set(asked) == set(tools)
+            for name, given in asked.items():
+                assert tools[name].description
+                result = await session.call_tool(name, given)
+                (content,) = result.content
+                text = getattr(content, "text", "")
+                assert not getattr(result, "is_error", False), (name, text)
+                assert len(text) <= MOST_CHARACTERS
+                assert f"Page: {console.url}/#/" in text, name
+            result = await session.call_tool("show_trace", {"trace_id": trace})
+            assert "ERROR billing charge" in getattr(result.content[0], "text", "")
