@@ -95,7 +95,7 @@ exit codes:
     ),
     "demo": Command("run the demo: three services, three formats, one trace", "", ""),
     "console": Command(
-        "see traces: receives OTLP, keeps it, shows it in a browser",
+        "see traces: receive OTLP, keep it, show it",
         "Receive OTLP over HTTP from sidecars and services, keep it in memory or in a file, and show it.",
         """\
 examples:
@@ -159,8 +159,11 @@ exit codes:
         "Serve the questions of a running console by the Model Context Protocol, over standard input and output.\n"
         "Each answer is short, and has a link to the page. Needs:  pip install 'ops-sidecar[mcp]'",
         """\
-example of a client's settings:
-  {"mcpServers": {"traces": {"command": "ops-sidecar", "args": ["mcp", "--console", "http://127.0.0.1:9083"]}}}
+examples:
+  ops-sidecar mcp --console http://127.0.0.1:9083      a client starts this, and talks to it
+
+settings of a client:
+  {"mcpServers": {"traces": {"command": "ops-sidecar", "args": ["mcp"]}}}
 """,
         "views.mcp",
     ),

@@ -74,7 +74,7 @@ def test_help_teaches_with_examples(capsys: pytest.CaptureFixture[str], command:
 
 def test_every_command_has_its_module_and_every_module_its_command() -> None:
     folder = Path(sys.modules["proxy.cli.commands"].__file__ or "").parent
-    modules = {path.stem for path in folder.glob("*.py") if "\ndef run(argv" in path.read_text(encoding="utf-8")}
+    modules = {path.stem for path in folder.rglob("*.py") if "\ndef run(argv" in path.read_text(encoding="utf-8")}
     assert modules == set(COMMANDS)
 
 
