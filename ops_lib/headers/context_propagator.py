@@ -45,7 +45,7 @@ from ops_lib.propagation import (
 from ops_lib.spans.failures import FAILURES
 from ops_lib.spans.unrecorded import RemoteSpan
 
-PropagatorFormat: TypeAlias = Literal["tracecontext", "b3", "b3multi", "jaeger", "composite"]
+PropagatorFormat: TypeAlias = Literal["tracecontext", "grpc-trace-bin", "b3", "b3multi", "jaeger", "composite"]
 """The names that Mirascope knows; `composite` stands for the other four at once. ContextPropagator takes any format.
 
 Specification: docs/formats.md; W3C Trace Context level 2, B3 (openzipkin/b3-propagation), Jaeger "Propagation format".

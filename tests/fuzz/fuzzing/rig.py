@@ -128,7 +128,7 @@ class Rig:
 
     def pools(self) -> list[Any]:
         table = self.plane._pools
-        return [*table._pools.values(), *table._closing]
+        return [pool.http1 for pool in (*table._pools.values(), *table._closing)]
 
     def leftovers(self) -> list[str]:
         """What is still there although nothing goes on any more; connections that idle are not."""

@@ -210,7 +210,9 @@ class TestFormats:
         self, monkeypatch: pytest.MonkeyPatch, variable: str, wrong: str
     ) -> None:
         monkeypatch.setenv(variable, wrong)
-        with pytest.raises(ValueError, match=f"{variable}.*tracecontext, b3, b3multi, jaeger, composite") as caught:
+        with pytest.raises(
+            ValueError, match=f"{variable}.*tracecontext, grpc-trace-bin, b3, b3multi, jaeger, composite"
+        ) as caught:
             ops.inject_context({})
         assert isinstance(caught.value, ops.UnknownFormatError)
         with pytest.raises(ValueError, match="tracecontext"):
