@@ -14,7 +14,8 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,13 @@ class Fleet:
 
     def ask(self, path: str, **headers: str) -> int:
         return self.shop.get(path, **headers)[0]
+
+    def until(self, path: str, is_so: Callable[[Any], object]) -> None:
+        """Wait until the console answers so: reports come in by themselves, at most a second later."""
+        begun = time.monotonic()
+        while not is_so(said := self.console.get(path)):
+            assert time.monotonic() - begun < WAIT_S, said
+            time.sleep(0.05)
 
     def end(self) -> None:
         self.shop.kill()

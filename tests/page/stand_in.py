@@ -24,6 +24,21 @@ POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 Answer = dict[str, Any]
+STORE = {"kind": "memory", "path": None, "bytes": 81_264_640, "limit_bytes": 268_435_456, "traces": 12, "spans": 180,
+         "requests": 70, "oldest": 1.796e12}  # fmt: skip
+CONSOLE: Answer = {
+    "console": {
+        "version": "0.2.0",
+        "started": 1.796e12,
+        "store": STORE,
+        "received": {"traces": 180, "logs": 2, "metrics": 40},
+        "refused": {"host": 1},
+        "rejected": {},
+        "lost": {},
+        "forward": None,
+    },
+    "sentence": "The console holds 180 spans of 12 traces. 1 sidecar reports to it.",
+}
 
 
 def moved_to_now(data: Any, by: float) -> Any:
@@ -172,9 +187,7 @@ class StandIn:
             if key:
                 return next((s | {"traces": s["rows"]} for s in found if s["id"] == key), None)
             return self._page(sorted(found, key=lambda s: -s["last"]), query)
-        if name == "explain":
-            return data["explain"]
-        return data.get(name)
+        return CONSOLE if name == "health" else data.get(name)
 
     def _page(self, items: list[Answer], query: Any) -> Answer:
         limit, first = int(query.get("limit", 100)), int(query.get("before", 0))

@@ -48,6 +48,54 @@ def test_a_request_and_its_hops(browser: Browser, fleet: Fleet) -> None:
     assert browser.text("p.verdict")
 
 
+def test_headers_in_and_out_each_with_its_reason(browser: Browser, fleet: Fleet) -> None:
+    """As the sidecar reported them; the span alone says less."""
+    browser.open(f"{fleet.console.url}/#/live?q=to:shop+trace:{TRACE}")
+    browser.wait("document.querySelector('.win .lrow')")
+    browser.press("j", "Enter")
+    browser.wait("document.querySelector('.grp[data-verdict=rewritten] .reason')")
+    assert TRACE in browser.text(".grp .side.in")
+    assert "traceparent" in browser.text(".grp .side.out")
+    browser.click("[data-f=span]")
+    assert browser.run("document.querySelector('.diff').dataset.only") == "span"
+    browser.click(".bar a[href^='#/explain?']")
+    browser.wait("document.querySelector('.says .wins')")
+    assert browser.text(".says .wins th") == "B3"
+
+
+def test_explain_tells_what_each_upstream_would_get(browser: Browser, fleet: Fleet) -> None:
+    """The plans come from the sidecars' reports."""
+    browser.open(fleet.console.url + "/#/explain?h=" + f"b3:%20{B3}")
+    browser.wait("document.querySelectorAll('.outs article').length >= 3")
+    app = "[...document.querySelectorAll('.outs article')].find(a => a.innerText.startsWith('app (orders)')).innerText"
+    assert "X-B3-TraceId" in browser.run(app)
+
+
+def test_the_doctor_names_who_tells_two_stories(browser: Browser, fleet: Fleet) -> None:
+    for _ in range(3):
+        fleet.ask("/checkout", b3=B3, traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    fleet.until("doctor", lambda said: said["findings"])
+    browser.open(fleet.console.url + "/#/doctor")
+    browser.wait("document.querySelector('.finding .proof')")
+    assert "two different traces" in browser.text(".finding h2")
+    assert browser.text("p.lead")
+    browser.click(".finding .proof")
+    browser.wait("document.querySelector('.request .grp')")
+    assert "conflict" in browser.text(".facts.big")
+
+
+def test_settings_of_each_sidecar_with_their_source(browser: Browser, fleet: Fleet) -> None:
+    fleet.until("settings", lambda said: len(said["sidecars"]) == 2 and all(s["health"] for s in said["sidecars"]))
+    browser.open(fleet.console.url + "/#/settings")
+    browser.wait("document.querySelector('.settings tbody tr')")
+    assert "flag --set propagation.inject" in browser.text(".settings")
+    browser.run(
+        "(s => { s.selectedIndex = 1; s.dispatchEvent(new Event('change')); })(document.querySelector('.bar select'))"
+    )
+    browser.wait("document.querySelector('.settings').innerText.includes('outbound.listen')")
+    assert "This console" in browser.text()
+
+
 def test_the_trace_of_both_services(browser: Browser, fleet: Fleet) -> None:
     browser.open(f"{fleet.console.url}/#/traces/{TRACE}")
     browser.wait("document.querySelectorAll('.wrow:not(.missing)').length >= 3")
@@ -77,7 +125,7 @@ def test_the_download_is_otlp_and_can_be_read_again(browser: Browser, fleet: Fle
     browser.open(f"{fleet.console.url}/#/traces/{TRACE}")
     href = browser.wait("document.querySelector('a[download]').href")
     with urlopen(href, timeout=20) as answer:
-        document = json.load(answer)
+        document = json.loads(answer.read())
     assert document["resourceSpans"]
     other = ConsoleProcess()
     try:

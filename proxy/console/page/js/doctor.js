@@ -71,7 +71,12 @@ function finding(f) {
       ),
       h(
         'dl.f-more',
-        fact('Breaks at', f.where),
+        f.breaks
+          ? [
+              h('dt', 'Breaks'),
+              h('dd.proofs', h('span', f.breaks.sentence), f.breaks.request ? proof(f.breaks.request) : null),
+            ]
+          : null,
         fact('Meanwhile', f.saved),
         fact('Cure', f.fix),
         f.change

@@ -1,6 +1,7 @@
 // The frame of a view: title bar, empty and first-run states, drawings of a few values.
 import { h, fill, icon } from './dom.js';
 import { copyButton } from './chips.js';
+import { absolute } from './text.js';
 
 /** Title bar and body of a view. */
 export function page(root, title, { crumbs, actions = [], sub } = {}, ...body) {
@@ -24,6 +25,13 @@ export const firstRun = (title, text, command, after) =>
     command &&
       h('div.first.row', h('code.mono', command), copyButton(command, 'Copy the command', 'Copied the command')),
     after && h('p.dim', after),
+  );
+/** What a list without rows says while its search has not come to its end. */
+export const searching = pages =>
+  empty(
+    'Nothing so far',
+    pages.searchedTo ? `Searched back to ${absolute(pages.searchedTo)}.` : 'The search goes on.',
+    h('button.btn', { type: 'button', onclick: () => pages.searchOn() }, 'Search on'),
   );
 export const backTo = (href, text) => h('a.back', { href }, icon('back'), h('span', text));
 export const failed = (error, again) =>

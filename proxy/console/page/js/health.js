@@ -177,3 +177,40 @@ export const reloads = s =>
         ),
       )
     : null;
+
+const sum = counts => Object.values(counts ?? {}).reduce((a, b) => a + b, 0);
+const listed = counts =>
+  Object.entries(counts ?? {})
+    .map(([name, n]) => `${name} ${num(n)}`)
+    .join(', ');
+/** The console itself: what it keeps, what came, what it had to refuse. */
+export function consoleCard(c, sentence) {
+  const { store, received } = c,
+    lost = { ...c.refused, ...c.rejected, ...c.lost },
+    megabytes = n => `${compact(Math.round((n / 1048576) * 10) / 10)} MiB`;
+  const fact = (title, value, more, cls) =>
+    h('div.fact', h('dt', title), h('dd', { class: cls ?? '' }, value), h('dd.more.dim', more || '\u00a0'));
+  return h(
+    'section.card',
+    h('header', h('h2', 'This console'), h('span.dim', `version ${c.version}, up ${ago(c.started)}`)),
+    h('p.pad.mid', sentence),
+    h(
+      'dl.vitals.inside',
+      fact('Kept', megabytes(store.bytes), [
+        `of ${megabytes(store.limit_bytes)} in ${store.path ?? 'memory'}`,
+        meter(store.bytes, store.limit_bytes),
+      ]),
+      fact(
+        'Traces',
+        compact(store.traces),
+        `${compact(store.spans)} spans, oldest ${store.oldest ? ago(store.oldest) : '–'}`,
+      ),
+      fact('Requests', compact(store.requests), 'as sidecars saw them'),
+      fact('Received', compact(sum(received)), listed(received)),
+      fact('Not taken', compact(sum(lost)), listed(lost), sum(lost) ? 'warn' : ''),
+      c.forward
+        ? fact('Forwarded', compact(c.forward.sent), c.forward.url, sum(c.forward.dropped) ? 'warn' : '')
+        : null,
+    ),
+  );
+}

@@ -1,6 +1,6 @@
 // Live: every exchange as it passes. The place is never lost: new rows wait while the reader is elsewhere than at the top.
 import { h, fill, icon } from './dom.js';
-import { page, empty, firstRun, failed } from './frame.js';
+import { page, empty, firstRun, failed, searching } from './frame.js';
 import { num } from './text.js';
 import { Windowed } from './windowed.js';
 import { filterBox, settled } from './filterbox.js';
@@ -128,6 +128,7 @@ export async function live(root, { params, set }) {
   function why() {
     if (failure) return failed(failure, () => load(pages.q));
     if (!isLoaded) return null;
+    if (pages.next) return searching(pages);
     if (box.input.value.trim())
       return empty(
         'Nothing matches',

@@ -120,30 +120,38 @@ function others(r) {
   ];
   return lists.some(Boolean) ? h('section.card.others', h('header', h('h2', 'Other headers')), lists) : null;
 }
-/** The way of the trace, hop by hop, with the format spoken on each. */
+/**
+ * The way of the trace, hop by hop, with the format spoken on each. A call that both its sidecars saw (out of one, into the other)
+ * has both between its two ends.
+ */
 function way(r) {
-  const hops = r.hops?.length ? r.hops : [];
-  if (!hops.length) return null;
-  return h(
-    'ol.way',
-    { 'aria-label': 'Hops of this trace' },
-    hops.map((x, i) => [
-      i === 0 || hops[i - 1].to !== x.from ? h('li.stop', svc(x.from)) : null,
+  const items = [],
+    hops = r.hops ?? [];
+  const stop = (name, isBad) => h('li.stop', { class: isBad ? 'bad' : '' }, svc(name));
+  const leg = x =>
+    h(
+      'li.leg',
       h(
-        'li.leg',
-        h(
-          'a',
-          {
-            href: '#/requests/' + encodeURIComponent(x.id),
-            'aria-current': x.id === r.id ? 'true' : null,
-            title: `${x.method} ${x.target}, ${ms(x.ms)}`,
-          },
-          hop(x.in, x.out),
-        ),
+        'a',
+        {
+          href: '#/requests/' + encodeURIComponent(x.id),
+          'aria-current': x.id === r.id ? 'true' : null,
+          title: `${x.method} ${x.target}, ${ms(x.ms)}, seen by ${x.sidecar}’s sidecar`,
+        },
+        hop(x.in, x.out),
       ),
-      h('li.stop', { class: statusClass(x.status) === 'err' ? 'bad' : '' }, svc(x.to)),
-    ]),
-  );
+    );
+  for (const [i, x] of hops.entries()) {
+    const before = hops[i - 1],
+      isSameCall = before?.leg === 'out' && x.leg === 'in' && before.from === x.from && before.to === x.to;
+    if (isSameCall) {
+      items.splice(-1, 1, leg(x));
+    } else if (before?.to !== x.from)
+      items.push(before ? h('li.break', { 'aria-label': 'and' }) : null, stop(x.from), leg(x));
+    else items.push(leg(x));
+    items.push(stop(x.to, statusClass(x.status) === 'err'));
+  }
+  return items.length ? h('ol.way', { 'aria-label': 'Hops of this trace' }, items) : null;
 }
 const cameIn = r => (r.groups ?? []).flatMap(g => g.ins);
 const quoted = text => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -1,6 +1,6 @@
 // Sessions: which there are, and what one of them did, trace by trace, over time.
 import { h, fill } from './dom.js';
-import { page, backTo, empty, firstRun, failed } from './frame.js';
+import { page, backTo, empty, firstRun, failed, searching } from './frame.js';
 import { when, ms, num, plural, clock, absolute } from './text.js';
 import { svc, tag, serviceColour } from './chips.js';
 import { Windowed } from './windowed.js';
@@ -111,18 +111,20 @@ export async function sessions(root, { params, set }) {
         ? failed(failure, () => load(pages.q))
         : !isLoaded
           ? null
-          : pages.q
-            ? empty(
-                'No such session',
-                'No session that the console keeps fits this filter.',
-                h('button.btn', { type: 'button', onclick: () => box.set('') }, 'Clear the filter'),
-              )
-            : firstRun(
-                'No session yet',
-                'A session is what one user or agent does over several traces. Requests carry it in a header; try one:',
-                "curl -H 'X-Mirascope-Session-Id: demo-1' http://127.0.0.1:9080/",
-                'In Python: with ops.session("demo-1"): …',
-              ),
+          : pages.next
+            ? searching(pages)
+            : pages.q
+              ? empty(
+                  'No such session',
+                  'No session that the console keeps fits this filter.',
+                  h('button.btn', { type: 'button', onclick: () => box.set('') }, 'Clear the filter'),
+                )
+              : firstRun(
+                  'No session yet',
+                  'A session is what one user or agent does over several traces. Requests carry it in a header; try one:',
+                  "curl -H 'X-Mirascope-Session-Id: demo-1' http://127.0.0.1:9080/",
+                  'In Python: with ops.session("demo-1"): …',
+                ),
     );
   }
   await load(box.input.value.trim());

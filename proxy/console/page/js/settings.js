@@ -3,7 +3,7 @@ import { h, fill, icon } from './dom.js';
 import { page, firstRun, commands } from './frame.js';
 import { when, num, plural } from './text.js';
 import { copyButton } from './chips.js';
-import { known, vitals, upstreams, listeners, exporters, reloads } from './health.js';
+import { known, vitals, upstreams, listeners, exporters, reloads, consoleCard } from './health.js';
 import * as api from './api.js';
 
 const isChanged = x => x.source !== 'default';
@@ -25,17 +25,25 @@ const settingRow = x =>
   );
 
 export async function settings(root, { params, set }) {
-  const { sidecars, sentence } = await api.settings();
+  const [{ sidecars, sentence }, health] = await Promise.all([api.settings(), api.health()]);
+  const here = consoleCard(health.console, health.sentence);
   if (!sidecars.length) {
     page(
       root,
       'Settings',
       {},
-      firstRun(
-        'No sidecar has reported yet',
-        sentence ||
-          'Each sidecar that reports to this console shows its settings, listeners, pools, exporters and reloads here:',
-        commands.sidecar,
+      h(
+        'div.scroll',
+        { tabindex: '-1' },
+        h(
+          'div.column',
+          firstRun(
+            'No sidecar has reported yet',
+            'Each sidecar that reports to this console shows its settings, listeners, pools, exporters and reloads here:',
+            commands.sidecar,
+          ),
+          here,
+        ),
       ),
     );
     return {};
@@ -43,7 +51,7 @@ export async function settings(root, { params, set }) {
   let own = params.get('all') !== '1',
     text = params.get('q') ?? '',
     which = params.get('sidecar');
-  const nameOf = s => s.instance ?? s.service,
+  const nameOf = s => `${s.service}/${s.instance ?? ''}`,
     chosen = () => sidecars.find(s => nameOf(s) === which) ?? sidecars[0];
   const picker = h(
     'select',
@@ -54,9 +62,7 @@ export async function settings(root, { params, set }) {
         draw();
       },
     },
-    sidecars.map(s =>
-      h('option', { value: nameOf(s) }, s.service === nameOf(s) ? s.service : `${s.service} · ${nameOf(s)}`),
-    ),
+    sidecars.map(s => h('option', { value: nameOf(s) }, s.instance ? `${s.service} · ${s.instance}` : s.service)),
   );
   const body = h('tbody'),
     count = h('span.dim'),
@@ -169,6 +175,7 @@ export async function settings(root, { params, set }) {
           ),
         ),
         bottom,
+        here,
       ),
     ),
   );

@@ -63,7 +63,7 @@ function lineCell({ span: s }, { scale, path }) {
         style: isAfter ? { right: 0 } : { left: Math.max(0, Math.min(to, 100)) + '%' },
       },
       isBefore ? '‹ ' : '',
-      s.missing ? 'never reported' : ms(s.ms),
+      s.missing ? '≈ ' + ms(s.ms) : ms(s.ms),
       isAfter ? ' ›' : '',
     ),
   );

@@ -1,6 +1,6 @@
 // Traces: a list to search, by the server; the histogram is of all that match.
 import { h, fill, icon } from './dom.js';
-import { page, empty, firstRun, commands, failed } from './frame.js';
+import { page, empty, firstRun, commands, failed, searching } from './frame.js';
 import { when, ms, num, plural } from './text.js';
 import { tag, svc, toast, short } from './chips.js';
 import { Windowed } from './windowed.js';
@@ -183,18 +183,20 @@ export async function traces(root, { params, set }) {
         ? failed(failure, () => load(pages.q))
         : !isLoaded
           ? null
-          : pages.q
-            ? empty(
-                'No such trace',
-                'Nothing that the console keeps fits this filter.',
-                h('button.btn', { type: 'button', onclick: () => box.set('') }, 'Clear the filter'),
-              )
-            : firstRun(
-                'No trace yet',
-                'Traces appear here as soon as a service or a sidecar sends its spans to this console (OTLP over HTTP). Set where it runs:',
-                commands.otlp,
-                'A trace in a file opens with Upload.',
-              ),
+          : pages.next
+            ? searching(pages)
+            : pages.q
+              ? empty(
+                  'No such trace',
+                  'Nothing that the console keeps fits this filter.',
+                  h('button.btn', { type: 'button', onclick: () => box.set('') }, 'Clear the filter'),
+                )
+              : firstRun(
+                  'No trace yet',
+                  'Traces appear here as soon as a service or a sidecar sends its spans to this console (OTLP over HTTP). Set where it runs:',
+                  commands.otlp,
+                  'A trace in a file opens with Upload.',
+                ),
     );
   }
   await load(box.input.value.trim());
