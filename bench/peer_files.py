@@ -193,3 +193,9 @@ def caddy(port: int, upstream: int, *, tracing: bool) -> str:
             "apps": {"http": {"servers": {"front": server}}},
         }
     )
+
+
+def sidecar_outbound(port: int, upstream: int) -> str:
+    """This sidecar's settings: an upstream with a listener of its own, for the app's calls."""
+    listen, target = f"127.0.0.1:{port}", f"http://127.0.0.1:{upstream}"
+    return json.dumps({"upstreams": [{"name": "upstream", "listen": listen, "target": target}]})

@@ -107,6 +107,23 @@ def _sidecar(tree: Path) -> Callable[[str, Place], Command]:
     return command
 
 
+def _sidecar_with_spans(tree: Path, *, outbound: bool = False) -> Callable[[str, Place], Command]:
+    """The same, as a span of each trace, exported to the sink. `outbound`: the load comes as the app's calls."""
+    plain = _sidecar(tree)
+
+    def command(python: str, place: Place) -> Command:
+        made = plain(python, place)
+        export = ("--set", f"export.endpoint=http://127.0.0.1:{place.sink}")
+        if not outbound:
+            return Command((*made.argv, *export), made.env)
+        text = peer_files.sidecar_outbound(place.port, place.upstream)
+        settings = ("--config", place.write("sidecar.yaml", text), "--inbound", "off", "--outbound", "127.0.0.1:0")
+        arguments = (*settings, "--admin", "127.0.0.1:0", "--inject", "tracecontext", *export)
+        return Command((*made.argv[: made.argv.index("run") + 1], *arguments), made.env)
+
+    return command
+
+
 def _module(name: str) -> Callable[[str, Place], Command]:
     def command(binary: str, place: Place) -> Command:
         return Command((binary, "-m", f"bench.programs.{name}", str(place.port), str(place.upstream)))
@@ -195,6 +212,21 @@ PEERS: tuple[Peer, ...] = (
         traced=False,
         compiled=True,
         package="ops-sidecar",
+    ),
+    *(
+        Peer(
+            f"sidecar-spans{'-outbound' if outbound else ''}{'' if compiled else '-pure'}",
+            f"this sidecar, {'compiled' if compiled else 'pure Python'}, b3multi → tracecontext, "
+            f"one {'client' if outbound else 'server'} span per request",
+            "translates",
+            "make compiled" if compiled else "sidecar",
+            _sidecar_with_spans(COMPILED_TREE if compiled else ROOT, outbound=outbound),
+            exports=True,
+            compiled=compiled,
+            package="ops-sidecar",
+        )
+        for outbound in (False, True)
+        for compiled in (True, False)
     ),
     Peer("envoy", "Envoy, plain", "forwards", "envoy", _envoy("none")),
     Peer("envoy-otel", "Envoy, OpenTelemetry tracer", "traces", "envoy", _envoy("opentelemetry"), exports=True),

@@ -114,16 +114,33 @@ def proxy_targets(summaries: Sequence[Summary]) -> list[Target]:
         return Target(what, ours.cpu_us / other.cpu_us, limit)
 
     targets = []
-    for key, limit in (("nginx", 1.5), ("envoy", 0.5)):
+    for key, limit in (("nginx", 1.2), ("envoy", 0.4)):
         if key in rows:
             targets.append(cpu_beside(rows[key], rows[key].peer.title, limit))
     others = [row for row in summaries if row.peer.work == "translates" and row.peer.compiled is None]
     if others:
         best = min(others, key=lambda row: row.cpu_us)
         targets.append(cpu_beside(best, f"the cheapest other that translates ({best.peer.title})", 0.3))
+    targets += _span_targets(rows)
     if "envoy" in rows:
         ratio = ours.rss_idle_mb / rows["envoy"].rss_idle_mb
         targets.append(Target("memory (RSS) of an idle sidecar beside Envoy's", ratio, 1.0))
+    return targets
+
+
+def _span_targets(rows: Mapping[str, Summary]) -> list[Target]:
+    """One span per request, beside the cheapest tracer: the dearer direction is judged."""
+    tracers = [rows[key] for key in ("envoy-otel", "traefik-otel", "caddy-otel") if key in rows]
+    if not tracers:
+        return []
+    best = min(tracers, key=lambda row: row.cpu_us)
+    targets = []
+    for ending, how, limit in (("", "compiled", 0.35), ("-pure", "in pure Python", 0.5)):
+        ours = [rows[key] for key in (f"sidecar-spans{ending}", f"sidecar-spans-outbound{ending}") if key in rows]
+        if ours:
+            worst = max(row.cpu_us for row in ours)
+            what = f"CPU per request with one span each, {how}, beside the cheapest tracer ({best.peer.title})"
+            targets.append(Target(what, worst / best.cpu_us, limit))
     return targets
 
 

@@ -20,14 +20,11 @@ from ops_lib.propagation import (
     HAS_STATE,
     IS_RANDOM,
     IS_SHORT,
-    REQUEST_BYTES,
-    REQUEST_FIELDS,
     Baggage,
     Beside,
     Extraction,
     Fields,
     Plain,
-    PlainBaggage,
     Propagator,
     RandomBits,
     RawFastPath,
@@ -42,6 +39,7 @@ from proxy.participation.in_flight import InFlightTable
 from proxy.participation.linking import Linked
 from proxy.participation.own_span import RANDOM, SAMPLED, OwnSpan, join
 from proxy.participation.sampling import Sampler
+from proxy.participation.sizes import Weigh, beside, has_room, nothing, size_of
 from proxy.participation.trust import believe
 from proxy.plan import BaggageMode, PropagationPlan
 from proxy.plan.participation import ALL_CARGO, FULL_TRUST, CargoPlan, TrustPlan
@@ -57,23 +55,6 @@ from proxy.translated import (
 _PADDING = b"0" * 16
 _MOST_NAMES = 256  # sets of names that are remembered, each with
 _LONGEST_NAMES = 256  # bytes at the most
-
-_MOST_TRACE_FIELDS = 10  # in all formats together, with the session and `baggage`
-_MOST_TRACE_BYTES = 1536
-
-
-def _nothing() -> tuple[int, int]:
-    return 0, 0
-
-
-def _beside(weigh: Callable[[], tuple[int, int]], headers: RawHeaders) -> Beside:
-    """The size of a request with `headers` and the rest from `weigh`, without `headers`."""
-    fields, size = weigh()
-    return Beside(fields, size, fields + len(headers), size + _size(headers))
-
-
-def _size(headers: RawHeaders) -> int:
-    return sum(len(name) + len(value) + 4 for name, value in headers)
 
 
 def propagator_of(
@@ -181,7 +162,7 @@ class Translator(Translates):
         text = name.decode("latin-1")
         return self._propagator.owns(text) or family_of(text) is not None or self._gate.bars(text)
 
-    def translate(self, headers: RawHeaders, weigh: Callable[[], tuple[int, int]] = _nothing) -> Translation:
+    def translate(self, headers: RawHeaders, weigh: Weigh = nothing) -> Translation:
         """`headers`: those for which `owns` is true, in wire order. Never raises on what they hold.
 
         `weigh` returns the number of other fields, and the bytes of them and the target: they take room from baggage.
@@ -194,7 +175,7 @@ class Translator(Translates):
             # A participant has to check OpenTelemetry's threshold.
             if (
                 plain is not None
-                and (plain[6] is None or self._has_room(plain[6], weigh))
+                and (plain[6] is None or not self._writes_jaeger_baggage or has_room(plain[6], weigh))
                 and not (self._participates and plain[4] & HAS_STATE and b"ot=" in plain[1])
                 and not (self._gate.splits_baggage and plain[6] is not None)
                 and (self._in_flight is None or not self._in_flight or not self._may_be_carried(plain))
@@ -211,15 +192,13 @@ class Translator(Translates):
             return self._translate_beside(foreign, headers, weigh)
         return self.translate_in_full(headers, weigh)
 
-    def _translate_beside(
-        self, foreign: dict[bytes, str], headers: RawHeaders, weigh: Callable[[], tuple[int, int]]
-    ) -> Translation:
+    def _translate_beside(self, foreign: dict[bytes, str], headers: RawHeaders, weigh: Weigh) -> Translation:
         """The translation of our headers in `headers`; the rest passes unchanged."""
         passed, told = self._foreign.passing(foreign, headers)
 
         def weigh_all() -> tuple[int, int]:
             fields, size = weigh()
-            return fields + len(passed), size + _size(passed)
+            return fields + len(passed), size + size_of(passed)
 
         ours = self.translate([header for header in headers if header[0] not in foreign], weigh_all)
         if isinstance(ours, FastTranslation):
@@ -274,9 +253,7 @@ class Translator(Translates):
         said = self._propagator.extract(self._fields(headers))
         return said.context is None and said.decision is None and not said.malformed
 
-    def translate_linked(
-        self, headers: RawHeaders, weigh: Callable[[], tuple[int, int]], linked: Linked
-    ) -> FullTranslation:
+    def translate_linked(self, headers: RawHeaders, weigh: Weigh, linked: Linked) -> FullTranslation:
         """A call without a context, joined to the request that it belongs to, or not, as `linked` says."""
         candidates = tuple(
             context for entry in linked.candidates if (context := given_to_app(entry.source).context) is not None
@@ -288,7 +265,7 @@ class Translator(Translates):
         )
 
     def translate_entirely(
-        self, headers: RawHeaders, weigh: Callable[[], tuple[int, int]] = _nothing, behind: Extraction | None = None
+        self, headers: RawHeaders, weigh: Weigh = nothing, behind: Extraction | None = None
     ) -> FullTranslation:
         """As `translate_in_full`, with headers of other families among them."""
         foreign = self._foreign.find(headers)
@@ -313,17 +290,8 @@ class Translator(Translates):
         """What `headers` say, as far as the peer is believed; None without headers."""
         return believe(self._propagator.extract(self._fields(headers)), self._trust).extraction if headers else None
 
-    def _has_room(self, baggage: PlainBaggage[bytes], weigh: Callable[[], tuple[int, int]]) -> bool:
-        """Whether `baggage` certainly fits into the request; if not, the propagator decides what fits."""
-        if not self._writes_jaeger_baggage:
-            return True  # it goes out unchanged
-        text, members = baggage
-        fields, size = weigh()
-        size += _MOST_TRACE_BYTES + 4 * len(text) + 12 * len(members)
-        return fields + _MOST_TRACE_FIELDS + len(members) <= REQUEST_FIELDS and size <= REQUEST_BYTES
-
     def translate_in_full(
-        self, headers: RawHeaders, weigh: Callable[[], tuple[int, int]] = _nothing, behind: Extraction | None = None
+        self, headers: RawHeaders, weigh: Weigh = nothing, behind: Extraction | None = None
     ) -> FullTranslation:
         """The same through the propagator, for any headers.
 
@@ -349,9 +317,9 @@ class Translator(Translates):
             )
         if self._participates:
             context, span = join(extraction, self._sampler, self._random_bits)
-        beside = _beside(weigh, headers) if extraction.baggage is not None else Beside()
+        room = beside(weigh, headers) if extraction.baggage is not None else Beside()
         goes_out = self._gate.leaving(extraction)
-        injection = propagator.inject(goes_out, context=context, beside=beside)
+        injection = propagator.inject(goes_out, context=context, beside=room)
         encoded = self._encoded
         written = [
             (encoded.get(name) or name.encode("latin-1"), value.encode("latin-1")) for name, value in injection.headers
