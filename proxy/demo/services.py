@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import json
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from aiohttp import web
 
 from proxy.demo.dialects import B3_MULTI, JAEGER, SESSION, W3C, Dialect, child, is_trace_header, new_trace
 from proxy.demo.hops import Hop
+from proxy.demo.own_spans import document, report
 from proxy.demo.table import Style, answer
 
 CALL_TIMEOUT_S = 10.0
@@ -59,13 +61,16 @@ SERVICES = {
 _SESSION = web.AppKey("session", aiohttp.ClientSession)
 
 
-def build(service: Service, call: Call | None) -> web.Application:
-    """The service as an application; `call` is where it goes for the next step, None for nowhere."""
+def build(service: Service, call: Call | None, collector: str = "") -> web.Application:
+    """The service as an application; `call` is where it goes for the next step, None for nowhere.
+
+    `collector`: URL of an OTLP receiver, to which it reports its own spans; empty for none.
+    """
     app = web.Application()
 
     async def serve(request: web.Request) -> web.Response:
         goes_on = request.path == service.calls_on_path
-        return await _answer(service, request, call if goes_on else None)
+        return await _answer(service, request, call if goes_on else None, collector)
 
     async def healthy(_: web.Request) -> web.Response:
         return web.json_response({"service": service.name})
@@ -84,8 +89,9 @@ async def _client(app: web.Application) -> Any:
         yield
 
 
-async def _answer(service: Service, request: web.Request, call: Call | None) -> web.Response:
+async def _answer(service: Service, request: web.Request, call: Call | None, collector: str) -> web.Response:
     """Read the headers, call the next service from a new span, and report what was seen, here and further on."""
+    start_ns = time.time_ns()
     received = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
     by_name = {name.lower(): value for name, value in received}
     span = service.dialect.read(by_name)
@@ -100,6 +106,9 @@ async def _answer(service: Service, request: web.Request, call: Call | None) -> 
         sent = (*sent, (SESSION, session))
     hop = Hop(service.name, service.dialect.name, request.path, saw, span, session, sent, own.span_id)
     further, problem = await _call(request.app[_SESSION], call, sent)
+    if collector and own.sampling != "deny":
+        content = document(service.name, f"{request.method} {request.path}", own, start_ns, time.time_ns())
+        await report(request.app[_SESSION], collector, content)
     if problem:
         return _tell(request, [hop], [f"{service.name}: {problem}"])
     return _tell(request, [hop, *(Hop.from_json(item) for item in further["hops"])], further["errors"])
@@ -133,7 +142,10 @@ def _tell(request: web.Request, hops: list[Hop], errors: list[str]) -> web.Respo
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run one service until SIGTERM or Ctrl-C. HTTP_PROXY is honoured, as most HTTP clients do."""
+    """Run one service until SIGTERM or Ctrl-C.
+
+    HTTP_PROXY is honoured, as most HTTP clients do; OTEL_EXPORTER_OTLP_ENDPOINT says where its own spans go.
+    """
     parser = argparse.ArgumentParser(prog="python -m proxy.demo.services", description="One service of the demo.")
     parser.add_argument("service", choices=sorted(SERVICES))
     parser.add_argument("--listen", default="127.0.0.1:8080", metavar="HOST:PORT")
@@ -142,8 +154,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     host, _, port = options.listen.rpartition(":")
     proxy = os.environ.get("HTTP_PROXY") or os.environ.get("http_proxy") or None
     call = Call(options.call, proxy) if options.call else None
+    collector = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
     asyncio.set_event_loop(loop := asyncio.new_event_loop())
-    web.run_app(build(SERVICES[options.service], call), host=host, port=int(port), print=None, loop=loop)
+    web.run_app(build(SERVICES[options.service], call, collector), host=host, port=int(port), print=None, loop=loop)
 
 
 if __name__ == "__main__":

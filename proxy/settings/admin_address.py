@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from proxy.settings.words import CONFIG_VARIABLE, OFF_WORDS
 
@@ -15,8 +16,19 @@ DEFAULT = "127.0.0.1:9082"  # as in `models`
 _ADDRESS = re.compile(r"unix:/.+|[^\s:/]+:[0-9]{1,5}|\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}")
 
 
+class _Key(NamedTuple):
+    """Where the address of a listener may be set."""
+
+    section: str
+    flag: str
+    default: str
+
+
+_KEYS = {"run": _Key("admin", "--admin", DEFAULT), "console": _Key("console", "--listen", "127.0.0.1:9083")}
+
+
 def first_process(path: str = "/proc/1/cmdline") -> list[str]:
-    """The arguments of process 1 behind `ops-sidecar run`: of a container's sidecar. Empty if that is not its work.
+    """The arguments of process 1 behind `ops-sidecar`, if it is `run` or `console`: in a container. Else empty.
 
     An init process in front of it (`docker run --init`) has them among its own.
     """
@@ -26,33 +38,36 @@ def first_process(path: str = "/proc/1/cmdline") -> list[str]:
     except OSError:
         return []
     for at, word in enumerate(words[:-1]):
-        if word.rpartition("/")[2] == "ops-sidecar" and words[at + 1] == "run":
-            return words[at + 2 :]
+        if word.rpartition("/")[2] == "ops-sidecar" and words[at + 1] in _KEYS:
+            return words[at + 1 :]
     return []
 
 
-def admin_address(environ: Mapping[str, str], flags: Sequence[str] = ()) -> str:
-    """The admin listener's address of a sidecar that was started in `environ` with `flags`; empty if it is off.
+def admin_address(environ: Mapping[str, str], arguments: Sequence[str] = ()) -> str:
+    """The admin listener's address of a sidecar that was started in `environ` with `arguments`; empty if it is off.
 
+    For `console` it is that of the page, which answers /healthz as well.
     Raises SettingsError if the settings are wrong.
     """
-    admin, file = _from_flags(flags)
-    if admin is not None:
-        read = _read(admin)
-        return admin if read is None else read
+    key = _KEYS[arguments[0]] if arguments else _KEYS["run"]
+    address, file = _from_flags(arguments[1:], key)
+    if address is not None:
+        read = _read(address)
+        return address if read is None else read
     if file:
         environ = {**environ, CONFIG_VARIABLE: file}
-    found = _from_usual_places(environ)
-    if found is not None:
-        return found
-    from proxy.settings.reading import load
+    found = _from_usual_places(environ, key)
+    if found is None:
+        from proxy.settings.reading import load
 
-    listen = load(environ=environ).settings.admin.listen
-    return str(listen) if listen is not None else ""
+        listen = getattr(load(environ=environ).settings, key.section).listen
+        found = str(listen) if listen is not None else ""
+    # A console that is run alone has an address in any case.
+    return found or (key.default if key.section == "console" else "")
 
 
-def _from_flags(flags: Sequence[str]) -> tuple[str | None, str]:
-    """The address and the file that flags of `run` name: None and empty without such flags. `--set` wins, as there."""
+def _from_flags(flags: Sequence[str], key: _Key) -> tuple[str | None, str]:
+    """The address and the file that flags name: None and empty without such flags. `--set` wins, as there."""
     quick, by_set, file = None, None, ""
     at = 0
     while at < len(flags):
@@ -60,26 +75,27 @@ def _from_flags(flags: Sequence[str]) -> tuple[str | None, str]:
         if not equals:
             at += 1
             value = flags[at] if at < len(flags) else ""
-        if name == "--admin":
+        if name == key.flag:
             quick = value
         elif name == "--config":
             file = value
-        elif name == "--set" and value.partition("=")[0].strip() == "admin.listen":
+        elif name == "--set" and value.partition("=")[0].strip() == f"{key.section}.listen":
             by_set = value.partition("=")[2]
         at += 1
     return (by_set if by_set is not None else quick), file
 
 
-def _from_usual_places(environ: Mapping[str, str]) -> str | None:
+def _from_usual_places(environ: Mapping[str, str], key: _Key) -> str | None:
     """None: look closer."""
-    variable = environ.get("OPS_SIDECAR_ADMIN__LISTEN")
+    name = f"OPS_SIDECAR_{key.section.upper()}"
+    variable = environ.get(f"{name}__LISTEN")
     if variable:
         return _read(variable)
-    if environ.get("OPS_SIDECAR_ADMIN"):  # the section as text
+    if environ.get(name):  # the section as text
         return None
     file = environ.get(CONFIG_VARIABLE)
     if not file:
-        return DEFAULT
+        return key.default
     from proxy.settings.yaml_file import read_yaml
 
     try:
@@ -87,10 +103,10 @@ def _from_usual_places(environ: Mapping[str, str]) -> str | None:
             read = read_yaml(opened.read(), file)
     except (OSError, UnicodeDecodeError):
         return None
-    admin = read.data.get("admin")
-    if read.problems or not isinstance(admin, dict | None):
+    section = read.data.get(key.section)
+    if read.problems or not isinstance(section, dict | None):
         return None
-    return _read(admin["listen"]) if admin and "listen" in admin else DEFAULT
+    return _read(section["listen"]) if section and "listen" in section else key.default
 
 
 def _read(value: object) -> str | None:

@@ -9,7 +9,22 @@ import subprocess
 import time
 from typing import Any
 
-from engine import COMPOSE, DOCKER, UP, container, get_json, inspect, kill, output, python_in, run, started, until, url
+from engine import (
+    COMPOSE,
+    DOCKER,
+    UP,
+    container,
+    get,
+    get_json,
+    inspect,
+    kill,
+    output,
+    python_in,
+    run,
+    started,
+    until,
+    url,
+)
 
 FILES = (
     "compose/demo/billing.Dockerfile",
@@ -19,10 +34,11 @@ FILES = (
     "compose/demo/receipts.in",
     "compose/demo/receipts.lock",
     "compose/demo/receipts.py",
+    "compose/demo/stock.py",
 )  # of config/, all of them run here
-SERVICES = ("shop", "orders", "billing", "receipts")
+SERVICES = ("shop", "orders", "billing", "receipts", "stock")
 SIDECARS = tuple(f"{service}-sidecar" for service in SERVICES)
-PYTHON = ("shop", "orders", "receipts", *SIDECARS)
+PYTHON = ("shop", "orders", "receipts", "stock", "console", *SIDECARS)
 TRACE_ID, SPAN_ID, SESSION = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", "compose-test"
 STOP_LIMIT_S = 15.0
 
@@ -36,14 +52,15 @@ def visit(headers: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def a_trace_crosses_all_services() -> None:
-    """A W3C trace and its session reach the four services, each in its own format."""
+    """A W3C trace and its session reach the five services, each in its own format; the last one by gRPC."""
     hops = visit({"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-01", "X-Mirascope-Session-Id": SESSION})
     assert [hop["service"] for hop in hops] == list(SERVICES), hops
     for hop in hops:
         assert hop["trace_id"] == TRACE_ID, hop
         assert hop["session"] == SESSION, hop
         assert hop["sampling"] == "accept", hop
-    own = ({"traceparent"}, {"x-b3-traceid", "x-b3-spanid", "x-b3-sampled"}, {"uber-trace-id"}, {"traceparent"})
+    b3 = {"x-b3-traceid", "x-b3-spanid", "x-b3-sampled"}
+    own = ({"traceparent"}, b3, {"uber-trace-id"}, {"traceparent"}, b3)
     for hop, names in zip(hops, own, strict=True):
         seen = {name.lower() for name, _ in hop["saw"]} - {"x-mirascope-session-id", "tracestate", "x-b3-parentspanid"}
         assert seen == names, hop
@@ -53,13 +70,36 @@ def a_64_bit_debug_trace_crosses_too() -> None:
     """A B3 debug trace with a 64-bit id keeps both where a format can say so."""
     short = TRACE_ID[16:]
     hops = visit({"b3": f"{short}-{SPAN_ID}-d"})
-    assert [hop["trace_id"] for hop in hops] == [short.rjust(32, "0"), short, short, short.rjust(32, "0")], hops
-    assert [hop["sampling"] for hop in hops] == ["accept", "debug", "debug", "accept"], hops
+    assert [hop["trace_id"] for hop in hops] == [short.rjust(32, "0"), short, short, short.rjust(32, "0"), short], hops
+    assert [hop["sampling"] for hop in hops] == ["accept", "debug", "debug", "accept", "debug"], hops
+
+
+def one_page_shows_the_trace_across_all_of_them() -> None:
+    """The console has the spans of all sidecars and of the library, each with its parent; and what came and went."""
+    trace_id = f"{time.time_ns():032x}"
+    visit({"traceparent": f"00-{trace_id}-{SPAN_ID}-01", "X-Mirascope-Session-Id": SESSION})
+    console = url("console", 9083)
+
+    def whole() -> bool:
+        trace = get_json(f"{console}/api/v1/traces/{trace_id}")
+        assert {span["service"] for span in trace["spans"] if not span.get("missing")} >= set(SERVICES), trace
+        orphans = [span for span in trace["spans"] if span.get("missing") and span["id"] != SPAN_ID]
+        assert not orphans, orphans
+        return True
+
+    until("the trace is not whole", whole)
+    until(
+        "its headers are not told",
+        lambda: any(
+            row["trace"] == trace_id for row in get_json(f"{console}/api/v1/requests?q=trace:{trace_id}")["items"]
+        ),
+    )
+    assert "<title>" in get(console)
 
 
 def nobody_is_root() -> None:
     """Every process runs as a numeric user that is not 0, without capabilities."""
-    for service in (*SERVICES, *SIDECARS):
+    for service in (*SERVICES, *SIDECARS, "console", "visitors"):
         assert inspect(service)["Config"]["User"] == "65532:65532", service
     for service in PYTHON:
         status = python_in(service, "print(open('/proc/1/status').read())")
@@ -153,7 +193,7 @@ def a_restarted_service_is_reached_again() -> None:
 
 def a_crashed_service_is_reached_again() -> None:
     """Docker restarts the service alone, in a new network namespace; its sidecar sees that, ends, and follows."""
-    for service in ("orders", "billing"):
+    for service in ("orders", "billing", "stock"):
         before = started(f"{service}-sidecar")
         kill(service)
         until(f"the sidecar does not follow {service}", lambda before=before, service=service: (
@@ -183,6 +223,7 @@ CHECKS = (
     sidecars_are_healthy,
     a_trace_crosses_all_services,
     a_64_bit_debug_trace_crosses_too,
+    one_page_shows_the_trace_across_all_of_them,
     nobody_is_root,
     the_root_file_system_is_read_only,
     services_are_reached_through_their_sidecars_only,

@@ -71,6 +71,7 @@ class Api:
         """The routes."""
         for path, handler in self._gets().items():
             app.router.add_get(f"/api/v1{path}", handler)
+        app.router.add_get("/healthz", _healthz)
         app.router.add_post("/api/v1/login", self._login)
         app.router.add_post("/api/v1/traces", self._upload)
         app.router.add_post("/api/v1/explain", self._explain)
@@ -208,3 +209,8 @@ class Api:
         response = web.Response(status=204)
         self._guard.remember(request, response)
         return response
+
+
+async def _healthz(_: web.Request) -> web.Response:
+    """While the process runs; for `ops-sidecar health` in its container."""
+    return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})

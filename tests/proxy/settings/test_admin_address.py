@@ -74,9 +74,10 @@ def command_line(tmp_path: Path, *words: str) -> str:
 @pytest.mark.parametrize(
     ("words", "flags"),
     [
-        (("/opt/a/bin/python3", "/opt/a/bin/ops-sidecar", "run", "--admin", "x:1"), ["--admin", "x:1"]),
-        (("/sbin/docker-init", "--", "ops-sidecar", "run", "--admin=x:1"), ["--admin=x:1"]),
-        (("/opt/a/bin/ops-sidecar", "run"), []),
+        (("/opt/a/bin/python3", "/opt/a/bin/ops-sidecar", "run", "--admin", "x:1"), ["run", "--admin", "x:1"]),
+        (("/sbin/docker-init", "--", "ops-sidecar", "run", "--admin=x:1"), ["run", "--admin=x:1"]),
+        (("/opt/a/bin/ops-sidecar", "run"), ["run"]),
+        (("/opt/a/bin/ops-sidecar", "console", "--listen", "x:1"), ["console", "--listen", "x:1"]),
         (("ops-sidecar", "demo", "--admin", "x:1"), []),
         (("my-app", "run", "--admin", "x:1"), []),
         ((), []),
@@ -103,10 +104,25 @@ def test_without_a_first_process(tmp_path: Path) -> None:
     ],
 )
 def test_flags_count_most(flags: tuple[str, ...], address: str) -> None:
-    assert admin_address({"OPS_SIDECAR_ADMIN__LISTEN": "127.0.0.1:2"}, flags) == address
+    assert admin_address({"OPS_SIDECAR_ADMIN__LISTEN": "127.0.0.1:2"}, ["run", *flags]) == address
 
 
 def test_a_file_that_a_flag_names(tmp_path: Path) -> None:
     file = tmp_path / "sidecar.yaml"
     file.write_text("admin: {listen: '127.0.0.1:7'}", encoding="utf-8")
-    assert admin_address({"OPS_SIDECAR_CONFIG": "/nowhere"}, ["--config", str(file)]) == "127.0.0.1:7"
+    assert admin_address({"OPS_SIDECAR_CONFIG": "/nowhere"}, ["run", "--config", str(file)]) == "127.0.0.1:7"
+
+
+@pytest.mark.parametrize(
+    ("environ", "flags", "address"),
+    [
+        ({}, (), "127.0.0.1:9083"),
+        ({"OPS_SIDECAR_ADMIN__LISTEN": "127.0.0.1:2"}, (), "127.0.0.1:9083"),
+        ({"OPS_SIDECAR_CONSOLE__LISTEN": "0.0.0.0:3"}, (), "0.0.0.0:3"),
+        ({"OPS_SIDECAR_CONSOLE__LISTEN": "0.0.0.0:3"}, ("--listen", "0.0.0.0:4", "--otlp", "0.0.0.0:5"), "0.0.0.0:4"),
+        ({"OPS_SIDECAR_CONSOLE": "{listen: '127.0.0.1:6'}"}, (), "127.0.0.1:6"),
+        ({"OPS_SIDECAR_CONSOLE__LISTEN": "off"}, (), "127.0.0.1:9083"),
+    ],
+)
+def test_a_console_answers_at_its_page(environ: dict[str, str], flags: tuple[str, ...], address: str) -> None:
+    assert admin_address(environ, ["console", *flags]) == address

@@ -88,3 +88,10 @@ async def test_every_answer_has_a_strict_policy(console: Console) -> None:
             assert "default-src 'none'" in policy
             assert "unsafe" not in policy
             assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_a_health_check_needs_no_token(start_console: Start) -> None:
+    """`ops-sidecar health` asks so in a console's container; nothing is told but that it runs."""
+    console = await start_console(token="correct-horse")
+    async with console.client.get(f"{console.url}/healthz") as response:
+        assert (response.status, await response.text()) == (200, "ok\n")
