@@ -11,8 +11,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config"
 FILES = sorted(str(path.relative_to(CONFIG)) for path in CONFIG.rglob("*") if path.is_file())
-# A test that takes each file of a pattern as a parameter has its name in its own.
-TAKEN = {"kubernetes/examples/*.yaml": ("kubernetes/test_schemas.py", "ids=lambda path: path.stem")}
+# Files that a test takes as one or one by one, without naming them: the test, and how it does so.
+TAKEN = {
+    "kubernetes/examples/*.yaml": ("kubernetes/test_schemas.py", "ids=lambda path: path.stem"),
+    "kubernetes/*/*.yaml": ("kubernetes/test_kustomize.py", 'kubectl("kustomize", KUBERNETES / folder)'),
+    "helm/*": ("kubernetes/test_helm.py", 'helm("template"'),
+}
 WHOLES = ("Chart.yaml", "kustomization.yaml")  # what stands beside one of these is rendered together
 
 
