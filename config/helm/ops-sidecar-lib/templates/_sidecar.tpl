@@ -19,12 +19,7 @@ It gives what `ops-sidecar inject` gives with the same settings; a test compares
 
 {{/* The values, with the defaults of this library under them. */}}
 {{- define "ops-sidecar.values" -}}
-{{- $defaults := dict
-  "image" (printf "ops-sidecar:%s" "0.1.0") "pullPolicy" "" "mode" "native" "inbound" "service" "outbound" "proxy"
-  "appPort" 8080 "redirectPorts" (list 80 8080) "dualStack" false "serviceName" .Release.Name "configMap" ""
-  "runAsUser" 65532 "settings" dict
-  "ports" (dict "inbound" 9080 "outbound" 9081 "health" 9084)
-  "resources" (dict "requests" (dict "cpu" "50m" "memory" "96Mi") "limits" (dict "memory" "256Mi")) -}}
+{{- $defaults := merge (dict "serviceName" .Release.Name) (deepCopy (index .Values "ops-sidecar-lib")) -}}
 {{- $values := mergeOverwrite $defaults (deepCopy (default dict .Values.opsSidecar)) -}}
 {{- if not (has $values.mode (list "native" "plain")) -}}
 {{- fail (printf "opsSidecar.mode is %q: expected native or plain" $values.mode) -}}

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+from functools import cache
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lab.manifests import DEPLOYMENT, SERVICE, inject, uninject
 
-from proxy.kubernetes.injection import InjectionError
+from proxy.kubernetes import injection
+from proxy.kubernetes.configuration import configuration
+from proxy.kubernetes.injection import Injected, InjectionError
+from proxy.kubernetes.injection.edits import apply
+from proxy.kubernetes.injection.wanted import Configure
+from proxy.settings import Flag
 
 BOTH = DEPLOYMENT + SERVICE
 PLAIN = {"kubernetes.mode": "plain"}
@@ -224,3 +235,78 @@ def test_a_list_is_looked_into() -> None:
 def test_a_service_of_another_api_group_is_not_one() -> None:
     text = SERVICE.removeprefix("---\n").replace("apiVersion: v1", "apiVersion: serving.knative.dev/v1")
     assert inject(text).text == text
+
+
+_PORTS = st.lists(
+    st.fixed_dictionaries(
+        {"containerPort": st.sampled_from([80, 3000, 8080])}, optional={"name": st.sampled_from(["http", "web", "x"])}
+    ),
+    max_size=2,
+)
+_ENV = st.lists(
+    st.sampled_from([{"name": "A", "value": "on"}, {"name": "NO_PROXY", "value": "x"}, {"name": "HTTP_PROXY"}]),
+    max_size=2,
+)
+_CONTAINER = st.fixed_dictionaries({}, optional={"ports": _PORTS, "env": _ENV, "image": st.just("a:1")})
+_SERVICE_PORTS = st.lists(
+    st.fixed_dictionaries(
+        {"port": st.sampled_from([80, 8080])}, optional={"targetPort": st.sampled_from([80, 3000, "http", "none"])}
+    ),
+    max_size=2,
+    unique_by=lambda port: port["port"],
+)
+
+
+@given(
+    containers=st.lists(_CONTAINER, min_size=1, max_size=2),
+    inits=st.none() | st.lists(_CONTAINER, max_size=1),
+    more=st.fixed_dictionaries(
+        {}, optional={"volumes": st.just([]), "terminationGracePeriodSeconds": st.integers(0, 90)}
+    ),
+    metadata=st.fixed_dictionaries({"labels": st.just({"app": "a"})}, optional={"annotations": st.just({"b": "c"})}),
+    ports=_SERVICE_PORTS,
+    mode=st.sampled_from(["native", "plain"]),
+    inbound=st.sampled_from(["service", "redirect", "off"]),
+    outbound=st.sampled_from(["proxy", "redirect", "off"]),
+)
+def test_whatever_goes_in_comes_out_again_and_goes_in_once(
+    containers: list[dict[str, Any]],
+    inits: list[dict[str, Any]] | None,
+    more: dict[str, Any],
+    metadata: dict[str, Any],
+    ports: list[dict[str, Any]],
+    mode: str,
+    inbound: str,
+    outbound: str,
+) -> None:
+    """Laws: uninject after inject is what was there; inject after inject is inject."""
+    for number, one in enumerate([*containers, *(inits or ())]):
+        one["name"] = f"c{number}"
+    spec = {"containers": containers, **({} if inits is None else {"initContainers": inits}), **more}
+    workload = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": {}}
+    workload["spec"] = {"template": {"metadata": metadata, "spec": spec}}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": ports}}
+    service["spec"]["selector"] = {"app": "a"}  # type: ignore[index]  # a mapping
+    documents = [workload, service]
+    configure = _configured(mode, inbound, outbound)
+    try:
+        once = edited(documents, injection.inject(documents, configure))
+    except InjectionError as error:
+        assert "which of them speaks HTTP?" in str(error)
+        return
+    assert injection.inject(once, configure).edits == {}
+    assert edited(once, injection.uninject(once)) == documents
+
+
+def edited(documents: list[Any], changes: Injected) -> list[Any]:
+    """The documents, with the edits carried out."""
+    documents = copy.deepcopy(documents)
+    for number, edits in changes.edits.items():
+        apply(documents[number], edits)
+    return documents
+
+
+@cache
+def _configured(mode: str, inbound: str, outbound: str) -> Configure:
+    values = {"mode": mode, "inbound": inbound, "outbound": outbound}
+    return configuration(None, [Flag(("kubernetes", key), value, key) for key, value in values.items()])
