@@ -64,6 +64,12 @@ LABEL org.opencontainers.image.title="ops-sidecar" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.base.name="${PYTHON_IMAGE}"
 
+# For `ops-sidecar redirect`, in an init container (docs/kubernetes.md#redirection). A pinned version would be gone next month.
+# hadolint ignore=DL3008
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends nftables \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/apt /var/log/dpkg.log
+
 COPY --from=build /opt/ops-sidecar /opt/ops-sidecar
 ENV PATH=/opt/ops-sidecar/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 
