@@ -7,6 +7,7 @@ A record that cannot be read is left out, and never raises: it comes from outsid
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -89,6 +90,14 @@ def _text(values: Mapping[str, Any], key: str) -> str:
     return value[:_LONGEST] if isinstance(value, str) else ""
 
 
+def _finite(text: str) -> float:
+    """A number that JSON can say again; raises ValueError."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
 def _read(sender: Sender, record: Any) -> Report | None:
     said = attributes(record.attributes)
     kind = getattr(record, "event_name", "") or str(said.get("event.name") or "")
@@ -113,7 +122,7 @@ def _read(sender: Sender, record: Any) -> Report | None:
     if len(text) > _MOST_BODY_BYTES:
         return None
     try:
-        body = json.loads(text)
+        body = json.loads(text, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
     if not isinstance(body, list if kind == "ops.settings" else dict):

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from proxy.console.query.checks import BY_KEY, CHECKS, FAIL, OK, WARN, Check, state, told, unread_told
-from proxy.console.query.peers import Peers
+from proxy.console.query.reported.checks import BY_KEY, CHECKS, FAIL, OK, WARN, Check, state, told, unread_told
+from proxy.console.query.reported.peers import Peers
 from proxy.console.query.words import plural
 from proxy.console.store.reader import Reader
 from proxy.console.store.report_counts import DAY_MS, HOUR_MS

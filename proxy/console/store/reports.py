@@ -7,7 +7,6 @@ Nothing of a report raises: it comes from outside.
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 from collections.abc import Sequence
@@ -39,8 +38,7 @@ def write_reports(connection: sqlite3.Connection, reports: Sequence[Report], now
                 if senders.heard(connection, report, now_ns):
                     report_counts.add(connection, report, now_ns)
             elif report.kind in _DOCUMENTS:
-                text = json.dumps(report.said, separators=(",", ":"))
-                senders.keep(connection, report.sender, _DOCUMENTS[report.kind], text, now_ns)
+                senders.keep(connection, report.sender, _DOCUMENTS[report.kind], report.said, now_ns)
             else:
                 report_counts.keep_proofs(connection, report)
         except (ValueError, TypeError, KeyError, OverflowError, AttributeError) as error:

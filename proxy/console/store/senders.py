@@ -73,8 +73,9 @@ def services_by_name(connection: sqlite3.Connection) -> dict[str, str]:
     return dict(found.fetchall())
 
 
-def keep(connection: sqlite3.Connection, sender: Sender, column: str, text: str, now_ns: int) -> None:
+def keep(connection: sqlite3.Connection, sender: Sender, column: str, said: Any, now_ns: int) -> None:
     """What a sidecar said last of its plan, its settings or its health."""
+    text = json.dumps(said, separators=(",", ":"))
     _know(connection, sender, now_ns)
     if column == "health":
         connection.execute(
@@ -85,9 +86,8 @@ def keep(connection: sqlite3.Connection, sender: Sender, column: str, text: str,
         return
     connection.execute(f"UPDATE sidecars SET {column} = ? WHERE instance = ?", (text, sender.instance))
     if column == "plan":
-        connection.execute(
-            "UPDATE sidecars SET via = ifnull(json_extract(plan, '$.via'), '') WHERE instance = ?", (sender.instance,)
-        )
+        via = str(said.get("via") or "")[:100]
+        connection.execute("UPDATE sidecars SET via = ? WHERE instance = ?", (via, sender.instance))
 
 
 def _know(connection: sqlite3.Connection, sender: Sender, now_ns: int) -> None:
@@ -160,7 +160,7 @@ def _arrive(connection: sqlite3.Connection, sender: Sender, place: str, since: i
     ).fetchall()
     for instance, where, seen, ended in others:
         if place and where == place and ended == RUNNING:
-            _gap(connection, sender.service, instance, seen, max(seen, since), SILENT)
+            _gap(connection, sender.service, instance, seen, now_ns, SILENT)
             connection.execute("UPDATE sidecars SET ended = ? WHERE instance = ?", (SUCCEEDED, instance))
     if others and all(ended for _, _, _, ended in others) and since - others[0][2] > _WITHOUT_NS:
         _gap(connection, sender.service, "", others[0][2], since, NOBODY)

@@ -1,0 +1,86 @@
+"""Since when everything is known of a service, without a gap. "None of all requests" may be said of no longer time.
+
+It reaches back to the first report, or to the end of the last gap. A sidecar that is silent now ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from proxy.console.store.reader import Reader
+from proxy.console.store.senders import EVERYWHERE, RUNNING, patience_ns
+
+_MOST: Final = 2_000
+_MS: Final = 1_000_000
+
+
+class Coverage(NamedTuple):
+    """Of one service. Times in ms."""
+
+    since: int  # everything is known from here on
+    why: str  # what lies before: a clause; empty: the first report
+    silent: tuple[str, ...]  # sidecars of which nothing is heard now
+    silent_since: int
+
+
+class Known:
+    """What is known of all services, at one moment."""
+
+    def __init__(self, reader: Reader, now_ns: int) -> None:
+        clock = reader.one("SELECT created, heard FROM report_clock") or (now_ns, now_ns)
+        self._created = clock[0]
+        self._first: dict[str, int] = dict(reader.all("SELECT service, since FROM reporting LIMIT ?", (_MOST,)))
+        self._gaps = reader.all(
+            "SELECT service, started, ended, why, instance FROM gaps ORDER BY ended DESC LIMIT ?", (_MOST,)
+        )
+        self._silent: dict[str, list[tuple[str, int]]] = {}
+        running = reader.all(
+            "SELECT service, name, host, instance, seen, interval_ms FROM sidecars WHERE ended = ? AND number > 0 "
+            "ORDER BY seen LIMIT ?",
+            (RUNNING, _MOST),
+        )
+        for service, name, host, instance, seen, interval_ms in running:
+            if now_ns - seen > patience_ns(interval_ms):
+                shown = name if name != instance else f"{host or service}-{instance[:6]}"
+                self._silent.setdefault(service, []).append((shown, seen))
+
+    @property
+    def services(self) -> Sequence[str]:
+        """All that have ever reported their counters."""
+        return sorted(self._first)
+
+    @property
+    def silent(self) -> list[str]:
+        """All sidecars of which nothing is heard now."""
+        return [name for one in self._silent.values() for name, _ in one]
+
+    def of(self, service: str) -> Coverage:
+        """`service` has reported."""
+        since, why = max(self._first[service], self._created), ""
+        for who, started, ended, reason, _ in self._gaps:
+            if who in (service, EVERYWHERE) and ended > since and ended > started:
+                since = ended
+                why = reason if who == EVERYWHERE else f"a sidecar of {service} {reason}"
+                if reason.startswith("had no"):
+                    why = f"{service} {reason}"
+        silent = self._silent.get(service, [])
+        return Coverage(
+            since // _MS,
+            why,
+            tuple(name for name, _ in silent),
+            min((seen for _, seen in silent), default=0) // _MS,
+        )
+
+    def gap(self, from_ms: int) -> str | None:
+        """What keeps verdicts from reaching back to `from_ms`, in a sentence; None: nothing."""
+        silent = self.silent
+        if silent:
+            more = f" and {len(silent) - 3} more" if len(silent) > 3 else ""
+            verb = "is" if len(silent) == 1 else "are"
+            return f"{', '.join(silent[:3])}{more} {verb} silent. Nothing is safe there until they report again."
+        late = [one for one in self.services if self.of(one).since > from_ms]
+        if not late:
+            return None
+        more = f" and {len(late) - 3} more" if len(late) > 3 else ""
+        return f"Reports do not reach back far enough yet at {', '.join(late[:3])}{more}."

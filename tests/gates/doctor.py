@@ -1,0 +1,242 @@
+"""The doctor names 8 faults in 5 frameworks, each alone, and raises no alarm over clean requests.
+
+    python -m gates.doctor [--clean 100000] [--only flask,node]
+
+Real apps with the fault seeded, a real sidecar beside each, a real console that all report to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import http.client
+import json
+import queue
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from lab.consoles import running
+from lab.process import SidecarProcess
+
+APPS = Path(__file__).parent / "apps"
+FRAMEWORKS = {
+    "flask": (sys.executable, "calling.py", "flask"),
+    "fastapi": (sys.executable, "calling.py", "fastapi"),
+    "aiohttp": (sys.executable, "calling.py", "aiohttp"),
+    "django": (sys.executable, "calling.py", "django"),
+    "node": ("node", "calling.mjs"),
+}
+FAULTS = {  # and the check that names it
+    "drops": "forwards",
+    "remints": "same",
+    "stories": "once",
+    "flips": "decision",
+    "state": "state",
+    "baggage": "baggage",
+    "format": "format",
+    "stale": "fresh",
+}
+CLEAN = "clean"
+WAIT_S = 60.0
+_AT_A_TIME = 4
+
+
+class _Billing(BaseHTTPRequestHandler):
+    """The service that is called."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def billing() -> Iterator[str]:
+    """Its URL."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Billing)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def app(framework: str) -> Iterator[str]:
+    """The URL of an app of this framework."""
+    process = subprocess.Popen(FRAMEWORKS[framework], cwd=APPS, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert "listening on " in line, f"the app of {framework} did not start"
+        yield line.split("listening on ")[1].strip()
+    finally:
+        process.kill()
+        process.wait(WAIT_S)
+        process.stdout.close()
+
+
+def sidecar(folder: Path, service: str, app_url: str, billing_url: str, console: str) -> SidecarProcess:
+    """A sidecar beside the app, which reports as `service`."""
+    file = folder / f"{service}.yaml"
+    settings = {
+        "inbound": {"listen": "127.0.0.1:0", "app": app_url},
+        "outbound": {"listen": "127.0.0.1:0"},
+        "admin": {"listen": "off"},
+        "propagation": {"extract": ["tracecontext", "b3"]},
+        "upstreams": [{"name": "billing", "match": ["billing.internal"], "target": billing_url}],
+        "console": {"report": {"endpoint": console, "interval_s": 1}},
+        "service": {"name": service},
+        "drain": {"outbound_linger_s": 0},
+    }
+    file.write_text(json.dumps(settings), encoding="utf-8")
+    return SidecarProcess("--config", str(file))
+
+
+def ask(sidecar: SidecarProcess, fault: str, number: int, at_a_time: int = 1) -> None:
+    """So many requests, each with a trace of its own."""
+    numbers: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for one in range(number):
+        numbers.put(one)
+    outbound, address = sidecar.addresses["outbound"].port, sidecar.addresses["inbound"]
+    wrong: list[str] = []
+
+    def work() -> None:
+        connection = http.client.HTTPConnection(address.host, address.port, timeout=WAIT_S)
+        while not numbers.empty() and not wrong:
+            try:
+                one = numbers.get_nowait()
+            except queue.Empty:
+                return
+            headers = {
+                "traceparent": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-{'01' if one % 3 else '00'}",
+                "tracestate": "congo=t61rcWkgMzE",
+                "baggage": "tier=gold",
+                "X-Mirascope-Session-Id": f"s-{one}",
+                "X-Outbound": str(outbound),
+            }
+            connection.request("GET", f"/{fault}", headers=headers)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 200:
+                wrong.append(f"the app answered {answer.status}")
+        connection.close()
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(at_a_time)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong, wrong[0]
+
+
+def judge(said: dict[str, Any], framework: str, faults: Sequence[str]) -> list[str]:
+    """What is wrong with the doctor's answer."""
+    wrong = []
+    for fault in faults:
+        service = f"{framework}-{fault}"
+        found = [one for one in said["findings"] if one["service"] == service]
+        checks = sorted(one["check"] for one in found)
+        expected = [] if fault == CLEAN else [FAULTS[fault]]
+        if checks != expected:
+            wrong.append(f"{service}: {checks or 'nothing'} found, expected {expected or 'nothing'}")
+        for one in found:
+            if not one["proof"]:
+                wrong.append(f"{service}: no proof of {one['check']}")
+            if not one["fix"]:
+                wrong.append(f"{service}: no cure of {one['check']}")
+    return wrong
+
+
+async def examine(framework: str, *, faults: Sequence[str], requests: int, clean: int) -> tuple[list[str], list[str]]:
+    """One framework: what is wrong, and the doctor's sentences."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        billing_url = stack.enter_context(billing())
+        app_url = stack.enter_context(app(framework))
+        console = await _open(stack)
+        wanted = [*faults, *([CLEAN] if clean else [])]
+
+        def begin(fault: str) -> SidecarProcess:
+            return sidecar(folder, f"{framework}-{fault}", app_url, billing_url, console.otlp)
+
+        started = await asyncio.to_thread(lambda: [begin(fault) for fault in wanted])
+        for one in started:
+            stack.callback(one.kill)
+        for fault, one in zip(wanted, started, strict=True):
+            number, at_a_time = (clean, _AT_A_TIME) if fault == CLEAN else (requests, 1)
+            await asyncio.to_thread(ask, one, fault, number, at_a_time)
+        for one in started:  # its last report says all
+            await asyncio.to_thread(one.end)
+        said = await console.get("/doctor")
+        await console.close()
+    shown = [one["sentence"] for one in said["findings"]]
+    calls = {one["name"]: one["calls"] for one in said["services"]}
+    wrong = judge(said, framework, wanted)
+    if clean and calls.get(f"{framework}-{CLEAN}", 0) < clean:
+        wrong.append(f"{framework}: only {calls.get(f'{framework}-{CLEAN}', 0)} clean calls were looked at")
+    return wrong, [*shown, said["sentence"]]
+
+
+class _Opened:
+    """A console whose life is that of a run."""
+
+    def __init__(self, console: Any, context: Any) -> None:
+        self.otlp: str = console.otlp
+        self.get = console.get
+        self._context = context
+
+    async def close(self) -> None:
+        await self._context.__aexit__(None, None, None)
+
+
+async def _open(stack: ExitStack) -> _Opened:
+    context = running()
+    return _Opened(await context.__aenter__(), context)
+
+
+def main() -> int:
+    """Run at full size."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clean", type=int, default=100_000, help="clean requests, over all frameworks")
+    parser.add_argument("--only", default=",".join(FRAMEWORKS), help="frameworks, joined by commas")
+    options = parser.parse_args()
+    chosen = [name for name in options.only.split(",") if name]
+    wrong: list[str] = []
+    for framework in chosen:
+        if shutil.which(FRAMEWORKS[framework][0]) is None:
+            print(f"{framework}: skipped, {FRAMEWORKS[framework][0]} is not installed")
+            continue
+        begun = time.monotonic()
+        clean = options.clean // len(chosen)
+        found, sentences = asyncio.run(examine(framework, faults=tuple(FAULTS), requests=20, clean=clean))
+        for sentence in sentences:
+            print(f"  {sentence}")
+        took = time.monotonic() - begun
+        print(f"{framework}: {'FAILED' if found else 'held'}, {clean:,} clean requests, {took:.0f} s")
+        wrong += found
+    for one in wrong:
+        print(f"WRONG: {one}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

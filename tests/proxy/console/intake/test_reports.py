@@ -1,0 +1,89 @@
+"""Reports come from outside, and from sidecars of any version: what can be read is read, and nothing raises."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lab.consoles import pairs
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+
+from proxy.console.intake.reports import read_logs
+from proxy.console.store.open import Place, open_store
+from proxy.console.store.reports import write_reports
+
+SENDER = {"service.name": "shop", "ops.instance": "a1", "ops.report.version": "1"}
+COUNTS = {"seq": 1, "since": 1, "now": 2, "interval": 10, "formats": [], "calls": {}}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def record(event: str, body: object = None, **said: Any) -> LogRecord:
+    made = LogRecord(event_name=event, attributes=pairs(said), time_unix_nano=1, observed_time_unix_nano=2)
+    if body is not None:
+        made.body.string_value = body if isinstance(body, str) else json.dumps(body)
+    return made
+
+
+def written(*records: LogRecord, **resource: Any) -> list[dict[str, Any]]:
+    """The rows that a store makes of them."""
+    connection = open_store(Place(None, 1 << 24))
+    try:
+        connection.execute("BEGIN")
+        reports = read_logs({**SENDER, **resource}, "ops-sidecar.report", records)
+        return list(write_reports(connection, reports, 10**18))
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        record("ops.counts", "not JSON"),
+        record("ops.counts", "[" * 100_000),
+        record("ops.counts", []),
+        record("ops.counts", {}),
+        record("ops.counts", {**COUNTS, "seq": "1"}),
+        record("ops.counts", {**COUNTS, "seq": 1 << 70}),
+        record("ops.counts", {**COUNTS, "interval": "soon"}),
+        record("ops.counts", {**COUNTS, "formats": [["in", 1], "x", ["in", "", "", "", "", "", "", -1, 0, 0]]}),
+        record("ops.counts", {**COUNTS, "calls": {"dropped": "many"}, "seen": {"dropped": 7}}),
+        record("ops.settings", {"not": "a list"}),
+        record("ops.health", {"listeners": 7}),
+        record("ops.proofs", {"dropped": 7, "stale": {"at": "now"}}),
+        record("ops.exchange"),
+        record("ops.exchange", **{"ops.request.id": "r_1", "ops.formats.read": "b3", "ops.duration_us": "long"}),
+        record("ops.of-tomorrow", {"new": True}),
+        record(""),
+    ],
+)
+def test_a_bad_record_spoils_no_other(bad: LogRecord) -> None:
+    good = record("ops.exchange", **{"ops.request.id": "r_good", "ops.leg": "in", "ops.duration_us": 5})
+    rows = written(bad, good)
+    assert rows[-1]["id"] == "r_good"
+
+
+@given(JSON, st.sampled_from(["ops.counts", "ops.plan", "ops.settings", "ops.health", "ops.proofs"]))
+def test_nothing_that_is_said_raises(said: object, event: str) -> None:
+    written(record(event, said), record(event, {**COUNTS, **said} if isinstance(said, dict) else said))
+
+
+def test_a_sidecar_of_tomorrow_is_read_as_far_as_it_is_known() -> None:
+    (row,) = written(
+        record(
+            "ops.exchange",
+            **{"ops.request.id": "r_1", "ops.leg": "out", "ops.upstream": "billing", "ops.of-tomorrow": ["x"]},
+        ),
+        **{"ops.report.version": "2", "of-tomorrow": 7},
+    )
+    assert (row["from"], row["to"], row["sidecar"]) == ("shop", "billing", "shop")
+
+
+def test_a_report_of_nobody_is_left_out() -> None:
+    assert written(record("ops.exchange", **{"ops.request.id": "r_1"}), **{"ops.instance": ""}) == []
