@@ -9,7 +9,7 @@ COMPILED := build/compiled
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench conformance w3c compose-test linking migration doctor page-shots soak stall drain fuzz fuzz-http2 kubernetes-tools audit image lint-image pin-image lock clean
+.PHONY: help demo bench-console test test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench conformance w3c compose-test linking migration doctor page-shots soak stall drain fuzz fuzz-http2 kubernetes-tools audit image lint-image pin-image lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +98,9 @@ BENCH_TELLS := $(filter --list --help -h,$(ARGS))
 bench: $(VENV)/dev.stamp $(if $(BENCH_TELLS),,$(VENV)-bench/bench.stamp) ## CPU, latency and memory beside other proxies (ARGS=--help for more)
 	@$(if $(BENCH_TELLS),:,$(MAKE) --no-print-directory compiled) || echo "the data plane cannot be compiled here; its row is skipped" >&2
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-console: $(VENV)/dev.stamp ## spans a second that a console takes, and its answers with a million of them (ARGS=--help)
+	@$(BIN)/python -m bench.console $(ARGS)
 
 conformance: $(VENV)/dev.stamp ## the conformance folder against the sidecar (CONFORMANCE=folder; checks nothing without it)
 	@$(BIN)/python tests/wire/conformance.py $(CONFORMANCE)

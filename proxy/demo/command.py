@@ -18,6 +18,7 @@ from typing import Any
 
 from proxy.demo import show
 from proxy.demo.journeys import modern_caller, old_caller, travel
+from proxy.demo.see import DemoConsole, running_console
 from proxy.demo.services import SERVICES
 from proxy.demo.sidecars import DemoError, first_gone
 from proxy.demo.table import Style
@@ -124,7 +125,15 @@ async def _until_signal(work: Coroutine[Any, Any, int], *, kept_is_clean: bool) 
 
 async def _demo(options: argparse.Namespace) -> int:
     style = _style()
-    async with running_topology(options.inject, f"127.0.0.1:{_entry_port(options)}", options.export) as topology:
+    async with contextlib.AsyncExitStack() as stack:
+        seen: DemoConsole | None = None
+        if options.keep and not options.export:
+            seen = await stack.enter_async_context(running_console())
+        collector = seen.receives if seen is not None else options.export
+        entry = f"127.0.0.1:{_entry_port(options)}"
+        topology = await stack.enter_async_context(
+            running_topology(options.inject, entry, collector, reports=seen is not None)
+        )
         if not options.json:
             _print(show.intro(topology, options.inject, style))
         reports = []
@@ -138,10 +147,14 @@ async def _demo(options: argparse.Namespace) -> int:
             document = {"ok": kept_all, "requests": [report.to_json() for report in reports]}
             if options.keep:
                 document["entry"] = topology.entry
+            if seen is not None:
+                document["console"] = seen.page
             _print([json.dumps(document, indent=2)])
         if not options.json:
             _print(show.kept(topology, style) if options.keep else show.closing(style))
         if options.keep:
+            if seen is not None and not options.json:
+                _print(show.where_to_see(seen.trace(reports[0].journey.trace_id), style))
             gone = await first_gone(list(topology.sidecars.values()))
             raise DemoError(f"the sidecar of {gone.name} ended with exit code {gone.process.returncode}\n{gone.tail()}")
     return 0 if kept_all else 1

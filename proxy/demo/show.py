@@ -114,6 +114,13 @@ def closing(style: Style) -> Iterator[str]:
     yield style.paint("ops-sidecar demo --json is for scripts.", "dim")
 
 
+def where_to_see(trace: str, style: Style) -> Iterator[str]:
+    """The last line: the page of the first request."""
+    yield ""
+    yield style.paint("See the trace, and every header that was changed:", "bold")
+    yield f"  {trace}"
+
+
 def kept(topology: Topology, style: Style) -> Iterator[str]:
     """What to try while it runs."""
     entry = topology.entry

@@ -125,13 +125,19 @@ drain:
     return shop, orders, billing
 
 
-def exporting(spec: SidecarSpec, endpoint: str) -> SidecarSpec:
-    """The same sidecar as a span of each trace, which sends its spans to the collector at `endpoint`."""
+def exporting(spec: SidecarSpec, endpoint: str, *, reports: bool = False) -> SidecarSpec:
+    """The same sidecar as a span of each trace, which sends its spans to the collector at `endpoint`.
+
+    `reports`: it is a console, and is told of headers, plans and settings as well.
+    """
     standard = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
         "OTEL_SERVICE_NAME": spec.name,
         "OTEL_BSP_SCHEDULE_DELAY": "200",
     }
+    if reports:
+        standard["OPS_SIDECAR_CONSOLE__REPORT__ENDPOINT"] = endpoint
+        standard["OPS_SIDECAR_CONSOLE__REPORT__INTERVAL_S"] = "2"
     return replace(spec, environment={**spec.environment, **standard})
 
 

@@ -42,17 +42,21 @@ class Topology:
 
 
 @contextlib.asynccontextmanager
-async def running_topology(inject: Mapping[str, str], entry: str, collector: str = "") -> AsyncIterator[Topology]:
+async def running_topology(
+    inject: Mapping[str, str], entry: str, collector: str = "", *, reports: bool = False
+) -> AsyncIterator[Topology]:
     """Start everything, and stop it at the end.
     Raises DemoError if a sidecar fails.
-    `collector`: URL that the sidecars export spans to, empty for none; other arguments: see `sidecars.specs`.
+    `collector`: URL that the sidecars export spans to, empty for none.
+    `reports`: it is a console, which is told the rest.
+    Other arguments: see `sidecars.specs`.
     """
     async with contextlib.AsyncExitStack() as stack:
         app_sockets = {name: stack.enter_context(_listening()) for name in SERVICES}
         tap_sockets = {name: stack.enter_context(_listening()) for name in SERVICES}
         wanted = specs(_ports(app_sockets), _ports(tap_sockets), inject, entry)
         if collector:
-            wanted = tuple(exporting(spec, collector) for spec in wanted)
+            wanted = tuple(exporting(spec, collector, reports=reports) for spec in wanted)
         sidecars = await stack.enter_async_context(running(wanted))
         taps = {name: WireTap() for name in SERVICES}
         for name, tap in taps.items():

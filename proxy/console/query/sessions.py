@@ -16,7 +16,7 @@ Answer = dict[str, Any]
 
 _MOST_MARKS: Final = 50
 _MOST_TRACES: Final = 500
-_MOST_LOOKED_AT: Final = 20_000  # traces, for one page of sessions
+_MOST_LOOKED_AT: Final = 5_000  # traces, for one page of sessions
 
 
 def sessions(reader: Reader, *, q: str = "", before: str | None = None, limit: int = 100) -> Answer:
@@ -70,7 +70,7 @@ def _session(reader: Reader, name: str) -> Answer:
         "SELECT trace, started, ended, errors, services FROM traces WHERE session = ? ORDER BY started DESC LIMIT ?",
         (name, _MOST_TRACES),
     )
-    requests = reader.one("SELECT count(*) FROM (SELECT 1 FROM requests WHERE session = ? LIMIT 100000)", (name,))
+    requests = reader.one("SELECT count(*) FROM (SELECT 1 FROM requests WHERE session = ? LIMIT 10000)", (name,))
     return {
         "id": name,
         "first": min(row[1] for row in rows) / 1e6,

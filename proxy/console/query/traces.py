@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any, Final
 
 from proxy.console.filter.sql import TRACES
-from proxy.console.filter.terms import read_filter
-from proxy.console.query.pages import Found, Table, find, read_cursor
+from proxy.console.filter.terms import Filter, read_filter
+from proxy.console.query.pages import MOST, Found, Table, find, read_cursor
 from proxy.console.query.words import plural
 from proxy.console.store.reader import Reader
 
@@ -26,23 +26,40 @@ def traces(reader: Reader, *, q: str = "", before: str | None = None, limit: int
     """A page of traces. The first page also has a histogram, and how many there are."""
     wanted = read_filter(q)
     position = read_cursor(before)
-    found = find(reader, TABLE, wanted, before=position, most=limit, select=COLUMNS)
-    items = [row_of(values) for values in found.rows]
-    answer: Answer = {"items": items, "next": found.next, "error": wanted.error, "searched_to": _ms(found)}
     if before:
-        return {**answer, "total": None, "histogram": [], "sentence": _sentence(items, None, q)}
-    some = find(reader, TABLE, wanted, before=position, most=_MOST_IN_HISTOGRAM, select="ended, errors", budget_s=0.1)
+        found = find(reader, TABLE, wanted, before=position, most=limit, select=COLUMNS)
+        items = [row_of(values) for values in found.rows]
+        return _answer(items, found, wanted, q)
+    # One walk for the histogram, the total and the page: a search that finds little looks at everything.
+    some = find(reader, TABLE, wanted, before=position, most=_MOST_IN_HISTOGRAM, select="ended, errors")
+    items = _rows(reader, [row[1] for row in some.rows[:limit]])
+    has_more = len(some.rows) > limit
+    following = f"{some.rows[limit - 1][0]}-{some.rows[limit - 1][1]}" if has_more else some.next
+    page = Found(some.rows[:limit], following, None if has_more else some.searched_to)
+    total = len(some.rows) if some.next is None else None
     if not wanted.terms:
         counted = reader.one("SELECT count(*) FROM traces")
         total = counted[0] if counted else 0
-    else:
-        total = len(some.rows) if some.next is None else None
+    return {**_answer(items, page, wanted, q, total), "histogram": _histogram(some)}
+
+
+def _answer(items: list[Answer], found: Found, wanted: Filter, q: str, total: int | None = None) -> Answer:
     return {
-        **answer,
+        "items": items,
+        "next": found.next,
+        "error": wanted.error,
+        "searched_to": found.searched_to / 1e6 if found.searched_to is not None else None,
         "total": total,
-        "histogram": _histogram(some),
+        "histogram": [],
         "sentence": _sentence(items, total, q),
     }
+
+
+def _rows(reader: Reader, keys: list[int]) -> list[Answer]:
+    marks = ", ".join("?" * len(keys))
+    rows = reader.all(f"SELECT started, key, {COLUMNS} FROM traces WHERE key IN ({marks}) LIMIT {MOST}", keys)
+    rows.sort(key=lambda row: (row[0], row[1]), reverse=True)
+    return [row_of(row) for row in rows]
 
 
 def row_of(values: tuple[Any, ...]) -> Answer:
@@ -63,10 +80,6 @@ def row_of(values: tuple[Any, ...]) -> Answer:
         "formats": formats.split(),
         "notes": notes.split(),
     }
-
-
-def _ms(found: Found) -> float | None:
-    return found.searched_to / 1e6 if found.searched_to is not None else None
 
 
 def _histogram(found: Found) -> list[Answer]:

@@ -34,6 +34,7 @@ from proxy.console.query.traces import traces as traces_of
 from proxy.console.server.answers import json_answer, problem
 from proxy.console.server.guard import HEADERS, Guard
 from proxy.console.server.intake import JSON, MOST_BODY_BYTES, PROTOBUF, RefusalError, read_body
+from proxy.console.server.openapi import document
 from proxy.console.server.stream import Stream
 from proxy.console.store.reader import QueryTimeoutError, Reader
 
@@ -90,6 +91,7 @@ class Api:
             "/migration": self._told(lambda reader, _, now_ns: migration_of(reader, now_ns)),
             "/settings": self._told(lambda reader, _, now_ns: settings_of(reader, now_ns)),
             "/stream": self._events,
+            "/openapi.json": self._described,
         }
 
     def close(self) -> None:
@@ -149,6 +151,9 @@ class Api:
             return json_answer(await self._ask(lambda: question(self._reader, state, time.time_ns())))
 
         return handle
+
+    async def _described(self, _: web.Request) -> web.StreamResponse:
+        return json_answer(document())
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         return await self._stream.serve(request, HEADERS)

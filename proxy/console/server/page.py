@@ -49,4 +49,4 @@ def add_page(app: web.Application, folder: Path = FOLDER) -> None:
             return web.Response(status=304, headers=headers)
         return web.Response(body=file.body, content_type=file.kind, charset="utf-8", headers=headers)
 
-    app.router.add_get("/{path:.*}", serve)
+    app.router.add_get("/{path:(?!api/).*}", serve)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -10,6 +11,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
@@ -209,10 +212,26 @@ def answer(address: str, headers: dict[str, str]) -> str:
     return text
 
 
+def seen(url: str, wanted: int) -> list[dict[str, Any]]:
+    """The spans of a trace, once all have come."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    until = time.monotonic() + LIMIT_S
+    while True:
+        with contextlib.suppress(urllib.error.HTTPError), opener.open(url, timeout=LIMIT_S) as response:
+            spans: list[dict[str, Any]] = json.load(response)["spans"]
+            if len([span for span in spans if not span.get("missing")]) >= wanted:
+                return spans
+        assert time.monotonic() < until, f"not all spans of {url} came"
+        time.sleep(0.05)
+
+
 def test_keep_runs_on_and_its_curl_works_until_it_is_told_to_end(kept: Kept) -> None:
     """Ctrl-C ends it with 0, and every process that it started."""
     address = kept.read_until(r"curl (http://\S+/checkout)")[1]
     kept.read_until(r"metrics")
+    page, trace = kept.read_until(r"(http://\S+)/#/traces/([0-9a-f]{32})").groups()
+    spans = seen(f"{page}/api/v1/traces/{trace}", wanted=7)
+    assert {span["service"] for span in spans if not span.get("missing")} == {"shop", "orders", "billing"}
     fields = {"X-B3-TraceId": "a3ce929d0e0e4736", "X-B3-SpanId": "00f067aa0ba902b7"}
     hops = json.loads(answer(address, {**fields, "Accept": "application/json"}))["hops"]
     assert {hop["trace_id"][-16:] for hop in hops} == {"a3ce929d0e0e4736"}
@@ -226,7 +245,7 @@ def test_keep_runs_on_and_its_curl_works_until_it_is_told_to_end(kept: Kept) -> 
     ]
     assert max(map(len, told.splitlines())) <= 80
     started = children(kept.process.pid)
-    assert len(started) == 3
+    assert len(started) == 4  # three sidecars and the console
     kept.process.send_signal(signal.SIGINT)
     assert kept.process.wait(LIMIT_S) == 0
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
@@ -274,7 +293,7 @@ def test_a_collector_that_cannot_be_one_is_named() -> None:
 def test_sigterm_ends_every_process(kept: Kept) -> None:
     kept.read_until(r"curl")
     started = children(kept.process.pid)
-    assert len(started) == 3
+    assert len(started) == 4
     kept.process.terminate()
     assert kept.process.wait(LIMIT_S) == 128 + signal.SIGTERM
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
@@ -283,7 +302,7 @@ def test_sigterm_ends_every_process(kept: Kept) -> None:
 def test_a_sidecar_that_dies_ends_the_demo_and_the_others(kept: Kept) -> None:
     kept.read_until(r"curl")
     started = children(kept.process.pid)
-    os.kill(min(started), signal.SIGKILL)
+    os.kill(max(started), signal.SIGKILL)  # the console is the first that is started
     assert kept.process.wait(LIMIT_S) == 1
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
     assert kept.process.stderr is not None
