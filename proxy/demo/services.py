@@ -15,7 +15,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -57,6 +57,8 @@ SERVICES = {
         Service("billing", JAEGER, "/charges"),
     )
 }
+
+DIALECTS = {dialect.name: dialect for dialect in (W3C, B3_MULTI, JAEGER)}
 
 _SESSION = web.AppKey("session", aiohttp.ClientSession)
 
@@ -149,6 +151,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m proxy.demo.services", description="One service of the demo.")
     parser.add_argument("service", choices=sorted(SERVICES))
     parser.add_argument("--listen", default="127.0.0.1:8080", metavar="HOST:PORT")
+    parser.add_argument(
+        "--speaks", choices=sorted(DIALECTS), help="another format than its own, as a new version would"
+    )
     parser.add_argument("--call", metavar="URL", help="the next service; without it this one only answers")
     options = parser.parse_args(argv)
     host, _, port = options.listen.rpartition(":")
@@ -156,7 +161,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     call = Call(options.call, proxy) if options.call else None
     collector = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
     asyncio.set_event_loop(loop := asyncio.new_event_loop())
-    web.run_app(build(SERVICES[options.service], call, collector), host=host, port=int(port), print=None, loop=loop)
+    service = SERVICES[options.service]
+    if options.speaks:
+        service = replace(service, dialect=DIALECTS[options.speaks])
+    web.run_app(build(service, call, collector), host=host, port=int(port), print=None, loop=loop)
 
 
 if __name__ == "__main__":

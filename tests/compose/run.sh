@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 engine=${1:-}
 [ $# -gt 0 ] && shift
 checks=("$@")
-[ ${#checks[@]} -gt 0 ] || checks=(image demo minimal monitoring)
+[ ${#checks[@]} -gt 0 ] || checks=(image demo minimal migration collector jaeger monitoring)
 started_engine=
 
 docker=/usr/bin/docker
@@ -35,8 +35,9 @@ command -v docker-compose >/dev/null || compose=("$docker" compose)
 # Every published port is one that is free.
 export SHOP_PORT=0 CONSOLE_PORT=0 APP_PORT=0 PROMETHEUS_PORT=0
 current=()
+env_file=
 down() {
-  [ ${#current[@]} -eq 0 ] || "${current[@]}" down --timeout 5 --volumes >/dev/null 2>&1 || true
+  [ ${#current[@]} -eq 0 ] || "${current[@]}" ${env_file:+--env-file "$env_file"} down --timeout 5 --volumes >/dev/null 2>&1 || true
   current=()
 }
 finish() {
@@ -57,13 +58,17 @@ build() { # TAG DOCKERFILE CONTEXT
   DOCKER_BUILDKIT=1 "$docker" build --quiet --network=host -t "$1" -f "$2" "$3" >/dev/null
 }
 
+# Compose takes variables from this file where a composition has steps.
+first_step() { case $1 in migration) echo config/compose/migration/1-shadow.env ;; esac; }
+
 composed() { # NAME FILE...
   name=$1
   shift
   current=("${compose[@]}" --project-name "ops-sidecar-test-$$-$name")
   for file in "$@"; do current+=(--file "$file"); done
   echo "compose-test: up $name"
-  "${current[@]}" up --no-build --detach --wait --wait-timeout 120 >/dev/null 2>&1
+  env_file=$(first_step "$name")
+  "${current[@]}" ${env_file:+--env-file "$env_file"} up --no-build --detach --wait --wait-timeout 120 >/dev/null 2>&1
   python3 "tests/compose/$name.py" "$docker" "${current[@]}"
   down
 }
@@ -82,6 +87,9 @@ for check in "${checks[@]}"; do
     monitoring)
       build ops-sidecar-demo-prometheus:local config/prometheus/Dockerfile config/prometheus
       composed monitoring config/compose/monitoring.yml
+      ;;
+    collector | jaeger) # their images come from other registries
+      COMPOSE_PROFILES=$check composed "$check" "config/compose/$check.yml" "tests/compose/$check.stand-in.yml"
       ;;
     *)
       composed "$check" "config/compose/$check.yml"
