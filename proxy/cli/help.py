@@ -246,10 +246,10 @@ examples:
   # callers of port 8080 come to the inbound listener
   ops-sidecar redirect --inbound 8080:9080
 
-  # calls to ports 80 and 8080 anywhere go out through the outbound listener; user 65532 is the sidecar's
-  ops-sidecar redirect --outbound 80,8080:9081 --uid 65532 --exempt 10.96.0.10/32
+  # calls to ports 80 and 8080 anywhere go out through the outbound listener; user 61080 is the sidecar's
+  ops-sidecar redirect --outbound 80,8080:9081 --uid 61080 --exempt 10.96.0.10/32
 
-  ops-sidecar redirect --outbound 80:9081 --uid 65532 --print        what it would set
+  ops-sidecar redirect --outbound 80:9081 --uid 61080 --print        what it would set
   ops-sidecar redirect --undo
 
 exit codes:

@@ -40,5 +40,5 @@ def parse_user(value: object) -> int:
     """The number of a user other than root."""
     number = parse_count(value)
     if not 0 < number < 2**31:
-        raise ValueError("expected the number of a user other than root, such as 65532")
+        raise ValueError("expected the number of a user other than root, such as 61080")
     return int(number)

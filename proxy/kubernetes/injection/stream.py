@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from proxy.errors import SettingsError
-from proxy.kubernetes.injection.container import Fit, inbound_port, outbound_port
+from proxy.kubernetes.injection.conflicts import check_conflicts
+from proxy.kubernetes.injection.container import Fit, inbound_port
 from proxy.kubernetes.injection.edits import Draft, Edit, Path, at
 from proxy.kubernetes.injection.names import INJECT, SETTINGS
 from proxy.kubernetes.injection.pod import is_injected, put_in, take_out
@@ -118,20 +119,6 @@ def app_port_of(pod: Mapping[str, Any], wanted: Wanted, ports: Sequence[ServiceP
     return app_port(ports, container_ports(pod["spec"]))
 
 
-def check_ports(pod: Mapping[str, Any], wanted: Wanted) -> None:
-    """Raises PortError if the app has one of the sidecar's own."""
-    admin = wanted.settings.admin.listen
-    own = {
-        wanted.kubernetes.health_port: "kubernetes.health_port",
-        outbound_port(wanted): "outbound.listen",
-        inbound_port(wanted): "inbound.listen",
-        admin.port if admin is not None else 0: "admin.listen",
-    }
-    for port in container_ports(pod["spec"]):
-        if port.number in own:
-            raise PortError(f"the app has port {port.number} itself; give the sidecar another: {own[port.number]}")
-
-
 def _with(place: Place, wanted: Wanted, ports: Sequence[ServicePort]) -> tuple[Draft, list[str]]:
     """The object with the sidecar in its pod. Raises PortError."""
     draft = _without(place)
@@ -139,7 +126,7 @@ def _with(place: Place, wanted: Wanted, ports: Sequence[ServicePort]) -> tuple[D
     if wanted.kubernetes.mode == "plain" and place.runs_to_completion:
         text = "a plain sidecar goes on running, so a Job would never complete; use kubernetes.mode=native"
         raise PortError(text)
-    check_ports(pod, wanted)
+    check_conflicts(pod, wanted)
     port = app_port_of(pod, wanted, ports)
     inner = Draft(pod, (*place.path, *(place.template or ())))
     notes = put_in(inner, wanted, Fit(port, place.own_name, _is_dual(wanted, ports)))

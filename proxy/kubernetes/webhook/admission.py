@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from proxy.errors import SettingsError
+from proxy.kubernetes.injection.conflicts import check_conflicts
 from proxy.kubernetes.injection.container import Fit
 from proxy.kubernetes.injection.edits import Draft, Edit, as_json_patch, at
 from proxy.kubernetes.injection.names import INJECT, SETTINGS, SIDECAR
 from proxy.kubernetes.injection.pod import is_injected, put_in
 from proxy.kubernetes.injection.ports import PortError
-from proxy.kubernetes.injection.stream import annotation, app_port_of, check_ports, refusal
+from proxy.kubernetes.injection.stream import annotation, app_port_of, refusal
 from proxy.kubernetes.injection.wanted import Configure
 from proxy.kubernetes.injection.workloads import Place
 
@@ -83,7 +84,7 @@ def _injected(pod: Mapping[str, Any], configure: Configure) -> Verdict:
     place = Place(0, (), {"apiVersion": "v1", "kind": "Pod", **pod})
     if wanted.kubernetes.mode == "plain" and place.runs_to_completion:
         raise PortError("a plain sidecar goes on running, so the pod would never complete; use kubernetes.mode=native")
-    check_ports(pod, wanted)
+    check_conflicts(pod, wanted)
     port = app_port_of(pod, wanted, ())
     draft = Draft(pod)
     # The API server has filled in the time to stop: to raise it would be to replace what may be the user's own.

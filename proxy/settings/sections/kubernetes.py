@@ -27,7 +27,7 @@ class KubernetesSettings(Section):
     ip_family: Literal["auto", "ipv4", "ipv6", "dual"] = "auto"  # auto: as the Services say
     health_port: Port = 9084
     config_map: Name = ""
-    run_as_user: Annotated[int, PlainValidator(values.parse_user)] = 65532
+    run_as_user: Annotated[int, PlainValidator(values.parse_user)] = 61080  # not 65532, which many images have
     cpu_request: Quantity = "50m"
     memory_request: Quantity = "96Mi"
     cpu_limit: Quantity = ""

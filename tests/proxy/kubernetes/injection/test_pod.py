@@ -155,7 +155,7 @@ def test_rules_are_set_by_an_init_container_that_alone_may_change_the_network() 
     spec = put(POD, **settings)["spec"]
     rules, sidecar = spec["initContainers"]
     assert rules["name"] == "ops-sidecar-redirect"
-    assert rules["args"] == ["redirect", "--uid", "65532", "--inbound", "8080:9080", "--outbound", "80,8080:9081"]
+    assert rules["args"] == ["redirect", "--uid", "61080", "--inbound", "8080:9080", "--outbound", "80,8080:9081"]
     assert rules["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["NET_ADMIN"]}
     assert sidecar["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert {"name": "OPS_SIDECAR_OUTBOUND__TRANSPARENT", "value": "true"} in sidecar["env"]

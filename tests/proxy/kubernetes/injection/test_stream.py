@@ -173,6 +173,20 @@ def test_a_port_that_both_want_is_an_error_that_names_the_key(port: int, key: st
         inject(BOTH.replace("8080", str(port)))
 
 
+@pytest.mark.parametrize("where", ["      securityContext: {runAsUser: 61080}\n      containers", None])
+def test_a_user_that_both_have_is_an_error_where_rules_tell_them_apart(where: str | None) -> None:
+    """Else the app's calls would be taken for the sidecar's own, and would silently go past it."""
+    text = (
+        BOTH.replace("      containers", where)
+        if where
+        else f"{DEPLOYMENT}        securityContext: {{runAsUser: 61080}}\n"
+    )
+    with pytest.raises(InjectionError, match=r"container orders runs as user 61080, .*kubernetes.run_as_user"):
+        inject(text, {"kubernetes.outbound": "redirect"})
+    assert inject(text, {"kubernetes.outbound": "redirect", "kubernetes.run_as_user": "61081"}).sidecar
+    assert inject(text).sidecar
+
+
 JOB = DEPLOYMENT.replace("apps/v1", "batch/v1").replace("Deployment", "Job")
 
 
