@@ -11,7 +11,7 @@ from typing import Protocol
 from proxy.explain.by_plan import Question, as_json, explain
 from proxy.explain.headers import Header
 from proxy.lifecycle import Generation, Lifecycle
-from proxy.listener.trials import ShownExample
+from proxy.listener.trials import ShownExample, told
 from proxy.plan import Plan
 from proxy.settings import Loaded
 from proxy.settings.shown import as_json as settings_json
@@ -57,19 +57,8 @@ class SidecarControl:
 
     def shadow(self) -> dict[str, object]:
         """What would differ with the settings of `propagation.shadow`: counts since the start, and examples."""
-        examples = self._shadow_examples()
-        return {
-            "generation": self._in_force.plan.generation,
-            "routes": [
-                {
-                    "listener": listener,
-                    "upstream": upstream,
-                    "counts": dict(self._metrics.exchange(listener, upstream).translation.shadow),
-                    "examples": examples.get((listener, upstream), {}),
-                }
-                for listener, upstream in sorted(self._in_force.plan.shadowed)
-            ],
-        }
+        plan = self._in_force.plan
+        return {"generation": plan.generation, "routes": told(plan.shadowed, self._metrics, self._shadow_examples())}
 
     def explain(self, headers: Sequence[Header], question: Question) -> dict[str, object]:
         """What the plan in force makes of a request, as `ops-sidecar explain --json`. Raises UnknownListenerError."""

@@ -5,11 +5,13 @@ May know everything below the composition root: it only reads.
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 from proxy.dataplane import DataPlane
+from proxy.listener import trials
 from proxy.plan import Plan
 from proxy.settings.effective import DEFAULT, effective
 from proxy.settings.layers import FLAG, VARIABLE
@@ -20,9 +22,10 @@ from proxy.telemetry.process import process_usage
 from proxy.telemetry.report import documents
 from proxy.telemetry.report.channel import Channel, Source
 from proxy.telemetry.report.documents import AppCalls, Setting
-from proxy.telemetry.report.record import COUNTS, HEALTH, PLAN, PROOFS, SETTINGS, document
+from proxy.telemetry.report.record import COUNTS, HEALTH, PLAN, PROOFS, SETTINGS, SHADOW, document
 from proxy.telemetry.state import State
 
+_MOST_CHARACTERS = 64 * 1024  # of what is told of shadows
 _AT_START = frozenset({"log.access", "log.queue_lines"})
 """Keys that take effect at the next start alone (`Generations`)."""
 
@@ -99,11 +102,21 @@ class Reporting(Source):
         proofs = plane.app_proofs()
         if is_new and proofs:
             told[PROOFS] = documents.proofs(proofs)
+        if plan.shadowed:
+            told[SHADOW] = _shadow(trials.told(plan.shadowed, self._metrics, plane.shadow_examples()))
         now_ns = int(now_s * 1e9)
         return [document(event, now_ns, body) for event, body in told.items()]
 
     def metrics(self) -> Sequence[bytes]:
         return self._metrics_now()
+
+
+def _shadow(routes: list[dict[str, object]]) -> str:
+    """What shadows would do; without the examples where they would take too much room."""
+    text = json.dumps(routes)
+    if len(text) <= _MOST_CHARACTERS:
+        return text
+    return json.dumps([{**route, "examples": {}} for route in routes])
 
 
 def _place(plan: Plan) -> str:

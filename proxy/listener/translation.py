@@ -8,9 +8,10 @@ Every exception here is such a bug: the heart promises to accept any bytes.
 from __future__ import annotations
 
 import logging
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
-from ops_lib.propagation import Sampling
+from ops_lib.propagation import Sampling, TraceContext
 from proxy.telemetry.metrics import TranslationMetrics, count
 from proxy.translated import NOTHING, FastTranslation, Translation
 
@@ -121,14 +122,39 @@ def log_view(metrics: TranslationMetrics, translation: Translation) -> LogView:
     )
 
 
+MIRROR: Final = b"mirror"
+"""As `propagation.response_header`: not a name, but the caller's own format."""
+
+
+def _as_b3(context: TraceContext) -> str:
+    decision = {Sampling.DENY: "-0", Sampling.ACCEPT: "-1", Sampling.DEBUG: "-d"}.get(context.sampling, "")
+    return f"b3: {context.trace_id[16 * context.short :]}-{context.span_id}{decision}"
+
+
+def _as_jaeger(context: TraceContext) -> str:
+    flags = {Sampling.DENY: 0, Sampling.DEBUG: 3}.get(context.sampling, 1)
+    return f"uber-trace-id: {context.trace_id[16 * context.short :]}:{context.span_id}:0:{flags}"
+
+
+_MIRRORED: Final[dict[str, Callable[[TraceContext], str]]] = {"b3": _as_b3, "b3multi": _as_b3, "jaeger": _as_jaeger}
+
+
 def trace_line(metrics: TranslationMetrics, name: bytes, translation: Translation | None) -> bytes:
-    """The line of a response that tells its caller the trace, in the field `name`; empty if there is none."""
+    """The line of a response that tells its caller the trace, in the field `name`; empty if there is none.
+
+    `mirror`: in the first format that the caller spoke.
+    """
     if translation is None:
         return b""
     try:
         context = translation.context
         if context is None:
             return b""
+        if name == MIRROR:
+            for format in translation.read.split(","):
+                if format in _MIRRORED:
+                    return _MIRRORED[format](context).encode("ascii")
+            name = b"traceresponse"
         sampled = "00" if context.sampling is Sampling.DENY else "01"
         told = f"00-{context.trace_id}-{context.span_id}-{sampled}".encode("ascii")
     except Exception as error:  # a bug of ours: the outermost edge

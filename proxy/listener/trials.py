@@ -5,7 +5,7 @@ May know shadows and translations. A bug in here never breaks an exchange: it is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from time import time
 from typing import Final, TypedDict
 
@@ -13,7 +13,7 @@ from ops_lib.propagation import cargo_of
 from proxy.participation.linking import Linked
 from proxy.semantics.request import Field, Request
 from proxy.shadow import SAME, Example, Shadow
-from proxy.telemetry.metrics import TranslationMetrics, count
+from proxy.telemetry.metrics import Metrics, TranslationMetrics, count
 from proxy.telemetry.report.exchange import masked
 from proxy.translated import Translation
 
@@ -98,6 +98,21 @@ class Trials:
             }
             for route, found in self._examples.items()
         }
+
+
+def told(
+    routes: Iterable[tuple[str, str]], metrics: Metrics, examples: Mapping[tuple[str, str], dict[str, ShownExample]]
+) -> list[dict[str, object]]:
+    """Of each listener and upstream: counts by difference, and the last example of each, as JSON can say it."""
+    return [
+        {
+            "listener": listener,
+            "upstream": upstream,
+            "counts": dict(metrics.exchange(listener, upstream).translation.shadow),
+            "examples": examples.get((listener, upstream), {}),
+        }
+        for listener, upstream in sorted(routes)
+    ]
 
 
 def _shown(fields: list[Field]) -> list[tuple[str, str]]:

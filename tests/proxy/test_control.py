@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab.collectors import collecting
 from lab.peers import Upstream
 from lab.process import SidecarProcess
+from lab.reports import Console
 
 T, S = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312"
 HEADERS = [["traceparent", f"00-{T}-{S}-01"], ["x-datadog-trace-id", "5"], ["baggage", "a=1"]]
@@ -113,6 +115,23 @@ def test_it_shows_what_a_shadow_would_do(sidecar: SidecarProcess, file: Path, up
     (inbound,) = [route for route in routes if route["listener"] == "inbound"]
     assert (inbound["upstream"], inbound["counts"]) == ("app", {"headers": 1})
     assert inbound["examples"]["headers"]["would_go"] == [["b3", f"{T}-{S}-1"]]
+
+
+def test_a_console_is_told_of_shadows(file: Path, upstream: Upstream) -> None:
+    """In the form of GET /shadow."""
+    file.write_text(FILE.format(app=upstream.url, more="propagation: {shadow: {inject: [b3]}}"))
+    with collecting() as collector:
+        report = {"endpoint": f"http://127.0.0.1:{collector.port}", "interval_s": "0.2"}
+        flags = [part for key, value in report.items() for part in ("--set", f"console.report.{key}={value}")]
+        with SidecarProcess("--config", str(file), *flags) as sidecar:
+            client = sidecar.client()
+            client.send(f"GET /x HTTP/1.1\r\nHost: a\r\ntraceparent: {HEADERS[0][1]}\r\n\r\n".encode())
+            upstream.answer()
+            assert client.response().status == 200
+            shown = json.loads(sidecar.get("/shadow", "admin")[1])["routes"]
+            console = Console(collector)
+            while (told := console.document("ops.shadow")) != shown:
+                assert not any(route["counts"] for route in told)  # from before the request
 
 
 def test_a_reload_is_answered_with_its_outcome(sidecar: SidecarProcess, file: Path, upstream: Upstream) -> None:

@@ -164,3 +164,30 @@ def test_what_the_apps_format_cannot_carry_is_still_put_back(both: Callable[...,
     assert called.head.value("tracestate") == b"vendor=1"
     app.reply(b"ok")
     assert client.response().status == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "told"),
+    [
+        (W3C, "traceresponse", f"00-{T}-{S}-01"),
+        (B3, "b3", f"{T}-{S}-1"),
+        (B3.replace("-1", "-0"), "b3", f"{T}-{S}-0"),
+        (B3.replace("-1", "-d"), "b3", f"{T}-{S}-d"),
+        (B3.replace("-1", "").replace(T, T[16:]), "b3", f"{T[16:]}-{S}"),
+        (B3MULTI, "b3", f"{T}-{S}-1"),
+        (JAEGER, "uber-trace-id", f"{T}:{S}:0:1"),
+        (JAEGER + "b3: x\r\n", "uber-trace-id", f"{T}:{S}:0:1"),
+        ("", "", ""),
+    ],
+)
+def test_a_caller_is_answered_in_what_it_speaks(
+    start: Callable[..., Sidecar], upstream: Upstream, fields: str, name: str, told: str
+) -> None:
+    """`propagation.response_header: mirror`."""
+    sidecar = start({"inbound": {"app": upstream.url}, "propagation": {"response_header": "mirror"}})
+    client = sidecar.client()
+    client.send(f"GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n".encode())
+    upstream.answer(b"ok")
+    head = client.response().head
+    found = {each: head.value(each) for each in ("traceresponse", "b3", "uber-trace-id") if head.value(each)}
+    assert found == ({name: told.encode()} if name else {})

@@ -22,6 +22,7 @@ PROOFS: Final = "ops.proofs"
 PLAN: Final = "ops.plan"
 SETTINGS: Final = "ops.settings"
 HEALTH: Final = "ops.health"
+SHADOW: Final = "ops.shadow"
 
 _BODY_STRING: Final = 1  # AnyValue.string_value
 
