@@ -1,0 +1,98 @@
+"""The thread that writes: bounded, counted, and it goes on after a failure."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from typing import Any
+
+import pytest
+from lab.consoles import WAIT_S, sent, span
+
+from proxy.console.intake.decode import read_traces
+from proxy.console.query.health import myself
+from proxy.console.query.traces import traces
+from proxy.console.store import traces as store_traces
+from proxy.console.store.open import Place, open_store
+from proxy.console.store.reader import QueryTimeoutError, Reader
+from proxy.console.store.writer import Writer
+
+MIB = 1024 * 1024
+STATE = {"otlp": "", "instance": "a", "version": "1", "auth": False}
+
+
+class Lab:
+    def __init__(self, **more: Any) -> None:
+        self.place = Place(None, 256 * MIB)
+        self.connection = open_store(self.place)
+        self.lock = threading.RLock()
+        self.writer = Writer(self.connection, self.lock, limit_bytes=256 * MIB, **more)
+        self.reader = Reader(self.place, self.connection, self.lock)
+
+    def write(self, *requests: Any) -> None:
+        for request in requests:
+            done = threading.Event()
+            assert self.writer.add(read_traces(request), done=done)
+            assert done.wait(WAIT_S)
+
+
+@pytest.fixture
+def lab() -> Any:
+    made = Lab()
+    made.writer.start()
+    yield made
+    assert made.writer.stop()
+    made.connection.close()
+
+
+def test_a_full_queue_refuses() -> None:
+    lab = Lab(queue_bytes=20_000)
+    batch = read_traces(sent(*(span(number) for number in range(1, 20))))
+    assert lab.writer.add(batch)
+    assert not lab.writer.add(batch)  # nobody has begun to write
+    lab.writer.start()
+    assert lab.writer.stop()
+    assert lab.writer.waiting_bytes == 0
+    assert lab.writer.counts.spans == 19
+    lab.connection.close()
+
+
+def test_a_failure_is_counted_and_the_next_batch_is_written(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = store_traces.TraceWriter.write
+    failures = [sqlite3.OperationalError("disk I/O error")]
+
+    def failing(self: Any, spans: Any, logs: Any) -> None:
+        write(self, spans, logs)
+        if failures:
+            raise failures.pop()
+
+    monkeypatch.setattr(store_traces.TraceWriter, "write", failing)
+    lab.write(sent(span(1, trace=1)), sent(span(2, trace=2)))
+    assert sum(lab.writer.counts.lost.values()) == 1
+    assert [row["id"] for row in traces(lab.reader)["items"]] == [f"{2:032x}"]
+
+
+def test_a_flood_of_services_is_bounded_in_answers(lab: Any) -> None:
+    for first in range(0, 3000, 500):
+        lab.write(
+            *(sent(span(number + 1, trace=number + 1), service=f"s{number}") for number in range(first, first + 500))
+        )
+    assert len(myself(lab.reader, STATE, 0)["services"]) == 200
+    assert len(traces(lab.reader, limit=500)["items"]) == 500
+    lab.write(sent(*(span(number, trace=9999) for number in range(1, 3)), service="x" * 5000))
+    assert len(traces(lab.reader, q="trace:270f")["items"][0]["services"][0]["name"]) <= 256
+
+
+def test_a_trace_without_end_is_bounded(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy.console.store.traces.MOST_IN_TRACE", 100)
+    lab.write(sent(*(span(number) for number in range(1, 151))))
+    assert lab.writer.counts.overfull == 50
+    assert lab.connection.execute("SELECT count(*) FROM spans").fetchone() == (100,)
+
+
+def test_a_question_has_a_limit(lab: Any) -> None:
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    with pytest.raises(QueryTimeoutError):
+        lab.reader.all(endless, limit_s=0.05)
+    assert lab.reader.timeouts == 1
+    assert lab.reader.all("SELECT 1") == [(1,)]
