@@ -1,6 +1,6 @@
 """What one exchange costs in Python alone: the data plane's own objects, with transports that lead nowhere.
 
-    python -m bench.exchange [--untraced] [--runs N]
+    python -m bench.exchange [--untraced] [--report all | --report counted] [--runs N]
 
 No sockets, no system calls, one connection on either side; every request has ids and a path of its own. The minimum
 over many short runs is hardly moved by what else runs, so a change to the hot path can be judged in seconds.
@@ -27,10 +27,12 @@ from proxy.http1.upstream import UpstreamConnection
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.records.spans import Spans
+from proxy.listener.reports.reporter import Reporter
 from proxy.listener.upstreams.pools import HTTP_1_1, Pools
 from proxy.plan import Address, ListenerPlan, PoolPlan, PropagationPlan, Router, UpstreamPlan, UpstreamTarget
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.otlp.exporter import Exporter
+from proxy.telemetry.report.channel import Channel
 from proxy.transport.deadlines import Ticker
 from proxy.transport.descriptors import Descriptors
 from proxy.transport.outbox import Outbox
@@ -84,7 +86,27 @@ def requests(*, traced: bool) -> Callable[[], bytes]:
     return itertools.cycle(made).__next__
 
 
-def connect(ticker: Ticker, outbox: Outbox) -> tuple[ClientConnection, Nowhere, UpstreamConnection, Nowhere]:
+class Told(Channel):
+    """A channel to a console, without the console: what is reported is encoded, and dropped."""
+
+    def __init__(self, *, all_exchanges: bool) -> None:
+        super().__init__("")
+        self._has_room = all_exchanges
+
+    @property
+    def is_on(self) -> bool:
+        return True
+
+    def has_room(self, is_notable: bool) -> bool:
+        return self._has_room
+
+    def add(self, entry: bytes) -> None:
+        """Goes nowhere."""
+
+
+def connect(
+    ticker: Ticker, outbox: Outbox, channel: Channel | None = None
+) -> tuple[ClientConnection, Nowhere, UpstreamConnection, Nowhere]:
     """A client's and an upstream's connection of one inbound listener, b3multi → tracecontext."""
     propagation = PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,))
     target = UpstreamTarget("http", Address("127.0.0.1", 8080))
@@ -97,7 +119,14 @@ def connect(ticker: Ticker, outbox: Outbox) -> tuple[ClientConnection, Nowhere, 
     spans = Spans(Exporter(""))
     rules = ListenerRules(plan, pools, metrics, spans, "bench")
     listener = Listener(
-        rules, ticker=ticker, outbox=outbox, pools=pools, descriptors=descriptors, access_log=None, spans=spans
+        rules,
+        ticker=ticker,
+        outbox=outbox,
+        pools=pools,
+        descriptors=descriptors,
+        access_log=None,
+        spans=spans,
+        reports=Reporter(channel) if channel is not None else None,
     )
     client, near = ClientConnection(listener), Nowhere()
     client.connection_made(near)
@@ -111,11 +140,11 @@ def connect(ticker: Ticker, outbox: Outbox) -> tuple[ClientConnection, Nowhere, 
     return client, near, upstream, far
 
 
-def measure(*, traced: bool, runs: int) -> tuple[float, float]:
+def measure(*, traced: bool, runs: int, channel: Channel | None = None) -> tuple[float, float]:
     """Microseconds from the request's bytes to the upstream's, and from the response's to the client's."""
     loop = asyncio.get_running_loop()
     outbox = Outbox(cast(asyncio.AbstractEventLoop, Unheard()))
-    client, near, upstream, far = connect(Ticker(loop), outbox)
+    client, near, upstream, far = connect(Ticker(loop), outbox, channel)
     following = requests(traced=traced)
     best_request = best_response = float("inf")
     for _ in range(runs):
@@ -140,8 +169,10 @@ async def _main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--untraced", action="store_true", help="requests without trace headers")
     parser.add_argument("--runs", type=int, default=500, help="short runs, of which the fastest counts (default 500)")
+    parser.add_argument("--report", choices=("all", "counted"), help="a console is told: of each, or of counts alone")
     options = parser.parse_args()
-    request_us, response_us = measure(traced=not options.untraced, runs=options.runs)
+    channel = Told(all_exchanges=options.report == "all") if options.report else None
+    request_us, response_us = measure(traced=not options.untraced, runs=options.runs, channel=channel)
     print(f"Python per exchange: {request_us + response_us:.2f} µs ({request_us:.2f} + {response_us:.2f})")
     return 0
 

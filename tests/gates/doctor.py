@@ -108,7 +108,13 @@ def sidecar(folder: Path, service: str, app_url: str, billing_url: str, console:
         "drain": {"outbound_linger_s": 0},
     }
     file.write_text(json.dumps(settings), encoding="utf-8")
-    return SidecarProcess("--config", str(file))
+    made = SidecarProcess("--config", str(file), ready=False)
+    try:
+        made.await_line(r"ops-sidecar ready\b", WAIT_S)  # several start at once
+    except BaseException:
+        made.kill()
+        raise
+    return made
 
 
 def ask(sidecar: SidecarProcess, fault: str, number: int, at_a_time: int = 1) -> None:
@@ -168,49 +174,31 @@ def judge(said: dict[str, Any], framework: str, faults: Sequence[str]) -> list[s
 
 async def examine(framework: str, *, faults: Sequence[str], requests: int, clean: int) -> tuple[list[str], list[str]]:
     """One framework: what is wrong, and the doctor's sentences."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        billing_url = stack.enter_context(billing())
-        app_url = stack.enter_context(app(framework))
-        console = await _open(stack)
-        wanted = [*faults, *([CLEAN] if clean else [])]
+    async with running() as console:
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            billing_url = stack.enter_context(billing())
+            app_url = stack.enter_context(app(framework))
+            wanted = [*faults, *([CLEAN] if clean else [])]
 
-        def begin(fault: str) -> SidecarProcess:
-            return sidecar(folder, f"{framework}-{fault}", app_url, billing_url, console.otlp)
+            def begin(fault: str) -> SidecarProcess:
+                made = sidecar(folder, f"{framework}-{fault}", app_url, billing_url, console.otlp)
+                stack.callback(made.kill)
+                return made
 
-        started = await asyncio.to_thread(lambda: [begin(fault) for fault in wanted])
-        for one in started:
-            stack.callback(one.kill)
-        for fault, one in zip(wanted, started, strict=True):
-            number, at_a_time = (clean, _AT_A_TIME) if fault == CLEAN else (requests, 1)
-            await asyncio.to_thread(ask, one, fault, number, at_a_time)
-        for one in started:  # its last report says all
-            await asyncio.to_thread(one.end)
+            started = await asyncio.to_thread(lambda: [begin(fault) for fault in wanted])
+            for fault, one in zip(wanted, started, strict=True):
+                number, at_a_time = (clean, _AT_A_TIME) if fault == CLEAN else (requests, 1)
+                await asyncio.to_thread(ask, one, fault, number, at_a_time)
+            for one in started:  # its last report says all
+                await asyncio.to_thread(one.end)
         said = await console.get("/doctor")
-        await console.close()
     shown = [one["sentence"] for one in said["findings"]]
     calls = {one["name"]: one["calls"] for one in said["services"]}
     wrong = judge(said, framework, wanted)
     if clean and calls.get(f"{framework}-{CLEAN}", 0) < clean:
         wrong.append(f"{framework}: only {calls.get(f'{framework}-{CLEAN}', 0)} clean calls were looked at")
     return wrong, [*shown, said["sentence"]]
-
-
-class _Opened:
-    """A console whose life is that of a run."""
-
-    def __init__(self, console: Any, context: Any) -> None:
-        self.otlp: str = console.otlp
-        self.get = console.get
-        self._context = context
-
-    async def close(self) -> None:
-        await self._context.__aexit__(None, None, None)
-
-
-async def _open(stack: ExitStack) -> _Opened:
-    context = running()
-    return _Opened(await context.__aenter__(), context)
 
 
 def main() -> int:

@@ -148,3 +148,18 @@ async def test_one_that_ends_says_farewell(console: Console, app: str) -> None:
     said = await console.until("/settings", lambda found: not found["sidecars"][0]["health"]["running"])
     assert said["sidecars"][0]["health"]["farewell"] is True
     assert said["sidecars"][0]["silent"] is None
+
+
+async def test_who_speaks_what_is_counted_for_each_request(console: Console, app: str) -> None:
+    more = ("--set", "console.report.interval_s=0.2", "--set", "console.report.exchanges_per_second=0")
+    async with reporting(console, app, *more) as sidecar:
+        for _ in range(3):
+            await asyncio.to_thread(sidecar.get, "/", **B3)
+        said = await console.until(
+            "/migration", lambda found: sum(cell["count"] for cell in found["cells"] if cell["role"] == "sends") == 3
+        )
+        cells = {(cell["peer"], cell["role"], cell["format"]): cell["count"] for cell in said["cells"]}
+        assert cells == {("127.0.0.1", "sends", "b3multi"): 3, ("shop’s app", "gets", "tracecontext"): 3}
+        (verdict,) = said["verdicts"]
+        assert verdict["sentence"] == "Not yet: shop gets B3 multi alone from 127.0.0.1."
+        assert (await console.get("/requests"))["items"] == []
