@@ -21,7 +21,7 @@ from proxy.http1.pool import ConnectionPool, ConnectionPools
 from proxy.http1.upstream import UpstreamConnection
 from proxy.http2.pool import FallBack
 from proxy.http2.serving import Http2
-from proxy.listener.sides import Receiver
+from proxy.listener.sides import Answerer, Receiver
 from proxy.listener.upstreams.pools import Pool, PoolFactory
 from proxy.plan import PoolPlan
 from proxy.semantics.faults import Fault, Refusal
@@ -95,6 +95,9 @@ class EitherPool(Pool):
     def give_up(self, receiver: Receiver) -> None:
         self.http2.give_up(receiver)
         self.http1.give_up(receiver)
+
+    def has_ready(self, pinned: Answerer) -> bool:
+        return self.http1.has_ready(pinned)  # HTTP/2 has no connection of one client's
 
     def count_retry(self) -> None:
         self.http1.count_retry()

@@ -152,7 +152,7 @@ class Exchange(Receiver):
             self._search.begin(self._on_found)
             return
         pinned = self._asker.pinned
-        if pinned is not None and pinned.is_ready_for(self._pool):
+        if pinned is not None and self._pool.has_ready(pinned):
             self.on_connected(pinned)
             return
         self._pool.acquire(self)

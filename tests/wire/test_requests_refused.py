@@ -124,7 +124,6 @@ HEADS: list[tuple[str, str, bytes]] = [
     ("target-empty", "RFC 9112 3.2", line(b"GET  HTTP/1.1")),
     ("trace-with-a-body", "RFC 9110 9.3.8", b"TRACE / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"),
     ("empty-lines-without-end", "RFC 9112 2.2", b"\r\n" * 20 + GET + b"\r\n"),
-    ("h2-preface", "RFC 9113 3.4", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     ("tls-hello", "RFC 9112 2.2", b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03" + bytes(range(32)) + b"\r\n\r\n"),
 ]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from proxy.listener.destinations import OwnListener, judge
-from proxy.listener.sides import Receiver
+from proxy.listener.sides import Answerer, Receiver
 from proxy.plan import Address, PoolPlan, UpstreamTarget
 from proxy.semantics.faults import Fault, Refusal
 from proxy.telemetry.metrics import Metrics, UpstreamMetrics, count
@@ -55,6 +55,10 @@ class Pool(ABC):
     @abstractmethod
     def count_queue_timeout(self) -> None:
         """A waiter's time is over."""
+
+    def has_ready(self, pinned: Answerer) -> bool:
+        """Whether `pinned` is a connection of this pool that can serve another request."""
+        return pinned.is_ready_for(self)
 
     # --- what `Pools` asks
 
