@@ -251,39 +251,43 @@ class StreamPool(Sharer):
     async def _make_connection(self, connect_s: float) -> None:
         task = asyncio.current_task()
         assert task is not None
-        is_made = False
-        connection: UpstreamConnection | None = None
         try:
-            try:
-                async with asyncio.timeout(connect_s):
-                    made = await self._connector.connect(self.new_protocol, connect_s)
-                    if not isinstance(made, UpstreamConnection):
-                        is_made = True
-                        self._hand_over(made)
-                        raise Refusal(Fault.NO_HTTP2, _NOT_CHOSEN)
-                    connection = made
-                    refusal = await connection.greeted
-            except TimeoutError:
-                text = f"no SETTINGS of HTTP/2 came from the upstream within {connect_s:g} s"
-                raise Refusal(Fault.CONNECT_TIMEOUT, text) from None
-            if refusal is not None:
-                raise refusal
-            if connection.is_lost:
-                raise Refusal(Fault.CONNECTION_LOST, "the upstream closed the connection at once")
-            is_made = True
+            connection = await self._greeted(connect_s)
         except Refusal as refusal:
             self._tasks.discard(task)
-            if not is_made:
-                count(self._metrics.connect_failures, refusal.fault.label)
+            self._descriptors.upstreams -= 1
             self._refuse(refusal)
             return
-        finally:
+        except BaseException:
             self._tasks.discard(task)
-            if not is_made:
-                self._descriptors.upstreams -= 1
-                if connection is not None and not connection.is_lost:
-                    connection.abort()
+            self._descriptors.upstreams -= 1
+            raise
+        self._tasks.discard(task)
         self.adopt(connection)
+
+    async def _greeted(self, connect_s: float) -> UpstreamConnection:
+        """A connection to an upstream that has shown that it speaks HTTP/2. Raises Refusal."""
+        try:
+            async with asyncio.timeout(connect_s):
+                made = await self._connector.connect(self.new_protocol, connect_s)
+                if not isinstance(made, UpstreamConnection):
+                    self._descriptors.upstreams += 1  # beside that of this attempt
+                    self._hand_over(made)
+                    raise Refusal(Fault.NO_HTTP2, _NOT_CHOSEN)
+                try:
+                    refusal = await made.greeted
+                except BaseException:
+                    made.abort()
+                    raise
+        except TimeoutError:
+            text = f"no SETTINGS of HTTP/2 came from the upstream within {connect_s:g} s"
+            raise Refusal(Fault.CONNECT_TIMEOUT, text) from None
+        if refusal is not None:
+            made.abort()
+            raise refusal
+        if made.is_lost:
+            raise Refusal(Fault.CONNECTION_LOST, "the upstream closed the connection at once")
+        return made
 
     def adopt(self, connection: UpstreamConnection) -> None:
         """Take a connection that has been made and greeted, and use it."""
@@ -297,6 +301,7 @@ class StreamPool(Sharer):
 
     def _refuse(self, refusal: Refusal) -> None:
         """No connection could be made. All that wait for none but this one are told."""
+        count(self._metrics.connect_failures, refusal.fault.label)
         if refusal.fault is Fault.NO_HTTP2:
             most = len(self._waiters)
         else:
