@@ -9,7 +9,7 @@ COMPILED := build/compiled
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench-console test test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench conformance w3c compose-test linking migration doctor page-shots soak stall drain fuzz fuzz-http2 kubernetes-tools audit image lint-image pin-image lock clean
+.PHONY: help demo bench-console test test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench bench-grpc conformance w3c compose-test linking migration doctor page-shots soak stall drain fuzz fuzz-http2 kubernetes-tools audit image lint-image pin-image lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,6 +101,10 @@ bench: $(VENV)/dev.stamp $(if $(BENCH_TELLS),,$(VENV)-bench/bench.stamp) ## CPU,
 
 bench-console: $(VENV)/dev.stamp ## spans a second that a console takes, and its answers with a million of them (ARGS=--help)
 	@$(BIN)/python -m bench.console $(ARGS)
+
+bench-grpc: $(VENV)/dev.stamp $(VENV)-bench/bench.stamp ## gRPC: CPU and memory beside nginx and Envoy (ARGS=--help for more)
+	@$(MAKE) --no-print-directory compiled || echo "the data plane cannot be compiled here; its row is skipped" >&2
+	@$(BIN)/python -m bench.grpc $(ARGS)
 
 conformance: $(VENV)/dev.stamp ## the conformance folder against the sidecar (CONFORMANCE=folder; checks nothing without it)
 	@$(BIN)/python tests/wire/conformance.py $(CONFORMANCE)

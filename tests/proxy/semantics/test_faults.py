@@ -25,7 +25,7 @@ PROXY_ERRORS = frozenset((
 
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.label)
 def test_a_fault_can_be_told(fault: Fault) -> None:
-    assert re.fullmatch("[a-z]+(-[a-z]+)*", fault.label)
+    assert re.fullmatch("[a-z][a-z0-9]*(-[a-z0-9]+)*", fault.label)
     assert fault.proxy_error in PROXY_ERRORS
     assert 400 <= fault.status < 600
     assert (fault.retry_after_s > 0) == (fault.status in (429, 503))
