@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 engine=${1:-}
 [ $# -gt 0 ] && shift
 checks=("$@")
-[ ${#checks[@]} -gt 0 ] || checks=(image demo minimal migration collector jaeger monitoring)
+[ ${#checks[@]} -gt 0 ] || checks=(image demo minimal migration collector jaeger monitoring systemd)
 started_engine=
 
 docker=/usr/bin/docker
@@ -83,6 +83,10 @@ for check in "${checks[@]}"; do
       build ops-sidecar-demo-billing:local config/compose/demo/billing.Dockerfile config/compose/demo
       build ops-sidecar-demo-receipts:local config/compose/demo/receipts.Dockerfile .
       composed demo docker-compose.yml
+      ;;
+    systemd)
+      build ops-sidecar-demo-systemd:local tests/compose/systemd.Dockerfile config/systemd
+      python3 tests/compose/systemd.py "$docker"
       ;;
     monitoring)
       build ops-sidecar-demo-prometheus:local config/prometheus/Dockerfile config/prometheus
