@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,17 +120,28 @@ def test_a_session_over_time(browser: Browser, fleet: Fleet) -> None:
     browser.wait(f"document.querySelector('.story a[href=\"#/traces/{TRACE}\"]')")
 
 
-def test_the_download_is_otlp_and_can_be_read_again(browser: Browser, fleet: Fleet) -> None:
+def test_a_trace_goes_out_as_otlp_and_comes_in_again(browser: Browser, fleet: Fleet) -> None:
+    """JSON down from one console, Upload into another."""
     browser.open(f"{fleet.console.url}/#/traces/{TRACE}")
-    href = browser.wait("document.querySelector('a[download]').href")
-    with urlopen(href, timeout=20) as answer:
-        document = json.loads(answer.read())
-    assert document["resourceSpans"]
+    spans = browser.wait("document.querySelectorAll('.wrow:not(.missing)').length")
+    with urlopen(browser.run("document.querySelector('a[download]').href"), timeout=20) as answer:
+        text = answer.read().decode()
+    assert json.loads(text)["resourceSpans"]
     other = ConsoleProcess()
     try:
-        other.receive(document)
-        browser.open(f"{other.url}/#/traces/{TRACE}")
-        browser.wait("document.querySelectorAll('.wrow:not(.missing)').length >= 3")
+        browser.open(other.url + "/#/traces")
+        browser.wait("document.querySelector('.first')")
+        browser.run(
+            f"""(() => {{
+                const input = document.querySelector('input[type=file]'), list = new DataTransfer();
+                list.items.add(new File([{json.dumps(text)}], 'trace.json'));
+                input.files = list.files;
+                input.dispatchEvent(new Event('change'));
+            }})()"""
+        )
+        browser.wait(
+            f"location.hash === '#/traces/{TRACE}' && document.querySelectorAll('.wrow:not(.missing)').length === {spans}"
+        )
     finally:
         other.end()
 
@@ -202,18 +212,3 @@ def test_files_have_their_type_and_are_asked_for_again(fleet: Fleet) -> None:
         elif path.is_file():
             with pytest.raises(HTTPError, match="404"):
                 urlopen(url, timeout=20)
-
-
-def test_the_sources_keep_the_rules() -> None:
-    """No HTML from strings, no style attributes, nothing from outside."""
-    forbidden = re.compile(
-        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setAttribute\('style'|https?://(?!www\.w3\.org|\$|127\.0\.0\.1|shop\.internal)"
-    )
-    found = [
-        f"{path.name}: {line.strip()}"
-        for path in PAGE.rglob("*")
-        if path.suffix in (".js", ".html", ".css")
-        for line in path.read_text(encoding="utf-8").splitlines()
-        if forbidden.search(re.sub(r"^\s*(//|\*|/\*).*|//.* innerHTML.*|xmlns='http[^']*'", "", line))
-    ]
-    assert found == []

@@ -6,6 +6,7 @@ import { hop, tag, idChip, statusClass, headerLine, lineOf, svc, copy, FIELD } f
 import { diff } from './diff.js';
 import * as api from './api.js';
 
+const ADDRESS = /^[0-9a-f.:[\]]+$/; // a caller that its sidecar knows by no name
 const PHASES = [
   ['queue', 'waiting for a connection', 'q'],
   ['connect', 'connecting', 'c'],
@@ -143,7 +144,11 @@ function way(r) {
     );
   for (const [i, x] of hops.entries()) {
     const before = hops[i - 1],
-      isSameCall = before?.leg === 'out' && x.leg === 'in' && before.from === x.from && before.to === x.to;
+      isSameCall =
+        before?.leg === 'out' &&
+        x.leg === 'in' &&
+        before.to === x.to &&
+        (before.from === x.from || ADDRESS.test(x.from));
     if (isSameCall) {
       items.splice(-1, 1, leg(x));
     } else if (before?.to !== x.from)
