@@ -103,6 +103,14 @@ class StandIn:
         self._thread.join(10)
         self._loop.close()
 
+    def empty(self) -> None:
+        """As after the first start."""
+        for name in ("requests", "traces", "sessions"):
+            self.data[name] = []
+        self.data["doctor"] |= {"services": [], "findings": []}
+        self.data["migration"] |= {"cells": [], "verdicts": []}
+        self.data["settings"] = {"sidecars": [], "sentence": ""}
+
     def send(self, event: str, *data: Any) -> None:
         """Events to every open stream."""
 

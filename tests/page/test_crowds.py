@@ -67,12 +67,7 @@ def test_migration_groups_verdicts_and_peers(browser: Browser, stand_in: StandIn
 
 def test_a_first_run_says_what_to_do(browser: Browser, stand_in: StandIn) -> None:
     """In every view, with a command to copy."""
-    data = stand_in.data
-    for name in ("requests", "traces", "sessions"):
-        data[name] = []
-    data["doctor"] |= {"services": [], "findings": []}
-    data["migration"] |= {"cells": [], "verdicts": []}
-    data["settings"] = {"sidecars": [], "sentence": ""}
+    stand_in.empty()
     commands = {
         "live": "curl -H 'b3:",
         "traces": "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318",

@@ -139,9 +139,8 @@ def test_a_trace_goes_out_as_otlp_and_comes_in_again(browser: Browser, fleet: Fl
                 input.dispatchEvent(new Event('change'));
             }})()"""
         )
-        browser.wait(
-            f"location.hash === '#/traces/{TRACE}' && document.querySelectorAll('.wrow:not(.missing)').length === {spans}"
-        )
+        browser.wait(f"location.hash === '#/traces/{TRACE}'")
+        browser.wait(f"document.querySelectorAll('.wrow:not(.missing)').length === {spans}")
     finally:
         other.end()
 

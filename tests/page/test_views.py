@@ -43,6 +43,24 @@ def routes(console: StandIn) -> dict[str, tuple[str, str]]:
     }
 
 
+def test_a_first_run_and_the_token_keep_nobody_out(browser: Browser, stand_in: StandIn, axe: str) -> None:
+    """The same rules where there is nothing to see yet, and before one may see it."""
+    stand_in.empty()
+    browser.open(stand_in.url + "#/explain")
+    browser.load_script(axe)
+    found: dict[str, Any] = {}
+    for view in ("live", "traces", "sessions", "doctor", "migration", "settings"):
+        browser.go(f"#/{view}")
+        browser.wait(f"document.querySelector('#main').dataset.view === '{view}' && document.querySelector('.first')")
+        found[view] = browser.run(AXE % RULES)
+    stand_in.token = "secret"
+    browser.go("#/explain")
+    browser.wait("document.querySelector('#token')")
+    found["token"] = browser.run(AXE % RULES)
+    browser.problems.clear()  # the 401s
+    assert not any(found.values()), json.dumps(found, indent=1)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_every_view_keeps_nobody_out(browser: Browser, stand_in: StandIn, axe: str, mode: str) -> None:
     """No violation of WCAG 2.0 to 2.2, A and AA, or of axe's best practices; nothing moves while a view fills; nothing

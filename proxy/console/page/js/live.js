@@ -53,7 +53,7 @@ export async function live(root, { params, set }) {
   );
   const pill = h('button.pill', { type: 'button', hidden: true, onclick: () => release() });
   const state = h('span.state', { role: 'status' }, h('i'), h('span', 'watching'));
-  const none = h('div');
+  const none = h('div.live-none', { hidden: true });
   const head = h(
     'div.lrow.lhead',
     { role: 'row', 'aria-rowindex': 1 },
@@ -63,7 +63,6 @@ export async function live(root, { params, set }) {
     'div.live-grid',
     { role: 'grid', 'aria-label': 'Requests, newest first', tabindex: '0', 'aria-colcount': COLUMNS.length },
     h('div', { role: 'rowgroup', class: 'head-group' }, head),
-    none,
   );
   const panel = new Peek(() => pick(null));
 
@@ -107,7 +106,7 @@ export async function live(root, { params, set }) {
     'Live',
     { sub: state, actions: [probeBtn, pauseBtn] },
     h('div.toolbar', box.el),
-    h('div.live', h('div.live-main', pill, grid), panel.el),
+    h('div.live', h('div.live-main', pill, grid, none), panel.el),
   );
   grid.addEventListener('pointerover', e => {
     // the other requests of the trace under the pointer
