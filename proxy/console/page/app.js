@@ -91,7 +91,7 @@ async function go() {
     current = next ?? {};
   } catch (e) {
     if (mine !== turn) return;
-    console.warn(e);
+    if (!(e instanceof api.ApiError)) console.error(String(e.stack ?? e)); // a fault of the page itself
     shown = null;
     fill(main, failed(e, go));
   }
