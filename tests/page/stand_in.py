@@ -57,6 +57,7 @@ class StandIn:
         self.data: Answer = moved_to_now(DATA, time.time() * 1000 - DATA["now"])
         self.token: str | None = None
         self.asked: list[str] = []
+        self.slow: dict[str, threading.Event] = {}  # path below /api/v1 -> when it may be answered
         self._streams: set[asyncio.Queue[tuple[str, Any] | None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -171,6 +172,8 @@ class StandIn:
         self.asked.append(request.path_qs)
         path = request.match_info["path"]
         body = await request.text() if request.method == "POST" else None
+        if path in self.slow:
+            await asyncio.to_thread(self.slow[path].wait, 20)
         answer = self.answer(path, request.query, body)
         if answer is None:
             return web.json_response({"title": "Not found", "detail": f"There is no {path}."}, status=404)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from typing import Any
 
@@ -144,3 +145,20 @@ def test_the_keyboard_reaches_everything(browser: Browser, stand_in: StandIn) ->
     browser.wait("document.querySelector('#help').open")
     browser.press("Escape")
     browser.wait("!document.querySelector('#help').open")
+
+
+def test_a_view_that_was_left_draws_no_more(browser: Browser, stand_in: StandIn) -> None:
+    """Its answer may come when another view is shown; and links within a view keep the address alive."""
+    first = stand_in.data["traces"][0]
+    opened(browser, stand_in)
+    stand_in.slow[f"traces/{first['id']}"] = threading.Event()
+    browser.go(f"#/traces/{first['id']}")
+    browser.go("#/doctor")
+    browser.wait("document.querySelector('.finding')")
+    stand_in.slow[f"traces/{first['id']}"].set()
+    browser.wait("performance.getEntriesByType('resource').some(e => e.name.includes('/traces/') && e.responseEnd)")
+    assert browser.run("document.querySelector('h1').innerText") == "Doctor"
+    browser.go("#/doctor?service=orders")
+    browser.wait("document.querySelector('.checks tr.on')")
+    browser.click(".checks tr:not(.on) button")
+    browser.wait("!location.hash.includes('orders') && location.hash.includes('service=')")

@@ -70,11 +70,21 @@ function set(values) {
     `#/${view}${id === null ? '' : '/' + encodeURIComponent(id)}${query ? '?' + query : ''}`,
   );
 }
+/** Each view has a room of its own: one that is left before it has its answer draws nowhere, and changes no address. */
+function roomOf(mine) {
+  const room = h('div.view');
+  room.enter = () => {
+    if (mine !== turn) throw new Left();
+    if (!room.isConnected) main.replaceChildren(room);
+  };
+  return room;
+}
+class Left extends Error {}
 async function go() {
   const route = parse(),
-    key = `${route.view}/${route.id ?? ''}`,
-    mine = ++turn;
+    key = `${route.view}/${route.id ?? ''}`;
   if (key === shown && current.update) return current.update(route.params);
+  const mine = ++turn;
   current.unmount?.();
   current = {};
   shown = key;
@@ -82,15 +92,15 @@ async function go() {
   for (const a of nav.querySelectorAll('a[data-view]'))
     a.dataset.view === owner ? a.setAttribute('aria-current', 'page') : a.removeAttribute('aria-current');
   main.dataset.view = route.view;
-  const guarded = values => {
-    if (mine === turn) set(values);
-  }; // a view that has been left changes no address
   try {
-    const next = await (route.id === null ? bare : withId)(main, { ...route, set: guarded });
+    const next = await (route.id === null ? bare : withId)(roomOf(mine), {
+      ...route,
+      set: values => mine === turn && set(values),
+    });
     if (mine !== turn) return next?.unmount?.();
     current = next ?? {};
   } catch (e) {
-    if (mine !== turn) return;
+    if (mine !== turn || e instanceof Left) return;
     if (!(e instanceof api.ApiError)) console.error(String(e.stack ?? e)); // a fault of the page itself
     shown = null;
     fill(main, failed(e, go));

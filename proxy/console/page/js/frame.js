@@ -3,8 +3,9 @@ import { h, fill, icon } from './dom.js';
 import { copyButton } from './chips.js';
 import { absolute } from './text.js';
 
-/** Title bar and body of a view. */
+/** Title bar and body of a view. It takes the place of the one before; a view that was left meanwhile ends here. */
 export function page(root, title, { crumbs, actions = [], sub } = {}, ...body) {
+  root.enter?.();
   const h1 = h('h1', { tabindex: '-1' }, title);
   document.title = `${h1.textContent} · ops-sidecar`;
   fill(root, h('header.bar', crumbs, h1, sub && h('span.sub', sub), h('div.row.end', actions)), ...body);
