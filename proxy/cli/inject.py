@@ -61,6 +61,8 @@ def transform(files: Sequence[Path], name: str, change: Callable[..., object]) -
 def _read(files: Sequence[Path]) -> str:
     """All manifests as one stream."""
     if not files:
+        if sys.stdin.isatty():
+            raise OSError("give manifests as files, or on standard input")
         return sys.stdin.buffer.read().decode("utf-8")
     texts = [path.read_text(encoding="utf-8") for path in files]
     ended = [text if text.endswith("\n") else f"{text}\n" for text in texts]

@@ -31,6 +31,12 @@ def run(argv: Sequence[str]) -> int:
         default=(),
         help=f"calls to these networks are left alone, besides {', '.join(EXEMPT)}",
     )
+    arguments_parser.add_argument(
+        "--family",
+        choices=("ipv4", "dual"),
+        default="dual",
+        help="ipv4: IPv6 stays as it is (default dual)",
+    )
     arguments_parser.add_argument("--undo", action="store_true", help="take the rules away")
     arguments_parser.add_argument("--print", action="store_true", help="print the rules for nft, and change nothing")
     arguments = arguments_parser.parse_args(argv)
@@ -42,7 +48,13 @@ def run(argv: Sequence[str]) -> int:
         arguments_parser.error("--outbound needs --uid: without it the sidecar's own calls would come back to it")
     else:
         exempt = (*EXEMPT, *arguments.exempt)
-        text = rules(arguments.inbound, arguments.outbound, uid=arguments.uid or 0, exempt=exempt)
+        text = rules(
+            arguments.inbound,
+            arguments.outbound,
+            uid=arguments.uid or 0,
+            exempt=exempt,
+            ipv4_only=arguments.family == "ipv4",
+        )
     if arguments.print:
         sys.stdout.write(text)
         return 0

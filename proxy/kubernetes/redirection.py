@@ -38,18 +38,25 @@ def parse_networks(text: str) -> tuple[str, ...]:
 
 
 def rules(
-    inbound: Redirection | None, outbound: Redirection | None, *, uid: int, exempt: Sequence[str] = EXEMPT
+    inbound: Redirection | None,
+    outbound: Redirection | None,
+    *,
+    uid: int,
+    exempt: Sequence[str] = EXEMPT,
+    ipv4_only: bool = False,
 ) -> str:
     """A transaction for `nft --file -` that sets the rules, in place of those that were set before.
 
     `uid`: the sidecar's user, whose connections go out. `exempt`: networks to which connections stay as they are.
+    `ipv4_only`: nobody listens for IPv6, so it stays as it is.
     """
     lines = [*_begin(), f"table inet {TABLE} {{"]
+    family = "meta nfproto ipv4 " if ipv4_only else ""
     if inbound is not None:
         lines += [
             "  chain inbound {",
             "    type nat hook prerouting priority dstnat; policy accept;",
-            f"    tcp dport {_set(inbound.ports)} redirect to :{inbound.to}",
+            f"    {family}tcp dport {_set(inbound.ports)} redirect to :{inbound.to}",
             "  }",
         ]
     if outbound is not None:
@@ -59,11 +66,11 @@ def rules(
             f"    meta skuid {uid} return  # the sidecar's own",
             "    fib daddr type local return  # the pod itself",
         ]
-        for family, version in (("ip", 4), ("ip6", 6)):
+        for word, version in (("ip", 4), ("ip6", 6)):
             networks = [one for one in exempt if ipaddress.ip_network(one).version == version]
             if networks:
-                lines.append(f"    {family} daddr {_set(networks)} return")
-        lines += [f"    tcp dport {_set(outbound.ports)} redirect to :{outbound.to}", "  }"]
+                lines.append(f"    {word} daddr {_set(networks)} return")
+        lines += [f"    {family}tcp dport {_set(outbound.ports)} redirect to :{outbound.to}", "  }"]
     return "\n".join([*lines, "}", ""])
 
 

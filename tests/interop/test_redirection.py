@@ -244,6 +244,21 @@ def test_a_caller_of_the_app_comes_to_the_sidecar_and_to_the_port_that_it_meant(
     assert client.response().body == b"hello"
 
 
+def test_ipv6_stays_as_it_is_where_the_rules_are_for_ipv4_alone(
+    spaces: Namespaces, serve: Serve, listen: Listen, call: Call
+) -> None:
+    there = {family: listen(spaces.world, WORLD[family], 80) for family in WORLD}
+    serve()
+    text = rules(None, parse_redirection("80:9081"), uid=0, ipv4_only=True)
+    spaces.run(spaces.pod, "nft", "--file", "-", text=text)
+    vias = []
+    for family, listening in there.items():
+        call(WORLD[family], 80).send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        with accept(listening) as upstream:
+            vias.append(upstream.answer().head.value("via") is not None)
+    assert vias == [True, False]
+
+
 def test_who_is_not_redirected_is_served_as_ever(spaces: Namespaces, serve: Serve, listen: Listen, call: Call) -> None:
     """HTTP_PROXY on the same listener; a caller at the sidecar's own port."""
     host = WORLD[socket.AF_INET]

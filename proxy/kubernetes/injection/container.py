@@ -95,7 +95,8 @@ def environment(wanted: Wanted, fit: Fit) -> dict[str, str]:
         derived["outbound.listen"] = "off"
     elif kubernetes.outbound == "redirect":
         derived["outbound.transparent"] = "true"
-        derived["outbound.listen"] = f"127.0.0.1:{outbound_port(wanted)},[::1]:{outbound_port(wanted)}"
+        loopback = ("127.0.0.1:{0},[::1]:{0}" if fit.is_dual else "127.0.0.1:{0}").format
+        derived["outbound.listen"] = loopback(outbound_port(wanted))
     if kubernetes.mode == "native":  # the app has gone before anybody tells the sidecar to stop
         derived["drain.grace_s"] = derived["drain.outbound_linger_s"] = "0"
     if fit.service_name and settings.service.name is None:
@@ -114,6 +115,8 @@ def redirect(wanted: Wanted, fit: Fit) -> dict[str, Any]:
     """The init container that sets the rules. It alone may change the pod's network."""
     kubernetes = wanted.kubernetes
     args = ["redirect", "--uid", str(kubernetes.run_as_user)]
+    if not fit.is_dual:  # a pod may have no ::1 to listen at, so IPv6 goes on as it did
+        args += ["--family", "ipv4"]
     if kubernetes.inbound == "redirect" and fit.app_port is not None:
         args += ["--inbound", f"{fit.app_port}:{inbound_port(wanted)}"]
     if kubernetes.outbound == "redirect":

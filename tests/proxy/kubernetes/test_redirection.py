@@ -29,6 +29,12 @@ def test_the_rules_replace_those_before_in_one_transaction() -> None:
     )
 
 
+def test_ipv6_stays_as_it_is_where_nobody_listens_for_it() -> None:
+    text = rules(Redirection((8080,), 9080), Redirection((80,), 9081), uid=1, ipv4_only=True)
+    assert "meta nfproto ipv4 tcp dport { 8080 } redirect to :9080" in text
+    assert "meta nfproto ipv4 tcp dport { 80 } redirect to :9081" in text
+
+
 def test_one_direction_alone_has_one_chain() -> None:
     assert "chain outbound" not in rules(Redirection((1,), 2), None, uid=0)
     assert "chain inbound" not in rules(None, Redirection((1,), 2), uid=0)

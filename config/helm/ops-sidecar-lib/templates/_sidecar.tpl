@@ -46,6 +46,10 @@ It gives what `ops-sidecar inject` gives with the same settings; a test compares
     - redirect
     - --uid
     - {{ int $values.runAsUser | quote }}
+    {{- if not $values.dualStack }}
+    - --family
+    - ipv4
+    {{- end }}
     {{- if eq $values.inbound "redirect" }}
     - --inbound
     - {{ printf "%d:%d" (int $values.appPort) (int $values.ports.inbound) | quote }}
@@ -171,7 +175,7 @@ It gives what `ops-sidecar inject` gives with the same settings; a test compares
 {{- $_ := set $made "OPS_SIDECAR_OUTBOUND__LISTEN" "off" -}}
 {{- else if eq $values.outbound "redirect" -}}
 {{- $_ := set $made "OPS_SIDECAR_OUTBOUND__TRANSPARENT" "true" -}}
-{{- $_ := set $made "OPS_SIDECAR_OUTBOUND__LISTEN" (printf "127.0.0.1:%d,[::1]:%d" $outbound $outbound) -}}
+{{- $_ := set $made "OPS_SIDECAR_OUTBOUND__LISTEN" (ternary (printf "127.0.0.1:%d,[::1]:%d" $outbound $outbound) (printf "127.0.0.1:%d" $outbound) $values.dualStack) -}}
 {{- else if ne $outbound 9081 -}}
 {{- $_ := set $made "OPS_SIDECAR_OUTBOUND__LISTEN" (printf "127.0.0.1:%d" $outbound) -}}
 {{- end -}}

@@ -123,7 +123,7 @@ def test_which_ports_are_redirected() -> None:
         "kubernetes.redirect_ports": "80,3000",
         "outbound.listen": "127.0.0.1:7",
     }
-    assert put(POD, **settings)["spec"]["initContainers"][0]["args"][3:] == ["--outbound", "80,3000:7"]
+    assert put(POD, **settings)["spec"]["initContainers"][0]["args"][5:] == ["--outbound", "80,3000:7"]
 
 
 def test_a_config_map_is_mounted_as_a_folder() -> None:
@@ -155,7 +155,17 @@ def test_rules_are_set_by_an_init_container_that_alone_may_change_the_network() 
     spec = put(POD, **settings)["spec"]
     rules, sidecar = spec["initContainers"]
     assert rules["name"] == "ops-sidecar-redirect"
-    assert rules["args"] == ["redirect", "--uid", "61080", "--inbound", "8080:9080", "--outbound", "80,8080:9081"]
+    assert rules["args"] == [
+        "redirect",
+        "--uid",
+        "61080",
+        "--family",
+        "ipv4",
+        "--inbound",
+        "8080:9080",
+        "--outbound",
+        "80,8080:9081",
+    ]
     assert rules["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["NET_ADMIN"]}
     assert sidecar["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert {"name": "OPS_SIDECAR_OUTBOUND__TRANSPARENT", "value": "true"} in sidecar["env"]

@@ -105,6 +105,17 @@ def test_both_families_are_listened_on_where_a_service_has_ipv6(family: str) -> 
     assert done.variables["ADMIN__PUBLIC_LISTEN"] == "0.0.0.0:9084,[::]:9084"
 
 
+def test_rules_are_for_the_families_that_are_listened_on() -> None:
+    """A pod may have no ::1 at all, and a sidecar that cannot listen there would not start."""
+    redirected = {"kubernetes.outbound": "redirect"}
+    done = inject(BOTH, redirected)
+    assert done.pod["initContainers"][0]["args"][3:5] == ["--family", "ipv4"]
+    assert done.variables["OUTBOUND__LISTEN"] == "127.0.0.1:9081"
+    done = inject(BOTH, {**redirected, "kubernetes.ip_family": "dual"})
+    assert "--family" not in done.pod["initContainers"][0]["args"]
+    assert done.variables["OUTBOUND__LISTEN"] == "127.0.0.1:9081,[::1]:9081"
+
+
 def test_one_family_otherwise_unless_the_settings_say_so() -> None:
     assert "INBOUND__LISTEN" not in inject(BOTH).variables
     assert inject(BOTH, {"kubernetes.ip_family": "dual"}).variables["ADMIN__PUBLIC_LISTEN"].endswith("[::]:9084")

@@ -88,7 +88,7 @@ def test_the_patch_only_adds_and_the_pod_is_valid(pod: Pod) -> None:
 
 def test_callers_are_redirected_since_a_pod_knows_no_service() -> None:
     rules, sidecar = ours(POD)["spec"]["initContainers"]
-    assert rules["args"] == ["redirect", "--uid", "61080", "--inbound", "8080:9080"]
+    assert rules["args"] == ["redirect", "--uid", "61080", "--family", "ipv4", "--inbound", "8080:9080"]
     variables = {one["name"]: one["value"] for one in sidecar["env"]}
     assert variables["OPS_SIDECAR_INBOUND__APP"] == "http://127.0.0.1:8080"
     assert variables["OPS_SIDECAR_SERVICE__NAME"] == "orders"
