@@ -49,22 +49,22 @@ class Console:
         self._open()
 
     def _open(self) -> None:
-        self._connection = open_store(self._place)
-        self.reader = Reader(self._place, self._connection, threading.RLock())
+        self.connection = open_store(self._place)
+        self.reader = Reader(self._place, self.connection, threading.RLock())
 
     def restart(self) -> None:
         """With --store, nothing is forgotten."""
         self.reader.close()
-        self._connection.close()
+        self.connection.close()
         self._open()
 
     def take(self, body: bytes) -> None:
         """A report on the wire."""
         batch = read_logs(ExportLogsServiceRequest.FromString(gzip.decompress(body)))
         assert not batch.rejected
-        self._connection.execute("BEGIN IMMEDIATE")
-        write_reports(self._connection, batch.reports, self._time.ns)
-        self._connection.execute("COMMIT")
+        self.connection.execute("BEGIN IMMEDIATE")
+        write_reports(self.connection, batch.reports, self._time.ns)
+        self.connection.execute("COMMIT")
 
     def ask(self) -> dict[str, Any]:
         return migration(self.reader, self._time.ns)
@@ -77,7 +77,7 @@ class Console:
 
     def close(self) -> None:
         self.reader.close()
-        self._connection.close()
+        self.connection.close()
 
 
 class Replica:

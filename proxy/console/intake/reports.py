@@ -20,7 +20,7 @@ EXCHANGE: Final = "ops.exchange"
 COUNTS: Final = "ops.counts"
 DOCUMENTS: Final = ("ops.plan", "ops.settings", "ops.health", "ops.proofs")
 
-_MOST_BODY_BYTES: Final = 2 * 1024 * 1024
+_MOST_BODY_BYTES: Final = 4 * 1024 * 1024
 _LONGEST: Final = 256  # characters of a name
 _KNOWN_VERSION: Final = 1
 

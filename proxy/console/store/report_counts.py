@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from proxy.console.intake.reports import Report
+from proxy.console.store.senders import EVERYWHERE, NO_ROOM, note_gap
 
 TABLES: Final = """
 CREATE TABLE count_totals (
@@ -48,6 +49,8 @@ _KEPT_DAYS: Final = 60
 _KEPT_HOURS: Final = 24 * 15
 _MOST_OF_DAY: Final = 4_000  # rows of one service on one day
 _MOST_ROWS: Final = 4_000  # of one report
+_MOST_IN_ALL: Final = 300_000  # about 50 MB
+_LOOK_EVERY: Final = 32  # reports of one sidecar
 _MOST_NAMES: Final = 200
 _LONGEST: Final = 300
 _TEXTS: Final = 7
@@ -60,6 +63,8 @@ def add(connection: sqlite3.Connection, report: Report, now_ns: int) -> None:
     instance, service = report.sender.instance, report.sender.service
     before = dict(connection.execute("SELECT key, value FROM count_totals WHERE instance = ?", (instance,)).fetchall())
     latest_ms = now_ns // 1_000_000
+    if connection.execute("SELECT 1 FROM reporting WHERE service = ?", (service,)).fetchone() is None:
+        return  # there are too many services
     totals: list[tuple[str, str, int]] = []
     for texts, count, first, last in _format_rows(report.said):
         key = json.dumps(texts)
@@ -82,6 +87,8 @@ def add(connection: sqlite3.Connection, report: Report, now_ns: int) -> None:
     if report.said.get("final") is True:
         connection.execute("DELETE FROM count_totals WHERE instance = ?", (instance,))
     _trim(connection, latest_ms)
+    if report.said["seq"] % _LOOK_EVERY == 0:
+        make_room(connection)
 
 
 def _format_rows(said: Mapping[str, Any]) -> Iterator[tuple[Texts, int, int, int]]:
@@ -143,6 +150,17 @@ def keep_proofs(connection: sqlite3.Connection, report: Report) -> None:
                 "body = excluded.body WHERE excluded.at >= at",
                 (report.sender.service, finding[:_LONGEST], proof["at"], json.dumps(proof)[:65536]),
             )
+
+
+def make_room(connection: sqlite3.Connection, most: int = _MOST_IN_ALL) -> None:
+    """The oldest days leave if there are too many rows. What they said of formats is a gap then."""
+    while True:
+        rows, oldest = connection.execute("SELECT count(*), min(day) FROM format_days").fetchone()
+        if rows <= most:
+            return
+        connection.execute("DELETE FROM format_days WHERE day = ?", (oldest,))
+        begun = oldest * DAY_MS * 1_000_000
+        note_gap(connection, EVERYWHERE, "", begun, begun + DAY_MS * 1_000_000, NO_ROOM)
 
 
 def _trim(connection: sqlite3.Connection, latest_ms: int) -> None:

@@ -55,6 +55,7 @@ SUCCEEDED: Final = 2  # another serves in its place, and it had not said so
 
 EVERYWHERE: Final = "*"  # the service of a gap that concerns all
 SILENT: Final = "ended without a farewell"
+NO_ROOM: Final = "the console had no room for what was counted"
 NOBODY: Final = "had no sidecar that reported"
 DEAF: Final = "the console heard nothing"
 
@@ -64,6 +65,7 @@ _LEAST_NS: Final = 60_000 * _MS
 _WITHOUT_NS: Final = 300_000 * _MS  # so long a service may be without a sidecar, as at a restart
 _MOST_SIDECARS: Final = 5_000
 _MOST_GAPS: Final = 2_000
+_MOST_SERVICES: Final = 2_000
 _KEPT_NS: Final = 60 * 86_400_000 * _MS
 
 
@@ -147,7 +149,7 @@ def _listen(connection: sqlite3.Connection, now_ns: int, interval_ms: int) -> No
         return
     longest = connection.execute("SELECT max(interval_ms) FROM sidecars WHERE ended = ?", (RUNNING,)).fetchone()[0]
     if now_ns - clock[0] > patience_ns(max(longest or 0, interval_ms)):
-        _gap(connection, EVERYWHERE, "", clock[0], now_ns, DEAF)
+        note_gap(connection, EVERYWHERE, "", clock[0], now_ns, DEAF)
     connection.execute("UPDATE report_clock SET heard = max(heard, ?)", (now_ns,))
 
 
@@ -160,15 +162,18 @@ def _arrive(connection: sqlite3.Connection, sender: Sender, place: str, since: i
     ).fetchall()
     for instance, where, seen, ended in others:
         if place and where == place and ended == RUNNING:
-            _gap(connection, sender.service, instance, seen, now_ns, SILENT)
+            note_gap(connection, sender.service, instance, seen, now_ns, SILENT)
             connection.execute("UPDATE sidecars SET ended = ? WHERE instance = ?", (SUCCEEDED, instance))
     if others and all(ended for _, _, _, ended in others) and since - others[0][2] > _WITHOUT_NS:
-        _gap(connection, sender.service, "", others[0][2], since, NOBODY)
-    connection.execute("INSERT OR IGNORE INTO reporting VALUES (?, ?)", (sender.service, since))
+        note_gap(connection, sender.service, "", others[0][2], since, NOBODY)
+    there = connection.execute("SELECT count(*) FROM reporting").fetchone()[0]
+    if there < _MOST_SERVICES:
+        connection.execute("INSERT OR IGNORE INTO reporting VALUES (?, ?)", (sender.service, since))
     _forget(connection, now_ns)
 
 
-def _gap(connection: sqlite3.Connection, service: str, instance: str, started: int, ended: int, why: str) -> None:
+def note_gap(connection: sqlite3.Connection, service: str, instance: str, started: int, ended: int, why: str) -> None:
+    """Of this time nobody may say that nothing happened."""
     connection.execute(
         "INSERT INTO gaps (service, instance, started, ended, why) VALUES (?, ?, ?, ?, ?)",
         (service, instance, started, ended, why),
@@ -193,7 +198,7 @@ def _forget(connection: sqlite3.Connection, now_ns: int) -> None:
             "SELECT service, seen, ended FROM sidecars WHERE instance = ?", (instance,)
         ).fetchone()
         if ended == RUNNING:
-            _gap(connection, service, instance, seen, now_ns, SILENT)
+            note_gap(connection, service, instance, seen, now_ns, SILENT)
         connection.execute("DELETE FROM sidecars WHERE instance = ?", (instance,))
         connection.execute("DELETE FROM count_totals WHERE instance = ?", (instance,))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, final
 
 MAX_ROWS: Final = 2000
-LONGEST_TEXT: Final = 200  # characters of a peer, a host or a list of tokens
+LONGEST_TEXT: Final = 100  # characters of a peer, a host or a list of tokens, which begins with those that are valid
 OTHERS: Final = "others"
 
 Key = tuple[str, str, str, str, str, str, str]

@@ -67,11 +67,15 @@ def _needed(peer: str, name: str, needs: Needs, now_ms: int, days: int, what: st
     ago = _span(now_ms - needs.last)
     more = len(needs.peers) - 3
     who = listed(needs.peers) if more < 1 else f"{', '.join(needs.peers[:3])} and {more} more"
+    if what == "call":
+        alone = f"Not yet: {peer} makes calls in {name} alone."
+    else:
+        alone = f"Not yet: {peer} gets {name} alone from {who}."
     count = f"{needs.number:,} of {plural(needs.of, what)} in {days} days"
     if now_ms - needs.last < _STILL_MS:
         return {
             "safe": False,
-            "sentence": f"Not yet: {peer} gets {name} alone from {who}.",
+            "sentence": alone,
             "why": f"{count} had no other format; the last came {ago} ago, from {needs.last_peer}.",
         }
     left = _days(needs.last + days * _DAY_MS - now_ms)

@@ -10,6 +10,8 @@ import pytest
 from gates.fleet import DAY_S, HOUR_S, Console, Replica, Time, fleet
 from gates.migration import run
 
+from proxy.console.store.report_counts import make_room
+
 BOTH = "tracecontext,b3"
 
 
@@ -137,7 +139,7 @@ def test_an_app_that_calls_in_one_format_alone_needs_it(story: tuple[Time, Conso
     orders.request("", "b3", "tracecontext,b3", leg="call")
     console.take(orders.report())
     said = console.verdict("orders’s app", "b3")
-    assert (said["safe"], said["sentence"]) == (False, "Not yet: orders’s app gets B3 alone from orders.")
+    assert (said["safe"], said["sentence"]) == (False, "Not yet: orders’s app makes calls in B3 alone.")
 
 
 def test_of_an_upstream_without_a_sidecar_nobody_knows(story: tuple[Time, Console]) -> None:
@@ -155,3 +157,14 @@ def test_before_any_report_it_says_what_to_set(story: tuple[Time, Console]) -> N
     said = console.ask()
     assert said["sentence"] == "No sidecar reports yet: set console.report.endpoint there."
     assert said["verdicts"] == []
+
+
+def test_counts_that_had_to_leave_are_a_gap(story: tuple[Time, Console]) -> None:
+    time, console = story
+    orders = Replica(time, "orders", "node-1")
+    live(time, console, 20, orders)
+    assert console.verdict("orders", "b3")["safe"] is True
+    make_room(console.connection, most=10)
+    said = console.verdict("orders", "b3")
+    assert said["safe"] == "soon"
+    assert "the console had no room" in said["why"]
