@@ -60,7 +60,7 @@ compiled: $(COMPILED)/.stamp ## the data plane as machine code, in build/compile
 
 # -P: the checkout's own sources must not come before the compiled ones. tests/compiled/tree.py fails where they do.
 test-compiled: $(COMPILED)/.stamp ## the tests of the sidecar, on the compiled data plane
-	PYTHONPATH=$(abspath $(COMPILED)) $(BIN)/python -P -m pytest -n 2 tests/compiled/tree.py tests/wire tests/interop tests/proxy tests/ops_lib/propagation $(ARGS)
+	PYTHONPATH=$(abspath $(COMPILED)) $(BIN)/python -P -m pytest -n 2 tests/compiled/tree.py tests/wire tests/http2 tests/interop tests/proxy tests/ops_lib/propagation $(ARGS)
 
 conformance-compiled: $(COMPILED)/.stamp ## the conformance folder, against the compiled data plane
 	PYTHONPATH=$(abspath $(COMPILED)) $(BIN)/python -P tests/wire/conformance.py $(CONFORMANCE)

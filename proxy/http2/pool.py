@@ -168,7 +168,10 @@ class StreamPool(Sharer):
             elif connection.idle_until <= now:
                 count(self._metrics.idle_closed, "timeout")
                 connection.close()
-        self._connect_for_waiters()
+        if len(self._waiters):
+            for connection in list(self._open):
+                self.has_room(connection)
+        self._connect_for_waiters()  # another pool may have left a file descriptor
         if self._open and self._refresh is None and self._connector.resolver.is_stale(now):
             self._refresh = asyncio.get_running_loop().create_task(self._follow_dns())
 

@@ -16,7 +16,7 @@ from typing import Final, final
 
 from proxy.http2.connection import Connection
 from proxy.http2.engine.client import ClientEngine
-from proxy.http2.engine.codes import CANCEL, NO_ERROR, PROTOCOL_ERROR, name_of
+from proxy.http2.engine.codes import CANCEL, NO_ERROR, name_of
 from proxy.http2.engine.fields import FieldJudge
 from proxy.http2.engine.heads import RequestHead, ResponseHead
 from proxy.http2.engine.limits import Limits
@@ -62,6 +62,7 @@ class UpstreamConnection(Connection):
 
     __slots__ = (
         "_client",
+        "_is_malformed",
         "_is_waited_for",
         "_kinds",
         "_most_streams",
@@ -95,6 +96,7 @@ class UpstreamConnection(Connection):
         self.ping_s = ping_s
         self._users: set[UpstreamStream] = set()
         self._is_waited_for = False  # the pool wants to know of room
+        self._is_malformed = False  # the stream that is about to be told of its end has broken a rule
         # Until its SETTINGS come, an upstream may turn out not to speak HTTP/2. Nothing is sent to it before that.
         self.greeted: asyncio.Future[Refusal | None] = asyncio.get_running_loop().create_future()
         self.is_retired = False  # takes no new streams
@@ -209,7 +211,7 @@ class UpstreamConnection(Connection):
         self.wants_flush()
 
     def on_malformed(self, code: int, detail: str) -> None:
-        """The exchange of that stream counts it."""
+        self._is_malformed = True
 
     def on_request(self, stream: Stream, head: RequestHead, done: bool) -> None:
         """Upstreams send none."""
@@ -230,6 +232,11 @@ class UpstreamConnection(Connection):
             self.retire()
 
     # --- what its streams tell
+
+    def was_malformed(self) -> bool:
+        """Whether the stream that is being told of its end was malformed."""
+        was, self._is_malformed = self._is_malformed, False
+        return was
 
     def began(self, user: UpstreamStream) -> None:
         """It is in use."""
@@ -430,13 +437,14 @@ class UpstreamStream(Answerer):
     def heard_end(self, code: int, unheard: bool, detail: str) -> None:
         """There will be no more of the response."""
         receiver = self._receiver
+        is_malformed = self._connection.was_malformed()
         self._stream = None
         self._drop()
         if receiver is None:
             return
         if self._connection.is_closed or self._connection.engine.is_failed:
             refusal = Refusal(Fault.CONNECTION_LOST, detail)
-        elif code == PROTOCOL_ERROR and "reset" not in detail:
+        elif is_malformed:
             refusal = Refusal(Fault.BAD_RESPONSE, detail)
         else:
             refusal = Refusal(Fault.STREAM_RESET, detail or name_of(code), code)

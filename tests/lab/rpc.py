@@ -20,7 +20,8 @@ class Service:
         self.gone = threading.Event()  # a call of `Wait` has ended without its answer
         self.began = threading.Event()  # one has begun
         self.release = threading.Event()  # let it answer
-        self._server = grpc.server(ThreadPoolExecutor(16), handlers=[_Handler(self)], options=options)
+        self.handler = _Handler(self)
+        self._server = grpc.server(ThreadPoolExecutor(16), handlers=[self.handler], options=options)
         self.port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
 
