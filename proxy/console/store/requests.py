@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
+from collections.abc import Mapping
 from typing import Any, Final
 
 from proxy.console.intake.records import Span
-from proxy.console.store.summary import as_list
+from proxy.console.store.summary import as_list, format_names
 
 COLUMNS: Final = (
     "rid, at, sidecar, leg, source, target_service, method, target, status, fault, ms, formats_in, formats_out, "
@@ -21,6 +22,7 @@ _PUT: Final = f"INSERT OR REPLACE INTO requests ({_ALL}) VALUES ({_MARKS})"
 _PUT_WITHOUT_DETAIL: Final = f"INSERT INTO requests ({_ALL}) VALUES ({_MARKS}) ON CONFLICT (rid) DO NOTHING"
 _WORDS: Final = ("id", "method", "target", "from", "to", "trace", "session", "fault")
 _SERVER: Final = 2
+_LONGEST_TARGET: Final = 2048
 _PROBES: Final = ("/healthz", "/readyz", "/livez", "/health", "/ready", "/live", "/metrics", "/ping")
 
 Row = dict[str, Any]
@@ -94,17 +96,16 @@ def read_row(values: tuple[Any, ...]) -> Row:
 
 
 def row_of_span(span: Span) -> Row:
-    """What a sidecar's own span says of its exchange."""
+    """What a sidecar's own span says of its exchange. Anybody can send one, so nothing in it is taken for granted."""
     said = span.attributes
     is_inbound = span.kind == _SERVER
     service = span.source.service
-    upstream = str(said.get("ops.upstream") or said.get("server.address") or "")
+    upstream = _text(said, "ops.upstream") or _text(said, "server.address")
     read, written = _formats(said, "ops.formats.read"), _formats(said, "ops.formats.written")
     status = said.get("http.response.status_code")
-    error = said.get("error.type")
-    target = str(said.get("url.path") or _path(str(said.get("url.full") or "")))
-    malformed = _formats(said, "ops.malformed")
-    notes = ["malformed"] * bool(malformed) + ["retry"] * ("http.request.resend_count" in said)
+    error = _text(said, "error.type")
+    target = (_text(said, "url.path") or _path(_text(said, "url.full")))[:_LONGEST_TARGET]
+    notes = ["malformed"] * bool(said.get("ops.malformed")) + ["retry"] * ("http.request.resend_count" in said)
     notes += ["linked"] * ("ops.link.method" in said) + ["carry-over"] * ("ops.carried_over" in said)
     notes += ["conflict"] * ("conflict" in span.links)
     return {
@@ -112,12 +113,12 @@ def row_of_span(span: Span) -> Row:
         "at": span.started / 1e6,
         "sidecar": service,
         "leg": "in" if is_inbound else "out",
-        "from": str(said.get("client.address") or "") if is_inbound else service,
+        "from": _text(said, "client.address") if is_inbound else service,
         "to": service if is_inbound else upstream,
-        "method": str(said.get("http.request.method_original") or said.get("http.request.method") or ""),
+        "method": _text(said, "http.request.method_original") or _text(said, "http.request.method"),
         "target": target,
-        "status": status if isinstance(status, int) else None,
-        "fault": str(error) if error and not str(error).isdigit() else None,
+        "status": status if _is_count(status) else None,
+        "fault": error if error and not error.isdigit() else None,
         "ms": (span.ended - span.started) / 1e6,
         "in": read,
         "out": written,
@@ -129,13 +130,22 @@ def row_of_span(span: Span) -> Row:
         "session": span.session,
         "notes": notes,
         "probe": target in _PROBES,
-        "retries": int(said.get("http.request.resend_count") or 0),
+        "retries": resent if _is_count(resent := said.get("http.request.resend_count")) else 0,
     }
 
 
-def _formats(said: Any, key: str) -> list[str]:
+def _text(said: Mapping[str, Any], key: str) -> str:
     value = said.get(key)
-    return [str(one) for one in value] if isinstance(value, list) else []
+    return value[:_LONGEST_TARGET] if isinstance(value, str) else ""
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 31
+
+
+def _formats(said: Mapping[str, Any], key: str) -> list[str]:
+    value = said.get(key)
+    return format_names(value)
 
 
 def _path(url: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any, Final
 from proxy.console.intake.decode import SIDECAR_SCOPE
 from proxy.console.intake.records import Span
 
+_MOST_FORMATS: Final = 16
+_LONGEST: Final = 300  # characters of a title
 _MOST_SERVICES: Final = 100  # of one trace, in its row
 _NOTES: Final = {"ops.malformed": "malformed", "ops.link.method": "linked", "ops.carried_over": "carry-over"}
 
@@ -65,18 +67,17 @@ class Summary:
         self.root_service = span.source.service
         self.root_name = span.name
         path = described.get("http.route") or described.get("url.path")
-        self.title = f"{span.name} {path}" if path and " " not in span.name else span.name
+        self.title = (f"{span.name} {path}" if path and " " not in span.name else span.name)[:_LONGEST]
         agent = described.get("user_agent.original")
         address = described.get("client.address")
-        self.caller = str(agent).partition("/")[0][:100] if agent else str(address) if address else None
+        self.caller = str(agent).partition("/")[0][:100] if agent else str(address)[:100] if address else None
 
     def _take_hop(self, span: Span) -> None:
         described = span.attributes
         for key in ("ops.formats.read", "ops.formats.written"):
-            value = described.get(key)
-            for format in value if isinstance(value, list) else ():
-                if len(self.formats) < 16:
-                    self.formats[str(format)] = None
+            for format in format_names(described.get(key)):
+                if len(self.formats) < _MOST_FORMATS:
+                    self.formats[format] = None
         for key, note in _NOTES.items():
             if key in described:
                 self.notes[note] = None
@@ -120,6 +121,12 @@ def read_summary(row: Columns) -> Summary:
     summary.formats = dict.fromkeys(formats.split())
     summary.notes = dict.fromkeys(notes.split())
     return summary
+
+
+def format_names(value: object) -> list[str]:
+    """The formats in an attribute; whatever else is in it is left out."""
+    found = [one[:40] for one in value if isinstance(one, str)] if isinstance(value, list) else []
+    return [one for one in found[:_MOST_FORMATS] if one and not any(letter.isspace() for letter in one)]
 
 
 def as_list(items: Any) -> str:

@@ -143,7 +143,7 @@ class Writer:
         try:
             with self._lock:
                 rows = self._transaction(taken)
-        except sqlite3.Error as error:
+        except Exception as error:  # SQLite's, or a bug of ours: the outermost edge of the thread
             self._lose(taken, error)
         finally:
             with self._wake:
@@ -186,14 +186,14 @@ class Writer:
         self.counts.overfull = self._traces.overfull
         return rows
 
-    def _lose(self, taken: Sequence[tuple[Batch, bool, threading.Event | None]], error: sqlite3.Error) -> None:
+    def _lose(self, taken: Sequence[tuple[Batch, bool, threading.Event | None]], error: Exception) -> None:
         kind = getattr(error, "sqlite_errorname", type(error).__name__)
         lost = sum(len(batch.spans) + len(batch.logs) + len(batch.reports) for batch, _, _ in taken)
         self.counts.lost[kind] = self.counts.lost.get(kind, 0) + lost
         now = time.monotonic()
         if now - self._told_at >= _QUIET_S or not self._told_at:
             self._told_at = now
-            log.error("the store refused %d records: %s", lost, error)
+            log.error("the store refused %d records: %s: %s", lost, kind, error)
 
     def _trim(self) -> None:
         try:
@@ -212,7 +212,7 @@ class Writer:
                 self._forget(removed)
                 if not removed:
                     self._aged_at = now
-        except sqlite3.Error as error:
+        except Exception as error:  # as above
             self._lose((), error)
 
     def _shrink(self) -> int:
