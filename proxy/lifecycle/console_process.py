@@ -34,6 +34,7 @@ class ConsoleProcess:
         self._wanted: ConsolePlan | None = None
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()  # processes that were told to end
         self.restarts = 0
 
     def use(self, plan: ConsolePlan | None) -> None:
@@ -51,6 +52,7 @@ class ConsoleProcess:
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+        await asyncio.gather(*self._ending)
 
     async def _keep(self) -> None:
         """One process after the other, as the plans want."""
@@ -95,7 +97,10 @@ class ConsoleProcess:
             return process.returncode if ended.done() else None
         finally:
             changed.cancel()
-            await asyncio.shield(_end(process, ended))
+            ending = asyncio.create_task(_end(process, ended), name="end of console")
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+            await asyncio.shield(ending)
 
 
 async def _end(process: asyncio.subprocess.Process, ended: asyncio.Future[int]) -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import http.client
 import json
+import os
+import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 from lab.process import PROCESS_WAIT_S, SidecarProcess
+
+from proxy.lifecycle.console_process import ConsoleProcess
+from proxy.plan.console import ConsolePlan
 
 
 def free_port() -> int:
@@ -88,3 +96,52 @@ def test_it_is_off_by_default(app: str) -> None:
     with SidecarProcess("--inbound", "127.0.0.1:0", "--outbound", "off", "--admin", "off", "--app", app) as sidecar:
         assert not any("console" in line for line in sidecar.log)
         assert sidecar.end() == 0
+
+
+async def test_it_is_started_again_and_follows_the_plan() -> None:
+    console = ConsoleProcess()
+    page = free_port()
+    console.use(ConsolePlan(listen=f"127.0.0.1:{page}"))
+    try:
+        first = await asyncio.to_thread(until_answered, page)
+        os.kill(int(first), signal.SIGKILL)
+        second = await asyncio.to_thread(until_answered, page, first)
+        assert second != first
+        assert console.restarts == 1
+        other = free_port()
+        console.use(ConsolePlan(listen=f"127.0.0.1:{other}"))
+        await asyncio.to_thread(until_answered, other)
+        await asyncio.to_thread(until_refused, page)
+        console.use(None)
+        await asyncio.to_thread(until_refused, other)
+    finally:
+        await console.stop()
+
+
+def until_answered(port: int, but: str = "") -> str:
+    """The process that listens there, once it is not `but`."""
+    until = time.monotonic() + PROCESS_WAIT_S
+    while time.monotonic() < until:
+        try:
+            ask(port, "/self")
+        except OSError:
+            time.sleep(0.05)
+            continue
+        found = listening(port)
+        if found and found != but:
+            return found
+    raise AssertionError("no console answers")
+
+
+def listening(port: int) -> str:
+    """The process that listens at a port of loopback (proc(5))."""
+    wanted = f"0100007F:{port:04X}"
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+    inodes = {fields[9] for fields in lines if fields[1] == wanted and fields[3] == "0A"}
+    for process in Path("/proc").iterdir():
+        if process.name.isdecimal():
+            with contextlib.suppress(OSError):
+                for descriptor in (process / "fd").iterdir():
+                    if descriptor.readlink().name.removeprefix("socket:[").removesuffix("]") in inodes:
+                        return process.name
+    return ""
