@@ -13,7 +13,7 @@ from abc import abstractmethod
 from typing import Final
 
 from proxy.http2.engine import frames
-from proxy.http2.engine.codes import CANCEL, LARGEST_ID, NO_ERROR, name_of
+from proxy.http2.engine.codes import CANCEL, DEFAULT_WINDOW, LARGEST_ID, NO_ERROR, name_of
 from proxy.http2.engine.limits import Limits
 from proxy.http2.engine.output import Output
 from proxy.http2.engine.owner import Owner
@@ -73,6 +73,11 @@ class Connection(Output):
 
     def _wake(self) -> None:
         self._owner.wants_flush()
+
+    def _start(self, settings: list[tuple[int, int]], before: bytes) -> None:
+        increment = self._limits.connection_window - DEFAULT_WINDOW
+        update = frames.window_update(b"\x00\x00\x00\x00", increment) if increment > 0 else b""
+        self._write(before + frames.settings(settings) + update)
 
     # --- credit
 

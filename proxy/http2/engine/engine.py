@@ -26,7 +26,6 @@ from proxy.http2.engine.codes import (
     COMPRESSION_ERROR,
     CONTINUATION,
     DATA,
-    DEFAULT_WINDOW,
     END_HEADERS,
     END_STREAM,
     ENHANCE_YOUR_CALM,
@@ -52,9 +51,10 @@ from proxy.http2.hpack.decoder import DEFAULT_TABLE_BYTES, Decoder
 from proxy.http2.hpack.errors import BadBlock
 from proxy.http2.hpack.field import HeaderField, Judge
 
-# The work of one turn: pieces for a header block, which opens a request, and for any other frame.
-_WORK: Final = 256
-_WORK_OF_A_BLOCK: Final = 8
+# The work of one turn, in units of the cheapest frame.
+_WORK: Final = 512
+_WORK_OF_A_REQUEST: Final = 8
+_WORK_OF_A_RESPONSE: Final = 3  # and of trailers
 
 _MOST_FRAMES_A_BLOCK: Final = 16  # HEADERS and CONTINUATION
 _LEAST_BLOCK_BYTES: Final = 32768
@@ -73,6 +73,7 @@ class Engine(Control):
         "_has_settings",
         "_most_block_bytes",
         "_reader",
+        "_work_of_a_block",
     )
 
     def __init__(self, owner: Owner, limits: Limits, judge: Judge, is_server: bool) -> None:
@@ -90,6 +91,7 @@ class Engine(Control):
         self._block_bytes = 0
         self._block_done = False  # it ends the stream
         self._block_is_bad = False  # its stream depends on itself
+        self._work_of_a_block = _WORK_OF_A_REQUEST if is_server else _WORK_OF_A_RESPONSE
 
     @property
     def is_behind(self) -> bool:
@@ -99,11 +101,6 @@ class Engine(Control):
     def judge_by(self, judge: Judge) -> None:
         """Judge fields by `judge` from now on."""
         self._decoder.judge_by(judge)
-
-    def _start(self, settings: list[tuple[int, int]], before: bytes) -> None:
-        increment = self._limits.connection_window - DEFAULT_WINDOW
-        update = frames.window_update(b"\x00\x00\x00\x00", increment) if increment > 0 else b""
-        self._write(before + frames.settings(settings) + update)
 
     def _stop_reading(self) -> None:
         self._reader.stop()
@@ -131,10 +128,10 @@ class Engine(Control):
                 self._check_order(kind, reader.flags, reader.id)
                 if kind == HEADERS:
                     self._on_headers(reader.id, reader.flags, reader.data, reader.start, reader.end)
-                    work -= _WORK_OF_A_BLOCK
+                    work -= self._work_of_a_block
                 elif kind == CONTINUATION:
                     self._on_continuation(reader.flags, reader.data[reader.start : reader.end])
-                    work -= _WORK_OF_A_BLOCK
+                    work -= self._work_of_a_block
                 else:
                     self._on_control(kind, reader.flags, reader.id, reader.data[reader.start : reader.end])
                     work -= 1

@@ -23,7 +23,8 @@ from proxy.http2.hpack.field import HeaderField
 _BURST_BYTES: Final = 512 * 1024  # of content between two calls of `take_output`; a turn of the loop is bounded
 _PAUSED: Final = -1
 _MOST_UNOPENED_BYTES: Final = 65536  # of content for a stream that is to be opened, before its user is told to wait
-_USEFUL_BYTES: Final = 256  # a frame with as much content earns the peer its WINDOW_UPDATEs
+_USEFUL_BYTES: Final = 256  # a part of some content that earns the peer its WINDOW_UPDATEs
+_CREDITS_A_FRAME: Final = 3  # peers tell of each frame twice: for the stream and for the connection
 
 
 class Output(Carrier):
@@ -147,9 +148,8 @@ class Output(Carrier):
             stream.window -= size
             self._window -= size
             self._burst -= size
-        if size >= _USEFUL_BYTES or done:
-            self._credits.earned += 3
-            self._noise.earned += 1
+        self._credits.earned += _CREDITS_A_FRAME
+        self._noise.earned += 1
         out = self._out
         out.append(frames.data_beginning(size, done))
         out.append(stream.id_bytes)
@@ -243,8 +243,8 @@ class Output(Carrier):
             stream.window -= size
             self._window -= size
             self._burst -= size
-            if size >= _USEFUL_BYTES or done:
-                self._credits.earned += 3
+            if size >= _USEFUL_BYTES or is_last:  # small because its content is, not because the window is
+                self._credits.earned += _CREDITS_A_FRAME
                 self._noise.earned += 1
             self._write(frames.data_beginning(size, done))
             self._out.append(stream.id_bytes)

@@ -96,6 +96,7 @@ class ServerEngine(Engine):
                 return
             stream.left = head.length
             self._noise.earned += 1
+            self._credits.earned += 2  # clients open a window for what they ask for
             self._requests.on_request(stream, head, done)
 
     def _on_late_block(self, id: int) -> None:

@@ -9,8 +9,9 @@ from lab.http2 import GET, POST, Frame, ServerEnd, data, frame, settings, window
 
 from proxy.http2.engine import codes
 from proxy.http2.engine import engine as module
-from proxy.http2.engine.codes import ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, PROTOCOL_ERROR
+from proxy.http2.engine.codes import ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, PREFACE, PROTOCOL_ERROR
 from proxy.http2.engine.limits import Limits
+from proxy.http2.hpack.field import HeaderField
 
 pytestmark = pytest.mark.skipif(
     not cast(str, module.__file__).endswith(".py"), reason="compiled classes have no subclass in Python"
@@ -217,14 +218,45 @@ def test_a_receiver_of_much_content_may_open_its_windows_often() -> None:
     assert not end.engine.is_failed
 
 
+def test_a_client_may_tell_of_each_small_answer() -> None:
+    """As some do: one call after another, and for each two WINDOW_UPDATEs."""
+    end = ServerEnd()
+    for id in range(1, 10_001, 2):
+        end.request(id)
+        end.respond(id)
+        end.owner.streams[id].send(b"small", False)
+        end.owner.streams[id].send_headers([HeaderField(b"grpc-status", b"0")], [], True)
+        end.get(window_update(0, 5), window_update(id, 5))
+    assert not end.engine.is_failed
+
+
+def test_a_window_that_is_opened_byte_by_byte_is_a_flood() -> None:
+    end = ServerEnd(hello=PREFACE + settings((codes.INITIAL_WINDOW_SIZE, 0)))
+    end.request(1)
+    end.respond(1)
+    end.owner.streams[1].send(bytes(10_000), True)
+    for _ in range(5000):
+        end.get(window_update(1, 1))
+    assert end.engine.is_failed
+
+
+def test_a_client_may_open_a_window_for_each_request() -> None:
+    """As curl does."""
+    end = ServerEnd()
+    for id in range(1, 10_001, 2):
+        end.get(end.peer.headers(id, GET, end=True), window_update(id, 1 << 20))
+        end.respond(id, 204, end=True)
+    assert not end.engine.is_failed
+
+
 def test_the_work_of_one_turn_is_bounded() -> None:
     end = ServerEnd(Limits(max_streams=1000))
-    wire = b"".join(end.peer.headers(id, GET, end=True) for id in range(1, 201, 2))
+    wire = b"".join(end.peer.headers(id, GET, end=True) for id in range(1, 401, 2))
     assert end.engine.feed(wire, 0.0)
     assert end.engine.is_behind
-    assert len(end.owner.streams) == 32
+    assert len(end.owner.streams) == 64
     turns = 1
     while end.engine.feed(b"", 0.0):
         turns += 1
     assert turns == 3
-    assert len(end.owner.streams) == 100
+    assert len(end.owner.streams) == 200
