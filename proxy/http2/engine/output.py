@@ -185,7 +185,9 @@ class Output(Carrier):
 
     def _make_ready(self, stream: Stream) -> None:
         """An open stream has a queue. If its own window allows more of that, it waits for its turn."""
-        if not stream.is_ready and (stream.window > 0 or not stream.queued_bytes):
+        if not stream.queued_bytes:  # its end alone, which needs no window (6.9.1)
+            self._write_piece(stream)
+        elif not stream.is_ready and stream.window > 0:
             stream.is_ready = True
             self._ready.append(stream)
             self._drain()
@@ -242,7 +244,7 @@ class Output(Carrier):
         if size or done:
             stream.window -= size
             self._window -= size
-            self._burst -= size
+            self._burst = max(0, self._burst - size)
             if size >= _USEFUL_BYTES or is_last:  # small because its content is, not because the window is
                 self._credits.earned += _CREDITS_A_FRAME
                 self._noise.earned += 1

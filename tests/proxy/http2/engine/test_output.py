@@ -131,6 +131,21 @@ def test_an_end_without_content_needs_no_window() -> None:
     assert end.out()[0].flags == END_STREAM
 
 
+def test_an_end_without_content_does_not_wait_for_the_connections_window() -> None:
+    end = ClientEnd()
+    end.open(POST, end=False).send(bytes(70_000), False)
+    assert sum(size for _, size in sizes(end.out())) == 65535
+    for trailers in (False, True):
+        stream = end.open(POST, end=False)
+        if trailers:
+            stream.send_headers([HeaderField(b"x-end", b"1")], [], True)
+        else:
+            stream.send(b"", True)
+        frames = end.out()
+        assert {frame.id for frame in frames} == {stream.id}
+        assert frames[-1].flags & END_STREAM
+
+
 def test_nothing_goes_behind_the_end() -> None:
     end = answering(1)
     stream = end.owner.streams[1]
@@ -163,6 +178,21 @@ def test_one_turn_writes_a_bounded_amount() -> None:
         turns.append(sum(size for _, size in sizes(end.out())))
     assert sum(turns) == 5 << 20
     assert max(turns) <= (1 << 20) + 16384
+
+
+@pytest.mark.parametrize("beyond", [0, 1, 2, 16383])
+def test_a_turn_that_ends_within_a_frame_goes_on_in_the_next(beyond: int) -> None:
+    end = answering(1, 3, window=1 << 30)
+    end.get(window_update(0, 1 << 30))
+    first, second = end.owner.streams[1], end.owner.streams[3]
+    for _ in range(31):
+        first.send(bytes(16384), False)
+    first.send(bytes(16384 - beyond), False)
+    second.send(bytes(40_000), True)
+    sent = sizes(end.out())
+    while end.engine.has_more:
+        sent += sizes(end.out())
+    assert sum(size for id, size in sent if id == 3) == 40_000
 
 
 def test_frames_are_as_large_as_the_peer_takes_them() -> None:
