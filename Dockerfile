@@ -52,6 +52,8 @@ RUN OPS_SIDECAR_COMPILE=$COMPILE /opt/compile/bin/pip wheel --no-deps --no-build
  && /opt/ops-sidecar/bin/pip uninstall --yes pip \
  && mkdir /opt/ops-sidecar/share \
  && /opt/ops-sidecar/bin/python3 .ci/sbom requirements/sidecar.lock "$PYTHON_IMAGE" > /opt/ops-sidecar/share/sbom.cdx.json
+# Debug symbols are a third of what wheels bring. (The linker's tools come with the compiler.)
+RUN if command -v strip > /dev/null; then find /opt/ops-sidecar -name '*.so' -exec strip --strip-unneeded {} +; fi
 
 FROM ${PYTHON_IMAGE}
 ARG PYTHON_IMAGE

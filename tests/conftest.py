@@ -17,6 +17,8 @@ HERE = Path(__file__).parent
 SLOW = (
     "bench",
     "compiled",
+    "config/test_commands.py",
+    "config/test_systemd.py",
     "cross_language",
     "examples",
     "fuzz",
@@ -63,6 +65,7 @@ SLOW = (
     "wire/test_long_exchanges.py",
     "wire/test_names.py",
     "wire/test_reload_and_drain.py",
+    "wire/test_service_manager.py",
     "wire/test_restart.py",
     "wire/test_several_addresses.py",
     "wire/test_slow_clients.py",

@@ -59,15 +59,16 @@ def it_says_what_it_is() -> None:
 def its_bill_of_materials_is_complete() -> None:
     """Everything that is installed stands in it, and nothing else, each with hashes."""
     code = """if True:
-        import json
+        import json, re
         from importlib.metadata import distributions
         from pathlib import Path
         bill = json.loads(Path("/opt/ops-sidecar/share/sbom.cdx.json").read_text())
         told = {(one["name"], one["version"]) for one in bill["components"] if one["hashes"]}
-        there = {(one.metadata["Name"].lower().replace("_", "-"), one.version) for one in distributions()}
+        there = {(re.sub(r"[-_.]+", "-", one.metadata["Name"]).lower(), one.version) for one in distributions()}
         ours = {(bill["metadata"]["component"]["name"], bill["metadata"]["component"]["version"])}
         print(sorted((told | ours) ^ there))"""
-    assert python(code) == "[]"
+    difference = python(code)
+    assert difference == "[]", difference
 
 
 def its_health_check_follows_the_flags_and_costs_little() -> None:

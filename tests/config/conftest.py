@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab.consoles import start_console
 from lab.fixtures import loop_thread, start, upstream
 
-__all__ = ["loop_thread", "start", "upstream"]
+__all__ = ["loop_thread", "start", "start_console", "upstream"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab.process import SidecarProcess
@@ -18,6 +20,7 @@ from lab.process import SidecarProcess
 ROOT = Path(__file__).parents[2]
 PAGES = ("deploy.md", "troubleshooting.md")
 OURS = re.compile(r"^ops-sidecar (?!run\b)")
+OF_CONSOLE = re.compile(r"^ops-sidecar (doctor|traces|trace|migration)\b")
 NEEDS = re.compile(r"^ops-sidecar (health|wait)\b")
 FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -45,7 +48,13 @@ def environ() -> Iterator[dict[str, str]]:
             yield {**os.environ, "OPS_SIDECAR_ADMIN__LISTEN": str(admin), "THERE": url.removeprefix("http://")}
 
 
-@pytest.mark.parametrize("command", [one for one in commands() if OURS.match(one)])
+@pytest.fixture
+async def console(start_console: Any) -> Any:
+    """One that has seen nothing yet."""
+    return await start_console()
+
+
+@pytest.mark.parametrize("command", [one for one in commands() if OURS.match(one) and not OF_CONSOLE.match(one)])
 def test_each_command_of_ours_does_what_it_should(command: str, environ: dict[str, str]) -> None:
     """Addresses of other services are those of one that is there."""
     words = shlex.split(command)[1:]
@@ -59,6 +68,19 @@ def test_each_command_of_ours_does_what_it_should(command: str, environ: dict[st
         [sys.executable, "-m", "proxy", *words], cwd=ROOT, env=asked, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", [one for one in commands() if OF_CONSOLE.match(one)])
+async def test_each_question_to_a_console_is_answered(command: str, console: Any) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "proxy", *shlex.split(command)[1:], "--console", console.url),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, said
+    assert said
 
 
 def test_the_other_commands_name_what_there_is() -> None:
