@@ -40,12 +40,13 @@ def _runner(name: str, folder: Path) -> Run:
     return run
 
 
-@pytest.fixture
-def kubectl(tmp_path: Path) -> Run:
+@pytest.fixture(scope="session")
+def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """`kubectl("kustomize", folder)`: what it prints."""
-    return _runner("kubectl", tmp_path)
+    return _runner("kubectl", tmp_path_factory.mktemp("kubectl"))
 
 
-@pytest.fixture
-def helm(tmp_path: Path) -> Run:
-    return _runner("helm", tmp_path)
+@pytest.fixture(scope="session")
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The same for `helm`. Its plugins and caches are nobody else's."""
+    return _runner("helm", tmp_path_factory.mktemp("helm"))

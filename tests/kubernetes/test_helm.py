@@ -24,10 +24,10 @@ Run = Callable[..., str]
 IMAGE = "registry.internal/ops-sidecar:0.1.0"
 
 
-@pytest.fixture
-def example(helm: Run, tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def example(helm: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example, with the library in its place."""
-    copied = tmp_path / "charts"
+    copied = tmp_path_factory.mktemp("helm") / "charts"
     shutil.copytree(CHARTS, copied)
     helm("dependency", "build", copied / "example")
     return copied / "example"
@@ -91,8 +91,9 @@ WAYS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 @pytest.mark.parametrize("way", WAYS)
 def test_the_library_puts_in_what_inject_does(helm: Run, example: Path, way: str) -> None:
     values, settings = WAYS[way]
-    example.joinpath("values.yaml").write_text("image: registry.internal/orders:1.4.2\n", encoding="utf-8")
-    found = rendered(helm, example, {"opsSidecar": {"image": IMAGE, "appPort": 8080, **values}})
+    own = dict.fromkeys(("inbound.propagation.inject", "outbound.propagation.inject"))  # None: not those of the example
+    merged = {"image": IMAGE, **values, "settings": {**own, **values.get("settings", {})}}
+    found = rendered(helm, example, {"opsSidecar": merged})
     for document in found:
         check(document)
     (pod,) = (one["spec"]["template"]["spec"] for one in found if one["kind"] == "Deployment")
@@ -165,6 +166,13 @@ def test_what_watches_over_the_sidecars_is_shared_with_compose(helm: Run) -> Non
     for document in found:
         if document["kind"] not in OPERATOR:
             check(document)
+
+
+def test_without_the_chart_there_is_the_same_pod_monitor(helm: Run) -> None:
+    found = rendered(helm, CHARTS / "ops-sidecar", EVERYTHING)
+    (charted,) = (one for one in found if (one["kind"], one["metadata"]["name"]) == ("PodMonitor", "ops-sidecar"))
+    manifest = yaml.safe_load((CONFIG / "kubernetes" / "monitoring" / "podmonitor.yaml").read_text(encoding="utf-8"))
+    assert (manifest["apiVersion"], manifest["spec"]) == (charted["apiVersion"], charted["spec"])
 
 
 def test_a_pod_monitor_finds_every_pod_that_inject_has_been_at(helm: Run) -> None:
