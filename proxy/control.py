@@ -6,16 +6,18 @@ May know the lifecycle, the settings in force, and the plan. Must not know HTTP.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from proxy.explain.by_plan import Question, as_json, explain
-from proxy.explain.headers import Header
 from proxy.lifecycle import Generation, Lifecycle
 from proxy.listener.trials import ShownExample, told
 from proxy.plan import Plan
 from proxy.settings import Loaded
 from proxy.settings.shown import as_json as settings_json
 from proxy.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from proxy.explain.by_plan import Question
+    from proxy.explain.headers import Header
 
 LEVEL_SOURCE = "POST /log-level"
 
@@ -62,6 +64,8 @@ class SidecarControl:
 
     def explain(self, headers: Sequence[Header], question: Question) -> dict[str, object]:
         """What the plan in force makes of a request, as `ops-sidecar explain --json`. Raises UnknownListenerError."""
+        from proxy.explain.by_plan import as_json, explain  # costs memory only if somebody asks
+
         plan = self._in_force.plan
         return {"generation": plan.generation, **as_json(explain(plan, headers, question))}
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
 from ops_lib.hosts import unmapped
 from proxy.admin.answers import as_json, refused
-from proxy.explain.by_plan import Question, UnknownListenerError
-from proxy.explain.headers import Header, HeaderInputError, read_transcript
-from proxy.explain.question import QuestionError, question_of
+
+if TYPE_CHECKING:
+    from proxy.explain.by_plan import Question
+    from proxy.explain.headers import Header
 
 _BODY_S = 10.0  # for a body to come
 LEVELS = ("debug", "info", "warning", "error")
@@ -60,9 +61,14 @@ def add_control(app: web.Application, control: Control) -> tuple[str, ...]:
         return as_json(control.shadow())
 
     async def explain(request: web.Request) -> web.Response:
+        from proxy.admin.asked import read_question
+        from proxy.explain.by_plan import UnknownListenerError  # costs memory only if somebody asks
+        from proxy.explain.headers import HeaderInputError
+        from proxy.explain.question import QuestionError
+
+        body = await _body(request)
         try:
-            headers, question = _asked(request, await _body(request))
-            return as_json(control.explain(headers, question))
+            return as_json(control.explain(*read_question(request.content_type, request.query, body)))
         except (HeaderInputError, QuestionError, UnknownListenerError) as error:
             return refused(str(error))
 
@@ -126,53 +132,6 @@ async def _body(request: web.Request) -> str:
             return (await request.read()).decode("utf-8", "replace")
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
-
-
-def _asked(request: web.Request, body: str) -> tuple[list[Header], Question]:
-    """The headers, and who sends them: as JSON, or as text with the rest in the query.
-
-    Raises HeaderInputError or QuestionError.
-    """
-    if request.content_type != "application/json":
-        query = request.query
-        question = question_of(
-            query.get("peer", ""), query.getall("peer_name", []), query.get("listener", ""), query.get("host", "")
-        )
-        return read_transcript(body), question
-    try:
-        asked = json.loads(body)
-    except (ValueError, RecursionError):
-        raise QuestionError("the body is not JSON") from None
-    if not isinstance(asked, dict):
-        raise QuestionError("expected a JSON object with headers")
-    return list(_headers(asked.get("headers"))), question_of(
-        _text(asked, "peer"), _texts(asked, "peer_names"), _text(asked, "listener"), _text(asked, "host")
-    )
-
-
-def _headers(given: object) -> Iterator[Header]:
-    """Of an object, or of a list of pairs."""
-    pairs: Any = list(given.items()) if isinstance(given, dict) else given
-    if not isinstance(pairs, list):
-        raise QuestionError("headers: expected an object, or a list of [name, value]")
-    for pair in pairs:
-        if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
-            raise QuestionError("headers: expected an object, or a list of [name, value]")
-        yield pair[0], pair[1]
-
-
-def _text(asked: dict[str, Any], key: str) -> str:
-    value = asked.get(key, "")
-    if not isinstance(value, str):
-        raise QuestionError(f"{key}: expected text")
-    return value
-
-
-def _texts(asked: dict[str, Any], key: str) -> list[str]:
-    value = asked.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise QuestionError(f"{key}: expected a list of texts")
-    return value
 
 
 def _level(request: web.Request, body: str) -> str:
