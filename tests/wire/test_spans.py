@@ -297,6 +297,47 @@ def test_a_bug_in_making_a_span_costs_the_span_alone(
     assert wire.sidecar.metrics.exchange("inbound", "app").translation.errors == {"RuntimeError": 2}
 
 
+_OTLP = "proxy.telemetry.otlp"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "proxy.listener.records.spans.peer_attributes",
+        f"{_OTLP}.span.SpanEncoder.encode",
+        f"{_OTLP}.exporter.Exporter.add",
+        f"{_OTLP}.exporter.Exporter._send_metrics",
+        f"{_OTLP}.buffer.SpanBuffer.add",
+        f"{_OTLP}.buffer.SpanBuffer.flush",
+        f"{_OTLP}.sender.Sender.on_tick",
+        f"{_OTLP}.pipeline.export_request",
+    ],
+)
+def test_a_bug_in_any_part_of_export_reaches_no_exchange(
+    exporting: Callable[..., Wire], collector: Collector, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """And once it is over, spans leave again."""
+    export = {"metrics": True, "metrics_interval_s": 0.05}
+    wire = exporting(export=export)
+    client = wire.client()
+    broke: list[str] = []
+
+    def broken(*_: object, **__: object) -> object:
+        broke.append(part)
+        raise RuntimeError("on purpose")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(part, broken)
+        for _ in range(3):
+            wire.exchange(client, request(B3))
+        wire.sidecar.until(lambda: broke)
+    wire.exchange(client, request(B3, b"/after"))
+    while True:
+        head, body = collector.next()
+        if head.startswith(b"POST /v1/traces") and b"/after" in body:
+            break
+
+
 @pytest.mark.parametrize("ending", ["is gone", "hangs up"])
 def test_a_collector_changes_no_response(ending: str, start: Callable[..., Sidecar], upstream: Upstream) -> None:
     with collecting(lambda _: None) as silent:

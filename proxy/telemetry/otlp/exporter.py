@@ -8,11 +8,14 @@ Only `stop` waits, no longer than the plan allows.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from proxy.plan.export import ExportPlan
 from proxy.telemetry.otlp.pipeline import Former, Pipeline
+
+log = logging.getLogger(__name__)
 
 _GRACE_S: Final = 5.0  # time for a thread to notice that it must end
 
@@ -52,6 +55,7 @@ class Exporter:
         self._former = Former()  # of spans
         self._former_metrics = Former()
         self._past = ExportCounts()  # of ended pipelines of spans
+        self._told: set[str] = set()  # kinds of bugs that are in the log
 
     @property
     def is_on(self) -> bool:
@@ -77,7 +81,19 @@ class Exporter:
             pipeline.buffer.add(span)
 
     def on_tick(self, now: float) -> None:
-        """From the event loop, a few times a second: no span waits longer than the delay, no request too long."""
+        """From the event loop, a few times a second: no span waits longer than the delay, no request too long.
+
+        Never raises: others are called at the same tick.
+        """
+        try:
+            self._on_tick(now)
+        except Exception as error:  # a bug of ours: the outermost edge
+            kind = type(error).__name__
+            if kind not in self._told:
+                self._told.add(kind)
+                log.error("export failed, the requests did not", exc_info=error)
+
+    def _on_tick(self, now: float) -> None:
         if self._spans is not None:
             self._spans.sender.on_tick()
             if now >= self._flush_at:
