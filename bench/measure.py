@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import load, machine, peer_files
+from bench import load, machine, peer_files, steady
 from bench.check import CheckError, check
 from bench.children import Child, ChildError, free_port
 from bench.peers import COMPILED_NAME, ROOT, Peer, Place, find
@@ -47,6 +47,8 @@ class Sample:
     rss_load_bytes: int  # when the load ends
     exported_bytes: int  # what reached the sink during the run
     foreign_share: float  # of the proxy's core, used by processes that are not the proxy
+    steady_p50_ms: float = 0.0  # at a constant rate far below its limit, see `steady`
+    steady_p99_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,8 @@ def run_once(bench: Bench, peer: Peer, round_: int, seconds: float, warm_up_s: f
         exported = _exported_bytes(bench.sink_port) - exported
         if peer.exports and not exported:
             raise ChildError(f"{peer.key} exported nothing: {proxy.last_output()}")
+        rss_load_bytes = proxy.rss_bytes()
+        steady_p50_ms, steady_p99_ms = steady.run(place.port, seconds, traced=peer.traced)
         return Sample(
             peer=peer.key,
             round=round_,
@@ -127,9 +131,11 @@ def run_once(bench: Bench, peer: Peer, round_: int, seconds: float, warm_up_s: f
             cpu_us=cpu_s / outcome.requests * 1e6,
             cpu_user_us=user_s / outcome.requests * 1e6,
             rss_idle_bytes=rss_idle_bytes,
-            rss_load_bytes=proxy.rss_bytes(),
+            rss_load_bytes=rss_load_bytes,
             exported_bytes=exported,
             foreign_share=max(0.0, (busy_s - cpu_s) / wall_s),
+            steady_p50_ms=steady_p50_ms,
+            steady_p99_ms=steady_p99_ms,
         )
 
 

@@ -10,7 +10,7 @@ from bench.measure import Sample
 from bench.report import Table, Target, proxy_table, proxy_targets, render, summarise
 
 
-def _sample(peer: str, cpu_us: float, rss: int = 50_000_000) -> Sample:
+def _sample(peer: str, cpu_us: float, rss: int = 50_000_000, steady_p99_ms: float = 0.0) -> Sample:
     return Sample(
         peer=peer,
         round=0,
@@ -24,6 +24,7 @@ def _sample(peer: str, cpu_us: float, rss: int = 50_000_000) -> Sample:
         rss_load_bytes=rss,
         exported_bytes=0,
         foreign_share=0.0,
+        steady_p99_ms=steady_p99_ms,
     )
 
 
@@ -98,3 +99,13 @@ def test_spans_are_judged_by_the_dearer_direction_beside_the_cheapest_tracer() -
         (pytest.approx(0.34), 0.35, True),
         (pytest.approx(0.6), 0.5, False),
     ]
+
+
+def test_the_delay_at_a_constant_rate_is_judged_beside_nginx() -> None:
+    rows = [
+        _sample("nginx", 20, steady_p99_ms=0.4),
+        _sample("sidecar", 27),
+        _sample("sidecar-spans", 30, steady_p99_ms=0.8),
+    ]
+    (target,) = [target for target in proxy_targets(summarise(rows)) if "2000 requests/s" in target.what]
+    assert (target.value, target.limit, target.is_met) == (pytest.approx(0.4), 0.5, True)
