@@ -30,8 +30,8 @@ from proxy.telemetry.metrics import UpstreamMetrics
 from proxy.transport.connector import Connector
 from proxy.transport.deadlines import NEVER, Ticker
 
-# An upstream that knows no HTTP/2 may be replaced by one that does.
-_ASK_AGAIN_S: Final = 10.0
+# An upstream that knows no HTTP/2 may be replaced by one that does. But some log the preface as a request.
+_ASK_AGAIN_S: Final = 60.0
 _ASK_AGAIN_WITH_TLS_S: Final = 300.0
 
 

@@ -270,21 +270,21 @@ class StreamPool(Sharer):
 
     async def _greeted(self, connect_s: float) -> UpstreamConnection:
         """A connection to an upstream that has shown that it speaks HTTP/2. Raises Refusal."""
+        made = await self._connector.connect(self.new_protocol, connect_s)
+        if not isinstance(made, UpstreamConnection):
+            self._descriptors.upstreams += 1  # beside that of this attempt
+            self._hand_over(made)
+            raise Refusal(Fault.NO_HTTP2, _NOT_CHOSEN)
         try:
             async with asyncio.timeout(connect_s):
-                made = await self._connector.connect(self.new_protocol, connect_s)
-                if not isinstance(made, UpstreamConnection):
-                    self._descriptors.upstreams += 1  # beside that of this attempt
-                    self._hand_over(made)
-                    raise Refusal(Fault.NO_HTTP2, _NOT_CHOSEN)
-                try:
-                    refusal = await made.greeted
-                except BaseException:
-                    made.abort()
-                    raise
+                refusal = await made.greeted
         except TimeoutError:
+            made.abort()
             text = f"no SETTINGS of HTTP/2 came from the upstream within {connect_s:g} s"
-            raise Refusal(Fault.CONNECT_TIMEOUT, text) from None
+            raise Refusal(Fault.NO_HTTP2, text) from None
+        except BaseException:
+            made.abort()
+            raise
         if refusal is not None:
             made.abort()
             raise refusal

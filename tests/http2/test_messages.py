@@ -288,3 +288,13 @@ def test_an_upgrade_towards_http2_alone_is_refused(start: Start, app: App) -> No
     told = old.response()
     assert told.status == 502
     assert b"takes no protocol but HTTP" in told.body
+
+
+def test_an_app_that_waits_behind_the_preface_gets_http_1(start: Start, upstream: Upstream, knock: Knock) -> None:
+    """It neither answers the preface nor closes: after `connect_s` it is taken for an app of HTTP/1.1."""
+    client = knock(start({"inbound": {"app": upstream.url, "timeouts": {"connect_s": 0.2}}}))
+    stream = client.request("/a")
+    silent = upstream.accept()
+    assert silent.until(b"\r\n\r\n") == b"PRI * HTTP/2.0"
+    assert upstream.accept().answer(b"ok").target == b"/a"
+    assert client.answer(stream).body == b"ok"
