@@ -83,6 +83,17 @@ def test_the_doctor_names_who_tells_two_stories(browser: Browser, fleet: Fleet) 
     assert "conflict" in browser.text(".facts.big")
 
 
+def test_migration_counts_who_speaks_what(browser: Browser, fleet: Fleet) -> None:
+    fleet.until("migration", lambda said: any(cell["format"] == "b3" and cell["count"] for cell in said["cells"]))
+    browser.open(fleet.console.url + "/#/migration")
+    browser.wait("document.querySelector('.matrix td:not(.never) b')")
+    assert "B3" in browser.text(".matrix thead")
+    assert browser.text("p.lead")
+    browser.click(".seg button[data-k=gets]")
+    browser.wait("document.querySelector('.matrix tbody').innerText.includes('orders')")
+    assert "role=gets" in browser.url()
+
+
 def test_settings_of_each_sidecar_with_their_source(browser: Browser, fleet: Fleet) -> None:
     fleet.until("settings", lambda said: len(said["sidecars"]) == 2 and all(s["health"] for s in said["sidecars"]))
     browser.open(fleet.console.url + "/#/settings")
@@ -131,6 +142,7 @@ def test_a_trace_goes_out_as_otlp_and_comes_in_again(browser: Browser, fleet: Fl
     try:
         browser.open(other.url + "/#/traces")
         browser.wait("document.querySelector('.first')")
+        assert other.otlp in browser.text(".first")  # a first run shows the command of this console
         browser.run(
             f"""(() => {{
                 const input = document.querySelector('input[type=file]'), list = new DataTransfer();
@@ -178,16 +190,6 @@ def test_the_token_leaves_the_address_at_once(browser: Browser) -> None:
         assert "a-secret-token" not in browser.run(
             "JSON.stringify([history.state, { ...sessionStorage }, { ...localStorage }])"
         )
-    finally:
-        console.end()
-
-
-def test_a_first_run_shows_the_command_of_this_console(browser: Browser) -> None:
-    console = ConsoleProcess()
-    try:
-        browser.open(console.url + "/#/traces")
-        browser.wait("document.querySelector('.first code')")
-        assert console.otlp in browser.text(".first")
     finally:
         console.end()
 

@@ -15,8 +15,9 @@ const PHASES = [
 ];
 
 const status = r => h('span', { class: 'strong ' + statusClass(r.status) }, r.status ?? 'cut');
+/** A response of the sidecar's own; the sentence names the fault, this says more of it. */
 const warning = r =>
-  r.fault
+  r.fault && (r.fault_detail || !r.sentence.includes(r.fault))
     ? h(
         'p.note.err',
         icon('alert'),
@@ -28,7 +29,24 @@ const warning = r =>
         ),
       )
     : null;
-const linked = r => (r.link ? h('p.note', icon('link'), r.link) : null);
+const linked = r =>
+  r.link || r.request_of
+    ? h(
+        'p.note',
+        icon('link'),
+        h(
+          'span',
+          r.link ? r.link + ' ' : '',
+          r.request_of
+            ? h(
+                'a.link',
+                { href: '#/requests/' + encodeURIComponent(r.request_of) },
+                'The request that the app served when it made this call',
+              )
+            : null,
+        ),
+      )
+    : null;
 
 /** What Live's panel and a span's drawer show of a request. */
 export function summary(r) {
@@ -228,7 +246,9 @@ export async function request(root, { id }) {
         h('p.verdict', r.sentence),
         warning(r),
         linked(r),
-        r.lost?.length ? h('p.note.warn', icon('alert'), `Lost on the way: ${r.lost.join('; ')}.`) : null,
+        r.lost?.length && !r.sentence.includes('Lost')
+          ? h('p.note.warn', icon('alert'), `Lost on the way: ${r.lost.join('; ')}.`)
+          : null,
         diff(r),
         h('div.cards', understood(r), timing(r), others(r)),
       ),
