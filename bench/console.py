@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import random
+import signal
 import statistics
 import subprocess
 import sys
@@ -49,6 +50,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20, help="times that each question is asked (default 20)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the console ends with us
     with tempfile.TemporaryDirectory() as folder, _Console(Path(folder) / "bench.db") as console:
         figures = _fill(console, arguments.spans)
         figures["answers_ms"] = _ask(console, arguments.rounds)

@@ -14,7 +14,7 @@ from proxy.console.store.schema import APPLICATION_ID, MIGRATIONS, TABLES, VERSI
 
 _PAGE_BYTES: Final = 8192
 _BUSY_S: Final = 5.0
-_CACHE_KIB: Final = 64 * 1024
+_CACHE_KIB: Final = 32 * 1024  # of one connection; a file has three
 _WAL_PAGES: Final = 4096  # 32 MiB, then the WAL moves into the file
 
 
