@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from lab.collectors import collecting
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -225,6 +226,24 @@ def seen(url: str, wanted: int) -> list[dict[str, Any]]:
         time.sleep(0.05)
 
 
+def as_described(api: str, trace: str) -> None:
+    """What the console answers of real sidecars is what its own description says."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def ask(path: str) -> Any:
+        with opener.open(api + path, timeout=LIMIT_S) as response:
+            return json.load(response)
+
+    description = ask("/openapi.json")
+    ids = {"/traces/{id}": trace, "/requests/{id}": ask("/requests")["items"][0]["id"]}
+    ids["/sessions/{id}"] = ask("/sessions")["items"][0]["id"]
+    for path, methods in description["paths"].items():
+        content = methods.get("get", {}).get("responses", {}).get("200", {}).get("content", {})
+        if "application/json" in content:
+            schema = {**content["application/json"]["schema"], "components": description["components"]}
+            Draft202012Validator(schema).validate(ask(path.replace("{id}", ids.get(path, ""))))
+
+
 def test_keep_runs_on_and_its_curl_works_until_it_is_told_to_end(kept: Kept) -> None:
     """Ctrl-C ends it with 0, and every process that it started."""
     address = kept.read_until(r"curl (http://\S+/checkout)")[1]
@@ -232,6 +251,7 @@ def test_keep_runs_on_and_its_curl_works_until_it_is_told_to_end(kept: Kept) -> 
     page, trace = kept.read_until(r"(http://\S+)/#/traces/([0-9a-f]{32})").groups()
     spans = seen(f"{page}/api/v1/traces/{trace}", wanted=7)
     assert {span["service"] for span in spans if not span.get("missing")} == {"shop", "orders", "billing"}
+    as_described(f"{page}/api/v1", trace)
     fields = {"X-B3-TraceId": "a3ce929d0e0e4736", "X-B3-SpanId": "00f067aa0ba902b7"}
     hops = json.loads(answer(address, {**fields, "Accept": "application/json"}))["hops"]
     assert {hop["trace_id"][-16:] for hop in hops} == {"a3ce929d0e0e4736"}
