@@ -14,7 +14,8 @@ from typing import NamedTuple
 import pytest
 from fuzzing import cases, nghttp2
 from fuzzing.frames import Client
-from lab.http2 import Frame, ServerEnd, parse
+from lab.http2 import Frame, parse
+from lab.http2_ends import ServerEnd
 
 from proxy.http2.engine import codes
 from proxy.http2.engine.budgets import Bucket

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.http2.engine.fields import BAD, STATUS, FieldJudge
 from proxy.http2.hpack import huffman
 from proxy.http2.hpack.decoder import Decoder
 from proxy.http2.hpack.errors import BadBlock
 from proxy.http2.hpack.field import Judge
 from proxy.http2.hpack.static_table import STATIC
+from proxy.semantics.fields import PLAIN, response_kinds
 
 NAMES = st.sampled_from([b":path", b"cookie", b"x-a", b"authorization", b"x" * 70]) | st.binary(max_size=12)
 FIELDS = st.lists(st.tuples(NAMES, st.binary(max_size=80), st.booleans()), max_size=12)
@@ -149,19 +151,13 @@ def test_a_bomb_costs_no_memory() -> None:
     assert codec.is_oversized
 
 
-class Lengths(Judge):
-    """Judges a field by the length of its value."""
-
-    def kind_of(self, name: bytes, value: bytes) -> int:
-        return len(value)
-
-
 def test_a_new_judge_judges_what_is_in_the_tables() -> None:
     codec = decoder()
     (before,) = codec.decode(b"\x40\x01a\x03bcd")
-    codec.judge_by(Lengths())
+    codec.judge_by(FieldJudge(response_kinds(), False))
     (after, static) = codec.decode(b"\xbe\x82")
-    assert (before.kind, after.kind, static.kind) == (0, 3, 3)
+    assert (before.kind, after.kind, static.kind) == (0, PLAIN, BAD)
+    assert codec.decode(b"\x88")[0].kind == STATUS
 
 
 def test_the_static_table_is_that_of_the_appendix() -> None:
