@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from lab.collectors import attributes, collecting
 from lab.peers import Upstream
 from lab.reports import Console
@@ -202,3 +205,35 @@ def test_a_reload_turns_reports_on_and_off(start: Callable[..., Sidecar], upstre
     wire.exchange(client, request(B3, b"/off"))
     channel = wire.sidecar.plane._channel
     assert wire.sidecar.call(lambda: channel.seen) == 1
+
+
+def test_requests_to_the_console_are_as_set(
+    start: Callable[..., Sidecar], upstream: Upstream, console: Console
+) -> None:
+    report = {"endpoint": f"http://127.0.0.1:{console.collector.port}", "headers": "authorization=Bearer t0ken"}
+    wire = Wire(start({"inbound": {"app": upstream.url}, "console": {"report": report}}), upstream)
+    wire.exchange(wire.client(), request(B3))
+    head, _ = console.collector.next()
+    assert b"\r\nauthorization: Bearer t0ken" in head
+    assert head.startswith((b"POST /v1/logs ", b"POST /v1/metrics "))
+
+
+def test_a_console_over_tls(start: Callable[..., Sidecar], upstream: Upstream, tmp_path: Path) -> None:
+    """With an authority and a client certificate of our own; and without the first by switching verification off."""
+    authority = trustme.CA()
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(theirs)
+    authority.configure_trust(theirs)
+    theirs.verify_mode = ssl.CERT_REQUIRED
+    ours = authority.issue_cert("sidecar")
+    ca_file, cert_file, key_file = (tmp_path / name for name in ("ca.pem", "cert.pem", "key.pem"))
+    authority.cert_pem.write_to_path(ca_file)
+    ours.cert_chain_pems[0].write_to_path(cert_file)
+    ours.private_key_pem.write_to_path(key_file)
+    for trust in ({"ca_file": str(ca_file)}, {"verify": False}):
+        with collecting(tls=theirs) as collector:
+            tls = {"cert_file": str(cert_file), "key_file": str(key_file), **trust}
+            report = {"endpoint": f"https://127.0.0.1:{collector.port}", "tls": tls}
+            wire = Wire(start({"inbound": {"app": upstream.url}, "console": {"report": report}}), upstream)
+            wire.exchange(wire.client(), request(B3))
+            assert Console(collector).exchange()["url.path"] == "/orders/7"

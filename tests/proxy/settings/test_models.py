@@ -63,7 +63,7 @@ def test_the_reference_names_every_key() -> None:
     text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     for key in all_keys():
         layered = _LAYERED.match(key)
-        in_tls = re.match(r"(?:inbound|export|upstreams\.N)\.(tls)\.(?=\w)", key)
+        in_tls = re.match(r"(?:inbound|export|console\.report|upstreams\.N)\.(tls)\.(?=\w)", key)
         name = layered[0] if layered else key[in_tls.start(1) :] if in_tls else key
         assert f"`{name}`" in text, name
 
