@@ -162,3 +162,17 @@ def test_a_view_that_was_left_draws_no_more(browser: Browser, stand_in: StandIn)
     browser.wait("document.querySelector('.checks tr.on')")
     browser.click(".checks tr:not(.on) button")
     browser.wait("!location.hash.includes('orders') && location.hash.includes('service=')")
+
+
+def test_a_search_that_stops_for_its_time_goes_on(browser: Browser, stand_in: StandIn) -> None:
+    """By itself for a while, then when the reader says so."""
+    stand_in.cuts = 3
+    opened(browser, stand_in)
+    stand_in.cuts = 30
+    browser.go("#/traces")
+    browser.wait_text("Nothing so far")
+    browser.wait("document.querySelector('.empty .btn')?.innerText === 'Search on'")
+    while stand_in.cuts > 30 - 21:
+        browser.run("new Promise(requestAnimationFrame)")
+    browser.click(".empty .btn")
+    browser.wait("document.querySelector('.trow')")
