@@ -23,7 +23,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-WAIT_S = 20
+WAIT_S = 60  # on a busy machine a browser takes its time; nothing waits that long where nothing is wrong
 CHROMIUM = "chromium"
 FIREFOX = "firefox-esr"
 _ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]

@@ -24,7 +24,7 @@ from urllib.request import Request, urlopen
 from lab.process import SidecarProcess
 
 ROOT = Path(__file__).parents[2]
-WAIT_S = 20
+WAIT_S = 60
 TRACE_HEADERS = (
     "traceparent",
     "tracestate",
