@@ -171,7 +171,7 @@ IMAGE ?= ops-sidecar:local
 REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 image: ## the sidecar's image (IMAGE=name PLATFORMS=linux/amd64,linux/arm64 ARGS="--push"); several platforms need docker buildx
-	docker $(if $(PLATFORMS),buildx build --platform $(PLATFORMS),build) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
+	DOCKER_BUILDKIT=1 docker $(if $(PLATFORMS),buildx build --platform $(PLATFORMS),build) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
 		-t $(IMAGE) $(ARGS) .
 
 DOCKERFILES = Dockerfile config/compose/demo/billing.Dockerfile config/compose/demo/receipts.Dockerfile config/prometheus/Dockerfile
