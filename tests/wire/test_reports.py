@@ -193,6 +193,27 @@ def test_nothing_is_told_unless_it_is_asked_for(
     assert console.collector.connections == 0
 
 
+def test_a_request_that_began_before_anybody_asked_is_not_counted_as_one_without_a_context(
+    start: Callable[..., Sidecar], upstream: Upstream, console: Console
+) -> None:
+    base = {"inbound": {"app": upstream.url, "listen": LISTEN}, "outbound": {"listen": "off"}}
+    wire = Wire(start(base), upstream)
+    (listener,) = wire.sidecar.plane._listeners.values()
+    listener._access_log = None  # which would want to know, too
+    wire.sidecar.call(listener.choose_what_is_told)
+    client = wire.client()
+    client.send(request(B3))
+    connection = upstream.accept()
+    connection.request()
+    wire.sidecar.replace(
+        merged(base, {"console": {"report": {"endpoint": f"http://127.0.0.1:{console.collector.port}"}}})
+    )
+    connection.reply()
+    assert client.response().status == 200
+    assert console.exchange()["url.path"] == "/orders/7"
+    assert wire.sidecar.call(wire.sidecar.plane._channel.formats.listed) == []
+
+
 def test_a_reload_turns_reports_on_and_off(start: Callable[..., Sidecar], upstream: Upstream, console: Console) -> None:
     base = {"inbound": {"app": upstream.url, "listen": LISTEN}, "outbound": {"listen": "off"}}
     wire = Wire(start(base), upstream)

@@ -87,10 +87,10 @@ class Reporter:
         read = read_tokens(translation, terms.unread(request))
         written = ",".join(translation.injected)
         named = b"" if is_inbound or terms.span_host else request.host
-        channel.formats.add(
-            ("in" if is_inbound else "out", kind, peer, terms.upstream, named.decode("latin-1"), read, written),
-            self._clock(),
-        )
+        if accounted.translation is not None:  # else it began before anybody asked, or was abandoned unread
+            leg = "in" if is_inbound else "out"
+            key = leg, kind, peer, terms.upstream, named.decode("latin-1"), read, written
+            channel.formats.add(key, self._clock())
         is_notable = bool(refusal is not None or accounted.findings or accounted.report_id or "~" in read)
         if not channel.has_room(is_notable):
             return
