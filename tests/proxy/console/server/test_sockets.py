@@ -21,7 +21,8 @@ async def test_grpc_is_told_what_to_set(console: Console) -> None:
         error = await asyncio.to_thread(call)
         assert error.code() is grpc.StatusCode.UNIMPLEMENTED
         assert "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf" in error.details()
-    assert (await console.get("/health"))["console"]["refused"]["grpc"] == 2
+    refused = (await console.get("/health"))["console"]["refused"]
+    assert refused["grpc"] in (1, 2)  # connections: the second channel may share that of the first
 
 
 async def test_a_request_in_single_bytes_is_read(console: Console) -> None:
