@@ -237,7 +237,7 @@ exit codes:
 """,
     ),
     "redirect": Command(
-        "redirect an app's connections to its sidecar, by rules of the kernel",
+        "redirect an app's connections by rules of the kernel",
         "Set rules of nftables in this network namespace, in place of those that were set before. The sidecar needs\n"
         "outbound.transparent (or inbound.transparent for several ports). In Kubernetes an init container does this:\n"
         "--set kubernetes.outbound=redirect. Takes root, the capability NET_ADMIN, and the program nft.",

@@ -22,8 +22,16 @@ import ops_lib
 import proxy
 from ops_lib.capture.scrubbing import is_secret
 from ops_lib.propagation import FORMATS, Propagator
+from proxy.dataplane.either import either_pools
 from proxy.http1.message import response as response_module
+from proxy.http1.pool import connection_pools
+from proxy.http2.serving import Http2
+from proxy.listener.upstreams.pools import EITHER, Pools
 from proxy.plan import PoolPlan
+from proxy.telemetry.metrics import Metrics
+from proxy.transport.deadlines import Ticker
+from proxy.transport.descriptors import Descriptors
+from proxy.transport.outbox import Outbox
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -197,7 +205,10 @@ async def test_an_idle_connection_remembers_little(lines: list[bytes]) -> None:
 
 
 async def test_targets_that_requests_name_are_remembered_within_a_bound() -> None:
-    pools = Plane().pools
+    ticker, descriptors = Ticker(asyncio.get_running_loop()), Descriptors()
+    http1 = connection_pools(ticker, Outbox(asyncio.get_running_loop()), descriptors)
+    either = either_pools(http1, Http2(ticker, descriptors), ticker)
+    pools = Pools({EITHER: either}, Metrics(), lambda _ip, _port: "")
     before = size_of(pools)
     for number in range(1500):
         pools.named_by_request("other", "http", token(number, 254).decode(), 80, PoolPlan())

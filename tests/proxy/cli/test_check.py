@@ -55,6 +55,7 @@ def test_json_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
         "key": "outbound.listen",
         "value": "off",
         "source": "flag --outbound",
+        "default": "127.0.0.1:9081",
         "changed": True,
     }
     assert entries["propagation.lossless"]["value"] is True
