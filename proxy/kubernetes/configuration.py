@@ -14,7 +14,7 @@ from proxy.kubernetes.injection.names import SETTINGS
 from proxy.kubernetes.injection.wanted import Configure, Wanted, read_lines, wanted
 from proxy.settings import Flag, load
 
-_REMEMBERED = 256
+_REMEMBERED, _LONGEST = 256, 4096  # pods' own lines; longer ones are read each time
 _NEEDS_CONFIG_MAP = (
     "pods read a settings file from a ConfigMap, and none is named: "
     "`kubectl create configmap NAME --from-file=sidecar.yaml=FILE`, and --set kubernetes.config_map=NAME"
@@ -29,8 +29,7 @@ def configuration(
     `defaults`: for keys that nobody sets.
     """
 
-    @lru_cache(_REMEMBERED)
-    def configure(lines: str) -> Wanted:
+    def read(lines: str) -> Wanted:
         own, not_lines = read_lines(lines, f"annotation {SETTINGS}")
         if not_lines:
             raise SettingsError(
@@ -48,6 +47,11 @@ def configuration(
         if file is not None and not made.config_map:
             raise SettingsError((SettingsProblem("kubernetes.config_map", "", str(file), _NEEDS_CONFIG_MAP),))
         return made
+
+    remembered = lru_cache(_REMEMBERED)(read)
+
+    def configure(lines: str) -> Wanted:
+        return remembered(lines) if len(lines) <= _LONGEST else read(lines)
 
     if wrong:
         raise SettingsError(tuple(wrong))

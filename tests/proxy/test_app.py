@@ -94,7 +94,7 @@ def test_it_says_where_it_listens_translates_counts_logs_and_ends(app: App) -> N
         assert sidecar.get("/readyz", "admin") == (200, "ready\n")
         assert sidecar.metric('ops_sidecar_requests_total{listener="inbound",upstream="app",status_class="2xx"}') == 1
         assert sidecar.metric("ops_sidecar_contexts_extracted_total") == 1
-        assert sidecar.metric("process_resident_memory_bytes") < 64 * 2**20  # Envoy's is 67 MB
+        assert sidecar.metric("process_resident_memory_bytes") < 72 * 2**20  # HTTP/2 takes 5 MB of it
         soft, hard = resource.prlimit(sidecar.process.pid, resource.RLIMIT_NOFILE)
         assert soft == hard > 64  # it began with 64
         assert sidecar.end() == 0

@@ -53,6 +53,7 @@ CACHES = {
     "ops_lib.capture.render._encoder": "one",
     "ops_lib.configuration._shut_down_at_exit": "one",
     "proxy.settings.problems.all_keys": "one",
+    "proxy.kubernetes.configuration.configuration.<locals>.read": "256 of 4096 characters: configure looks first",
 }
 
 
