@@ -9,7 +9,7 @@ COMPILED := build/compiled
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench-console test test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench bench-grpc conformance w3c compose-test linking migration doctor page-shots soak stall drain fuzz fuzz-http2 kubernetes-tools audit image lint-image pin-image lock clean
+.PHONY: help demo bench-console test test-page test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench bench-grpc conformance w3c compose-test linking migration doctor page-shots soak stall drain fuzz fuzz-http2 kubernetes-tools audit image lint-image pin-image lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,8 +34,11 @@ $(VENV)/dev.stamp: $(VENV)/sidecar.stamp requirements/dev.lock
 demo: $(VENV)/sidecar.stamp ## three services, three formats, one trace (ARGS=--keep leaves it running)
 	@$(BIN)/ops-sidecar demo $(ARGS)
 
-test: $(VENV)/dev.stamp ## all tests
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+test: $(VENV)/dev.stamp ## all tests but those in browsers
+	$(BIN)/python -m pytest -n 2 $(or $(ARGS),--ignore=tests/page)
+
+test-page: $(VENV)/dev.stamp ## the console's page in Chromium and Firefox (needs chromium, chromium-driver, firefox-esr)
+	$(BIN)/python -m pytest -n 2 tests/page $(ARGS)
 
 test-quick: $(VENV)/dev.stamp ## the tests to run while you work (half a minute)
 	$(BIN)/python -m pytest -n 2 -m "not slow" --hypothesis-profile=quick $(ARGS)

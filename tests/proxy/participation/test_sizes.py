@@ -14,7 +14,7 @@ def test_the_rest_is_weighed_with_and_without_our_headers() -> None:
 
 
 def test_room_is_left_for_all_formats_together() -> None:
-    baggage = (b"a=1", [(b"a", b"1")])
+    baggage = (b"a=1", {b"a": b"1"})
     assert has_room(baggage, nothing)
     assert not has_room(baggage, lambda: (REQUEST_FIELDS, 0))
     assert not has_room(baggage, lambda: (0, REQUEST_BYTES))
