@@ -9,7 +9,7 @@ COMPILED := build/compiled
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench-console test test-page test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench bench-grpc conformance w3c compose-test linking migration doctor page-shots soak stall drain fuzz fuzz-http2 kubernetes-tools audit image lint-image pin-image lock clean
+.PHONY: help demo bench-console test test-page test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench bench-grpc conformance w3c h2spec compose-test linking migration doctor page-shots soak stall drain fuzz fuzz-http2 kubernetes-tools audit image lint-image pin-image lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -117,6 +117,9 @@ w3c: $(VENV)/dev.stamp ## the official W3C suite at its strictest (SUITE=checkou
 
 compose-test: ## the image and the compose files, in containers (ENGINE=script that starts a Docker engine; CHECKS="image demo minimal ...")
 	@tests/compose/run.sh "$(or $(ENGINE),$(firstword $(wildcard ../*/tools/docker-engine.sh)))" $(CHECKS)
+
+h2spec: $(VENV)/dev.stamp ## h2spec's checks against nghttpd and nginx, alone and through the sidecar (H2SPEC=the program)
+	@PYTHONPATH=tests $(BIN)/python tests/http2/h2spec.py $(or $(H2SPEC),$(error H2SPEC is not set: the path to the program of github.com/summerwind/h2spec)) $(ARGS)
 
 linking: $(VENV)/dev.stamp ## which calls of apps that forward nothing are joined to their requests, by runtime
 	$(BIN)/python tests/interop/linking.py $(ARGS)

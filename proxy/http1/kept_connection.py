@@ -35,7 +35,7 @@ from abc import abstractmethod
 from typing import Final, cast
 
 from proxy.listener.sides import Answerer, Receiver
-from proxy.listener.upstreams.pools import Pool
+from proxy.listener.upstreams.queued import QueuedPool
 from proxy.semantics.faults import Fault
 from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.flow import OTHER_SIDE_FULL, Flow
@@ -57,7 +57,7 @@ LOST: Final = 7
 _NAMES: Final = ("idle", "asked", "answered", "reading a body", "lost, still read", "detached", "closing", "lost")
 
 
-class Keeper(Pool):
+class Keeper(QueuedPool):
     """The pool that a connection belongs to, as the connection sees it."""
 
     @abstractmethod

@@ -1,8 +1,6 @@
-"""The keep-alive connections to one target. Their number may have a limit; the queue for them always has one.
+"""The keep-alive connections to one target: their number may have a limit. The queue for them has one (`queued`).
 
 A `Receiver` that asks for a connection is called back: at once if one is idle, else when one is free or new.
-Connections are made for the queue, not for a particular waiter: the
-first one ready goes to the waiter whose turn it is (`waiting`).
 A tunnel does not count: it takes its connection out of the pool.
 """
 
@@ -16,7 +14,6 @@ from typing import Final, final
 from proxy.http1.kept_connection import Keeper, KeptConnection
 from proxy.http1.upstream import UpstreamConnection
 from proxy.listener.sides import Receiver
-from proxy.listener.upstreams.waiting import Waiters
 from proxy.plan import PoolPlan
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import FieldKinds, response_kinds
@@ -45,22 +42,11 @@ class ConnectionPool(Keeper):
         kinds: FieldKinds,
     ) -> None:
         """`shed`: closes an idle connection of any pool, False if none is. `kinds`: of all pools' responses."""
-        self.plan = plan
-        self._descriptors = descriptors
-        self._shed = shed
-        self._connector = connector
-        self._metrics = metrics
-        self._ticker = ticker
+        super().__init__(connector, plan, metrics, ticker, descriptors, shed, kinds, 1)
         self._outbox = outbox
-        self._kinds = kinds
         self._idle: deque[KeptConnection] = deque()  # the rightmost was used last
         self._all: set[KeptConnection] = set()
         self._tunnels: set[KeptConnection] = set()  # which count no more, but end with the pool
-        self._waiters = Waiters()
-        self._tasks: set[asyncio.Task[None]] = set()  # one per connection being made
-        self._refresh: asyncio.Task[None] | None = None
-        self._closing = False
-        metrics.connections_limit = plan.max_connections or descriptors.most
 
     def __repr__(self) -> str:
         target = self._connector.target
@@ -99,47 +85,8 @@ class ConnectionPool(Keeper):
                 return
         self.enqueue(receiver)
 
-    def enqueue(self, receiver: Receiver) -> None:
-        connecting = len(self._tasks)
-        timeouts = receiver.terms.timeouts
-        if connecting > len(self._waiters):  # the waiters that they were made for are gone, or were served
-            receiver.deadline = self._ticker.now + timeouts.connect_s + timeouts.queue_s
-        elif self._has_room():
-            self._connect(timeouts.connect_s)
-            receiver.deadline = self._ticker.now + timeouts.connect_s + timeouts.queue_s
-        elif len(self._waiters) - connecting >= self.plan.max_queue and not receiver.wants_fresh:
-            count(self._metrics.queue_refused, "full")
-            crowder = self._waiters.crowder(receiver.client) if self.plan.max_queue else None
-            if crowder is not None:
-                self.give_up(crowder)
-            (crowder or receiver).on_unconnected(Refusal(Fault.QUEUE_FULL, "too many requests wait for this upstream"))
-            if crowder is None:
-                return
-            receiver.deadline = self._ticker.now + timeouts.queue_s
-        else:
-            receiver.deadline = self._ticker.now + timeouts.queue_s
-        if receiver.wants_fresh:  # a retry has waited before, and the dead connection is about to make room for it
-            self._waiters.add_first(receiver)
-        else:
-            self._waiters.add(receiver)
-        self._metrics.queued += 1
-
-    def _has_room(self) -> bool:
-        """Whether one more connection may be made. If there is no file descriptor for it, an idle one makes room."""
-        limit = self.plan.max_connections
-        if limit and len(self._all) + len(self._tasks) >= limit:
-            return False
-        return self._descriptors.upstreams < self._descriptors.most or self._shed()
-
-    def count_retry(self) -> None:
-        self._metrics.retries += 1
-
-    def count_queue_timeout(self) -> None:
-        count(self._metrics.queue_refused, "timeout")
-
-    def give_up(self, receiver: Receiver) -> None:
-        if self._waiters.remove(receiver):
-            self._metrics.queued -= 1
+    def _count_connections(self) -> int:
+        return len(self._all)
 
     def release(self, connection: KeptConnection) -> None:
         if self._closing or connection not in self._all:
@@ -205,27 +152,19 @@ class ConnectionPool(Keeper):
             else:
                 break
         self._connect_for_waiters()  # another pool may have left a file descriptor
-        resolver = self._connector.resolver
-        if self._all and self._refresh is None and resolver.is_stale(now):
-            self._refresh = asyncio.get_running_loop().create_task(self._follow_dns())
+        if self._all:
+            self._look_up()
 
     def close(self) -> None:
-        self._closing = True
+        self._stop()
         for connection in tuple(self._idle):
             self._drop_idle(connection, "surplus")
-        if self._refresh is not None:
-            self._refresh.cancel()
 
     def abort(self) -> None:
         self.close()
-        for task in self._tasks:
-            task.cancel()
+        self._cancel_connects()
         for connection in (*self._all, *self._tunnels):
             connection.abort()
-
-    async def wait_closed(self) -> None:
-        tasks = [*self._tasks, *([self._refresh] if self._refresh is not None else [])]
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _drop_idle(self, connection: KeptConnection, reason: str) -> None:
         self._idle.remove(connection)
@@ -233,35 +172,11 @@ class ConnectionPool(Keeper):
         count(self._metrics.idle_closed, reason)
         connection.close()
 
-    def _connect_for_waiters(self) -> None:
-        """Make more connections, while there is room and more are waiting than are being made."""
-        while len(self._waiters) > len(self._tasks) and self._has_room():
-            first = self._waiters.first()
-            assert first is not None
-            self._connect(first.terms.timeouts.connect_s)
-
-    def _next_waiter(self, *, is_fresh: bool) -> Receiver | None:
-        """Takes the first waiter that can use a connection out of the queue.
-        `is_fresh`: the connection has served nobody yet.
-
-        A skipped waiter does not wait forever: the connection
-        that it lost left room for a new one, which is being made.
-        """
-        waiter = self._waiters.take(is_fresh=is_fresh)
-        if waiter is not None:
-            self._metrics.queued -= 1
-        return waiter
-
     def shed(self) -> bool:
         if not self._idle:
             return False
         self._drop_idle(self._idle[0], "file-descriptors")
         return True
-
-    def _connect(self, connect_s: float) -> None:
-        self._descriptors.upstreams += 1
-        task = asyncio.get_running_loop().create_task(self._make_connection(connect_s))
-        self._tasks.add(task)
 
     async def _make_connection(self, connect_s: float) -> None:
         task = asyncio.current_task()
@@ -304,16 +219,9 @@ class ConnectionPool(Keeper):
         """A connection to be made."""
         return UpstreamConnection(self, self._ticker, self._outbox, self._kinds)
 
-    async def _follow_dns(self) -> None:
-        """Look the name up. Connections to addresses that it no longer has get no new requests."""
-        try:
-            addresses: Callable[[str], bool] = frozenset(await self._connector.resolver.addresses()).__contains__
-        except Refusal:
-            return
-        finally:
-            self._refresh = None
+    def _leave(self, addresses: frozenset[str]) -> None:
         for connection in tuple(self._all):
-            if connection.peer and not addresses(connection.peer):
+            if connection.peer and connection.peer not in addresses:
                 connection.is_retired = True
         for connection in tuple(self._idle):
             if connection.is_retired:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, final
 
-from proxy.http2.client_stream import ClientSide, ClientStream
+from proxy.http2.client_stream import ClientStream
+from proxy.http2.client_waits import ClientSide, TimedAsker
 from proxy.http2.engine.budgets import Bucket
 from proxy.http2.engine.codes import NO_ERROR
 from proxy.http2.engine.fields import FieldJudge
@@ -75,7 +76,7 @@ class ClientConnection(ClientSide):
         self.listener = listener
         self.trailers = trailers
         self._budgets = budgets
-        self._users: set[ClientStream] = set()
+        self._users: set[TimedAsker] = set()
         self._names: tuple[str, ...] = ()
         self.address = b""
         self.port = 0
@@ -217,7 +218,7 @@ class ClientConnection(ClientSide):
     def now(self) -> float:
         return self._ticker.now
 
-    def stream_over(self, stream: ClientStream) -> None:
+    def stream_over(self, stream: TimedAsker) -> None:
         self._users.discard(stream)
         if not self._users:
             self._idle_at = self._ticker.now + self.timeouts.idle_s

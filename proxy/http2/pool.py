@@ -16,7 +16,6 @@ from proxy.http2.flushing import Flusher
 from proxy.http2.message.trailers import Trailers
 from proxy.http2.upstream import Sharer, UpstreamConnection
 from proxy.listener.sides import Receiver
-from proxy.listener.upstreams.waiting import Waiters
 from proxy.plan import PoolPlan
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import FieldKinds
@@ -65,23 +64,12 @@ class StreamPool(Sharer):
         """`shed`: closes an idle connection of any pool, False if none is. `kinds`: of all pools' responses.
         `fall_back`: gets the waiters, if the upstream does not speak HTTP/2.
         """
-        self.plan = plan
-        self._connector = connector
-        self._metrics = metrics
-        self._ticker = ticker
+        super().__init__(connector, plan, metrics, ticker, descriptors, shed, kinds, plan.streams)
         self._flusher = flusher
-        self._descriptors = descriptors
-        self._shed = shed
-        self._kinds = kinds
         self._trailers = trailers
         self._fall_back = fall_back
         self._open: list[UpstreamConnection] = []  # those that take streams
         self._retired: set[UpstreamConnection] = set()  # those that end what they have begun
-        self._waiters = Waiters()
-        self._tasks: set[asyncio.Task[None]] = set()  # one per connection being made
-        self._refresh: asyncio.Task[None] | None = None
-        self._closing = False
-        metrics.connections_limit = plan.max_connections or descriptors.most
 
     def __repr__(self) -> str:
         target = self._connector.target
@@ -117,46 +105,12 @@ class StreamPool(Sharer):
                 if connection.room > 0:
                     receiver.on_connected(connection.stream())
                     return
-        timeouts = receiver.terms.timeouts
-        to_come = len(self._tasks) * self.plan.streams
-        receiver.deadline = self._ticker.now + timeouts.queue_s
-        if len(self._waiters) < to_come:
-            receiver.deadline += timeouts.connect_s
-        elif self._has_room():
-            self._connect(timeouts.connect_s)
-            receiver.deadline += timeouts.connect_s
-        elif len(self._waiters) - to_come >= self.plan.max_queue and not receiver.wants_fresh:
-            count(self._metrics.queue_refused, "full")
-            crowder = self._waiters.crowder(receiver.client) if self.plan.max_queue else None
-            if crowder is not None:
-                self.give_up(crowder)
-            (crowder or receiver).on_unconnected(Refusal(Fault.QUEUE_FULL, "too many requests wait for this upstream"))
-            if crowder is None:
-                return
-        if receiver.wants_fresh:
-            self._waiters.add_first(receiver)
-        else:
-            self._waiters.add(receiver)
-        self._metrics.queued += 1
+        super().enqueue(receiver)
         for connection in self._open:
             connection.call_when_room()
 
-    def _has_room(self) -> bool:
-        """Whether one more connection may be made."""
-        limit = self.plan.max_connections
-        if limit and len(self._open) + len(self._retired) + len(self._tasks) >= limit:
-            return False
-        return self._descriptors.upstreams < self._descriptors.most or self._shed()
-
-    def count_retry(self) -> None:
-        self._metrics.retries += 1
-
-    def count_queue_timeout(self) -> None:
-        count(self._metrics.queue_refused, "timeout")
-
-    def give_up(self, receiver: Receiver) -> None:
-        if self._waiters.remove(receiver):
-            self._metrics.queued -= 1
+    def _count_connections(self) -> int:
+        return len(self._open) + len(self._retired)
 
     def on_tick(self) -> None:
         now = self._ticker.now
@@ -172,8 +126,8 @@ class StreamPool(Sharer):
             for connection in list(self._open):
                 self.has_room(connection)
         self._connect_for_waiters()  # another pool may have left a file descriptor
-        if self._open and self._refresh is None and self._connector.resolver.is_stale(now):
-            self._refresh = asyncio.get_running_loop().create_task(self._follow_dns())
+        if self._open:
+            self._look_up()
 
     def shed(self) -> bool:
         for connection in self._open:
@@ -184,30 +138,21 @@ class StreamPool(Sharer):
         return False
 
     def close(self) -> None:
-        self._closing = True
+        self._stop()
         for connection in list(self._open):
             connection.retire()
-        if self._refresh is not None:
-            self._refresh.cancel()
 
     def abort(self) -> None:
-        self._closing = True
-        if self._refresh is not None:
-            self._refresh.cancel()
-        for task in self._tasks:
-            task.cancel()
+        self._stop()
+        self._cancel_connects()
         for connection in (*self._open, *self._retired):
             connection.abort()
-
-    async def wait_closed(self) -> None:
-        tasks = [*self._tasks, *([self._refresh] if self._refresh is not None else [])]
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     # --- what a connection tells (see upstream.Sharer)
 
     def has_room(self, connection: UpstreamConnection) -> None:
         while connection.room > 0:
-            waiter = self._next_waiter()
+            waiter = self._next_waiter(is_fresh=True)
             if waiter is None:
                 return
             self._metrics.reused += 1
@@ -233,23 +178,6 @@ class StreamPool(Sharer):
         self._connect_for_waiters()
 
     # --- connections
-
-    def _next_waiter(self) -> Receiver | None:
-        waiter = self._waiters.take(is_fresh=True)
-        if waiter is not None:
-            self._metrics.queued -= 1
-        return waiter
-
-    def _connect_for_waiters(self) -> None:
-        """Make more connections, while there is room and more are waiting than those to come can serve."""
-        while len(self._waiters) > len(self._tasks) * self.plan.streams and self._has_room():
-            first = self._waiters.first()
-            assert first is not None
-            self._connect(first.terms.timeouts.connect_s)
-
-    def _connect(self, connect_s: float) -> None:
-        self._descriptors.upstreams += 1
-        self._tasks.add(asyncio.get_running_loop().create_task(self._make_connection(connect_s)))
 
     async def _make_connection(self, connect_s: float) -> None:
         task = asyncio.current_task()
@@ -310,7 +238,7 @@ class StreamPool(Sharer):
         else:
             most = min(self.plan.streams, len(self._waiters) - len(self._tasks) * self.plan.streams)
         for _ in range(most):
-            waiter = self._next_waiter()
+            waiter = self._next_waiter(is_fresh=True)
             if waiter is None:
                 break
             if refusal.fault is Fault.NO_HTTP2 and self._fall_back is not None:
@@ -342,14 +270,7 @@ class StreamPool(Sharer):
             connection.greeted.set_result(Refusal(Fault.NO_HTTP2, _NOT_CHOSEN))
         return connection
 
-    async def _follow_dns(self) -> None:
-        """Look the name up. Connections to addresses that it no longer has get no new streams."""
-        try:
-            addresses = frozenset(await self._connector.resolver.addresses())
-        except Refusal:
-            return
-        finally:
-            self._refresh = None
+    def _leave(self, addresses: frozenset[str]) -> None:
         for connection in list(self._open):
             if connection.peer and connection.peer not in addresses:
                 count(self._metrics.idle_closed, "moved")
