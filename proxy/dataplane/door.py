@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-from proxy.http1.client import ClientConnection, Other
+from proxy.http1.client import ClientConnection
+from proxy.http1.opening import Other
 from proxy.http2.pool import HTTP_2
 from proxy.http2.serving import PREFACE, Http2
 from proxy.listener.handshake import welcome

@@ -9,7 +9,6 @@ Bytes that came early are put aside and parsed later.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Final, final
 
 from proxy.http1.answering import BY_CLOSE
@@ -20,7 +19,8 @@ from proxy.http1.message.heads import HeadLimits, HeadReader
 from proxy.http1.message.repeats import Sorted
 from proxy.http1.message.request import Request, check_request_line, read_request
 from proxy.http1.message.write import switching_head
-from proxy.http1.redirected import Redirected, is_foreign
+from proxy.http1.opening import Opening, Other
+from proxy.http1.redirected import is_foreign
 from proxy.listener.dispatch import open_exchange
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
@@ -32,19 +32,6 @@ from proxy.transport.deadlines import NEVER
 from proxy.transport.flow import BEHIND
 from proxy.transport.tunnel import End, FarEnd, TunnelSide, open_tunnel
 from proxy.transport.turns import FULL_READ_BYTES
-
-
-@final
-class Other:
-    """A protocol whose clients begin with bytes that no request of HTTP/1 begins with."""
-
-    __slots__ = ("preface", "take_over")
-
-    def __init__(self, preface: bytes, take_over: Callable[[asyncio.Transport, bytes], None]) -> None:
-        """`take_over` gets a client's transport, and the bytes that came."""
-        self.preface = preface
-        self.take_over = take_over
-
 
 _PIECE_BYTES: Final = 16 * 1024  # bytes put aside that are parsed at once
 _BEGUN_BYTES: Final = 16  # room for a method after the empty lines allowed before it
@@ -68,16 +55,14 @@ def head_limits(limits: Limits) -> HeadLimits:
 
 
 @final
-class ClientConnection(Redirected):
+class ClientConnection(Opening):
     """One connection from a client, and its requests."""
 
-    __slots__ = ("_body", "_opening", "_other", "_reader", "_tunnel")
+    __slots__ = ("_body", "_reader", "_tunnel")
 
     def __init__(self, listener: Listener, other: Other | None = None) -> None:
         """`other`: the protocol of clients that turn out not to speak HTTP/1; None: it is not served."""
-        super().__init__(listener)
-        self._other = other
-        self._opening = b""  # the first bytes, while they may be the beginning of `other`'s
+        super().__init__(listener, other)
         self._reader = self._new_reader()
         self._body: Body | None = None
         self._tunnel: TunnelSide | None = None
@@ -118,25 +103,6 @@ class ClientConnection(Redirected):
             self._linger_on()
             if len(data) >= FULL_READ_BYTES:
                 self._read_later()
-
-    def _look_at_opening(self, data: bytes) -> bytes:
-        """The bytes to read, once it is clear that the client speaks HTTP/1; until then none."""
-        other = self._other
-        assert other is not None
-        opening = self._opening + data
-        if opening.startswith(other.preface):
-            self._state = CLOSED  # to this protocol; the other admits it anew
-            self._listener.forget_handshake(self, is_made=True)
-            other.take_over(self.transport, opening)
-            return b""
-        if other.preface.startswith(opening):
-            if not self._opening:
-                self.deadline = self._ticker.now + self._timeouts.header_read_s
-            self._opening = opening
-            return b""
-        self._other = None
-        self._opening = b""
-        return opening
 
     def eof_received(self) -> bool:
         self._saw_eof = True
