@@ -104,6 +104,11 @@ class ClientConnection(Opening):
             if len(data) >= FULL_READ_BYTES:
                 self._read_later()
 
+    def _hand_over(self, other: Other, opening: bytes) -> None:
+        self._state = CLOSED  # to this protocol; the other admits it anew
+        self._listener.forget_handshake(self, is_made=True)
+        other.take_over(self.transport, opening)
+
     def eof_received(self) -> bool:
         self._saw_eof = True
         return self._is_due or self._read_eof()  # what came before is read first

@@ -1,16 +1,15 @@
 """A client's connection, until its first bytes have said which protocol it speaks.
 
-May know the listener, which forgets a client that another protocol takes over.
-Must not know messages: `client` reads them.
+May know timeouts. Must not know messages: `client` reads them, or hands the connection over.
 """
 
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import final
 
-from proxy.http1.connection import CLOSED
 from proxy.http1.redirected import Redirected
 from proxy.listener.listener import Listener
 
@@ -44,9 +43,7 @@ class Opening(Redirected):
         assert other is not None
         opening = self._opening + data
         if opening.startswith(other.preface):
-            self._state = CLOSED  # to this protocol; the other admits it anew
-            self._listener.forget_handshake(self, is_made=True)
-            other.take_over(self.transport, opening)
+            self._hand_over(other, opening)
             return b""
         if other.preface.startswith(opening):
             if not self._opening:
@@ -56,3 +53,7 @@ class Opening(Redirected):
         self._other = None
         self._opening = b""
         return opening
+
+    @abstractmethod
+    def _hand_over(self, other: Other, opening: bytes) -> None:
+        """The client speaks the other protocol, and has begun with `opening`."""
