@@ -56,8 +56,9 @@ class _Connection(asyncio.Protocol):
 class _Client:
     """All connections, and what was measured."""
 
-    def __init__(self, request: bytes) -> None:
+    def __init__(self, request: bytes, rate: int) -> None:
         self._request = request
+        self._rate = rate
         self._idle: deque[_Connection] = deque()
         self._waiting: deque[float] = deque()  # when they were due
         self.latencies_s: list[float] = []
@@ -75,10 +76,10 @@ class _Client:
         """Send for `seconds`, and wait for the last answers."""
         loop = asyncio.get_running_loop()
         start = perf_counter()
-        total = round(RATE * seconds)
+        total = round(self._rate * seconds)
         while self.sent < total:
             now = perf_counter()
-            for _ in range(min(total, int((now - start) * RATE)) - self.sent):
+            for _ in range(min(total, int((now - start) * self._rate)) - self.sent):
                 self._due(now)
             await asyncio.sleep(_TICK_S)
         until = loop.time() + _PATIENCE_S
@@ -89,7 +90,7 @@ class _Client:
             connection.close()
         if self.bad or lost or len(self.latencies_s) != total:
             raise load.LoadError(
-                f"at {RATE} requests a second: {self.bad} bad answers, {lost} lost connections, "
+                f"at {self._rate} requests a second: {self.bad} bad answers, {lost} lost connections, "
                 f"{total - len(self.latencies_s) - self.bad} of {total} unanswered"
             )
 
@@ -117,13 +118,13 @@ def _length(head: bytes) -> int:
     return next((int(line.partition(b":")[2]) for line in lines if line.startswith(b"content-length:")), 0)
 
 
-def run(port: int, seconds: float, *, traced: bool) -> tuple[float, float]:
-    """Load 127.0.0.1:`port`; median and 99th percentile in milliseconds. Raises LoadError."""
+def run(port: int, seconds: float, *, traced: bool, rate: int = RATE) -> tuple[float, float]:
+    """Load 127.0.0.1:`port`, `rate` requests a second; median and 99th percentile in ms. Raises LoadError."""
     fields = "".join(f"{name}: {value}\r\n" for name, value in load.request_headers(traced=traced).items())
     request = f"GET /items?page=1 HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{fields}\r\n".encode()
 
     async def measure() -> list[float]:
-        client = _Client(request)
+        client = _Client(request, rate)
         await client.connect(port)
         await client.run(seconds)
         return sorted(client.latencies_s)

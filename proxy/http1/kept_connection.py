@@ -108,6 +108,7 @@ class KeptConnection(Answerer):
         self._is_tls = False  # then a body ends only with a clean end of TLS: see `connection_lost`
         self._saw_eof = False
         self.buffer_bytes = _BUFFER_BYTES
+        self.connect_s = 0.0
         self.deadline = NEVER
         self.timeout = RESPONSE_TIMEOUT  # the fault when the deadline passes
         self.idle_until = NEVER  # set by the pool

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from time import perf_counter
 from typing import Final, final
 
 from proxy.http1.kept_connection import Keeper, KeptConnection
@@ -182,11 +183,13 @@ class ConnectionPool(Keeper):
         task = asyncio.current_task()
         assert task is not None
         is_made = False
+        began = perf_counter()
         try:
             connection = await self._connector.connect(self.new_protocol, connect_s)
             if connection.is_lost:  # made and lost before we heard of it
                 raise Refusal(Fault.CONNECTION_LOST, "the upstream closed the connection at once")
             is_made = True
+            connection.connect_s = perf_counter() - began
         except Refusal as refusal:
             self._tasks.discard(task)
             count(self._metrics.connect_failures, refusal.fault.label)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from time import perf_counter
 from typing import Final, final
 
 from proxy.http2.flushing import Flusher
@@ -182,8 +183,10 @@ class StreamPool(Sharer):
     async def _make_connection(self, connect_s: float) -> None:
         task = asyncio.current_task()
         assert task is not None
+        began = perf_counter()
         try:
             connection = await self._greeted(connect_s)
+            connection.connect_s = perf_counter() - began
         except Refusal as refusal:
             self._tasks.discard(task)
             self._descriptors.upstreams -= 1

@@ -92,6 +92,7 @@ class UpstreamConnection(UpstreamSide):
         self.peer = ""
         self.remote = (b"", 0)
         self.served = 0  # exchanges
+        self.connect_s = 0.0
         self.client = ClientEngine(self, Limits(), FieldJudge(kinds, False))
         self.engine = self.client
 

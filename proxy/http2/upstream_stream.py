@@ -46,11 +46,12 @@ _BODY_TIMEOUT: Final = Fault.BODY_TIMEOUT
 class UpstreamSide(Connection):
     """A connection to an upstream, as its streams see it."""
 
-    __slots__ = ("client", "kinds", "remote", "trailers")
+    __slots__ = ("client", "connect_s", "kinds", "remote", "trailers")
 
     client: ClientEngine
     kinds: FieldKinds  # of the fields of its responses
     trailers: Trailers  # as all connections have them
+    connect_s: float  # how long it took to connect; 0 once its first stream has taken it
     remote: tuple[bytes, int]  # its address and port; empty on a Unix socket
 
     @property
@@ -83,6 +84,8 @@ class UpstreamStream(Answerer):
         self._stream: Stream | None = None
         self._is_held = False
         self._is_done = False  # the response is whole
+        self.connect_s = connection.connect_s
+        connection.connect_s = 0.0
         self.deadline = NEVER
         self.timeout = _RESPONSE_TIMEOUT
         self.remote = connection.remote

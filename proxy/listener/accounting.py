@@ -11,6 +11,7 @@ from proxy.listener.terms import Terms
 from proxy.participation.in_flight import InFlight
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.request import Request
+from proxy.semantics.response import Response
 from proxy.telemetry.durations import Exemplar
 from proxy.telemetry.metrics import count
 from proxy.translated import Translation
@@ -31,6 +32,11 @@ class Accounted:
     upstream_peer: tuple[bytes, int] = (b"", 0)  # address and port of the upstream
     report_id = b""  # by which a console knows it; empty until somebody needs one
     findings: tuple[str, ...] = ()  # what this call of the app shows of it (`app_calls.doctor`)
+    is_timed = False  # a console wants to know where its time went
+    waited_s = -1.0  # until there was a connection to the upstream; -1: there never was
+    connect_s = 0.0  # part of that in which its connection was being made
+    head_s = -1.0  # until the response began, since the start; -1: it never did
+    response: Response | None = None  # while it is timed
     request_of = ""  # the report id of the request at the app that this call belongs to
 
     terms: Terms

@@ -38,6 +38,8 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
     else:
         translation = NOTHING  # for now
     exchange = Exchange(asker, route, pool, request, translation.headers, rules.hop(asker.address), listener.ticker)
+    if listener.is_reporting:
+        exchange.is_timed = True
     if isinstance(found, Search):
         exchange.look_first(found, lambda linked: _go_on(listener, route, exchange, linked, rule))
     elif _is_told(listener, route, translation):

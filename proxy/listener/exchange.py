@@ -209,6 +209,10 @@ class Exchange(Receiver):
             self._stop_waiting()  # before sending the request, which may call `on_upstream_full` at once
         self._state = ASKING
         self._answerer = answerer
+        if self.is_timed:
+            self.waited_s = perf_counter() - self.started
+            self.connect_s = answerer.connect_s
+            answerer.connect_s = 0.0
         self.upstream_peer = answerer.remote
         content, self._held = self._held, b""
         done = self.request_done
@@ -256,6 +260,9 @@ class Exchange(Receiver):
         """Pass on the head, and the content that came with it, in one piece."""
         self._state = ANSWERING
         self._replay = None
+        if self.is_timed:
+            self.head_s = perf_counter() - self.started
+            self.response = response
         if response.binds_connection:
             self._binds = True
         self.status = response.status

@@ -78,6 +78,7 @@ class Listener:
         self._access_log = access_log
         self.is_logging = False  # whether the fate of a request's trace fields has to be remembered
         self._explains = False
+        self.is_reporting = False  # whether a console wants to know of exchanges
         self.choose_what_is_told()
         self._tell_limit()
         self._date = b""
@@ -124,6 +125,7 @@ class Listener:
         self._explains = self.rules.plan.explain
         reports = self._all_reports
         self._reports = reports if reports is not None and reports.is_on else None
+        self.is_reporting = self._reports is not None
         self.is_logging = self._explains or self._access_log is not None or self._reports is not None
 
     # --- what a connection asks
@@ -246,6 +248,8 @@ class Listener:
         self._record_ours(request, client, 200, None)
 
     def _record_ours(self, request: Request | None, client: bytes, status: int, refusal: Refusal | None) -> None:
+        if self._reports is not None:
+            self._reports.record_ours(self.rules, request, client, status, refusal)
         if self._access_log is not None:
             self._access_log(refused_record(self.name, client, request, status, refusal))
 

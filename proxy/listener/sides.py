@@ -33,8 +33,9 @@ UNHEARD: Final = 2  # nothing, by its own word (RFC 9113, 8.7)
 class Answerer(ABC):
     """The upstream's side. Serves one request at a time."""
 
-    __slots__ = ("deadline", "is_pinned", "process", "remote", "timeout")
+    __slots__ = ("connect_s", "deadline", "is_pinned", "process", "remote", "timeout")
 
+    connect_s: float  # how long it took to connect; 0 once an exchange was told
     deadline: float  # in seconds of the loop's clock
     remote: tuple[bytes, int]  # address and port of the other end; empty and 0 on a Unix socket
     is_pinned: bool  # it has an identity, and serves the asker that gave it one, nobody else

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,10 @@ def test_an_exchange_is_reported_whole_though_it_has_no_span(reporting: Callable
     assert (record.trace_id.hex(), record.span_id.hex(), record.flags) == (T, S, 1)
     assert record.severity_number == SeverityNumber.SEVERITY_NUMBER_INFO
     assert record.time_unix_nano <= record.observed_time_unix_nano
-    assert told.pop("ops.duration_us") > 0
+    duration_us = told.pop("ops.duration_us")
+    phases = [told.pop(f"ops.{phase}_us") for phase in ("queue", "connect", "head")]
+    assert min(phases) >= 0
+    assert 0 < sum(phases) <= duration_us
     assert told.pop("ops.request.id").startswith("r_")
     assert told == {
         "event.name": "ops.exchange",
@@ -84,6 +88,7 @@ def test_an_exchange_is_reported_whole_though_it_has_no_span(reporting: Callable
         "ops.headers.out": [f"traceparent: 00-{T}-{S}-01", "X-Mirascope-Session-Id: s-1", "baggage: tier=***"],
         "ops.headers.other": ["User-Agent", "Authorization"],
         "ops.headers.added": ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"],
+        "ops.headers.response": ["Date", "Content-Length"],
     }
     assert console.resource["service.name"] == "shop"
     assert console.resource["ops.report.version"] == "1"
@@ -132,6 +137,50 @@ def test_a_fault_of_ours_is_reported(
     assert told["http.response.status_code"] == 502
     assert told["ops.fault"] == "connection-refused"
     assert told["ops.fault.detail"]
+
+
+def test_the_time_of_a_response_that_comes_late_is_that_of_its_head(
+    reporting: Callable[..., Wire], console: Console
+) -> None:
+    wire = reporting()
+    client, far = wire.client(), None
+    for number in range(2):
+        client.send(request())
+        far = far or wire.accept()
+        far.request()
+        time.sleep(0.03)
+        far.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+        time.sleep(0.02)
+        far.send(b"ok")
+        client.response()
+        told = console.exchange()
+        assert told["ops.head_us"] >= 29_000
+        assert told["ops.duration_us"] - told["ops.head_us"] >= 19_000  # the content is no part of it
+        assert ("ops.connect_us" in told) is (number == 0)  # the second found a connection
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /a?b=c HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", 400),
+        (b"rubbish\r\n\r\n", 400),
+        (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+    ],
+)
+def test_a_request_that_is_refused_before_it_goes_anywhere_is_reported(
+    reporting: Callable[..., Wire], console: Console, sent: bytes, status: int
+) -> None:
+    wire = reporting()
+    client = wire.client()
+    client.send(sent)
+    client.response()
+    told = console.exchange()
+    assert told["http.response.status_code"] == status
+    assert told["ops.fault"] and told["ops.fault.detail"]
+    assert (told["ops.leg"], told["ops.peer"]) == ("in", "127.0.0.1")
+    assert "ops.upstream" not in told and "ops.queue_us" not in told
+    assert "?" not in told.get("url.path", "")
 
 
 def test_another_sidecar_is_known_by_its_name_in_via(reporting: Callable[..., Wire], console: Console) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ops_lib.propagation import KNOWN_FORMATS, Format, Propagator, Sampling
-from proxy.console.store.exchanges import texts
+from proxy.console.store.exchanges import is_refused, texts
 from proxy.explain.groups import Facts, Header, groups, verdict
 from proxy.explain.names import loss_name
 from proxy.explain.tokens import read_tokens
@@ -33,7 +33,7 @@ def detail(row: Mapping[str, Any], said: Mapping[str, Any]) -> Answer:
         "passed": [{"name": name, "value": "", "masked": True} for name in texts(said, "ops.headers.other")],
         "added": [{"name": name, "value": ""} for name in texts(said, "ops.headers.added")],
         "removed": [],
-        "response": [],
+        "response": [{"name": name, "value": "", "masked": True} for name in texts(said, "ops.headers.response")],
         "record": {
             "trace": record.trace_id,
             "span": record.span_id,
@@ -55,18 +55,36 @@ def detail(row: Mapping[str, Any], said: Mapping[str, Any]) -> Answer:
         "link": f"Joined to the request at the app by {_METHODS.get(linked, linked)}."
         if linked and linked != "none"
         else None,
-        "timing": None,
+        "timing": _timing(said),
         "findings": texts(said, "ops.findings"),
         "request_of": said.get("ops.request.of") or None,
         "fault_detail": said.get("ops.fault.detail") or None,
-        "sentence": _sentence(row, facts, verdict(facts, found)),
+        "sentence": _sentence(row, said, facts, verdict(facts, found)),
     }
 
 
-def _sentence(row: Mapping[str, Any], facts: Facts, told: str) -> str:
+def _sentence(row: Mapping[str, Any], said: Mapping[str, Any], facts: Facts, told: str) -> str:
+    if is_refused(said):
+        return f"The sidecar answered itself, and nothing was sent on: {row['fault']}."
     if row["fault"]:
         return f"{told} The sidecar answered itself: {row['fault']}."
     return told
+
+
+def _timing(said: Mapping[str, Any]) -> Answer | None:
+    """In milliseconds, phase by phase; None: it never had a connection to the upstream, or its sidecar is older."""
+    queue, connect, head = (_ms(said, f"ops.{phase}_us") for phase in ("queue", "connect", "head"))
+    if queue is None:
+        return None
+    body = (
+        max(0.0, (_ms(said, "ops.duration_us") or 0.0) - queue - (connect or 0.0) - head) if head is not None else None
+    )
+    return {"queue": queue, "connect": connect, "head": head, "body": body}
+
+
+def _ms(said: Mapping[str, Any], key: str) -> float | None:
+    value = said.get(key)
+    return value / 1000 if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _facts(said: Mapping[str, Any]) -> Facts:

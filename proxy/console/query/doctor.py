@@ -93,14 +93,14 @@ def _counted(reader: Reader, since_ms: int) -> dict[str, _Service]:
 def _formats(
     reader: Reader, services: dict[str, _Service], peers: Peers, since_ms: int
 ) -> dict[tuple[str, str, str], dict[str, list[int]]]:
-    """Who sent what that was not read, and who told two stories: (peer, service, fate) -> format -> count, last."""
+    """Who sent what that was not read, or two stories: (peer, service, fate) -> format -> count, first, last."""
     callers: dict[tuple[str, str, str], dict[str, list[int]]] = {}
     rows = reader.all(
-        "SELECT service, leg, kind, peer, read, written, sum(count), max(last) FROM format_days "
+        "SELECT service, leg, kind, peer, read, written, sum(count), min(first), max(last) FROM format_days "
         "WHERE day >= ? AND last >= ? GROUP BY service, leg, kind, peer, read, written LIMIT ?",
         (since_ms // DAY_MS, since_ms, _MOST_ROWS),
     )
-    for service, leg, kind, peer, read, written, count, last in rows:
+    for service, leg, kind, peer, read, written, count, first, last in rows:
         one = services.setdefault(service, _Service())
         tokens = read_tokens(read.split(","))
         if leg == "call":
@@ -116,9 +116,10 @@ def _formats(
         for token in tokens:
             wrong = token.fate == MALFORMED or (leg == "in" and token.fate == OTHER_TRACE)
             if wrong or (leg == "in" and token.fate == UNREAD and not is_known):
-                counted = callers.setdefault((who, service, token.fate), {}).setdefault(token.format, [0, 0])
+                counted = callers.setdefault((who, service, token.fate), {}).setdefault(token.format, [0, first, 0])
                 counted[0] += count
-                counted[1] = max(counted[1], last)
+                counted[1] = min(counted[1], first)
+                counted[2] = max(counted[2], last)
     return callers
 
 
@@ -208,7 +209,7 @@ def _of_callers(
     findings = []
     for (who, at, fate), counted in sorted(callers.items(), key=lambda one: -max(c[0] for c in one[1].values())):
         names = sorted(counted)
-        bad = max(count for count, _ in counted.values())
+        bad = max(one[0] for one in counted.values())
         check = BY_KEY["once" if fate == OTHER_TRACE else "format"]
         if who in services and who != at and services[who].sum(check.findings):
             continue  # told of itself, with better proof
@@ -232,8 +233,8 @@ def _of_callers(
                 "sentence": sentence,
                 "bad": bad,
                 "of": max(bad, services[at].requests if at in services else bad),
-                "first": since_ms,
-                "last": max(last for _, last in counted.values()),
+                "first": max(since_ms, min(one[1] for one in counted.values())),
+                "last": max(one[2] for one in counted.values()),
                 "repaired": "all" if fate == OTHER_TRACE else "none",
                 "saved": check.saved if fate == OTHER_TRACE else "",
                 "fix": fix,

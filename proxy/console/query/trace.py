@@ -17,6 +17,7 @@ from proxy.console.query.traces import COLUMNS, row_of
 from proxy.console.query.words import duration, plural
 from proxy.console.store.reader import Reader
 from proxy.console.store.schema import SHIFT
+from proxy.console.store.summary import GAP
 
 Answer = dict[str, Any]
 
@@ -52,8 +53,8 @@ def trace(reader: Reader, trace_id: str) -> Answer | None:
     _add_requests(reader, row["id"], spans)
     missing = [] if truncated else missing_spans(spans)
     found = [*missing, *spans.values()]
-    if missing:
-        row["notes"] = [*row["notes"], "gap"]
+    if not truncated:
+        row["notes"] = [*(note for note in row["notes"] if note != GAP), *([GAP] if missing else [])]
     row["services"] = _services(spans.values())
     return {
         **row,

@@ -169,7 +169,9 @@ SCHEMAS: Final[dict[str, Schema]] = {
             conflicts=_list(_object(winner=_TEXT, loser=_TEXT, trace=_TEXT, span=_TEXT)),
             lost=_TEXTS,
             link=_or_null(_TEXT),
-            timing=_or_null(_ANY),
+            timing=_or_null(
+                _object(queue=_NUMBER, connect=_or_null(_NUMBER), head=_or_null(_NUMBER), body=_or_null(_NUMBER))
+            ),
             headers=_TRUTH,
             sentence=_TEXT,
             hops=_list(_ref("Row")),

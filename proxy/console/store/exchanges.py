@@ -75,6 +75,11 @@ def is_probe(path: str, agent: str) -> bool:
     return path in _PROBE_PATHS or agent.lower().startswith(_PROBE_AGENTS)
 
 
+def is_refused(said: Mapping[str, Any]) -> bool:
+    """Whether the sidecar answered before it was decided where the request goes."""
+    return bool(_text(said, "ops.fault")) and not _text(said, "ops.upstream")
+
+
 def _caller(said: Mapping[str, Any], names: Mapping[str, str]) -> str:
     peer = _text(said, "ops.peer")
     return names.get(peer, f"a sidecar ({peer})") if said.get("ops.peer.kind") == "sidecar" else peer
@@ -82,7 +87,7 @@ def _caller(said: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 def _callee(said: Mapping[str, Any]) -> str:
     upstream = _text(said, "ops.upstream")
-    return _text(said, "server.address") or upstream if upstream == "other" else upstream
+    return _text(said, "server.address") or upstream if upstream in ("", "other") else upstream
 
 
 def _notes(said: Mapping[str, Any]) -> list[str]:
@@ -90,6 +95,7 @@ def _notes(said: Mapping[str, Any]) -> list[str]:
     notes = dict.fromkeys(
         note
         for note, holds in (
+            ("refused", is_refused(said)),
             ("conflict", any(token.fate == OTHER_TRACE for token in tokens)),
             ("malformed", any(token.fate == MALFORMED for token in tokens)),
             ("debug", said.get("ops.sampling") == "debug"),

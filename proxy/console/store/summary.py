@@ -9,6 +9,7 @@ from typing import Any, Final
 from proxy.console.intake.decode import SIDECAR_SCOPE
 from proxy.console.intake.records import Span
 
+GAP: Final = "gap"  # the note of a trace that lacks the parent of a span
 _MOST_FORMATS: Final = 16
 _LONGEST: Final = 300  # characters of a title
 _MOST_SERVICES: Final = 100  # of one trace, in its row
@@ -41,6 +42,9 @@ class Summary:
     services: dict[str, int] = field(default_factory=dict)
     formats: dict[str, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
+    ids: set[bytes] = field(default_factory=set)  # of its spans
+    wanted: set[bytes] = field(default_factory=set)  # parents that have not come
+    counted: int = 0  # how many of `ids` the writer has counted
 
     def add(self, span: Span) -> None:
         """One more span."""
@@ -49,6 +53,7 @@ class Summary:
         self.ended = max(self.ended, span.ended)
         self.spans += 1
         self.errors += span.is_error
+        self.join(span.span, span.parent)
         service = span.source.service
         if service in self.services or len(self.services) < _MOST_SERVICES:
             self.services[service] = self.services.get(service, 0) + 1
@@ -60,6 +65,13 @@ class Summary:
             self._take_root(span, is_root)
         if span.scope == SIDECAR_SCOPE:
             self._take_hop(span)
+
+    def join(self, span: bytes, parent: bytes) -> None:
+        """One more span has come; who wants which parent."""
+        self.ids.add(span)
+        self.wanted.discard(span)
+        if parent and parent not in self.ids:
+            self.wanted.add(parent)
 
     def _take_root(self, span: Span, is_root: bool) -> None:
         described = span.attributes
@@ -103,23 +115,34 @@ class Summary:
             json.dumps(list(self.services.items()), ensure_ascii=False),
             "\n".join(self.services).lower(),
             as_list(self.formats),
-            as_list(self.notes),
+            as_list(self._all_notes()),
             self._words(),
         )
 
+    def _all_notes(self) -> list[str]:
+        return [*self.notes, *([GAP] if self.wanted else [])]
+
     def _words(self) -> str:
         """What a bare word is looked for in."""
-        parts = (self.trace.hex(), self.root_name, self.title, self.caller, self.session, *self.services, *self.notes)
+        parts = (
+            self.trace.hex(),
+            self.root_name,
+            self.title,
+            self.caller,
+            self.session,
+            *self.services,
+            *self._all_notes(),
+        )
         return "\n".join(dict.fromkeys(part for part in parts if part)).lower()
 
 
 def read_summary(row: Columns) -> Summary:
-    """The other way round."""
+    """The other way round, without the ids of its spans."""
     *plain, services, _, formats, notes, _ = row
     summary = Summary(*plain)
     summary.services = dict(json.loads(services))
     summary.formats = dict.fromkeys(formats.split())
-    summary.notes = dict.fromkeys(notes.split())
+    summary.notes = dict.fromkeys(note for note in notes.split() if note != GAP)
     return summary
 
 

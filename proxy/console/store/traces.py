@@ -8,11 +8,14 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any, Final
 
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
+
 from proxy.console.intake.records import Log, Source, Span
 from proxy.console.store.schema import MOST_IN_TRACE, SHIFT
 from proxy.console.store.summary import COLUMNS, Summary, read_summary
 
 _MOST_SUMMARIES: Final = 4096  # remembered, so that a trace that comes in parts is not read again
+_MOST_IDS: Final = 400_000  # of spans of these traces, about 40 MB
 _MOST_SOURCES: Final = 2048
 _SAVE: Final = f"INSERT OR REPLACE INTO traces ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(',')))})"
 
@@ -25,6 +28,7 @@ class TraceWriter:
         self._summaries: OrderedDict[bytes, Summary] = OrderedDict()
         self._sources: OrderedDict[bytes, list[int]] = OrderedDict()  # digest: its id, and the last trace's key
         self._next_key = 1 + (connection.execute("SELECT max(key) FROM traces").fetchone()[0] or 0)
+        self._ids = 0  # remembered, of spans
         self.overfull = 0  # spans and logs beyond what one trace may hold
 
     def write(self, spans: Iterable[Span], logs: Iterable[Log]) -> None:
@@ -58,11 +62,13 @@ class TraceWriter:
     def forget(self) -> None:
         """Drop what is remembered: a transaction failed, or traces were removed."""
         self._summaries.clear()
+        self._ids = 0
         self._sources.clear()
 
     def remove(self, trace: bytes) -> None:
         """One whole trace, before it is written anew."""
-        self._summaries.pop(trace, None)
+        known = self._summaries.pop(trace, None)
+        self._ids -= known.counted if known is not None else 0
         found = self._connection.execute("SELECT key FROM traces WHERE trace = ?", (trace,)).fetchone()
         if found is None:
             return
@@ -77,16 +83,30 @@ class TraceWriter:
             return known
         row = self._connection.execute(f"SELECT {COLUMNS} FROM traces WHERE trace = ?", (trace,)).fetchone()
         if row is not None:
-            return read_summary(row)
+            summary = read_summary(row)
+            self._join_again(summary)
+            return summary
         key, self._next_key = self._next_key, self._next_key + 1
         return Summary(key, trace)
 
+    def _join_again(self, summary: Summary) -> None:
+        """Of a trace that goes on after it was forgotten: which spans came, and which parents did not."""
+        rows = self._connection.execute(
+            "SELECT body FROM spans WHERE id >= ? AND id < ?", (summary.key << SHIFT, summary.key + 1 << SHIFT)
+        )
+        for (body,) in rows:
+            span = SpanMessage.FromString(body)
+            summary.join(span.span_id, span.parent_span_id)
+
     def _remember(self, changed: dict[bytes, Summary]) -> None:
         for trace, summary in changed.items():
+            self._ids += len(summary.ids) - summary.counted
+            summary.counted = len(summary.ids)
             self._summaries[trace] = summary
             self._summaries.move_to_end(trace)
-        while len(self._summaries) > _MOST_SUMMARIES:
-            self._summaries.popitem(last=False)
+        while len(self._summaries) > _MOST_SUMMARIES or (self._ids > _MOST_IDS and len(self._summaries) > 1):
+            _, oldest = self._summaries.popitem(last=False)
+            self._ids -= oldest.counted
 
     def _source(self, source: Source, key: int) -> int:
         """The id of its resource, which stays as long as the newest trace that has it."""

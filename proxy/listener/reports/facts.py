@@ -13,7 +13,7 @@ from proxy.listener.accounting import Accounted
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.sides import Asker
 from proxy.semantics.request import Request
-from proxy.telemetry.report.exchange import NOTHING_RARE, Rare
+from proxy.telemetry.report.exchange import NOTHING_RARE, Rare, Timing
 from proxy.translated import FastTranslation, FullTranslation, Translation
 
 SIDECAR: Final = "sidecar"
@@ -106,6 +106,14 @@ def parent_of(translation: Translation) -> bytes:
     if came is None or came.context is None or went is None or came.context.span_id == went.span_id:
         return b""
     return came.context.span_id.encode("ascii")
+
+
+def timing_of(accounted: Accounted) -> Timing | None:
+    """Where its time went, as far as it came; None: it never had a connection to the upstream."""
+    if accounted.waited_s < 0:
+        return None
+    connect_s = min(accounted.connect_s, accounted.waited_s)
+    return Timing(accounted.waited_s - connect_s, connect_s, accounted.head_s - accounted.waited_s)
 
 
 def rare_of(accounted: Accounted, translation: Translation, detail: str) -> Rare:

@@ -14,11 +14,21 @@ from typing import Final, final
 
 from proxy.listener.accounting import Accounted
 from proxy.listener.listener_rules import ListenerRules
-from proxy.listener.reports.facts import context_of, parent_of, peer_of, rare_of, read_tokens, winner_of
+from proxy.listener.reports.facts import (
+    ADDRESS,
+    context_of,
+    parent_of,
+    peer_of,
+    rare_of,
+    read_tokens,
+    timing_of,
+    winner_of,
+)
 from proxy.listener.sides import Asker
 from proxy.semantics.faults import Refusal
+from proxy.semantics.request import Request
 from proxy.telemetry.report.channel import Channel
-from proxy.telemetry.report.exchange import ExchangeEncoder, Shared
+from proxy.telemetry.report.exchange import NOTHING_RARE, ExchangeEncoder, Rare, Shared
 from proxy.translated import NOTHING
 
 log = logging.getLogger(__name__)
@@ -91,6 +101,7 @@ class Reporter:
             leg = "in" if is_inbound else "out"
             key = leg, kind, peer, terms.upstream, named.decode("latin-1"), read, written
             channel.formats.add(key, self._clock())
+        response = accounted.response
         is_notable = bool(refusal is not None or accounted.findings or accounted.report_id or "~" in read)
         if not channel.has_room(is_notable):
             return
@@ -126,5 +137,58 @@ class Reporter:
             went=translation.headers,
             others=tuple([name for name, _ in request.fields()]),
             added=tuple([name for name, _ in rules.hop(asker.address).fields(request)]),
+            timing=timing_of(accounted),
+            answered=tuple([name for name, _ in response.fields()]) if response is not None else (),
         )
         channel.add(entry)
+
+    def record_ours(
+        self, rules: ListenerRules, request: Request | None, client: bytes, status: int, refusal: Refusal | None
+    ) -> None:
+        """We answered ourselves, before anything was sent on. `request`: None if its head could not be read."""
+        try:
+            if self._channel.has_room(refusal is not None):
+                self._channel.add(self._ours(rules, request, client, status, refusal))
+        except Exception as error:  # a bug of ours: the outermost edge
+            self._channel.failed(type(error).__name__)
+            log.debug("an answer of ours was not reported", exc_info=error)
+
+    def _ours(
+        self, rules: ListenerRules, request: Request | None, client: bytes, status: int, refusal: Refusal | None
+    ) -> bytes:
+        is_inbound = rules.plan.direction == "inbound"
+        shared = Shared(
+            is_inbound=is_inbound,
+            listener=rules.plan.name,
+            upstream="",
+            peer_kind=ADDRESS if is_inbound else "",
+            peer=(client.decode("latin-1") or "unix") if is_inbound else "",
+            host=request.host if request is not None else b"",
+            method=request.method if request is not None else b"",
+            status=status,
+            fault=refusal.fault.label if refusal is not None else "",
+            read="",
+            written="",
+            winner="",
+            sampling="",
+            is_short=False,
+            agent=request.field(b"user-agent") if request is not None else b"",
+        )
+        self._next_id = (self._next_id + 1) & _ID_BITS
+        return self._encoder.encode(
+            shared,
+            Rare(fault_detail=refusal.detail) if refusal is not None else NOTHING_RARE,
+            request_id=b"r_%016x" % self._next_id,
+            path=request.path.partition(b"?")[0] if request is not None else b"",
+            duration_ns=0,
+            end_ns=time_ns(),
+            context=None,
+            parent=b"",
+            session=None,
+            came=(),
+            went=(),
+            others=tuple([name for name, _ in request.fields()]) if request is not None else (),
+            added=(),
+            timing=None,
+            answered=(),
+        )

@@ -64,6 +64,14 @@ class Rare(NamedTuple):
 NOTHING_RARE: Final = Rare()
 
 
+class Timing(NamedTuple):
+    """Where the time of an exchange went, in seconds. What is left is that of the response's content."""
+
+    queue: float  # waiting for a connection to the upstream
+    connect: float  # making one
+    head: float  # waiting for the response's head; negative: it never came
+
+
 @final
 class ExchangeEncoder:
     """Encodes exchanges of one sidecar."""
@@ -90,12 +98,15 @@ class ExchangeEncoder:
         went: Sequence[Field],
         others: tuple[bytes, ...],
         added: tuple[bytes, ...],
+        timing: Timing | None,
+        answered: tuple[bytes, ...],
     ) -> bytes:
         """One entry of ScopeLogs.log_records.
 
         `context`: trace id, span id (hex digits) and flags of what went out. `parent`: hex digits, empty for none.
         `came` and `went`: trace, session and baggage fields, as read and as written.
         `others`: names of fields that passed; `added`: names of fields that this hop adds.
+        `answered`: names of the response's fields.
         """
         fixed = self._fixed.get(shared)
         if fixed is None:
@@ -123,6 +134,10 @@ class ExchangeEncoder:
             parts.append(self._listed("ops.headers.other", others))
         if added:
             parts.append(self._listed("ops.headers.added", added))
+        if answered:
+            parts.append(self._listed("ops.headers.response", answered))
+        if timing is not None:
+            parts.append(_phases(timing))
         if rare is not NOTHING_RARE:
             parts.append(_rare(rare))
         return entry(end_ns - duration_ns, end_ns, b"".join(parts))
@@ -164,6 +179,16 @@ def _fixed(shared: Shared) -> bytes:
         made += strings("ops.formats.written", [one.encode("ascii") for one in shared.written.split(",")], ATTRIBUTE)
     if shared.is_short:
         made += boolean("ops.short", True, ATTRIBUTE)
+    return made
+
+
+def _phases(timing: Timing) -> bytes:
+    """In microseconds; a phase that never began is left out."""
+    made = number("ops.queue_us", int(timing.queue * 1e6), ATTRIBUTE)
+    if timing.connect > 0:
+        made += number("ops.connect_us", int(timing.connect * 1e6), ATTRIBUTE)
+    if timing.head >= 0:
+        made += number("ops.head_us", int(timing.head * 1e6), ATTRIBUTE)
     return made
 
 

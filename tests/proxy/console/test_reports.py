@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -99,6 +100,46 @@ async def test_a_request_that_nobody_samples_is_a_row_with_its_headers(console: 
         assert told["headers"] is True
         assert (await console.get("/requests?q=is:deny"))["items"] == [row]
         assert (await console.get("/requests?q=in:jaeger"))["items"] == []
+
+
+async def test_a_request_that_is_refused_is_a_row_and_says_why(console: Console, app: str) -> None:
+    async with reporting(console, app) as sidecar:
+        for listener, sent, status in (
+            ("inbound", b"rubbish", 400),
+            ("outbound", b"CONNECT 127.0.0.1:9 HTTP/1.1\r\nHost: 127.0.0.1:9", 502),
+        ):
+            address = sidecar.addresses[listener]
+            reader, writer = await asyncio.open_connection(address.host, address.port)
+            writer.write(sent + b"\r\n\r\n")
+            assert (await reader.readline()).startswith(b"HTTP/1.1 %d " % status)
+            writer.close()
+        said = await console.until("/requests?q=is:refused", lambda said: len(said["items"]) == 2)
+        other, row = sorted(said["items"], key=lambda one: one["status"] or 0)
+        assert (other["method"], other["target"], other["status"], other["to"]) == ("", "", 400, "shop")
+        assert (row["method"], row["status"]) == ("CONNECT", 502)
+        assert (row["from"], row["to"]) == ("shop", "127.0.0.1:9")
+        told = await console.get(f"/requests/{row['id']}")
+        assert told["sentence"] == f"The sidecar answered itself, and nothing was sent on: {row['fault']}."
+        assert told["fault_detail"] and told["timing"] is None
+        assert (await console.get("/requests?q=status:502"))["items"] == [row]
+
+
+async def test_where_its_time_went_and_what_was_answered(console: Console, app: str) -> None:
+    async with reporting(console, app) as sidecar:
+        await asyncio.to_thread(sidecar.get, "/orders/7", **B3)
+        (row,) = (await console.until("/requests", lambda said: said["items"]))["items"]
+        told = await console.get(f"/requests/{row['id']}")
+        assert told["timing"]["connect"] > 0 and told["timing"]["head"] > 0
+        assert sum(told["timing"].values()) == pytest.approx(told["ms"], abs=0.01)
+        assert {"name": "Content-Length", "value": "", "masked": True} in told["response"]
+
+
+async def test_a_finding_about_a_caller_began_with_its_first_request(console: Console, app: str) -> None:
+    begun = time.time() * 1000
+    async with reporting(console, app, "--set", "console.report.interval_s=1") as sidecar:
+        await asyncio.to_thread(sidecar.get, "/orders/7", b3="rubbish")
+        (finding,) = (await console.until("/doctor", lambda said: said["findings"]))["findings"]
+    assert begun - 1 <= finding["first"] <= finding["last"]
 
 
 async def test_its_settings_and_health_are_told_with_their_sources(console: Console, app: str) -> None:

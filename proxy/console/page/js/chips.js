@@ -34,7 +34,9 @@ export function hop(ins, outs) {
   );
 }
 
-const TROUBLE = new Set(['conflict', 'malformed', 're-minted', 'flipped', 'gap', 'retry', 'error']);
+/** Stands for the method and path of a request that was refused before it was understood. */
+export const UNREADABLE = 'a request that cannot be read';
+const TROUBLE = new Set(['conflict', 'malformed', 're-minted', 'flipped', 'gap', 'retry', 'error', 'refused']);
 export const tag = note => h('span.tag', { class: TROUBLE.has(note) ? 'warn' : '' }, note);
 export const statusClass = s => (s == null || s >= 500 ? 'err' : s >= 400 ? 'warn' : '');
 

@@ -1,7 +1,7 @@
 // A row of Live.
 import { h } from './dom.js';
 import { when, ms } from './text.js';
-import { hop, tag, idChip, statusClass } from './chips.js';
+import { hop, tag, idChip, statusClass, UNREADABLE } from './chips.js';
 
 export const COLUMNS = ['Age', 'From → to', 'Request', 'Status', 'Time', 'Format in → out', 'Trace', 'Session'];
 
@@ -30,7 +30,7 @@ export function rowOf(r, { isSelected, pick, open }) {
       2,
       {},
       h('span.method', r.method),
-      h('span.cut.path', { title: r.target }, r.target),
+      h('span.cut.path', { title: r.target }, r.target || UNREADABLE),
       h(
         'span.tags',
         r.notes

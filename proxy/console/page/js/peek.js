@@ -1,6 +1,7 @@
 // The panel beside Live: the headers of the selected request. It opens at once and fills when the answer comes.
 import { h, fill, icon } from './dom.js';
 import { summary } from './request.js';
+import { UNREADABLE } from './chips.js';
 import * as api from './api.js';
 
 export class Peek {
@@ -14,7 +15,7 @@ export class Peek {
   #head(id, row) {
     return h(
       'header',
-      h('span.strong.cut', row ? `${row.method} ${row.target}` : '…'),
+      h('span.strong.cut', row ? `${row.method} ${row.target || UNREADABLE}`.trim() : '…'),
       h(
         'a.btn.ghost.end',
         { href: '#/requests/' + encodeURIComponent(id) },

@@ -2,7 +2,7 @@
 import { h, icon } from './dom.js';
 import { page, backTo, empty } from './frame.js';
 import { when, ms, absolute, plural } from './text.js';
-import { hop, tag, idChip, statusClass, headerLine, lineOf, svc, copy, FIELD } from './chips.js';
+import { hop, tag, idChip, statusClass, headerLine, lineOf, svc, copy, FIELD, UNREADABLE } from './chips.js';
 import { diff } from './diff.js';
 import * as api from './api.js';
 
@@ -209,7 +209,7 @@ export async function request(root, { id }) {
   const headers = cameIn(r).map(lineOf).join('\n');
   page(
     root,
-    h('span.req-title', h('span.method', r.method), ' ', r.target),
+    h('span.req-title', h('span.method', r.method), ' ', r.target || UNREADABLE),
     {
       crumbs: backTo('#/live', 'Live'),
       actions: headers

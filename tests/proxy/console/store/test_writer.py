@@ -96,3 +96,25 @@ def test_a_question_has_a_limit(lab: Any) -> None:
         lab.reader.all(endless, limit_s=0.05)
     assert lab.reader.timeouts == 1
     assert lab.reader.all("SELECT 1") == [(1,)]
+
+
+def _with_gaps(lab: Any) -> list[str]:
+    return [row["id"][-2:] for row in traces(lab.reader, q="is:gap")["items"]]
+
+
+def test_a_trace_without_a_parent_is_found_by_is_gap_until_the_parent_comes(lab: Any) -> None:
+    lab.write(sent(span(1, trace=1), span(2, trace=1, parent=1)), sent(span(2, trace=2, parent=1)))
+    assert _with_gaps(lab) == ["02"]
+    lab.write(sent(span(1, trace=2)))
+    assert _with_gaps(lab) == []
+
+
+@pytest.mark.parametrize("bound", ["_MOST_SUMMARIES", "_MOST_IDS"])
+def test_a_gap_is_told_rightly_of_a_trace_that_was_forgotten_meanwhile(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(store_traces, bound, 1)
+    lab.write(sent(span(2, trace=1, parent=1)), sent(span(1, trace=2)), sent(span(3, trace=1, parent=2)))
+    assert _with_gaps(lab) == ["01"]
+    lab.write(sent(span(9, trace=3)), sent(span(1, trace=1)))
+    assert _with_gaps(lab) == []
