@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import http.client
 import json
 import queue
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import uvloop
 from lab.consoles import running
 from lab.process import SidecarProcess
 
@@ -49,34 +49,41 @@ FAULTS = {  # and the check that names it
 CLEAN = "clean"
 WAIT_S = 60.0
 _AT_A_TIME = 4
+_END = b"\r\n\r\n"
 
 
-class _Billing(BaseHTTPRequestHandler):
-    """The service that is called."""
+class _Billing(asyncio.Protocol):
+    """The service that is called. Its callers send heads alone, one at a time."""
 
-    protocol_version = "HTTP/1.1"
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
 
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"ok")
-
-    def log_message(self, *_: object) -> None:
-        pass
+    def data_received(self, data: bytes) -> None:
+        if data.endswith(_END):
+            self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
 
 @contextmanager
 def billing() -> Iterator[str]:
     """Its URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Billing)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    told: queue.SimpleQueue[tuple[str, Callable[[], None]]] = queue.SimpleQueue()
+
+    async def serve() -> None:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        server = await loop.create_server(_Billing, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        told.put((f"http://127.0.0.1:{port}", lambda: cast(None, loop.call_soon_threadsafe(stop.set))))
+        await stop.wait()
+        server.close()
+
+    thread = threading.Thread(target=lambda: uvloop.run(serve()), daemon=True)
+    thread.start()
+    url, stop = told.get(timeout=WAIT_S)
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield url
     finally:
-        server.shutdown()
-        server.server_close()
+        stop()
+        thread.join(WAIT_S)
 
 
 @contextmanager
@@ -119,32 +126,18 @@ def sidecar(folder: Path, service: str, app_url: str, billing_url: str, console:
 
 def ask(sidecar: SidecarProcess, fault: str, number: int, at_a_time: int = 1) -> None:
     """So many requests, each with a trace of its own."""
-    numbers: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for one in range(number):
-        numbers.put(one)
+    numbers = iter(range(number))
     outbound, address = sidecar.addresses["outbound"].port, sidecar.addresses["inbound"]
     wrong: list[str] = []
 
     def work() -> None:
-        connection = http.client.HTTPConnection(address.host, address.port, timeout=WAIT_S)
-        while not numbers.empty() and not wrong:
-            try:
-                one = numbers.get_nowait()
-            except queue.Empty:
-                return
-            headers = {
-                "traceparent": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-{'01' if one % 3 else '00'}",
-                "tracestate": "congo=t61rcWkgMzE",
-                "baggage": "tier=gold",
-                "X-Mirascope-Session-Id": f"s-{one}",
-                "X-Outbound": str(outbound),
-            }
-            connection.request("GET", f"/{fault}", headers=headers)
-            answer = connection.getresponse()
-            answer.read()
-            if answer.status != 200:
-                wrong.append(f"the app answered {answer.status}")
-        connection.close()
+        with socket.create_connection((address.host, address.port), WAIT_S) as connection:
+            for one in numbers:  # shared by all threads: each takes the next
+                if wrong:
+                    return
+                answer = _answer(connection, _request(fault, one, outbound))
+                if not answer.startswith(b"HTTP/1.1 200 "):
+                    wrong.append(f"the app answered {answer[:40]!r}")
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(at_a_time)]
     for thread in threads:
@@ -152,6 +145,30 @@ def ask(sidecar: SidecarProcess, fault: str, number: int, at_a_time: int = 1) ->
     for thread in threads:
         thread.join()
     assert not wrong, wrong[0]
+    assert next(numbers, None) is None, "a connection was lost"
+
+
+def _request(fault: str, one: int, outbound: int) -> bytes:
+    return (
+        f"GET /{fault} HTTP/1.1\r\nHost: shop.internal\r\n"
+        f"traceparent: 00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-{'01' if one % 3 else '00'}\r\n"
+        f"tracestate: congo=t61rcWkgMzE\r\nbaggage: tier=gold\r\nX-Mirascope-Session-Id: s-{one}\r\n"
+        f"X-Outbound: {outbound}\r\n\r\n"
+    ).encode()
+
+
+def _answer(connection: socket.socket, request: bytes) -> bytes:
+    """The answer, whose content is `ok`, however it is framed."""
+    connection.sendall(request)
+    answer = b""
+    while not answer.endswith((b"\r\n\r\nok", b"\r\nok\r\n0" + _END)):
+        received = connection.recv(65536)
+        if not received:
+            return answer
+        answer += received
+        if answer.startswith(b"HTTP/1.1 ") and not answer.startswith(b"HTTP/1.1 200 "):
+            return answer
+    return answer
 
 
 def judge(said: dict[str, Any], framework: str, faults: Sequence[str]) -> list[str]:
@@ -219,7 +236,7 @@ def main() -> int:
         for sentence in sentences:
             print(f"  {sentence}")
         took = time.monotonic() - begun
-        print(f"{framework}: {'FAILED' if found else 'held'}, {clean:,} clean requests, {took:.0f} s")
+        print(f"{framework}: {'FAILED' if found else 'held'}, {clean:,} clean requests, {took:.0f} s", flush=True)
         wrong += found
     for one in wrong:
         print(f"WRONG: {one}")
