@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import queue
+import re
 import secrets
 import shutil
 import socket
@@ -50,6 +51,7 @@ CLEAN = "clean"
 WAIT_S = 60.0
 _AT_A_TIME = 4
 _END = b"\r\n\r\n"
+_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 
 
 class _Billing(asyncio.Protocol):
@@ -158,17 +160,18 @@ def _request(fault: str, one: int, outbound: int) -> bytes:
 
 
 def _answer(connection: socket.socket, request: bytes) -> bytes:
-    """The answer, whose content is `ok`, however it is framed."""
+    """The whole answer, framed by its length or by chunks; less if the connection ends."""
     connection.sendall(request)
     answer = b""
-    while not answer.endswith((b"\r\n\r\nok", b"\r\nok\r\n0" + _END)):
+    while True:
+        head, end, body = answer.partition(_END)
+        length = _LENGTH.search(head)
+        if end and (len(body) == int(length[1]) if length else body.endswith(b"0" + _END)):
+            return answer
         received = connection.recv(65536)
         if not received:
             return answer
         answer += received
-        if answer.startswith(b"HTTP/1.1 ") and not answer.startswith(b"HTTP/1.1 200 "):
-            return answer
-    return answer
 
 
 def judge(said: dict[str, Any], framework: str, faults: Sequence[str]) -> list[str]:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 from proxy.cli.views.client import Console
-from proxy.cli.views.tables import cut, hop, length, printable
+from proxy.cli.views.tables import clock, cut, hop, length, printable
 from proxy.cli.views.trace import in_order
 
 MOST_CHARACTERS: Final = 4_000
 _MOST_LIMIT: Final = 25
+_FEW_SPANS: Final = 30  # of more, errors are told first: the tree may be cut
 _FIELDS: Final = ("http.request.method", "url.path", "http.response.status_code", "error.type", "exception.message")
 
 
@@ -25,14 +27,19 @@ def traces(console: Console, filter: str, limit: int) -> str:
         f"{_notes(row)}"
         for row in said["items"]
     ]
-    return bounded([said["error"], said["sentence"], *rows], console.page(f"/traces?q={filter}"))
+    return bounded([said["error"], said["sentence"], *rows], console.page("/traces", q=filter))
 
 
 def trace(console: Console, trace_id: str) -> str:
     """The spans of one trace, as a tree; errors first to be said."""
-    said = console.get(f"/traces/{trace_id}")
+    said = console.get(f"/traces/{quote(trace_id, safe='')}")
     if said is None:
         return f"The trace {cut(trace_id, 40)} is not at this console."
+    errors = [
+        f"ERROR in {span['service']} {span['name']} {length(span['ms'])}{_facts(span)}"
+        for span in said["spans"]
+        if span["status"] == "error"
+    ]
     spans = [
         f"{'  ' * min(depth, 10)}{_status(span)}{span['service']} {span['name']} {length(span['ms'])}"
         f"{_formats(span)}{_facts(span)}"
@@ -41,7 +48,10 @@ def trace(console: Console, trace_id: str) -> str:
     logs = [
         f"log of {span['name']}: {cut(one['body'], 120)}" for span in said["spans"] for one in span.get("logs", ())[:3]
     ]
-    return bounded([said["sentence"], *spans, *logs[:10]], console.page(f"/traces/{said['id']}"))
+    return bounded(
+        [said["sentence"], *(errors[:10] if len(spans) > _FEW_SPANS else ()), *spans, *logs[:10]],
+        console.page(f"/traces/{said['id']}"),
+    )
 
 
 def requests(console: Console, filter: str, limit: int) -> str:
@@ -52,15 +62,15 @@ def requests(console: Console, filter: str, limit: int) -> str:
         f"{row['status'] or 'cut'} {length(row['ms'])} [{hop(row['in'], row['out'])}]{_notes(row)}"
         for row in said["items"]
     ]
-    return bounded([said["error"], said["sentence"], *rows], console.page(f"/live?q={filter}"))
+    return bounded([said["error"], said["sentence"], *rows], console.page("/live", q=filter))
 
 
 def request(console: Console, request_id: str) -> str:
     """Why the headers of one request came out as they did."""
-    said = console.get(f"/requests/{request_id}")
+    said = console.get(f"/requests/{quote(request_id, safe='')}")
     if said is None:
         return f"The request {cut(request_id, 40)} is not at this console."
-    lines = [said["sentence"]]
+    lines = [said["sentence"], said.get("fault_detail"), _timing(said)]
     for group in said["groups"]:
         lines.append(f"{group['verdict']}: {group['title']}. {' '.join(group['why'])}")
         lines += [f"  in  {_header(one)}" for one in group["ins"]]
@@ -85,6 +95,7 @@ def migration(console: Console) -> str:
     for one in said["verdicts"]:
         lost = f" Would be lost: {'; '.join(one['lost'])}." if one["lost"] else ""
         lines.append(f"{one['sentence']} {one['why']}{lost} Setting: {one['change']}")
+    lines += [f"Shadow: {one['sentence']}" for one in said["shadow"]]
     return bounded(lines, console.page("/migration"))
 
 
@@ -107,8 +118,64 @@ def health(console: Console) -> str:
     store = said["console"]["store"]
     lines = [said["sentence"], f"store: {store['bytes']:,} of {store['limit_bytes']:,} bytes, {store['kind']}"]
     lines += [f"refused {number}: {what}" for what, number in said["console"]["refused"].items()]
-    lines += [f"sidecar {one.get('service')} {one.get('instance')}" for one in said["sidecars"]]
+    lines += [f"sidecar {sidecar_line(one)}" for one in said["sidecars"]]
     return bounded(lines, console.page("/settings"))
+
+
+def sessions(console: Console, filter: str, limit: int) -> str:
+    """Sessions, by their last trace."""
+    said = console.get("/sessions", q=filter, limit=_within(limit))
+    rows = [
+        f"{cut(row['id'], 80)}: {row['traces']} traces, {row['requests']} requests, {row['errors']} errors, "
+        f"over {length(row['last'] - row['first'])}, {', '.join(row['services'][:8])}"
+        for row in said["items"]
+    ]
+    return bounded([said["error"], said["sentence"], *rows], console.page("/sessions", q=filter))
+
+
+def session(console: Console, name: str) -> str:
+    """What one session did, in order of time."""
+    said = console.get(f"/sessions/{quote(name, safe='')}")
+    if said is None:
+        return f"The session {cut(name, 80)} is not at this console."
+    rows = [
+        f"{clock(row['start'])} {row['id']} {length(row['ms'])}, {row['errors']} errors, {row['root']['service']} "
+        f"{cut(row['title'], 60)}{_notes(row)}"
+        for row in sorted(said["traces"], key=lambda row: float(row["start"]))
+    ]
+    return bounded([said["sentence"], *rows], console.page(f"/sessions/{quote(name, safe='')}"))
+
+
+def settings(console: Console, service: str) -> str:
+    """What is set at each sidecar, other than by default, and by whom."""
+    said = console.get("/settings")
+    lines = [said["sentence"]]
+    for one in said["sidecars"]:
+        if service and service.lower() not in one["service"].lower():
+            continue
+        lines.append(f"{one['service']} {one['instance']} {one['version']}:")
+        lines += [
+            f"  {entry['key']}={cut(entry['value'], 120)} ({entry['where'] or entry['source']})"
+            for entry in one["settings"]
+            if entry["source"] != "default"
+        ]
+        lines += [
+            f"  refused reload: {cut(each['message'], 200)}" for each in one["health"]["reloads"] if not each["ok"]
+        ]
+    return bounded(lines, console.page("/settings"))
+
+
+def sidecar_line(one: Mapping[str, Any]) -> str:
+    """How one sidecar is, in a line."""
+    facts = [
+        one["silent"] or ("" if one["running"] else "ended"),
+        f"{one['requests_per_s']:g} requests/s" if one["requests_per_s"] is not None else "",
+        f"p99 {length(one['p99_ms'])}" if one["p99_ms"] is not None else "",
+        f"{one['overhead_us']} µs CPU each" if one["overhead_us"] is not None else "",
+        f"{one['rss_mb']:g} MB",
+        "" if one["ready"] or not one["running"] else "not ready",
+    ]
+    return f"{one['service']} {one['instance']}: {', '.join(fact for fact in facts if fact)}"
 
 
 def bounded(lines: Iterable[str | None], link: str) -> str:
@@ -148,6 +215,12 @@ def _facts(span: Mapping[str, Any]) -> str:
 
 def _notes(row: Mapping[str, Any]) -> str:
     return f" ({', '.join(row['notes'])})" if row["notes"] else ""
+
+
+def _timing(said: Mapping[str, Any]) -> str | None:
+    phases = said["timing"] or {}
+    told = [f"{phase} {length(ms)}" for phase, ms in phases.items() if ms is not None]
+    return f"Time {length(said['ms'])}: {', '.join(told)}." if told else None
 
 
 def _header(one: Mapping[str, Any]) -> str:

@@ -51,9 +51,10 @@ class Console:
         """The same for a POST of JSON."""
         return self._ask("POST", path, json.dumps(said).encode())
 
-    def page(self, where: str) -> str:
-        """A link to the page."""
-        return f"{self.url}/#{where}"
+    def page(self, where: str, **query: str) -> str:
+        """A link to the page; `where` is a path of the page, with its parts quoted, `query` what stands behind it."""
+        asked = urlencode({name: value for name, value in query.items() if value})
+        return f"{self.url}/#{where}{'?' if asked else ''}{asked}"
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
         headers = {"Accept": "application/json"}

@@ -73,6 +73,21 @@ def server(console: Console) -> MCPServer:
         return _told(lambda: answers.migration(console))
 
     @made.tool()
+    def find_sessions(filter: str = "", limit: int = 10) -> str:
+        """List sessions (of a user or an agent) by their last trace; the filter is a part of the session's id."""
+        return _told(lambda: answers.sessions(console, filter, limit))
+
+    @made.tool()
+    def show_session(session_id: str) -> str:
+        """Tell what one session did: its traces in order of time."""
+        return _told(lambda: answers.session(console, session_id))
+
+    @made.tool()
+    def sidecar_settings(service: str = "") -> str:
+        """Tell what is set at the sidecars other than by default, who set it, and which reloads were refused."""
+        return _told(lambda: answers.settings(console, service))
+
+    @made.tool()
     def console_health() -> str:
         """Tell how the console and the sidecars that report to it are."""
         return _told(lambda: answers.health(console))

@@ -31,6 +31,8 @@ def run(argv: Sequence[str]) -> int:
                 print(f"         Would be lost: {'; '.join(one['lost'])}.")
             if one["change"]:
                 print(f"         {one['change']}")
+        for one in said["shadow"]:
+            print(f"\nSHADOW   {one['sentence']}")
         if said["cells"]:
             rows = [
                 (

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from proxy.cli.help import parser
+from proxy.cli.views.answers import sidecar_line
 from proxy.cli.views.client import Console, add_console_flags, answering, console_of, show_json
 from proxy.cli.views.tables import clock, cut, hop, length, table
 
+_MOST_SIDECARS = 10
 _CLEAR = "\x1b[H\x1b[2J"
 
 
@@ -50,6 +52,7 @@ def _ask(console: Console, q: str, limit: int) -> dict[str, Any]:
 def lines(said: Mapping[str, Any]) -> Iterator[str]:
     """What is shown."""
     yield said["health"]["sentence"]
+    yield from (sidecar_line(one) for one in said["health"]["sidecars"][:_MOST_SIDECARS])
     found = said["requests"]
     if found["error"]:
         yield found["error"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from proxy.cli.help import parser
 from proxy.cli.views.client import ConsoleError, add_console_flags, answering, console_of, show_json
@@ -24,7 +25,7 @@ def run(argv: Sequence[str]) -> int:
 
     def work() -> int:
         console = console_of(arguments)
-        said = console.get(f"/traces/{arguments.id}", format="otlp" if arguments.otlp else "")
+        said = console.get(f"/traces/{quote(arguments.id, safe='')}", format="otlp" if arguments.otlp else "")
         if said is None:
             raise ConsoleError(f"the trace {arguments.id} is not at {console.url}")
         if arguments.json or arguments.otlp:

@@ -18,7 +18,8 @@ SCOPE: Final = "ops-sidecar.report"
 
 EXCHANGE: Final = "ops.exchange"
 COUNTS: Final = "ops.counts"
-DOCUMENTS: Final = ("ops.plan", "ops.settings", "ops.health", "ops.proofs")
+DOCUMENTS: Final = ("ops.plan", "ops.settings", "ops.health", "ops.proofs", "ops.shadow")
+_LISTS: Final = ("ops.settings", "ops.shadow")  # documents that are lists
 
 _MOST_BODY_BYTES: Final = 4 * 1024 * 1024
 _LONGEST: Final = 256  # characters of a name
@@ -125,6 +126,6 @@ def _read(sender: Sender, record: Any) -> Report | None:
         body = json.loads(text, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(body, list if kind == "ops.settings" else dict):
+    if not isinstance(body, list if kind in _LISTS else dict):
         return None
     return Report(kind, sender, at, max(at, ended), body)

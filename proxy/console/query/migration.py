@@ -12,6 +12,7 @@ from ops_lib.propagation import KNOWN_FORMATS, Format, codec_of
 from proxy.console.query.reported.coverage import Coverage, Known
 from proxy.console.query.reported.peers import Peers
 from proxy.console.query.reported.verdicts import Needs, verdict
+from proxy.console.query.shadow import shadow
 from proxy.console.query.words import plural
 from proxy.console.store.reader import Reader
 from proxy.console.store.report_counts import DAY_MS
@@ -57,6 +58,7 @@ def migration(reader: Reader, now_ns: int, *, days: int = WINDOW_DAYS) -> Answer
         "cells": cells,
         "verdicts": verdicts,
         "sentence": _sentence(known, verdicts),
+        "shadow": shadow(reader),
         "gap": known.gap(now_ms - days * DAY_MS) if known.services else "No sidecar reports yet.",
     }
 

@@ -13,6 +13,7 @@ from proxy.console.store.senders import FAREWELL, RUNNING, patience_ns
 Answer = dict[str, Any]
 
 _MOST: Final = 200
+_BUSY: Final = 10.0  # requests a second; below, most of the CPU time is not that of requests
 _ENDED_NS: Final = 600_000_000_000  # so long one that said farewell is shown
 
 
@@ -20,7 +21,7 @@ def sidecars(reader: Reader, now_ns: int) -> list[Answer]:
     """Each instance with the health that it reported last; those that run first."""
     rows = reader.all(
         "SELECT instance, service, name, host, version, newer, seen, interval_ms, ended, exchanges, health, health_at, "
-        "earlier, earlier_at, plan FROM sidecars WHERE health IS NOT NULL AND (ended = ? OR seen > ?) "
+        "earlier, earlier_at, plan, rates FROM sidecars WHERE health IS NOT NULL AND (ended = ? OR seen > ?) "
         "ORDER BY ended, service, seen DESC LIMIT ?",
         (RUNNING, now_ns - _ENDED_NS, _MOST),
     )
@@ -29,7 +30,7 @@ def sidecars(reader: Reader, now_ns: int) -> list[Answer]:
 
 def _sidecar(row: Sequence[Any], now_ns: int) -> Answer:
     instance, service, name, host, version, newer, seen, interval_ms, ended = row[:9]
-    exchanges, health, health_at, earlier, earlier_at, plan = row[9:]
+    exchanges, health, health_at, earlier, earlier_at, plan, rates = row[9:]
     now, before = _read(health), _read(earlier)
     is_late = ended == RUNNING and now_ns - seen > patience_ns(interval_ms)
     return {
@@ -43,6 +44,7 @@ def _sidecar(row: Sequence[Any], now_ns: int) -> Answer:
         "silent": f"Nothing was heard of it for {duration((now_ns - seen) / 1e6)}." if is_late else None,
         "farewell": ended == FAREWELL,
         "reports": _read(exchanges),
+        "rps": json.loads(rates) if rates else [],
         **_health(now, before, (health_at - earlier_at) / 1e9 if earlier else 0.0, _read(plan)),
     }
 
@@ -69,6 +71,7 @@ def _health(now: Answer, before: Answer, passed_s: float, plan: Answer) -> Answe
         "fds": now.get("fds"),
         "cpu_percent": round(100 * cpu_s / passed_s, 1) if passed_s > 0 else None,
         "requests_per_s": round(requests / passed_s, 1) if passed_s > 0 else None,
+        "overhead_us": round(1e6 * cpu_s / requests) if passed_s > 0 and requests >= _BUSY * passed_s else None,
         "p50_ms": _percentile(durations, bounds, 0.5),
         "p99_ms": _percentile(durations, bounds, 0.99),
         "listeners": _listeners(now, plan),

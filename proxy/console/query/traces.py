@@ -97,4 +97,5 @@ def _sentence(items: list[Answer], total: int | None, q: str) -> str:
         return "No trace fits the filter." if q.strip() else "No trace has come yet."
     if total is None:
         return "More traces than are counted."
-    return f"{plural(total, 'trace')}{' fit the filter' if q.strip() else ''}."
+    fits = f" {'fits' if total == 1 else 'fit'} the filter" if q.strip() else ""
+    return f"{plural(total, 'trace')}{fits}."

@@ -226,6 +226,18 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 change=_TEXT,
             )
         ),
+        shadow=_list(
+            _object(
+                service=_TEXT,
+                listener=_TEXT,
+                upstream=_TEXT,
+                as_if=_TEXTS,
+                same=_COUNT,
+                differ=_COUNT,
+                differences=_list(_object(what=_TEXT, words=_TEXT, count=_COUNT, example=_or_null(_ANY))),
+                sentence=_TEXT,
+            )
+        ),
         sentence=_TEXT,
         gap=_or_null(_TEXT),
     ),

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 TABLES: Final = senders.TABLES + report_counts.TABLES
 
-_DOCUMENTS: Final = {"ops.plan": "plan", "ops.settings": "settings", "ops.health": "health"}
+_DOCUMENTS: Final = {"ops.plan": "plan", "ops.settings": "settings", "ops.health": "health", "ops.shadow": "shadow"}
 
 
 def write_reports(connection: sqlite3.Connection, reports: Sequence[Report], now_ns: int) -> Sequence[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from proxy.console.store.reports import TABLES as REPORTS
 
-VERSION: Final = 1
+VERSION: Final = 2
 APPLICATION_ID: Final = 0x4F505343  # "OPSC": tells a file of ours from any other SQLite file
 SHIFT: Final = 20  # bits of the number within a trace
 MOST_IN_TRACE: Final = 1 << 17  # spans and logs of one trace
@@ -86,4 +86,6 @@ CREATE INDEX requests_session ON requests (session, at) WHERE session IS NOT NUL
 TABLES: Final = _TRACES + _REQUESTS + REPORTS
 
 # From the version before to the one in the key: statements that change an older file.
-MIGRATIONS: Final[dict[int, str]] = {}
+MIGRATIONS: Final[dict[int, str]] = {
+    2: "ALTER TABLE sidecars ADD COLUMN shadow TEXT; ALTER TABLE sidecars ADD COLUMN rates TEXT;",
+}

@@ -34,7 +34,9 @@ CREATE TABLE sidecars (
     health TEXT,
     health_at INTEGER NOT NULL DEFAULT 0,
     earlier TEXT,
-    earlier_at INTEGER NOT NULL DEFAULT 0
+    earlier_at INTEGER NOT NULL DEFAULT 0,
+    shadow TEXT,
+    rates TEXT
 ) WITHOUT ROWID;
 CREATE INDEX sidecars_service ON sidecars (service, seen);
 CREATE TABLE reporting (service TEXT PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
@@ -64,6 +66,7 @@ _PATIENCE: Final = 3  # intervals, until a report is missed
 _LEAST_NS: Final = 60_000 * _MS
 _WITHOUT_NS: Final = 300_000 * _MS  # so long a service may be without a sidecar, as at a restart
 _MOST_SIDECARS: Final = 5_000
+_MOST_RATES: Final = 60
 _MOST_GAPS: Final = 2_000
 _MOST_SERVICES: Final = 2_000
 _KEPT_NS: Final = 60 * 86_400_000 * _MS
@@ -80,16 +83,39 @@ def keep(connection: sqlite3.Connection, sender: Sender, column: str, said: Any,
     text = json.dumps(said, separators=(",", ":"))
     _know(connection, sender, now_ns)
     if column == "health":
+        before = connection.execute(
+            "SELECT rates, health, health_at FROM sidecars WHERE instance = ?", (sender.instance,)
+        ).fetchone()
         connection.execute(
-            "UPDATE sidecars SET earlier = health, earlier_at = health_at, health = ?, health_at = ? "
+            "UPDATE sidecars SET earlier = health, earlier_at = health_at, health = ?, health_at = ?, rates = ? "
             "WHERE instance = ?",
-            (text, now_ns, sender.instance),
+            (text, now_ns, _rates(before, said, now_ns), sender.instance),
         )
         return
     connection.execute(f"UPDATE sidecars SET {column} = ? WHERE instance = ?", (text, sender.instance))
     if column == "plan":
         via = str(said.get("via") or "")[:100]
         connection.execute("UPDATE sidecars SET via = ? WHERE instance = ?", (via, sender.instance))
+
+
+def _rates(before: tuple[str | None, str | None, int] | None, said: Any, now_ns: int) -> str:
+    """Requests a second, between each two reports: the last `_MOST_RATES`, as JSON."""
+    rates, health, at = before or (None, None, 0)
+    found: list[float] = json.loads(rates) if rates else []
+    was = json.loads(health) if health else None
+    if isinstance(was, dict) and was.get("started") == said.get("started") and now_ns > at:
+        found.append(round(max(0, _requests(said) - _requests(was)) / ((now_ns - at) / 1e9), 1))
+    return json.dumps(found[-_MOST_RATES:])
+
+
+def _requests(health: dict[str, Any]) -> int:
+    """All requests since the start."""
+    total = 0
+    exchanges = health.get("exchanges")
+    for one in exchanges if isinstance(exchanges, list) else ():
+        counts = one.get("counts") if isinstance(one, dict) else None
+        total += sum(each for each in counts if isinstance(each, int)) if isinstance(counts, list) else 0
+    return total
 
 
 def _know(connection: sqlite3.Connection, sender: Sender, now_ns: int) -> None:

@@ -13,7 +13,9 @@ from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from proxy.cli.commands import main
+from proxy.cli.views import answers
 from proxy.cli.views.answers import MOST_CHARACTERS, bounded
+from proxy.cli.views.client import Console as Client
 from proxy.cli.views.trace import in_order
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
@@ -31,6 +33,25 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     return ask
 
 
+async def test_a_trace_with_many_spans_tells_agents_its_errors_first() -> None:
+    async with running() as console:
+        await console.send(sent(span(1, ms=900), *(span(n, parent=1, error=n == 400) for n in range(2, 402))))
+        said = await console.until("/traces", lambda said: said["items"] and said["items"][0]["spans_count"] == 401)
+        told = await asyncio.to_thread(answers.trace, Client(console.url), said["items"][0]["id"])
+        assert len(told) <= MOST_CHARACTERS
+        assert told.splitlines()[1].startswith("ERROR in shop work 400 ")
+
+
+async def test_a_session_with_any_name_has_a_link(run: Run) -> None:
+    async with running() as console:
+        name = "ann/7 ü"
+        await console.send(sent(span(1, attributes={"session.id": name})))
+        await console.until("/sessions", lambda said: said["items"])
+        told = await asyncio.to_thread(answers.session, Client(console.url), name)
+        assert "1 trace over 10 ms, no error." in told
+        assert told.endswith("/#/sessions/ann%2F7%20%C3%BC")
+
+
 async def with_a_trace(console: Console) -> str:
     inbound = hop(1, ms=40)
     app = span(2, parent=1, name="charge", error=True, start_ms=5)
@@ -46,7 +67,7 @@ async def test_traces(run: Run) -> None:
         code, out, _ = await run(console, "traces", "status:error")
         assert code == 0
         assert trace in out
-        assert "1 trace fit the filter." in out
+        assert "1 trace fits the filter." in out
         assert json.loads((await run(console, "traces", "--json"))[1])["items"][0]["id"] == trace
         assert "No trace fits" in (await run(console, "traces", "service:nobody"))[1]
         assert "no key “colour”" in (await run(console, "traces", "colour:red"))[1]
@@ -125,6 +146,9 @@ async def test_tools_for_agents() -> None:
                 "explain_headers": {"headers": "b3: 0"},
                 "who_breaks_traces": {},
                 "what_can_be_switched_off": {},
+                "find_sessions": {},
+                "show_session": {"session_id": "s 1/2"},
+                "sidecar_settings": {"service": "shop"},
                 "console_health": {},
             }
             assert set(asked) == set(tools)
