@@ -39,6 +39,7 @@ def test_doctor_shows_the_ill_first_and_finds_the_others(browser: Browser, stand
 def test_migration_groups_verdicts_and_peers(browser: Browser, stand_in: StandIn) -> None:
     migration = stand_in.data["migration"]
     cell, verdict = migration["cells"][0], migration["verdicts"][0]
+    migration["shadow"] = []
     migration["cells"] = [cell | {"peer": f"peer-{n}", "format": "tracecontext"} for n in range(60)]
     migration["cells"].append(cell | {"peer": "legacy", "format": "b3"})
     migration["verdicts"] = [

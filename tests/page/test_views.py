@@ -43,6 +43,18 @@ def routes(console: StandIn) -> dict[str, tuple[str, str]]:
     }
 
 
+def test_migration_shows_what_a_shadow_would_change(browser: Browser, stand_in: StandIn) -> None:
+    browser.open(stand_in.url + "#/migration")
+    browser.wait("document.querySelector('.trial')")
+    cards = browser.run("[...document.querySelectorAll('.trial')].map(x => x.querySelector('h3').innerText)")
+    assert cards == [one["sentence"] for one in stand_in.data["migration"]["shadow"]]
+    example = "document.querySelector('.trial details')"
+    assert browser.run(f"{example}.querySelector('dl').checkVisibility()") is False
+    browser.click(".trial summary")
+    assert browser.run(f"{example}.querySelector('dl').checkVisibility()") is True
+    assert "traceparent" in browser.run(f"{example}.innerText")
+
+
 def test_a_first_run_and_the_token_keep_nobody_out(browser: Browser, stand_in: StandIn, axe: str) -> None:
     """The same rules where there is nothing to see yet, and before one may see it."""
     stand_in.empty()

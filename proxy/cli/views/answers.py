@@ -45,13 +45,11 @@ def trace(console: Console, trace_id: str) -> str:
         f"{_formats(span)}{_facts(span)}"
         for depth, span in in_order(said["spans"])
     ]
+    first = errors[:10] if len(spans) > _FEW_SPANS else []
     logs = [
         f"log of {span['name']}: {cut(one['body'], 120)}" for span in said["spans"] for one in span.get("logs", ())[:3]
     ]
-    return bounded(
-        [said["sentence"], *(errors[:10] if len(spans) > _FEW_SPANS else ()), *spans, *logs[:10]],
-        console.page(f"/traces/{said['id']}"),
-    )
+    return bounded([said["sentence"], *first, *spans, *logs[:10]], console.page(f"/traces/{said['id']}"))
 
 
 def requests(console: Console, filter: str, limit: int) -> str:

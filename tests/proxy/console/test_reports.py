@@ -142,6 +142,22 @@ async def test_a_finding_about_a_caller_began_with_its_first_request(console: Co
     assert begun - 1 <= finding["first"] <= finding["last"]
 
 
+async def test_what_a_shadow_would_change_is_told_with_its_last_request(console: Console, app: str) -> None:
+    more = ("--set", "console.report.interval_s=1", "--set", "inbound.propagation.shadow.inject=[b3]")
+    async with reporting(console, app, *more) as sidecar:
+        await asyncio.to_thread(sidecar.get, "/", **B3)
+        await asyncio.to_thread(sidecar.get, "/")
+        said = await console.until("/migration", lambda said: said["shadow"] and said["shadow"][0]["same"])
+        (told,) = said["shadow"]
+        assert (told["service"], told["upstream"], told["same"], told["differ"]) == ("shop", "app", 1, 1)
+        assert told["sentence"] == (
+            "1 request to the app of shop would differ with inject: [b3]: the names of headers (1). 1 would not."
+        )
+        (difference,) = told["differences"]
+        assert difference["example"]["would_go"] == [{"name": "b3", "value": f"{T}-{S}-0"}]
+        assert {"name": "traceparent", "value": f"00-{T}-{S}-00"} in difference["example"]["goes"]
+
+
 async def test_its_settings_and_health_are_told_with_their_sources(console: Console, app: str) -> None:
     async with reporting(console, app, "--set", "limits.body_bytes=1MiB", OPS_SIDECAR_LOG__LEVEL="warning"):
         said = await console.until("/settings", lambda found: found["sidecars"])

@@ -4,6 +4,7 @@ import { page, firstRun, commands, sparkline } from './frame.js';
 import { when, num, compact, plural, absolute } from './text.js';
 import { svc, label, copyButton } from './chips.js';
 import { folded } from './fold.js';
+import { trial } from './trial.js';
 import * as api from './api.js';
 
 const GROUPS = [
@@ -214,6 +215,13 @@ export async function migration(root, { params, set }) {
         m.gap ? h('p.note.warn', icon('alert'), m.gap) : null,
         m.verdicts.length > FEW || m.cells.length > ROOMY ? h('label.field.find', icon('search'), find) : null,
         verdicts,
+        m.shadow?.length
+          ? h(
+              'section.stack',
+              h('h2', 'What other settings would change ', h('span.dim', num(m.shadow.length))),
+              h('div.verdicts', m.shadow.map(trial)),
+            )
+          : null,
         h('div.row.wrap', h('h2', 'Who speaks what'), seg, h('span.dim.end', 'one bar a day')),
         matrix,
       ),

@@ -53,7 +53,7 @@ async def test_a_session_with_any_name_has_a_link(run: Run) -> None:
 
 
 async def with_a_trace(console: Console) -> str:
-    inbound = hop(1, ms=40)
+    inbound = hop(1, ms=40, attributes={"session.id": "s-1"})
     app = span(2, parent=1, name="charge", error=True, start_ms=5)
     await console.send(sent(inbound, service="shop", scope="ops-sidecar"))
     await console.send(sent(app, service="billing"))
@@ -147,7 +147,7 @@ async def test_tools_for_agents() -> None:
                 "who_breaks_traces": {},
                 "what_can_be_switched_off": {},
                 "find_sessions": {},
-                "show_session": {"session_id": "s 1/2"},
+                "show_session": {"session_id": "s-1"},
                 "sidecar_settings": {"service": "shop"},
                 "console_health": {},
             }
