@@ -109,3 +109,36 @@ class Caller:
     def multi(self, kind: str, name: str) -> Any:
         """`kind`: unary_stream, stream_unary, stream_stream."""
         return getattr(self.channel, kind)(f"/{SERVICE}/{name}")
+
+
+def make_every_call(target: str, service: Service) -> None:
+    """Every kind of call to `service` by way of `target`, where a sidecar makes W3C of B3."""
+    trace, span = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312"
+    b3 = (("x-b3-traceid", trace), ("x-b3-spanid", span), ("x-b3-sampled", "1"))
+    large = bytes(3 * 1024 * 1024)
+    caller = Caller(target)
+    try:
+        assert caller.unary("Echo", large, metadata=b3) == large
+        assert service.seen[-1]["traceparent"] == f"00-{trace}-{span}-01"
+        assert sum(map(len, caller.multi("unary_stream", "Many")(b"20,100000", timeout=10))) == 2_000_000
+        assert caller.multi("stream_unary", "Sum")(iter([bytes(10_000)] * 100), timeout=10) == b"1000000"
+        answers = caller.multi("stream_stream", "Talk")(iter([b"a", b"b"]), timeout=10)
+        assert list(answers) == [b"re: a", b"re: b"]
+        _expect(caller, "Fail", 10, grpc.StatusCode.NOT_FOUND, b"\x00\xff\x01")
+        _expect(caller, "Wait", 0.3, grpc.StatusCode.DEADLINE_EXCEEDED, None)
+        assert service.gone.wait(10)
+        call = caller.channel.unary_unary(f"/{SERVICE}/Echo")
+        futures = [call.future(b"%d" % number, timeout=20) for number in range(200)]
+        assert [future.result() for future in futures] == [b"%d" % number for number in range(200)]
+    finally:
+        caller.close()
+
+
+def _expect(caller: Caller, name: str, timeout: float, code: grpc.StatusCode, details: bytes | None) -> None:
+    try:
+        caller.unary(name, timeout=timeout)
+    except grpc.RpcError as error:
+        assert error.code() is code
+        assert details is None or dict(error.trailing_metadata())["details-bin"] == details
+    else:
+        raise AssertionError(f"{name} did not fail")
