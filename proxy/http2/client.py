@@ -9,13 +9,11 @@ connection closes behind the last stream (RFC 9113, 6.8).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from functools import lru_cache
 from typing import Final, final
 
 from proxy.http2.client_stream import ClientStream
 from proxy.http2.client_waits import ClientSide, TimedAsker
-from proxy.http2.engine.budgets import Bucket
+from proxy.http2.engine.budgets import Bucket, Budgets
 from proxy.http2.engine.codes import NO_ERROR
 from proxy.http2.engine.fields import FieldJudge
 from proxy.http2.engine.heads import RequestHead
@@ -39,14 +37,6 @@ from proxy.transport.sockets import address_of
 
 _LAST_REQUESTS_S: Final = 0.25  # for those that are on their way while GOAWAY is
 _LAST_BYTES_S: Final = 3.0  # for a client to read our last ones
-_REMEMBERED_CLIENTS: Final = 1024
-
-Budgets = Callable[[bytes, int, int], Bucket]
-
-
-def budgets() -> Budgets:
-    """The resets that each client has left, by its address and the limits of the plan; for all of its connections."""
-    return lru_cache(_REMEMBERED_CLIENTS)(lambda _address, burst, per_s: Bucket(burst, per_s))
 
 
 @final
@@ -152,7 +142,9 @@ class ClientConnection(ClientSide):
             asker.note(request)
             self._check(request, rules)
             if request.method == b"CONNECT" and head.protocol is None:
-                raise Refusal(Fault.METHOD_NOT_ALLOWED, "CONNECT is not served over HTTP/2")
+                asker.wait_for_tunnel(done)
+                listener.connect(asker, request)
+                return
             if request.max_forwards == 0:
                 self._answer_options(asker, stream, request)
                 return
@@ -268,7 +260,8 @@ class ClientConnection(ClientSide):
         self.least_read = rules.plan.clients.read_bytes_per_s
 
     def close_tunnel(self) -> None:
-        """Tunnels over HTTP/2 end with their streams."""
+        for stream in list(self._users):
+            stream.close_tunnel()
 
     def shut(self) -> None:
         if self.is_closed or self.engine.is_failed:

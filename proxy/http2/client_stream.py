@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import final
 
+from proxy.http2.client_tunnel import end_of
 from proxy.http2.client_waits import ClientSide, TimedAsker
-from proxy.http2.engine.heads import ResponseHead
+from proxy.http2.engine.heads import ResponseHead, status_field
 from proxy.http2.engine.streams import Stream, StreamUser
 from proxy.http2.hpack.field import HeaderField
 from proxy.http2.message.request import Request
@@ -25,19 +26,21 @@ from proxy.semantics.request import CALL
 from proxy.semantics.response import Response
 from proxy.transport.deadlines import NEVER
 from proxy.transport.processes import Ends, ends
-from proxy.transport.tunnel import FarEnd
+from proxy.transport.tunnel import FarEnd, open_tunnel
 
 
 @final
 class ClientStream(TimedAsker):
     """One request, and its answer."""
 
-    __slots__ = ()
+    __slots__ = ("_early", "_is_waiting")
 
     def __init__(
         self, connection: ClientSide, stream: Stream, address: bytes, port: int, names: tuple[str, ...]
     ) -> None:
         super().__init__(connection, stream, address, port, names)
+        self._early = b""  # of a tunnel that is not there yet
+        self._is_waiting = False  # for it
         stream.user = _Heard(self)
 
     def __repr__(self) -> str:
@@ -66,8 +69,18 @@ class ClientStream(TimedAsker):
         """It has been read, and may be refused."""
         self._request = request
 
+    def wait_for_tunnel(self, done: bool) -> None:
+        """It is a CONNECT. What comes before its tunnel is there waits, as much as the stream's window allows."""
+        self._is_waiting = True
+        self._is_complete = done
+        self._stream.hold(True)
+
     def heard_content(self, content: bytes, done: bool) -> None:
         """Content of the request."""
+        if self._is_waiting:
+            self._early += content
+            self._is_complete = done
+            return
         self._came_bytes += len(content)
         connection = self._connection
         most = connection.limits.body_bytes
@@ -198,7 +211,31 @@ class ClientStream(TimedAsker):
         self._answer_refusal(refusal, exchange)
 
     def connected(self, far: FarEnd, idle_s: float) -> None:
-        raise NotImplementedError
+        stream, request, connection = self._stream, self._request, self._connection
+        if stream.is_over or request is None:
+            far.abort()
+            return
+        listener = connection.listener
+        self._is_waiting = False
+        self._is_answered = True
+        early, self._early = self._early, b""
+        near = end_of(
+            stream,
+            connection.transport.get_extra_info("peername"),
+            early,
+            saw_eof=self._is_complete,
+            tell=listener.count_tunnel_in,
+            on_lost=self._tunnel_lost,
+        )
+        stream.send_headers([status_field(200)], [], False)
+        listener.record_answered(request, self.address)
+        listener.tunnel_opened("connect", self.address)
+        self.tunnel = open_tunnel(near, far.end(listener.count_tunnel_out), connection.ticker, idle_s)
+
+    def _tunnel_lost(self, exc: Exception | None) -> None:
+        self.tunnel = None
+        self._connection.listener.tunnel_closed(self.address)
+        self._connection.stream_over(self)
 
     # --- the sidecar's own answers
 

@@ -28,7 +28,8 @@ from proxy.listener.sides import Asker
 from proxy.plan import Address, Limits, Timeouts
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.request import CALL, PROMPT, TUNNEL
-from proxy.transport.deadlines import NEVER
+from proxy.transport.deadlines import NEVER, Ticker
+from proxy.transport.tunnel import TunnelSide
 
 
 class ClientSide(Connection):
@@ -48,6 +49,11 @@ class ClientSide(Connection):
     @abstractmethod
     def now(self) -> float:
         """The time of the last tick."""
+
+    @property
+    def ticker(self) -> Ticker:
+        """Of the data plane."""
+        return self._ticker
 
     @abstractmethod
     def stream_over(self, stream: TimedAsker) -> None:
@@ -72,6 +78,7 @@ class TimedAsker(Asker):
         "_silent_at",
         "_stalled_at",
         "_stream",
+        "tunnel",
     )
 
     def __init__(
@@ -86,6 +93,7 @@ class TimedAsker(Asker):
         self._stream = stream
         self._request: Request | None = None
         self._exchange: Exchange | None = None
+        self.tunnel: TunnelSide | None = None  # after CONNECT
         self._is_answered = False  # the head of the response is written
         self._is_complete = False  # the request is
         self._is_held = False  # its content is not taken
@@ -119,6 +127,11 @@ class TimedAsker(Asker):
             request = self._request
             is_prompt = request is None or request.pace == PROMPT
             self._silent_at = self._connection.now + (timeouts.body_read_s if is_prompt else timeouts.grpc_idle_s)
+
+    def close_tunnel(self) -> None:
+        """End its tunnel, if it is one."""
+        if self.tunnel is not None:
+            self.tunnel.close()
 
     # --- what has been waited for too long
 

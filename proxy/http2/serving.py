@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from proxy.http2.client import ClientConnection, budgets
+from proxy.http2.client import ClientConnection
+from proxy.http2.engine.budgets import budgets
 from proxy.http2.engine.codes import PREFACE as ENGINE_PREFACE
 from proxy.http2.flushing import Flusher
 from proxy.http2.message.trailers import Trailers

@@ -8,7 +8,11 @@ Frames that carry something earn new ones: a peer that measures a fast transfer 
 
 from __future__ import annotations
 
-from typing import final
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final, final
+
+_REMEMBERED_CLIENTS: Final = 1024
 
 
 @final
@@ -35,3 +39,11 @@ class Bucket:
             return False
         self._tokens = tokens - cost
         return True
+
+
+Budgets = Callable[[bytes, int, int], Bucket]
+
+
+def budgets() -> Budgets:
+    """The resets that each client has left, by its address and the limits of the plan; for all of its connections."""
+    return lru_cache(_REMEMBERED_CLIENTS)(lambda _address, burst, per_s: Bucket(burst, per_s))

@@ -112,7 +112,9 @@ class ServerEngine(Engine):
         """Requests have theirs from the beginning."""
 
     def _done_early(self, stream: Stream) -> None:
-        """8.1: the response is whole, so nobody wants the rest of the request."""
+        """8.1: the response is whole, so nobody wants the rest of the request. A tunnel has two directions (8.5)."""
+        if stream.is_tunnel:
+            return
         self._write(frames.reset(stream.id_bytes, NO_ERROR))
         self._over(stream, BY_US)
 

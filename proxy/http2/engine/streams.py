@@ -93,6 +93,7 @@ class Stream:
         "is_queued_done",
         "is_ready",
         "is_remote_done",
+        "is_tunnel",
         "left",
         "literals",
         "owed",
@@ -114,6 +115,7 @@ class Stream:
         self.is_local_done = False
         self.is_remote_done = False
         self.is_over = False
+        self.is_tunnel = False  # each direction ends by itself
         # What comes.
         self.receive = receive
         self.left = -1  # content that must still come, by Content-Length; -1: not announced

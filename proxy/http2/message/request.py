@@ -104,6 +104,8 @@ def read_request(
     elif head.protocol is not None:
         request.pace = semantics.TUNNEL
         request.length = None
+    elif method == b"CONNECT" and head.length_field is None:
+        request.length = 0  # what follows is the tunnel's
     elif method == b"TRACE" and not done:
         raise Refusal(Fault.BAD_FRAMING, "TRACE has no content")
     return request
