@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,7 @@ SLOW = (
 )
 
 
-SLOW_PLACES = tuple(HERE / place for place in SLOW)
+SLOW_PLACES = frozenset(HERE / place for place in SLOW)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -100,9 +101,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None
 
 
+@cache  # thousands of tests are in hundreds of files
+def _is_slow(file: Path) -> bool:
+    return file in SLOW_PLACES or not SLOW_PLACES.isdisjoint(file.parents)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         # Byte by byte, too: the same message has been sent whole. Hostile texts are big.
         is_big = "bytewise" in item.name or "hostile" in item.name
-        if is_big or any(item.path.is_relative_to(place) for place in SLOW_PLACES):
+        if is_big or _is_slow(item.path):
             item.add_marker(pytest.mark.slow)

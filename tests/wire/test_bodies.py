@@ -254,6 +254,7 @@ def test_response_trailers_pass(wire: Wire) -> None:
     assert not client.stream.buffer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
 def test_eight_megabytes_both_ways(wire: Wire, chunked: bool) -> None:
     """Big bodies arrive whole, in order, with an app that echoes while it still reads."""

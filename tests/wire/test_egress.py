@@ -226,6 +226,7 @@ PLANS = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(PLANS, HEADERS, st.builds(CargoPlan, st.booleans(), st.booleans(), st.booleans()))
 def test_whatever_comes_nothing_goes_that_may_not(

@@ -283,6 +283,7 @@ def test_trace_header_in_a_trailer_is_not_a_header(wire: Wire) -> None:
     assert trace_fields(seen.head) == []
 
 
+@pytest.mark.slow
 def test_default_format_by_environment(upstream: Any) -> None:
     """MIRASCOPE_PROPAGATOR is the default of what is injected: a process as a user starts it, and one real exchange."""
     arguments = ("--inbound", LISTEN, "--outbound", "off", "--admin", "off", "--app", upstream.url)

@@ -27,6 +27,7 @@ def test_at_its_edge(text: str, kept: str) -> None:
     assert bounded(text, 10, CaptureSettings()) == kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", range(0, 200, 3))
 def test_a_secret_on_the_edge_is_not_halved(before: int) -> None:
     """Wherever the text is cut, and also where so much was scrubbed that what was beyond the limit moves up."""
@@ -35,6 +36,7 @@ def test_a_secret_on_the_edge_is_not_halved(before: int) -> None:
             assert "16C7" not in bounded(text, limit, CaptureSettings())
 
 
+@pytest.mark.slow
 @given(st.text(), st.integers(1, 50))
 def test_any_text_in_any_limit(text: str, limit: int) -> None:
     kept = bounded(text, limit, CaptureSettings())

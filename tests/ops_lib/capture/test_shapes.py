@@ -109,6 +109,7 @@ def test_the_shortest_key(length: int) -> None:
 MEGABYTE = 1_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     [

@@ -147,6 +147,7 @@ def test_collected_ends_the_span(ops_spans: SpanCapture) -> None:
     assert len(ops_spans.spans) == 1
 
 
+@pytest.mark.slow
 def test_collected_in_a_cycle_leaves_no_context_behind(ops_spans: SpanCapture) -> None:
     """The collector may close the body before the generator that drives it."""
 
@@ -263,6 +264,7 @@ async def test_asynchronous_with_a_span_inside_closed_in_another_task(ops_spans:
     assert ops_spans.tree() == "body\n└─ inside"
 
 
+@pytest.mark.slow
 async def test_asynchronous_left_to_the_collector(ops_spans: SpanCapture) -> None:
     async for _ in anumbers(3):
         break

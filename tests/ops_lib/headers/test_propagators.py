@@ -120,6 +120,7 @@ class TestCarriersIn:
         assert ops.extract_context(Broken()) == {}
         assert "could not read headers" in caplog.text
 
+    @pytest.mark.slow
     @given(st.dictionaries(st.sampled_from(["traceparent", "b3", "uber-trace-id", "baggage"]), st.text() | st.binary()))
     def test_never_raises(self, carrier: dict[str, str | bytes]) -> None:
         ops.extract_context(carrier)

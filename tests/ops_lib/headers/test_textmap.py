@@ -130,6 +130,7 @@ def run(*command: str, **environ: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_named_in_otel_propagators() -> None:
     carrier = json.loads(run(sys.executable, "-c", SCRIPT, OTEL_PROPAGATORS="ops,baggage"))
     assert carrier == {"traceparent": TRACEPARENT, "baggage": "a=1"}

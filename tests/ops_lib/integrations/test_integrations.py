@@ -23,6 +23,7 @@ print(len(names))
 """
 
 
+@pytest.mark.slow
 def test_importable_without_any_framework() -> None:
     ran = subprocess.run([sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True, timeout=60, check=False)
     assert ran.stderr == ""

@@ -154,6 +154,7 @@ def test_the_fast_path_takes_every_plain_kind_and_says_what_the_full_path_says(s
         assert same_in_bytes(propagator, headers) is is_plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("one", KNOWN_FORMATS)
 @pytest.mark.parametrize("other", KNOWN_FORMATS)
 def test_two_formats_at_once_are_read_alike_both_ways(one: Format, other: Format) -> None:

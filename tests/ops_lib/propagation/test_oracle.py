@@ -31,6 +31,7 @@ CONTEXTS = st.tuples(ids(32), ids(16), st.sampled_from([Sampling.DENY, Sampling.
 )
 
 
+@pytest.mark.slow
 @ORACLE
 @given(context=CONTEXTS, format=st.sampled_from(list(THEIRS)))
 def test_they_read_what_we_write(context: TraceContext, format: Format) -> None:
@@ -42,6 +43,7 @@ def test_they_read_what_we_write(context: TraceContext, format: Format) -> None:
     assert bool(span.trace_flags & 1) == context.sampling.is_sampled
 
 
+@pytest.mark.slow
 @ORACLE
 @given(context=CONTEXTS, format=st.sampled_from(list(THEIRS)))
 def test_we_read_what_they_write(context: TraceContext, format: Format) -> None:
@@ -62,6 +64,7 @@ DAMAGED = st.tuples(CONTEXTS, st.integers(0, 54), st.characters(max_codepoint=12
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "values", [DAMAGED, st.text(st.characters(max_codepoint=126), max_size=70)], ids=["near", "far"]
 )

@@ -28,6 +28,7 @@ def test_the_four_formats_take_turns() -> None:
     assert names == ["traceparent", "b3", "X-B3-TraceId", "uber-trace-id", "traceparent"]
 
 
+@pytest.mark.slow
 async def test_it_asks_until_it_is_told_to_stop(aiohttp_server: Any) -> None:
     """It says once that it is answered, and once that it is not any more."""
     asked = 0

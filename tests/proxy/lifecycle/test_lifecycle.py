@@ -379,6 +379,7 @@ async def test_a_reading_that_hangs_is_given_up_and_told(hanging: Bench, caplog:
     assert await hanging.end(running) is True
 
 
+@pytest.mark.slow
 async def test_a_sidecar_ends_when_its_app_has_been_gone_for_long(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -138,6 +138,7 @@ def test_a_long_secret_is_hidden_before_it_is_cut(tmp_path: Path) -> None:
     assert not any("hunter2" in str(problem) for problem in all_problems(tmp_path, text))
 
 
+@pytest.mark.slow
 def test_a_problem_is_no_longer_than_a_terminal_bears(tmp_path: Path) -> None:
     """Nor does it take long to write, whatever a hostile file holds."""
     long = "a" * 900_000
@@ -230,6 +231,7 @@ def test_for_a_variable_a_variable_is_meant(tmp_path: Path, name: str, key: str,
     assert problems(tmp_path, **{name: "x"})[key].message == f"unknown key; did you mean {meant}?"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("section", ["", "inbound:\n"])
 def test_thousands_of_unknown_keys_are_counted_and_not_all_told(tmp_path: Path, section: str) -> None:
     """Each costs a search for what was meant, and a line of the log."""

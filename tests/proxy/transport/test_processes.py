@@ -41,6 +41,7 @@ def connected(host: str, program: str) -> Iterator[tuple[Ends, int]]:
             caller.stdin.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize("way", ["netlink", "table"])
 def test_the_process_of_a_connection(host: str, way: str, monkeypatch: pytest.MonkeyPatch) -> None:

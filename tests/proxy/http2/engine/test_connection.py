@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from lab.http2 import GET, POST, Frame, data, frame, rst
 from lab.http2_ends import ServerEnd
 
@@ -109,6 +110,7 @@ def test_a_streams_window_grows_while_its_content_is_taken() -> None:
     assert 64 * len(PIECE) + 131072 <= given + 65535 <= 64 * len(PIECE) + 262144
 
 
+@pytest.mark.slow
 def test_what_is_remembered_of_ended_streams_is_bounded() -> None:
     end = ServerEnd(resets=Bucket(1e9, 0))
     for id in range(1, 10_001, 2):

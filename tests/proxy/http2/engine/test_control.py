@@ -180,6 +180,7 @@ def test_floods_end_the_connection(name: str) -> None:
     assert written < 3000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FLOODS)
 def test_a_connection_may_live_for_months(name: str) -> None:
     """The same frames, ten a second."""

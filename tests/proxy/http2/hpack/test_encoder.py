@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hpack
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ def field(name: bytes, value: bytes, how: str = "indexed") -> HeaderField:
     return HeaderField(name, value, 0, how == "never", how != "indexed")
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(FIELDS, LITERALS, SIZES, SIZES), max_size=10))
 def test_any_fields_are_read_by_another_decoder(

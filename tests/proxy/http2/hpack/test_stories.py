@@ -11,6 +11,7 @@ from lab import stories
 FOUND = sorted(Path(__file__).parents[4].glob("../*/conformance/" + str(stories.FILE)))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not FOUND, reason="there is no conformance folder beside the checkout")
 def test_stories() -> None:
     told = list(stories.read(FOUND[0]))
