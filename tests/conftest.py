@@ -24,7 +24,13 @@ SLOW = (
     "cross_language",
     "examples",
     "fuzz",
-    "http2",
+    "http2/test_backpressure.py",
+    "http2/test_ends.py",
+    "http2/test_evil.py",
+    "http2/test_grpcio.py",
+    "http2/test_peers.py",
+    "http2/test_spans.py",
+    "http2/test_standard_services.py",
     "interop",
     "kubernetes",
     "ops_lib/capture/test_frameworks.py",
@@ -43,11 +49,13 @@ SLOW = (
     "page",
     "proxy/cli/test_commands.py",
     "proxy/cli/test_run.py",
-    "proxy/cli/views",
-    "proxy/console",
+    "proxy/console/query/test_doctor.py",
+    "proxy/console/store/test_writer.py",
+    "proxy/console/test_reports.py",
     "proxy/demo/test_command.py",
     "proxy/http1/test_turns.py",
-    "proxy/kubernetes",
+    "proxy/kubernetes/injection/test_stream.py",
+    "proxy/kubernetes/test_manifests.py",
     "proxy/lifecycle/test_console_process.py",
     "proxy/lifecycle/test_orders.py",
     "proxy/settings/test_proofs.py",
@@ -102,7 +110,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @cache  # thousands of tests are in hundreds of files
-def _is_slow(file: Path) -> bool:
+def is_slow(file: Path) -> bool:
     return file in SLOW_PLACES or not SLOW_PLACES.isdisjoint(file.parents)
 
 
@@ -110,5 +118,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         # Byte by byte, too: the same message has been sent whole. Hostile texts are big.
         is_big = "bytewise" in item.name or "hostile" in item.name
-        if is_big or _is_slow(item.path):
+        if is_big or is_slow(item.path):
             item.add_marker(pytest.mark.slow)

@@ -9,7 +9,8 @@ import pytest
 
 from ops_lib.propagation import KNOWN_FORMATS
 
-ROOT = Path(__file__).parents[1]
+HERE = Path(__file__).parent
+ROOT = HERE.parent
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 FILES = [path for top in ("proxy", "ops_lib") for path in (ROOT / top).rglob("*.py")]
 TABLE = PAGE.partition("## Modules")[2].partition("\n## ")[0]
@@ -49,3 +50,17 @@ def test_every_format_stands_in_its_tables(format: str) -> None:
 def test_no_room_is_crowded(folder: Path) -> None:
     """Past 20 modules nobody finds one in one guess: the room gets rooms of its own."""
     assert len([path for path in folder.glob("*.py") if path.stem != "__init__"]) <= 20
+
+
+ROOMS = sorted(
+    {path.parent for top in ("proxy", "ops_lib", "wire", "http2") for path in HERE.glob(f"{top}/**/test_*.py")}
+)
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: str(room.relative_to(HERE)))
+def test_every_room_has_quick_tests(room: Path, pytestconfig: pytest.Config) -> None:
+    """`make test-quick` says something about whatever you change."""
+    conftest = pytestconfig.pluginmanager.get_plugin(str(HERE / "conftest.py"))
+    assert conftest is not None
+    quick = [file for file in room.glob("test_*.py") if not conftest.is_slow(file)]
+    assert quick

@@ -139,6 +139,7 @@ def test_closing_gives_what_the_generator_returns(ops_spans: SpanCapture) -> Non
     assert ops_spans.tree() == polite.__qualname__.rpartition(".")[2]
 
 
+@pytest.mark.slow
 def test_collected_ends_the_span(ops_spans: SpanCapture) -> None:
     generator = numbers(3)
     next(generator)

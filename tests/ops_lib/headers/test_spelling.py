@@ -145,6 +145,7 @@ class TestEnvironments:
             ops.inject_context(headers)
             assert headers["baggage"] == "k=v"
 
+    @pytest.mark.slow
     def test_the_environment_of_this_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("TRACEPARENT", "TRACESTATE", "BAGGAGE", "B3", "UBER_TRACE_ID", "X_MIRASCOPE_SESSION_ID"):
             monkeypatch.setenv(name, "stale")  # so that they are put back

@@ -114,6 +114,7 @@ def test_generator_apps(spans: Any) -> None:
     assert span.status.status_code is StatusCode.ERROR
 
 
+@pytest.mark.slow
 def test_a_body_abandoned_by_the_server_ends_its_span(spans: Any) -> None:
     body = app_with(Body([]))(environ(), start)
     next(body)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from proxy.transport.deadlines import NEVER, Ticker
 
 
@@ -63,6 +65,7 @@ async def test_a_member_may_leave_from_its_deadline() -> None:
     assert sum(member.times for member in members) >= 1
 
 
+@pytest.mark.slow
 async def test_a_deadline_never_comes_due_early() -> None:
     """Whenever between two ticks it was set by `now`."""
     loop = asyncio.get_running_loop()

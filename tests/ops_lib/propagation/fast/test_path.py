@@ -97,6 +97,7 @@ def test_the_common_case_is_fast(sender: Format, beside: dict[str, str], state: 
     assert_same(propagator, make(OTHERS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", CARRIERS.values(), ids=CARRIERS)
 @pytest.mark.parametrize("headers", MORE, ids=str)
 @pytest.mark.parametrize("beside", [{}, SESSION], ids=["alone", "session"])
@@ -118,6 +119,7 @@ def test_any_spelling_takes_the_fast_path(make: Any) -> None:
         assert assert_same(propagator, make({spell(name): value for name, value in (B3MULTI | SESSION).items()}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "headers",
     [

@@ -129,6 +129,7 @@ def test_answers_for_agents_are_bounded() -> None:
     assert said.endswith("Page: http://page")
 
 
+@pytest.mark.slow
 async def test_tools_for_agents() -> None:
     """The command as an agent starts it, by the official client."""
     async with running() as console:

@@ -30,6 +30,7 @@ def live(time: Time, console: Console, days: float, *replicas: Replica, peer: st
             console.take(replica.report())
 
 
+@pytest.mark.slow
 def test_the_gate_in_small(tmp_path: Path) -> None:
     """`make migration`, with fewer requests."""
     assert run(requests=6_000, one_in=500, lives_days=3, ask_every=6, path=tmp_path / "console.db") == []

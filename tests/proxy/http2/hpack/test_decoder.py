@@ -51,6 +51,7 @@ def test_eviction_of_appendix_c_6() -> None:
     assert codec.size == 222
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(FIELDS, max_size=8), st.booleans())
 def test_whatever_another_encoder_writes_is_read(lists: list[list[tuple[bytes, bytes, bool]]], coded: bool) -> None:

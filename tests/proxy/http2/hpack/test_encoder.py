@@ -43,6 +43,7 @@ def test_any_fields_are_read_by_another_decoder(
         assert encoder.size == other.header_table._current_size
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(st.tuples(NAMES, VALUES), max_size=20), max_size=10))
 def test_fields_of_another_connection_go_through(messages: list[list[tuple[bytes, bytes]]]) -> None:
