@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import threading
+from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +16,20 @@ from lab.consoles import pairs
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from proxy.console.intake.reports import read_logs
+from proxy.console.query.doctor import doctor
+from proxy.console.query.explain import explain
+from proxy.console.query.migration import migration
+from proxy.console.query.requests import request, requests
+from proxy.console.query.settings import settings
 from proxy.console.store.open import Place, open_store
+from proxy.console.store.reader import Reader
 from proxy.console.store.reports import write_reports
 
 SENDER = {"service.name": "shop", "ops.instance": "a1", "ops.report.version": "1"}
 COUNTS = {"seq": 1, "since": 1, "now": 2, "interval": 10, "formats": [], "calls": {}}
+NOW_NS = 10**18
+# Documents as a sidecar sends them, to be spoiled in one place.
+SHAPES = json.loads((Path(__file__).parent / "shapes.json").read_text(encoding="utf-8"))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -31,13 +44,27 @@ def record(event: str, body: object = None, **said: Any) -> LogRecord:
     return made
 
 
+def ask(connection: sqlite3.Connection) -> None:
+    """Every question that is answered from reports."""
+    reader = Reader(Place(None, 1 << 24), connection, threading.RLock())
+    for row in requests(reader)["items"]:
+        request(reader, row["id"])
+    doctor(reader, NOW_NS)
+    migration(reader, NOW_NS)
+    settings(reader, NOW_NS)
+    explain(reader, "b3: 0", NOW_NS)
+
+
 def written(*records: LogRecord, **resource: Any) -> list[dict[str, Any]]:
     """The rows that a store makes of them."""
     connection = open_store(Place(None, 1 << 24))
     try:
         connection.execute("BEGIN")
         reports = read_logs({**SENDER, **resource}, "ops-sidecar.report", records)
-        return list(write_reports(connection, reports, 10**18))
+        rows = list(write_reports(connection, reports, NOW_NS))
+        connection.execute("COMMIT")
+        ask(connection)
+        return rows
     finally:
         connection.close()
 
@@ -69,9 +96,26 @@ def test_a_bad_record_spoils_no_other(bad: LogRecord) -> None:
     assert rows[-1]["id"] == "r_good"
 
 
-@given(JSON, st.sampled_from(["ops.counts", "ops.plan", "ops.settings", "ops.health", "ops.proofs"]))
+@given(JSON, st.sampled_from(["ops.counts", "ops.plan", "ops.settings", "ops.health", "ops.proofs", "ops.shadow"]))
 def test_nothing_that_is_said_raises(said: object, event: str) -> None:
     written(record(event, said), record(event, {**COUNTS, **said} if isinstance(said, dict) else said))
+
+
+@given(st.sampled_from(sorted(SHAPES)), st.data())
+def test_nothing_in_a_known_shape_spoils_an_answer(event: str, data: st.DataObject) -> None:
+    """One value, however deep, is something else than what a sidecar sends."""
+    body = deepcopy(SHAPES[event])
+    place = body
+    while True:
+        keys = sorted(place) if isinstance(place, dict) else range(len(place))
+        key = data.draw(st.sampled_from(list(keys)))
+        inner = place[key]
+        if not isinstance(inner, dict | list) or not inner or data.draw(st.booleans()):
+            place[key] = data.draw(JSON)
+            break
+        place = inner
+    others = [record(other, shape) for other, shape in SHAPES.items() if other != event]
+    written(*others, record(event, body), record(event, body))
 
 
 def test_a_sidecar_of_tomorrow_is_read_as_far_as_it_is_known() -> None:
