@@ -12,14 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from proxy.console.intake.shapes import DOCUMENTS, UNFIT, fit
 from proxy.console.intake.values import attributes
 
 SCOPE: Final = "ops-sidecar.report"
 
 EXCHANGE: Final = "ops.exchange"
 COUNTS: Final = "ops.counts"
-DOCUMENTS: Final = ("ops.plan", "ops.settings", "ops.health", "ops.proofs", "ops.shadow")
-_LISTS: Final = ("ops.settings", "ops.shadow")  # documents that are lists
 
 _MOST_BODY_BYTES: Final = 4 * 1024 * 1024
 _LONGEST: Final = 256  # characters of a name
@@ -126,6 +125,10 @@ def _read(sender: Sender, record: Any) -> Report | None:
         body = json.loads(text, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(body, list if kind in _LISTS else dict):
+    if kind != COUNTS:
+        body = fit(DOCUMENTS[kind], body)
+    elif not isinstance(body, dict):  # what its counters are is looked at as they are added
+        return None
+    if body is UNFIT:
         return None
     return Report(kind, sender, at, max(at, ended), body)

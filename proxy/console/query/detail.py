@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ops_lib.propagation import KNOWN_FORMATS, Format, Propagator, Sampling
-from proxy.console.store.exchanges import is_refused, texts
+from proxy.console.store.exchanges import is_refused, text, texts
 from proxy.explain.groups import Facts, Header, groups, verdict
 from proxy.explain.names import loss_name
 from proxy.explain.tokens import read_tokens
@@ -57,8 +57,8 @@ def detail(row: Mapping[str, Any], said: Mapping[str, Any]) -> Answer:
         else None,
         "timing": _timing(said),
         "findings": texts(said, "ops.findings"),
-        "request_of": said.get("ops.request.of") or None,
-        "fault_detail": said.get("ops.fault.detail") or None,
+        "request_of": text(said, "ops.request.of") or None,
+        "fault_detail": text(said, "ops.fault.detail") or None,
         "sentence": _sentence(row, said, facts, verdict(facts, found)),
     }
 
@@ -92,16 +92,16 @@ def _facts(said: Mapping[str, Any]) -> Facts:
     return Facts(
         tokens=read_tokens(texts(said, "ops.formats.read")),
         written=tuple(texts(said, "ops.formats.written")),
-        winner=str(said.get("ops.winner") or ""),
-        sampling=str(said.get("ops.sampling") or ""),
+        winner=text(said, "ops.winner"),
+        sampling=text(said, "ops.sampling"),
         bare=said.get("ops.bare") is True,
-        has_own_span=bool(said.get("ops.parent")),
+        has_own_span=bool(text(said, "ops.parent")),
         lost=tuple((format, what) for format, _, what in lost),
         carried=tuple(texts(said, "ops.carried")),
-        linked=str(said.get("ops.linked") or ""),
+        linked=text(said, "ops.linked"),
         withheld=tuple(texts(said, "ops.withheld")),
         refused=tuple(texts(said, "ops.refused")),
-        is_restarted=bool(said.get("ops.link")),
+        is_restarted=bool(text(said, "ops.link")),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from proxy.console.query.reported.checks import BY_KEY, CHECKS, FAIL, OK, WARN, Check, state, told, unread_told
 from proxy.console.query.reported.peers import Peers
 from proxy.console.query.words import plural
+from proxy.console.store.exchanges import text
 from proxy.console.store.reader import Reader
 from proxy.console.store.report_counts import DAY_MS, HOUR_MS
 from proxy.console.store.requests import COLUMNS, read_row
@@ -189,7 +190,7 @@ def _last_hop(reader: Reader, name: str, proof: Sequence[Mapping[str, Any]]) -> 
         packed = reader.one("SELECT detail FROM requests WHERE rid = ?", (row["id"],))
         if packed is None or packed[0] is None:
             continue
-        of = json.loads(zlib.decompress(packed[0])).get("report", {}).get("ops.request.of")
+        of = text(json.loads(zlib.decompress(packed[0])).get("report", {}), "ops.request.of")
         found = reader.one(f"SELECT {COLUMNS} FROM requests WHERE rid = ?", (of,)) if of else None
         if found is not None:
             before = read_row(found)

@@ -32,19 +32,14 @@ def upstreams(reader: Reader, now_ns: int) -> list[Upstream]:
     found: list[Upstream] = []
     for service, text, _ in rows:
         plan = json.loads(text)
-        for one in plan.get("upstreams") or []:
-            if isinstance(one, dict) and isinstance(one.get("inject"), list) and isinstance(one.get("extract"), list):
-                found.append(
-                    {
-                        "sidecar": service,
-                        "name": f"app ({service})" if one.get("name") == "app" else str(one.get("name")),
-                        "inject": [str(each) for each in one["inject"]],
-                        "extract": [str(each) for each in one["extract"]],
-                        "egress": {
-                            cargo: hosts
-                            for cargo, hosts in (one.get("egress") or {}).items()
-                            if isinstance(hosts, list)
-                        },
-                    }
-                )
+        for one in plan.get("upstreams", ()):
+            found.append(
+                {
+                    "sidecar": service,
+                    "name": f"app ({service})" if one["name"] == "app" else one["name"],
+                    "inject": one["inject"],
+                    "extract": one["extract"],
+                    "egress": one.get("egress", {}),
+                }
+            )
     return found[:_MOST]

@@ -27,7 +27,7 @@ def settings(reader: Reader, now_ns: int) -> Answer:
                 "version": one["version"],
                 "at": one["at"],
                 "silent": one["silent"],
-                "settings": [_entry(entry) for entry in entries if isinstance(entry, dict)],
+                "settings": [_entry(entry) for entry in entries],
                 "health": one,
             }
         )
@@ -35,7 +35,13 @@ def settings(reader: Reader, now_ns: int) -> Answer:
 
 
 def _entry(entry: Answer) -> Answer:
-    return {**entry, "value": _text(entry.get("value")), "default": _text(entry.get("default"))}
+    return {
+        "where": "",
+        "hot": False,
+        **entry,
+        "value": _text(entry.get("value")),
+        "default": _text(entry.get("default")),
+    }
 
 
 def _text(value: object) -> str:

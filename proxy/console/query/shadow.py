@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from proxy.console.query.words import plural
@@ -41,14 +41,12 @@ def shadow(reader: Reader) -> list[Answer]:
     for service, text, settings in rows:
         tried = _tried(json.loads(settings) if settings else [])
         for route in json.loads(text):
-            if not isinstance(route, dict):
-                continue
-            key = service, str(route.get("listener"))[:100], str(route.get("upstream"))[:100]
+            key = service, route["listener"], route["upstream"]
             one = found.setdefault(key, {"counts": {}, "examples": {}, "tried": tried})
             one["tried"] = tried or one["tried"]
-            for difference, number in _numbers(route.get("counts")).items():
+            for difference, number in route.get("counts", {}).items():
                 one["counts"][difference] = one["counts"].get(difference, 0) + number
-            one["examples"] |= _examples(route.get("examples"))
+            one["examples"] |= _examples(route.get("examples", {}))
     made = [_made(*key, one) for key, one in found.items()]
     made.sort(key=lambda one: (-one["differ"], one["service"], one["upstream"]))
     return made[:_MOST]
@@ -92,40 +90,23 @@ def _sentence(to: str, tried: list[str], same: int, differ: int, counts: Mapping
     return f"{least}{plural(differ, 'request')} to {to} would differ{as_if}: {what}. {same:,} would not."
 
 
-def _tried(settings: Any) -> list[str]:
+def _tried(settings: Iterable[Mapping[str, Any]]) -> list[str]:
     """The settings of shadows, as one writes them."""
     found = []
-    for entry in settings if isinstance(settings, list) else ():
-        key = str(entry.get("key")) if isinstance(entry, dict) else ""
-        if _SHADOW in key and entry.get("source") != "default":
-            value = entry.get("value")
+    for entry in settings:
+        key, value = entry["key"], entry.get("value")
+        if _SHADOW in key and entry["source"] != "default":
             told = f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
             found.append(f"{key.rpartition(_SHADOW)[2]}: {told}"[:200])
     return list(dict.fromkeys(found))[:20]
 
 
-def _numbers(counts: Any) -> dict[str, int]:
-    found = counts.items() if isinstance(counts, dict) else ()
+def _examples(examples: Mapping[str, Mapping[str, Any]]) -> dict[str, Answer]:
     return {
-        str(what)[:40]: n for what, n in list(found)[:20] if isinstance(n, int) and not isinstance(n, bool) and n > 0
+        what: {"at": one["at"] * 1000, **{side: _headers(one.get(side, ())) for side in ("came", "goes", "would_go")}}
+        for what, one in list(examples.items())[:_MOST_EXAMPLES]
     }
 
 
-def _examples(examples: Any) -> dict[str, Answer]:
-    found: dict[str, Answer] = {}
-    for what, one in list(examples.items())[:_MOST_EXAMPLES] if isinstance(examples, dict) else ():
-        at = one.get("at") if isinstance(one, dict) else None
-        if isinstance(at, int | float):
-            found[str(what)] = {
-                "at": at * 1000,
-                **{side: _headers(one.get(side)) for side in ("came", "goes", "would_go")},
-            }
-    return found
-
-
-def _headers(fields: Any) -> list[Answer]:
-    return [
-        {"name": str(one[0]), "value": str(one[1])}
-        for one in (fields if isinstance(fields, list) else ())
-        if isinstance(one, list) and len(one) == 2
-    ]
+def _headers(fields: Iterable[Sequence[str]]) -> list[Answer]:
+    return [{"name": one[0], "value": one[1]} for one in fields if len(one) == 2]

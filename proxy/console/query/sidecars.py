@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from proxy.console.query.words import duration
@@ -50,8 +50,8 @@ def _sidecar(row: Sequence[Any], now_ns: int) -> Answer:
 
 
 def _read(text: str | None) -> Answer:
-    found = json.loads(text) if text else {}
-    return found if isinstance(found, dict) else {}
+    found: Answer = json.loads(text) if text else {}
+    return found
 
 
 def _health(now: Answer, before: Answer, passed_s: float, plan: Answer) -> Answer:
@@ -60,14 +60,14 @@ def _health(now: Answer, before: Answer, passed_s: float, plan: Answer) -> Answe
         before, passed_s = {}, 0.0
     durations = _grown(now, before)
     bounds = now.get("buckets_s") or []
-    cpu_s = _number(now, "cpu_s") - _number(before, "cpu_s")
+    cpu_s = now.get("cpu_s", 0) - before.get("cpu_s", 0)
     requests = sum(durations)
     return {
         "ready": now.get("ready") is True,
         "phase": now.get("phase"),
         "started": now.get("started"),
         "generation": now.get("generation"),
-        "rss_mb": round(_number(now, "rss_bytes") / 1048576, 1),
+        "rss_mb": round(now.get("rss_bytes", 0) / 1048576, 1),
         "fds": now.get("fds"),
         "cpu_percent": round(100 * cpu_s / passed_s, 1) if passed_s > 0 else None,
         "requests_per_s": round(requests / passed_s, 1) if passed_s > 0 else None,
@@ -76,38 +76,23 @@ def _health(now: Answer, before: Answer, passed_s: float, plan: Answer) -> Answe
         "p99_ms": _percentile(durations, bounds, 0.99),
         "listeners": _listeners(now, plan),
         "upstreams": _upstreams(now, before, plan, bounds),
-        "exporters": [_exporter(one) for one in _dicts(now, "exporters")],
-        "reloads": [_reload(one) for one in reversed(_dicts(now, "reloads"))],
+        "exporters": [_exporter(one) for one in now.get("exporters", ())],
+        "reloads": [_reload(one) for one in reversed(now.get("reloads", ()))],
     }
-
-
-def _dicts(values: Mapping[str, Any], key: str) -> list[Answer]:
-    found = values.get(key)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-
-
-def _counts(values: Mapping[str, Any], key: str) -> dict[str, int]:
-    found = values.get(key)
-    return {str(k): v for k, v in found.items() if isinstance(v, int)} if isinstance(found, dict) else {}
-
-
-def _number(values: Mapping[str, Any], key: str) -> float:
-    found = values.get(key)
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else 0.0
 
 
 def _grown(now: Answer, before: Answer, upstream: str | None = None) -> list[int]:
     """How many exchanges came into each bucket of durations between two reports."""
     total: list[int] = []
-    earlier = {(one.get("listener"), one.get("upstream")): one for one in _dicts(before, "exchanges")}
-    for one in _dicts(now, "exchanges"):
-        if upstream is not None and one.get("upstream") != upstream:
+    earlier = {(one["listener"], one["upstream"]): one for one in before.get("exchanges", ())}
+    for one in now.get("exchanges", ()):
+        if upstream is not None and one["upstream"] != upstream:
             continue
-        counts = [value for value in one.get("counts") or [] if isinstance(value, int)]
-        was = (earlier.get((one.get("listener"), one.get("upstream"))) or {}).get("counts") or []
+        counts = one.get("counts", [])
+        was = earlier.get((one["listener"], one["upstream"]), {}).get("counts", [])
         total += [0] * (len(counts) - len(total))
         for number, count in enumerate(counts):
-            total[number] += count - (was[number] if number < len(was) and isinstance(was[number], int) else 0)
+            total[number] += count - (was[number] if number < len(was) else 0)
     return total
 
 
@@ -119,17 +104,17 @@ def _percentile(counts: Sequence[int], bounds: Sequence[Any], share: float) -> f
     reached = 0
     for count, bound in zip(counts, bounds, strict=False):
         reached += count
-        if reached >= share * total and isinstance(bound, int | float):
+        if reached >= share * total:
             return float(bound) * 1000
-    return float(bounds[-1]) * 1000 if bounds and isinstance(bounds[-1], int | float) else None
+    return float(bounds[-1]) * 1000 if bounds else None
 
 
 def _listeners(now: Answer, plan: Answer) -> list[Answer]:
-    bound = {one.get("name"): one for one in _dicts(plan, "listeners")}
+    bound = {one.get("name"): one for one in plan.get("listeners", ())}
     found = []
-    for one in _dicts(now, "listeners"):
+    for one in now.get("listeners", ()):
         known = bound.get(one.get("name"), {})
-        targets = [each for each in _dicts(plan, "upstreams") if each.get("listener") == one.get("name")]
+        targets = [each for each in plan.get("upstreams", ()) if each.get("listener") == one.get("name")]
         to = targets[0].get("target") if len(targets) == 1 else "by Host"
         found.append(
             {
@@ -145,12 +130,12 @@ def _listeners(now: Answer, plan: Answer) -> list[Answer]:
 
 
 def _upstreams(now: Answer, before: Answer, plan: Answer, bounds: Sequence[Any]) -> list[Answer]:
-    planned = {one.get("name"): one for one in _dicts(plan, "upstreams")}
+    planned = {one.get("name"): one for one in plan.get("upstreams", ())}
     found = []
-    for one in _dicts(now, "upstreams"):
+    for one in now.get("upstreams", ()):
         name = one.get("name")
-        failures = _counts(one, "failures")
-        connects, reused = _number(one, "connects"), _number(one, "reused")
+        failures = one.get("failures", {})
+        connects, reused = one.get("connects", 0), one.get("reused", 0)
         found.append(
             {
                 "name": name,
@@ -175,7 +160,7 @@ def _reload(one: Answer) -> Answer:
 
 
 def _exporter(one: Answer) -> Answer:
-    dropped = _counts(one, "dropped")
+    dropped = one.get("dropped", {})
     lost = sum(dropped.values())
     return {
         "name": one.get("name"),

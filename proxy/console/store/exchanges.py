@@ -39,7 +39,7 @@ Row = dict[str, Any]
 def row_of(report: Report, names: Mapping[str, str]) -> Row | None:
     """None if it has no id. `names`: services by the names of their sidecars in Via."""
     said = report.said
-    rid = _text(said, "ops.request.id")
+    rid = text(said, "ops.request.id")
     if not rid:
         return None
     service, is_inbound = report.sender.service, said.get("ops.leg") != "out"
@@ -51,21 +51,21 @@ def row_of(report: Report, names: Mapping[str, str]) -> Row | None:
         "leg": "in" if is_inbound else "out",
         "from": _caller(said, names) if is_inbound else service,
         "to": service if is_inbound else _callee(said),
-        "method": _text(said, "http.request.method"),
-        "target": _text(said, "url.path"),
+        "method": text(said, "http.request.method"),
+        "target": text(said, "url.path"),
         "status": status if isinstance(status, int) else None,
-        "fault": _text(said, "ops.fault") or None,
+        "fault": text(said, "ops.fault") or None,
         "ms": _number(said, "ops.duration_us") / 1000,
         "in": [token.format for token in read_tokens(texts(said, "ops.formats.read")) if token.is_valid],
         "out": texts(said, "ops.formats.written"),
-        "winner": _text(said, "ops.winner") or None,
+        "winner": text(said, "ops.winner") or None,
         "trace": report.trace.hex() or None,
         "span": report.span.hex() or None,
-        "sampling": _text(said, "ops.sampling") or None,
+        "sampling": text(said, "ops.sampling") or None,
         "short": said.get("ops.short") is True,
-        "session": _text(said, "session.id") or None,
+        "session": text(said, "session.id") or None,
         "notes": _notes(said),
-        "probe": is_probe(_text(said, "url.path"), _text(said, "user_agent.original")),
+        "probe": is_probe(text(said, "url.path"), text(said, "user_agent.original")),
         "retries": _number(said, "ops.retries"),
     }
 
@@ -77,17 +77,17 @@ def is_probe(path: str, agent: str) -> bool:
 
 def is_refused(said: Mapping[str, Any]) -> bool:
     """Whether the sidecar answered before it was decided where the request goes."""
-    return bool(_text(said, "ops.fault")) and not _text(said, "ops.upstream")
+    return bool(text(said, "ops.fault")) and not text(said, "ops.upstream")
 
 
 def _caller(said: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    peer = _text(said, "ops.peer")
+    peer = text(said, "ops.peer")
     return names.get(peer, f"a sidecar ({peer})") if said.get("ops.peer.kind") == "sidecar" else peer
 
 
 def _callee(said: Mapping[str, Any]) -> str:
-    upstream = _text(said, "ops.upstream")
-    return _text(said, "server.address") or upstream if upstream in ("", "other") else upstream
+    upstream = text(said, "ops.upstream")
+    return text(said, "server.address") or upstream if upstream in ("", "other") else upstream
 
 
 def _notes(said: Mapping[str, Any]) -> list[str]:
@@ -105,7 +105,7 @@ def _notes(said: Mapping[str, Any]) -> list[str]:
             ("64-bit", said.get("ops.short") is True),
             ("retry", _number(said, "ops.retries") > 0),
             ("egress", bool(texts(said, "ops.withheld"))),
-            ("linked", _text(said, "ops.linked") not in ("", "none")),
+            ("linked", text(said, "ops.linked") not in ("", "none")),
             ("carry-over", bool(texts(said, "ops.carried"))),
         )
         if holds
@@ -120,7 +120,8 @@ def texts(said: Mapping[str, Any], key: str) -> list[str]:
     return [one[:_LONGEST] for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
-def _text(said: Mapping[str, Any], key: str) -> str:
+def text(said: Mapping[str, Any], key: str) -> str:
+    """A text; empty for anything else."""
     value = said.get(key)
     return value[:_LONGEST] if isinstance(value, str) else ""
 

@@ -103,19 +103,14 @@ def _rates(before: tuple[str | None, str | None, int] | None, said: Any, now_ns:
     rates, health, at = before or (None, None, 0)
     found: list[float] = json.loads(rates) if rates else []
     was = json.loads(health) if health else None
-    if isinstance(was, dict) and was.get("started") == said.get("started") and now_ns > at:
+    if was is not None and was.get("started") == said.get("started") and now_ns > at:
         found.append(round(max(0, _requests(said) - _requests(was)) / ((now_ns - at) / 1e9), 1))
     return json.dumps(found[-_MOST_RATES:])
 
 
-def _requests(health: dict[str, Any]) -> int:
+def _requests(health: dict[str, Any]) -> float:
     """All requests since the start."""
-    total = 0
-    exchanges = health.get("exchanges")
-    for one in exchanges if isinstance(exchanges, list) else ():
-        counts = one.get("counts") if isinstance(one, dict) else None
-        total += sum(each for each in counts if isinstance(each, int)) if isinstance(counts, list) else 0
-    return total
+    return sum(sum(one.get("counts", ())) for one in health.get("exchanges", ()))
 
 
 def _know(connection: sqlite3.Connection, sender: Sender, now_ns: int) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import gzip
 import json
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.consoles import Console
+from lab.consoles import Console, pairs
 from lab.process import SidecarProcess
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 T, S = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312"
 ANYWHERE = ("--inbound", "127.0.0.1:0", "--outbound", "127.0.0.1:0", "--admin", "off")
@@ -220,3 +224,60 @@ async def test_who_speaks_what_is_counted_for_each_request(console: Console, app
         (verdict,) = said["verdicts"]
         assert verdict["sentence"] == "Not yet: shop gets B3 multi alone from 127.0.0.1."
         assert (await console.get("/requests"))["items"] == []
+
+
+async def _send_report(console: Console, body: ExportLogsServiceRequest) -> None:
+    headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
+    packed = gzip.compress(body.SerializeToString())
+    async with console.client.post(f"{console.otlp}/v1/logs", data=packed, headers=headers) as response:
+        assert response.status == 200, await response.text()
+
+
+def _recorded() -> list[ExportLogsServiceRequest]:
+    """What an older sidecar sent."""
+    told = json.loads((Path(__file__).parent / "older_reports.json").read_text(encoding="utf-8"))
+    return [ExportLogsServiceRequest.FromString(gzip.decompress(base64.b64decode(one))) for one in told["bodies"]]
+
+
+def _of_tomorrow(body: ExportLogsServiceRequest) -> ExportLogsServiceRequest:
+    """The same from a sidecar that says more: new attributes, documents and keys."""
+    for group in body.resource_logs:
+        for one in group.resource.attributes:
+            text = one.value.string_value
+            changed = {"ops.report.version": "2", "ops.instance": text[::-1], "service.name": "tomorrow"}
+            one.value.string_value = changed.get(one.key, text)
+        group.resource.attributes.extend(pairs({"ops.colour": "blue"}))
+        for scope in group.scope_logs:
+            scope.log_records.add(event_name="ops.of-tomorrow").body.string_value = '{"new": true}'
+            for record in scope.log_records:
+                for one in record.attributes:
+                    if one.key == "ops.request.id":
+                        one.value.string_value += "-2"
+                record.attributes.extend(pairs({"ops.colour": ["blue"]}))
+                text = record.body.string_value
+                record.body.string_value = '{"colour":{"blue":1},' + text[1:] if text.startswith("{") else text
+    return body
+
+
+async def test_sidecars_of_two_and_three_versions_are_read_side_by_side(console: Console, app: str) -> None:
+    """One as it was when reports were new, one of today, one of tomorrow."""
+    async with reporting(console, app, "--set", "console.report.interval_s=1") as sidecar:
+        for body in _recorded():
+            await _send_report(console, body)
+            await _send_report(console, _of_tomorrow(body))
+        await asyncio.to_thread(sidecar.get, "/orders/7", **B3)
+        said = await console.until("/requests", lambda said: len(said["items"]) == 5)
+        assert {row["sidecar"] for row in said["items"]} == {"legacy", "shop", "tomorrow"}
+        for row in said["items"]:
+            assert (row["in"], row["out"], row["status"]) == (["b3multi"], ["tracecontext"], 200)
+            assert (await console.get(f"/requests/{row['id']}"))["groups"], row["sidecar"]
+        health = await console.until("/settings", lambda said: len(said["sidecars"]) == 3)
+        newer = {one["service"]: one["health"]["newer"] for one in health["sidecars"]}
+        assert newer == {"legacy": False, "shop": False, "tomorrow": True}
+        assert all(one["settings"] and one["health"]["upstreams"] for one in health["sidecars"])
+        assert "1 sidecar is newer than this console, which shows what it knows." in health["sentence"]
+        counted = await console.until(
+            "/migration", lambda said: any(one["peer"] == "shop’s app" for one in said["cells"])
+        )
+        gets = {one["peer"]: one["count"] for one in counted["cells"] if one["role"] == "gets"}
+        assert gets == {"legacy’s app": 2, "shop’s app": 1, "tomorrow’s app": 2}

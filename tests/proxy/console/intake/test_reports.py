@@ -38,7 +38,9 @@ JSON = st.recursive(
 
 
 def record(event: str, body: object = None, **said: Any) -> LogRecord:
-    made = LogRecord(event_name=event, attributes=pairs(said), time_unix_nano=1, observed_time_unix_nano=2)
+    made = LogRecord(
+        event_name=event, attributes=pairs(said), time_unix_nano=NOW_NS, observed_time_unix_nano=NOW_NS + 5
+    )
     if body is not None:
         made.body.string_value = body if isinstance(body, str) else json.dumps(body)
     return made
@@ -116,6 +118,28 @@ def test_nothing_in_a_known_shape_spoils_an_answer(event: str, data: st.DataObje
         place = inner
     others = [record(other, shape) for other, shape in SHAPES.items() if other != event]
     written(*others, record(event, body), record(event, body))
+
+
+EXCHANGE = {
+    "ops.request.id": "r_1", "ops.leg": "in", "ops.listener": "in", "ops.upstream": "app", "ops.peer.kind": "address",
+    "ops.peer": "10.0.0.1", "server.address": "shop", "http.request.method": "GET", "url.path": "/", "ops.fault": "x",
+    "http.response.status_code": 200, "user_agent.original": "a", "ops.duration_us": 5, "ops.retries": 1,
+    "ops.fault.detail": "y", "ops.formats.read": ["b3"], "ops.formats.written": ["b3"], "ops.winner": "b3",
+    "ops.sampling": "accept", "ops.short": True, "ops.parent": "1", "ops.bare": True, "ops.made": True,
+    "ops.lost": ["b3:x"], "ops.carried": ["baggage"], "ops.linked": "single", "ops.link": "a-b", "ops.withheld": ["b"],
+    "ops.refused": ["decision"], "ops.headers.in": ["b3: 0"], "ops.headers.out": ["b3: 0"], "session.id": "s",
+    "ops.headers.other": ["A"], "ops.headers.added": ["B"], "ops.headers.response": ["C"], "ops.queue_us": 1,
+    "ops.connect_us": 1, "ops.head_us": 1, "ops.findings": ["dropped"], "ops.request.of": "r_2",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", sorted(EXCHANGE))
+@pytest.mark.parametrize("leg", ["in", "out"])
+def test_no_attribute_of_an_exchange_spoils_an_answer(key: str, leg: str) -> None:
+    for value in ("", "text", "a: \n\x00", -1, 1 << 62, True, [], ["a", 1], [[]], None):
+        given = {**EXCHANGE, "ops.leg": leg, key: value}
+        said = {name: one for name, one in given.items() if one is not None}
+        written(record("ops.counts", {**COUNTS, "calls": {"dropped": 1}}), record("ops.exchange", **said))
 
 
 def test_a_sidecar_of_tomorrow_is_read_as_far_as_it_is_known() -> None:
