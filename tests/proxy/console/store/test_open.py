@@ -44,6 +44,32 @@ def test_an_older_file_is_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     connection.close()
 
 
+def _columns(connection: sqlite3.Connection) -> dict[str, set[tuple[object, ...]]]:
+    """Of each table: name, type, whether it may be null, and its default."""
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return {
+        name: {row[1:5] for row in connection.execute(f"PRAGMA table_info({name})")}  # in whatever order
+        for (name,) in tables
+    }
+
+
+def test_a_file_of_the_first_version_becomes_one_of_today(tmp_path: Path) -> None:
+    """`version_1.sql` has its tables as they were."""
+    place = Place(tmp_path / "a.db", LIMIT)
+    older = sqlite3.connect(tmp_path / "a.db")
+    older.executescript((Path(__file__).parent / "version_1.sql").read_text(encoding="utf-8"))
+    older.executescript(f"PRAGMA user_version = 1; PRAGMA application_id = {schema.APPLICATION_ID};")
+    older.execute("INSERT INTO sidecars (instance, service, name, host, version, newer, seen) VALUES "
+                  "('a', 'shop', 'a', 'h', '1', 0, 1)")  # fmt: skip
+    older.commit()
+    older.close()
+    connection, new = open_store(place), open_store(Place(None, LIMIT))
+    assert _columns(connection) == _columns(new)
+    assert connection.execute("SELECT service, shadow, rates FROM sidecars").fetchall() == [("shop", None, None)]
+    connection.close()
+    new.close()
+
+
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = Place(tmp_path / "a.db", LIMIT)
     open_store(place).close()
