@@ -1,6 +1,6 @@
 """What one exchange costs in Python alone: the data plane's own objects, with transports that lead nowhere.
 
-    python -m bench.exchange [--untraced] [--report all | --report counted] [--runs N]
+    python -m bench.exchange [--untraced | --spans] [--report all | --report counted] [--runs N]
 
 No sockets, no system calls, one connection on either side; every request has ids and a path of its own. The minimum
 over many short runs is hardly moved by what else runs, so a change to the hot path can be judged in seconds.
@@ -31,6 +31,7 @@ from proxy.listener.reports.reporter import Reporter
 from proxy.listener.upstreams.pools import HTTP_1_1, Pools
 from proxy.plan import Address, ListenerPlan, PoolPlan, PropagationPlan, Router, UpstreamPlan, UpstreamTarget
 from proxy.telemetry.metrics import Metrics
+from proxy.telemetry.otlp.buffer import SpanBuffer
 from proxy.telemetry.otlp.exporter import Exporter
 from proxy.telemetry.report.channel import Channel
 from proxy.transport.deadlines import Ticker
@@ -104,11 +105,30 @@ class Told(Channel):
         """Goes nowhere."""
 
 
+class Kept(Exporter):
+    """An exporter whose spans nobody sends; past a million bytes the oldest go."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+        self._buffer = SpanBuffer(limit_bytes=1 << 40, batch_spans=512)
+
+    @property
+    def is_on(self) -> bool:
+        return True
+
+    def add(self, span: bytes) -> None:
+        self._buffer.add(span)
+        if self._buffer.held_bytes > 1_000_000 and (batch := self._buffer.take(0)) is not None:
+            self._buffer.free(batch)
+
+
 def connect(
-    ticker: Ticker, outbox: Outbox, channel: Channel | None = None
+    ticker: Ticker, outbox: Outbox, channel: Channel | None = None, *, spans_too: bool = False
 ) -> tuple[ClientConnection, Nowhere, UpstreamConnection, Nowhere]:
     """A client's and an upstream's connection of one inbound listener, b3multi → tracecontext."""
-    propagation = PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,))
+    propagation = PropagationPlan(
+        extract=FORMATS, inject=(Format.TRACECONTEXT,), mode="participate" if spans_too else "translate"
+    )
     target = UpstreamTarget("http", Address("127.0.0.1", 8080))
     plan_of_pool = PoolPlan(http2="never")
     upstream_plan = UpstreamPlan("app", target, propagation, pool=plan_of_pool)
@@ -116,7 +136,7 @@ def connect(
     metrics = Metrics()
     descriptors = Descriptors()
     pools = Pools({HTTP_1_1: connection_pools(ticker, outbox, descriptors)}, metrics, lambda _ip, _port: "")
-    spans = Spans(Exporter(""))
+    spans = Spans(Kept() if spans_too else Exporter(""))
     rules = ListenerRules(plan, pools, metrics, spans, "bench")
     listener = Listener(
         rules,
@@ -140,11 +160,11 @@ def connect(
     return client, near, upstream, far
 
 
-def measure(*, traced: bool, runs: int, channel: Channel | None = None) -> tuple[float, float]:
+def measure(*, traced: bool, runs: int, channel: Channel | None = None, spans_too: bool = False) -> tuple[float, float]:
     """Microseconds from the request's bytes to the upstream's, and from the response's to the client's."""
     loop = asyncio.get_running_loop()
     outbox = Outbox(cast(asyncio.AbstractEventLoop, Unheard()))
-    client, near, upstream, far = connect(Ticker(loop), outbox, channel)
+    client, near, upstream, far = connect(Ticker(loop), outbox, channel, spans_too=spans_too)
     following = requests(traced=traced)
     best_request = best_response = float("inf")
     for _ in range(runs):
@@ -168,11 +188,14 @@ def measure(*, traced: bool, runs: int, channel: Channel | None = None) -> tuple
 async def _main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--untraced", action="store_true", help="requests without trace headers")
+    parser.add_argument("--spans", action="store_true", help="a span is made of each exchange")
     parser.add_argument("--runs", type=int, default=500, help="short runs, of which the fastest counts (default 500)")
     parser.add_argument("--report", choices=("all", "counted"), help="a console is told: of each, or of counts alone")
     options = parser.parse_args()
     channel = Told(all_exchanges=options.report == "all") if options.report else None
-    request_us, response_us = measure(traced=not options.untraced, runs=options.runs, channel=channel)
+    request_us, response_us = measure(
+        traced=not options.untraced, runs=options.runs, channel=channel, spans_too=options.spans
+    )
     print(f"Python per exchange: {request_us + response_us:.2f} µs ({request_us:.2f} + {response_us:.2f})")
     return 0
 

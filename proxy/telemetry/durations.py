@@ -73,14 +73,19 @@ class Series:
 class Durations:
     """Of one listener and upstream: the series by their keys."""
 
-    __slots__ = ("series",)
+    __slots__ = ("_last", "_last_key", "series")
 
     def __init__(self) -> None:
         self.series: dict[Key, Series] = {}
+        self._last_key: Key = OTHERS  # mostly asked for again: to compare is faster than to hash
+        self._last: Series | None = None
 
     def of(self, key: Key) -> Series:
         """The series of `key`. All methods that are not registered count as one."""
+        if self._last is not None and key == self._last_key:
+            return self._last
         found = self.series.get(key)
+        self._last_key = key
         if found is None:
             method, status, fault, version, route, host, is_tls = key
             if method not in METHODS:
@@ -88,6 +93,7 @@ class Durations:
             if key not in self.series and len(self.series) >= MOST_SERIES:
                 key = OTHERS
             found = self.series.setdefault(key, Series())
+        self._last = found
         return found
 
 

@@ -303,7 +303,7 @@ _OTLP = "proxy.telemetry.otlp"
 @pytest.mark.parametrize(
     "part",
     [
-        "proxy.listener.records.spans.peer_attributes",
+        f"{_OTLP}.span.peer_attributes",
         f"{_OTLP}.span.SpanEncoder.encode",
         f"{_OTLP}.exporter.Exporter.add",
         f"{_OTLP}.exporter.Exporter._send_metrics",

@@ -23,7 +23,7 @@ from ..context import ACCEPT, DENY, TraceContext, new
 from ..formats import Format
 from ..tracestate import MAX_LENGTH
 from .forms import ALL_TRAITS, HAS_PARENT, HAS_STATE, IS_RANDOM, IS_SHORT, PADDING, Form, compiled
-from .shapes import IDS, SINGLE, AnyStr, Beside, FastSettings, Names, Shape, Shapes, of_kind
+from .shapes import IDS, RAW_IDS, SINGLE, AnyStr, Beside, FastSettings, Names, Shape, Shapes, of_kind
 
 MAX_BAGGAGE_LENGTH: Final = 1536  # small enough to be written whole, in both kinds, even if every character is a plus
 
@@ -45,6 +45,25 @@ Plain = tuple[
 
 A plain tuple, not a NamedTuple, for speed.
 """
+
+
+_HEX: Final = bytes(digit if digit in b"0123456789abcdef" else 0 for digit in range(256))
+_NO_TRACE: Final = b"0" * 32
+_NO_SPAN: Final = b"0" * 16
+
+
+def _are_ids(trace_id: bytes, span_id: bytes, sampled: bytes) -> bool:
+    """Whether they match the pattern of a plain form in three values: trace id of 64 or 128 bits, span id, 0 or 1."""
+    size = len(trace_id)
+    return (
+        len(span_id) == 16
+        and (size == 32 or size == 16)
+        and (sampled == b"1" or sampled == b"0")
+        and trace_id.translate(_HEX) == trace_id
+        and span_id.translate(_HEX) == span_id
+        and span_id != _NO_SPAN
+        and trace_id != (_NO_TRACE if size == 32 else _NO_SPAN)
+    )
 
 
 class FastPath(Generic[AnyStr]):
@@ -110,11 +129,15 @@ class FastPath(Generic[AnyStr]):
         """As `read`, for headers of this shape."""
         format, match, pick, kind, session_at, beside = shape
         groups = pick(values)
-        found = match(groups if kind == SINGLE else self._line_feed.join(groups))
-        if found is None:
-            return None
-        if kind != IDS:
-            groups = found.groups()
+        if kind == RAW_IDS:  # for speed: as the pattern would
+            if not _are_ids(groups[0], groups[1], groups[2]):
+                return None
+        else:
+            found = match(groups if kind == SINGLE else self._line_feed.join(groups))
+            if found is None:
+                return None
+            if kind != IDS:
+                groups = found.groups()
         ids = groups
         parent: AnyStr | None = None
         traits = 0

@@ -55,6 +55,8 @@ class Beside(NamedTuple):
 SINGLE: Final = 0
 IDS: Final = 1
 SEVERAL: Final = 2
+RAW_IDS: Final = 3
+_RAW_FORM: Final = "<trace_id>\n<span_id>\n<sampled>"
 
 Shape = tuple[Format, Match, Pick, int, Any, Beside | None]
 """How to read headers that have certain names, in this order:
@@ -62,7 +64,8 @@ Shape = tuple[Format, Match, Pick, int, Any, Beside | None]
 1. the format that is believed;
 2. the pattern of the values, joined; its groups are the trace id, the span id, the flags, and perhaps the parent id;
 3. what picks these values out of all of them: gives one value, or a tuple of several;
-4. what it gives: SINGLE, one value; IDS, one value for each part of the form; or SEVERAL, which the match takes apart;
+4. what it gives: SINGLE, one value; IDS, one value for each part of the form; SEVERAL, which the match takes apart;
+   or RAW_IDS, three bytes: trace id, span id, and whether it is sampled;
 5. the session's key among the values (a name or an index); None without a session;
 6. what else there is; None for nothing.
 
@@ -185,4 +188,6 @@ class Shapes:
         session = sessions[0] if sessions else None
         (winner, (_, form)), *others = told.items()
         kind = SINGLE if len(used) == 1 else SEVERAL if others or not _FIRST.keys() >= set(form.split("\n")) else IDS
+        if kind == IDS and form == _RAW_FORM and self._kind is bytes:
+            kind = RAW_IDS
         return winner, pattern.fullmatch, pick, kind, session, beside

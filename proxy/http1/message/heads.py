@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import httptools
 
 from proxy.http1.message.repeats import Sorted, Template, is_text
+from proxy.http1.message.runs import Runs
 from proxy.http1.message.section import SectionScanner
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import PLAIN, TRANSFER_ENCODING, FieldKinds, Special
@@ -110,6 +111,7 @@ class HeadReader:
         "_checked",
         "_empty_lines",
         "_limits",
+        "_runs",
         "_scanner",
         "_template",
         "_unlike",
@@ -125,6 +127,7 @@ class HeadReader:
         self._checked = False  # its start line, as returned by `check_line`
         self._empty_lines = 0
         self._template: Template | None = None
+        self._runs: Runs | None = None  # of the template, once it has matched twice
         self._unlike = 0  # unmatched heads in a row
 
     @property
@@ -142,7 +145,13 @@ class HeadReader:
                 return None
             self._scanner = None
             data = whole
-        # The common case: a head of usual size in one piece.
+        runs = self._runs
+        if runs is not None and runs.kinds is kinds:
+            found = runs.read(data, self._usual_bytes)
+            if found is not None:
+                self._unlike = self._empty_lines = 0
+                return found
+        # The common case without runs: a head of usual size in one piece.
         head, blank, rest = data.partition(b"\r\n\r\n")
         if blank and 0 < len(head) <= self._usual_bytes and head[0] != 0x0D:
             section = head.split(b"\r\n")
@@ -160,12 +169,15 @@ class HeadReader:
             fields = template.sort(section)
             if fields is not None:
                 self._unlike = 0
+                if template.heads > 1:
+                    self._runs = Runs(template)  # at most once for each line that begins to vary
                 return fields
         fields = sort_fields(section, kinds, limits.bad_fault)
         # Learn at the 2nd, 4th, 8th… unmatched head in a row: a client that never repeats costs ever less.
         self._unlike += 1
         if self._unlike > 1 and not self._unlike & (self._unlike - 1):
             template = Template(kinds)
+            self._runs = None
             self._template = template if template.learn(section) else None
         return fields
 

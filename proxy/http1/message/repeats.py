@@ -40,16 +40,29 @@ _MAX_LINES_BYTES: Final = 2048
 class Template:
     """The field lines of one connection's last heads, line by line. Valid for `kinds`, and for `count` lines."""
 
-    __slots__ = ("_beginnings", "_fields", "_kinds", "_known", "_names", "_room_bytes", "count", "kinds")
+    __slots__ = (
+        "_beginnings",
+        "_fields",
+        "_kinds",
+        "_known",
+        "_names",
+        "_room_bytes",
+        "_varies",
+        "count",
+        "heads",
+        "kinds",
+    )
 
     def __init__(self, kinds: FieldKinds) -> None:
         self.kinds = kinds
         self.count = 0
+        self.heads = 0  # that matched
         self._names: list[bytes] = []
         self._beginnings: list[bytes] = []  # the name, and the bytes between it and the value
         self._kinds: list[int] = []
         self._known: list[bytes] = []  # the last line; empty (which a line never is): not remembered
         self._fields: list[Any] = []  # the same as Special; None: a plain field
+        self._varies: list[bool] = []  # whether the line has changed, or is not remembered
         self._room_bytes = _MAX_LINES_BYTES  # for more of `_known`
 
     def sort(self, section: list[bytes]) -> Sorted | None:
@@ -75,7 +88,10 @@ class Template:
             kind = self._kinds[place]
             if kind == TRACE:  # new each time
                 special.append((TRACE, self._names[place], value))
+                self._varies[place] = True
                 continue
+            if known:
+                self._varies[place] = True
             told: Any = None
             if kind == PLAIN or (kind == AUTHORIZATION and not binds_connection(value)):
                 lines.append(line)
@@ -87,7 +103,23 @@ class Template:
                 self._room_bytes -= size - len(known)
                 self._known[place] = line
                 self._fields[place] = told
+            else:
+                self._varies[place] = True
+        self.heads += 1
         return lines, special
+
+    def line(self, place: int) -> tuple[bytes, bool]:
+        """The last line there, and whether it varies."""
+        return self._known[place], self._varies[place]
+
+    def field(self, place: int) -> Special | None:
+        """What a line that does not vary means to a proxy; None if it is forwarded unchanged."""
+        field: Special | None = self._fields[place]
+        return field
+
+    def name(self, place: int) -> tuple[bytes, bytes, int]:
+        """The name there; the same with the bytes up to the value; and its kind."""
+        return self._names[place], self._beginnings[place], self._kinds[place]
 
     def learn(self, section: list[bytes]) -> bool:
         """Learn the names and their order from a valid head; False if that is not possible.
@@ -106,5 +138,6 @@ class Template:
             self._kinds.append(kind)
             self._known.append(b"")
             self._fields.append(None)
+            self._varies.append(False)
         self.count = len(section)
         return True

@@ -27,7 +27,6 @@ from proxy.telemetry.otlp.span import (
     SharedParts,
     SpanEncoder,
     link,
-    peer_attributes,
     trace_state,
 )
 from proxy.translate import Translator
@@ -109,7 +108,7 @@ class Spans:
             status=status,
             fault=refusal.fault.label if refusal is not None else "",
             host=terms.span_host or request.host,
-            peer=peer_attributes(encoder.kind, *peer),
+            peer=peer,
             agent=request.field(b"user-agent"),
             session=translation.session,
             request_bytes=accounted.bytes_in,

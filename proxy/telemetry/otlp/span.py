@@ -39,13 +39,24 @@ MAX_URL_BYTES: Final = 2048
 _MOST_FIXED: Final = 512  # of one listener and upstream; about 400 bytes each
 _MOST_REMEMBERED: Final = 512  # hosts, agents, sizes: of each
 _LONGEST_REMEMBERED: Final = 256  # bytes of a host or an agent
+_MOST_PEERS: Final = 1024  # connections' ends; about 200 bytes each
 
 
 @final
 class SharedParts:
     """Shared by the encoders of all routes: attributes by value, remembered within a bound (under 1 MiB in all)."""
 
-    __slots__ = ("_agents", "_hosts", "_request_sizes", "_response_sizes", "path", "session", "url", "varints")
+    __slots__ = (
+        "_agents",
+        "_hosts",
+        "_peers",
+        "_request_sizes",
+        "_response_sizes",
+        "path",
+        "session",
+        "url",
+        "varints",
+    )
 
     def __init__(self) -> None:
         self.path = TextAttribute("url.path", MAX_URL_BYTES)
@@ -54,6 +65,7 @@ class SharedParts:
         self.varints = [varint(size) for size in range(4096)]
         self._agents: dict[bytes, bytes] = {}
         self._hosts: dict[int, dict[bytes, bytes]] = {0: {}, 80: {}, 443: {}}  # by the default port; 0: none
+        self._peers: dict[int, dict[tuple[bytes, int], bytes]] = {SERVER: {}, CLIENT: {}}
         self._request_sizes: dict[int, bytes] = {}
         self._response_sizes: dict[int, bytes] = {}
 
@@ -77,6 +89,16 @@ class SharedParts:
                 known += number("server.port", port or default_port)
             if len(authority) <= _LONGEST_REMEMBERED and len(hosts) < _MOST_REMEMBERED:
                 hosts[authority] = known
+        return known
+
+    def peer(self, kind: int, peer: tuple[bytes, int]) -> bytes:
+        """`peer_attributes`. Connections come and go, so the memory is emptied when it is full."""
+        peers = self._peers[kind]
+        known = peers.get(peer)
+        if known is None:
+            if len(peers) >= _MOST_PEERS:
+                peers.clear()
+            known = peers[peer] = peer_attributes(kind, peer[0], peer[1])
         return known
 
     def sizes(self, request: int, response: int) -> bytes:
@@ -107,7 +129,7 @@ def split_authority(authority: bytes) -> tuple[bytes, int]:
 
 
 def peer_attributes(kind: int, address: bytes, port: int) -> bytes:
-    """The attributes of a connection's peer, for each of its spans. Encoded once per connection.
+    """The attributes of a connection's peer, for each of its spans.
 
     `address`: empty for a Unix socket. On server spans, the peer is also the client.
     """
@@ -220,7 +242,7 @@ class SpanEncoder:
         status: int,
         fault: str,
         host: bytes,
-        peer: bytes,
+        peer: tuple[bytes, int],
         agent: bytes,
         session: bytes | None,
         request_bytes: int,
@@ -237,7 +259,7 @@ class SpanEncoder:
         `method`, `target`, `host` (host[:port]) and `agent`: as on the wire; `version`: "1.1", "2".
         `route`: the template of the path, empty for none.
         `status`: 0 for none; `fault`: the label of ours, empty for none.
-        `peer`: see `peer_attributes`.
+        `peer`: address (empty for a Unix socket) and port; see `peer_attributes`.
         `end_ns`: Unix time.
         `more`: rare parts, encoded: attributes, links, trace state.
         `rpc`: the status of a gRPC call; NO_STATUS, or NOT_RPC for other requests.
@@ -267,7 +289,7 @@ class SpanEncoder:
             fixed32(16, flags),
             fixed,
             shared.host(host, (443 if is_tls else 80) if self._is_client else 0),
-            peer,
+            shared.peer(self.kind, peer),
             shared.sizes(request_bytes, response_bytes),
         ]
         query = self._query(query) if mark and self._query is not None else b""

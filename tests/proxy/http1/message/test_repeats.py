@@ -65,6 +65,42 @@ def test_heads_that_resemble_each_other_have_a_template() -> None:
     assert not any(line.startswith(b"X-B3") for line in template._known)  # new each time
 
 
+def test_lines_that_stay_the_same_are_compared_as_runs() -> None:
+    reads, known = reader(), kinds()
+    for number in range(1, 6):
+        feed(reads, head(number), known)
+    runs = reads._runs
+    assert runs is not None
+    assert [(one.varies, one.begins) for one in runs._segments] == [
+        (False, b"Host: a\r\n"),
+        (True, b"X-B3-TraceId: "),
+        (False, b"Accept: */*\r\nContent-Length: 2\r\n"),
+    ]
+    changed = head(6).replace(b"*/*", b"text/html")
+    for section in (changed, head(7), changed):
+        assert feed(reads, section, known) == expected(section)
+    assert reads._runs is not None
+    assert [one.begins for one in reads._runs._segments if one.varies] == [b"X-B3-TraceId: ", b"Accept: "]
+
+
+def test_values_of_any_length_are_found_in_runs() -> None:
+    """Also one that has the end of the last value's line where that one ended."""
+    reads, known = reader(), kinds()
+    sections = [b"Host: a\r\nX-B3-TraceId: %b\r\nAccept: b" % value for value in (b"12", b"123456", b"", b"1", b" 7 ")]
+    for section in [sections[0]] * 4 + sections + sections[::-1]:
+        assert feed(reads, section, known) == expected(section)
+    assert reads._runs is not None
+    for odd in (b"Host: a\r\nX-B3-TraceId: 1\r\r\n", b"Host: a\r\nX-B3-TraceId: 12\r\nAccept: b\r\nHost: c"):
+        assert feed(reads, odd, known) == expected(odd)
+
+
+def test_a_head_in_runs_has_the_limits_of_any_other() -> None:
+    reads, known = HeadReader(LIMITS._replace(line_bytes=4096, field_bytes=4096), check_request_line), kinds()
+    for size in (1, 1, 1, 1, 4000):
+        assert not isinstance(feed(reads, b"Host: a\r\nX-B3-TraceId: " + b"1" * size, known), Fault)
+    assert feed(reads, b"Host: a\r\nX-B3-TraceId: " + b"1" * 4100, known) is Fault.HEADERS_TOO_LARGE
+
+
 def test_values_that_change_are_read_anew() -> None:
     reads, known = reader(), kinds()
     for number in range(1, 10):
@@ -160,5 +196,5 @@ def test_any_heads_are_read_as_if_each_were_the_first(first: list[bytes], change
         lengths = [line for line in section if line.lower().startswith(b"content-length")]
         if len(lengths) > 1 or not set(lengths) <= {b"Content-Length: 1", b"Content-Length: 2"}:
             continue
-        for _ in range(3):
+        for _ in range(5):  # from the fourth on in runs
             assert feed(reads, joined, known) == expected(joined)
