@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, final
 
 from ops_lib.propagation import (
     Extraction,
@@ -20,14 +20,32 @@ SAMPLED: Final = 0x01
 RANDOM: Final = 0x02
 
 
-class OwnSpan(NamedTuple):
-    """A span that is recorded: ids in hex digits, 32, 16, and 16 or none."""
+@final
+class OwnSpan:
+    """A span that is recorded. A plain class, not a NamedTuple, for speed: each recorded request makes one."""
 
-    trace_id: bytes
-    span_id: bytes
-    parent_id: bytes  # empty: the trace begins here
-    flags: int
-    tracestate: bytes = b""
+    __slots__ = ("flags", "parent_id", "span_id", "trace_id", "tracestate")
+
+    def __init__(self, trace_id: bytes, span_id: bytes, parent_id: bytes, flags: int, tracestate: bytes = b"") -> None:
+        """Ids in hex digits: 32, 16, and 16 or none: the trace begins here."""
+        self.trace_id = trace_id
+        self.span_id = span_id
+        self.parent_id = parent_id
+        self.flags = flags
+        self.tracestate = tracestate
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OwnSpan) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def _values(self) -> tuple[bytes, bytes, bytes, int, bytes]:
+        return self.trace_id, self.span_id, self.parent_id, self.flags, self.tracestate
+
+    def __repr__(self) -> str:
+        ids = ", ".join(each.decode("ascii") for each in (self.trace_id, self.span_id, self.parent_id))
+        return f"<OwnSpan {ids}, flags {self.flags}, tracestate {self.tracestate.decode('latin-1')!r}>"
 
 
 class Joined(NamedTuple):

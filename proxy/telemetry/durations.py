@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple, final
+from typing import Final, final
 
 from proxy.semantics.request import METHODS
 
@@ -27,13 +27,18 @@ OTHERS: Final[Key] = (b"", 0, "", b"", b"", b"", False)
 """The key of the series that has what no other has room for."""
 
 
-class Exemplar(NamedTuple):
-    """One measurement, with the span that it is of: ids in hex digits."""
+@final
+class Exemplar:
+    """One measurement, with the span that it is of. A plain class, not a NamedTuple, for speed."""
 
-    value_s: float
-    trace_id: bytes
-    span_id: bytes
-    time_ns: int
+    __slots__ = ("span_id", "time_ns", "trace_id", "value_s")
+
+    def __init__(self, value_s: float, trace_id: bytes, span_id: bytes, time_ns: int) -> None:
+        """Ids in hex digits; `time_ns`: Unix time."""
+        self.value_s = value_s
+        self.trace_id = trace_id
+        self.span_id = span_id
+        self.time_ns = time_ns
 
 
 @final

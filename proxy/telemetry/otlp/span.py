@@ -25,6 +25,7 @@ RANDOM: Final = 0x02
 _PARENT_KNOWN: Final = 0x100
 _PARENT_REMOTE: Final = 0x200
 
+_FLAGS: Final = {flags: fixed32(16, flags) for flags in range(_PARENT_REMOTE * 2)}  # Span.flags
 _ERROR: Final = integer(3, 2)  # Status.code = STATUS_CODE_ERROR
 _TIMES: Final = Struct("<BQBQ")
 _START_TAG: Final = 0x39
@@ -34,6 +35,9 @@ _END_TAG: Final = 0x41
 _FAULTS_OF_SERVERS: Final = frozenset((2, 4, 12, 13, 14, 15))
 NOT_RPC: Final = -2
 NO_STATUS: Final = -1  # a call whose end told none
+
+_Key = tuple[str, bytes, bytes, bytes, int, str, bool, int]
+"""What the fixed part of a span depends on; the parts of `SpanEncoder.encode` with these names."""
 
 MAX_URL_BYTES: Final = 2048
 _MOST_FIXED: Final = 512  # of one listener and upstream; about 400 bytes each
@@ -157,7 +161,7 @@ def link(trace_id: bytes, span_id: bytes, why: str) -> bytes:
 class SpanEncoder:
     """Encodes the spans of one route (a listener and an upstream)."""
 
-    __slots__ = ("_common", "_fixed", "_is_client", "_query", "_route", "_shared", "kind")
+    __slots__ = ("_common", "_fixed", "_is_client", "_last", "_last_key", "_query", "_route", "_shared", "kind")
 
     def __init__(
         self,
@@ -178,7 +182,9 @@ class SpanEncoder:
         self._is_client = kind == CLIENT
         self._route = "url.template" if self._is_client else "http.route"
         self._query = query
-        self._fixed: dict[tuple[str, bytes, bytes, bytes, int, str, bool, int], bytes] = {}
+        self._fixed: dict[_Key, bytes] = {}
+        self._last_key: _Key = ("", b"", b"", b"", -1, "", False, -1)
+        self._last = b""
         self._common = (
             integer(6, kind)
             + string("ops.listener", listener.encode("utf-8"))
@@ -267,15 +273,21 @@ class SpanEncoder:
         shared = self._shared
         is_rpc = rpc != NOT_RPC
         key = read, method, target if is_rpc else route, version, status, fault, is_tls, rpc
-        fixed = self._fixed.get(key)
-        if fixed is None:
-            if is_rpc:
-                fixed = self._make_fixed_rpc(read, target, version, rpc, fault)
+        if key == self._last_key:  # mostly: to compare is faster than to hash
+            fixed = self._last
+        else:
+            known = self._fixed.get(key)
+            if known is not None:
+                fixed = known
+                self._last_key, self._last = key, fixed
             else:
-                fixed = self._make_fixed(read, method, route, version, status, fault, is_tls)
-            is_short = len(target) <= _LONGEST_REMEMBERED if is_rpc else method in METHODS
-            if is_short and len(self._fixed) < _MOST_FIXED:
-                self._fixed[key] = fixed
+                if is_rpc:
+                    fixed = self._make_fixed_rpc(read, target, version, rpc, fault)
+                else:
+                    fixed = self._make_fixed(read, method, route, version, status, fault, is_tls)
+                is_short = len(target) <= _LONGEST_REMEMBERED if is_rpc else method in METHODS
+                if is_short and len(self._fixed) < _MOST_FIXED:
+                    self._fixed[key] = fixed
         if parent_id:
             ids = unhexlify(b"0a10%b1208%b2208%b" % (trace_id, span_id, parent_id))
             flags |= _PARENT_KNOWN | _PARENT_REMOTE
@@ -286,7 +298,7 @@ class SpanEncoder:
         parts = [
             ids,
             _TIMES.pack(_START_TAG, end_ns - duration_ns, _END_TAG, end_ns),
-            fixed32(16, flags),
+            _FLAGS[flags],
             fixed,
             shared.host(host, (443 if is_tls else 80) if self._is_client else 0),
             shared.peer(self.kind, peer),
