@@ -202,7 +202,7 @@ async def test_an_idle_connection_remembers_little(lines: list[bytes]) -> None:
     )
     for idle, used in ((fresh.client, pair.client), (fresh.upstream, pair.upstream)):
         grown = size_of(used, but=around) - size_of(idle, but=around)
-        assert grown < IDLE_CONNECTION
+        assert grown < IDLE_CONNECTION, grown
 
 
 async def test_targets_that_requests_name_are_remembered_within_a_bound() -> None:

@@ -127,7 +127,7 @@ class HeadReader:
         self._checked = False  # its start line, as returned by `check_line`
         self._empty_lines = 0
         self._template: Template | None = None
-        self._runs: Runs | None = None  # of the template, once it has matched twice
+        self._runs: Runs | None = None  # of the template, once it is steady
         self._unlike = 0  # unmatched heads in a row
 
     @property
@@ -169,8 +169,8 @@ class HeadReader:
             fields = template.sort(section)
             if fields is not None:
                 self._unlike = 0
-                if template.heads > 1:
-                    self._runs = Runs(template)  # at most once for each line that begins to vary
+                # At most once for each line that begins to vary.
+                self._runs = Runs(template) if template.is_steady else None
                 return fields
         fields = sort_fields(section, kinds, limits.bad_fault)
         # Learn at the 2nd, 4th, 8th… unmatched head in a row: a client that never repeats costs ever less.

@@ -34,6 +34,7 @@ is_text: Final = re.compile(rb"[\t -~]*").fullmatch  # of a field value: printab
 _MAX_LINES: Final = 32
 _MAX_LINE_BYTES: Final = 256
 _MAX_LINES_BYTES: Final = 2048
+_MOST_VARYING: Final = 12
 
 
 @final
@@ -107,6 +108,11 @@ class Template:
                 self._varies[place] = True
         self.heads += 1
         return lines, special
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether enough heads have matched, and enough of their lines stay the same, to compare those as a whole."""
+        return self.heads > 1 and self._varies.count(True) <= _MOST_VARYING
 
     def line(self, place: int) -> tuple[bytes, bool]:
         """The last line there, and whether it varies."""

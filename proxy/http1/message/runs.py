@@ -16,6 +16,7 @@ from proxy.semantics.fields import AUTHORIZATION, PLAIN, TRACE, FieldKinds, bind
 _CR: Final = 0x0D
 _LF: Final = 0x0A
 _END: Final = b"\r\n"
+_NO_LINES: Final[list[Any]] = []
 
 
 @final
@@ -31,8 +32,8 @@ class _Segment:
         self.kind = kind
         self.name = name
         self.value_size = 0  # of the last value; the next one mostly has the same
-        self.lines: list[bytes] = []  # of a run: as in Sorted
-        self.special: list[Any] = []
+        self.lines = _NO_LINES  # of a run: as in Sorted
+        self.special = _NO_LINES
 
 
 @final

@@ -83,6 +83,15 @@ def test_lines_that_stay_the_same_are_compared_as_runs() -> None:
     assert [one.begins for one in reads._runs._segments if one.varies] == [b"X-B3-TraceId: ", b"Accept: "]
 
 
+def test_heads_of_which_nearly_all_varies_have_no_runs() -> None:
+    reads, known = reader(), kinds()
+    for varying in (0, 12, 13):
+        for number in range(4):
+            section = b"\r\n".join([b"Host: a"] + [b"X-%d: %d" % (n, number * (n < varying)) for n in range(13)])
+            assert feed(reads, section, known) == expected(section)
+        assert (reads._runs is None) is (varying == 13)
+
+
 def test_values_of_any_length_are_found_in_runs() -> None:
     """Also one that has the end of the last value's line where that one ended."""
     reads, known = reader(), kinds()
