@@ -18,7 +18,7 @@ from proxy.settings import Flag, load
 _USUAL = Address("127.0.0.1", 9083)
 _FLAGS = {
     "listen": ("listen", "ADDR", "the page and its API (default 127.0.0.1:9083)"),
-    "otlp": ("otlp", "ADDR|off", "where OTLP over HTTP is received (default 127.0.0.1:4318)"),
+    "otlp": ("otlp", "ADDR|off", "where OTLP is received, over HTTP and gRPC (default 127.0.0.1:4318)"),
     "store": ("store", "FILE", "keep everything in this file (default: in memory, gone at the end)"),
     "store-bytes": ("store_bytes", "SIZE", "most that is kept (default 256MiB in memory, 2GiB in a file)"),
     "token": ("token", "TOKEN|off", "asked for by page and API (default: none on loopback, else made up)"),

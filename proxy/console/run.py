@@ -25,8 +25,9 @@ from proxy.address import Address
 from proxy.admin.hosts import AdminHosts
 from proxy.console.forward.forwarder import Forwarder
 from proxy.console.server.api import Api
+from proxy.console.server.grpc import GrpcIntake
 from proxy.console.server.guard import Guard
-from proxy.console.server.intake import GRPC_ADVICE, MOST_BODY_BYTES, Intake, count
+from proxy.console.server.intake import MOST_BODY_BYTES, Intake
 from proxy.console.server.page import add_page
 from proxy.console.server.sockets import FirstBytes, listen
 from proxy.console.server.stream import Stream
@@ -124,15 +125,17 @@ async def running_console(plan: ConsolePlan) -> AsyncIterator[Addresses]:
     api = Api(reader, guard, stream, state, writer.add)
     page_runner = _runner(_pages(guard, api))
     intake_runner = _runner(intake.application())
+    grpc = GrpcIntake(intake)
     servers: list[asyncio.Server] = []
     try:
-        url, otlp = await _listen(plan, page_runner, intake_runner, intake, servers)
+        url, otlp = await _listen(plan, page_runner, intake_runner, grpc, servers)
         state.otlp = otlp
         yield Addresses(f"{url}/?token={token}" if token else url, otlp)
     finally:
         for server in servers:
             server.close()
         stream.close()
+        await grpc.close()
         await intake_runner.cleanup()
         await page_runner.cleanup()
         intake.close()
@@ -167,7 +170,7 @@ def _is_worth_a_line(record: logging.LogRecord) -> bool:
 
 
 async def _listen(
-    plan: ConsolePlan, page: web.AppRunner, intake: web.AppRunner, counts: Intake, servers: list[asyncio.Server]
+    plan: ConsolePlan, page: web.AppRunner, intake: web.AppRunner, grpc: GrpcIntake, servers: list[asyncio.Server]
 ) -> tuple[str, str]:
     """Both URLs; the second empty if OTLP is not received."""
     await page.setup()
@@ -180,7 +183,7 @@ async def _listen(
     received = intake.server
 
     def make() -> asyncio.Protocol:
-        return FirstBytes(received, GRPC_ADVICE, lambda: count(counts.counts.refused, "grpc"))
+        return FirstBytes(received, grpc.connection)
 
     server, otlp = await listen(make, parse_endpoint(plan.otlp), "console.otlp")
     servers.append(server)

@@ -1,4 +1,4 @@
-"""The official SDK of Node.js sends to a console, in JSON and in protobuf. Skipped by name where Node.js is missing."""
+"""The official SDK of Node.js sends to a console: JSON, protobuf, gRPC. Skipped by name where Node.js is missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lab.consoles import Console, running
 FOLDER = Path(__file__).parent / "node"
 
 
-@pytest.mark.parametrize("kind", ["http", "proto"])
+@pytest.mark.parametrize("kind", ["http", "proto", "grpc"])
 async def test_what_node_sends_is_shown(kind: str) -> None:
     reason = await asyncio.to_thread(npm.reason_it_is_missing, FOLDER)
     if reason is not None:

@@ -1,4 +1,4 @@
-"""OTLP over HTTP: POST /v1/traces, /v1/metrics and /v1/logs, in protobuf or JSON, plain or gzip.
+"""OTLP over HTTP: POST /v1/traces, /v1/metrics and /v1/logs, in protobuf or JSON, plain or gzip (`grpc`: OTLP over gRPC).
 
 Every body is bounded, before and after it is unpacked, and so is what waits. What is refused is counted, by reason.
 Bodies are read in a thread of their own, so that the page stays quick.
@@ -36,7 +36,7 @@ _REMEMBERED_S: Final = 600.0
 _READ_S: Final = 60.0  # for a body to come
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
-_GRPC_CODES: Final = {400: 3, 401: 16, 403: 7, 408: 4, 413: 8, 415: 3, 503: 14}
+GRPC_CODES: Final = {400: 3, 401: 16, 403: 7, 408: 4, 413: 8, 415: 3, 503: 14}
 
 
 class RefusalError(Exception):
@@ -122,11 +122,11 @@ class Intake:
     async def _other(self, request: web.Request) -> web.StreamResponse:
         if request.path == "/" and request.method == "GET":
             return web.Response(
-                text="ops-sidecar console: OTLP over HTTP is received at /v1/traces, /v1/metrics, /v1/logs\n"
+                text="ops-sidecar console: OTLP is received at /v1/traces, /v1/metrics, /v1/logs, and over gRPC\n"
             )
         detail = "this is OTLP over HTTP: POST to /v1/traces, /v1/metrics or /v1/logs"
         if request.content_type.startswith("application/grpc"):
-            detail = GRPC_ADVICE
+            detail = _GRPC_ADVICE
         count(self.counts.refused, "path")
         return _refusal(RefusalError(404, "path", detail), request.content_type == JSON)
 
@@ -135,11 +135,9 @@ class Intake:
     ) -> web.StreamResponse:
         if request.method != "POST":
             raise RefusalError(405, "method", "OTLP is sent with POST")
-        if self._token and not self._is_known(request):
-            raise RefusalError(401, "token", "the token is missing or wrong; set "
-                               'OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer <console.otlp_token>"')  # fmt: skip
+        self.check_token(request.headers.get("Authorization", ""))
         if not is_json and request.content_type != PROTOBUF:
-            advice = GRPC_ADVICE if request.content_type.startswith("application/grpc") else ""
+            advice = _GRPC_ADVICE if request.content_type.startswith("application/grpc") else ""
             raise RefusalError(415, "content-type", advice or f"content type {request.content_type[:60]!r}: "
                                f"expected {PROTOBUF} or {JSON}")  # fmt: skip
         coding = request.headers.get("Content-Encoding", "identity").strip().lower()
@@ -147,15 +145,44 @@ class Intake:
             raise RefusalError(415, "content-encoding", f"content encoding {coding[:20]!r}: expected gzip or none")
         body = await self._body(request)
         try:
-            batch = await self._read(signal, body, coding == "gzip", is_json)
+            batch = await self.take(signal, body, is_packed=coding == "gzip", is_json=is_json)
         finally:
-            self._held -= len(body)
+            self.release(len(body))
+        return _accepted(signal, batch, is_json, cors)
+
+    # --- what both ways of OTLP ask
+
+    def check_token(self, authorization: str) -> None:
+        """Raises RefusalError if a token is asked for, and this is not it."""
+        if not self._token:
+            return
+        kind, _, said = authorization.partition(" ")
+        is_known = hmac.compare_digest(said.strip().encode("utf-8", "replace"), self._token)
+        if kind.lower() != "bearer" or not is_known:
+            raise RefusalError(401, "token", "the token is missing or wrong; set "
+                               'OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer <console.otlp_token>"')  # fmt: skip
+
+    def hold(self, size: int) -> None:
+        """Bytes of a body have come, and are held until `release`. Raises RefusalError if all hold too many."""
+        if self._held + size > _MOST_HELD_BYTES:
+            raise RefusalError(503, "busy", "too many bodies at once; retry")
+        self._held += size
+
+    def release(self, size: int) -> None:
+        """Bytes are no longer held."""
+        self._held -= size
+
+    async def take(self, signal: str, body: bytes, *, is_packed: bool, is_json: bool) -> Batch | None:
+        """Give a body to the store, and pass it on; None: the same came before. Raises RefusalError."""
+        batch = await self._read(signal, body, is_packed, is_json)
         if self._forward is not None and not (batch is not None and batch.has_reports):
             self._forward(signal, body, {
                 "Content-Type": JSON if is_json else PROTOBUF,
-                **({"Content-Encoding": "gzip"} if coding == "gzip" else {}),
+                **({"Content-Encoding": "gzip"} if is_packed else {}),
             })  # fmt: skip
-        return _accepted(signal, batch, is_json, cors)
+        return batch
+
+    # --- the rest of HTTP
 
     async def _body(self, request: web.Request) -> bytes:
         """The body as sent; its size is added to what is held."""
@@ -173,15 +200,13 @@ class Intake:
         try:
             async with asyncio.timeout(_READ_S):
                 async for part in request.content.iter_any():
+                    self.hold(len(part))
                     size += len(part)
-                    self._held += len(part)
                     parts.append(part)
                     if size > MOST_BODY_BYTES:
                         raise too_long
-                    if self._held > _MOST_HELD_BYTES:
-                        raise RefusalError(503, "busy", "too many bodies at once; retry")
         except BaseException as error:
-            self._held -= size
+            self.release(size)
             if isinstance(error, TimeoutError):
                 raise RefusalError(408, "slow", f"the body did not come within {_READ_S:.0f} seconds") from None
             raise
@@ -227,15 +252,8 @@ class Intake:
             "Access-Control-Max-Age": "600",
         }
 
-    def _is_known(self, request: web.Request) -> bool:
-        kind, _, said = request.headers.get("Authorization", "").partition(" ")
-        return kind.lower() == "bearer" and hmac.compare_digest(said.strip().encode("utf-8", "replace"), self._token)
 
-
-GRPC_ADVICE: Final = (
-    "the console receives OTLP over HTTP, not over gRPC; set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf and "
-    "OTEL_EXPORTER_OTLP_ENDPOINT=http://<console>:4318"
-)
+_GRPC_ADVICE: Final = "OTLP over gRPC is received here too, but in HTTP/2 with prior knowledge, not in HTTP/1.1"
 
 
 def read_body(signal: str, body: bytes, is_packed: bool, is_json: bool) -> Batch:
@@ -261,18 +279,24 @@ def _unpack(body: bytes) -> bytes:
 
 def _accepted(signal: str, batch: Batch | None, is_json: bool, cors: Mapping[str, str]) -> web.Response:
     """200, and what was not taken, in words."""
-    rejected, reason = (batch.rejected, batch.reason) if batch is not None else (0, "")
-    name = {"traces": "rejectedSpans", "logs": "rejectedLogRecords", "metrics": "rejectedDataPoints"}[signal]
     if is_json:
+        rejected, reason = (batch.rejected, batch.reason) if batch is not None else (0, "")
+        name = {"traces": "rejectedSpans", "logs": "rejectedLogRecords", "metrics": "rejectedDataPoints"}[signal]
         said = {"partialSuccess": {name: str(rejected), "errorMessage": reason}} if rejected else {}
         return web.Response(body=json.dumps(said).encode(), content_type=JSON, headers=cors)
-    body = message(1, integer(1, rejected) + message(2, reason.encode())) if rejected else b""
-    return web.Response(body=body, content_type=PROTOBUF, headers=cors)
+    return web.Response(body=partial_success(batch), content_type=PROTOBUF, headers=cors)
+
+
+def partial_success(batch: Batch | None) -> bytes:
+    """The answer in protobuf, which is the same for all three signals: how many records were not taken, and why."""
+    if batch is None or not batch.rejected:
+        return b""
+    return message(1, integer(1, batch.rejected) + message(2, batch.reason.encode()))
 
 
 def _refusal(error: RefusalError, is_json: bool) -> web.Response:
     """A google.rpc.Status, as OTLP has it, in the language of the request."""
-    code = _GRPC_CODES.get(error.status, 3)
+    code = GRPC_CODES.get(error.status, 3)
     headers = {"Retry-After": "1"} if error.status == 503 else {}
     if error.status == 413:
         headers["Connection"] = "close"  # the rest of the body is not read

@@ -1,10 +1,11 @@
-// One trace by the official SDK, sent to the collector in COLLECTOR, in JSON or protobuf as KIND says. Prints its id.
+// One trace by the official SDK, sent to the collector in COLLECTOR, in JSON or protobuf or over gRPC as KIND says. Prints its id.
 const { trace, SpanStatusCode } = require('@opentelemetry/api');
 const { NodeTracerProvider, SimpleSpanProcessor } = require('@opentelemetry/sdk-trace-node');
 const { resourceFromAttributes } = require('@opentelemetry/resources');
 const { OTLPTraceExporter } = require(`@opentelemetry/exporter-trace-otlp-${process.env.KIND}`);
 
-const exporter = new OTLPTraceExporter({ url: `${process.env.COLLECTOR}/v1/traces` });
+const path = process.env.KIND === 'grpc' ? '' : '/v1/traces';
+const exporter = new OTLPTraceExporter({ url: `${process.env.COLLECTOR}${path}` });
 const provider = new NodeTracerProvider({
   resource: resourceFromAttributes({ 'service.name': 'node-shop', 'service.version': '1.2' }),
   spanProcessors: [new SimpleSpanProcessor(exporter)],

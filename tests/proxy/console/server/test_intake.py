@@ -88,7 +88,7 @@ async def test_partial_success_in_json(console: Console) -> None:
         (b'{"resourceSpans": 1}', {"Content_Type": "application/json"}, 400, b"OTLP/JSON"),
         (b"[" * 100_000, {"Content_Type": "application/json"}, 400, b"not JSON"),
         (b"", {"Content_Type": "text/plain"}, 415, b"expected application/x-protobuf"),
-        (b"", {"Content_Type": "application/grpc"}, 415, b"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"),
+        (b"", {"Content_Type": "application/grpc"}, 415, b"in HTTP/2 with prior knowledge"),
         (b"", {"Content_Encoding": "zstd"}, 415, b"expected gzip"),
         (b"plain", {"Content_Encoding": "gzip"}, 400, b"not gzip"),
         (gzip.compress(b"12345678", mtime=0)[:-6], {"Content_Encoding": "gzip"}, 400, b"ends too early"),
