@@ -1,4 +1,4 @@
-"""OTLP over HTTP: POST /v1/traces, /v1/metrics and /v1/logs, in protobuf or JSON, plain or gzip (`grpc`: OTLP over gRPC).
+"""OTLP over HTTP: POST /v1/traces, /v1/metrics and /v1/logs, in protobuf or JSON, plain or gzip (`grpc`: over gRPC).
 
 Every body is bounded, before and after it is unpacked, and so is what waits. What is refused is counted, by reason.
 Bodies are read in a thread of their own, so that the page stays quick.
