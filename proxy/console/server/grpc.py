@@ -41,6 +41,8 @@ _MOST_CALLS: Final = 32  # at once, of one connection
 _MOST_HEADER_BYTES: Final = 32 * 1024
 _READ_S: Final = 60.0  # for a message to come
 _IDLE_S: Final = 300.0  # of a connection without a call
+_LAST_BYTES_S: Final = 3.0  # for a sender to read our last ones
+_MOST_DISCARDED: Final = 1024 * 1024
 _STOP_S: Final = 1.0  # for calls whose message is being read
 _PREFIX_BYTES: Final = 5  # of a message: whether it is packed, and its length
 
@@ -93,7 +95,17 @@ class GrpcIntake:
 class GrpcConnection(ServerOwner):
     """One connection. See asyncio.Protocol, and engine.owner."""
 
-    __slots__ = ("_engine", "_idle", "_is_behind", "_is_closed", "_is_due", "_loop", "server", "transport")
+    __slots__ = (
+        "_discarded_bytes",
+        "_engine",
+        "_idle",
+        "_is_behind",
+        "_is_closed",
+        "_is_due",
+        "_loop",
+        "server",
+        "transport",
+    )
 
     transport: asyncio.Transport
 
@@ -106,6 +118,7 @@ class GrpcConnection(ServerOwner):
         self._is_due = False  # a flush
         self._is_behind = False  # a later turn reads on
         self._is_closed = False
+        self._discarded_bytes = 0  # behind the end
 
     def __repr__(self) -> str:
         return f"<GrpcConnection {len(self._engine.streams)} calls>"
@@ -125,7 +138,11 @@ class GrpcConnection(ServerOwner):
         self._wait_idle()
 
     def data_received(self, data: bytes) -> None:
-        if not self._is_closed and self._engine.feed(data, self._loop.time()):
+        if self._is_closed:
+            self._discarded_bytes += len(data)
+            if self._discarded_bytes > _MOST_DISCARDED:
+                self.transport.abort()
+        elif self._engine.feed(data, self._loop.time()):
             self._is_behind = True
             self.transport.pause_reading()
             self._loop.call_soon(self._read_on)
@@ -160,6 +177,7 @@ class GrpcConnection(ServerOwner):
         """Say goodbye, and close."""
         self._engine.fail(NO_ERROR, "")
         self._flush()
+        self.transport.close()
 
     # --- idle
 
@@ -189,8 +207,18 @@ class GrpcConnection(ServerOwner):
         if self._engine.has_more:
             self.wants_flush()
         if self._engine.is_failed:
-            self._is_closed = True
+            self._end()
+
+    def _end(self) -> None:
+        """Close once the sender has read our GOAWAY. A close with unread bytes is an RST, which can destroy it."""
+        self._is_closed = True
+        self._stop_waiting()
+        if self.transport.is_closing() or not self.transport.can_write_eof():
             self.transport.close()
+            return
+        self.transport.write_eof()
+        self.transport.resume_reading()
+        self._idle = self._loop.call_later(_LAST_BYTES_S, self.transport.abort)
 
     def on_request(self, stream: Stream, head: RequestHead, done: bool) -> None:
         self._stop_waiting()
