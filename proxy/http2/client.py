@@ -117,6 +117,7 @@ class ClientConnection(ClientSide):
             self.is_closed = True
             self.transport.abort()
             return
+        self.count_in(rules.metrics.http2)
         self.transport.set_write_buffer_limits(high=limits.buffer_bytes)
         now = self._ticker.now
         self.deadline = now
@@ -195,8 +196,10 @@ class ClientConnection(ClientSide):
 
     def on_goaway(self, code: int, detail: bytes) -> None:
         """The client takes no pushes, which we never make."""
+        self._count_goaway(code, True)
 
     def on_failed(self, code: int, detail: str) -> None:
+        self._count_goaway(code, False)
         if code != NO_ERROR:
             count(self._rules.metrics.protocol_errors, Fault.BAD_REQUEST.label)
         self.wants_flush()
@@ -229,6 +232,7 @@ class ClientConnection(ClientSide):
     def on_deadline(self) -> None:
         """A tick."""
         now = self._ticker.now
+        self._count_streams()
         if self.is_closed:
             if now >= self._idle_at:
                 self.transport.abort()

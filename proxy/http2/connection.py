@@ -12,9 +12,11 @@ import asyncio
 from abc import abstractmethod
 from typing import Final, cast
 
+from proxy.http2.engine.codes import HTTP_1_1_REQUIRED, NO_ERROR, name_of
 from proxy.http2.engine.engine import Engine
 from proxy.http2.engine.owner import ServerOwner
 from proxy.http2.flushing import Flushed, Flusher
+from proxy.telemetry.metrics import Http2Metrics, count
 from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.flow import BEHIND, Flow
 from proxy.transport.sockets import descriptor
@@ -41,6 +43,7 @@ class Connection(ServerOwner):
     """One connection. Its engine is made by `connection_made`."""
 
     __slots__ = (
+        "_counts",
         "_discarded_bytes",
         "_fd",
         "_flow",
@@ -49,6 +52,8 @@ class Connection(ServerOwner):
         "_is_due",
         "_is_more_due",
         "_is_pinged",
+        "_streams_open",
+        "_streams_total",
         "_ticker",
         "_writer",
         "engine",
@@ -72,6 +77,9 @@ class Connection(ServerOwner):
         self._is_more_due = False  # a later turn writes on
         self._heard_at = NEVER  # when bytes came last
         self._is_pinged = False  # and no answer has come
+        self._counts: Http2Metrics | None = None
+        self._streams_open = 0  # as they are counted there
+        self._streams_total = 0
         self.ping_s = 0.0  # silence before we ask; 0: we do not
         self.is_tls = False
         self.is_closed = False  # by us, or lost
@@ -137,6 +145,9 @@ class Connection(ServerOwner):
         self._flusher.begin()
         try:
             self.engine.lost()
+            self._count_streams()
+            if self._counts is not None:
+                self._counts.connections_open -= 1
             self._on_lost(exc)
         finally:
             self._flusher.end()
@@ -196,6 +207,31 @@ class Connection(ServerOwner):
         if self._discarded_bytes > _MOST_DISCARDED:
             self.transport.abort()
 
+    # --- counters
+
+    def count_in(self, counts: Http2Metrics) -> None:
+        """It is one of the connections that these are about."""
+        self._counts = counts
+        counts.connections_open += 1
+        counts.connections_total += 1
+
+    def _count_streams(self) -> None:
+        """A tick. Counting each stream as it comes would cost every call something."""
+        counts = self._counts
+        if counts is not None:
+            number, total = len(self.engine.streams), self.engine.streams_total
+            counts.streams_open += number - self._streams_open
+            counts.streams_total += total - self._streams_total
+            self._streams_open, self._streams_total = number, total
+
+    def on_reset(self, code: int, received: bool) -> None:
+        if self._counts is not None:
+            count(self._counts.resets, ("received" if received else "sent", _label(code)))
+
+    def _count_goaway(self, code: int, received: bool) -> None:
+        if self._counts is not None:
+            count(self._counts.goaways, ("received" if received else "sent", _label(code)))
+
     # --- whether the peer is there
 
     def _check_peer(self) -> None:
@@ -210,3 +246,8 @@ class Connection(ServerOwner):
 
     def on_pong(self, payload: bytes) -> None:
         """Whatever comes shows that the peer is there."""
+
+
+def _label(code: int) -> str:
+    """An error code in a metric: those that nobody has defined are one."""
+    return name_of(code) if NO_ERROR <= code <= HTTP_1_1_REQUIRED else "OTHER"

@@ -227,6 +227,7 @@ class StreamPool(Sharer):
         """Take a connection that has been made and greeted, and use it."""
         self._metrics.connects += 1
         self._metrics.connections_open += 1
+        connection.count_in(self._metrics.http2)
         self._open.append(connection)
         connection.idle_until = self._ticker.now + self.plan.idle_s
         self.has_room(connection)

@@ -172,6 +172,7 @@ class UpstreamConnection(UpstreamSide):
         """Sweep the deadlines of its streams."""
         for user in [user for user in self._users if user.deadline <= now]:
             user.on_deadline()
+        self._count_streams()
         self._check_peer()
 
     # --- what the engine tells (see engine.owner)
@@ -186,9 +187,11 @@ class UpstreamConnection(UpstreamSide):
             self.wants_flush()
 
     def on_goaway(self, code: int, detail: bytes) -> None:
+        self._count_goaway(code, True)
         self.retire()
 
     def on_failed(self, code: int, detail: str) -> None:
+        self._count_goaway(code, False)
         self._greet(Refusal(Fault.NO_HTTP2, f"the upstream does not speak HTTP/2: {detail}"))
         if not self.is_retired:
             self.is_retired = True

@@ -80,6 +80,20 @@ class ExchangeMetrics:
         self.translation = TranslationMetrics()
 
 
+class Http2Metrics:
+    """Of the connections of HTTP/2 of one listener, or towards one upstream. Streams are counted once a tick."""
+
+    __slots__ = ("connections_open", "connections_total", "goaways", "resets", "streams_open", "streams_total")
+
+    def __init__(self) -> None:
+        self.connections_open = 0
+        self.connections_total = 0
+        self.streams_open = 0
+        self.streams_total = 0
+        self.resets: dict[tuple[str, str], int] = {}  # RST_STREAM, by ("received" or "sent", error code)
+        self.goaways: dict[tuple[str, str], int] = {}  # GOAWAY, by the same
+
+
 class ListenerMetrics:
     """Of one listener."""
 
@@ -88,6 +102,7 @@ class ListenerMetrics:
         "connections_open",
         "connections_refused",
         "connections_total",
+        "http2",
         "protocol_errors",
         "tunnel_bytes_in",
         "tunnel_bytes_out",
@@ -96,6 +111,7 @@ class ListenerMetrics:
     )
 
     def __init__(self) -> None:
+        self.http2 = Http2Metrics()  # of those below that speak it
         self.connections_open = 0
         self.connections_limit = 0  # how many may be, by the settings and the file descriptors
         self.connections_total = 0
@@ -118,6 +134,7 @@ class UpstreamMetrics:
         "connections_limit",
         "connections_open",
         "connects",
+        "http2",
         "idle_closed",
         "moved",
         "queue_refused",
@@ -127,6 +144,7 @@ class UpstreamMetrics:
     )
 
     def __init__(self) -> None:
+        self.http2 = Http2Metrics()  # of those below that speak it
         self.connects = 0
         self.connect_failures: dict[str, int] = {}  # by label of the fault
         self.moved = 0  # times that a name led elsewhere, found when none of its remembered addresses could be reached

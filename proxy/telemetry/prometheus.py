@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from proxy.telemetry.durations import total
 from proxy.telemetry.exposition import Family, Labels, Sample
 from proxy.telemetry.http_metrics import histogram, http_durations
-from proxy.telemetry.metrics import InFlightMetrics, Metrics
+from proxy.telemetry.metrics import Http2Metrics, InFlightMetrics, Metrics
 from proxy.telemetry.otlp.exporter import ExportCounts
 from proxy.telemetry.process import ProcessUsage
 from proxy.telemetry.report.channel import NOTHING_SENT, Sent
@@ -39,6 +39,7 @@ def families(
         *_translations(metrics),
         *_listeners(metrics),
         *_upstreams(metrics),
+        *_http2(metrics),
         *_sidecar(state, version, dropped_lines),
         _counter("turns_put_off", "Pieces of work that waited for a later turn of the loop.", [((), metrics.put_off)]),
         _gauge("mirror_peers", "Peers whose format is remembered.", [((), metrics.mirror_peers)]),
@@ -232,6 +233,50 @@ def _upstreams(metrics: Metrics) -> list[Family]:
         gauge("queued", "Requests waiting for a connection now.", "queued"),
         reasons("queue_refused", "Requests that got no connection in time.", "queue_refused"),
     ]
+
+
+def _http2(metrics: Metrics) -> list[Family]:
+    clients = [((("listener", name),), one.http2) for name, one in metrics.listeners.items()]
+    upstreams = [((("upstream", name),), one.http2) for name, one in metrics.upstreams.items()]
+    families: list[Family] = []
+    for prefix, whose, found in (("http2_", "from clients", clients), ("upstream_http2_", "to upstreams", upstreams)):
+        families += [
+            _gauge(
+                f"{prefix}connections_open",
+                f"Connections of HTTP/2 {whose}, open now.",
+                ((labels, one.connections_open) for labels, one in found),
+            ),
+            _counter(
+                f"{prefix}connections",
+                f"Connections of HTTP/2 {whose}.",
+                ((labels, one.connections_total) for labels, one in found),
+            ),
+            _gauge(
+                f"{prefix}streams_open",
+                f"Streams on connections {whose}, open at the last tick.",
+                ((labels, one.streams_open) for labels, one in found),
+            ),
+            _counter(
+                f"{prefix}streams",
+                f"Streams on connections {whose}.",
+                ((labels, one.streams_total) for labels, one in found),
+            ),
+            _by_code(f"{prefix}resets", f"RST_STREAM on connections {whose}.", "resets", found),
+            _by_code(f"{prefix}goaways", f"GOAWAY on connections {whose}.", "goaways", found),
+        ]
+    return families
+
+
+def _by_code(name: str, text: str, attribute: str, found: Iterable[tuple[Labels, Http2Metrics]]) -> Family:
+    return _counter(
+        name,
+        text,
+        (
+            ((*labels, ("direction", direction), ("code", code)), number)
+            for labels, one in found
+            for (direction, code), number in getattr(one, attribute).items()
+        ),
+    )
 
 
 def _sidecar(state: State, version: str, dropped_lines: Mapping[str, int]) -> list[Family]:

@@ -85,6 +85,9 @@ class Owner(ServerOwner):
     def on_stream_over(self) -> None:
         self.over += 1
 
+    def on_reset(self, code: int, received: bool) -> None:
+        """Counted elsewhere."""
+
     def on_malformed(self, code: int, detail: str) -> None:
         self.told.append(("malformed", code))
 

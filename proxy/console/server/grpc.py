@@ -244,6 +244,9 @@ class GrpcConnection(ServerOwner):
     def on_malformed(self, code: int, detail: str) -> None:
         count(self.server.intake.counts.refused, "http2")
 
+    def on_reset(self, code: int, received: bool) -> None:
+        """Floods of them end in `on_failed`."""
+
     def on_settings(self) -> None:
         """Nothing waits for them."""
 

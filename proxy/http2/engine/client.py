@@ -59,6 +59,10 @@ class ClientEngine(Engine):
     # --- opening
 
     @property
+    def streams_total(self) -> int:
+        return self.next_id // 2
+
+    @property
     def room(self) -> int:
         """How many streams may be opened now; 0 for good if the connection is closing, or its ids are used up."""
         if self.is_closing:

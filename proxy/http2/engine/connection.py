@@ -67,6 +67,11 @@ class Connection(Output):
         self._held_bytes = 0  # content that streams owe, all together
 
     @property
+    @abstractmethod
+    def streams_total(self) -> int:
+        """How many streams there have been."""
+
+    @property
     def is_idle(self) -> bool:
         """Whether no stream is open, or waits to be."""
         return not self.streams and not self._opening
@@ -135,6 +140,7 @@ class Connection(Output):
             self._owner.on_stream_over()
             return
         self._write(frames.reset(stream.id_bytes, code))
+        self._owner.on_reset(code, False)
         self._over(stream, BY_US)
 
     def _over(self, stream: Stream, how: int) -> None:
@@ -173,6 +179,7 @@ class Connection(Output):
         """The peer has broken a rule on one stream."""
         user = stream.user
         self._write(frames.reset(stream.id_bytes, code))
+        self._owner.on_reset(code, False)
         self._over(stream, BY_US)
         self._owner.on_malformed(code, detail)
         user.on_reset(code, False, detail)

@@ -122,6 +122,7 @@ class Control(Connection):
             return
         self._charge_reset(stream)
         code = int.from_bytes(payload, "big")
+        self._owner.on_reset(code, True)
         self._tell(stream, code, code == REFUSED_STREAM, f"the peer has reset the stream: {name_of(code)}")
 
     def _on_ping(self, flags: int, id: int, payload: bytes) -> None:

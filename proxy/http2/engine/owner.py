@@ -38,6 +38,10 @@ class Owner(ABC):
         """A stream has ended, so there is room for another; or the last one has."""
 
     @abstractmethod
+    def on_reset(self, code: int, received: bool) -> None:
+        """RST_STREAM was `received`, or is sent: for counters."""
+
+    @abstractmethod
     def on_malformed(self, code: int, detail: str) -> None:
         """The engine has reset a stream for a fault of the peer: for counters and logs."""
 

@@ -60,6 +60,10 @@ class ServerEngine(Engine):
 
     # --- streams
 
+    @property
+    def streams_total(self) -> int:
+        return (self.last_id + 1) // 2
+
     def _on_new_block(self, id: int, fields: list[HeaderField], done: bool) -> None:
         """A request (5.1.1); or a block that comes too late."""
         if not id & 1:

@@ -229,6 +229,8 @@ def test_no_field_of_the_metrics_is_left_out() -> None:
         metrics.upstream("u"),
         metrics.exchange("l", "u"),
         metrics.exchange("l", "u").translation,
+        metrics.listener("l").http2,
+        metrics.upstream("u").http2,
     ]
     for part in parts:
         for name in (name for name in dir(part) if not name.startswith("_")):  # slots, also where they are compiled
@@ -237,7 +239,16 @@ def test_no_field_of_the_metrics_is_left_out() -> None:
                 setattr(part, name, 1000 + counters)
             elif isinstance(getattr(part, name), dict):
                 counters += 1
-                pairs = ("malformed", "conflicts", "span_conflicts", "losses", "foreign", "refused")
+                pairs = (
+                    "malformed",
+                    "conflicts",
+                    "span_conflicts",
+                    "losses",
+                    "foreign",
+                    "refused",
+                    "resets",
+                    "goaways",
+                )
                 key = ("a", "b") if name in pairs else "a"
                 getattr(part, name)[key] = 1000 + counters
     shown = {number for key, number in page(metrics).items() if key not in empty}

@@ -1,0 +1,69 @@
+"""What /metrics says of connections of HTTP/2: how many, their streams, who reset them, and how they ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lab.h2 import CANCEL, DATA, GOAWAY, HEADERS, RST_STREAM, App, Peer, frame
+from lab.sidecar import Sidecar
+
+Start = Callable[..., Sidecar]
+Knock = Callable[..., Peer]
+
+
+def test_connections_and_streams_of_both_sides(start: Start, app: App, knock: Knock) -> None:
+    sidecar = start({"inbound": {"app": app.url}})
+    client = knock(sidecar)
+    streams = [client.request("/a"), client.request("/b")]
+    peer = app.accept()
+    seen = [peer.frame(HEADERS) for _ in streams]
+    down, up = sidecar.metrics.listener("inbound").http2, sidecar.metrics.upstream("app").http2
+    sidecar.until(lambda: (down.streams_open, up.streams_open) == (2, 2))
+    for one in seen:
+        peer.headers(one.stream, [(":status", "204")], end=True)
+    for stream in streams:
+        assert client.answer(stream).status == 204
+    sidecar.until(lambda: (down.streams_open, up.streams_open) == (0, 0))
+    assert (down.streams_total, up.streams_total) == (2, 2)
+    assert (down.connections_open, up.connections_open) == (1, 1)
+    client.close()
+    sidecar.until(lambda: down.connections_open == 0)
+    assert down.connections_total == 1
+
+
+def test_clients_of_http_1_are_not_among_them(start: Start, app: App) -> None:
+    sidecar = start({"inbound": {"app": app.url}})
+    sidecar.ask(b"GET / HTTP/1.0\r\nHost: a\r\nContent-Length: 1, 2\r\n\r\n")
+    assert sidecar.metrics.listener("inbound").connections_total == 1
+    assert sidecar.metrics.listener("inbound").http2.connections_total == 0
+
+
+def test_resets_and_goaways_by_direction_and_code(start: Start, app: App, knock: Knock) -> None:
+    sidecar = start({"inbound": {"app": app.url}})
+    client = knock(sidecar)
+    stream = client.request("/")
+    peer = app.accept()
+    peer.frame(HEADERS)
+    client.reset(stream, CANCEL)
+    assert peer.frame(RST_STREAM).number == CANCEL
+    down, up = sidecar.metrics.listener("inbound").http2, sidecar.metrics.upstream("app").http2
+    assert down.resets == {("received", "CANCEL"): 1}
+    assert up.resets == {("sent", "CANCEL"): 1}
+    second = client.call()
+    peer.reset(peer.frame(HEADERS).stream, 0xABCD)
+    assert client.frame(RST_STREAM, stream=second)
+    assert up.resets["received", "OTHER"] == 1  # whatever an upstream makes up is one series
+    peer.send(frame(GOAWAY, 0, 0, bytes(4) + (0).to_bytes(4, "big")))
+    sidecar.until(lambda: up.goaways.get(("received", "NO_ERROR")) == 1)
+    client.send(frame(DATA, 0, 0, b"x"))
+    assert client.goaway().number == 1
+    assert down.goaways == {("sent", "PROTOCOL_ERROR"): 1}
+
+
+def test_a_budget_that_is_used_up(start: Start, app: App, knock: Knock) -> None:
+    sidecar = start({"inbound": {"app": app.url}, "clients": {"resets": 3, "resets_per_s": 1}})
+    client = knock(sidecar)
+    for _ in range(5):
+        client.reset(client.request("/"))
+    assert client.goaway().number == 11
+    assert sidecar.metrics.listener("inbound").http2.goaways == {("sent", "ENHANCE_YOUR_CALM"): 1}
