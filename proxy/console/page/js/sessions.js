@@ -1,11 +1,9 @@
 // Sessions: which there are, and what one of them did, trace by trace, over time.
-import { h, fill } from './dom.js';
-import { page, backTo, empty, firstRun, failed, searching } from './frame.js';
-import { when, ms, num, plural, clock, absolute } from './text.js';
+import { h } from './dom.js';
+import { page, backTo, empty, firstRun } from './frame.js';
+import { when, ms, plural, clock, absolute } from './text.js';
 import { svc, tag, serviceColour } from './chips.js';
-import { Windowed } from './windowed.js';
-import { filterBox, settled } from './filterbox.js';
-import { Pages } from './pages.js';
+import { SearchList } from './searchlist.js';
 import * as api from './api.js';
 
 const LEAST_MS = 30e3,
@@ -55,96 +53,27 @@ const rowOf = s =>
   );
 
 export async function sessions(root, { params, set }) {
-  let sel = -1,
-    failure = null,
-    isLoaded = false;
-  const none = h('div'),
-    scroller = h('div.scroll', { tabindex: '-1' }, none);
-  const pages = new Pages(
-    api.sessions,
-    (answer, isFirst) => {
-      isLoaded = true;
-      failure = null;
-      if (answer.error) box.mistake(answer.error);
-      if (isFirst) {
-        sel = -1;
-        scroller.scrollTop = 0;
-      }
-      list.set(pages.items.length, !isFirst);
-      after();
-    },
-    100,
-  );
-  const load = text =>
-    pages.load(text).catch(e => {
-      if (e.name !== 'AbortError') {
-        failure = e;
-        after();
-      }
-    });
-  const ask = settled(load);
-  const box = filterBox(
-    params.get('q') ?? '',
-    (f, text) => {
-      set({ q: text });
-      ask(text);
-    },
-    ['status:error'],
-  );
-  page(root, 'Sessions', {}, h('div.toolbar', box.el), scroller);
-  const list = new Windowed(scroller, {
-    role: 'list',
+  const found = new SearchList({
+    ask: api.sessions,
+    q: params.get('q') ?? '',
+    set,
+    quick: ['status:error'],
+    label: 'Sessions, latest first',
+    row: rowOf,
     rowHeight: () => 46,
-    key: i => pages.items[i],
-    render: i => rowOf(pages.items[i]),
-    onEnd: () => pages.more(),
+    one: 'session',
+    many: 'sessions',
+    first: () =>
+      firstRun(
+        'No session yet',
+        'A session is what one user or agent does over several traces. Requests carry it in a header; try one:',
+        "curl -H 'X-Mirascope-Session-Id: demo-1' http://127.0.0.1:9080/",
+        'In Python: with ops.session("demo-1"): …',
+      ),
   });
-  list.space.setAttribute('aria-label', 'Sessions, latest first');
-  function after() {
-    const [count, more] = pages.known;
-    box.count(isLoaded ? `${num(count)}${more} ${count === 1 && !more ? 'session' : 'sessions'}` : '');
-    none.hidden = pages.items.length > 0 && !failure;
-    if (none.hidden) return;
-    fill(
-      none,
-      failure
-        ? failed(failure, () => load(pages.q))
-        : !isLoaded
-          ? null
-          : pages.next
-            ? searching(pages)
-            : pages.q
-              ? empty(
-                  'No such session',
-                  'No session that the console keeps fits this filter.',
-                  h('button.btn', { type: 'button', onclick: () => box.set('') }, 'Clear the filter'),
-                )
-              : firstRun(
-                  'No session yet',
-                  'A session is what one user or agent does over several traces. Requests carry it in a header; try one:',
-                  "curl -H 'X-Mirascope-Session-Id: demo-1' http://127.0.0.1:9080/",
-                  'In Python: with ops.session("demo-1"): …',
-                ),
-    );
-  }
-  await load(box.input.value.trim());
-  box.apply();
-  ask.cancel();
-  function step(d) {
-    if (!pages.items.length) return;
-    sel = Math.max(0, Math.min(pages.items.length - 1, sel + d));
-    list.show(sel);
-    list.element(sel)?.firstChild.focus({ preventScroll: true });
-  }
-  return {
-    keys: { j: () => step(1), k: () => step(-1), r: () => load(pages.q), '/': box.focus },
-    update: p => box.set(p.get('q') ?? ''),
-    unmount: () => {
-      ask.cancel();
-      pages.end();
-      list.end();
-    },
-  };
+  page(root, 'Sessions', {}, h('div.toolbar', found.box.el), found.scroller);
+  await found.begin();
+  return found.view;
 }
 
 function chapter(t, before) {

@@ -1,11 +1,9 @@
 // Traces: a list to search, by the server; the histogram is of all that match.
 import { h, fill, icon } from './dom.js';
-import { page, empty, firstRun, commands, failed, searching } from './frame.js';
+import { page, firstRun, commands } from './frame.js';
 import { when, ms, num, plural } from './text.js';
 import { tag, svc, toast, short } from './chips.js';
-import { Windowed } from './windowed.js';
-import { filterBox, settled } from './filterbox.js';
-import { Pages } from './pages.js';
+import { SearchList } from './searchlist.js';
 import * as api from './api.js';
 
 const QUICK = ['status:error', 'is:conflict', 'is:gap', 'format:b3', 'dur:>200ms'];
@@ -82,49 +80,36 @@ async function uploadFrom(input) {
 
 export async function traces(root, { params, set }) {
   const other = params.get('compare'); // a trace that waits for the one to compare it with
-  let max = 1,
-    sel = -1,
-    failure = null,
-    isLoaded = false;
-  const none = h('div'),
-    histo = h('div.histo-room'),
-    scroller = h('div.scroll.tlist', { tabindex: '-1' }, none);
+  let max = 1;
+  const histo = h('div.histo-room');
   const href = t => (other ? `#/compare/${other}..${t.id}` : '#/traces/' + t.id);
-  const pages = new Pages(
-    api.traces,
-    (answer, isFirst) => {
-      isLoaded = true;
-      failure = null;
-      if (answer.error) box.mistake(answer.error);
+  const found = new SearchList({
+    ask: api.traces,
+    q: params.get('q') ?? '',
+    set,
+    quick: QUICK,
+    label: 'Traces, newest first',
+    row: t => rowOf(t, max, href(t)),
+    rowHeight: width => (width < 640 ? 58 : 46),
+    scrollerClass: 'tlist',
+    one: 'trace',
+    many: 'traces',
+    first: () =>
+      firstRun(
+        'No trace yet',
+        'Traces appear here as soon as a service or a sidecar sends its spans to this console (OTLP over HTTP). Set where it runs:',
+        commands.otlp,
+        'A trace in a file opens with Upload.',
+      ),
+    onPage: (answer, isFirst) => {
       const was = max;
-      max = Math.max(1, ...pages.items.map(t => t.ms));
-      if (isFirst) {
-        scroller.scrollTop = 0;
-        sel = -1;
-        fill(histo, answer.histogram?.length ? histogram(answer.histogram, pickBin) : null);
-      }
-      list.set(pages.items.length, !isFirst && was === max);
-      after();
+      max = Math.max(1, ...found.pages.items.map(t => t.ms));
+      if (isFirst) fill(histo, answer.histogram?.length ? histogram(answer.histogram, pickBin) : null);
+      return was !== max;
     },
-    100,
-  );
-  const load = text =>
-    pages.load(text).catch(e => {
-      if (e.name !== 'AbortError') {
-        failure = e;
-        after();
-      }
-    });
-  const ask = settled(load);
-  const box = filterBox(
-    params.get('q') ?? '',
-    (f, text) => {
-      set({ q: text });
-      ask(text);
-    },
-    QUICK,
-  );
-  const pickBin = b => box.set(`${box.input.value.replace(/\s*dur:\S+/g, '')} dur:>=${b.lo}ms dur:<${b.hi}ms`.trim());
+  });
+  const pickBin = b =>
+    found.box.set(`${found.box.input.value.replace(/\s*dur:\S+/g, '')} dur:>=${b.lo}ms dur:<${b.hi}ms`.trim());
   const file = h('input', {
     type: 'file',
     accept: '.json,application/json',
@@ -140,7 +125,7 @@ export async function traces(root, { params, set }) {
         file,
         h(
           'button.btn',
-          { type: 'button', title: 'Ask again (r)', onclick: () => load(pages.q) },
+          { type: 'button', title: 'Ask again (r)', onclick: () => found.load() },
           icon('again'),
           h('span', 'Refresh'),
         ),
@@ -160,61 +145,9 @@ export async function traces(root, { params, set }) {
           h('a.link', { href: '#/traces/' + other }, 'Back to it'),
         )
       : null,
-    h('div.toolbar.split', box.el, histo),
-    scroller,
+    h('div.toolbar.split', found.box.el, histo),
+    found.scroller,
   );
-  const list = new Windowed(scroller, {
-    role: 'list',
-    rowHeight: width => (width < 640 ? 58 : 46),
-    key: i => pages.items[i],
-    onEnd: () => pages.more(),
-    render: i => rowOf(pages.items[i], max, href(pages.items[i])),
-  });
-  list.space.setAttribute('aria-label', 'Traces, newest first');
-
-  function after() {
-    const [count, more] = pages.known;
-    box.count(isLoaded ? `${num(count)}${more} ${count === 1 && !more ? 'trace' : 'traces'}` : '');
-    none.hidden = pages.items.length > 0 && !failure;
-    if (none.hidden) return;
-    fill(
-      none,
-      failure
-        ? failed(failure, () => load(pages.q))
-        : !isLoaded
-          ? null
-          : pages.next
-            ? searching(pages)
-            : pages.q
-              ? empty(
-                  'No such trace',
-                  'Nothing that the console keeps fits this filter.',
-                  h('button.btn', { type: 'button', onclick: () => box.set('') }, 'Clear the filter'),
-                )
-              : firstRun(
-                  'No trace yet',
-                  'Traces appear here as soon as a service or a sidecar sends its spans to this console (OTLP over HTTP). Set where it runs:',
-                  commands.otlp,
-                  'A trace in a file opens with Upload.',
-                ),
-    );
-  }
-  await load(box.input.value.trim());
-  box.apply();
-  ask.cancel();
-  function step(d) {
-    if (!pages.items.length) return;
-    sel = Math.max(0, Math.min(pages.items.length - 1, sel + d));
-    list.show(sel);
-    list.element(sel)?.firstChild.focus({ preventScroll: true });
-  }
-  return {
-    keys: { j: () => step(1), k: () => step(-1), r: () => load(pages.q), '/': box.focus },
-    update: p => box.set(p.get('q') ?? ''),
-    unmount: () => {
-      ask.cancel();
-      pages.end();
-      list.end();
-    },
-  };
+  await found.begin();
+  return found.view;
 }
