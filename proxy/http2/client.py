@@ -29,6 +29,7 @@ from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.problem import ALLOW
+from proxy.semantics.request import TUNNEL
 from proxy.telemetry.metrics import count
 from proxy.transport.certificates import certificate_names
 from proxy.transport.deadlines import NEVER
@@ -107,7 +108,7 @@ class ClientConnection(ClientSide):
             Limits(
                 max_streams=limits.streams,
                 header_list_bytes=limits.header_bytes + limits.header_count * 32,  # each field counts 32 more (6.5.2)
-                extended_connect=rules.takes_extended_connect,
+                extended_connect=True,
             ),
             FieldJudge(rules.kinds, True),
             resets,
@@ -153,7 +154,10 @@ class ClientConnection(ClientSide):
         except Refusal as refusal:
             asker.refuse(refusal)
             return
-        asker.begin(request, exchange, done)
+        if request.pace == TUNNEL and not exchange.terms.is_http2_alone:
+            asker.begin_upgrade(exchange, done)
+        else:
+            asker.begin(request, exchange, done)
         if listener.is_draining and not self._is_announced:
             self._announce()
 

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from typing import final
 
-from proxy.http2.client_tunnel import end_of
-from proxy.http2.client_waits import ClientSide, TimedAsker
-from proxy.http2.engine.heads import ResponseHead, status_field
+from proxy.http2.client_tunnel import TunnelAsker
+from proxy.http2.client_waits import ClientSide
+from proxy.http2.engine.heads import ResponseHead
 from proxy.http2.engine.streams import Stream, StreamUser
 from proxy.http2.hpack.field import HeaderField
 from proxy.http2.message.request import Request
 from proxy.http2.message.write import call_refusal, problem, response_fields
 from proxy.listener.exchange import Exchange
-from proxy.listener.sides import Answerer
 from proxy.listener.translation import trace_line
 from proxy.plan import Address
 from proxy.semantics.faults import Fault, Refusal
@@ -26,21 +25,18 @@ from proxy.semantics.request import CALL
 from proxy.semantics.response import Response
 from proxy.transport.deadlines import NEVER
 from proxy.transport.processes import Ends, ends
-from proxy.transport.tunnel import FarEnd, open_tunnel
 
 
 @final
-class ClientStream(TimedAsker):
+class ClientStream(TunnelAsker):
     """One request, and its answer."""
 
-    __slots__ = ("_early", "_is_waiting")
+    __slots__ = ()
 
     def __init__(
         self, connection: ClientSide, stream: Stream, address: bytes, port: int, names: tuple[str, ...]
     ) -> None:
         super().__init__(connection, stream, address, port, names)
-        self._early = b""  # of a tunnel that is not there yet
-        self._is_waiting = False  # for it
         stream.user = _Heard(self)
 
     def __repr__(self) -> str:
@@ -69,17 +65,10 @@ class ClientStream(TimedAsker):
         """It has been read, and may be refused."""
         self._request = request
 
-    def wait_for_tunnel(self, done: bool) -> None:
-        """It is a CONNECT. What comes before its tunnel is there waits, as much as the stream's window allows."""
-        self._is_waiting = True
-        self._is_complete = done
-        self._stream.hold(True)
-
     def heard_content(self, content: bytes, done: bool) -> None:
         """Content of the request."""
-        if self._is_waiting:
-            self._early += content
-            self._is_complete = done
+        if self._is_for_tunnel:
+            self.keep(content, done)
             return
         self._came_bytes += len(content)
         connection = self._connection
@@ -93,6 +82,9 @@ class ClientStream(TimedAsker):
 
     def heard_trailers(self, fields: list[HeaderField]) -> None:
         """The end of the request."""
+        if self._is_for_tunnel:
+            self.keep(b"", True)
+            return
         self._came(True)
         if self._exchange is not None:
             self._exchange.send_content(b"", True, self._connection.trailers.lines(fields))
@@ -131,6 +123,10 @@ class ClientStream(TimedAsker):
     def answer(self, response: Response, content: bytes, done: bool, trailers: list[bytes]) -> None:
         exchange, connection = self._exchange, self._connection
         assert exchange is not None
+        if self._is_for_tunnel and 200 <= response.status < 300:  # to a CONNECT that would be a yes
+            text = f"the upstream answered {response.status} to an Upgrade, and did not switch"
+            self.refuse(Refusal(Fault.BAD_UPGRADE, text))
+            return
         terms = exchange.terms
         self._is_answered = True
         is_call = exchange.request.pace == CALL
@@ -164,10 +160,9 @@ class ClientStream(TimedAsker):
         fields, literals = response_fields(response, via=b"", date=b"", trace=b"")
         self._stream.send_headers(fields, literals, False)
 
-    def switch(self, response: Response, answerer: Answerer, rest: bytes, idle_s: float) -> None:
-        raise NotImplementedError  # HTTP/2 has no Upgrade (RFC 9113, 8.6)
-
     def hold(self, held: bool) -> None:
+        if self._is_for_tunnel:
+            return  # what comes before there is one is bounded by the stream's window
         self._is_held = held
         if held:
             self._silent_at = self._judged_at = NEVER
@@ -209,33 +204,6 @@ class ClientStream(TimedAsker):
             self._unpin()
             listener.record(exchange, self, refusal)
         self._answer_refusal(refusal, exchange)
-
-    def connected(self, far: FarEnd, idle_s: float) -> None:
-        stream, request, connection = self._stream, self._request, self._connection
-        if stream.is_over or request is None:
-            far.abort()
-            return
-        listener = connection.listener
-        self._is_waiting = False
-        self._is_answered = True
-        early, self._early = self._early, b""
-        near = end_of(
-            stream,
-            connection.transport.get_extra_info("peername"),
-            early,
-            saw_eof=self._is_complete,
-            tell=listener.count_tunnel_in,
-            on_lost=self._tunnel_lost,
-        )
-        stream.send_headers([status_field(200)], [], False)
-        listener.record_answered(request, self.address)
-        listener.tunnel_opened("connect", self.address)
-        self.tunnel = open_tunnel(near, far.end(listener.count_tunnel_out), connection.ticker, idle_s)
-
-    def _tunnel_lost(self, exc: Exception | None) -> None:
-        self.tunnel = None
-        self._connection.listener.tunnel_closed(self.address)
-        self._connection.stream_over(self)
 
     # --- the sidecar's own answers
 

@@ -1,169 +1,110 @@
-"""A stream of HTTP/2 as one end of a tunnel: after CONNECT, DATA frames carry its bytes (RFC 9113, 8.5).
+"""A client's stream that asks for a tunnel: CONNECT (RFC 9113, 8.5), or a WebSocket (RFC 8441) towards HTTP/1.1.
 
-May know streams and tunnels. Must not know messages: `client_stream` has the CONNECT and its answer.
+May know messages, and tunnels. The listener makes the far connection, an exchange the far WebSocket.
 
-    StreamTransport   a stream, as `transport.tunnel` knows its ends
-    _Heard            passes on what comes on the stream
+What comes before there is a tunnel is kept, as much as the stream's window allows: no credit is given for it.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from typing import Any, final
+from secrets import token_bytes
 
-from proxy.http2.engine.codes import CONNECT_ERROR, NO_ERROR
-from proxy.http2.engine.heads import ResponseHead
-from proxy.http2.engine.streams import Stream, StreamUser
-from proxy.http2.hpack.field import HeaderField
-from proxy.transport.tunnel import End
+from proxy.http2.client_waits import ClientSide, TimedAsker
+from proxy.http2.engine.heads import status_field
+from proxy.http2.engine.streams import Stream
+from proxy.http2.hpack.encoder import Literal
+from proxy.http2.message.websocket import accepted_fields, as_upgrade
+from proxy.http2.stream_transport import end_of
+from proxy.listener.exchange import Exchange
+from proxy.listener.sides import Answerer
+from proxy.semantics.faults import Fault, Refusal
+from proxy.semantics.response import Response
+from proxy.transport.tunnel import End, FarEnd, open_tunnel
 
 
-class StreamTransport(asyncio.Transport):
-    """Writes to a stream, and tells its protocol what comes there. END_STREAM is the end of one direction."""
+class TunnelAsker(TimedAsker):
+    """One request that may become a tunnel."""
 
-    def __init__(self, stream: Stream, peer: object) -> None:
-        """`peer`: the address of the client's connection, as asyncio has it."""
-        super().__init__({"peername": peer})
-        self._stream = stream
-        self._protocol: Any = None
-        self._is_closing = False
-        self._is_ended = False  # END_STREAM is sent, or waits behind what is written
-        self._is_lost = False
+    __slots__ = ("_early", "_has_ended", "_is_for_tunnel")
 
-    def __repr__(self) -> str:
-        return f"<StreamTransport {self._stream!r}>"
+    def __init__(
+        self, connection: ClientSide, stream: Stream, address: bytes, port: int, names: tuple[str, ...]
+    ) -> None:
+        super().__init__(connection, stream, address, port, names)
+        self._early = b""
+        self._has_ended = False  # the client's direction
+        self._is_for_tunnel = False  # it has asked for one, and has none
 
-    # --- asyncio.Transport
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self._protocol = protocol
-
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        protocol: asyncio.BaseProtocol = self._protocol
-        return protocol
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        if not self._is_ended:
-            self._stream.send(bytes(data), False)
-
-    def write_eof(self) -> None:
-        if not self._is_ended:
-            self._is_ended = True
-            self._stream.send(b"", True)
-
-    def can_write_eof(self) -> bool:
-        return True
-
-    def get_write_buffer_size(self) -> int:
-        return self._stream.queued_bytes
-
-    def pause_reading(self) -> None:
+    def wait_for_tunnel(self, done: bool) -> None:
+        """It is a CONNECT; `done`: its client sends nothing."""
+        self._is_for_tunnel = True
+        self._is_complete = True
+        self._has_ended = done
         self._stream.hold(True)
 
-    def resume_reading(self) -> None:
-        self._stream.hold(False)
+    def keep(self, content: bytes, done: bool) -> None:
+        """Bytes for the tunnel, which is not there yet; or for nobody, if there will be none."""
+        self._has_ended = done
+        if not self._is_answered:
+            self._early += content
 
-    def is_reading(self) -> bool:
-        return not self._stream.is_held
-
-    def is_closing(self) -> bool:
-        return self._is_closing
-
-    def close(self) -> None:
-        """Once everything written has been sent."""
-        if not self._is_closing:
-            self._is_closing = True
-            self.write_eof()
-            self._finish_if_sent()
-
-    def abort(self) -> None:
-        """As TCP's RST does."""
-        self._is_closing = True
-        self._stream.reset(CONNECT_ERROR)
-        self._lose_soon()
-
-    # --- what comes
-
-    def heard(self, content: bytes, done: bool) -> None:
-        """Bytes of the client; `done`: it sends no more."""
-        if self._is_closing:
+    def begin_upgrade(self, exchange: Exchange, done: bool) -> None:
+        """A WebSocket whose upstream is not known to speak HTTP/2 alone: it is asked for by GET and Upgrade."""
+        request = self._request
+        assert request is not None
+        self._exchange = exchange
+        try:
+            as_upgrade(request, token_bytes(16))
+        except Refusal as refusal:
+            self.refuse(refusal)
             return
-        if content:
-            self._protocol.data_received(content)
-        if done and not self._protocol.eof_received():
-            self.close()
+        exchange.method = request.method
+        self.wait_for_tunnel(done)
+        exchange.begin(b"", True, [])
 
-    def heard_full(self, full: bool) -> None:
-        """The client takes less than is written, or has taken all of it."""
-        if self._is_lost:
+    # --- there is one
+
+    def connected(self, far: FarEnd, idle_s: float) -> None:
+        stream, request = self._stream, self._request
+        if stream.is_over or request is None:
+            far.abort()
             return
-        if full:
-            self._protocol.pause_writing()
-        else:
-            self._protocol.resume_writing()
-            self._finish_if_sent()
+        listener = self._connection.listener
+        listener.record_answered(request, self.address)
+        self._open("connect", far.end(listener.count_tunnel_out), idle_s, [])
 
-    def heard_end(self) -> None:
-        """The client has reset the stream, or its connection is lost."""
-        self._is_closing = self._is_ended = True
-        self._lose_soon()
+    def switch(self, response: Response, answerer: Answerer, rest: bytes, idle_s: float) -> None:
+        exchange, self._exchange = self._exchange, None
+        request, listener = self._request, self._connection.listener
+        assert exchange is not None and request is not None
+        fields = accepted_fields(request, response)
+        if fields is None:
+            answerer.abort()
+            self._exchange = exchange
+            self.refuse(Refusal(Fault.BAD_UPGRADE, "Sec-WebSocket-Accept is not the answer to its key"))
+            return
+        listener.record(exchange, self, None)
+        self._open("upgrade", answerer.detach(listener.count_tunnel_out, rest), idle_s, fields)
 
-    def _finish_if_sent(self) -> None:
-        if self._is_closing and not self._stream.queued_bytes:
-            self._stream.reset(NO_ERROR)  # nothing more is read; nothing, if the client has ended its side
-            self._lose_soon()
+    def _open(self, kind: str, far: End, idle_s: float, fields: list[Literal]) -> None:
+        connection, stream = self._connection, self._stream
+        listener = connection.listener
+        self._is_for_tunnel = False
+        self._is_answered = True
+        early, self._early = self._early, b""
+        near = end_of(
+            stream,
+            connection.transport.get_extra_info("peername"),
+            early,
+            saw_eof=self._has_ended,
+            tell=listener.count_tunnel_in,
+            on_lost=self._tunnel_lost,
+        )
+        stream.send_headers([status_field(200)], fields, False)
+        listener.tunnel_opened(kind, self.address)
+        self.tunnel = open_tunnel(near, far, connection.ticker, idle_s, is_websocket=kind == "upgrade")
 
-    def _lose_soon(self) -> None:
-        """As an event loop does: not within the call that brought it about."""
-        if not self._is_lost:
-            self._is_lost = True
-            asyncio.get_running_loop().call_soon(self._lose)
-
-    def _lose(self) -> None:
-        self._protocol.connection_lost(None)
-
-
-def end_of(
-    stream: Stream,
-    peer: object,
-    received: bytes,
-    *,
-    saw_eof: bool,
-    tell: Callable[[int], None],
-    on_lost: Callable[[Exception | None], None],
-) -> End:
-    """`stream` as an end of a tunnel. `received`: bytes that came before it was one; `saw_eof`: and the end."""
-    transport = StreamTransport(stream, peer)
-    stream.is_tunnel = True
-    stream.user = _Heard(transport)
-    return End(transport, tell, on_lost, received, saw_eof, stream.is_full)
-
-
-@final
-class _Heard(StreamUser):
-    """Passes on what comes: a transport has another base."""
-
-    __slots__ = ("_transport",)
-
-    def __init__(self, transport: StreamTransport) -> None:
-        self._transport = transport
-
-    def on_content(self, content: bytes, done: bool) -> None:
-        self._transport.heard(content, done)
-
-    def on_trailers(self, fields: list[HeaderField]) -> None:
-        """They have no place in a tunnel: its end is all that they say."""
-        self._transport.heard(b"", True)
-
-    def on_full(self, full: bool) -> None:
-        self._transport.heard_full(full)
-
-    def on_reset(self, code: int, unheard: bool, detail: str) -> None:
-        self._transport.heard_end()
-
-    def on_interim(self, head: ResponseHead) -> None:
-        """Clients answer nothing."""
-
-    def on_response(self, head: ResponseHead, done: bool) -> None:
-        """Clients answer nothing."""
+    def _tunnel_lost(self, exc: Exception | None) -> None:
+        self.tunnel = None
+        self._connection.listener.tunnel_closed(self.address)
+        self._connection.stream_over(self)

@@ -268,7 +268,7 @@ class Exchange(Receiver):
         self.status = response.status
         self.bytes_out = len(content)
         self._asker.answer(response, content, done, trailers)
-        if done:
+        if done and self._state == ANSWERING:
             self._finish()
 
     def on_response_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:

@@ -124,8 +124,6 @@ class ListenerRules:
             for (upstream, allowed), for_rules in translators.items()
         }
         self.only = self._find("", 0) if plan.fixed_upstream else None  # the route of every request
-        # RFC 8441: only where it certainly goes on as such. Other clients then make a connection of HTTP/1.1 for it.
-        self.takes_extended_connect = plan.fixed_upstream and all(one.pool.http2 == "always" for one in upstreams)
         self.has_trust = len(made.rules) > 0
         self.trust_names = made.rules.names
         self._parsed = lru_cache(_REMEMBERED_AUTHORITIES)(parse_authority)

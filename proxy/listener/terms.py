@@ -26,6 +26,7 @@ class Terms:
         "gather_bytes",
         "head_waits",
         "health",
+        "is_http2_alone",
         "is_tls",
         "leniency",
         "listener",
@@ -63,6 +64,7 @@ class Terms:
         self.head_waits = timeouts.response_head_s, call_s, timeouts.response_head_s
         self.body_waits = timeouts.response_body_s, call_s, timeouts.tunnel_idle_s
         self.leniency = plan.leniency
+        self.is_http2_alone = plan.pool.http2 == "always"
         self.metrics = metrics
         self.health = health or UpstreamHealth(plan.name, is_one=plan.target is not None)
         self.response_via = response_via  # our name in Via of responses; empty for none

@@ -38,6 +38,7 @@ _TITLES: Final = {
     429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     499: "Client Closed Request",  # nginx's
+    501: "Not Implemented",
     502: "Bad Gateway",
     503: "Service Unavailable",
     504: "Gateway Timeout",
@@ -68,6 +69,7 @@ class Fault(Enum):
     EXPECTATION_FAILED = ("expectation-failed", 417, "http_request_error", 0, _CANCEL, _UNIMPLEMENTED)
     HEADERS_TOO_LARGE = ("headers-too-large", 431, "http_request_error", 0, _ENHANCE_YOUR_CALM, _RESOURCE_EXHAUSTED)
     VERSION_NOT_SUPPORTED = ("version-not-supported", 505, "http_request_error", 0, _HTTP_1_1_REQUIRED, _UNIMPLEMENTED)
+    NOT_IMPLEMENTED = ("not-implemented", 501, "http_request_denied", 0, _CANCEL, _UNIMPLEMENTED)
     CLIENT_LIMIT = ("client-limit", 429, "http_request_denied", 1, _REFUSED_STREAM, _RESOURCE_EXHAUSTED)
     # Its answer has begun, so the status stands in no response.
     CLIENT_TOO_SLOW = ("client-too-slow", 408, "connection_write_timeout", 0, _CANCEL, _DEADLINE_EXCEEDED)
