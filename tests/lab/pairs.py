@@ -16,7 +16,7 @@ from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.records.spans import Spans
 from proxy.listener.upstreams.pools import HTTP_1_1, PoolFactory, Pools
-from proxy.plan import Address, ListenerPlan, PoolPlan, PropagationPlan, Router, UpstreamPlan, UpstreamTarget
+from proxy.plan import Address, Clients, ListenerPlan, PoolPlan, PropagationPlan, Router, UpstreamPlan, UpstreamTarget
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.otlp.exporter import Exporter
 from proxy.transport.deadlines import Ticker
@@ -28,7 +28,11 @@ class Plane:
     """A listener and a pool, whose turns a test takes one by one."""
 
     def __init__(
-        self, pool: PoolPlan | None = None, make_pool: PoolFactory | None = None, names: tuple[str, ...] = ()
+        self,
+        pool: PoolPlan | None = None,
+        make_pool: PoolFactory | None = None,
+        names: tuple[str, ...] = (),
+        clients: Clients | None = None,
     ) -> None:
         """`names`: patterns of hosts with their own upstream; the listener then routes by names."""
         loop = asyncio.get_running_loop()
@@ -38,7 +42,9 @@ class Plane:
         upstream = UpstreamPlan("app", target, propagation, pool=plan_of_pool)
         other = replace(upstream, name="other")
         router = Router(upstream, [(parse_pattern(name), other) for name in names])
-        plan = ListenerPlan("inbound", "inbound", (Address("127.0.0.1", 0),), router, fixed_upstream=not names)
+        binds = (Address("127.0.0.1", 0),)
+        own = clients or Clients()
+        plan = ListenerPlan("inbound", "inbound", binds, router, fixed_upstream=not names, clients=own)
         self.metrics, self.ticker, self.outbox = Metrics(), Ticker(loop), Outbox(loop)
         descriptors = Descriptors()
         factory = make_pool or connection_pools(self.ticker, self.outbox, descriptors)

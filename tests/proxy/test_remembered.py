@@ -1,60 +1,61 @@
 """What is remembered of what peers send: bounded in bytes, however long the keys are.
 
-The process is walked, and every memory in it is filled with the largest keys that it takes.
+Every cache of the sources is named in CACHES, a new one is found.
+Then a listener's memory is walked, filled with the largest keys that it takes.
 """
 
 from __future__ import annotations
 
+import ast
 import asyncio
-import functools
 import gc
-import importlib
-import pkgutil
 import sys
 import types
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from lab.pairs import Plane
 from lab.transports import FakeTransport
 
-import ops_lib
-import proxy
 from ops_lib.capture.scrubbing import is_secret
 from ops_lib.propagation import FORMATS, Propagator
 from proxy.dataplane.either import either_pools
 from proxy.http1.message import response as response_module
 from proxy.http1.pool import connection_pools
+from proxy.http2.engine.budgets import budgets
 from proxy.http2.serving import Http2
 from proxy.listener.upstreams.pools import EITHER, Pools
-from proxy.plan import PoolPlan
+from proxy.plan import Clients, PoolPlan
 from proxy.telemetry.metrics import Metrics
 from proxy.transport.deadlines import Ticker
 from proxy.transport.descriptors import Descriptors
 from proxy.transport.outbox import Outbox
 
+ROOT = Path(__file__).parents[2]
 KIB = 1024
 MIB = 1024 * KIB
 WHOLE_SIDECAR = 3 * MIB  # of one listener: names, hosts, routes, clients, shapes
 IDLE_CONNECTION = 12 * KIB
 
-_Cache = functools._lru_cache_wrapper
-
-# Every cache by its size and its longest key. Whoever adds one says here what bounds its keys.
+# Every cache of the sources by its size and its longest key. Whoever adds one says here what bounds its keys.
 CACHES = {
-    "proxy.semantics.authority.parse_authority": "1024 of 260 bytes: ListenerRules.parse_authority looks first",
-    "proxy.listener.listener_rules.ListenerRules._find": "1024 of 254 characters, as authorities are",
-    "proxy.listener.listener_rules.ListenerRules._hop": "1024 IP addresses",
-    "proxy.listener.listener_rules.ListenerRules._judge": "1024 IP addresses with 256 characters: rule_of looks first",
-    "proxy.http1.message.response._read_start": "256 of 64 bytes: read_start looks first",
-    "ops_lib.capture.scrubbing._role": "1024 of 64 characters: role looks first",
-    "ops_lib.capture.scrubbing._pattern": "names of ours",
-    "ops_lib.capture.shapes._pattern": "names of ours",
-    "ops_lib.capture.render._encoder": "one",
-    "ops_lib.configuration._shut_down_at_exit": "one",
-    "proxy.settings.problems.all_keys": "one",
-    "proxy.kubernetes.configuration.configuration.<locals>.read": "256 of 4096 characters: configure looks first",
+    "proxy.http1.message.response: _read_start": "256 of 64 bytes: read_start looks first",
+    "proxy.http2.engine.budgets: lambda": "1024 IP addresses, with the limits of plans",
+    "proxy.kubernetes.configuration: read": "256 of 4096 characters: configure looks first",
+    "proxy.listener.client_bounds: self._judge": "1024 IP addresses",
+    "proxy.listener.listener_rules: parse_authority": "1024 of 260 bytes: ListenerRules.parse_authority looks first",
+    "proxy.listener.listener_rules: self._find": "1024 of 254 characters, as authorities are",
+    "proxy.listener.listener_rules: self._hop": "1024 IP addresses",
+    "proxy.listener.listener_rules: self._judge": "1024 IP addresses with 256 characters: rule_of looks first",
+    "proxy.settings.problems: all_keys": "one",
+    "ops_lib.capture.render: _encoder": "one",
+    "ops_lib.capture.scrubbing: _pattern": "names of ours",
+    "ops_lib.capture.scrubbing: _role": "1024 of 64 characters: role looks first",
+    "ops_lib.capture.shapes: _pattern": "names of ours",
+    "ops_lib.configuration: _shut_down_at_exit": "one",
 }
+CACHING = {"cache", "lru_cache"}  # of functools, under their own names
 
 
 def size_of(*roots: object, but: tuple[object, ...] = ()) -> int:
@@ -74,29 +75,52 @@ def size_of(*roots: object, but: tuple[object, ...] = ()) -> int:
 NOT_COUNTED = (type, types.ModuleType, types.FunctionType, types.CodeType, asyncio.AbstractEventLoop, FakeTransport)
 
 
-def everything(package: types.ModuleType) -> Iterator[types.ModuleType]:
-    """Every module of a package that can be imported here."""
-    yield package
-    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if not found.name.endswith("__main__"):
-            try:
-                yield importlib.import_module(found.name)
-            except ImportError:  # an integration whose framework is missing
-                continue
+def caches(text: str) -> Iterator[str]:
+    """What a module of this source text caches: the names of decorated functions, and what is given to a cache."""
+    tree = ast.parse(text)
+    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    for node in parents:
+        if isinstance(node, ast.alias) and node.name in CACHING:
+            assert node.asname is None, f"{node.name} has another name"
+        if (
+            not isinstance(node, ast.Name | ast.Attribute)
+            or getattr(node, "id", getattr(node, "attr", "")) not in CACHING
+        ):
+            continue
+        made: ast.AST = node  # functools.cache, lru_cache(256), lru_cache(256)(function)
+        while isinstance(call := parents[made], ast.Call) and call.func is made:
+            made = call
+        user = parents[made]
+        if isinstance(user, ast.FunctionDef | ast.AsyncFunctionDef) and made in user.decorator_list:
+            yield user.name
+        else:
+            assert isinstance(made, ast.Call) and len(made.args) == 1, ast.unparse(user)
+            [cached] = made.args
+            yield "lambda" if isinstance(cached, ast.Lambda) else ast.unparse(cached)
 
 
-async def test_every_cache_is_known() -> None:
-    for package in (proxy, ops_lib):
-        for _ in everything(package):
-            pass
-    plane = Plane()
-    found = {  # compiled methods have no module: the pure build's names are judged
-        f"{cache.__module__}.{cache.__qualname__}"
-        for cache in gc.get_objects()
-        if isinstance(cache, _Cache) and (cache.__module__ or "").partition(".")[0] in ("proxy", "ops_lib")
+def test_every_cache_is_known() -> None:
+    found = {
+        f"{'.'.join(file.relative_to(ROOT).with_suffix('').parts)}: {cached}"
+        for package in ("proxy", "ops_lib")
+        for file in (ROOT / package).rglob("*.py")
+        for cached in caches(file.read_text(encoding="utf-8"))
     }
-    assert plane.pool
-    assert found - CACHES.keys() == set(), "say in CACHES what bounds the keys"
+    assert found == CACHES.keys(), "say in CACHES what bounds the keys"
+
+
+@pytest.mark.parametrize(
+    ("text", "cached"),
+    [
+        ("@cache\ndef f(): ...", "f"),
+        ("@functools.lru_cache(8)\ndef f(): ...", "f"),
+        ("class C:\n    def __init__(self):\n        self.a = lru_cache(8)(self._a)", "self._a"),
+        ("def f():\n    return functools.cache(lambda key: key)", "lambda"),
+        ("found = lru_cache(maxsize=None)(find)", "find"),
+    ],
+)
+def test_a_new_cache_is_found(text: str, cached: str) -> None:
+    assert list(caches(text)) == [cached]
 
 
 def request(host: bytes, *lines: bytes) -> bytes:
@@ -160,7 +184,7 @@ HOSTILE: dict[str, tuple[int, Callable[[Plane, int], None]]] = {
 
 async def test_what_peers_send_is_remembered_within_a_bound() -> None:
     """All kinds one after another, on one listener; the total is bounded, and so is each kind's share."""
-    plane = Plane(names=("*.internal",))
+    plane = Plane(names=("*.internal",), clients=Clients(max_connections=100, max_exchanges=100))
     ask(plane, request(b"a"))
     shares: dict[str, int] = {}
     start = before = size_of(plane, response_module._known_start)
@@ -214,6 +238,14 @@ async def test_targets_that_requests_name_are_remembered_within_a_bound() -> Non
     for number in range(1500):
         pools.named_by_request("other", "http", token(number, 254).decode(), 80, PoolPlan())
     assert size_of(pools) - before < 8 * MIB  # a pool for each protocol
+
+
+def test_resets_of_clients_are_remembered_within_a_bound() -> None:
+    """HTTP/2 streams that clients have taken back, by address."""
+    left = budgets()
+    for number in range(3000):
+        assert left(b"fd00:1111:2222:3333:4444:5555:6666:%04x" % number, 100, 30).spend(0.0)
+    assert size_of(left) < 512 * KIB
 
 
 def test_the_library_remembers_names_within_a_bound() -> None:
