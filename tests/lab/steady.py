@@ -14,6 +14,7 @@ _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 _REQUEST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n%b\r\nbody"
 _END = b"\r\n\r\nbody"
 _TICK_S = 0.002
+_MOST_WAITING = 100  # requests without an answer; while there are as many, no further ones are sent
 
 
 class Steady:
@@ -57,8 +58,9 @@ class Steady:
         start, sent = loop.time(), 0
         while not self._stop.is_set():
             due = int((loop.time() - start) * self._per_s)
-            if due - sent > self._per_s:  # the machine stalled: a flood would say nothing about the server
-                start += (due - sent) / self._per_s
+            waiting = len(self._open) - len(self._idle) + len(self._tasks)
+            if due - sent > self._per_s or waiting > _MOST_WAITING:
+                start += (due - sent) / self._per_s  # the machine is busy: a flood would say nothing about the server
                 due = sent
             for _ in range(sent, due):
                 sent += 1
@@ -138,13 +140,19 @@ class _Client(asyncio.Protocol):
         self.is_busy = False
         keeps = b"onnection: close" not in head
         if not head.startswith(b"HTTP/1.1 200 ") or body != b"ok":
-            self._owner.lost[head[:30].decode("latin-1")] += 1
+            self._owner.lost[_told(head)] += 1
         self._owner.over(self, keeps=keeps)
         if not keeps:
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._owner.closed(self, exc)
+
+
+def _told(head: bytes) -> str:
+    """The status line, and what a proxy says of it (RFC 9209)."""
+    status, *fields = head.decode("latin-1").split("\r\n")
+    return " ".join([status, *(field for field in fields if field.lower().startswith("proxy-status:"))])
 
 
 class SteadyApp:

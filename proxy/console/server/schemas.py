@@ -44,7 +44,12 @@ def _and(name: str, schema: Schema) -> Schema:
 
 _PART: Final = _object({"field": {"enum": ["trace", "span", "decision", "state", "session", "baggage"]}}, text=_TEXT)
 _RECORD: Final = _object(
-    {"made": _TRUTH}, trace=_TRACE_ID, span=_SPAN_ID, sampling=_TEXT, short=_TRUTH, parent=_or_null(_TEXT)
+    {"made": _TRUTH, "random": _TRUTH, "state": _or_null(_TEXT)},
+    trace=_TRACE_ID,
+    span=_SPAN_ID,
+    sampling=_TEXT,
+    short=_TRUTH,
+    parent=_or_null(_TEXT),
 )
 
 SCHEMAS: Final[dict[str, Schema]] = {
@@ -73,13 +78,30 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Health": _object(
         console=_object(
             version=_TEXT,
+            instance=_TEXT,
             started=_NUMBER,
-            store=_object(kind={"enum": ["memory", "file"]}, bytes=_COUNT, limit_bytes=_COUNT, spans=_COUNT),
+            otlp=_or_null(_TEXT),
+            auth=_TRUTH,
+            store=_object(
+                kind={"enum": ["memory", "file"]},
+                path=_or_null(_TEXT),
+                bytes=_COUNT,
+                limit_bytes=_COUNT,
+                waiting_bytes=_COUNT,
+                removed=_COUNT,
+                traces=_COUNT,
+                spans=_COUNT,
+                requests=_COUNT,
+                oldest=_or_null(_NUMBER),
+            ),
             received=_COUNTS,
             rejected=_COUNTS,
             not_kept=_COUNTS,
+            repeated=_COUNT,
+            overfull=_COUNT,
             refused=_COUNTS,
             lost=_COUNTS,
+            stream=_object(readers=_COUNT, lost=_COUNT, cut=_COUNT),
             forward=_or_null(_ANY),
         ),
         sidecars=_list(_ANY),
@@ -94,6 +116,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         ms=_NUMBER,
         session=_or_null(_TEXT),
         errors=_COUNT,
+        spans_count=_COUNT,
         services=_list(_object(name=_TEXT, spans=_COUNT)),
         formats=_TEXTS,
         notes=_TEXTS,
@@ -189,6 +212,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         via=_TEXT,
         marks=_list(_object(trace=_TRACE_ID, start=_NUMBER, ms=_NUMBER, errors=_COUNT)),
     ),
+    "SessionRow": _and("Session", _object(traces=_COUNT)),
     "SessionTraces": _and("Session", _object(traces=_list(_ref("TraceRow")), sentence=_TEXT)),
     "Doctor": _object(
         window=_object(from_=_NUMBER, to=_NUMBER, requests=_COUNT),
@@ -245,7 +269,9 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Explained": _object(
         read=_COUNT,
         error=_or_null(_TEXT),
-        says=_list(_object(format=_TEXT, headers=_list(_ref("Parts")), verdict=_TEXT)),
+        says=_list(
+            _object({"absent": _TRUTH, "record": _RECORD}, format=_TEXT, headers=_list(_ref("Parts")), verdict=_TEXT)
+        ),
         winner=_or_null(_TEXT),
         record=_or_null(_RECORD),
         bare=_or_null(_TEXT),
