@@ -49,7 +49,6 @@ SLOW = (
     "page",
     "proxy/cli/test_commands.py",
     "proxy/cli/test_run.py",
-    "proxy/console/query/test_doctor.py",
     "proxy/console/store/test_writer.py",
     "proxy/console/test_reports.py",
     "proxy/demo/test_command.py",

@@ -42,7 +42,7 @@ def test_five_minutes_pasted_as_one_block() -> None:
     }
     script = f"trap 'kill $(jobs -p); wait' EXIT\n{commands}"
     done = subprocess.run(
-        ["/bin/bash", "-c", script], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False
+        ["/bin/bash", "-c", script], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120, check=False
     )
     (shown,) = fences("text")
     assert done.stdout == shown, done.stderr

@@ -298,3 +298,11 @@ def test_an_app_that_waits_behind_the_preface_gets_http_1(start: Start, upstream
     assert silent.until(b"\r\n\r\n") == b"PRI * HTTP/2.0"
     assert upstream.accept().answer(b"ok").target == b"/a"
     assert client.answer(stream).body == b"ok"
+
+
+def test_max_forwards_is_counted_down_until_we_answer(across: Callable[..., Any]) -> None:
+    """RFC 9110, 7.6.2."""
+    client, _, seen = across([("max-forwards", "1")], method="OPTIONS")
+    assert dict(seen.fields)["max-forwards"] == "0"
+    client.request("/", [("max-forwards", "0")], method="OPTIONS")
+    assert dict(client.frame(HEADERS).fields)[":status"] == "200"

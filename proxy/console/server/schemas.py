@@ -217,17 +217,23 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Doctor": _object(
         window=_object(from_=_NUMBER, to=_NUMBER, requests=_COUNT),
         checks={"type": "array"},
-        services=_list(_object(name=_TEXT, sentence=_TEXT, calls=_COUNT, checks=_ANY)),
+        services=_list(_object(name=_TEXT, sentence=_TEXT, runtime=_TEXT, speaks=_TEXTS, calls=_COUNT, checks=_ANY)),
         findings=_list(
             _object(
                 service=_TEXT,
+                at=_TEXT,
                 check=_TEXT,
+                key=_TEXT,
                 severity={"enum": ["warn", "fail"]},
                 sentence=_TEXT,
                 bad=_COUNT,
                 of=_COUNT,
+                first=_NUMBER,
+                last=_NUMBER,
+                repaired={"enum": ["all", "some", "none"]},
                 saved=_TEXT,
                 fix=_TEXT,
+                breaks=_or_null(_object(request=_ref("Row"), sentence=_TEXT)),
                 proof=_list(_ref("Row")),
             )
         ),

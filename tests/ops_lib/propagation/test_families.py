@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops_lib.propagation import FAMILIES, Propagator, UnknownFamilyError, family_of, parse_families
+from ops_lib.propagation.families import without_cargo
 
 NAMES = [(family, name.replace("*", "trace-id")) for family, names in FAMILIES.items() for name in names]
 SPELLINGS: list[Callable[[str], str]] = [str, str.upper, str.title, lambda name: name.replace("-", "_")]
@@ -39,3 +40,26 @@ def test_families_are_named() -> None:
     assert parse_families([]) == ()
     with pytest.raises(UnknownFamilyError, match="unknown family of trace headers 'b3'; known are: datadog, xray"):
         parse_families(["b3"])
+
+
+@pytest.mark.parametrize(
+    ("trace", "session", "left"),
+    [
+        (True, True, ["a", "Session.Id", "sentry-release"]),
+        (False, True, ["a", "Session.Id"]),
+        (True, False, ["a", "sentry-release"]),
+        (False, False, ["a"]),
+    ],
+)
+def test_members_that_are_a_trace_or_a_session_stay_behind(trace: bool, session: bool, left: list[str]) -> None:
+    baggage = Propagator().read({"baggage": "a=1,Session.Id=s,sentry-release=2"}).baggage
+    kept = without_cargo(baggage, trace=trace, session=session)
+    assert kept is not None
+    assert [member.key for member in kept.members] == left
+
+
+def test_no_baggage_is_left_where_nothing_else_was_in_it() -> None:
+    only = Propagator().read({"baggage": "session.id=s"}).baggage
+    assert only is not None
+    assert without_cargo(only, trace=True, session=False) is None
+    assert without_cargo(None, trace=False, session=False) is None

@@ -20,3 +20,4 @@ def test_a_line_has_an_end() -> None:
     told = changes({}, {f"k{n}": "1" for n in range(23)})
     assert told.count("->") == 20
     assert told.endswith(", and 3 more")
+    assert changes({}, {f"k{n}": "1" for n in range(21)}).endswith(", and 1 more")

@@ -14,6 +14,7 @@ from proxy.settings.values import (
     parse_on_defer,
     parse_seconds,
     parse_session_header,
+    parse_switch,
     ratio_of,
 )
 
@@ -92,3 +93,17 @@ def test_a_parser_raises_nothing_but_value_error(value: object) -> None:
 def test_what_is_below_zero_is_called_that(value: object) -> None:
     with pytest.raises(ValueError, match="it cannot be negative"):
         parse_seconds(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [(True, True), (False, False), (" On", True), ("yes", True), ("off", False), ("No", False), ("Auto", "auto")],
+)
+def test_a_switch_may_be_left_to_the_listener(value: object, read: object) -> None:
+    assert parse_switch(value) == read
+
+
+@pytest.mark.parametrize("value", ["maybe", "", None, 2, "auto off"])
+def test_a_switch_is_nothing_else(value: object) -> None:
+    with pytest.raises(ValueError, match="expected true, false or auto"):
+        parse_switch(value)

@@ -119,3 +119,23 @@ async def test_lookups_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     await lookups.stop()
     lookups.begin("one-more.test")
     await lookups.stop()
+
+
+async def test_a_look_up_out_of_turn_that_fails_brings_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does it count as an answer."""
+    answers: list[list[str] | None] = [["10.0.0.1"], None, ["10.0.0.2"]]
+
+    async def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
+        found = answers.pop(0)
+        if found is None:
+            raise socket.gaierror("down")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo, raising=False)
+    resolver = Resolver("app.test", 1000, Lookups())
+    tried = await resolver.addresses()
+    assert await resolver.anew(tried, resolver.answers) == ()
+    assert resolver.answers == 1
+    assert await resolver.anew(tried, resolver.answers) == ()  # within a second
+    resolver._anew_from = 0.0
+    assert await resolver.anew(tried, resolver.answers) == ("10.0.0.2",)

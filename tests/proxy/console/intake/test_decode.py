@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lab.consoles import hop, pairs, sent, span
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValueList
 
-from proxy.console.intake.decode import OtlpError, read_traces
+from proxy.console.intake.decode import MOST_RESOURCE_BYTES, OtlpError, read_traces
 from proxy.console.query.requests import requests
 from proxy.console.query.trace import trace
 from proxy.console.query.traces import traces
@@ -83,3 +83,14 @@ def test_what_a_stranger_calls_a_sidecars_span_is_kept_and_shown(attributes: dic
     assert len(json.dumps(traces(reader)["items"][0])) < 10_000
     assert trace(reader, f"{1:032x}") is not None
     connection.close()
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_resource_has_a_limit(more: int) -> None:
+    """64 KiB are taken."""
+    request = sent(span(1))
+    resource = request.resource_spans[0].resource
+    resource.attributes.extend(pairs({"padding": "x" * 65_000}))
+    resource.attributes[-1].value.string_value += "x" * (MOST_RESOURCE_BYTES + more - resource.ByteSize())
+    batch = read_traces(request)
+    assert (batch.rejected, len(batch.spans)) == (more, 1 - more)

@@ -1,9 +1,13 @@
-"""`make doctor` in small: one framework, all faults."""
+"""What the doctor says of counts alone; and `make doctor` in small: one framework, all faults."""
 
 from __future__ import annotations
 
 import pytest
 from gates.doctor import FAULTS, examine
+from gates.fleet import HOUR_S, Replica, fleet
+from lab.answers import check_named
+
+from proxy.console.query.doctor import doctor
 
 
 @pytest.mark.slow
@@ -11,3 +15,38 @@ async def test_each_fault_is_named_alone_and_clean_calls_raise_no_alarm() -> Non
     wrong, sentences = await examine("aiohttp", faults=tuple(FAULTS), requests=8, clean=60)
     assert wrong == []
     assert "aiohttp-drops drops the context on every call." in sentences
+
+
+def test_callers_are_told_what_of_theirs_is_not_read() -> None:
+    with fleet() as (time, console):
+        orders = Replica(time, "orders", "node-1")
+        for peer, read in (("web", "b3?"), ("web", "b3"), ("cron", "b3!"), ("cron", "b3"), ("cron", "jaeger")):
+            time.now_s += HOUR_S
+            for _ in range(30):
+                orders.request(peer, read)
+            console.take(orders.report())
+        said = doctor(console.reader, time.ns)
+    check_named("Doctor", said)
+    assert [one["sentence"] for one in said["findings"]] == [
+        "cron sends B3 that cannot be read: 30 requests.",
+        "web speaks B3 to orders, which does not read it: 30 requests.",
+    ]
+    assert said["findings"][1]["fix"] == "inbound.propagation.extract of orders's sidecar: add b3."
+    assert said["sentence"] == "cron and web break traces: 2 findings, 0 calls of 1 service in 24 hours."
+
+
+def test_one_that_breaks_traces_is_told_in_the_singular() -> None:
+    with fleet() as (time, console):
+        orders = Replica(time, "orders", "node-1")
+        for _ in range(30):
+            orders.request("web", "b3!")
+        console.take(orders.report())
+        said = doctor(console.reader, time.ns)
+    assert said["sentence"].startswith("web breaks traces: 1 finding, ")
+
+
+def test_nothing_is_found_where_nobody_reports() -> None:
+    with fleet() as (time, console):
+        said = doctor(console.reader, time.ns)
+    check_named("Doctor", said)
+    assert said["sentence"] == "No sidecar reports yet. Set console.report.endpoint at one."
