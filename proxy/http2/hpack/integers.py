@@ -9,10 +9,13 @@ from typing import Final
 MAX_SHIFT: Final = 28
 
 
+_BYTES: Final[list[bytes]] = [bytes((value,)) for value in range(256)]
+
+
 def integer(prefix: int, first: int, value: int) -> bytes:
     """`value` behind the bits of `first`. `prefix`: the largest value of its free bits, for example 127."""
     if value < prefix:
-        return bytes((first | value,))
+        return _BYTES[first | value]
     out = bytearray((first | prefix,))
     value -= prefix
     while value >= 128:
