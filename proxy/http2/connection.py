@@ -25,6 +25,7 @@ from proxy.transport.turns import FULL_READ_BYTES
 PING_S: Final = 20.0  # for the answer to a PING
 _PAYLOAD: Final = b"ops-ping"
 _MOST_DISCARDED: Final = 1024 * 1024
+_JOINED_BYTES: Final = 32 * 1024  # of content; more of it is written piece by piece, since to copy it costs more
 
 
 class Writer(Flushed):
@@ -175,9 +176,12 @@ class Connection(ServerOwner):
     def flush(self) -> None:
         """Write what the engine has."""
         engine = self.engine
-        data = engine.take_output()
-        if data and not self.transport.is_closing():
-            self.transport.write(data)
+        parts = engine.take_parts()
+        if parts and not self.transport.is_closing():
+            if engine.taken_bytes > _JOINED_BYTES:
+                self.transport.writelines(parts)
+            else:
+                self.transport.write(b"".join(parts))
         if engine.has_more and not self._is_more_due:
             self._is_more_due = True
             self._ticker.turns.later(self._write_on)

@@ -1,6 +1,6 @@
 """The client's end of a connection: requests go, responses come (RFC 9113). PURE.
 
-A stream is opened as its request is written, in `take_output`: ids and header tables follow the order on the wire.
+A stream is opened as its request is written, in `take_parts`: ids and header tables follow the order on the wire.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class ClientEngine(Engine):
         return self.next_id + 2 * len(self._opening) > LARGEST_ID
 
     def open(self, user: StreamUser, fields: list[HeaderField], literals: list[Literal], done: bool) -> Stream:
-        """A request, as soon as `take_output` is called and the upstream allows it. `:method` comes first.
+        """A request, as soon as `take_parts` is called and the upstream allows it. `:method` comes first.
 
         Only if there is `room`.
         """

@@ -1,9 +1,9 @@
 """What one connection writes: frames of all its streams, in turn, as far as the peer's windows allow. PURE.
 
-Frames gather in a list until `take_output`, at the end of whatever brought them about.
+Frames gather in a list until `take_parts`, at the end of whatever brought them about.
 Content that the windows do not allow waits in the queue of its stream.
 Streams with a queue take turns, one frame each: none holds up another, except that all share the connection's window.
-A stream that is to be opened is not written before `take_output` either: until then it leaves no trace if withdrawn.
+A stream that is to be opened is not written before `take_parts` either: until then it leaves no trace if withdrawn.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from proxy.http2.engine.streams import Carrier, Stream
 from proxy.http2.hpack.encoder import Encoder, Literal
 from proxy.http2.hpack.field import HeaderField
 
-_BURST_BYTES: Final = 512 * 1024  # of content between two calls of `take_output`; a turn of the loop is bounded
+_BURST_BYTES: Final = 512 * 1024  # of content between two calls of `take_parts`; a turn of the loop is bounded
 _PAUSED: Final = -1
 _MOST_UNOPENED_BYTES: Final = 65536  # of content for a stream that is to be opened, before its user is told to wait
 _USEFUL_BYTES: Final = 256  # a part of some content that earns the peer its WINDOW_UPDATEs
@@ -41,6 +41,7 @@ class Output(Carrier):
         "_ready",
         "_window",
         "peer",
+        "taken_bytes",
     )
 
     def __init__(self, table_bytes: int) -> None:
@@ -51,7 +52,8 @@ class Output(Carrier):
         self._is_awake = False  # the owner knows that there is output
         self._opening: deque[Stream] = deque()
         self._ready: deque[Stream] = deque()  # streams that wait for their turn only, not for their own window
-        self._burst = _BURST_BYTES  # content that may still be written before the next `take_output`
+        self._burst = _BURST_BYTES  # content that may still be written before the next `take_parts`
+        self.taken_bytes = 0
         self._noise = Bucket(1000, 200)  # frames that bring nobody anything
         self._credits = Bucket(2000, 500)  # WINDOW_UPDATE
 
@@ -77,23 +79,34 @@ class Output(Carrier):
             self._is_awake = True
             self._wake()
 
-    def take_output(self) -> bytes:
-        """All that is to be written now. Then `has_more` says whether there is more for a later turn."""
+    def take_parts(self) -> list[bytes]:
+        """All that is to be written now, in pieces; `taken_bytes` of them are content.
+
+        Then `has_more` says whether there is more for a later turn.
+        """
         if self._opening:
             self._open_waiting()
+        taken = 0
         if self._burst != _PAUSED:
+            taken = _BURST_BYTES - self._burst
             if self._ready:
                 self._burst = _BURST_BYTES
                 self._drain()
+                taken += _BURST_BYTES - self._burst
             self._burst = _BURST_BYTES
+        self.taken_bytes = taken
         out = self._out
         self._out = []
         self._is_awake = False
-        return b"".join(out)
+        return out
+
+    def take_output(self) -> bytes:
+        """`take_parts` in one piece."""
+        return b"".join(self.take_parts())
 
     @property
     def has_more(self) -> bool:
-        """Whether `take_output` would give more content, in a later turn."""
+        """Whether `take_parts` would give more content, in a later turn."""
         return bool(self._ready) and self._window > 0 and self._burst != _PAUSED
 
     def pause_sending(self) -> None:

@@ -15,7 +15,7 @@ class Owner(ABC):
 
     @abstractmethod
     def wants_flush(self) -> None:
-        """There is output: call `take_output` before this turn ends."""
+        """There is output: call `take_parts` before this turn ends."""
 
     @abstractmethod
     def on_failed(self, code: int, detail: str) -> None:
