@@ -5,17 +5,33 @@ For speed: a frame is not an object. `next` says where the next one is.
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
 from proxy.http2.engine.codes import FRAME_SIZE_ERROR, HEAD_BYTES, LEAST_MAX_FRAME, PREFACE, PROTOCOL_ERROR
 from proxy.http2.engine.errors import ConnectionFault
+
+_LARGE_BYTES: Final = 16 * 1024
 
 
 @final
 class FrameReader:
     """After `next`, the frame's payload is `data[start:end]`."""
 
-    __slots__ = ("_at", "_held", "_needed", "_parts", "_wants_preface", "data", "end", "flags", "id", "kind", "start")
+    __slots__ = (
+        "_at",
+        "_following",
+        "_following_at",
+        "_held",
+        "_needed",
+        "_parts",
+        "_wants_preface",
+        "data",
+        "end",
+        "flags",
+        "id",
+        "kind",
+        "start",
+    )
 
     def __init__(self, wants_preface: bool) -> None:
         """`wants_preface`: a client's begins with it (3.4)."""
@@ -25,6 +41,8 @@ class FrameReader:
         self._needed = 0  # bytes that must be there before it is worth looking again
         self._at = 0  # where the next frame begins
         self.data = b""
+        self._following = b""  # comes after `data`, from `_following_at` on
+        self._following_at = 0
         self.kind = 0
         self.flags = 0
         self.id = 0  # of the stream
@@ -34,19 +52,32 @@ class FrameReader:
     @property
     def is_behind(self) -> bool:
         """Whether bytes are left that `next` has not looked at."""
-        return self._at < len(self.data)
+        return self._at < len(self.data) or self._following_at < len(self._following)
 
     def feed(self, data: bytes) -> None:
         """More bytes, for `next`. Raises ConnectionFault if they do not begin as they must."""
         if self._parts:
-            self._parts.append(data)
-            self._held += len(data)
-            if self._held < self._needed:
+            held = self._held + len(data)
+            if held < self._needed:
+                self._parts.append(data)
+                self._held = held
                 return
+            if len(data) > _LARGE_BYTES and not self._wants_preface:
+                # For speed: only the rest of the frame is copied, and not all that follows.
+                missing = self._needed - self._held
+                self._parts.append(data[:missing])
+                self._following = data
+                self._following_at = missing
+            else:
+                self._parts.append(data)
             data = b"".join(self._parts)
             self._parts = []
-        elif self._at < len(self.data):
-            data = self.data[self._at :] + data
+        elif self.is_behind:
+            if not data:
+                return
+            data = self.data[self._at :] + self._following[self._following_at :] + data
+            self._following = b""
+            self._following_at = 0
         self.data = data
         self._at = 0
         if self._wants_preface:
@@ -68,15 +99,13 @@ class FrameReader:
         at = self._at
         left = len(data) - at
         if left < HEAD_BYTES:
-            self._hold(HEAD_BYTES)
-            return False
+            return self._go_on(HEAD_BYTES) and self.next()
         length = data[at] << 16 | data[at + 1] << 8 | data[at + 2]
         if length > LEAST_MAX_FRAME:  # we announce no larger one
             raise ConnectionFault(FRAME_SIZE_ERROR, "a frame of more than 16384 bytes")
         length += HEAD_BYTES
         if left < length:
-            self._hold(length)
-            return False
+            return self._go_on(length) and self.next()
         self.kind = data[at + 3]
         self.flags = data[at + 4]
         # 4.1: the reserved bit is ignored.
@@ -87,9 +116,32 @@ class FrameReader:
 
     def stop(self) -> None:
         """Forget what is left: the connection is over."""
-        self.data = b""
-        self._at = 0
+        self.data = self._following = b""
+        self._at = self._following_at = 0
         self._parts = []
+
+    def _go_on(self, needed: int) -> bool:
+        """Take what follows, until there are `needed` bytes. If there are not, hold what is left."""
+        following = self._following
+        at = self._following_at
+        if at < len(following):
+            rest = self.data[self._at :]
+            missing = needed - len(rest)
+            if not rest:
+                self.data = following
+                self._at = at
+                self._following = b""
+                self._following_at = 0
+                return True
+            self.data = rest + following[at : at + missing]
+            self._at = 0
+            self._following_at = at + missing
+            if len(self.data) == needed:
+                return True
+        self._following = b""
+        self._following_at = 0
+        self._hold(needed)
+        return False
 
     def _hold(self, needed: int) -> None:
         """Keep what is left, until there are `needed` bytes."""

@@ -77,3 +77,25 @@ def test_bytes_by_the_hundred_thousand_are_not_copied_again_and_again() -> None:
     wire = frame(0, 0, 1, bytes(16384))
     assert len(read(reader, *(wire[at : at + 1] for at in range(len(wire))))) == 1
     assert parse(wire)[0].payload == bytes(16384)
+
+
+LARGE = [(0, 1, 3, bytes([number]) * size) for number, size in enumerate((5, 0, 16384, 3, 100, 16384, 16384, 0, 7))]
+
+
+@pytest.mark.parametrize("first", [*range(30), 16380, 16400, 16410, 16430, 16520, 20000, 33000])
+@pytest.mark.parametrize("second", [17000, 16385, 32900, 40000])
+@pytest.mark.parametrize("read_before", [0, 1, 2])
+def test_large_pieces_behind_a_part_of_a_frame(first: int, second: int, read_before: int) -> None:
+    """A large piece completes the frame, and is gone through where it is. `read_before`: frames before the next piece."""
+    wire = b"".join(frame(*one) for one in LARGE)
+    reader = FrameReader(False)
+    got = []
+    for piece in (wire[:first], wire[first : first + second], wire[first + second :], b""):
+        reader.feed(piece)
+        left = read_before
+        while (left or not piece) and reader.next():
+            left -= 1
+            got.append(Frame(reader.kind, reader.flags, reader.id, reader.data[reader.start : reader.end]))
+    assert got == [Frame(*one) for one in LARGE]
+    assert not reader.is_behind
+    assert len(reader.data) + len(reader._following) == 0
