@@ -86,7 +86,10 @@ LARGE = [(0, 1, 3, bytes([number]) * size) for number, size in enumerate((5, 0, 
 @pytest.mark.parametrize("second", [17000, 16385, 32900, 40000])
 @pytest.mark.parametrize("read_before", [0, 1, 2])
 def test_large_pieces_behind_a_part_of_a_frame(first: int, second: int, read_before: int) -> None:
-    """A large piece completes the frame, and is gone through where it is. `read_before`: frames before the next piece."""
+    """A large piece completes the frame, and is gone through where it is.
+
+    `read_before`: the number of frames read before the next piece comes.
+    """
     wire = b"".join(frame(*one) for one in LARGE)
     reader = FrameReader(False)
     got = []
