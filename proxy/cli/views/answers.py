@@ -81,7 +81,9 @@ def doctor(console: Console) -> str:
     said = console.get("/doctor")
     lines = [said["sentence"]]
     for one in said["findings"]:
-        lines.append(f"{one['sentence']} {one['bad']:,} of {one['of']:,} calls. {one['saved']} Cure: {one['fix']}")
+        lines.append(
+            f"{one['sentence']} {one['bad']:,} of {one['of']:,} {one['counted']}. {one['saved']} Cure: {one['fix']}"
+        )
     lines += [f"{one['name']}: {one['sentence']}" for one in said["services"]]
     return bounded(lines, console.page("/doctor"))
 

@@ -41,7 +41,7 @@ def run(argv: Sequence[str]) -> int:
         for one in said["findings"]:
             if arguments.service not in (None, one["service"]):
                 continue
-            print(f"\n{one['sentence']}\n  {one['bad']:,} of {one['of']:,} calls.")
+            print(f"\n{one['sentence']}\n  {one['bad']:,} of {one['of']:,} {one['counted']}.")
             print("\n".join(f"  {text}" for text in (one["saved"], one["fix"]) if text))
             for row in one["proof"][:3]:
                 print(f"  proof: {console.page('/requests/' + row['id'])}")

@@ -228,6 +228,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 sentence=_TEXT,
                 bad=_COUNT,
                 of=_COUNT,
+                counted={"enum": ["calls", "requests"]},
                 first=_NUMBER,
                 last=_NUMBER,
                 repaired={"enum": ["all", "some", "none"]},

@@ -144,6 +144,7 @@ async def test_a_finding_about_a_caller_began_with_its_first_request(console: Co
         await asyncio.to_thread(sidecar.get, "/orders/7", b3="rubbish")
         (finding,) = (await console.until("/doctor", lambda said: said["findings"]))["findings"]
     assert begun - 1 <= finding["first"] <= finding["last"]
+    assert (finding["bad"], finding["of"], finding["counted"]) == (1, 1, "requests")
 
 
 async def test_what_a_shadow_would_change_is_told_with_its_last_request(console: Console, app: str) -> None:
@@ -168,6 +169,8 @@ async def test_its_settings_and_health_are_told_with_their_sources(console: Cons
         (sidecar,) = said["sidecars"]
         assert said["sentence"] == "1 sidecar reports."
         assert sidecar["service"] == "shop"
+        health = sidecar["health"]
+        assert (health["overhead_us"], health["requests_per_s"]) == (None, None)  # until the next report
         by_key = {entry["key"]: entry for entry in sidecar["settings"]}
         assert by_key["limits.body_bytes"] | {"where": ""} == {
             "key": "limits.body_bytes",
@@ -189,6 +192,24 @@ async def test_its_settings_and_health_are_told_with_their_sources(console: Cons
         }
         assert {one["name"] for one in health["listeners"]} == {"inbound", "outbound"}
         assert health["exporters"][0]["name"].startswith("reports to http://127.0.0.1:")
+
+
+async def test_its_rate_and_what_a_request_costs_are_told(console: Console, app: str) -> None:
+    async with reporting(console, app, "--set", "console.report.interval_s=1") as sidecar:
+        await console.until("/health", lambda said: said["sidecars"])
+
+        def load() -> None:
+            for _ in range(60):
+                sidecar.get("/", **B3)
+
+        def is_told(said: Any) -> bool:
+            return max(said["sidecars"][0]["rps"], default=0) >= 10 and said["sidecars"][0]["overhead_us"] is not None
+
+        loading = asyncio.create_task(asyncio.to_thread(load))
+        (told,) = (await console.until("/health", is_told))["sidecars"]
+        await loading
+        assert told["requests_per_s"] == told["rps"][-1]
+        assert 0 < told["overhead_us"] < 100_000
 
 
 async def test_explain_knows_what_it_would_write(console: Console, app: str) -> None:

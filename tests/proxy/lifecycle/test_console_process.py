@@ -98,6 +98,20 @@ def test_it_is_off_by_default(app: str) -> None:
         assert sidecar.end() == 0
 
 
+def test_nothing_of_a_console_is_loaded_into_the_sidecar(app: str) -> None:
+    """Neither its store nor what reads OTLP, whether one runs beside it or not; it costs no memory where it is off."""
+    arguments = ("--inbound", "127.0.0.1:0", "--outbound", "off", "--admin", "off", "--app", app)
+    beside = ("--set", "console.listen=127.0.0.1:0", "--set", f"console.otlp=127.0.0.1:{free_port()}")
+    memory = []
+    for more in ((), beside):
+        with SidecarProcess(*arguments, *more) as sidecar:
+            assert sidecar.get("/")[0] == 200
+            mapped = Path(f"/proc/{sidecar.process.pid}/maps").read_text()
+            assert "_sqlite3" not in mapped and "google/_upb" not in mapped
+            memory.append(sidecar.memory_kib("VmRSS"))
+    assert memory[0] <= memory[1] + 1024, memory
+
+
 async def test_it_is_started_again_and_follows_the_plan() -> None:
     console = ConsoleProcess()
     page = free_port()

@@ -63,7 +63,7 @@ function finding(f) {
       h(
         'p.mid',
         h('b', pct(f.bad, f.of)),
-        ` of ${plural(f.of, 'call')}`,
+        ` of ${plural(f.of, f.counted.slice(0, -1))}`,
         f.bad === f.of ? '' : ` (${num(f.bad)})`,
         f.last ? [', last ', when(f.last, ' ago')] : '',
         f.first ? [', first ', when(f.first, ' ago')] : '',
