@@ -30,7 +30,7 @@ from proxy.http2.hpack.field import HeaderField
 from proxy.http2.message.grpc import read_status
 from proxy.http2.message.response import read_response
 from proxy.http2.message.trailers import Trailers
-from proxy.http2.message.write import request_fields
+from proxy.http2.message.write import list_bytes, request_fields
 from proxy.listener.sides import HEARD, UNHEARD, Answerer, Receiver
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import FieldKinds
@@ -114,6 +114,14 @@ class UpstreamStream(Answerer):
         fields, literals = request_fields(
             request, trace=receiver.trace, host=terms.host(request), hop=receiver.hop, is_tls=connection.is_tls
         )
+        most = client.peer.header_list_bytes
+        if most >= 0 and (size := list_bytes(fields, literals)) > most:
+            self._drop()
+            text = (
+                f"the header fields count {size} bytes, and the upstream takes {most} (SETTINGS_MAX_HEADER_LIST_SIZE)"
+            )
+            receiver.on_upstream_failed(Refusal(Fault.HEADERS_TOO_LARGE, text), HEARD)
+            return
         is_whole = done and not trailers
         self._stream = stream = client.open(_Heard(self), fields, literals, is_whole and not content)
         if content:

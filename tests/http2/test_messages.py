@@ -306,3 +306,23 @@ def test_max_forwards_is_counted_down_until_we_answer(across: Callable[..., Any]
     assert dict(seen.fields)["max-forwards"] == "0"
     client.request("/", [("max-forwards", "0")], method="OPTIONS")
     assert dict(client.frame(HEADERS).fields)[":status"] == "200"
+
+
+def test_a_header_list_beyond_what_the_app_takes_is_not_sent(start: Start, knock: Knock) -> None:
+    """SETTINGS_MAX_HEADER_LIST_SIZE (RFC 9113, 6.5.2): 431, or RESOURCE_EXHAUSTED; smaller ones go on."""
+    app = App(_6=1000)
+    client = knock(start({"inbound": {"app": app.url}}))
+    large = [("x-large", "v" * 900)]
+    first = client.request("/", large)
+    peer = app.accept()
+    told = client.answer(first)
+    assert told.status == 431
+    assert b"SETTINGS_MAX_HEADER_LIST_SIZE" in told.body
+    refused = client.answer(client.call(fields=large, end=True))
+    assert refused.field("grpc-status") == "8"
+    asked = client.request("/small", [("x-small", "v" * 300)])
+    seen = peer.frame(HEADERS)
+    assert (seen.stream, dict(seen.fields)[":path"]) == (1, "/small")
+    peer.headers(seen.stream, [(":status", "204")], end=True)
+    assert client.answer(asked).status == 204
+    app.close()

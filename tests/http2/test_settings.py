@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from lab.h2 import END_STREAM, GOAWAY, HEADERS, PING, PREFACE, App, Peer, frame
+from lab.h2 import END_STREAM, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, App, Frame, Peer, frame
 from lab.peers import Upstream
 from lab.sidecar import LISTEN, Sidecar
 from lab.wire import Wire
@@ -134,3 +135,35 @@ def test_lenient_is_about_http_1(start: Start) -> None:
     (found,) = [finding for finding in check(settings) if finding.path[-1] == "lenient"]
     assert "HTTP/1.1" in found.message
     assert GOAWAY
+
+
+@pytest.mark.slow
+def test_peers_that_are_gone_without_a_word(start: Start, app: App, knock: Knock) -> None:
+    """They do not answer PING for 20 s, and their connection is closed.
+    A client's call is cancelled at the app, an app's call ends with UNAVAILABLE.
+    """
+    settings = {"inbound": {"app": app.url, "timeouts": {"ping_s": 0.1}, "pool": {"streams": 1}}}
+    dead, alive = (knock(start(settings)) for _ in range(2))
+    dead.call()
+    of_the_dead = app.accept()  # it answers
+    gone = of_the_dead.frame(HEADERS)
+    waiting = alive.call()
+    silent = app.accept()
+    silent.frame(HEADERS)  # from now on it reads nothing
+    for peer in (of_the_dead, alive):
+        peer.sock.settimeout(25)
+    with ThreadPoolExecutor(2) as both:
+        reset, answer = both.submit(_next, of_the_dead, RST_STREAM), both.submit(_next, alive, HEADERS)
+        assert reset.result().stream == gone.stream
+        told = answer.result()
+    assert (told.stream, dict(told.fields)["grpc-status"]) == (waiting, "14")
+
+
+def _next(peer: Peer, kind: int) -> Frame:
+    """The next frame of a kind, however long it takes; PING is answered meanwhile."""
+    while True:
+        came = peer._read()
+        assert came is not None
+        peer._answer(came)
+        if came.kind == kind:
+            return came

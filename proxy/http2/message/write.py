@@ -10,7 +10,7 @@ from typing import Final
 
 from proxy.http2.engine.fields import AUTHORITY, METHOD, PATH, SCHEME, STATUS
 from proxy.http2.hpack.encoder import Literal
-from proxy.http2.hpack.field import HeaderField
+from proxy.http2.hpack.field import OVERHEAD_BYTES, HeaderField
 from proxy.http2.message.grpc import CONTENT_TYPE, status_fields
 from proxy.http2.message.request import Request as Http2Request
 from proxy.http2.message.response import Response as Http2Response
@@ -110,6 +110,16 @@ class _Kept:
             self._host = host
             self._host_field = HeaderField(b"x-forwarded-host", host)
         return self._host_field
+
+
+def list_bytes(fields: list[HeaderField], literals: list[Literal]) -> int:
+    """What they count against SETTINGS_MAX_HEADER_LIST_SIZE (RFC 9113, 6.5.2)."""
+    size = OVERHEAD_BYTES * len(literals)
+    for field in fields:
+        size += field.size
+    for name, value in literals:
+        size += len(name) + len(value)
+    return size
 
 
 def response_fields(response: Response, *, via: bytes, date: bytes, trace: bytes) -> Fields:
