@@ -152,6 +152,8 @@ def _validate(layers: Sequence[Layer], found: Sequence[SettingsProblem], *, file
     for finding in check(valid) if valid is not None else ():
         if not any(_touches(path, bad) for path in (finding.path, *finding.others) for bad in wrong):
             value, source = shown(finding.path, finding.value), source_of(finding.path, sources)
+            if finding.path[:2] == ("export", "tls") and source.startswith(f"{VARIABLE} OTEL_"):
+                continue  # set for all of a host's services: where the collector has no TLS, it does nothing
             problems.append(SettingsProblem(".".join(finding.path), value, source, finding.message))
     if problems or settings is None:
         told = tuple(dict.fromkeys(as_shown(problem) for problem in problems[:MOST_PROBLEMS]))

@@ -52,6 +52,33 @@ def test_a_variable_sets_its_key(variable: str, value: str, key: str, expected: 
     assert str(at(settings(**{variable: value}), key)) == expected
 
 
+@pytest.mark.parametrize("signal", ["", "TRACES_"])
+@pytest.mark.parametrize(
+    ("ending", "value", "key"),
+    [
+        ("CERTIFICATE", "/ca.pem", "export.tls.ca_file"),
+        ("CLIENT_CERTIFICATE", "/own.pem", "export.tls.cert_file"),
+        ("CLIENT_KEY", "/own.key", "export.tls.key_file"),
+        ("COMPRESSION", "gzip", "export.compression"),
+        ("PROTOCOL", "http/protobuf", "export.protocol"),
+    ],
+)
+def test_the_same_for_all_signals_and_for_traces(signal: str, ending: str, value: str, key: str) -> None:
+    assert str(at(settings(**{f"OTEL_EXPORTER_OTLP_{signal}{ending}": value}), key)) == value
+
+
+def test_certificates_for_collectors_with_tls_do_no_harm_beside_one_without(tmp_path: Path) -> None:
+    """They are set for all the services of a host. In the file, the same key is a mistake, which is told."""
+    environ = {"OTEL_EXPORTER_OTLP_CERTIFICATE": "/ca.pem", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}
+    plan = compile_plan(load(environ=environ).settings, 1).export
+    assert plan.traces is not None
+    assert plan.traces.tls is None
+    file = tmp_path / "sidecar.yaml"
+    file.write_text("export: {endpoint: 'http://c:4318', tls: {ca_file: /ca.pem}}\n")
+    with pytest.raises(SettingsError, match="only an https collector has TLS"):
+        load(file, environ={})
+
+
 @pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"])
 def test_headers_are_set_and_hidden(variable: str) -> None:
     loaded = load(environ={variable: "api-key=sesame"})
