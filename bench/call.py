@@ -11,10 +11,12 @@ import argparse
 import asyncio
 import random
 import sys
+from collections.abc import Sequence
 from time import perf_counter
 from typing import cast
 
 from bench.exchange import Nowhere
+from bench.grpc_call import REQUEST, RESPONSE, TRAILERS
 from ops_lib.propagation import FORMATS, Format
 from proxy.http2.engine import frames
 from proxy.http2.engine.codes import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE
@@ -36,19 +38,7 @@ from proxy.transport.outbox import Outbox
 
 _TURNS = 20  # in one run
 _MESSAGE = bytes(55)
-_SHARED = [
-    (b":method", b"POST"),
-    (b":scheme", b"http"),
-    (b":path", b"/shop.v1.Cart/AddItem"),
-    (b":authority", b"cart.shop:50051"),
-    (b"te", b"trailers"),
-    (b"content-type", b"application/grpc"),
-    (b"user-agent", b"grpc-go/1.60.1"),
-    (b"grpc-accept-encoding", b"gzip"),
-    (b"x-request-tenant", b"acme"),
-]
-_HEAD = [(b":status", b"200"), (b"content-type", b"application/grpc"), (b"x-served-by", b"cart-1")]
-_TRAILERS = [(b"grpc-status", b"0"), (b"grpc-message", b"")]
+_SERVED_BY = (b"x-served-by", b"cart-1")
 
 
 def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
@@ -62,7 +52,7 @@ class Peer:
         self._encoder = Encoder()
         self._random = random.Random(7)
 
-    def _headers(self, stream: int, fields: list[tuple[bytes, bytes]], flags: int) -> bytes:
+    def _headers(self, stream: int, fields: Sequence[tuple[bytes, bytes]], flags: int) -> bytes:
         block = self._encoder.encode([HeaderField(name, value) for name, value in fields], [])
         return _frame(HEADERS, END_HEADERS | flags, stream, block)
 
@@ -74,12 +64,12 @@ class Peer:
         """Its head."""
         bits = self._random.getrandbits
         ids = [(b"x-b3-traceid", b"%032x" % bits(128)), (b"x-b3-spanid", b"%016x" % bits(64)), (b"x-b3-sampled", b"1")]
-        return self._headers(stream, [*_SHARED, *ids], 0)
+        return self._headers(stream, [*REQUEST, *ids], 0)
 
     def answer(self, stream: int) -> bytes:
         """Its response."""
         message = _frame(DATA, 0, stream, _MESSAGE)
-        return self._headers(stream, _HEAD, 0) + message + self._headers(stream, _TRAILERS, END_STREAM)
+        return self._headers(stream, [*RESPONSE, _SERVED_BY], 0) + message + self._headers(stream, TRAILERS, END_STREAM)
 
 
 def measure(*, streams: int, runs: int) -> tuple[float, float]:

@@ -17,6 +17,7 @@ import sys
 from time import perf_counter
 from typing import NamedTuple
 
+from bench.grpc_call import REQUEST, RESPONSE, TRAILERS
 from proxy.http2.hpack import decoder as compiled_or_not
 from proxy.http2.hpack import huffman
 from proxy.http2.hpack.decoder import Decoder
@@ -25,19 +26,6 @@ from proxy.http2.hpack.field import HeaderField, Judge
 
 _CALLS = 100  # in one run
 
-REQUEST = (
-    (b":method", b"POST"),
-    (b":scheme", b"http"),
-    (b":path", b"/shop.v1.Cart/AddItem"),
-    (b":authority", b"cart.shop:50051"),
-    (b"te", b"trailers"),
-    (b"content-type", b"application/grpc"),
-    (b"user-agent", b"grpc-go/1.60.1"),
-    (b"grpc-accept-encoding", b"gzip"),
-    (b"x-request-tenant", b"acme"),
-)
-RESPONSE = ((b":status", b"200"), (b"content-type", b"application/grpc"))
-TRAILERS = ((b"grpc-status", b"0"), (b"grpc-message", b""))
 TRACEPARENT = [(b"traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
 
 

@@ -22,11 +22,7 @@ _FIELDS: Final = ("http.request.method", "url.path", "http.response.status_code"
 def traces(console: Console, filter: str, limit: int) -> str:
     """Traces that fit, newest first."""
     said = console.get("/traces", q=filter, limit=_within(limit))
-    rows = [
-        f"{row['id']} {length(row['ms'])}, {row['errors']} errors, {row['root']['service']} {cut(row['title'], 60)}"
-        f"{_notes(row)}"
-        for row in said["items"]
-    ]
+    rows = [_trace_line(row) for row in said["items"]]
     return bounded([said["error"], said["sentence"], *rows], console.page("/traces", q=filter))
 
 
@@ -139,8 +135,7 @@ def session(console: Console, name: str) -> str:
     if said is None:
         return f"The session {cut(name, 80)} is not at this console."
     rows = [
-        f"{clock(row['start'])} {row['id']} {length(row['ms'])}, {row['errors']} errors, {row['root']['service']} "
-        f"{cut(row['title'], 60)}{_notes(row)}"
+        f"{clock(row['start'])} {_trace_line(row)}"
         for row in sorted(said["traces"], key=lambda row: float(row["start"]))
     ]
     return bounded([said["sentence"], *rows], console.page(f"/sessions/{quote(name, safe='')}"))
@@ -211,6 +206,11 @@ def _facts(span: Mapping[str, Any]) -> str:
     said = [f"{key}={cut(str(span['attrs'][key]), 80)}" for key in _FIELDS if key in span["attrs"]]
     message = span.get("message")
     return " " + ", ".join([*said, *([cut(message, 120)] if message else [])])
+
+
+def _trace_line(row: Mapping[str, Any]) -> str:
+    root = f"{row['root']['service']} {cut(row['title'], 60)}"
+    return f"{row['id']} {length(row['ms'])}, {row['errors']} errors, {root}{_notes(row)}"
 
 
 def _notes(row: Mapping[str, Any]) -> str:
