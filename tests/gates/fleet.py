@@ -83,12 +83,12 @@ class Console:
 class Replica:
     """One sidecar process."""
 
-    def __init__(self, time: Time, service: str, place: str) -> None:
+    def __init__(self, time: Time, service: str, place: str, *, interval_s: float = HOUR_S) -> None:
         self._time = time
         self._service = service
         self._place = place
         self.channel = Channel("1", lambda: time.now_s)
-        self.channel._plan = ReportPlan(interval_s=HOUR_S)
+        self.channel._plan = ReportPlan(interval_s=interval_s)
         self._number = 0
 
     def request(self, peer: str, read: str, written: str = "tracecontext", *, leg: str = "in") -> None:

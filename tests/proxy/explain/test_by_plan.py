@@ -145,3 +145,10 @@ def test_a_question_that_cannot_be_read(peer: str, host: str, message: str) -> N
 def test_a_question() -> None:
     made = question_of(" 10.0.0.1 ", ["A.Mesh.internal", ""], "inbound", "Billing.internal:81")
     assert made == Question("10.0.0.1", ("a.mesh.internal",), "inbound", "billing.internal", 81)
+
+
+@pytest.mark.parametrize("mirror", [True, False])
+def test_that_peers_are_mirrored_is_said(mirror: bool) -> None:
+    inbound, _ = asked(Question(), {"inbound": {"propagation": {"mirror": mirror}}})
+    said = "or, once the peer was seen to speak other formats, those"
+    assert (said in inbound.upstreams[0].sentences) is mirror

@@ -42,6 +42,13 @@ async def test_what_is_not_a_trace_is_refused(console: Console) -> None:
     assert (await post(console, "/traces", b"\xff", "application/x-protobuf"))[0] == 400
 
 
+async def test_who_asks_in_vain_is_told_why(console: Console) -> None:
+    nothing = "There is nothing at this path. /api/v1/openapi.json lists what is."
+    assert await refusal(console, "/nothing") == (404, nothing)
+    async with console.client.put(f"{console.url}/api/v1/traces") as response:
+        assert (response.status, (await response.json())["detail"]) == (405, "This path does not take that method.")
+
+
 async def test_what_is_not_there(console: Console) -> None:
     for path in ("/traces/00", f"/traces/{1:032x}", "/traces/x%22y", "/requests/r_0", "/sessions/no", "/nothing"):
         assert (await refusal(console, path))[0] == 404, path
@@ -105,9 +112,14 @@ async def test_a_gap_inside_a_request_hangs_below_it(console: Console) -> None:
 async def test_sessions(console: Console) -> None:
     for number in (1, 2, 3):
         named = {"session.id": f"s{number % 2}"}
-        await console.send(sent(span(number, trace=number, start_ms=number, attributes=named)))
+        await console.send(sent(span(number, trace=number, start_ms=number, attributes=named, error=number == 3)))
     said = await console.until("/sessions", lambda said: [one["traces"] for one in said["items"]] == [2, 1])
-    assert [(one["id"], one["traces"]) for one in said["items"]] == [("s1", 2), ("s0", 1)]
+    assert [(one["id"], one["traces"], one["errors"]) for one in said["items"]] == [("s1", 2, 1), ("s0", 1, 0)]
+    assert (said["total"], said["next"], said["sentence"]) == (2, None, "2 sessions.")
+    first = await console.get("/sessions?limit=1")
+    assert (first["total"], first["sentence"]) == (None, "1 session and more.")
+    following = await console.get(f"/sessions?limit=1&before={first['next']}")
+    assert [one["id"] for page in (first, following) for one in page["items"]] == ["s1", "s0"]
     one = await console.get("/sessions/s1")
     assert [row["id"] for row in one["traces"]] == [f"{3:032x}", f"{1:032x}"]
     assert (await console.get("/sessions?q=s0"))["items"][0]["id"] == "s0"

@@ -103,3 +103,15 @@ def test_a_table_larger_than_ours_is_not_used() -> None:
 
 def test_a_table_of_our_own_size_is_told_first() -> None:
     assert Encoder(100).encode([field(b":method", b"GET")], []) == b"\x3f\x45\x82"
+
+
+def test_what_the_table_has_no_room_for_is_forgotten() -> None:
+    """The oldest first, as the peer does (4.4): it may not be pointed at any more."""
+    encoder, other = Encoder(200), hpack.Decoder()
+    seen: list[tuple[bytes, bytes]] = []
+    for number in range(40):
+        pairs = [(b"x-a", b"%d" % number), (b"x-b", b"kept"), (b"x-a", b"%d" % max(0, number - 5))]
+        block = encoder.encode([field(*pair) for pair in pairs], [])
+        seen += [(bytes(name), bytes(value)) for name, value in other.decode(block, raw=True)]
+        assert encoder.size == other.header_table._current_size <= 200
+    assert seen[-3:] == [(b"x-a", b"39"), (b"x-b", b"kept"), (b"x-a", b"34")]
