@@ -110,6 +110,14 @@ async def test_a_token(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         assert (await run(console, "traces"))[0] == 0
 
 
+async def test_the_environment_may_name_it(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running() as console:
+        await with_a_trace(console)
+        monkeypatch.setenv("OPS_CONSOLE_URL", console.url)
+        assert await asyncio.to_thread(main, ["traces"]) == 0
+        assert "shop" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "ftp://x", "http://a:b:c"])
 def test_without_a_console(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["traces", "--console", url]) == 1
