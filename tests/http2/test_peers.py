@@ -100,6 +100,8 @@ def test_grpc_js_on_both_sides_of_two_sidecars(node: str, start: Start) -> None:
         "traceparent": PARENT,
         "fail": [5, "no such thing: ü", "00ff01"],
         "deadline": 4,
+        "cancelled": 1,
+        "gone": "gone",
         "many": 1_000_000,
         "sum": "1000000",
         "talk": ["re: 0", "re: 1", "re: 2"],
@@ -140,17 +142,36 @@ class Raw:
 class GrpclibService:
     def __init__(self) -> None:
         self.seen: list[dict[str, str]] = []
+        self.gone = 0  # calls of `wait` that have ended
+        self.went = asyncio.Event()
 
     def __mapping__(self) -> dict[str, grpclib.const.Handler]:
         unary, both = grpclib.const.Cardinality.UNARY_UNARY, grpclib.const.Cardinality.STREAM_STREAM
         return {
             "/lab.Echo/Echo": grpclib.const.Handler(self.echo, unary, bytes, bytes),
             "/lab.Echo/Talk": grpclib.const.Handler(self.talk, both, bytes, bytes),
+            "/lab.Echo/Fail": grpclib.const.Handler(self.fail, unary, bytes, bytes),
+            "/lab.Echo/Wait": grpclib.const.Handler(self.wait, unary, bytes, bytes),
         }
 
     async def echo(self, stream: Any) -> None:
         self.seen.append(dict(stream.metadata))
         await stream.send_message(await stream.recv_message())
+
+    async def fail(self, stream: Any) -> None:
+        await stream.recv_message()
+        await stream.send_trailing_metadata(
+            status=grpclib.const.Status.NOT_FOUND,
+            status_message="no such thing: ü 100%",
+            metadata={"details-bin": b"\x00\xff\x01"},
+        )
+
+    async def wait(self, stream: Any) -> None:
+        try:
+            await asyncio.sleep(WAIT_S * 2)
+        finally:
+            self.gone += 1
+            self.went.set()
 
     async def talk(self, stream: Any) -> None:
         async for message in stream:
@@ -190,6 +211,21 @@ async def test_grpclib_on_both_sides_of_two_sidecars(start: Start) -> None:
                     assert await stream.recv_message() == b"re: %d" % number
                 await stream.end()
                 assert await stream.recv_message() is None
+            fail = grpclib.client.UnaryUnaryMethod(channel, "/lab.Echo/Fail", bytes, bytes)
+            with pytest.raises(grpclib.GRPCError) as raised:
+                await fail(b"", timeout=10)
+            assert raised.value.status is grpclib.const.Status.NOT_FOUND
+            assert raised.value.message == "no such thing: ü 100%"
+            wait = grpclib.client.UnaryUnaryMethod(channel, "/lab.Echo/Wait", bytes, bytes)
+            with pytest.raises((asyncio.TimeoutError, grpclib.GRPCError)):
+                await wait(b"", timeout=0.3)
+            await asyncio.wait_for(service.went.wait(), WAIT_S)
+            service.went.clear()
+            cancelled = asyncio.create_task(wait(b"", timeout=10))
+            await asyncio.sleep(0.2)
+            cancelled.cancel()
+            await asyncio.wait_for(service.went.wait(), WAIT_S)
+            assert service.gone == 2
         await server.end()
     assert service.seen[0]["traceparent"] == PARENT
 

@@ -6,7 +6,7 @@
 const grpc = require('@grpc/grpc-js');
 
 const same = (bytes) => bytes;
-const kinds = { Echo: [false, false], Fail: [false, false], Many: [false, true], Sum: [true, false], Talk: [true, true], Wait: [false, false] };
+const kinds = { Echo: [false, false], Fail: [false, false], Many: [false, true], Sum: [true, false], Talk: [true, true], Wait: [false, false], IsGone: [false, false] };
 const definition = Object.fromEntries(
   Object.entries(kinds).map(([name, [requestStream, responseStream]]) => [
     name,
@@ -23,6 +23,8 @@ const definition = Object.fromEntries(
 );
 
 function serve() {
+  let gone = 0; // calls of Wait that were cancelled, by their caller or by their deadline
+  const waiting = [];
   const server = new grpc.Server();
   server.addService(definition, {
     Echo: (call, answer) => {
@@ -48,7 +50,16 @@ function serve() {
       call.on('data', (bytes) => call.write(Buffer.concat([Buffer.from('re: '), bytes])));
       call.on('end', () => call.end());
     },
-    Wait: () => {},
+    Wait: (call) => {
+      call.on('cancelled', () => {
+        gone++;
+        waiting.splice(0).forEach((tell) => tell());
+      });
+    },
+    IsGone: (call, answer) => {
+      const tell = () => (gone >= Number(String(call.request)) ? answer(null, Buffer.from('gone')) : waiting.push(tell));
+      tell();
+    },
   });
   server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
     if (error) throw error;
@@ -79,6 +90,11 @@ async function call(target) {
   const fail = await unary('Fail', Buffer.alloc(0));
   told.fail = [fail.error?.code, fail.error?.details, fail.error?.metadata.get('details-bin')[0]?.toString('hex')];
   told.deadline = (await unary('Wait', Buffer.alloc(0), { deadline: Date.now() + 200 })).error?.code;
+  told.cancelled = await new Promise((resolve) => {
+    const made = client.Wait(Buffer.alloc(0), metadata, (error) => resolve(error?.code));
+    setTimeout(() => made.cancel(), 200);
+  });
+  told.gone = String((await unary('IsGone', Buffer.from('2'), { deadline: Date.now() + 10000 })).answer);
   told.many = await new Promise((resolve, reject) => {
     let sum = 0;
     client.Many(Buffer.from('100,10000')).on('data', (bytes) => (sum += bytes.length)).on('end', () => resolve(sum)).on('error', reject);
