@@ -181,7 +181,7 @@ image: ## the sidecar's image (IMAGE=name PLATFORMS=linux/amd64,linux/arm64 ARGS
 	DOCKER_BUILDKIT=1 docker $(if $(PLATFORMS),buildx build --platform $(PLATFORMS),build) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
 		-t $(IMAGE) $(ARGS) .
 
-DOCKERFILES = Dockerfile config/compose/demo/billing.Dockerfile config/compose/demo/receipts.Dockerfile config/prometheus/Dockerfile
+DOCKERFILES = Dockerfile config/compose/demo/billing.Dockerfile config/compose/demo/receipts.Dockerfile config/prometheus/Dockerfile config/kubernetes/function/Dockerfile
 $(VENV)-image/image.stamp: requirements/image.lock
 	@echo "installing hadolint into $(VENV)-image (once)"
 	@$(PYTHON) -m venv $(VENV)-image

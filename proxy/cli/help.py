@@ -199,8 +199,9 @@ exit codes:
     "inject": Command(
         "put the sidecar into Kubernetes manifests",
         "Read manifests from FILE or standard input, put the sidecar into each pod, and write them to standard\n"
-        "output. Deployments, StatefulSets, DaemonSets, Jobs, CronJobs, Pods and Lists are understood; everything\n"
-        "else passes unchanged. Services in the same input get their targetPort moved to the sidecar; probes stay.\n"
+        "output. Deployments, StatefulSets, DaemonSets, Jobs, CronJobs, Pods and Lists are understood, and\n"
+        "what kustomize gives to a function; everything else passes unchanged. Services in the same input get their\n"
+        "targetPort moved to the sidecar; probes stay.\n"
         "What goes in: a native sidecar (an init container that goes on running; Kubernetes 1.29 or newer), or with\n"
         "--plain a container beside the app's. Injecting twice changes nothing, with other settings it updates.\n"
         "The settings below reach the sidecar as variables. The environment is not read.",

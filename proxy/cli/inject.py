@@ -16,7 +16,8 @@ from proxy.settings import Flag
 def run(argv: Sequence[str]) -> int:
     """Inject once. 0: done; 2: the settings or the manifests are wrong, and nothing was written."""
     from proxy.kubernetes.configuration import configuration
-    from proxy.kubernetes.injection import inject
+    from proxy.kubernetes.function import function_settings
+    from proxy.kubernetes.injection import Injected, inject
 
     arguments_parser = parser("inject")
     arguments_parser.add_argument("files", metavar="FILE", nargs="*", type=Path, help="manifests (default: stdin)")
@@ -29,16 +30,17 @@ def run(argv: Sequence[str]) -> int:
         flags.append(Flag(("kubernetes", "mode"), "plain", "flag --plain"))
     if arguments.image is not None:
         flags.append(Flag(("kubernetes", "image"), arguments.image, "flag --image"))
-    try:
-        configure = configuration(arguments.config, flags, wrong)
-    except SettingsError as error:
-        print_problems(error)
-        return 2
-    return transform(arguments.files, "inject", lambda documents: inject(documents, configure))
+
+    def change(documents: Sequence[object]) -> Injected:
+        own, not_settings = function_settings(documents)
+        configure = configuration(arguments.config, [*flags, *own], [*wrong, *not_settings])
+        return inject(documents, configure)
+
+    return transform(arguments.files, "inject", change)
 
 
 def transform(files: Sequence[Path], name: str, change: Callable[..., object]) -> int:
-    """Read manifests, `change` them, write them, and tell the notes."""
+    """Read manifests, `change` them, write them, and tell the notes. `change` may raise SettingsError."""
     from proxy.kubernetes.injection import Injected, InjectionError
     from proxy.kubernetes.manifests import ManifestError, Manifests
 
@@ -47,6 +49,9 @@ def transform(files: Sequence[Path], name: str, change: Callable[..., object]) -
         changed = change(manifests.values)
         assert isinstance(changed, Injected)
         text = manifests.with_edits(changed.edits)
+    except SettingsError as error:
+        print_problems(error)
+        return 2
     except (OSError, UnicodeDecodeError, ManifestError, InjectionError) as error:
         problems = error.problems if isinstance(error, InjectionError) else (str(error),)
         for problem in problems:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 from engine import DOCKER, output, run
 
@@ -95,6 +96,35 @@ def its_health_check_follows_the_flags_and_costs_little() -> None:
         output(DOCKER, "rm", "--force", name)
 
 
+# As kubectl starts functions of kustomize: the image of "kubernetes/function/Dockerfile".
+FUNCTION = ("--network=none", "--user=nobody", "--security-opt=no-new-privileges", "ops-sidecar-inject:local")
+RESOURCES = """\
+apiVersion: config.kubernetes.io/v1
+kind: ResourceList
+items:
+- apiVersion: v1
+  kind: Pod
+  metadata: {name: orders}
+  spec:
+    containers:
+    - {name: orders, image: orders:1, ports: [{containerPort: 3000}]}
+functionConfig:
+  apiVersion: v1
+  kind: ConfigMap
+  metadata: {name: sidecar}
+  data: {kubernetes.image: "registry.internal/ops-sidecar:1"}
+"""
+
+
+def it_injects_as_a_function_of_kustomize() -> None:
+    """A ResourceList comes in and goes out, with the settings of its functionConfig."""
+    words = (DOCKER, "run", "--rm", "--interactive", *FUNCTION)
+    done = subprocess.run(words, input=RESOURCES, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "image: registry.internal/ops-sidecar:1" in done.stdout, done.stdout
+    assert "http://127.0.0.1:3000" in done.stdout, done.stdout
+
+
 CHECKS = (
     it_is_small,
     it_holds_no_tools,
@@ -102,6 +132,7 @@ CHECKS = (
     it_says_what_it_is,
     its_bill_of_materials_is_complete,
     its_health_check_follows_the_flags_and_costs_little,
+    it_injects_as_a_function_of_kustomize,
 )
 
 if __name__ == "__main__":

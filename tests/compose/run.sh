@@ -77,6 +77,7 @@ build ops-sidecar:local Dockerfile .
 for check in "${checks[@]}"; do
   case $check in
     image)
+      build ops-sidecar-inject:local config/kubernetes/function/Dockerfile config/kubernetes/function
       python3 tests/compose/image.py "$docker"
       ;;
     demo)

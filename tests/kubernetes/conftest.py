@@ -31,9 +31,10 @@ def _runner(name: str, folder: Path) -> Run:
     environ = {**os.environ, "HOME": str(folder), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     environ |= {f"HELM_{kind}_HOME": str(folder / kind.lower()) for kind in ("CACHE", "DATA", "CONFIG")}
 
-    def run(*arguments: str | Path, text: str | None = None) -> str:
+    def run(*arguments: str | Path, text: str | None = None, first_in_path: Path | None = None) -> str:
         command = [tool, *map(str, arguments)]
-        done = subprocess.run(command, input=text, capture_output=True, text=True, env=environ, timeout=60, check=False)
+        env = environ if first_in_path is None else {**environ, "PATH": f"{first_in_path}:{environ['PATH']}"}
+        done = subprocess.run(command, input=text, capture_output=True, text=True, env=env, timeout=60, check=False)
         assert done.returncode == 0, f"{name} {arguments}: {done.stderr}"
         return done.stdout
 

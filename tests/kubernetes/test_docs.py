@@ -50,6 +50,8 @@ def test_every_file_of_config_is_run_or_validated_here() -> None:
         "component/kustomization.yaml",  # test_kustomize
         "component/pod-template.yaml",  # test_kustomize
         "monitoring/podmonitor.yaml",  # test_helm
+        "function/Dockerfile",  # tests/compose/image.py, tests/config/test_image.py
+        *(f"function/example/{name}.yaml" for name in ("catalog", "kustomization", "sidecar")),  # test_kustomize
         "webhook/kustomization.yaml",  # test_kustomize
         "webhook/rbac.yaml",  # test_kustomize, test_helm; what it allows: tests/lab/api_server.py
         "webhook/webhook.yaml",  # test_kustomize, test_helm

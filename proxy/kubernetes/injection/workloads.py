@@ -23,7 +23,8 @@ _PODS: Final[Mapping[tuple[str, str], Path]] = {
 }
 KINDS: Final = frozenset({*(kind for _, kind in _PODS), "Service", "List", "ResourceList"})
 # kubectl's, and what kustomize gives to a function.
-_LISTS: Final = frozenset((("v1", "List"), ("config.kubernetes.io/v1", "ResourceList")))
+_RESOURCE_LIST: Final = ("config.kubernetes.io/v1", "ResourceList")
+_LISTS: Final = frozenset((("v1", "List"), _RESOURCE_LIST))
 _TO_COMPLETION: Final = frozenset(("Job", "CronJob"))
 
 
@@ -82,6 +83,11 @@ class Place(NamedTuple):
             and isinstance(at(self.object, ("spec", "selector")), Mapping)
             and bool(at(self.object, ("spec", "selector")))
         )
+
+
+def is_resource_list(document: object) -> bool:
+    """Whether it is what kustomize gives to a function."""
+    return isinstance(document, Mapping) and (document.get("apiVersion"), document.get("kind")) == _RESOURCE_LIST
 
 
 def objects(documents: Sequence[Any]) -> Iterator[Place]:

@@ -13,6 +13,16 @@ from lab.manifests import DEPLOYMENT, SERVICE
 from proxy.cli.commands import main
 
 BOTH = DEPLOYMENT + SERVICE
+FUNCTION = """\
+apiVersion: config.kubernetes.io/v1
+kind: ResourceList
+items:
+- apiVersion: v1
+  kind: Pod
+  metadata: {{name: orders}}
+  spec: {{containers: [{{name: orders, image: 'orders:1', ports: [{{containerPort: 3000}}]}}]}}
+functionConfig: {{apiVersion: v1, kind: ConfigMap, data: {data}}}
+"""
 
 
 @pytest.fixture
@@ -58,6 +68,27 @@ def test_the_environment_of_the_user_is_not_that_of_the_pod(
     assert images(capsys.readouterr().out)[0].startswith("ops-sidecar:")
 
 
+def test_a_function_config_says_what_set_says_and_wins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "list.yaml"
+    data = "{kubernetes.image: 'mine:2', inbound.propagation.inject: b3multi, service.name: ' shop '}"
+    file.write_text(FUNCTION.format(data=data), encoding="utf-8")
+    assert main(["inject", "--image", "mine:1", "--set", "service.name=other", str(file)]) == 0
+    (pod,) = yaml.safe_load(capsys.readouterr().out)["items"]
+    (sidecar,) = pod["spec"]["initContainers"]
+    assert sidecar["image"] == "mine:2"
+    environment = {one["name"]: one["value"] for one in sidecar["env"]}
+    assert environment["OPS_SIDECAR_INBOUND__PROPAGATION__INJECT"] == "b3multi"
+    assert environment["OPS_SIDECAR_SERVICE__NAME"] == "shop"
+    assert environment["OPS_SIDECAR_INBOUND__APP"] == "http://127.0.0.1:3000"
+
+
+def test_only_a_resource_list_has_a_function_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(f"functionConfig: {{data: {{kubernetes.image: 'mine:2'}}}}\n{BOTH}", encoding="utf-8")
+    assert main(["inject", str(file)]) == 0
+    assert images(capsys.readouterr().out)[0].startswith("ops-sidecar:")
+
+
 def test_uninject_undoes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(BOTH, encoding="utf-8")
@@ -75,6 +106,13 @@ def test_uninject_undoes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         (["--image", "a b"], BOTH, "kubernetes.image = a b (from flag --image): expected an image"),
         ([], "kind: Pod\n a: 1\n", "ops-sidecar inject: document 1, line 2"),
         ([], BOTH.replace("8080", "9080"), "ops-sidecar inject: deployment/orders: the app has port 9080 itself"),
+        ([], FUNCTION.format(data="{inbound.appp: x}"), "inbound.appp (from functionConfig inbound.appp): unknown key"),
+        (
+            [],
+            FUNCTION.format(data="{inbound.app: 3000}"),
+            "inbound.app = 3000 (from functionConfig): expected a mapping",
+        ),
+        ([], FUNCTION.format(data="[a]"), "(from functionConfig): expected a mapping of KEY: VALUE"),
         (["--config", "CONFIG"], BOTH, "kubectl create configmap NAME --from-file=sidecar.yaml=FILE"),
     ],
 )
