@@ -19,7 +19,7 @@ FILES = {
     "config/compose/jaeger.yml": "jaeger.py",
 }  # each with the check that runs it
 COLLECTOR = "otel-collector/collector.yaml"
-OURS = re.compile(r"ops-sidecar(-demo-[a-z]+)?:local\Z")
+OURS = re.compile(r"ops-sidecar(-demo(-[a-z]+)?)?:local\Z")
 
 
 def services(file: str) -> dict[str, dict[str, Any]]:
