@@ -30,7 +30,7 @@ QUESTIONS: Final = (
     ("search by service", "/traces?q=service:billing"),
     ("search by error", "/traces?q=status:error"),
     ("search by duration", "/traces?q=dur:>150ms"),
-    ("search by session", "/traces?q=session:sess-77"),
+    ("search by session", "/traces?q=session:{session}"),
     ("search by text, often found", "/traces?q=checkout"),
     ("search by text, never found", "/traces?q=no-such-text"),
     ("waterfall", "/traces/{trace}"),
@@ -38,7 +38,7 @@ QUESTIONS: Final = (
     ("requests with b3", "/requests?q=in:b3"),
     ("search by gap", "/traces?q=is:gap"),
     ("sessions", "/sessions"),
-    ("one session", "/sessions/sess-77"),
+    ("one session", "/sessions/{session}"),
 )
 
 
@@ -119,7 +119,8 @@ def _fill(console: Console, wanted: int) -> dict[str, Any]:
 
 def _ask(console: Console, rounds: int) -> dict[str, tuple[float, float]]:
     first = console.get("/traces?limit=100")[1]
-    values = {"next": first["next"], "trace": first["items"][50]["id"]}
+    session = console.get("/sessions?limit=50")[1]["items"][-1]["id"]
+    values = {"next": first["next"], "trace": first["items"][50]["id"], "session": session}
     found = {}
     for name, path in QUESTIONS:
         took = sorted(console.get(path.format(**values))[0] for _ in range(rounds))

@@ -53,7 +53,8 @@ def read_cursor(text: str | None) -> Position:
     if not text:
         return _NEWEST
     at, dash, key = text.partition("-")
-    if not dash or not at.isdecimal() or not key.isdecimal() or len(text) > 40:
+    is_known = dash and text.isascii() and at.isdecimal() and key.isdecimal() and len(text) <= 40
+    if not is_known or max(int(at), int(key)) > _NEWEST[0]:
         raise BadCursorError(f"“{text[:40]}” is not the `next` of an answer")
     return int(at), int(key)
 
@@ -120,6 +121,6 @@ def read_limit(text: str | None) -> int:
     """Raises ValueError."""
     if not text:
         return USUAL
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= MOST:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= MOST:
         raise ValueError(f"limit is “{text[:20]}”; it may be 1 to {MOST}")
     return int(text)

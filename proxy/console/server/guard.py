@@ -7,6 +7,7 @@ The first is seen by Host, the second by Origin. The token is asked for wherever
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ from aiohttp.typedefs import Middleware
 
 from proxy.admin.hosts import AdminHosts
 from proxy.console.server.answers import problem
+
+log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -61,6 +64,9 @@ class Guard:
                 except web.HTTPException as error:
                     allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
                     response = problem(error.status, _said(error), allow)
+                except Exception as error:  # a bug of ours: the outermost edge
+                    log.error("a question was not answered: %s", type(error).__name__, exc_info=error)
+                    response = problem(500, "The console failed at this. Its log says more.")
             if not response.prepared:
                 response.headers.update(HEADERS)
             return response
