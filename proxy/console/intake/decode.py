@@ -129,8 +129,8 @@ class _Reader:
             self.reject(1, "a span with a parent id that has not 8 bytes")
             return None
         started, ended = one.start_time_unix_nano, one.end_time_unix_nano
-        if started >> 63 or ended >> 63:
-            self.reject(1, "a span with a time beyond the year 2262")
+        if started >> 62 or ended >> 62:
+            self.reject(1, "a span with a time beyond the year 2116")
             return None
         body = one.SerializeToString()
         if len(body) > MOST_RECORD_BYTES:
@@ -176,7 +176,7 @@ class _Reader:
             return None
         at = one.time_unix_nano or one.observed_time_unix_nano
         body = one.SerializeToString()
-        if len(body) > MOST_RECORD_BYTES or at >> 63:
+        if len(body) > MOST_RECORD_BYTES or at >> 62:
             self.reject(1, f"a log record of more than {MOST_RECORD_BYTES:,} bytes, or with an impossible time")
             return None
         self.accepted += 1

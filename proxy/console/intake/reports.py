@@ -102,7 +102,7 @@ def _read(sender: Sender, record: Any) -> Report | None:
     said = attributes(record.attributes)
     kind = getattr(record, "event_name", "") or str(said.get("event.name") or "")
     at, ended = record.time_unix_nano, record.observed_time_unix_nano
-    if at >> 63 or ended >> 63:
+    if at >> 62 or ended >> 62:
         return None
     if kind == EXCHANGE:
         has_context = len(record.trace_id) == 16 and len(record.span_id) == 8

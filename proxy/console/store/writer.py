@@ -1,7 +1,7 @@
 """The one thread that writes. It takes batches from a queue that is bounded in bytes, many in one transaction.
 
 A full queue refuses: the sender keeps its batch and retries.
-A failure of SQLite loses the transaction's batches, and is counted and logged; the thread goes on.
+A failure of SQLite loses the batch that it comes from, and is counted and logged; the thread goes on.
 """
 
 from __future__ import annotations
@@ -141,10 +141,7 @@ class Writer:
     def _write(self, taken: Sequence[tuple[Batch, bool, threading.Event | None]]) -> None:
         rows: list[Row] = []
         try:
-            with self._lock:
-                rows = self._transaction(taken)
-        except Exception as error:  # SQLite's, or a bug of ours: the outermost edge of the thread
-            self._lose(taken, error)
+            rows = self._try(taken)
         finally:
             with self._wake:
                 self._held -= sum(batch.size for batch, _, _ in taken)
@@ -153,6 +150,17 @@ class Writer:
                     done.set()
         if rows:
             self._on_rows(rows)
+
+    def _try(self, taken: Sequence[tuple[Batch, bool, threading.Event | None]]) -> list[Row]:
+        """All in one transaction. If that fails, each batch in its own, so that only the one at fault is lost."""
+        try:
+            with self._lock:
+                return self._transaction(taken)
+        except Exception as error:  # SQLite's, or a bug of ours: the outermost edge of the thread
+            if len(taken) == 1:
+                self._lose(taken, error)
+                return []
+        return [row for one in taken for row in self._try([one])]
 
     def _transaction(self, taken: Sequence[tuple[Batch, bool, threading.Event | None]]) -> list[Row]:
         rows: list[Row] = []

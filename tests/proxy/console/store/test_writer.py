@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,6 +71,22 @@ def test_a_failure_is_counted_and_the_next_batch_is_written(lab: Any, monkeypatc
     lab.write(sent(span(1, trace=1)), sent(span(2, trace=2)))
     assert sum(lab.writer.counts.lost.values()) == 1
     assert [row["id"] for row in traces(lab.reader)["items"]] == [f"{2:032x}"]
+
+
+def test_a_record_that_cannot_be_written_takes_no_other_batch_with_it() -> None:
+    lab = Lab()
+    good, bad = (read_traces(sent(span(number, trace=number))) for number in (1, 2))
+    bad = replace(bad, spans=[replace(bad.spans[0], started=1 << 64)])
+    dones = [threading.Event() for _ in range(3)]
+    for batch, done in zip((good, bad, read_traces(sent(span(3, trace=3)))), dones, strict=True):
+        assert lab.writer.add(batch, done=done)
+    lab.writer.start()  # so that all of them are in one transaction
+    assert all(done.wait(WAIT_S) for done in dones)
+    assert lab.writer.counts.lost == {"OverflowError": 1}
+    assert {row["id"][-1] for row in traces(lab.reader)["items"]} == {"1", "3"}
+    assert lab.writer.waiting_bytes == 0
+    assert lab.writer.stop()
+    lab.connection.close()
 
 
 def test_a_flood_of_services_is_bounded_in_answers(lab: Any) -> None:
