@@ -56,7 +56,9 @@ async def console(start_console: Any) -> Any:
 
 @pytest.mark.parametrize("command", [one for one in commands() if OURS.match(one) and not OF_CONSOLE.match(one)])
 def test_each_command_of_ours_does_what_it_should(command: str, environ: dict[str, str]) -> None:
-    """Addresses of other services are those of one that is there."""
+    """Addresses of other services are those of one that is there. What it reads is a file of the checkout."""
+    command, _, _ = command.partition(" > ")
+    command, _, source = command.partition(" < ")
     words = shlex.split(command)[1:]
     there = environ["THERE"]
     words = [there if re.fullmatch(r"(?:127\.0\.0\.1|collector):\d+", word) else word for word in words]
@@ -64,9 +66,9 @@ def test_each_command_of_ours_does_what_it_should(command: str, environ: dict[st
     asked = {
         name: value for name, value in environ.items() if NEEDS.match(command) or name != "OPS_SIDECAR_ADMIN__LISTEN"
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "proxy", *words], cwd=ROOT, env=asked, capture_output=True, text=True, timeout=60
-    )
+    given = (ROOT / source).read_text(encoding="utf-8") if source else ""
+    run = [sys.executable, "-m", "proxy", *words]
+    done = subprocess.run(run, cwd=ROOT, env=asked, input=given, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 
 
@@ -85,7 +87,7 @@ async def test_each_question_to_a_console_is_answered(command: str, console: Any
 
 def test_the_other_commands_name_what_there_is() -> None:
     """Files of compose, targets of make, units of systemd."""
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("$(VENV)", ".venv")
     units = {path.name for path in (ROOT / "config" / "systemd").iterdir()}
     for command in commands():
         words = shlex.split(command)

@@ -47,6 +47,23 @@ def test_images_of_others_stand_behind_a_profile(file: str) -> None:
         assert not OURS.match(service["image"]) or "build" in service, name
 
 
+def test_one_name_is_one_image() -> None:
+    """Whichever file builds it: from the same place, with the same arguments, never compiled, which takes minutes."""
+    built: dict[str, set[str]] = {}
+    for file in FILES:
+        for service in services(file).values():
+            if "build" not in service or not OURS.match(service["image"]):
+                continue
+            build = service["build"] if isinstance(service["build"], dict) else {"context": service["build"]}
+            context = (ROOT / file).parent / build["context"]
+            dockerfile = context / build.get("dockerfile", "Dockerfile")
+            how = f"{dockerfile.resolve()} {sorted(build.get('args', {}).items())}"
+            built.setdefault(service["image"], set()).add(how)
+    assert all(len(ways) == 1 for ways in built.values()), built
+    assert built["ops-sidecar-demo:local"] == {f"{ROOT / 'Dockerfile'} [('COMPILE', '0')]"}
+    assert "ops-sidecar:local" not in built  # `make image` has that name
+
+
 @pytest.mark.parametrize("file", FILES)
 def test_sidecars_follow_their_services(file: str) -> None:
     """In its network, restarted with it, brought back after a crash, given time to drain."""

@@ -1,4 +1,4 @@
-"""docs/kubernetes.md and the help of the commands: what they tell people to type works."""
+"""docs/kubernetes.md, docs/deploy.md and the help of the commands: what they tell people to type works."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from proxy.cli.commands import main
 from proxy.cli.help import COMMANDS
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
-TEXTS = [PAGE, *(COMMANDS[name].examples for name in ("inject", "uninject"))]
+PAGE, DEPLOY = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("kubernetes.md", "deploy.md"))
+TEXTS = [PAGE, DEPLOY, *(COMMANDS[name].examples for name in ("inject", "uninject"))]
 COMMAND = re.compile(r"\bops-sidecar (?:inject|uninject)\b(?! does)[^|`\n]*")
 TYPED = sorted({" ".join(found.split()) for text in TEXTS for found in COMMAND.findall(text.replace("\\\n", " "))})
 
