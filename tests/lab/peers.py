@@ -16,7 +16,7 @@ from typing import Self
 
 from lab.messages import Message, Stream
 
-WAIT_S = 5.0
+WAIT_S = 15.0  # on a busy machine; nothing waits that long where nothing is wrong
 
 
 class Peer:

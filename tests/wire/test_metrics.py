@@ -179,7 +179,8 @@ def test_work_that_was_put_off(wire: Wire) -> None:
 
 def test_requests_that_the_queue_refuses(wired: Callable[..., Wire]) -> None:
     """By reason: it was full, or the wait was too long."""
-    wire = wired({"pool": {"max_connections": 1, "max_queue": 1}, "timeouts": {"queue_s": 0.2}})
+    soon = {"queue_s": 1}  # but not before three requests have arrived, on a busy machine
+    wire = wired({"pool": {"max_connections": 1, "max_queue": 1}, "timeouts": soon})
     clients = [wire.client() for _ in range(3)]
     for client in clients:
         client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
