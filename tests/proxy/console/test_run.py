@@ -58,3 +58,18 @@ async def test_a_file_survives_a_restart(tmp_path: Path) -> None:
         assert (await console.get("/traces"))["total"] == 1
         await console.send(sent(span(2, parent=1)))
         await console.until("/traces", lambda said: said["items"][0]["spans_count"] == 2)
+
+
+async def test_at_the_end_no_connection_is_left_open() -> None:
+    """Neither a page's nor a sender's, which may be idle and kept."""
+    async with running() as console:
+        ends = []
+        for url in (console.url, console.otlp):
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert (await reader.readline()).startswith(b"HTTP/1.1 ")
+            ends.append((reader, writer))
+    for reader, writer in ends:
+        async with asyncio.timeout(10):
+            await reader.read()
+        writer.close()

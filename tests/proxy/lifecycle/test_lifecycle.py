@@ -167,7 +167,10 @@ async def started(bench: Bench) -> asyncio.Task[bool]:
     ("number", "drain"),
     [(signal.SIGTERM, "drain"), (signal.SIGINT, "drain without lingering")],  # at Ctrl-C a person waits for the end
 )
-async def test_from_start_to_end(bench: Bench, number: signal.Signals, drain: str) -> None:
+async def test_from_start_to_end(
+    bench: Bench, number: signal.Signals, drain: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     running = await started(bench)
     assert bench.state.phase is Phase.READY
     assert bench.state.generation == 1
@@ -179,6 +182,7 @@ async def test_from_start_to_end(bench: Bench, number: signal.Signals, drain: st
     assert await bench.end(running) is True
     assert bench.calls == ["start", ("admin", 1), drain, "stop", ("admin closed", 1)]
     assert bench.state.phase is Phase.STOPPED
+    assert any(record.getMessage().startswith("draining") for record in caplog.records)
 
 
 async def test_the_admin_listener_passes_on_to_the_next_process(bench: Bench) -> None:

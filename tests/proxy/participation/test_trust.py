@@ -125,3 +125,14 @@ def test_a_wildcard_stands_for_labels() -> None:
     assert not is_named("internal", "*.internal")
     assert not is_named(".internal", "*.internal")
     assert not is_named("a.internal.evil", "*.internal")
+
+
+@pytest.mark.parametrize(
+    ("ids", "keys"), [("continue", ["k", "sentry-release"]), ("restart", ["k", "sentry-release"]), ("ignore", ["k"])]
+)
+def test_members_of_baggage_that_are_a_trace_are_believed_as_the_ids_are(ids: Any, keys: list[str]) -> None:
+    came = said({**DEBUG, "baggage": ["k=v,sentry-release=1"]})
+    kept, _, refused = believe(came, TrustPlan(ids=ids))
+    assert kept.baggage is not None
+    assert [member.key for member in kept.baggage.members] == keys
+    assert ("baggage" in refused) is (ids == "ignore")

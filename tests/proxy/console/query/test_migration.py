@@ -169,3 +169,17 @@ def test_counts_that_had_to_leave_are_a_gap(story: tuple[Time, Console]) -> None
     said = console.verdict("orders", "b3")
     assert said["safe"] == "soon"
     assert "the console had no room" in said["why"]
+
+
+def test_what_goes_to_a_stranger_instead_is_said(story: tuple[Time, Console]) -> None:
+    """The formats that already go there beside it; else tracecontext."""
+    time, console = story
+    orders = Replica(time, "orders", "node-1")
+    for _ in range(3):
+        time.now_s += HOUR_S
+        orders.request("bank", "tracecontext", "b3,jaeger", leg="out")
+        orders.request("mail", "tracecontext", "b3", leg="out")
+        console.take(orders.report())
+    found = {(one["peer"], one["format"]): one["change"] for one in console.ask()["verdicts"]}
+    assert found["bank", "b3"] == "upstreams[bank].propagation.inject: [jaeger]"
+    assert found["mail", "b3"] == "upstreams[mail].propagation.inject: [tracecontext]"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from lab.consoles import Console, hop, sent, span
 
 
@@ -153,3 +154,29 @@ async def test_explain(console: Console) -> None:
     assert (await post(console, "/explain", "curl http://a -H 'b3: 1'", "text/plain"))[1]["bare"] == "accept"
     assert (await post(console, "/explain", "{}"))[0] == 400
     assert (await post(console, "/explain", "b3: 0", "application/xml"))[0] == 415
+
+
+async def test_a_first_run_is_told_what_to_type(console: Console) -> None:
+    said = (await console.get("/self"))["first_run"]
+    assert said["demo"] == "ops-sidecar demo --keep"
+    assert said["sidecar"] == (
+        f"ops-sidecar run --set export.endpoint={console.otlp} --set console.report.endpoint={console.otlp}"
+    )
+
+
+async def test_a_span_that_ends_before_it_begins_takes_no_time(console: Console) -> None:
+    await console.send(sent(span(1, ms=-5)))
+    await console.until("/traces", lambda said: said["items"])
+    (one,) = (await console.get(f"/traces/{1:032x}"))["spans"]
+    assert one["ms"] == 0
+
+
+@pytest.mark.parametrize(("kind", "maker"), [(2, "caller of shop"), (5, "caller of shop"), (3, "shop"), (1, "shop")])
+async def test_a_gap_is_told_of_who_should_have_filled_it(console: Console, kind: int, maker: str) -> None:
+    """Of a server or a consumer, its caller; else the service itself."""
+    await console.send(sent(span(2, parent=1, kind=kind)))
+    await console.until("/traces", lambda said: said["items"])
+    said = await console.get(f"/traces/{1:032x}")
+    (gap,) = [one for one in said["spans"] if one.get("missing")]
+    assert gap["service"] == maker
+    assert gap["sentence"].startswith(f"1 span names this id as parent, but {maker} never sent it.")

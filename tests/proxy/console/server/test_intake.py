@@ -153,3 +153,19 @@ async def test_pages_of_the_settings_may_send(start_console: Start) -> None:
 async def test_no_page_may_send_by_default(console: Console) -> None:
     assert (await post(console, sent(span(1)).SerializeToString(), Origin=console.otlp))[0] == 403
     assert (await console.get("/traces"))["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status", "code"),
+    [
+        ("/v1/nothing", {}, 404, 3),
+        ("/v1/traces", {"Content_Encoding": "zstd"}, 415, 3),
+        ("/v1/traces", {}, 400, 3),
+    ],
+)
+async def test_a_refusal_is_a_status_of_grpc(
+    console: Console, path: str, headers: dict[str, str], status: int, code: int
+) -> None:
+    """As OTLP has it: google.rpc.Status, whose 3 is INVALID_ARGUMENT."""
+    answered, said = await post(console, b"{", path, Content_Type="application/json", **headers)
+    assert (answered, json.loads(said)["code"]) == (status, code)

@@ -204,3 +204,12 @@ def test_taking_out_undoes_putting_in(pod: dict[str, Any], settings: dict[str, s
     take_out(draft)
     assert draft.document == before
     assert not is_injected(draft.document)
+
+
+def test_the_ports_of_the_sidecar_are_told() -> None:
+    """Services may name them."""
+    (sidecar,) = put(POD)["spec"]["initContainers"]
+    assert sidecar["ports"] == [
+        {"name": "ops-inbound", "containerPort": 9080, "protocol": "TCP"},
+        {"name": "ops-health", "containerPort": 9084, "protocol": "TCP"},
+    ]
