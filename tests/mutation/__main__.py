@@ -1,8 +1,9 @@
 """Mutation testing: `make mutate SAMPLE=300 SEED=1` puts small faults into the sources and shows which no test finds.
 
-    python -m mutation --sample 300 --seed 1 [--only proxy/http1] [--collect]
+    python -m mutation --sample 300 --seed 1 [--only proxy/http1] [--beside] [--collect]
 
-Works in copies of the tree, two at a time. For each mutant the tests run that run its line, until one fails.
+Works in copies of the tree, two at a time.
+For each mutant the tests run that run its line, until one fails: first those beside its module, then the others.
 What survives is printed as a diff: a test is missing, or the code does nothing, or the mutant means the same.
 """
 
@@ -11,22 +12,20 @@ from __future__ import annotations
 import argparse
 import collections
 import concurrent.futures
-import contextlib
+import json
 import os
 import queue
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-from mutation.contexts import KEPT, PLACES, ROOT, Contexts, collect
+from mutation.contexts import KEPT, PLACES, ROOT, Beside, Contexts, collect
 from mutation.mutants import Mutant, mutants
 
-AT_ONCE = 2
-MOST_TESTS = 1500  # of one mutant; lines that every request runs are run by more
 HANGS_S, A_TEST_S = 60.0, 0.5  # a mutant that takes longer than both hangs
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", "build", "node_modules", "*_cache", ".hypothesis", "__pycache__")
 
@@ -37,9 +36,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="0: a new one each time")
     parser.add_argument("--only", default="", help="beginning of the paths that are mutated")
     parser.add_argument("--collect", action="store_true", help="ask anew which test runs which line")
+    parser.add_argument("--beside", action="store_true", help="only the tests of each module's folder")
+    parser.add_argument("--at-once", type=int, default=2, help="copies of the tree in which tests run")
     parser.add_argument("--tests", default="tests", help="where tests are collected from")
     options = parser.parse_args()
-    if options.collect or not (KEPT / "contexts.json").exists():
+    if not options.beside and (options.collect or not (KEPT / "contexts.json").exists()):
         print("collecting which test runs which line (minutes)", flush=True)
         collect(options.tests.split())
     seed = options.seed or random.SystemRandom().randrange(1, 10**6)
@@ -52,68 +53,81 @@ def main() -> int:
     ]
     chosen = random.Random(seed).sample(every, min(options.sample, len(every)))
     print(f"{len(chosen)} of {len(every)} mutants, SEED={seed}", flush=True)
-    return report(chosen, run_all(chosen))
+    return report(chosen, run_all(chosen, Beside() if options.beside else Contexts(), options.at_once))
 
 
-def run_all(chosen: list[Mutant]) -> dict[Mutant, str]:
+def run_all(chosen: list[Mutant], contexts: Contexts | Beside, at_once: int) -> dict[Mutant, str]:
     """Mutant -> killed, survived, timeout or not run (by no test)."""
-    contexts = Contexts()
     with tempfile.TemporaryDirectory(prefix="mutation-") as scratch:
-        trees: queue.Queue[Path] = queue.Queue()
-        for number in range(AT_ONCE):
-            tree = Path(scratch) / str(number)
-            shutil.copytree(ROOT, tree, ignore=LEFT_OUT, symlinks=True)
-            subprocess.run([sys.executable, "-m", "compileall", "-q", str(tree)], check=False)
-            trees.put(tree)
+        trees: queue.Queue[Tree] = queue.Queue()
+        for number in range(at_once):
+            trees.put(Tree(Path(scratch) / str(number), contexts))
 
-        def run(mutant: Mutant) -> str:
-            tree = trees.get()
+        def run(mutant: Mutant) -> tuple[str, float]:
+            tree, begun = trees.get(), time.monotonic()
             try:
-                return run_one(mutant, tree, contexts)
+                return tree.outcome(mutant), time.monotonic() - begun
             finally:
                 trees.put(tree)
 
         outcomes: dict[Mutant, str] = {}
-        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
             running = {pool.submit(run, mutant): mutant for mutant in chosen}
             for done in concurrent.futures.as_completed(running):
                 mutant = running[done]
-                outcomes[mutant] = done.result()
-                print(f"{len(outcomes):4} {outcomes[mutant]:9} {mutant.path}:{mutant.line} {mutant.kind}", flush=True)
+                outcomes[mutant], took_s = done.result()
+                told = f"{outcomes[mutant]:9} {mutant.path}:{mutant.line} {mutant.kind} ({took_s:.0f} s)"
+                print(f"{len(outcomes):4} {told}", flush=True)
+        while not trees.empty():
+            trees.get().close()
         return outcomes
 
 
-def run_one(mutant: Mutant, tree: Path, contexts: Contexts) -> str:
-    """Put it in, run its tests, take it out."""
-    file = tree / mutant.path
-    text, times = file.read_text(), file.stat()
-    tests = contexts.tests(mutant.path, mutant.line, exact=contexts.is_current(mutant.path, text))[:MOST_TESTS]
-    if not tests:
-        return "not run"
-    file.write_text(mutant.apply(text))
-    names = tree / "chosen-tests"
-    names.write_text("\n".join(tests))
-    limit_s = HANGS_S + A_TEST_S * len(tests)
-    # Of CPU time as well: then an endless loop ends even where nobody is left to end it.
-    command = ["/bin/sh", "-c", f'ulimit -t {limit_s:.0f}; exec "$@"', "sh"]
-    command += [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--tb=no", f"@{names}"]
-    environ = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    process = subprocess.Popen(
-        command, cwd=tree, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        code = process.wait(limit_s)
-    except subprocess.TimeoutExpired:
-        return "timeout"
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        file.write_text(text)
-        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))  # so that what was compiled before counts again
-    if code == -signal.SIGXCPU:
-        return "timeout"
-    return "survived" if code in (0, 5) else "killed"
+class Tree:
+    """A copy of the sources and tests, and a process that runs tests in it."""
+
+    def __init__(self, root: Path, contexts: Contexts | Beside) -> None:
+        shutil.copytree(ROOT, root, ignore=LEFT_OUT, symlinks=True)
+        subprocess.run([sys.executable, "-m", "compileall", "-q", str(root)], check=False)
+        self._root = root
+        self._contexts = contexts
+        self._worker = subprocess.Popen(
+            [sys.executable, "-m", "mutation.worker", str(root)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+        )
+        assert self._run(["tests/mutation/test_mutants.py"]) == "survived", "tests fail without a mutant"
+
+    def close(self) -> None:
+        self._worker.communicate()
+
+    def outcome(self, mutant: Mutant) -> str:
+        """Put it in, run its tests, take it out."""
+        file = self._root / mutant.path
+        text, times = file.read_text(), file.stat()
+        batches = self._contexts.batches(mutant.path, mutant.line, text)
+        if not batches:
+            return "not run"
+        file.write_text(mutant.apply(text))
+        try:
+            for batch in batches:
+                if (found := self._run(batch)) != "survived":
+                    return found
+            return "survived"
+        finally:
+            file.write_text(text)
+            os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))  # so that what was compiled before counts again
+
+    def _run(self, tests: list[str]) -> str:
+        stdin, stdout = self._worker.stdin, self._worker.stdout
+        assert stdin is not None and stdout is not None
+        stdin.write(json.dumps([HANGS_S + A_TEST_S * len(tests), *tests]) + "\n")
+        stdin.flush()
+        code = stdout.readline().strip()
+        assert code, "the process that runs tests has ended"
+        return {"0": "survived", "5": "survived", "timeout": "timeout"}.get(code, "killed")
 
 
 def report(chosen: list[Mutant], outcomes: dict[Mutant, str]) -> int:

@@ -1,16 +1,19 @@
 """Which test runs which line: collected once over the whole suite, kept in build/mutation.
 
-As a pytest plugin (`-p mutation.contexts`), under coverage, it gives each test a context of its own. Lines that run in
-a process of their own have none. Then the tests count that started one.
+As a pytest plugin (`-p mutation.contexts`), under coverage, it gives each test a context of its own, and a time.
+Lines that run in a process of their own have no context.
+Then the tests count that started a process.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -23,6 +26,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "build" / "mutation"
 PLACES = ("proxy", "ops_lib")
+MOST_S = 90.0  # of tests that are not beside the module; lines that every request runs are run by more
+BATCH = 100  # tests; each batch reads the files that its tests are in
 _spawns = False
 
 
@@ -38,17 +43,18 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """One context a test; its time and whether it started a process go into a file of this worker."""
+    """One context a test; whether it started a process, and its seconds, go into a file of this worker."""
     global _spawns
     running = coverage.Coverage.current()
     if running is not None:
         running.switch_context(item.nodeid)
     _spawns = False
+    begun = time.monotonic()
     result = yield
     if running is not None:
         running.switch_context("")
     with (KEPT / f"tests.{os.getpid()}").open("a") as notes:
-        notes.write(json.dumps([item.nodeid, _spawns]) + "\n")
+        notes.write(json.dumps([item.nodeid, _spawns, round(time.monotonic() - begun, 3)]) + "\n")
     return result
 
 
@@ -69,20 +75,37 @@ def collect(arguments: list[str]) -> None:
     merged.combine()
     merged.save()
     data.read()
+    names: dict[str, int] = {}  # each once: a line that every request runs has thousands
     lines = {}
     for file in data.measured_files():
         if Path(file).is_relative_to(ROOT) and Path(file).exists():  # not a tree that a test has copied
-            by_line = {str(line): sorted(found) for line, found in data.contexts_by_lineno(file).items()}
-            lines[str(Path(file).relative_to(ROOT))] = by_line
-    spawners = []
-    for notes in KEPT.glob("tests.*"):
-        spawners += [name for name, spawned in map(json.loads, notes.read_text().splitlines()) if spawned]
-    digests = {file: digest((ROOT / file).read_text()) for file in lines}
-    (KEPT / "contexts.json").write_text(json.dumps({"lines": lines, "spawners": spawners, "digests": digests}))
+            lines[str(Path(file).relative_to(ROOT))] = {
+                str(line): sorted(names.setdefault(name, len(names)) for name in found)
+                for line, found in data.contexts_by_lineno(file).items()
+            }
+    notes = [json.loads(line) for kept in KEPT.glob("tests.*") for line in kept.read_text().splitlines()]
+    kept = {
+        "names": list(names),
+        "lines": lines,
+        "spawners": [name for name, spawned, _ in notes if spawned],
+        "seconds": {name: seconds for name, _, seconds in notes},
+        "digests": {file: digest((ROOT / file).read_text()) for file in lines},
+    }
+    (KEPT / "contexts.json").write_text(json.dumps(kept))
 
 
 def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Beside:
+    """Nothing collected: a module's mutants meet the tests of its folder alone."""
+
+    def batches(self, path: str, line: int, text: str) -> list[list[str]]:
+        folder, _, module = path.rpartition("/")
+        own = [str(file.relative_to(ROOT)) for file in ROOT.glob(f"tests/{folder}/test_{module[:-3]}*.py")]
+        whole = [f"tests/{folder}"] if "/" in folder and (ROOT / "tests" / folder).is_dir() else []
+        return [batch for batch in (own, whole) if batch]
 
 
 class Contexts:
@@ -90,31 +113,68 @@ class Contexts:
 
     def __init__(self) -> None:
         kept = json.loads((KEPT / "contexts.json").read_text())
-        self._lines: dict[str, dict[str, list[str]]] = kept["lines"]
+        self._names: list[str] = kept["names"]
+        self._lines: dict[str, dict[str, list[int]]] = kept["lines"]
         self._spawners: list[str] = kept["spawners"]
+        self._seconds: dict[str, float] = kept["seconds"]
         self._digests: dict[str, str] = kept["digests"]
 
-    def is_current(self, path: str, text: str) -> bool:
-        """Whether `path` is as it was when the contexts were collected."""
-        return self._digests.get(path) == digest(text)
+    def batches(self, path: str, line: int, text: str) -> list[list[str]]:
+        """The tests for a mutant of this line of `text`, to be run one batch after another until a test fails.
 
-    def tests(self, path: str, line: int, *, exact: bool) -> list[str]:
-        """The tests that run this line, those of the mirrored path first.
-
-        A line that no test runs by itself runs at import, or in a process of its own. Then everybody counts who runs
-        anything in the module, and who starts a process.
+        First the module's own, then those of its folder, then the others, quick ones first, up to `MOST_S`.
         """
-        by_line = self._lines.get(path, {})
-        found = set(by_line.get(str(line), ())) - {""} if exact else set()
-        if not found:
-            found = {name for names in by_line.values() for name in names} | set(self._spawners)
-        mirrored = f"tests/{path.rpartition('/')[0]}"
+        folder, _, module = path.rpartition("/")
+        mirrored, own = f"tests/{folder}/", f"tests/{folder}/test_{module}"
+        found = self._tests(path, line, text)
         per_file = Counter(name.partition("::")[0] for name in found)
+        by_place: list[list[str]] = [[], [], []]
+        for name in sorted(found, key=lambda name: (self._took(name), per_file[name.partition("::")[0]], name)):
+            place = 0 if name.startswith(f"{own}::") else 1 if name.startswith(mirrored) else 2
+            by_place[place].append(name)
+        others: list[list[str]] = [[]]
+        left_s = MOST_S
+        for name in by_place[2]:
+            left_s -= self._took(name)
+            if left_s < 0:
+                break
+            if len(others[-1]) == BATCH:
+                others.append([])
+            others[-1].append(name)
+        return [batch for batch in [*by_place[:2], *others] if batch]
 
-        def order(name: str) -> tuple[bool, int, str]:
-            return not name.startswith(mirrored), per_file[name.partition("::")[0]], name
+    def _tests(self, path: str, line: int, text: str) -> set[str]:
+        """The tests that run this line.
 
-        return sorted(filter(_is_there, found - {""}), key=order)
+        Of a line that runs at import, and of a module that has changed since, those that run anything in the module.
+        Of a line that runs in a process of its own, those that start one as well.
+        """
+        by_line = {line: {self._names[one] for one in found} for line, found in self._lines.get(path, {}).items()}
+        found: set[str] = set()
+        if self._digests.get(path) == digest(text) and _is_in_function(text, line):
+            found = by_line.get(str(line), set())
+        if not found:
+            found = set().union(*by_line.values())
+        if "" in found or not found:
+            found = found | set(self._spawners)
+        return set(filter(_is_there, found - {""}))
+
+    def _took(self, test: str) -> float:
+        return self._seconds.get(test, 1.0)
+
+
+@cache
+def _function_lines(text: str) -> frozenset[int]:
+    inside = (
+        range(one.body[0].lineno, (one.end_lineno or 0) + 1)
+        for one in ast.walk(ast.parse(text))
+        if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    return frozenset(line for lines in inside for line in lines)
+
+
+def _is_in_function(text: str, line: int) -> bool:
+    return line in _function_lines(text)
 
 
 @cache

@@ -1,0 +1,64 @@
+"""Which tests a mutant meets, and in which order."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mutation import contexts
+from mutation.contexts import Beside, Contexts, digest
+
+PATH, TEXT = "proxy/address.py", "PORT = 80\n\n\ndef f():\n    return PORT\n"
+OWN, NEAR = "tests/proxy/test_address.py::test_a", "tests/proxy/test_app.py::test_b"
+FAR, SLOW, STARTS = "tests/wire/test_c.py::test_c", "tests/wire/test_c.py::test_d[1]", "tests/wire/test_e.py::test_e"
+
+
+@pytest.fixture
+def collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`collected(lines)`: the contexts of `TEXT`, whose tests are all still there."""
+
+    def make(lines: dict[str, list[str]]) -> Contexts:
+        names = ["", OWN, NEAR, FAR, SLOW, STARTS]
+        kept = {
+            "names": names,
+            "lines": {PATH: {line: [names.index(one) for one in found] for line, found in lines.items()}},
+            "spawners": [STARTS],
+            "seconds": {OWN: 3.0, NEAR: 3.0, FAR: 1.0, SLOW: 80.0, STARTS: 50.0},
+            "digests": {PATH: digest(TEXT)},
+        }
+        (tmp_path / "contexts.json").write_text(json.dumps(kept))
+        monkeypatch.setattr(contexts, "KEPT", tmp_path)
+        monkeypatch.setattr(contexts, "_is_there", lambda name: True)
+        return Contexts()
+
+    return make
+
+
+def test_the_nearest_come_first_and_others_as_long_as_there_is_time(collected: Any) -> None:
+    found = collected({"5": [FAR, SLOW, OWN, NEAR]})
+    assert found.batches(PATH, 5, TEXT) == [[OWN], [NEAR], [FAR, SLOW]]
+    found = collected({"5": [SLOW, STARTS]})
+    assert found.batches(PATH, 5, TEXT) == [[STARTS]]
+
+
+def test_a_line_at_import_is_everybodys(collected: Any) -> None:
+    assert collected({"1": [OWN], "5": [FAR]}).batches(PATH, 1, TEXT) == [[OWN], [FAR]]
+
+
+def test_so_is_a_module_that_has_changed_since(collected: Any) -> None:
+    assert collected({"4": [OWN], "5": [FAR]}).batches(PATH, 5, TEXT + "\n") == [[OWN], [FAR]]
+
+
+@pytest.mark.parametrize("lines", [{"5": [""]}, {}])
+def test_a_line_in_another_process_is_of_those_that_start_one(collected: Any, lines: dict[str, list[str]]) -> None:
+    assert collected(lines).batches(PATH, 5, TEXT) == [[STARTS]]
+
+
+def test_nothing_collected_leaves_the_tests_beside_it() -> None:
+    assert Beside().batches("proxy/address.py", 1, "") == [["tests/proxy/test_address.py"]]
+    [own, folder] = Beside().batches("proxy/http1/pool.py", 1, "")
+    assert own == ["tests/proxy/http1/test_pool.py"]
+    assert folder == ["tests/proxy/http1"]
