@@ -16,6 +16,7 @@ from proxy.plan.console import ConsolePlan, from_json
 from proxy.settings import Flag, load
 
 _USUAL = Address("127.0.0.1", 9083)
+_NICENESS = 5  # beside a sidecar: where cores are short, requests come first
 _FLAGS = {
     "listen": ("listen", "ADDR", "the page and its API (default 127.0.0.1:9083)"),
     "otlp": ("otlp", "ADDR|off", "where OTLP is received, over HTTP and gRPC (default 127.0.0.1:4318)"),
@@ -37,6 +38,8 @@ def run(argv: Sequence[str]) -> int:
     arguments_parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="any key; repeatable")
     arguments_parser.add_argument("--beside-sidecar", action="store_true", help=argparse.SUPPRESS)
     arguments = arguments_parser.parse_args(argv)
+    if arguments.beside_sidecar:
+        os.nice(_NICENESS)
     try:
         plan = from_json(sys.stdin.readline()) if arguments.beside_sidecar else _plan(arguments)
     except SettingsError as error:
