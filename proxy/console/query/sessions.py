@@ -66,23 +66,29 @@ def _is_newer(reader: Reader, name: str, at: int) -> bool:
 
 
 def _session(reader: Reader, name: str) -> Answer:
+    """Its services are those of its newest traces, which are marked as well."""
     rows = reader.all(
         "SELECT trace, started, ended, errors, services FROM traces WHERE session = ? ORDER BY started DESC LIMIT ?",
-        (name, _MOST_TRACES),
+        (name, _MOST_MARKS),
     )
+    number, first, last, errors = reader.all(
+        "SELECT count(*), min(started), max(ended), sum(errors) FROM "
+        "(SELECT started, ended, errors FROM traces WHERE session = ? ORDER BY started DESC LIMIT ?)",
+        (name, _MOST_TRACES),
+    )[0]
     requests = reader.one("SELECT count(*) FROM (SELECT 1 FROM requests WHERE session = ? LIMIT 10000)", (name,))
     return {
         "id": name,
-        "first": min(row[1] for row in rows) / 1e6,
-        "last": max(row[2] for row in rows) / 1e6,
-        "traces": len(rows),
+        "first": first / 1e6,
+        "last": last / 1e6,
+        "traces": number,
         "requests": requests[0] if requests else 0,
-        "errors": sum(row[3] for row in rows),
+        "errors": errors,
         "services": _services(rows),
         "via": "session.id",
         "marks": [
             {"trace": row[0].hex(), "start": row[1] / 1e6, "ms": (row[2] - row[1]) / 1e6, "errors": row[3]}
-            for row in rows[:_MOST_MARKS]
+            for row in rows
         ],
     }
 
