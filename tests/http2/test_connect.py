@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 
 import pytest
-from lab.h2 import CANCEL, DATA, HEADERS, RST_STREAM, Peer
+from lab.h2 import CANCEL, DATA, ENHANCE_YOUR_CALM, HEADERS, RST_STREAM, Peer
 from lab.peers import Upstream, UpstreamConnection
 from lab.sidecar import LISTEN, Sidecar
 
@@ -168,3 +169,15 @@ def test_a_stop_ends_tunnels(start: Start, knock: Knock, upstream: Upstream) -> 
     assert client.frame(HEADERS).fields == [(":status", "200")]
     sidecar.thread.run(sidecar.plane.stop())
     assert far.is_ended()
+
+
+def test_a_flood_of_tunnels_that_are_taken_back(sidecar: Sidecar, knock: Knock, upstream: Upstream) -> None:
+    """It ends in GOAWAY, and leaves nothing behind."""
+    client = knock(sidecar, "outbound")
+    authority = upstream.authority.decode()
+    with contextlib.suppress(OSError):  # it ends before all are sent
+        for _ in range(300):
+            client.reset(connect(client, authority))
+    assert client.goaway().number == ENHANCE_YOUR_CALM
+    sidecar.until(lambda: sidecar.plane.in_flight() == 0)
+    assert sidecar.metrics.listener("outbound").tunnels_open == 0

@@ -22,6 +22,7 @@ import grpclib.client
 import grpclib.const
 import grpclib.server
 import pytest
+import websockets
 from lab import npm
 from lab.peers import WAIT_S, Upstream
 from lab.rpc import Caller, Service, make_every_call
@@ -335,3 +336,33 @@ def test_nginx_behind_the_sidecar(start: Start, service: Service, tmp_path: Path
     passing = f"client_max_body_size 0; location / {{ grpc_pass grpc://127.0.0.1:{service.port}; }}"
     with nginx_with(nginx, tmp_path, passing) as url:
         make_every_call(address(start({"inbound": {"app": url}})), service)
+
+
+# --- Node.js' own client: tunnels
+
+
+def test_node_connects_through_a_stream(start: Start, upstream: Upstream) -> None:
+    node = tool("node")
+    sidecar = start({"inbound": {"listen": "off"}, "outbound": {"listen": LISTEN, "connect": True}})
+    url = f"http://{address(sidecar, 'outbound')}"
+    command = [node, str(NODE / "tunnel.cjs"), "connect", url, upstream.authority.decode(), b"to".hex()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        far = upstream.accept()
+        assert far.to_end() == b"to"
+        far.send(b"fro").close()
+        out, _ = process.communicate(timeout=WAIT_S)
+    assert out == f"200 {b'fro'.hex()}\n"
+
+
+async def test_node_speaks_websocket_to_an_app_of_http_1(start: Start) -> None:
+    async def answer(socket: websockets.ServerConnection) -> None:
+        await socket.send(f"you said {await socket.recv()}")
+
+    node = tool("node")
+    async with websockets.serve(answer, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        sidecar = await asyncio.to_thread(start, {"inbound": {"app": f"http://127.0.0.1:{port}"}})
+        sent = (bytes((0x81, 0x82, 0, 0, 0, 0)) + b"hi").hex()
+        program = str(NODE / "tunnel.cjs")
+        out = await asyncio.to_thread(run, node, program, "websocket", f"http://{address(sidecar)}", sent)
+    assert out.startswith(f"200 {(bytes((0x81, 11)) + b'you said hi').hex()}")
