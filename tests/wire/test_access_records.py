@@ -125,3 +125,25 @@ def test_a_protocol_error_has_a_record_and_a_counter(wire: Wire) -> None:
     assert sidecar.ask(b"bogus\r\n\r\n").status == 400
     assert sidecar.metrics.listener("inbound").protocol_errors == {"bad-request": 1}
     assert [record.status for record in sidecar.records] == [400]
+
+
+def test_an_answer_that_is_cut_keeps_the_status_that_went_out(wire: Wire) -> None:
+    """The fault is told beside it; the metrics count what the client saw, too."""
+    client = wire.client()
+    client.send(GET)
+    app = wire.accept()
+    app.request()
+    app.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
+    assert client.stream.response_head().start[0] == b"200"
+    app.close()
+    wire.sidecar.until(lambda: wire.sidecar.records)
+    (record,) = wire.sidecar.records
+    assert (record.status, record.bytes_out) == (200, 5)
+    assert record.error
+    assert wire.sidecar.metrics.exchange("inbound", "app").requests[2] == 1
+
+
+def test_a_request_that_never_was_has_no_bytes(wire: Wire) -> None:
+    wire.client().ask(b"GET / HTTP/1.1\r\n\r\n")
+    (record,) = wire.sidecar.records
+    assert (record.status, record.upstream, record.bytes_in, record.bytes_out, record.duration_s) == (400, "", 0, 0, 0)

@@ -40,3 +40,11 @@ def test_json_names_what_it_runs_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["httptools"] == version("httptools")
     assert found["uvloop"] == version("uvloop")
     assert found["python"] == platform.python_version()
+
+
+def test_our_own_version_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version"]) == 0
+    first, compiled, python, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith("ops-sidecar ")
+    assert compiled.startswith("  compiled: ")
+    assert python.startswith("  python ")

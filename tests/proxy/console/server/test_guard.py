@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from lab.consoles import Console, Start
+
+from proxy.console.server.guard import _cookie
 
 
 async def status(console: Console, path: str = "/api/v1/traces", method: str = "GET", **headers: str) -> int:
@@ -95,3 +98,9 @@ async def test_a_health_check_needs_no_token(start_console: Start) -> None:
     console = await start_console(token="correct-horse")
     async with console.client.get(f"{console.url}/healthz") as response:
         assert (response.status, await response.text()) == (200, "ok\n")
+
+
+@pytest.mark.parametrize(("host", "name"), [("a.test", "80"), ("a.test:9083", "9083"), ("[::1]:1", "1")])
+def test_a_cookie_is_named_after_the_port(host: str, name: str) -> None:
+    """Cookies do not know ports: two consoles of one machine would send each other's token."""
+    assert _cookie(make_mocked_request("GET", "/", headers={"Host": host})) == f"ops-console-{name}"
