@@ -40,7 +40,7 @@ def clock(ms: float) -> str:
 
 def length(ms: float) -> str:
     """`0.6 ms`, `214 ms`, `1.2 s`."""
-    return f"{ms:.1f} ms" if ms < 10 else f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s"
+    return f"{ms:.1f} ms" if ms < 9.95 else f"{ms:.0f} ms" if ms < 999.5 else f"{ms / 1000:.1f} s"
 
 
 def hop(read: Sequence[str], written: Sequence[str]) -> str:

@@ -9,11 +9,12 @@ def plural(number: int, one: str, many: str = "") -> str:
 
 
 def duration(ms: float) -> str:
-    """`0.6 ms`, `214 ms`, `1.2 s`, `3 min 5 s`."""
-    if ms < 10:
+    """`0.6 ms`, `214 ms`, `1.2 s`, `3 min 5 s`. What rounds to 10 ms is `10 ms`, not `10.0 ms`."""
+    if ms < 9.95:
         return f"{ms:.1f} ms"
-    if ms < 1000:
+    if ms < 999.5:
         return f"{ms:.0f} ms"
-    if ms < 60_000:
+    if ms < 59_950:
         return f"{ms / 1000:.1f} s"
-    return f"{int(ms // 60_000)} min {int(ms % 60_000 // 1000)} s"
+    seconds = round(ms / 1000)
+    return f"{seconds // 60} min {seconds % 60} s"
