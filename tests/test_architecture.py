@@ -64,3 +64,14 @@ def test_every_room_has_quick_tests(room: Path, pytestconfig: pytest.Config) -> 
     assert conftest is not None
     quick = [file for file in room.glob("test_*.py") if not conftest.is_slow(file)]
     assert quick
+
+
+RULES = PAGE.partition("## Where a rule is")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`([\w/.]*/[\w/.]*)`", RULES))))
+def test_where_a_rule_is_there_is_a_file(path: str) -> None:
+    """`room/module` of one of both products, or a path from the root."""
+    places = [ROOT, *(ROOT / top for top in ("proxy", "ops_lib", "ops_lib/propagation"))]
+    names = (path, f"{path}.py") if "." not in path else (path,)
+    assert any((place / name).exists() for place in places for name in names)
