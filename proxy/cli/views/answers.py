@@ -1,6 +1,7 @@
 """Answers for agents: each question as a text that is bounded, with a link to the page. The words are the API's.
 
-An agent pays for every token. An answer has at most `MOST_CHARACTERS`: with ids and digits less than 2,000 tokens.
+An agent pays for every token. An answer has at most `MOST_BYTES` in UTF-8: less than 2,000 tokens with ids and digits,
+and in scripts of which each character is a token.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from proxy.cli.views.client import Console
 from proxy.cli.views.tables import clock, cut, hop, length, printable
 from proxy.cli.views.trace import in_order
 
-MOST_CHARACTERS: Final = 4_000
+MOST_BYTES: Final = 4_000
 _MOST_LIMIT: Final = 25
 _FEW_SPANS: Final = 30  # of more, errors are told first: the tree may be cut
 _FIELDS: Final = ("http.request.method", "url.path", "http.response.status_code", "error.type", "exception.message")
@@ -176,16 +177,17 @@ def sidecar_line(one: Mapping[str, Any]) -> str:
 def bounded(lines: Iterable[str | None], link: str) -> str:
     """As many lines as fit, how many are missing, and the link."""
     kept: list[str] = []
-    room = MOST_CHARACTERS - len(link) - 60
+    link = cut(link, 300)
+    room = MOST_BYTES - len(link.encode()) - 80
     said = [printable(line) for line in lines if line]
     for number, line in enumerate(said):
         line = cut(line, 600)
-        if len(line) + 1 > room:
+        if len(line.encode()) + 1 > room:
             kept.append(f"({len(said) - number} more lines; narrow the question, or open the page)")
             break
-        room -= len(line) + 1
+        room -= len(line.encode()) + 1
         kept.append(line)
-    return "\n".join([*kept, f"Page: {cut(link, 300)}"])
+    return "\n".join([*kept, f"Page: {link}"])
 
 
 def _within(limit: int) -> int:

@@ -14,7 +14,7 @@ from mcp.client.stdio import stdio_client
 
 from proxy.cli.commands import main
 from proxy.cli.views import answers
-from proxy.cli.views.answers import MOST_CHARACTERS, bounded
+from proxy.cli.views.answers import MOST_BYTES, bounded
 from proxy.cli.views.client import Console as Client
 from proxy.cli.views.trace import in_order
 
@@ -38,7 +38,7 @@ async def test_a_trace_with_many_spans_tells_agents_its_errors_first() -> None:
         await console.send(sent(span(1, ms=900), *(span(n, parent=1, error=n == 400) for n in range(2, 402))))
         said = await console.until("/traces", lambda said: said["items"] and said["items"][0]["spans_count"] == 401)
         told = await asyncio.to_thread(answers.trace, Client(console.url), said["items"][0]["id"])
-        assert len(told) <= MOST_CHARACTERS
+        assert len(told.encode()) <= MOST_BYTES
         assert told.splitlines()[1].startswith("ERROR in shop work 400 ")
 
 
@@ -130,9 +130,10 @@ def test_a_circle_of_parents_ends() -> None:
     assert [one["id"] for _, one in in_order(spans)] == ["c", "a", "b"]
 
 
-def test_answers_for_agents_are_bounded() -> None:
-    said = bounded([f"line {number} " + "x" * 80 for number in range(500)], "http://page")
-    assert len(said) <= MOST_CHARACTERS
+@pytest.mark.parametrize("letter", ["x", "é", "漢", "🙂"])
+def test_answers_for_agents_are_bounded(letter: str) -> None:
+    said = bounded([f"line {number} " + letter * 80 for number in range(500)], "http://page")
+    assert len(said.encode()) <= MOST_BYTES
     assert "more lines" in said
     assert said.endswith("Page: http://page")
 
@@ -167,7 +168,7 @@ async def test_tools_for_agents() -> None:
                 (content,) = result.content
                 text = getattr(content, "text", "")
                 assert not getattr(result, "is_error", False), (name, text)
-                assert len(text) <= MOST_CHARACTERS
+                assert len(text.encode()) <= MOST_BYTES
                 assert f"Page: {console.url}/#/" in text, name
             result = await session.call_tool("show_trace", {"trace_id": trace})
             assert "ERROR billing charge" in getattr(result.content[0], "text", "")
