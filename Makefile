@@ -55,7 +55,7 @@ mutate: $(VENV)/dev.stamp ## puts small faults into the sources, shows those tha
 # The hot modules as machine code. A tree of its own: in the checkout an extension left behind would shadow its source.
 # The stamp has the time of the beginning: sources that change meanwhile are compiled next time.
 $(COMPILED)/.stamp: $(VENV)/dev.stamp hatch_build.py pyproject.toml $(shell find proxy ops_lib -name '*.py')
-	@echo "compiling the data plane into $(COMPILED) (a minute)"
+	@echo "compiling the data plane into $(COMPILED) (some minutes)"
 	@mkdir -p $(COMPILED) && touch $@.begun
 	@$(BIN)/python hatch_build.py $(COMPILED)
 	@mv $@.begun $@
