@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import ssl
 import time
@@ -248,6 +249,21 @@ def test_secrets_stay_here(exporting: Callable[..., Wire], collector: Collector)
     assert b"4711" not in body
 
 
+def test_a_call_over_tls_is_told_as_https(exporting: Callable[..., Wire], collector: Collector, tmp_path: Path) -> None:
+    authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with contextlib.closing(Upstream(tls=tls)) as billing:
+        trusted = {"tls": {"ca_file": str(tmp_path / "ca.pem")}}
+        upstreams = [{"name": "billing", "match": ["billing.internal"], "target": billing.url, **trusted}]
+        client = exporting(outbound={"listen": LISTEN}, upstreams=upstreams).client("outbound")
+        client.send(b"GET http://billing.internal/a HTTP/1.1\r\nHost: x\r\n" + B3 + b"\r\n")
+        billing.answer()
+        assert client.response().status == 200
+        assert billing.url.startswith("https://")
+        assert attributes(collector.spans(1)[0])["url.full"] == f"{billing.url}/a"
+
+
 def test_translating_makes_no_span(exporting: Callable[..., Wire], collector: Collector) -> None:
     """The first span that comes is the first of the listener that takes part."""
     wire = exporting(inbound={"propagation": {"mode": "translate"}}, outbound={"listen": LISTEN})
@@ -257,6 +273,7 @@ def test_translating_makes_no_span(exporting: Callable[..., Wire], collector: Co
     line = b"GET %b/ HTTP/1.1\r\nHost: x\r\n%b\r\n" % (wire.upstream.url.encode(), fields)
     wire.exchange(wire.client("outbound"), line)
     assert [ids(span)[0] for span in collector.spans(1)] == [OTHER]
+    assert wire.sidecar.metrics.exchange("inbound", "app").translation.errors == {}
 
 
 def test_a_reload_switches_export_on_and_off(
