@@ -76,6 +76,7 @@ SLOW = (
     "wire/test_config_map.py",
     "wire/test_destinations.py",
     "wire/test_drain.py",
+    "wire/test_export.py",
     "wire/test_exit_with_app.py",
     "wire/test_last_requests.py",
     "wire/test_limits.py",

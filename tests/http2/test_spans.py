@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
-from lab.collectors import Collector, attributes, collecting
+from lab.collectors import Collector, attributes
 from lab.h2 import HEADERS, App, Peer
 from lab.rpc import Caller, Service
 from lab.sidecar import LISTEN, Sidecar, merged
@@ -17,12 +17,6 @@ T, S = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312"
 B3 = (("x-b3-traceid", T), ("x-b3-spanid", S), ("x-b3-sampled", "1"))
 
 Calling = Callable[..., Caller]
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with collecting() as made:
-        yield made
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lab.collectors import Collector, collecting
 from lab.peers import Upstream
 from lab.sidecar import LISTEN, LoopThread, Sidecar, merged
 from lab.wire import Wire
@@ -83,3 +84,21 @@ def billing() -> Iterator[Upstream]:
     server = Upstream()
     yield server
     server.close()
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with collecting() as made:
+        yield made
+
+
+@pytest.fixture
+def exporting(start: Callable[..., Sidecar], upstream: Upstream, collector: Collector) -> Callable[..., Wire]:
+    """A sidecar that exports to `collector`, at once."""
+
+    def make(**settings: Any) -> Wire:
+        export = {"endpoint": f"http://127.0.0.1:{collector.port}", "delay_s": 0.001, "flush_s": 0.2}
+        base = {"inbound": {"app": upstream.url}, "export": export, "service": {"name": "shop"}}
+        return Wire(start(merged(base, settings)), upstream)
+
+    return make

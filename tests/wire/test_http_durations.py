@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from lab.collectors import Collector, attributes, collecting
+from lab.collectors import Collector, attributes
 from lab.peers import Upstream
 from lab.sidecar import LISTEN, Sidecar, merged
 from lab.wire import Wire
@@ -18,12 +18,6 @@ from proxy.telemetry.http_metrics import http_durations
 T, S = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312"
 SAMPLED = f"traceparent: 00-{T}-{S}-01\r\n".encode()
 ROUTES = {"spans": {"routes": ["/orders/{id}", "/charges/*"]}}
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with collecting() as made:
-        yield made
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from lab.both_sides import BothSides
-from lab.collectors import Collector, attributes, collecting
+from lab.collectors import Collector, attributes
 from lab.messages import Message
 from lab.peers import Upstream
 from lab.sidecar import LISTEN, Sidecar, merged
@@ -55,12 +55,6 @@ def both(start: Callable[..., Sidecar], upstream: Upstream, billing: Upstream) -
         return Both(start(merged(base, settings)), upstream, billing)
 
     return make
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with collecting() as made:
-        yield made
 
 
 def test_the_only_request_in_flight(both: Callable[..., Both]) -> None:

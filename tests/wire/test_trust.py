@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
-from lab.collectors import Collector, attributes, collecting
+from lab.collectors import Collector, attributes
 from lab.messages import Message
 from lab.peers import Upstream
 from lab.sidecar import LISTEN, Sidecar, connect, merged
@@ -95,12 +95,6 @@ def test_a_session_is_refused_apart_under_all_its_names(believing: Callable[...,
     assert b"s-1" not in b"".join(value for _, value in seen.head.fields)
     assert value(seen, "baggage") == "k=v"
     assert refused(wire)["0", "session"] == 1
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with collecting() as made:
-        yield made
 
 
 def test_a_restart_is_a_new_trace_with_the_incoming_one_as_a_link(
