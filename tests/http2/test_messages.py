@@ -326,3 +326,13 @@ def test_a_header_list_beyond_what_the_app_takes_is_not_sent(start: Start, knock
     peer.headers(seen.stream, [(":status", "204")], end=True)
     assert client.answer(asked).status == 204
     app.close()
+
+
+def test_trace_with_content_is_refused(start: Start, app: App, knock: Knock) -> None:
+    """RFC 9110, 9.3.8; without content it passes, where the settings let it."""
+    settings = {"inbound": {"app": app.url}, "limits": {"refused_methods": []}}
+    client = knock(start(settings))
+    client.request("/", [], method="TRACE", end=False)
+    assert dict(client.frame(HEADERS).fields)[":status"] == "400"
+    client.request("/", [], method="TRACE")
+    assert dict(app.accept().frame(HEADERS).fields)[":method"] == "TRACE"

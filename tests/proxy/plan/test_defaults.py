@@ -10,7 +10,7 @@ from lab.sidecar import plan_of
 
 from proxy.plan import Clients, DrainPlan, Limits, PoolPlan, Timeouts
 from proxy.plan.export import ExportPlan
-from proxy.plan.participation import InFlightPlan
+from proxy.plan.participation import InFlightPlan, TrustPlan
 from proxy.plan.report import ReportPlan
 
 PLAN = plan_of({}, 1)
@@ -39,3 +39,8 @@ def test_numbers_are_those_of_the_settings(made: Any, default: Any) -> None:
     ]
     assert numbers
     assert {name: getattr(made, name) for name in numbers} == {name: getattr(default, name) for name in numbers}
+
+
+def test_a_rule_of_trust_takes_nothing_away_that_it_does_not_name() -> None:
+    plan = plan_of({"trust": [{"name": "mesh", "peers": ["10.0.0.0/8"]}, {"name": "edge", "session": False}]}, 1)
+    assert [rule.trust for rule in plan.listeners[0].trust] == [TrustPlan(), TrustPlan(session=False)]

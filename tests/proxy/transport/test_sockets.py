@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import socket
 
-from proxy.transport.sockets import has_unread, watch
+import pytest
+
+from proxy.transport.sockets import has_unread, keep_alive, watch
+
+TIMES = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL)
 
 
 def test_has_unread() -> None:
@@ -34,3 +38,20 @@ def test_watch() -> None:
         there.close()
         assert watching.poll(0)
     assert not watch(-1).poll(0)
+
+
+@pytest.mark.parametrize(
+    ("idle_s", "told"), [(0.2, (1, 1, 1)), (1.4, (1, 1, 1)), (2, (1, 2, 2)), (60, (1, 60, 10)), (1e9, (1, 32767, 10))]
+)
+def test_how_long_a_silent_peer_is_left_alone(idle_s: float, told: tuple[int, int, int]) -> None:
+    """In whole seconds, from 1 to what the kernel takes; then it is asked again every 10 s at most."""
+    options = ((socket.SOL_SOCKET, socket.SO_KEEPALIVE), *((socket.IPPROTO_TCP, one) for one in TIMES))
+    with socket.socket() as made:
+        keep_alive(made, idle_s)
+        assert tuple(made.getsockopt(*option) for option in options) == told
+
+
+def test_a_peer_that_may_be_silent_for_ever_is_not_asked() -> None:
+    with socket.socket() as made:
+        keep_alive(made, 0)
+        assert made.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
