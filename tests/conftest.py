@@ -24,13 +24,7 @@ SLOW = (
     "cross_language",
     "examples",
     "fuzz",
-    "http2/test_backpressure.py",
-    "http2/test_ends.py",
-    "http2/test_evil.py",
-    "http2/test_grpcio.py",
-    "http2/test_peers.py",
-    "http2/test_spans.py",
-    "http2/test_standard_services.py",
+    "http2",
     "interop",
     "kubernetes",
     "ops_lib/capture/test_frameworks.py",
@@ -99,19 +93,30 @@ SLOW = (
 )
 
 
+# Of slow rooms, those that are not.
+QUICK = (
+    "http2/test_messages.py",
+    "http2/test_settings.py",
+    "http2/test_spec.py",
+)
+
 SLOW_PLACES = frozenset(HERE / place for place in SLOW)
+QUICK_FILES = frozenset(HERE / place for place in QUICK)
+
+
+@cache  # thousands of tests are in hundreds of files
+def is_slow(path: Path) -> bool:
+    """A file, or a whole folder."""
+    if path in QUICK_FILES or any(path in file.parents for file in QUICK_FILES):
+        return False
+    return path in SLOW_PLACES or not SLOW_PLACES.isdisjoint(path.parents)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """The quick run does not even import the slow places."""
-    if config.option.markexpr == "not slow" and collection_path in SLOW_PLACES:
+    if config.option.markexpr == "not slow" and is_slow(collection_path):
         return True
     return None
-
-
-@cache  # thousands of tests are in hundreds of files
-def is_slow(file: Path) -> bool:
-    return file in SLOW_PLACES or not SLOW_PLACES.isdisjoint(file.parents)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -69,6 +69,7 @@ def test_a_host_of_a_request_has_one_form(text: str, host: str, address: str | N
     assert read_host(text) == (host, ipaddress.ip_address(address) if address is not None else None)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=300))
 def test_no_host_of_a_request_is_an_error(text: str) -> None:
     host, address = read_host(text)

@@ -45,6 +45,7 @@ def test_one_wrong_byte(where: int, byte: int) -> None:
         read_body("traces", GOOD[:where] + bytes((byte,)) + GOOD[where + 1 :], False, False)
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(st.sampled_from(["traces", "logs", "metrics"]), JSON)
 def test_any_json(signal: str, said: Any) -> None:

@@ -133,6 +133,7 @@ EXCHANGE = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", sorted(EXCHANGE))
 @pytest.mark.parametrize("leg", ["in", "out"])
 def test_no_attribute_of_an_exchange_spoils_an_answer(key: str, leg: str) -> None:

@@ -134,6 +134,7 @@ async def test_refused(console: Console, body: bytes, path: str, code: str, says
     assert (await export(console, sent(span(1)).SerializeToString()))[0] is grpc.StatusCode.OK
 
 
+@pytest.mark.slow
 async def test_a_gzip_bomb_is_refused(console: Console) -> None:
     code, detail, _ = await export(console, bytes(80 * 1024 * 1024), compression=grpc.Compression.Gzip)
     assert code is grpc.StatusCode.RESOURCE_EXHAUSTED

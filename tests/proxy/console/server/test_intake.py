@@ -101,6 +101,7 @@ async def test_refused(console: Console, body: bytes, headers: dict[str, str], s
     assert (await post(console, sent(span(1)).SerializeToString()))[0] == 200
 
 
+@pytest.mark.slow
 async def test_a_gzip_bomb_is_refused(console: Console) -> None:
     bomb = gzip.compress(bytes(80 * 1024 * 1024), 1)
     assert len(bomb) < 1_000_000
