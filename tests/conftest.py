@@ -32,6 +32,7 @@ SLOW = (
     "ops_lib/decorator/test_pickling.py",
     "ops_lib/decorator/test_typing.py",
     "ops_lib/export/test_stopping.py",
+    "ops_lib/integrations/test_client_spans.py",
     "ops_lib/integrations/test_outgoing.py",
     "ops_lib/integrations/test_servers.py",
     "ops_lib/propagation/test_baggage_laws.py",

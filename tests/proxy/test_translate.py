@@ -27,6 +27,7 @@ def through(translates: Translator, headers: list[tuple[bytes, bytes]]) -> Trans
     return translates.translate([(name, value) for name, value in headers if translates.owns(name)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 def test_vector_crosses(row: Row) -> None:
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in row.headers]

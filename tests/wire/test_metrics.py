@@ -177,6 +177,7 @@ def test_work_that_was_put_off(wire: Wire) -> None:
     wire.sidecar.until(lambda: wire.sidecar.metrics.put_off >= 19)
 
 
+@pytest.mark.slow
 def test_requests_that_the_queue_refuses(wired: Callable[..., Wire]) -> None:
     """By reason: it was full, or the wait was too long."""
     soon = {"queue_s": 1}  # but not before three requests have arrived, on a busy machine

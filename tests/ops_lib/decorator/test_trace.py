@@ -323,6 +323,7 @@ def test_is_what_its_outermost_wrapper_is() -> None:
     assert not inspect.iscoroutinefunction(pieces)
 
 
+@pytest.mark.slow
 def test_what_runs_has_the_functions_name() -> None:
     """`coroutine 'later' was never awaited` says where to look."""
 

@@ -276,6 +276,7 @@ def test_a_forked_child_forgets_the_parents_open_spans(out: io.StringIO) -> None
     assert "parent" not in printed
 
 
+@pytest.mark.slow
 def test_is_collected_when_it_is_replaced() -> None:
     """Each `configure(exporter="console")` makes one; fork's hooks must not keep them all."""
     gone = weakref.ref(ConsoleProcessor(io.StringIO()))

@@ -42,6 +42,7 @@ BEFORE: list[dict[str, str]] = [
 INTO: list[dict[str, str]] = [{}, {"accept": "*/*"}, {"B3": "x", "x-b3-sampled": "1", "X_B3_TraceId": "y", "a": "b"}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("headers", [*PLAIN, {}], ids=str)
 @pytest.mark.parametrize("beside", BESIDE, ids=str)
 @pytest.mark.parametrize("before", BEFORE, ids=str)

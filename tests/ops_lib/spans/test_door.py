@@ -171,6 +171,7 @@ def test_no_secret_gets_out(ops_spans: SpanCapture, way: str, secret: str) -> No
     assert [(where, text) for where, text in recorded if any(mark in text for mark in marks)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_nothing_is_longer_than_its_limit(ops_spans: SpanCapture, way: str) -> None:
     """A value 2048 characters, a name 256, a stack 8192; beyond that a mark, or the brackets of JSON."""

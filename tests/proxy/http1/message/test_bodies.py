@@ -95,6 +95,7 @@ def test_malformed_chunks(wire: bytes, size: int) -> None:
     assert caught.value.fault is Fault.BAD_FRAMING
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 @pytest.mark.parametrize(
     "begin,fill,end,most",
