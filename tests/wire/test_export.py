@@ -6,7 +6,7 @@ import gzip
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trustme
@@ -15,6 +15,8 @@ from lab.peers import Upstream
 from lab.sidecar import LISTEN, Sidecar, merged
 from lab.spans import B3, S, T, ids, request, value
 from lab.wire import Wire
+
+import proxy.listener.records.spans as spans_module
 
 
 def test_a_reload_switches_export_on_and_off(
@@ -37,6 +39,11 @@ def test_a_reload_switches_export_on_and_off(
     assert [ids(span)[0] for span in collector.spans(1)] == [T]
 
 
+COMPILED = not cast(str, spans_module.__file__).endswith(".py")
+in_source = pytest.mark.skipif(COMPILED, reason="compiled functions call each other: none can be put between them")
+
+
+@in_source
 def test_a_bug_in_making_a_span_costs_the_span_alone(
     exporting: Callable[..., Wire], collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,8 +68,8 @@ _OTLP = "proxy.telemetry.otlp"
 @pytest.mark.parametrize(
     "part",
     [
-        f"{_OTLP}.span.peer_attributes",
-        f"{_OTLP}.span.SpanEncoder.encode",
+        pytest.param(f"{_OTLP}.span.peer_attributes", marks=in_source),
+        pytest.param(f"{_OTLP}.span.SpanEncoder.encode", marks=in_source),
         f"{_OTLP}.exporter.Exporter.add",
         f"{_OTLP}.exporter.Exporter._send_metrics",
         f"{_OTLP}.buffer.SpanBuffer.add",
