@@ -4,6 +4,9 @@ May know messages. The listener decides where requests go; `client_stream` answe
 
 How it ends: GOAWAY announces that (last id 2^31-1), a moment later another has the last id that is served, and the
 connection closes behind the last stream (RFC 9113, 6.8).
+
+A request is sent on when the turn's input is read (`flush`): what its client takes back in the same read costs the
+upstream nothing, neither a request nor a connection.
 """
 
 from __future__ import annotations
@@ -54,6 +57,7 @@ class ClientConnection(ClientSide):
         "_names",
         "_rules",
         "_server",
+        "_setting_off",
         "_users",
         "address",
         "deadline",
@@ -68,6 +72,7 @@ class ClientConnection(ClientSide):
         self.trailers = trailers
         self._budgets = budgets
         self._users: set[TimedAsker] = set()
+        self._setting_off: list[ClientStream] = []  # those whose requests have come in this turn
         self._names: tuple[str, ...] = ()
         self.address = b""
         self.port = 0
@@ -158,6 +163,10 @@ class ClientConnection(ClientSide):
             asker.begin_upgrade(exchange, done)
         else:
             asker.begin(request, exchange, done)
+        setting_off = self._setting_off
+        if not setting_off:
+            self.wants_flush()
+        setting_off.append(asker)
         if listener.is_draining and not self._is_announced:
             self._announce()
 
@@ -210,6 +219,13 @@ class ClientConnection(ClientSide):
 
     def on_malformed(self, code: int, detail: str) -> None:
         count(self._rules.metrics.protocol_errors, Fault.BAD_REQUEST.label)
+
+    def flush(self) -> None:
+        if self._setting_off:  # first, so that what we answer at once goes out with the rest
+            setting_off, self._setting_off = self._setting_off, []
+            for asker in setting_off:
+                asker.set_off()
+        super().flush()
 
     # --- what its streams tell
 

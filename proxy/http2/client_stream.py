@@ -51,7 +51,7 @@ class ClientStream(TunnelAsker):
     # --- the request
 
     def begin(self, request: Request, exchange: Exchange, done: bool) -> None:
-        """It goes on."""
+        """It goes on with `set_off`."""
         self._request = request
         self._exchange = exchange
         self._is_complete = done
@@ -59,7 +59,12 @@ class ClientStream(TunnelAsker):
             self._expires_at = self._connection.now + request.call_s
         if not done:
             self._wait_for_content()
-        exchange.begin(b"", done, [])
+        exchange.request_done = done
+
+    def set_off(self) -> None:
+        """All that came with the request has been read; some of it may have ended it."""
+        if self._exchange is not None:
+            self._exchange.set_off()
 
     def note(self, request: Request) -> None:
         """It has been read, and may be refused."""

@@ -49,7 +49,10 @@ class TunnelAsker(TimedAsker):
             self._early += content
 
     def begin_upgrade(self, exchange: Exchange, done: bool) -> None:
-        """A WebSocket whose upstream is not known to speak HTTP/2 alone: it is asked for by GET and Upgrade."""
+        """A WebSocket whose upstream is not known to speak HTTP/2 alone: it is asked for by GET and Upgrade.
+
+        It goes on with `set_off`.
+        """
         request = self._request
         assert request is not None
         self._exchange = exchange
@@ -60,7 +63,7 @@ class TunnelAsker(TimedAsker):
             return
         exchange.method = request.method
         self.wait_for_tunnel(done)
-        exchange.begin(b"", True, [])
+        exchange.request_done = True  # of the GET
 
     # --- there is one
 

@@ -9,7 +9,7 @@ Most exchanges are just `begin`, `on_connected`, `on_response`, and over.
 Its states, and what leads from one to another:
 
     state      is told of                 and then is
-    NEW        begin                      ASKING if a connection is free, else QUEUED; OVER if none may be had;
+    NEW        begin, set_off             ASKING if a connection is free, else QUEUED; OVER if none may be had;
                                           GATHERING if little is to come, and has not;
                                           LOOKING if a process has to be looked up first
     GATHERING  send_content               with the last what `begin` leads to
@@ -137,7 +137,11 @@ class Exchange(Receiver):
         self._held = content
         if trailers:
             self._trailers = trailers
-        if not done and self._is_gathered():
+        self.set_off()
+
+    def set_off(self) -> None:
+        """`begin`, with what has come by `send_content` so far."""
+        if not self.request_done and self._is_gathered():
             self._state = GATHERING
         else:
             self._seek()
