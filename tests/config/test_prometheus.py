@@ -83,13 +83,13 @@ def test_each_query_of_the_dashboard_can_be_read(tmp_path: Path) -> None:
 
 def names_in(expr: str) -> set[str]:
     """The metrics that an expression asks for."""
-    return set(re.findall(r"\b((?:ops_sidecar|http|process)_[a-z_]+|up)\{", expr))
+    return set(re.findall(r"\b((?:ops_sidecar|http|process)_[a-z0-9_]+|up)\{", expr))
 
 
 @pytest.mark.parametrize(("name", "expr"), QUERIES, ids=[name for name, _ in QUERIES])
 def test_each_query_asks_for_metrics_and_labels_that_there_are(name: str, expr: str) -> None:
     """As docs/metrics.md names them, which is held against what the sidecar renders."""
-    asked = names_in(expr) | set(re.findall(r"\bops_sidecar_[a-z_]+", expr))
+    asked = names_in(expr) | set(re.findall(r"\bops_sidecar_[a-z0-9_]+", expr))
     assert asked
     for metric in asked - OF_PROMETHEUS:
         assert f"`{re.sub('_(bucket|count|sum)$', '', metric)}`" in METRICS, metric

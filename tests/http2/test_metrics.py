@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lab.h2 import CANCEL, DATA, GOAWAY, HEADERS, RST_STREAM, App, Peer, frame
+from lab.h2 import CANCEL, DATA, GOAWAY, HEADERS, NO_ERROR, REFUSED_STREAM, RST_STREAM, App, Peer, frame
+
+from proxy.http2.engine.codes import STREAM_CLOSED
 from lab.sidecar import Sidecar
 
 Start = Callable[..., Sidecar]
@@ -67,3 +69,24 @@ def test_a_budget_that_is_used_up(start: Start, app: App, knock: Knock) -> None:
         client.reset(client.request("/"))
     assert client.goaway().number == 11
     assert sidecar.metrics.listener("inbound").http2.goaways == {("sent", "ENHANCE_YOUR_CALM"): 1}
+
+
+def test_a_request_beyond_the_limit_is_a_reset_as_well(start: Start, app: App, knock: Knock) -> None:
+    """So are an answer that is whole before its request, and content behind the end of a stream."""
+    sidecar = start({"inbound": {"app": app.url, "limits": {"streams": 1}}})
+    client = knock(sidecar)
+    first = client.request("/", method="POST", end=False)
+    refused = client.request("/")
+    assert client.frame(RST_STREAM, stream=refused).number == REFUSED_STREAM
+    resets = sidecar.metrics.listener("inbound").http2.resets
+    assert resets == {("sent", "REFUSED_STREAM"): 1}
+    peer = app.accept()
+    peer.headers(peer.frame(HEADERS).stream, [(":status", "204")], end=True)
+    assert client.frame(RST_STREAM, stream=first).number == NO_ERROR
+    assert resets["sent", "NO_ERROR"] == 1
+    second = client.request("/")
+    peer.headers(peer.frame(HEADERS).stream, [(":status", "204")], end=True)
+    assert client.answer(second).status == 204
+    client.data(second, b"late")
+    assert client.frame(RST_STREAM, stream=second).number == STREAM_CLOSED
+    assert resets["sent", "STREAM_CLOSED"] == 1

@@ -217,6 +217,7 @@ class Engine(Control):
             self._charge_noise("DATA")
             if self._how_ended(id) != BY_US:
                 self._write(frames.reset(id.to_bytes(4, "big"), STREAM_CLOSED))
+                self._owner.on_reset(STREAM_CLOSED, False)
 
     # --- header blocks
 

@@ -79,6 +79,7 @@ class ServerEngine(Engine):
         if len(self.streams) >= limits.max_streams:  # 5.1.2
             self._charge_noise("requests beyond SETTINGS_MAX_CONCURRENT_STREAMS")
             self._write(frames.reset(id.to_bytes(4, "big"), REFUSED_STREAM))
+            self._owner.on_reset(REFUSED_STREAM, False)
             self._remember(id, BY_US)
             return
         receive = ReceiveWindow(limits.stream_window, limits.most_stream_window)
@@ -120,6 +121,7 @@ class ServerEngine(Engine):
         if stream.is_tunnel:
             return
         self._write(frames.reset(stream.id_bytes, NO_ERROR))
+        self._owner.on_reset(NO_ERROR, False)
         self._over(stream, BY_US)
 
     # --- what differs between the ends
