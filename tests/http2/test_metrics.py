@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lab.h2 import CANCEL, DATA, GOAWAY, HEADERS, NO_ERROR, REFUSED_STREAM, RST_STREAM, App, Peer, frame
+from lab.sidecar import Sidecar
 
 from proxy.http2.engine.codes import STREAM_CLOSED
-from lab.sidecar import Sidecar
 
 Start = Callable[..., Sidecar]
 Knock = Callable[..., Peer]
