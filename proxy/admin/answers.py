@@ -1,28 +1,31 @@
-"""Answers of the admin listener: never cached, never guessed at by browsers. May know aiohttp."""
+"""Answers of the admin listener: never cached, never guessed at by browsers. Pure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from typing import Final
 
-from aiohttp import web
+from proxy.admin.exchange import REASONS, Response
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_HEADERS = {"Server": "ops-sidecar", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-_PLAIN = "text/plain; charset=utf-8"
-
-
-def text(content: str, status: int = 200, *, kind: str = _PLAIN, vary: str = "") -> web.Response:
-    """`content` of the type `kind`. `vary`: the request header that it depends on."""
-    headers = {**_HEADERS, "Content-Type": kind, **({"Vary": vary} if vary else {})}
-    return web.Response(body=content.encode(), status=status, headers=headers)
+_HEADERS: Final = (("Server", "ops-sidecar"), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
+_PLAIN: Final = "text/plain; charset=utf-8"
 
 
-def as_json(content: object, status: int = 200) -> web.Response:
+def text(content: str, status: int = 200, *, kind: str = _PLAIN, more: tuple[tuple[str, str], ...] = ()) -> Response:
+    """`content` of the type `kind`. `more`: further headers."""
+    return Response(status, (*_HEADERS, ("Content-Type", kind), *more), content.encode())
+
+
+def plain(status: int, *more: tuple[str, str]) -> Response:
+    """The status alone, as text. `more`: further headers."""
+    return text(f"{status} {REASONS[status]}\n", status, more=more)
+
+
+def as_json(content: object, status: int = 200) -> Response:
     """`content` as JSON."""
     return text(json.dumps(content, indent=2) + "\n", status, kind="application/json")
 
 
-def refused(why: str, status: int = 400) -> web.Response:
+def refused(why: str, status: int = 400) -> Response:
     """An error, told as JSON."""
     return as_json({"error": why}, status)

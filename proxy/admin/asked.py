@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-
-from multidict import MultiMapping
 
 from proxy.explain.by_plan import Question
 from proxy.explain.headers import Header, read_transcript
 from proxy.explain.question import QuestionError, question_of
 
 
-def read_question(kind: str, query: MultiMapping[str], body: str) -> tuple[list[Header], Question]:
+def read_question(kind: str, query: Mapping[str, Sequence[str]], body: str) -> tuple[list[Header], Question]:
     """The headers, and who sends them: as JSON, or as text with the rest in the query. `kind`: the body's type.
 
     Raises HeaderInputError or QuestionError.
     """
     if kind != "application/json":
-        question = question_of(
-            query.get("peer", ""), query.getall("peer_name", []), query.get("listener", ""), query.get("host", "")
-        )
-        return read_transcript(body), question
+        peer, listener, host = (query.get(name, ("",))[0] for name in ("peer", "listener", "host"))
+        return read_transcript(body), question_of(peer, query.get("peer_name", ()), listener, host)
     try:
         asked = json.loads(body)
     except (ValueError, RecursionError):

@@ -6,19 +6,19 @@ Browsers say where a request comes from: `Origin` (RFC 6454, 7) with each POST, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
 _PORTS: Final = {"http": 80, "https": 443}
 
 
-def is_of_another_site(origins: Iterable[str], headers: Mapping[str, str]) -> bool:
-    """`origins`: the values of Origin. `headers`: all, by case-insensitive name. Without either it is no browser's."""
-    if headers.get("Sec-Fetch-Site", "none").strip().lower() not in ("none", "same-origin"):
+def is_of_another_site(origins: Iterable[str], fetch_sites: Iterable[str], host: str) -> bool:
+    """By the values of Origin, Sec-Fetch-Site and Host. Without either of the first two it is not a browser's."""
+    if any(site.strip().lower() not in ("none", "same-origin") for site in fetch_sites):
         return True
-    host = headers.get("Host", "").strip().lower()
-    return any(_host_of(origin) != host for origin in origins)
+    own = host.strip().lower()
+    return any(_host_of(origin) != own for origin in origins)
 
 
 def _host_of(origin: str) -> str:

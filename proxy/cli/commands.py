@@ -17,6 +17,7 @@ OF_KUBERNETES = frozenset({"cryptography", "ruamel"})
 NEEDS_EXTRA = OF_KUBERNETES | {
     "aiohttp",
     "google",
+    "h11",
     "mcp",
     "httptools",
     "uvloop",

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from proxy.cli.help import parser
 
 _COMPILED_WHERE_ANY_IS = "proxy.translate"  # of the dependencies in pyproject.toml, found without importing anything
-_PACKAGES = ("httptools", "uvloop", "aiohttp", "pydantic-settings", "PyYAML", "opentelemetry-api")
+_PACKAGES = ("httptools", "uvloop", "h11", "aiohttp", "pydantic-settings", "PyYAML", "opentelemetry-api")
 
 
 def run(argv: Sequence[str]) -> int:

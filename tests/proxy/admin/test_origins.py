@@ -29,5 +29,10 @@ from proxy.admin.origins import is_of_another_site
     ],
 )
 def test_origins(origin: str | None, host: str, fetched: str | None, other: bool) -> None:
-    headers = {"Host": host, **({"Sec-Fetch-Site": fetched} if fetched is not None else {})}
-    assert is_of_another_site([origin] if origin is not None else [], headers) is other
+    origins, sites = ([one] if one is not None else [] for one in (origin, fetched))
+    assert is_of_another_site(origins, sites, host) is other
+
+
+def test_one_of_several_is_enough() -> None:
+    assert is_of_another_site(["http://a", "https://evil.example"], [], "a")
+    assert is_of_another_site([], ["same-origin", "cross-site"], "a")

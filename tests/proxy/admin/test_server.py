@@ -10,10 +10,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from proxy.admin.application import application
 from proxy.admin.hosts import AdminHosts
+from proxy.admin.routes import Application
 from proxy.admin.server import MOST_CONNECTIONS, AdminServer
 from proxy.errors import StartError
 from proxy.plan import Address
@@ -49,7 +49,7 @@ def app() -> App:
 
 def routes(
     state: State, app: App | None = None, render: Callable[[str], tuple[str, str]] = render_nothing
-) -> web.Application:
+) -> Application:
     return application(state, render, is_app_up=(app or App()).is_up, hosts=AdminHosts())
 
 
@@ -177,23 +177,26 @@ async def test_requests_are_not_logged(url: str, caplog: pytest.LogCaptureFixtur
 
 
 @pytest.mark.parametrize(
-    "request_bytes",
+    ("request_bytes", "status"),
     [
-        b"GET / HTTP/1.1\r\n\r\n",
-        b"GET /?token=hunter2 HTTP/1.1\r\nHost: a\r\nToken: hunter2\x00\r\n\r\n",
-        b"GET /hunter2" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: hunter2\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: hunter2\r\n" * 5_000 + b"\r\n",
-        b"\x16\x03\x01hunter2\r\n\r\n",
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET /?token=hunter2 HTTP/1.1\r\nHost: a\r\nToken: hunter2\x00\r\n\r\n", 400),
+        (b"GET /hunter2" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: hunter2\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: hunter2\r\n" * 5_000 + b"\r\n", 431),
+        (b"\x16\x03\x01hunter2\r\n\r\n", 400),
     ],
 )
 async def test_a_request_that_cannot_be_read_is_answered_and_not_logged(
-    url: str, caplog: pytest.LogCaptureFixture, request_bytes: bytes
+    url: str, caplog: pytest.LogCaptureFixture, request_bytes: bytes, status: int
 ) -> None:
     caplog.set_level(logging.DEBUG)
     reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
     writer.write(request_bytes)
-    assert (await reader.read()).startswith(b"HTTP/1.0 400 ")
+    answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert b"\r\nConnection: close\r\n" in answer
+    assert b"hunter2" not in answer
     writer.close()
     assert caplog.records == []
 
