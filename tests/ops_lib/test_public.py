@@ -47,6 +47,7 @@ NOT_BASE = [
     "aiohttp",
     "uvloop",
     "httptools",
+    "h11",
     "pydantic",
     "pydantic_settings",
     "yaml",
@@ -182,7 +183,7 @@ def test_the_base_install_is_small() -> None:
     root = Path(inspect.getfile(ops)).parent.parent
     size += sum(file.stat().st_size for part in ("ops_lib", "proxy") for file in (root / part).rglob("*.py"))
     assert {"opentelemetry-api", "opentelemetry-sdk"} <= seen
-    assert not {"aiohttp", "uvloop", "httptools", "pydantic", "pyyaml", "requests", "protobuf"} & seen
+    assert not {"aiohttp", "uvloop", "httptools", "h11", "pydantic", "pyyaml", "requests", "protobuf"} & seen
     assert size < 25_000_000
 
 
