@@ -311,7 +311,7 @@ class Exchange(Receiver):
         While it is full, the response's timeout limits its silence.
         """
         answerer = self._answerer
-        if self._state == OVER or answerer is None:
+        if answerer is None:  # it is over
             return
         self._asker.hold(full)
         if full:

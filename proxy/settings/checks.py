@@ -60,11 +60,8 @@ def check(settings: Settings) -> Iterator[Finding]:
     yield from _prohibited(settings)
     yield from _listen_tls(("inbound", "listen_tls"), settings.inbound.listen_tls)
     yield from _export(settings)
-    if settings.outbound.transparent and _says(settings, "via") is False:
-        message = "outbound.transparent finds loops by Via: use auto or true"
-        yield Finding(
-            ("forwarding", "via"), "false", message, (("outbound", "forwarding", "via"), ("outbound", "transparent"))
-        )
+    if settings.outbound.transparent:
+        yield from _via_of_transparent(settings)
     yield from _trust(settings)
     yield from _http2(settings)
     for number, upstream in enumerate(settings.upstreams):
@@ -91,10 +88,13 @@ def _console_listens(settings: Settings) -> Iterator[tuple[Path, Address]]:
             yield ("console", name), address
 
 
-def _says(settings: Settings, name: str) -> object:
-    """A key of `forwarding` as it counts for the outbound listener."""
-    own = settings.outbound.forwarding
-    return getattr(own if name in own.model_fields_set else settings.forwarding, name)
+def _via_of_transparent(settings: Settings) -> Iterator[Finding]:
+    """The outbound listener's own `forwarding.via` counts where it is set, else that of all listeners."""
+    path, own = ("forwarding", "via"), ("outbound", "forwarding", "via")
+    is_own = "via" in settings.outbound.forwarding.model_fields_set
+    if (settings.outbound if is_own else settings).forwarding.via is False:
+        message = "outbound.transparent finds loops by Via: use auto or true"
+        yield Finding(own if is_own else path, "false", message, (own,))
 
 
 def _targets(settings: Settings) -> Iterator[tuple[Path, TargetUrl | None, TlsSettings]]:

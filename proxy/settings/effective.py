@@ -77,9 +77,8 @@ def _section(loaded: Loaded, levels: Sequence[_Level], prefix: str) -> list[Entr
         if isinstance(value, Section):
             if _is_idle(section, name, value, listens=listens, is_upstream=path[:1] == ("upstreams",)):
                 continue
-            shared = name in LAYERED or len(path) > 1
             inner = [(getattr(one, name), (*where, name)) for one, where in levels if hasattr(one, name)]
-            entries += _section(loaded, inner if shared else inner[:1], f"{prefix}.{name}")
+            entries += _section(loaded, inner, f"{prefix}.{name}")
         else:
             same = [level for level in levels if type(level[0]) is type(section)]  # not outbound.listen to upstreams
             entry = _entry(loaded, same, name, f"{prefix}.{name}")

@@ -91,7 +91,7 @@ def mutants(path: str, text: str) -> list[Mutant]:
 
 
 def _walk(text: _Text, node: ast.AST, *, in_function: bool) -> Iterator[Mutant]:
-    if isinstance(node, OPAQUE) or _is_slots(node) or _is_for_types(node):
+    if isinstance(node, OPAQUE) or _is_slots(node) or _is_for_types(node) or _is_docstring(node):
         return
     if isinstance(node, ast.expr):
         yield from _of_expression(text, node)
@@ -101,7 +101,7 @@ def _walk(text: _Text, node: ast.AST, *, in_function: bool) -> Iterator[Mutant]:
         if name in ("annotation", "returns", "decorator_list", "bases", "type_params"):
             continue
         children = value if isinstance(value, list) else [value]
-        if name == "body" and children and _is_docstring(children[0]):
+        if name == "args" and _is_cast(node):
             children = children[1:]
         inside = in_function or (name == "body" and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
         for child in children:
@@ -163,6 +163,7 @@ def _of_statement(text: _Text, node: ast.stmt) -> Iterator[Mutant]:
 
 
 def _is_docstring(node: object) -> bool:
+    """Of a module, a class, a function, or, below its name, of an attribute."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
@@ -171,8 +172,13 @@ def _is_slots(node: ast.AST) -> bool:
     return isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id in names for to in node.targets)
 
 
+def _is_cast(node: ast.AST) -> bool:
+    """`cast("...", value)`: its first argument is an annotation."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "cast"
+
+
 def _is_for_types(node: ast.AST) -> bool:
-    """`if TYPE_CHECKING`, `cast("...", ...)`'s first argument is a string too, TypeVar("...")."""
+    """`if TYPE_CHECKING` or `TypeVar("...")`."""
     if isinstance(node, ast.If):
         return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("TypeVar", "ParamSpec")

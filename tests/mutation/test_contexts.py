@@ -14,6 +14,7 @@ from mutation.contexts import Beside, Contexts, digest
 PATH, TEXT = "proxy/address.py", "PORT = 80\n\n\ndef f():\n    return PORT\n"
 OWN, NEAR = "tests/proxy/test_address.py::test_a", "tests/proxy/test_app.py::test_b"
 FAR, SLOW, STARTS = "tests/wire/test_c.py::test_c", "tests/wire/test_c.py::test_d[1]", "tests/wire/test_e.py::test_e"
+NAMED = "tests/wire/test_addresses.py::test_f"
 
 
 @pytest.fixture
@@ -21,12 +22,12 @@ def collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """`collected(lines)`: the contexts of `TEXT`, whose tests are all still there."""
 
     def make(lines: dict[str, list[str]]) -> Contexts:
-        names = ["", OWN, NEAR, FAR, SLOW, STARTS]
+        names = sorted({"", OWN, NEAR, FAR, SLOW, STARTS}.union(*lines.values()))
         kept = {
             "names": names,
             "lines": {PATH: {line: [names.index(one) for one in found] for line, found in lines.items()}},
             "spawners": [STARTS],
-            "seconds": {OWN: 3.0, NEAR: 3.0, FAR: 1.0, SLOW: 80.0, STARTS: 50.0},
+            "seconds": {OWN: 3.0, NEAR: 3.0, FAR: 1.0, SLOW: 150.0, STARTS: 50.0, NAMED: 9.0},
             "digests": {PATH: digest(TEXT)},
         }
         (tmp_path / "contexts.json").write_text(json.dumps(kept))
@@ -42,6 +43,13 @@ def test_the_nearest_come_first_and_others_as_long_as_there_is_time(collected: A
     assert found.batches(PATH, 5, TEXT) == [[OWN], [NEAR], [FAR, SLOW]]
     found = collected({"5": [SLOW, STARTS]})
     assert found.batches(PATH, 5, TEXT) == [[STARTS]]
+
+
+def test_files_take_turns_those_with_the_modules_name_first(collected: Any) -> None:
+    found = collected({"5": [SLOW, FAR, NAMED, STARTS]})
+    assert found.batches(PATH, 5, TEXT) == [[NAMED, FAR, STARTS]]
+    found = collected({"5": [f"{FAR}[{n}]" for n in range(3)] + [STARTS]})
+    assert found.batches(PATH, 5, TEXT) == [[f"{FAR}[0]", STARTS, f"{FAR}[1]", f"{FAR}[2]"]]
 
 
 def test_a_line_at_import_is_everybodys(collected: Any) -> None:

@@ -35,6 +35,8 @@ def changed(text: str) -> set[str]:
         ("def f():\n    return a", {"def f():\n    return None"}),
         ("def f():\n    self.a = b\n    c = d", {"def f():\n    pass\n    c = d"}),
         ("def f():\n    g()", {"def f():\n    pass"}),
+        ("def f():\n    self.a = b\n    'Its sense.'", {"def f():\n    pass\n    'Its sense.'"}),
+        ("x = cast('C', a < b)", {"x = cast('C', a <= b)"}),
         (
             "def f():\n    if a:\n        b += c",
             {"def f():\n    if not (a):\n        b += c", "def f():\n    if a:\n        pass"},
@@ -50,6 +52,8 @@ def test_what_is_put_in(text: str, wanted: set[str]) -> None:
     [
         '"""A module."""',
         'def f():\n    """A function."""',
+        'class C:\n    """A class."""\n    a = b\n    """An attribute."""',
+        'x = cast("C", a)',
         "import a.b",
         "x: Literal['a']",
         '__slots__ = ("a",)',

@@ -21,7 +21,8 @@ BUDGET_S: Final = 0.25
 _STRETCH: Final = 10_000  # rows of a table that are looked at in one go
 
 Position = tuple[int, int]  # time and id: of the last row of the page before
-_NEWEST: Final[Position] = (1 << 62, 1 << 62)
+_LARGEST: Final = 1 << 62
+_NEWEST: Final[Position] = (_LARGEST, _LARGEST)
 
 
 class BadCursorError(ValueError):
@@ -54,7 +55,7 @@ def read_cursor(text: str | None) -> Position:
         return _NEWEST
     at, dash, key = text.partition("-")
     is_known = dash and text.isascii() and at.isdecimal() and key.isdecimal() and len(text) <= 40
-    if not is_known or max(int(at), int(key)) > _NEWEST[0]:
+    if not is_known or max(int(at), int(key)) > _LARGEST:
         raise BadCursorError(f"“{text[:40]}” is not the `next` of an answer")
     return int(at), int(key)
 

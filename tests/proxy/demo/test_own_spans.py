@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 
+from proxy.console.intake.otlp_json import read_json
 from proxy.demo.dialects import Span
 from proxy.demo.own_spans import document, report
 from proxy.demo.services import SERVICES, Call, build
@@ -14,11 +18,18 @@ from proxy.demo.services import SERVICES, Call, build
 TRACE, PARENT = "a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
-def test_a_64_bit_trace_is_padded() -> None:
-    """OTLP knows 128 bits alone."""
+def test_what_is_reported_is_otlp() -> None:
+    """One server span, of a service. A trace of 64 bits is padded: OTLP knows 128 bits alone."""
     told = document("orders", "POST /orders", Span(TRACE, "1" * 16, "accept", PARENT), 1, 2)
-    (span,) = told["resourceSpans"][0]["scopeSpans"][0]["spans"]
-    assert (span["traceId"], span["parentSpanId"]) == (f"{TRACE:0>32}", PARENT)
+    (of_service,) = read_json(ExportTraceServiceRequest, json.dumps(told).encode()).resource_spans
+    (named,) = of_service.resource.attributes
+    assert (named.key, named.value.string_value) == ("service.name", "orders")
+    (scoped,) = of_service.scope_spans
+    assert scoped.scope.name == "demo"
+    (span,) = scoped.spans
+    assert (span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex()) == (f"{TRACE:0>32}", "1" * 16, PARENT)
+    assert (span.name, span.kind) == ("POST /orders", OtlpSpan.SPAN_KIND_SERVER)
+    assert (span.start_time_unix_nano, span.end_time_unix_nano) == (1, 2)
 
 
 async def test_nobody_there() -> None:

@@ -19,6 +19,7 @@ from proxy.semantics.authority import Authority
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.request import Field, Request
 from proxy.semantics.response import Response
+from proxy.transport.deadlines import NEVER
 from proxy.transport.tunnel import End, FarEnd
 
 pytestmark = pytest.mark.skipif(
@@ -266,3 +267,48 @@ async def test_content_is_remembered_for_a_retry_up_to_64_kib(size: int, retries
     pair.client.data_received(b"PUT / HTTP/1.1\r\nHost: app\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
     pool.answerers[0].receiver.on_upstream_failed(Refusal(Fault.CONNECTION_LOST, "gone"), PERHAPS)
     assert pool.retries == retries
+
+
+async def test_an_upstream_that_takes_no_more_of_a_request_has_the_time_of_a_response() -> None:
+    """Once it takes more, the client has its time again, until the request is whole or the response has begun."""
+    plane, pool, pair = other_plane()
+    pair.client.data_received(b"POST / HTTP/1.1\r\nHost: app\r\nContent-Length: 100002\r\n\r\nab")
+    (answerer,) = pool.answerers
+    wait_s = answerer.receiver.terms.timeouts.response_head_s
+    answerer.receiver.on_upstream_full(True)
+    assert (answerer.deadline, answerer.timeout) == (plane.ticker.now + wait_s, Fault.RESPONSE_TIMEOUT)
+    assert not pair.near.is_reading()
+    answerer.receiver.on_upstream_full(False)
+    assert answerer.deadline == NEVER
+    assert pair.near.is_reading()
+    pair.client.data_received(bytes(100000))
+    waits_until = answerer.deadline
+    assert waits_until == plane.ticker.now + wait_s
+    answerer.receiver.on_upstream_full(False)
+    assert answerer.deadline == waits_until
+
+
+async def test_while_it_answers_as_well() -> None:
+    """Its silence is that of a response, and the time for it stays."""
+    plane, pool, pair = other_plane()
+    pair.client.data_received(b"POST / HTTP/1.1\r\nHost: app\r\nContent-Length: 100002\r\n\r\nab")
+    (answerer,) = pool.answerers
+    answerer.receiver.on_response(OtherResponse(200, None), b"ok", False, [])
+    answerer.timeout = Fault.BODY_TIMEOUT
+    answerer.receiver.on_upstream_full(True)
+    assert answerer.timeout == Fault.RESPONSE_TIMEOUT
+    answerer.receiver.on_upstream_full(False)
+    assert answerer.deadline == plane.ticker.now + answerer.receiver.terms.timeouts.response_head_s
+    answerer.receiver.on_response_content(b"", True, [])
+    answerer.receiver.on_upstream_full(True)  # when the exchange is over, nobody waits for it
+
+
+async def test_what_it_says_of_itself() -> None:
+    _, pool, pair = other_plane()
+    pair.client.data_received(b"PUT /a?b HTTP/1.1\r\nHost: app\r\nContent-Length: 2\r\n\r\nab")
+    receiver = pool.answerers[0].receiver
+    assert repr(receiver) == "<Exchange PUT /a?b asking, status 0, 2 bytes in, 0 out>"
+    receiver.on_response(OtherResponse(200, None), b"okay", False, [])
+    assert repr(receiver) == "<Exchange PUT /a?b answering, status 200, 2 bytes in, 4 out>"
+    receiver.on_response_content(b"", True, [])
+    assert repr(receiver) == "<Exchange PUT /a?b over, status 200, 2 bytes in, 4 out>"

@@ -43,8 +43,14 @@ def problems(tmp_path: Path, text: str) -> list[str]:
         ("upstreams: [{name: a, match: [X, x]}]", "has this pattern already"),
         ("upstreams: [{name: a, match: x}, {name: b, match: x}]", "upstream a has this pattern already"),
         ("upstreams: [{name: a}]", "no request comes here"),
-        ("outbound: {transparent: true}\nforwarding: {via: false}", "finds loops by Via"),
-        ("outbound: {transparent: true, forwarding: {via: false}}", "finds loops by Via"),
+        (
+            "outbound: {transparent: true}\nforwarding: {via: false}",
+            "forwarding.via = false (from FILE:2): outbound.transparent finds loops by Via: use auto or true",
+        ),
+        (
+            "outbound:\n  transparent: true\n  forwarding: {via: false}\nforwarding: {via: true}",
+            "outbound.forwarding.via = false (from FILE:3): outbound.transparent finds loops by Via: use auto or true",
+        ),
         (
             "inbound: {listen: off}\noutbound: {listen: off}\nadmin: {public_listen: '0.0.0.0:1'}",
             "every listener is off",
@@ -72,7 +78,7 @@ def problems(tmp_path: Path, text: str) -> list[str]:
 def test_a_contradiction_is_named(tmp_path: Path, text: str, words: str) -> None:
     found = problems(tmp_path, text)
     assert len(found) == 1, found
-    assert words in found[0]
+    assert words in found[0].replace(str(tmp_path / "f.yaml"), "FILE")
 
 
 @pytest.mark.parametrize(
@@ -108,11 +114,21 @@ def test_a_certificate_file_is_read(tmp_path: Path) -> None:
     assert "unused while verify is false" in using(good, ", verify: false")[0]
 
 
-def test_a_key_that_is_wrong_by_itself_causes_no_second_problem(tmp_path: Path) -> None:
-    """With inbound.listen left at its default the app would be the sidecar itself; but inbound.listen is not known."""
-    found = problems(tmp_path, "inbound: {listen: nonsense, app: 'http://127.0.0.1:9080'}")
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        # With inbound.listen left at its default the app would be the sidecar itself; but inbound.listen is not known.
+        ("inbound: {listen: nonsense, app: 'http://127.0.0.1:9080'}", "inbound.listen"),
+        (
+            "outbound: {transparent: true, forwarding: {via: nonsense}}\nforwarding: {via: false}",
+            "outbound.forwarding.via",
+        ),
+    ],
+)
+def test_a_key_that_is_wrong_by_itself_causes_no_second_problem(tmp_path: Path, text: str, key: str) -> None:
+    found = problems(tmp_path, text)
     assert len(found) == 1, found
-    assert found[0].startswith("inbound.listen")
+    assert found[0].startswith(key)
 
 
 @pytest.mark.parametrize(

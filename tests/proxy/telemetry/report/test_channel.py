@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from lab.collectors import collecting
 
 from proxy.plan import Endpoint
 from proxy.plan.report import ReportPlan
-from proxy.telemetry.report.channel import Channel
+from proxy.telemetry.report.channel import Channel, Source
+from proxy.telemetry.report.record import document
 
 
 def plan(port: int, **more: float) -> ReportPlan:
-    return ReportPlan(
-        logs=Endpoint("127.0.0.1", port, "/v1/logs"), exchanges_per_second=more.pop("rate", 1.0), flush_s=0.1
-    )
+    logs = Endpoint("127.0.0.1", port, "/v1/logs")
+    return ReportPlan(logs=logs, exchanges_per_second=more.pop("rate", 1.0), flush_s=0.1, **more)  # type: ignore[arg-type]
 
 
 async def test_trouble_is_not_crowded_out() -> None:
@@ -53,3 +54,89 @@ async def test_a_reload_to_another_console_is_the_same_life() -> None:
         channel.use(plan(other.port))
         assert (channel.instance, channel.formats) == before
         await channel.stop()
+
+
+class Told(Source):
+    """Writes down for what it is asked, and gives one document each time."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[bool, bool]] = []
+
+    def documents(self, *, is_new: bool, is_final: bool) -> Sequence[bytes]:
+        self.asked.append((is_new, is_final))
+        return [document("ops.told", 1, "{}")]
+
+
+async def test_what_was_sent_and_what_waits_is_counted() -> None:
+    """Over reloads to other consoles, too."""
+    channel = Channel("1")
+    channel.tell_from(Told())
+    with collecting() as one, collecting() as other:
+        for number, console in enumerate((one, other)):
+            channel.use(plan(console.port))
+            channel.on_tick(asyncio.get_running_loop().time())
+            channel.add(document("ops.exchange", 1, "{}"))
+            assert channel.sent().waiting_bytes > 0
+            channel.use(plan(console.port))
+            channel.on_tick(asyncio.get_running_loop().time() + 99)
+            async with asyncio.timeout(5):
+                while channel.sent().waiting_bytes:  # noqa: ASYNC110 - the sending thread has no event for it
+                    await asyncio.sleep(0.001)
+            assert channel.sent().sent == number * 4 + 3
+        await channel.stop()
+        assert channel.sent() == (8, {}, 0)
+
+
+async def test_everything_is_told_anew_each_minute_and_what_has_changed_each_interval() -> None:
+    """At a reload, too. The last report is the final one."""
+    channel, told = Channel("1"), Told()
+    channel.tell_from(told)
+    with collecting() as console:
+        channel.use(plan(console.port, interval_s=10.0))
+        for now in (1000.0, 1009.9, 1010.0, 1059.9, 1060.0, 1060.1, 1070.0):
+            channel.on_tick(now)
+        assert told.asked == [(True, False), (False, False), (False, False), (True, False)]
+        told.asked.clear()
+        channel.use(plan(console.port, interval_s=10.0))
+        channel.on_tick(1071.0)
+        assert told.asked == [(True, False)]
+        told.asked.clear()
+        await channel.stop()
+        assert told.asked == [(False, True)]
+
+
+async def test_a_rate_is_of_a_second_and_two_seconds_worth_may_come_at_once() -> None:
+    channel = Channel("1")
+    with collecting() as console:
+        channel.use(plan(console.port, rate=3.0))
+        channel.on_tick(1000.0)
+        assert sum(channel.has_room(False) for _ in range(99)) == 6
+        channel.on_tick(1001.0)
+        assert sum(channel.has_room(False) for _ in range(99)) == 3
+        channel.on_tick(1099.0)
+        assert sum(channel.has_room(False) for _ in range(99)) == 6
+        assert sum(channel.has_room(True) for _ in range(99)) == 6
+        assert channel.seen == 4 * 99
+        await channel.stop()
+
+
+async def test_exchanges_leave_a_quarter_of_the_room_to_periodic_reports() -> None:
+    channel, told = Channel("1"), Told()
+    channel.tell_from(told)
+    with collecting() as console:
+        channel.use(plan(console.port, queue_bytes=4000))
+        entry = document("ops.exchange", 1, "x" * 100)
+        while not channel.dropped:
+            channel.add(entry)
+        assert channel.dropped == {"queue-full": 1}
+        held = channel.sent().waiting_bytes
+        assert 3000 < held <= 3000 + held // channel.reported
+        channel.on_tick(1000.0)
+        assert channel.sent().dropped == {"queue-full": 1}
+        await channel.stop()
+
+
+async def test_where_no_console_is_told_an_exchange_is_nothing() -> None:
+    channel = Channel("1")
+    channel.add(document("ops.exchange", 1, "{}"))
+    assert (channel.is_on, channel.reported, channel.sent()) == (False, 0, (0, {}, 0))

@@ -1,0 +1,68 @@
+"""Lists in pages: a search goes through the table a stretch at a time, and loses nothing between two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from gates.fleet import Console, fleet
+
+from proxy.console.filter.sql import Columns
+from proxy.console.filter.terms import read_filter
+from proxy.console.query import pages
+from proxy.console.query.pages import BadCursorError, Table, find, read_cursor
+
+THINGS = Table("things", "id", "at", Columns({"from": ("name",)}, {}, "0", "", "0", "0", "0"))
+NEWEST = read_cursor("")
+
+
+@pytest.fixture
+def console(monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
+    """Ten rows at times that grow while ids fall; the odd ones are named `odd`. Three rows are one stretch."""
+    monkeypatch.setattr(pages, "_STRETCH", 2)
+    with fleet() as (_, made):
+        made.connection.execute("CREATE TABLE things (id INTEGER PRIMARY KEY, at INTEGER, name TEXT)")
+        rows = [(100 - n, 1000 + n, "odd" if n % 2 else "even") for n in range(10)]
+        made.connection.executemany("INSERT INTO things VALUES (?, ?, ?)", rows)
+        yield made
+
+
+def times(found: pages.Found) -> list[int]:
+    return [row[0] - 1000 for row in found.rows]
+
+
+def test_a_search_goes_on_from_stretch_to_stretch(console: Console) -> None:
+    found = find(console.reader, THINGS, read_filter("from:odd"), before=NEWEST, most=9, select="name")
+    assert times(found) == [9, 7, 5, 3, 1]
+    assert (found.next, found.searched_to) == (None, None)
+
+
+def test_a_page_ends_with_the_last_row_that_it_shows(console: Console) -> None:
+    """And the next one begins after it."""
+    first = find(console.reader, THINGS, read_filter("from:odd"), before=NEWEST, most=2, select="name")
+    assert (times(first), first.next) == ([9, 7], "1007-93")
+    rest = find(console.reader, THINGS, read_filter("from:odd"), before=read_cursor(first.next), most=9, select="name")
+    assert times(rest) == [5, 3, 1]
+
+
+@pytest.mark.parametrize(("budget_s", "rows", "searched_to"), [(0.5, [9, 7], 1007), (1.0, [9, 7, 5], 1004)])
+def test_a_search_whose_time_is_up_says_how_far_it_came(
+    console: Console, budget_s: float, rows: list[int], searched_to: int
+) -> None:
+    """Every look at the clock is a second later. A budget may be used up, but not exceeded."""
+    clock = map(float, range(99)).__next__
+    odd = read_filter("from:odd")
+    found = find(console.reader, THINGS, odd, before=NEWEST, most=9, select="name", budget_s=budget_s, clock=clock)
+    assert (times(found), found.searched_to) == (rows, searched_to)
+    assert found.next == f"{searched_to}-{1100 - searched_to}"
+
+
+@pytest.mark.parametrize("text", ["x", "1", "-1", "1-", "1-x", "x-1", "²-1", f"1-{(1 << 62) + 1}", "1-" + "0" * 39])
+def test_what_is_not_a_cursor(text: str) -> None:
+    with pytest.raises(BadCursorError, match="is not the `next` of an answer"):
+        read_cursor(text)
+
+
+def test_a_cursor_is_at_most_40_characters_and_the_newest_position() -> None:
+    assert read_cursor("1-" + "0" * 37 + "7") == (1, 7)
+    assert read_cursor(f"{1 << 62}-{1 << 62}") == NEWEST == read_cursor(None)
