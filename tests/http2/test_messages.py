@@ -169,13 +169,18 @@ def _large(client: Peer, fields: Fields) -> int:
 
 
 def test_a_body_that_grows_beyond_its_limit(start: Start, app: App, knock: Knock) -> None:
-    client = knock(start({"inbound": {"app": app.url, "limits": {"body_bytes": 10}}}))
+    """The request is reset at the app, and on record."""
+    sidecar = start({"inbound": {"app": app.url, "limits": {"body_bytes": 10}}})
+    client = knock(sidecar)
     stream = client.request(method="POST", end=False)
     peer = app.accept()
     seen = peer.frame(HEADERS)
     client.data(stream, b"x" * 11)
     assert client.answer(stream).status == 413
     assert peer.frame(RST_STREAM).stream == seen.stream
+    sidecar.until(lambda: sidecar.records)
+    (record,) = sidecar.records
+    assert (record.method, record.status, record.error) == ("POST", 413, "body-too-large")
 
 
 def test_a_loop_is_found(start: Start, knock: Knock) -> None:

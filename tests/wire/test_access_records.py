@@ -28,6 +28,18 @@ def test_a_whole_exchange(wire: Wire) -> None:
     assert (record.trace_id, record.session, record.error) == (T, "s", "")
 
 
+def test_formats_that_came_and_went_are_named(wired: Callable[..., Wire]) -> None:
+    """Those that came start with the winner."""
+    wire = wired({"propagation": {"inject": ["b3", "tracecontext"]}})
+    wire.passes(
+        f"GET / HTTP/1.1\r\nHost: a\r\nb3: {OTHER}-e457b5a2e4d86bd1-1\r\n"
+        f"traceparent: 00-{T}-00f067aa0ba902b7-01\r\nuber-trace-id: x\r\n\r\n".encode()
+    )
+    (record,) = wire.sidecar.records
+    assert (record.read, record.written) == ("tracecontext,b3", "b3,tracecontext")
+    assert record.malformed.startswith("jaeger:")
+
+
 def test_the_loser_of_a_conflict_is_named(wire: Wire) -> None:
     """Another format that names the same trace is no loser."""
     winner = f"traceparent: 00-{T}-00f067aa0ba902b7-01\r\n"

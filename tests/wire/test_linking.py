@@ -127,7 +127,9 @@ def test_each_method_can_be_switched_off(both: Callable[..., Both], monkeypatch:
     fields = (traceparent(ONE), "X-Request-Id: r")
     for methods, found in (
         ({}, "header"),
+        ({"process": False, "single": False}, "header"),
         ({"headers": []}, "process"),
+        ({"headers": [], "single": False}, "process"),
         ({"headers": [], "process": False}, "single"),
         ({"headers": [], "process": False, "single": False}, None),
     ):

@@ -113,6 +113,22 @@ def test_the_reading_is_that_of_what_came() -> None:
     assert [one["format"] for one in reading["conflicts"]] == ["b3multi"]  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("mode", "read", "written"),
+    [
+        ("translate", [["a", "1"]], ["baggage"]),
+        ("pass", [["a", "1"]], []),  # it is not ours to write
+        ("drop", None, []),
+    ],
+)
+def test_baggage_is_read_as_the_plan_has_it(mode: str, read: object, written: list[str]) -> None:
+    """`pass` reads it as `translate` does: that it goes on unchanged is another matter."""
+    (answer,) = asked(Question(listener="inbound"), {"propagation": {"baggage": mode}})
+    (leaving,) = answer.upstreams
+    said = leaving.reading["baggage"]
+    assert (said, [name for name, _ in leaving.headers if name == "baggage"]) == (read, written)
+
+
 def test_a_listener_by_its_name() -> None:
     assert [answer.listener for answer in asked(Question(listener="outbound"))] == ["outbound"]
     with pytest.raises(UnknownListenerError, match="'x'; there are: inbound, outbound"):

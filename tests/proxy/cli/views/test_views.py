@@ -13,7 +13,7 @@ from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from proxy.cli.commands import main
-from proxy.cli.views import answers
+from proxy.cli.views import answers, top
 from proxy.cli.views.answers import MOST_BYTES, bounded
 from proxy.cli.views.client import Console as Client
 from proxy.cli.views.trace import in_order
@@ -97,6 +97,21 @@ async def test_doctor_migration_and_top(run: Run) -> None:
         code, out, _ = await run(console, "top", "--once")
         assert code == 0
         assert "b3 → w3c" in out
+
+
+def test_top_says_of_a_request_without_a_status_that_it_was_cut() -> None:
+    row = {"at": 0, "from": "", "to": "app", "method": "GET", "target": "/a", "status": None, "ms": 1.0, "in": ["b3"]}
+    row |= {"out": ["b3"], "trace": None, "notes": ["retried", "conflict"]}
+    said = {
+        "health": {"sentence": "All is well.", "sidecars": []},
+        "requests": {"items": [row, row | {"status": 200}], "error": ""},
+    }
+    told = list(top.lines(said))
+    assert told[0] == "All is well."
+    assert told[2].split() == ["at", "who", "request", "status", "took", "formats", "trace", "notes"]
+    assert [line.split() for line in told[3:]] == [
+        f"00:00:00 ? → app GET /a {status} 1.0 ms b3 → b3 retried conflict".split() for status in ("cut", "200")
+    ]
 
 
 async def test_a_token(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -183,3 +183,30 @@ def test_what_goes_to_a_stranger_instead_is_said(story: tuple[Time, Console]) ->
     found = {(one["peer"], one["format"]): one["change"] for one in console.ask()["verdicts"]}
     assert found["bank", "b3"] == "upstreams[bank].propagation.inject: [jaeger]"
     assert found["mail", "b3"] == "upstreams[mail].propagation.inject: [tracecontext]"
+
+
+@pytest.mark.parametrize(
+    ("replicas", "named", "rest"),
+    [(1, 1, " is silent. "), (2, 2, " are silent. "), (3, 3, " are silent. "), (4, 3, " and 1 more are silent. ")],
+)
+def test_at_most_three_silent_sidecars_are_named(
+    story: tuple[Time, Console], replicas: int, named: int, rest: str
+) -> None:
+    time, console = story
+    silent = [Replica(time, "orders", f"node-{number}") for number in range(replicas)]
+    heard = Replica(time, "orders", "node-9")
+    live(time, console, 1, heard, *silent)
+    live(time, console, 0.25, heard)
+    gap, why = console.ask()["gap"], console.verdict("orders", "b3")["why"]
+    assert gap.endswith(f"{rest}Nothing is safe there until they report again.")
+    assert " said nothing for " in why
+    assert gap.count("node-") == why.count("node-") == named
+
+
+@pytest.mark.parametrize(("count", "told"), [(1, "s0"), (3, "s0, s1, s2"), (4, "s0, s1, s2 and 1 more")])
+def test_at_most_three_services_are_named_whose_reports_are_too_young(
+    story: tuple[Time, Console], count: int, told: str
+) -> None:
+    time, console = story
+    live(time, console, 1, *(Replica(time, f"s{number}", "node-1") for number in range(count)))
+    assert console.ask()["gap"] == f"Reports do not reach back far enough yet at {told}."

@@ -121,6 +121,15 @@ def test_one_family_otherwise_unless_the_settings_say_so() -> None:
     assert inject(BOTH, {"kubernetes.ip_family": "dual"}).variables["ADMIN__PUBLIC_LISTEN"].endswith("[::]:9084")
 
 
+@pytest.mark.parametrize("port", ["{containerPort: 53, protocol: UDP}", "{containerPort: x}", "{name: x}"])
+def test_only_tcp_ports_of_the_app_are_looked_at(port: str) -> None:
+    """HTTP/3 and DNS are not for a sidecar."""
+    more = DEPLOYMENT.replace(
+        "- {name: http, containerPort: 8080}", f"- {port}\n        - {{containerPort: 8080, protocol: TCP}}"
+    )
+    assert inject(more).variables["INBOUND__APP"] == "http://127.0.0.1:8080"
+
+
 TWO_PORTS = BOTH.replace("{name: http, containerPort: 8080}", "{name: a, containerPort: 8080}").replace(
     "{name: http, port: 80, targetPort: http}", "{name: a, port: 80, targetPort: 8080}\n  - {name: b, port: 81}"
 )
