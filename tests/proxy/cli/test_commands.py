@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from lab.texts import check_text
 
 from proxy.cli.commands import NEEDS_EXTRA, main
 from proxy.cli.help import COMMANDS
@@ -70,6 +71,14 @@ def test_help_teaches_with_examples(capsys: pytest.CaptureFixture[str], command:
     text = help_of(capsys, command)
     assert "examples:" in text
     assert f"ops-sidecar {command}" in text.partition("examples:")[2]
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="other versions of argparse lay a page out in other ways")
+def test_every_word_of_help_was_reviewed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`help.txt` has what each `--help` says: a change of any text shows there."""
+    monkeypatch.setenv("COLUMNS", "120")
+    pages = [help_of(capsys), *(f"$ ops-sidecar {name} --help\n{help_of(capsys, name)}" for name in COMMANDS)]
+    check_text("\n".join(pages), Path(__file__).parent / "help.txt")
 
 
 def test_every_command_has_its_module_and_every_module_its_command() -> None:

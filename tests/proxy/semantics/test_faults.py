@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
+from pathlib import Path
 
 import pytest
+from lab.texts import check_text
 
 from proxy.semantics.faults import Fault, Refusal
 
@@ -76,3 +78,20 @@ def test_a_title_is_that_of_its_status(fault: Fault) -> None:
 def test_a_refusal_says_what_is_wrong() -> None:
     refusal = Refusal(Fault.BAD_HOST, "empty Host")
     assert (refusal.fault, refusal.detail, str(refusal)) == (Fault.BAD_HOST, "empty Host", "empty Host")
+
+
+def test_each_fault_is_told_as_the_table_has_it() -> None:
+    """`faults.txt`: label, status, title, Proxy-Status, Retry-After, codes of HTTP/2 and gRPC."""
+    rows = [
+        f"{fault.label}: {fault.status} {fault.title}, {fault.proxy_error}, retry after {fault.retry_after_s}, "
+        f"http2 {fault.http2_code}, grpc {fault.grpc_status}\n"
+        for fault in Fault
+    ]
+    check_text("".join(rows), Path(__file__).parent / "faults.txt")
+
+
+def test_a_refusal_has_its_faults_code_unless_a_peer_said_another() -> None:
+    assert Refusal(Fault.LOOP, "x").http2_code == Fault.LOOP.http2_code
+    assert Refusal(Fault.STREAM_RESET, "x", 0).http2_code == 0
+    assert Refusal(Fault.STREAM_RESET, "x", 5).http2_code == 5
+    assert str(Refusal(Fault.LOOP, "a loop")) == Refusal(Fault.LOOP, "a loop").detail == "a loop"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab.texts import check_text
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
@@ -263,6 +264,15 @@ def test_the_reference_names_every_metric() -> None:
     names = re.findall(r"(?m)^# TYPE (\S+)", page_text)
     assert len(names) > 30
     assert set(names) == set(re.findall(r"`((?:ops_sidecar_|process_)\w{4,}|http_\w+_seconds)`", text))
+
+
+def test_every_text_of_the_page_was_reviewed() -> None:
+    """`metrics.txt` has the HELP and TYPE of every family."""
+    found = families(
+        Metrics(), State(), version="1", process=ProcessUsage(0.0, 0, 0), dropped_lines={}, exported=ExportCounts()
+    )
+    lines = [line for line in page_of(found).splitlines(keepends=True) if line.startswith("#")]
+    check_text("".join(lines), Path(__file__).parent / "metrics.txt")
 
 
 def test_the_reference_names_every_value_of_a_label() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from lab.answers import check, check_named
 from lab.consoles import Console, hop, sent, span
+from lab.texts import check_text
 
 from proxy.console.server.openapi import PATHS, document
 
@@ -51,6 +53,12 @@ async def test_posts_are_as_described(console: Console) -> None:
 async def test_problems_are_as_described(console: Console) -> None:
     async with console.client.get(f"{console.url}/api/v1/traces/{TRACE}") as response:
         check_named("Problem", json.loads(await response.text()))
+
+
+def test_every_word_of_the_description_was_reviewed() -> None:
+    """`openapi.json` beside this file: a change of the API, or of a word about it, shows there."""
+    said = {**document(), "info": {**document()["info"], "version": "1"}}
+    check_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", Path(__file__).parent / "openapi.json")
 
 
 async def test_every_path_is_described_and_no_other(console: Console) -> None:
