@@ -119,9 +119,6 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def _close(self) -> None:
-        if self._is_jammed:
-            self.cut()
-            return
         self._stop()
         self._transport.close()
 
@@ -178,6 +175,7 @@ class Connection(asyncio.Protocol):
         if self._stage is Stage.LOST or self._transport.is_closing():
             return
         self._stage = Stage.WRITING
+        self._stop_timer()
         date = formatdate(time.time(), usegmt=True)
         self._transport.write(self._conversation.answer(response, date, is_last=self._is_leaving))
         if self._is_jammed:
@@ -197,7 +195,6 @@ class Connection(asyncio.Protocol):
         else:
             self._stage = Stage.READING
             self._timed = None
-            self._mind_time()
             self._read_later()
 
     # --- time

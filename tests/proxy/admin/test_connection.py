@@ -12,7 +12,9 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from proxy.admin import connection
+from proxy.admin import server as listening
 from proxy.admin.answers import text
+from proxy.admin.conversation import Waiting
 from proxy.admin.exchange import Request, Response
 from proxy.admin.routes import Application
 from proxy.admin.server import MOST_CONNECTIONS, AdminServer
@@ -231,6 +233,23 @@ async def test_a_client_that_does_not_read_is_given_up(
     assert len(asked.paths) == 1
 
 
+async def test_a_client_that_sends_on_is_not_read(server: AdminServer, address: Address, asked: Asked) -> None:
+    """While it is answered: what waits is what one look at the socket gave."""
+    with socket.create_connection((address.host, address.port)) as sock:
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_sendall(sock, GET % b"/slow")
+        await asked.began.wait()
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                while sent < 3 * LARGE:
+                    await asyncio.get_running_loop().sock_sendall(sock, b"x" * 65536)
+                    sent += 65536
+        (one,) = server._connections
+        assert len(one._conversation._ahead) <= 256 * 1024
+    assert sent < 3 * LARGE
+
+
 async def test_a_slow_reader_gets_all_of_its_answer(address: Address, asked: Asked) -> None:
     async with client(address) as (reader, writer):
         writer.write(GET % b"/large" + GET % b"/echo")
@@ -311,8 +330,12 @@ async def test_a_handler_that_fails(address: Address, caplog: pytest.LogCaptureF
     assert "hunter3" not in caplog.text
 
 
-async def test_the_end_waits_for_answers(server: AdminServer, address: Address, asked: Asked) -> None:
-    """Those that are due are given, and are the last; idle connections are closed at once."""
+async def test_the_end_waits_for_answers(
+    server: AdminServer, address: Address, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that are due are given, and are the last; idle connections are closed at once. Nothing else counts."""
+    monkeypatch.setattr(listening, "_CLOSING_S", 10 * WAIT_S)
+    monkeypatch.setattr(connection, "ENDING_S", 10 * WAIT_S)
     async with client(address) as (idle, _), client(address) as (reader, writer):
         writer.write(GET % b"/slow" + GET % b"/echo")
         await asked.began.wait()
@@ -322,7 +345,8 @@ async def test_the_end_waits_for_answers(server: AdminServer, address: Address, 
         got = await all_of(reader)
         assert b"\r\nConnection: close\r\n" in got
         assert got.endswith(b"\r\n\r\nslow\n")
-        await closing
+        async with asyncio.timeout(WAIT_S):
+            await closing
     assert asked.paths == ["/slow"]
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(address.host, address.port)
@@ -340,14 +364,20 @@ async def test_the_end_does_not_wait_for_ever(server: AdminServer, address: Addr
     assert not server._tasks
 
 
-@pytest.mark.parametrize("stage", ["/slow", "/large"])
+@pytest.mark.parametrize(
+    "sent",
+    [GET % b"/slow" * 3, GET % b"/large" * 3, POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 40_000],
+    ids=["slow", "large", "flood"],
+)
 async def test_the_oldest_makes_room_whatever_it_is_at(
-    server: AdminServer, address: Address, asked: Asked, stage: str
+    server: AdminServer, address: Address, asked: Asked, caplog: pytest.LogCaptureFixture, sent: bytes
 ) -> None:
     async with contextlib.AsyncExitStack() as stack:
         _, oldest = await stack.enter_async_context(client(address))
-        oldest.write(GET % stage.encode() * 3)
-        await until(lambda: asked.paths)
+        oldest.write(sent)
+        await until(
+            lambda: asked.paths or [x for x in server._connections if x._conversation.waits_for is Waiting.BODY]
+        )
         others = [await stack.enter_async_context(client(address)) for _ in range(MOST_CONNECTIONS)]
         for reader, writer in others:
             writer.write(GET % b"/echo")
@@ -355,3 +385,4 @@ async def test_the_oldest_makes_room_whatever_it_is_at(
         asked.goes_on.set()
         await until(lambda: not server._tasks)
     assert server._state.admin_connections_cut == 1
+    assert caplog.records == []

@@ -146,11 +146,11 @@ def test_any_bytes_are_read_or_refused(parts: list[bytes], noise: bytes) -> None
 def test_what_a_handler_gets() -> None:
     request = read(
         b"POST /?app=1&a=%C3%A9+b&a=&%ff#x HTTP/1.1\r\nHOST: a:1\r\nAccept: x\r\naccept:  y \r\n"
-        b"Content-Type: Application/JSON; charset=x\r\nContent-Length: 3\r\n\r\n\xc3\xa9\xff"
+        b"Accept: \xff\r\nContent-Type: Application/JSON; charset=x\r\nContent-Length: 3\r\n\r\n\xc3\xa9\xff"
     )
     assert (request.method, request.path, request.peer) == ("POST", "/", ("192.0.2.1", 1))
     assert request.query == {"app": ["1"], "a": ["é b", ""], "\ufffd": [""]}
-    assert request.values("accept") == ["x", "y"]
+    assert request.values("accept") == ["x", "y", "\udcff"]
     assert request.values("host") == ["a:1"]
     assert request.values("origin") == []
     assert request.content_type == "application/json"
@@ -224,6 +224,14 @@ def test_a_head_has_a_limit(head: bytes) -> None:
 def test_a_head_within_the_limit() -> None:
     fields = b"".join(b"X%d: %b\r\n" % (number, b"x" * 140) for number in range(LIMIT_HEAD_LINES - 2))
     assert len(read(b"GET / HTTP/1.1\r\nHost: a\r\n%b\r\n" % fields).fields) == LIMIT_HEAD_LINES - 1
+
+
+def test_a_body_and_a_query_within_the_limit() -> None:
+    body = b"x" * LIMIT
+    assert read(POST + b"Content-Length: %d\r\n\r\n%b" % (LIMIT, body)).body == body
+    assert read(CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (LIMIT, body)).body == body
+    assert len(read(b"GET /?a%b HTTP/1.1\r\nHost: a\r\n\r\n" % (b"&a" * 99)).query["a"]) == 100
+    assert refused(b"GET /?a%b HTTP/1.1\r\nHost: a\r\n\r\n" % (b"&a" * 100)) == 400
 
 
 def test_a_chunk_head_and_trailers_have_a_limit() -> None:
