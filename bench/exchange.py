@@ -22,6 +22,7 @@ from bench import load
 from bench.peer_files import ANSWER
 from ops_lib.propagation import FORMATS, Format
 from proxy.http1.client import ClientConnection
+from proxy.http1.kept_connection import HeldRequests
 from proxy.http1.pool import ConnectionPool, connection_pools
 from proxy.http1.upstream import UpstreamConnection
 from proxy.listener.listener import Listener
@@ -66,11 +67,21 @@ class Nowhere(asyncio.Transport):
         """There is no buffer."""
 
 
-class Unheard:
-    """Stands for the loop where the outbox asks it to be flushed: here we flush it ourselves, after each message."""
+class Turns:
+    """Stands for the loop where something is to be done at the end of a turn: here we say when one ends."""
 
-    def call_soon(self, *_: object) -> None:
-        """Forgets it."""
+    def __init__(self) -> None:
+        self._due: list[Callable[[], object]] = []
+
+    def call_soon(self, callback: Callable[[], object]) -> None:
+        """Keeps it for the end of the turn."""
+        self._due.append(callback)
+
+    def end(self) -> None:
+        """A turn ends."""
+        due, self._due = self._due, []
+        for callback in due:
+            callback()
 
 
 def requests(*, traced: bool) -> Callable[[], bytes]:
@@ -123,7 +134,12 @@ class Kept(Exporter):
 
 
 def connect(
-    ticker: Ticker, outbox: Outbox, channel: Channel | None = None, *, spans_too: bool = False
+    ticker: Ticker,
+    outbox: Outbox,
+    held_requests: HeldRequests,
+    channel: Channel | None = None,
+    *,
+    spans_too: bool = False,
 ) -> tuple[ClientConnection, Nowhere, UpstreamConnection, Nowhere]:
     """A client's and an upstream's connection of one inbound listener, b3multi → tracecontext."""
     propagation = PropagationPlan(
@@ -135,7 +151,9 @@ def connect(
     plan = ListenerPlan("inbound", "inbound", (Address("127.0.0.1", 0),), Router(upstream_plan), fixed_upstream=True)
     metrics = Metrics()
     descriptors = Descriptors()
-    pools = Pools({HTTP_1_1: connection_pools(ticker, outbox, descriptors)}, metrics, lambda _ip, _port: "")
+    pools = Pools(
+        {HTTP_1_1: connection_pools(ticker, outbox, held_requests, descriptors)}, metrics, lambda _ip, _port: ""
+    )
     spans = Spans(Kept() if spans_too else Exporter(""))
     rules = ListenerRules(plan, pools, metrics, spans, "bench")
     listener = Listener(
@@ -163,8 +181,10 @@ def connect(
 def measure(*, traced: bool, runs: int, channel: Channel | None = None, spans_too: bool = False) -> tuple[float, float]:
     """Microseconds from the request's bytes to the upstream's, and from the response's to the client's."""
     loop = asyncio.get_running_loop()
-    outbox = Outbox(cast(asyncio.AbstractEventLoop, Unheard()))
-    client, near, upstream, far = connect(Ticker(loop), outbox, channel, spans_too=spans_too)
+    turns = Turns()
+    of_turns = cast(asyncio.AbstractEventLoop, turns)
+    outbox, held_requests = Outbox(of_turns), HeldRequests(of_turns)
+    client, near, upstream, far = connect(Ticker(loop), outbox, held_requests, channel, spans_too=spans_too)
     following = requests(traced=traced)
     best_request = best_response = float("inf")
     for _ in range(runs):
@@ -173,10 +193,10 @@ def measure(*, traced: bool, runs: int, channel: Channel | None = None, spans_to
             request = following()
             start = perf_counter()
             client.data_received(request)
-            outbox.flush()
+            turns.end()
             middle = perf_counter()
             upstream.data_received(RESPONSE)
-            outbox.flush()
+            turns.end()
             request_s += middle - start
             response_s += perf_counter() - middle
         best_request, best_response = min(best_request, request_s), min(best_response, response_s)

@@ -17,6 +17,7 @@ from proxy.dataplane.app_presence import app_addresses, is_anyone_there, is_app_
 from proxy.dataplane.door import Door
 from proxy.dataplane.either import either_pools
 from proxy.dataplane.keeping import is_v6_only, kept_doors, kept_sockets
+from proxy.http1.kept_connection import HeldRequests
 from proxy.http1.pool import connection_pools
 from proxy.http2.serving import Http2
 from proxy.listener.app_calls.doctor import Doctor
@@ -87,7 +88,7 @@ class DataPlane:
         loop = asyncio.get_running_loop()
         self._ticker = Ticker(loop)
         self._outbox = Outbox(loop)
-        pools = connection_pools(self._ticker, self._outbox, self._descriptors)
+        pools = connection_pools(self._ticker, self._outbox, HeldRequests(loop), self._descriptors)
         self._http2 = http2 = Http2(self._ticker, self._descriptors)
         either = either_pools(pools, http2, self._ticker)
         factories: dict[str, PoolFactory] = {HTTP_1_1: pools, HTTP_2: http2.pool, EITHER: either}

@@ -6,8 +6,11 @@ Must not know messages: the class in `upstream`, built on this one, sends reques
 Its states, and what leads from one to another:
 
     state     is told of                      and then is
-    IDLE      ask                             ASKED
+    IDLE      ask                             ASKED, or HELD on a connection that nobody looked at
               bytes that nobody asked for     CLOSING
+    HELD      the end of the turn             ASKED: the request is sent
+              bytes that nobody asked for     CLOSING; the request goes elsewhere
+              its loss                        LOST; the request goes elsewhere
     ASKED     the first byte                  ANSWERED
               its loss                        LOST; the request may be sent again if the connection was kept
     ANSWERED  a head, 1xx                     ANSWERED
@@ -22,7 +25,7 @@ Its states, and what leads from one to another:
     any       close                           CLOSING: what was written is still sent
               its loss                        LOST
 
-There is a receiver of the response in ASKED, ANSWERED, BODY and LAST, and in no other state.
+There is a receiver of the response in HELD, ASKED, ANSWERED, BODY and LAST, and in no other state.
 `is_retired` is not a state: such a connection finishes its present exchange, and serves no other.
 `flow` knows why reading is paused, and whether the peer reads.
 """
@@ -32,7 +35,7 @@ from __future__ import annotations
 import asyncio
 import select
 from abc import abstractmethod
-from typing import Final, cast
+from typing import Final, cast, final
 
 from proxy.listener.sides import Answerer, Receiver
 from proxy.listener.upstreams.queued import QueuedPool
@@ -47,14 +50,25 @@ _BUFFER_BYTES: Final = 64 * 1024  # the default
 _LAST_BYTES_S: Final = 3.0  # for an upstream that has answered to read the rest of its request
 
 IDLE: Final = 0  # serves no exchange
-ASKED: Final = 1  # a request is on its way; no byte of the response has come
-ANSWERED: Final = 2  # some has; its final head is incomplete
-BODY: Final = 3  # the body of the response is being read
-LAST: Final = 4  # the connection is gone; bytes that came before are still being read
-DETACHED: Final = 5  # the transport belongs to a tunnel
-CLOSING: Final = 6
-LOST: Final = 7
-_NAMES: Final = ("idle", "asked", "answered", "reading a body", "lost, still read", "detached", "closing", "lost")
+HELD: Final = 1  # a request waits for the end of the turn (`HeldRequests`)
+ASKED: Final = 2  # a request is on its way; no byte of the response has come
+ANSWERED: Final = 3  # some has; its final head is incomplete
+BODY: Final = 4  # the body of the response is being read
+LAST: Final = 5  # the connection is gone; bytes that came before are still being read
+DETACHED: Final = 6  # the transport belongs to a tunnel
+CLOSING: Final = 7
+LOST: Final = 8
+_NAMES: Final = (
+    "idle",
+    "held",
+    "asked",
+    "answered",
+    "reading a body",
+    "lost, still read",
+    "detached",
+    "closing",
+    "lost",
+)
 
 
 class Keeper(QueuedPool):
@@ -71,6 +85,41 @@ class Keeper(QueuedPool):
     @abstractmethod
     def lost(self, connection: KeptConnection) -> None:
         """`connection` is closed, by either side."""
+
+    @abstractmethod
+    def departed(self) -> None:
+        """A held request was sent."""
+
+    @abstractmethod
+    def unfit(self, reason: str) -> None:
+        """A connection with a held request is closed; why: "peer" or "surplus-bytes"."""
+
+
+@final
+class HeldRequests:
+    """Requests on kept connections, held until the turn of the event loop ends.
+
+    An idle connection may have ended, or hold bytes that would pass for the response.
+    When the turn ends, the event loop has told all that the kernel knew when the turn began.
+    So nobody has to ask the kernel before each request (docs/decisions/006).
+    """
+
+    __slots__ = ("_connections", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._connections: list[KeptConnection] = []
+
+    def hold(self, connection: KeptConnection) -> None:
+        """Let `connection` depart when this turn ends."""
+        self._connections.append(connection)
+        if len(self._connections) == 1:
+            self._loop.call_soon(self._let_go)
+
+    def _let_go(self) -> None:
+        connections, self._connections = self._connections, []
+        for connection in connections:
+            connection.depart()
 
 
 class KeptConnection(Answerer):
@@ -89,6 +138,7 @@ class KeptConnection(Answerer):
         "buffer_bytes",
         "idle_until",
         "is_retired",
+        "is_unseen",
         "keep_alive_s",
         "peer",
         "served",
@@ -114,6 +164,7 @@ class KeptConnection(Answerer):
         self.idle_until = NEVER  # set by the pool
         self.keep_alive_s = NEVER  # how long the upstream keeps an idle connection, if it said so
         self.is_retired = False  # finishes its exchange, and serves no other
+        self.is_unseen = False  # nobody has looked for news, so the next request is held
         self.is_pinned = False
         self.remote = b"", 0
         self.process = -1
@@ -171,6 +222,10 @@ class KeptConnection(Answerer):
         elif self._state < CLOSING:
             self._state = CLOSING
             self.deadline = self._ticker.now + within_s
+
+    @abstractmethod
+    def depart(self) -> None:
+        """Send the held request, unless the connection has turned out to be unfit."""
 
     @abstractmethod
     def on_deadline(self) -> None:

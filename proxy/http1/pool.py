@@ -12,7 +12,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Final, final
 
-from proxy.http1.kept_connection import Keeper, KeptConnection
+from proxy.http1.kept_connection import HeldRequests, Keeper, KeptConnection
 from proxy.http1.upstream import UpstreamConnection
 from proxy.listener.sides import Receiver
 from proxy.plan import PoolPlan
@@ -38,6 +38,7 @@ class ConnectionPool(Keeper):
         metrics: UpstreamMetrics,
         ticker: Ticker,
         outbox: Outbox,
+        held_requests: HeldRequests,
         descriptors: Descriptors,
         shed: Callable[[], bool],
         kinds: FieldKinds,
@@ -45,6 +46,7 @@ class ConnectionPool(Keeper):
         """`shed`: closes an idle connection of any pool, False if none is. `kinds`: of all pools' responses."""
         super().__init__(connector, plan, metrics, ticker, descriptors, shed, kinds, 1)
         self._outbox = outbox
+        self._held_requests = held_requests
         self._idle: deque[KeptConnection] = deque()  # the rightmost was used last
         self._all: set[KeptConnection] = set()
         self._tunnels: set[KeptConnection] = set()  # which count no more, but end with the pool
@@ -77,14 +79,24 @@ class ConnectionPool(Keeper):
             elif connection.idle_until <= self._ticker.now:
                 count(self._metrics.idle_closed, "timeout")
                 connection.close()
+            elif receiver.can_begin_again():
+                connection.is_unseen = True
+                receiver.on_connected(connection)
+                return
             elif connection.has_news():
-                count(self._metrics.idle_closed, "surplus-bytes" if connection.has_surplus() else "peer")
+                self.unfit("surplus-bytes" if connection.has_surplus() else "peer")
                 connection.abort()
             else:
                 self._metrics.reused += 1
                 receiver.on_connected(connection)
                 return
         self.enqueue(receiver)
+
+    def departed(self) -> None:
+        self._metrics.reused += 1
+
+    def unfit(self, reason: str) -> None:
+        count(self._metrics.idle_closed, reason)
 
     def _count_connections(self) -> int:
         return len(self._all)
@@ -220,7 +232,7 @@ class ConnectionPool(Keeper):
 
     def new_protocol(self, _alpn: str = "") -> UpstreamConnection:
         """A connection to be made."""
-        return UpstreamConnection(self, self._ticker, self._outbox, self._kinds)
+        return UpstreamConnection(self, self._ticker, self._outbox, self._held_requests, self._kinds)
 
     def _leave(self, addresses: frozenset[str]) -> None:
         for connection in tuple(self._all):
@@ -234,13 +246,15 @@ class ConnectionPool(Keeper):
 ConnectionPools = Callable[[Connector, PoolPlan, UpstreamMetrics, Callable[[], bool]], ConnectionPool]
 
 
-def connection_pools(ticker: Ticker, outbox: Outbox, descriptors: Descriptors) -> ConnectionPools:
+def connection_pools(
+    ticker: Ticker, outbox: Outbox, held_requests: HeldRequests, descriptors: Descriptors
+) -> ConnectionPools:
     """Makes the pools of HTTP/1.1."""
     kinds = response_kinds()  # one for all pools, to share its memory
 
     def make(
         connector: Connector, plan: PoolPlan, metrics: UpstreamMetrics, shed: Callable[[], bool]
     ) -> ConnectionPool:
-        return ConnectionPool(connector, plan, metrics, ticker, outbox, descriptors, shed, kinds)
+        return ConnectionPool(connector, plan, metrics, ticker, outbox, held_requests, descriptors, shed, kinds)
 
     return make

@@ -13,10 +13,12 @@ from proxy.http1.kept_connection import (
     ASKED,
     BODY,
     DETACHED,
+    HELD,
     IDLE,
     LAST,
     LOST,
     RESPONSE_TIMEOUT,
+    HeldRequests,
     Keeper,
     KeptConnection,
 )
@@ -61,6 +63,8 @@ class UpstreamConnection(KeptConnection):
         "_aside",
         "_body",
         "_chunks",
+        "_held",
+        "_held_requests",
         "_interim",
         "_is_due",
         "_kinds",
@@ -70,10 +74,14 @@ class UpstreamConnection(KeptConnection):
         "_reader",
     )
 
-    def __init__(self, keeper: Keeper, ticker: Ticker, outbox: Outbox, kinds: FieldKinds) -> None:
+    def __init__(
+        self, keeper: Keeper, ticker: Ticker, outbox: Outbox, held_requests: HeldRequests, kinds: FieldKinds
+    ) -> None:
         """`keeper` sweeps its deadline; `kinds` are for the fields of its responses."""
         super().__init__(keeper, ticker)
         self._outbox = outbox
+        self._held_requests = held_requests
+        self._held = b""  # the request, in HELD
         self._kinds = kinds
         self._reader = HeadReader(RESPONSE_LIMITS, read_start)
         self._lenient: LenientHeads | None = None  # of an upstream whose responses the settings forgive
@@ -104,10 +112,28 @@ class UpstreamConnection(KeptConnection):
         if self.buffer_bytes != terms.buffer_bytes:  # it last served another listener or plan
             self.buffer_bytes = terms.buffer_bytes
             self.transport.set_write_buffer_limits(high=terms.buffer_bytes)
-        if done:
+        if self.is_unseen:
+            self.is_unseen = False
+            self._state = HELD
+            self._held = data
+            self._held_requests.hold(self)
+        elif done:
             self._outbox.send(self.transport, data)
         else:
             self.transport.write(data)  # more will follow and must not overtake it
+
+    def depart(self) -> None:
+        data, self._held = self._held, b""
+        if self._state == HELD and not self.transport.is_closing():
+            self._state = ASKED
+            self._keeper.departed()
+            self.transport.write(data)
+
+    def _take_back(self, receiver: Receiver, reason: str) -> None:
+        """The connection is unfit, and the request was not sent: it goes elsewhere."""
+        self._keeper.unfit(reason)
+        self.abort()
+        receiver.on_unsent()
 
     def _be_lenient(self, ways: frozenset[str], method: bytes) -> None:
         """How the next response is read. (It last served another plan, or another method.)"""
@@ -154,6 +180,9 @@ class UpstreamConnection(KeptConnection):
             return
         if self._state == ASKED:
             self._state = ANSWERED
+        elif self._state == HELD:
+            self._take_back(receiver, "surplus-bytes")
+            return
         if self._is_due:  # it came although reading is paused
             self._aside.put(data)
             return
@@ -265,6 +294,9 @@ class UpstreamConnection(KeptConnection):
     def eof_received(self) -> bool:
         self._saw_eof = self.is_retired = True
         receiver = self._receiver
+        if receiver is not None and self._state == HELD:
+            self._take_back(receiver, "peer")
+            return False
         if receiver is None or self._is_tls or self._is_due:
             return False
         # We cannot wait for `connection_lost`: it comes after the
@@ -308,7 +340,10 @@ class UpstreamConnection(KeptConnection):
         receiver, self._receiver = self._receiver, None
         if receiver is None:
             return
-        if isinstance(self._body, CloseBody) and self._lost is None and self._saw_eof:
+        if before == HELD:
+            self._keeper.unfit("peer")
+            receiver.on_unsent()
+        elif isinstance(self._body, CloseBody) and self._lost is None and self._saw_eof:
             receiver.on_response_content(b"", True, [])
         else:
             self._tell_broken_off(receiver, before)

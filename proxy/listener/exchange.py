@@ -21,6 +21,7 @@ Its states, and what leads from one to another:
                on_deadline                OVER: 503
                abandon                    OVER
     ASKING     on_response                ANSWERING, or OVER with the whole response
+               on_unsent                  what `begin` leads to
                on_switch                  OVER: a tunnel goes on
                on_upstream_failed         QUEUED or ASKING if it may be sent again, else OVER
                abandon                    OVER
@@ -227,6 +228,19 @@ class Exchange(Receiver):
         elif not self.wants_fresh and answerer.may_be_unheard():
             self._replay = content
         answerer.ask(self, content, done, self._trailers or [])
+
+    def can_begin_again(self) -> bool:
+        return self.request_done and not self.wants_fresh and len(self._held) <= _MAX_REPLAY_BYTES
+
+    def on_unsent(self) -> None:
+        if self._state == OVER:
+            return
+        content, self._replay = self._replay, None
+        assert content is not None
+        self._held = content
+        self._answerer = None
+        self._state = NEW
+        self._seek()
 
     def on_unconnected(self, refusal: Refusal) -> None:
         """No connection is available."""

@@ -116,6 +116,14 @@ class Receiver(Accounted, ABC):
     wants_fresh: bool  # wants a connection that has served nobody yet
 
     @abstractmethod
+    def can_begin_again(self) -> bool:
+        """Whether it has its whole request, and keeps it until it is sent."""
+
+    @abstractmethod
+    def on_unsent(self) -> None:
+        """The connection was unfit before anything was sent: ask for another. Told to one that can begin again."""
+
+    @abstractmethod
     def on_connected(self, answerer: Answerer) -> None:
         """It is yours. End it, or abort it."""
 

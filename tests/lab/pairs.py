@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 from lab.transports import FakeTransport
 from ops_lib.hosts import parse_pattern
 from ops_lib.propagation import FORMATS, Format
 from proxy.http1.client import ClientConnection
+from proxy.http1.kept_connection import HeldRequests
 from proxy.http1.pool import ConnectionPool, connection_pools
 from proxy.http1.upstream import UpstreamConnection
 from proxy.listener.listener import Listener
@@ -33,8 +35,10 @@ class Plane:
         make_pool: PoolFactory | None = None,
         names: tuple[str, ...] = (),
         clients: Clients | None = None,
+        held: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        """`names`: patterns of hosts with their own upstream; the listener then routes by names."""
+        """`held`: the loop whose turns requests on kept connections wait for; None: they are sent at once.
+        `names`: patterns of hosts with their own upstream; the listener then routes by names."""
         loop = asyncio.get_running_loop()
         plan_of_pool = replace(pool or PoolPlan(), http2="never")
         propagation = PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,))
@@ -47,7 +51,9 @@ class Plane:
         plan = ListenerPlan("inbound", "inbound", binds, router, fixed_upstream=not names, clients=own)
         self.metrics, self.ticker, self.outbox = Metrics(), Ticker(loop), Outbox(loop)
         descriptors = Descriptors()
-        factory = make_pool or connection_pools(self.ticker, self.outbox, descriptors)
+        factory = make_pool or connection_pools(
+            self.ticker, self.outbox, HeldRequests(held or cast(Any, AtOnce())), descriptors
+        )
         self.pools = pools = Pools({HTTP_1_1: factory}, self.metrics, lambda _ip, _port: "")
         spans = Spans(Exporter(""))
         rules = ListenerRules(plan, pools, self.metrics, spans, "test")
@@ -65,6 +71,14 @@ class Plane:
     def pairs(self, count: int, address: str = "10.0.0.1") -> list[Pair]:
         """`address`: the clients'."""
         return [Pair(self, address=address) for _ in range(count)]
+
+
+class AtOnce:
+    """Stands for a loop whose turn ends at once."""
+
+    def call_soon(self, callback: Callable[[], object]) -> None:
+        """Calls it."""
+        callback()
 
 
 class Pair:

@@ -21,6 +21,7 @@ from lab.transports import FakeTransport
 from ops_lib.capture.scrubbing import is_secret
 from ops_lib.propagation import FORMATS, Propagator
 from proxy.dataplane.either import either_pools
+from proxy.http1.kept_connection import HeldRequests
 from proxy.http1.message import response as response_module
 from proxy.http1.pool import connection_pools
 from proxy.http2.engine.budgets import budgets
@@ -231,7 +232,9 @@ async def test_an_idle_connection_remembers_little(lines: list[bytes]) -> None:
 
 async def test_targets_that_requests_name_are_remembered_within_a_bound() -> None:
     ticker, descriptors = Ticker(asyncio.get_running_loop()), Descriptors()
-    http1 = connection_pools(ticker, Outbox(asyncio.get_running_loop()), descriptors)
+    http1 = connection_pools(
+        ticker, Outbox(asyncio.get_running_loop()), HeldRequests(asyncio.get_running_loop()), descriptors
+    )
     either = either_pools(http1, Http2(ticker, descriptors), ticker)
     pools = Pools({EITHER: either}, Metrics(), lambda _ip, _port: "")
     before = size_of(pools)

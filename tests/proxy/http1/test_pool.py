@@ -14,6 +14,7 @@ import pytest
 from lab.transports import FakeTransport
 
 from proxy.http1 import pool as module
+from proxy.http1.kept_connection import HeldRequests
 from proxy.http1.pool import ConnectionPool
 from proxy.http1.upstream import UpstreamConnection
 from proxy.plan import Address, PoolPlan, Timeouts, UpstreamTarget
@@ -41,6 +42,9 @@ class Waiter:
         self.deadline = 0.0
         self.client = client
         self.given: list[Any] = []
+
+    def can_begin_again(self) -> bool:
+        return False
 
     def on_connected(self, connection: UpstreamConnection) -> None:
         self.given.append(connection)
@@ -88,6 +92,7 @@ class Rig:
             self.metrics,
             self.ticker,
             Outbox(asyncio.get_running_loop()),
+            HeldRequests(asyncio.get_running_loop()),
             self.descriptors,
             self.on_shed,
             response_kinds(),
