@@ -31,7 +31,7 @@ from proxy.listener.records.spans import Spans
 from proxy.listener.upstreams.pools import HTTP_2, Pools
 from proxy.plan import Address, ListenerPlan, PoolPlan, PropagationPlan, Router, UpstreamPlan, UpstreamTarget
 from proxy.telemetry.metrics import Metrics
-from proxy.telemetry.otlp.exporter import Exporter
+from proxy.telemetry.otlp.buffer import Outlet
 from proxy.transport.deadlines import Ticker
 from proxy.transport.descriptors import Descriptors
 from proxy.transport.outbox import Outbox
@@ -83,7 +83,7 @@ def measure(*, streams: int, runs: int) -> tuple[float, float]:
     target = UpstreamTarget("http", Address("127.0.0.1", 8080))
     upstream_plan = UpstreamPlan("app", target, propagation, pool=plan_of_pool)
     plan = ListenerPlan("inbound", "inbound", (Address("127.0.0.1", 0),), Router(upstream_plan), fixed_upstream=True)
-    spans = Spans(Exporter(""))
+    spans = Spans(Outlet())
     rules = ListenerRules(plan, pools, metrics, spans, "bench")
     listener = Listener(
         rules,

@@ -32,8 +32,7 @@ from proxy.listener.reports.reporter import Reporter
 from proxy.listener.upstreams.pools import HTTP_1_1, Pools
 from proxy.plan import Address, ListenerPlan, PoolPlan, PropagationPlan, Router, UpstreamPlan, UpstreamTarget
 from proxy.telemetry.metrics import Metrics
-from proxy.telemetry.otlp.buffer import SpanBuffer
-from proxy.telemetry.otlp.exporter import Exporter
+from proxy.telemetry.otlp.buffer import Outlet, SpanBuffer
 from proxy.telemetry.report.channel import Channel
 from proxy.transport.deadlines import Ticker
 from proxy.transport.descriptors import Descriptors
@@ -116,34 +115,19 @@ class Told(Channel):
         """Goes nowhere."""
 
 
-class Kept(Exporter):
-    """An exporter whose spans nobody sends; past a million bytes the oldest go."""
-
-    def __init__(self) -> None:
-        super().__init__("")
-        self._buffer = SpanBuffer(limit_bytes=1 << 40, batch_spans=512)
-
-    @property
-    def is_on(self) -> bool:
-        return True
-
-    def add(self, span: bytes) -> None:
-        self._buffer.add(span)
-        if self._buffer.held_bytes > 1_000_000 and (batch := self._buffer.take(0)) is not None:
-            self._buffer.free(batch)
-
-
 def connect(
     ticker: Ticker,
     outbox: Outbox,
     held_requests: HeldRequests,
     channel: Channel | None = None,
-    *,
-    spans_too: bool = False,
+    kept: SpanBuffer | None = None,
 ) -> tuple[ClientConnection, Nowhere, UpstreamConnection, Nowhere]:
-    """A client's and an upstream's connection of one inbound listener, b3multi → tracecontext."""
+    """A client's and an upstream's connection of one inbound listener, b3multi → tracecontext.
+
+    `kept`: takes a span of each exchange; None: there are no spans.
+    """
     propagation = PropagationPlan(
-        extract=FORMATS, inject=(Format.TRACECONTEXT,), mode="participate" if spans_too else "translate"
+        extract=FORMATS, inject=(Format.TRACECONTEXT,), mode="translate" if kept is None else "participate"
     )
     target = UpstreamTarget("http", Address("127.0.0.1", 8080))
     plan_of_pool = PoolPlan(http2="never")
@@ -154,7 +138,7 @@ def connect(
     pools = Pools(
         {HTTP_1_1: connection_pools(ticker, outbox, held_requests, descriptors)}, metrics, lambda _ip, _port: ""
     )
-    spans = Spans(Kept() if spans_too else Exporter(""))
+    spans = Spans(Outlet(kept))
     rules = ListenerRules(plan, pools, metrics, spans, "bench")
     listener = Listener(
         rules,
@@ -184,7 +168,8 @@ def measure(*, traced: bool, runs: int, channel: Channel | None = None, spans_to
     turns = Turns()
     of_turns = cast(asyncio.AbstractEventLoop, turns)
     outbox, held_requests = Outbox(of_turns), HeldRequests(of_turns)
-    client, near, upstream, far = connect(Ticker(loop), outbox, held_requests, channel, spans_too=spans_too)
+    kept = SpanBuffer(limit_bytes=1 << 40, batch_spans=512) if spans_too else None
+    client, near, upstream, far = connect(Ticker(loop), outbox, held_requests, channel, kept)
     following = requests(traced=traced)
     best_request = best_response = float("inf")
     for _ in range(runs):
@@ -199,6 +184,8 @@ def measure(*, traced: bool, runs: int, channel: Channel | None = None, spans_to
             turns.end()
             request_s += middle - start
             response_s += perf_counter() - middle
+        while kept is not None and (batch := kept.take(0)) is not None:  # nobody sends them
+            kept.free(batch)
         best_request, best_response = min(best_request, request_s), min(best_response, response_s)
     if (b"\r\ntraceparent: 00-" in far.written) is not traced or not near.written.endswith(ANSWER.encode()):
         raise RuntimeError(f"not what was to be measured: {far.written!r}, {near.written!r}")

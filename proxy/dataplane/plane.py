@@ -71,7 +71,7 @@ class DataPlane:
         `handed`: sockets that the service manager has bound for listeners at their addresses.
         """
         self._exporter = exporter or Exporter("")
-        self._spans = Spans(self._exporter)
+        self._spans = Spans(self._exporter.outlet)
         self._channel = channel or Channel("")
         self._reports = Reporter(self._channel)
         self._plan = plan

@@ -20,7 +20,7 @@ from proxy.listener.records.spans import Spans
 from proxy.listener.upstreams.pools import HTTP_1_1, PoolFactory, Pools
 from proxy.plan import Address, Clients, ListenerPlan, PoolPlan, PropagationPlan, Router, UpstreamPlan, UpstreamTarget
 from proxy.telemetry.metrics import Metrics
-from proxy.telemetry.otlp.exporter import Exporter
+from proxy.telemetry.otlp.buffer import Outlet
 from proxy.transport.deadlines import Ticker
 from proxy.transport.descriptors import Descriptors
 from proxy.transport.outbox import Outbox
@@ -55,7 +55,7 @@ class Plane:
             self.ticker, self.outbox, HeldRequests(held or cast(Any, AtOnce())), descriptors
         )
         self.pools = pools = Pools({HTTP_1_1: factory}, self.metrics, lambda _ip, _port: "")
-        spans = Spans(Exporter(""))
+        spans = Spans(Outlet())
         rules = ListenerRules(plan, pools, self.metrics, spans, "test")
         self.listener = Listener(
             rules,

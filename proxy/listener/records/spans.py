@@ -1,6 +1,6 @@
 """The span of an exchange: made at its end, if it is recorded and exported.
 
-May know what is accounted, translations, and the exporter.
+May know what is accounted, translations, and where spans go.
 A bug in here never breaks an exchange: tracing fails open, and failures are counted.
 """
 
@@ -18,7 +18,7 @@ from proxy.semantics.faults import Refusal
 from proxy.semantics.request import CALL
 from proxy.telemetry.metrics import count
 from proxy.telemetry.otlp.attributes import number, string, strings
-from proxy.telemetry.otlp.exporter import Exporter
+from proxy.telemetry.otlp.buffer import Outlet
 from proxy.telemetry.otlp.query import redact
 from proxy.telemetry.otlp.span import (
     CLIENT,
@@ -42,16 +42,16 @@ _NANOSECONDS: Final = 1_000_000_000
 class Spans:
     """Makes the spans of all listeners. One per data plane."""
 
-    __slots__ = ("_exporter", "_shared")
+    __slots__ = ("_outlet", "_shared")
 
-    def __init__(self, exporter: Exporter) -> None:
-        self._exporter = exporter
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
         self._shared = SharedParts()
 
     @property
     def is_on(self) -> bool:
         """Whether spans are exported."""
-        return self._exporter.is_on
+        return self._outlet.buffer is not None
 
     def encoder(self, plan: UpstreamPlan, translator: Translator, *, listener: str, is_inbound: bool) -> SpanEncoder:
         """For the spans of one route."""
@@ -69,11 +69,11 @@ class Spans:
     ) -> None:
         """An exchange is over. `peer`: address and port of the peer, on the span's side."""
         translation = accounted.translation
-        if translation is None or translation.span is None or not self._exporter.is_on:
+        if translation is None or translation.span is None or self._outlet.buffer is None:
             return
         try:
             span = self._encode(accounted, translation, translation.span, peer, status, duration_s, refusal)
-            self._exporter.add(span)
+            self._outlet.add(span)
         except Exception as error:  # a bug of ours: the outermost edge
             errors = accounted.terms.metrics.translation.errors
             kind = type(error).__name__

@@ -102,3 +102,24 @@ class SpanBuffer:
         """A batch has been sent, or given up."""
         self._freed += batch.held_bytes
         self._taken += len(batch.spans)
+
+
+@final
+class Outlet:
+    """Where finished spans go at present: into a buffer, or nowhere while nothing is exported."""
+
+    __slots__ = ("buffer",)
+
+    def __init__(self, buffer: SpanBuffer | None = None) -> None:
+        self.buffer = buffer
+
+    @property
+    def is_on(self) -> bool:
+        """Whether spans are exported."""
+        return self.buffer is not None
+
+    def add(self, span: bytes) -> None:
+        """A finished span, as one entry of ScopeSpans.spans."""
+        buffer = self.buffer
+        if buffer is not None:
+            buffer.add(span)

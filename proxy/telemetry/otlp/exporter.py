@@ -1,5 +1,7 @@
 """Exports the sidecar's spans as they finish, and its metrics periodically, over reloads and until its end.
 
+Spans come through its `outlet`.
+
 May know the plan's value of the export and the pipelines.
 The event loop calls all of it.
 Only `stop` waits, no longer than the plan allows.
@@ -13,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from proxy.plan.export import ExportPlan
+from proxy.telemetry.otlp.buffer import Outlet
 from proxy.telemetry.otlp.pipeline import Former, Pipeline
 
 log = logging.getLogger(__name__)
@@ -48,6 +51,7 @@ class Exporter:
         self._version = version
         self._collect = collect
         self._plan = ExportPlan()
+        self.outlet = Outlet()
         self._spans: Pipeline | None = None
         self._metrics: Pipeline | None = None
         self._flush_at = 0.0
@@ -56,11 +60,6 @@ class Exporter:
         self._former_metrics = Former()
         self._past = ExportCounts()  # of ended pipelines of spans
         self._told: set[str] = set()  # kinds of bugs that are in the log
-
-    @property
-    def is_on(self) -> bool:
-        """Whether spans are exported."""
-        return self._spans is not None
 
     def use(self, plan: ExportPlan) -> None:
         """Export by `plan` from now on. Spans that wait for another collector are still sent there."""
@@ -71,14 +70,9 @@ class Exporter:
         if plan.traces is not None:
             limit, batch = plan.queue_spans, plan.batch_spans
             self._spans = Pipeline(plan, plan.traces, self._version, batch=batch, limit=limit)
+            self.outlet.buffer = self._spans.buffer
         if plan.metrics is not None:
             self._metrics = Pipeline(plan, plan.metrics, self._version, batch=1_000_000)
-
-    def add(self, span: bytes) -> None:
-        """A finished span, as one entry of ScopeSpans.spans."""
-        pipeline = self._spans
-        if pipeline is not None:
-            pipeline.buffer.add(span)
 
     def on_tick(self, now: float) -> None:
         """From the event loop, a few times a second: no span waits longer than the delay, no request too long.
@@ -129,6 +123,7 @@ class Exporter:
         return total
 
     def _stop(self) -> None:
+        self.outlet.buffer = None
         if self._spans is not None:
             self._former.add(self._spans)
         if self._metrics is not None:

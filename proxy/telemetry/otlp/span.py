@@ -43,6 +43,7 @@ MAX_URL_BYTES: Final = 2048
 _MOST_FIXED: Final = 512  # of one listener and upstream; about 400 bytes each
 _MOST_REMEMBERED: Final = 512  # hosts, agents, sizes: of each
 _LONGEST_REMEMBERED: Final = 256  # bytes of a host or an agent
+_LONGEST_LAST: Final = 2048  # bytes of what is alike in the last two spans
 _MOST_PEERS: Final = 1024  # connections' ends; about 200 bytes each
 
 
@@ -161,7 +162,19 @@ def link(trace_id: bytes, span_id: bytes, why: str) -> bytes:
 class SpanEncoder:
     """Encodes the spans of one route (a listener and an upstream)."""
 
-    __slots__ = ("_common", "_fixed", "_is_client", "_last", "_last_key", "_query", "_route", "_shared", "kind")
+    __slots__ = (
+        "_common",
+        "_fixed",
+        "_is_client",
+        "_last",
+        "_last_agent",
+        "_last_host",
+        "_last_key",
+        "_query",
+        "_route",
+        "_shared",
+        "kind",
+    )
 
     def __init__(
         self,
@@ -184,7 +197,8 @@ class SpanEncoder:
         self._query = query
         self._fixed: dict[_Key, bytes] = {}
         self._last_key: _Key = ("", b"", b"", b"", -1, "", False, -1)
-        self._last = b""
+        self._last = b""  # fixed part, host and agent of the last span
+        self._last_host = self._last_agent = b""
         self._common = (
             integer(6, kind)
             + string("ops.listener", listener.encode("utf-8"))
@@ -232,6 +246,22 @@ class SpanEncoder:
             made += message(15, _ERROR)
         return made
 
+    def _fixed_part(self, key: _Key, target: bytes) -> bytes:
+        """That of `key`, remembered if it is short."""
+        known = self._fixed.get(key)
+        if known is not None:
+            return known
+        read, method, route, version, status, fault, is_tls, rpc = key
+        if rpc != NOT_RPC:
+            fixed = self._make_fixed_rpc(read, target, version, rpc, fault)
+            is_short = len(target) <= _LONGEST_REMEMBERED
+        else:
+            fixed = self._make_fixed(read, method, route, version, status, fault, is_tls)
+            is_short = method in METHODS
+        if is_short and len(self._fixed) < _MOST_FIXED:
+            self._fixed[key] = fixed
+        return fixed
+
     def encode(
         self,
         trace_id: bytes,
@@ -273,21 +303,16 @@ class SpanEncoder:
         shared = self._shared
         is_rpc = rpc != NOT_RPC
         key = read, method, target if is_rpc else route, version, status, fault, is_tls, rpc
-        if key == self._last_key:  # mostly: to compare is faster than to hash
-            fixed = self._last
+        if key == self._last_key and host == self._last_host and agent == self._last_agent:
+            known = self._last  # mostly: to compare is faster than to hash
         else:
-            known = self._fixed.get(key)
-            if known is not None:
-                fixed = known
-                self._last_key, self._last = key, fixed
-            else:
-                if is_rpc:
-                    fixed = self._make_fixed_rpc(read, target, version, rpc, fault)
-                else:
-                    fixed = self._make_fixed(read, method, route, version, status, fault, is_tls)
-                is_short = len(target) <= _LONGEST_REMEMBERED if is_rpc else method in METHODS
-                if is_short and len(self._fixed) < _MOST_FIXED:
-                    self._fixed[key] = fixed
+            known = (
+                self._fixed_part(key, target)
+                + shared.host(host, (443 if is_tls else 80) if self._is_client else 0)
+                + (shared.agent(agent) if agent else b"")
+            )
+            if len(known) <= _LONGEST_LAST:
+                self._last_key, self._last_host, self._last_agent, self._last = key, host, agent, known
         if parent_id:
             ids = unhexlify(b"0a10%b1208%b2208%b" % (trace_id, span_id, parent_id))
             flags |= _PARENT_KNOWN | _PARENT_REMOTE
@@ -299,8 +324,7 @@ class SpanEncoder:
             ids,
             _TIMES.pack(_START_TAG, end_ns - duration_ns, _END_TAG, end_ns),
             _FLAGS[flags],
-            fixed,
-            shared.host(host, (443 if is_tls else 80) if self._is_client else 0),
+            known,
             shared.peer(self.kind, peer),
             shared.sizes(request_bytes, response_bytes),
         ]
@@ -314,8 +338,6 @@ class SpanEncoder:
             parts.append(shared.path.encode(path))
             if query:
                 parts.append(string("url.query", query))
-        if agent:
-            parts.append(shared.agent(agent))
         if session is not None:
             parts.append(shared.session.encode(session))
         if more:

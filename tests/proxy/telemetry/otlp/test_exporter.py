@@ -24,7 +24,7 @@ async def test_spans_leave_at_the_tick_with_the_resource_of_the_plan() -> None:
     exporter = Exporter("1.2")
     with collecting() as collector:
         exporter.use(plan(collector.port))
-        exporter.add(named_span("a"))
+        exporter.outlet.add(named_span("a"))
         exporter.on_tick(1.0)
         (resource,) = (await asyncio.to_thread(collector.next_request)).resource_spans
         described = {each.key: each.value.string_value for each in resource.resource.attributes}
@@ -38,9 +38,9 @@ async def test_a_reload_sends_what_waits_to_where_it_was_meant_for() -> None:
     exporter = Exporter("1.2")
     with collecting() as first, collecting() as second:
         exporter.use(plan(first.port))
-        exporter.add(named_span("a"))
+        exporter.outlet.add(named_span("a"))
         exporter.use(plan(second.port))
-        exporter.add(named_span("b"))
+        exporter.outlet.add(named_span("b"))
         exporter.on_tick(1.0)
         assert await asyncio.to_thread(first.names) == ["a"]
         assert await asyncio.to_thread(second.names) == ["b"]
@@ -53,7 +53,7 @@ async def test_the_same_plan_keeps_its_connection() -> None:
     with collecting() as collector:
         for name in ("a", "b"):
             exporter.use(plan(collector.port))
-            exporter.add(named_span(name))
+            exporter.outlet.add(named_span(name))
             exporter.on_tick(time.monotonic())
             assert await asyncio.to_thread(collector.names) == [name]
             await asyncio.sleep(0.01)
@@ -63,13 +63,13 @@ async def test_the_same_plan_keeps_its_connection() -> None:
 
 async def test_export_switched_off_and_on() -> None:
     exporter = Exporter("1.2")
-    exporter.add(named_span("lost, as nobody asked for it"))
-    assert not exporter.is_on
+    exporter.outlet.add(named_span("lost, as nobody asked for it"))
+    assert not exporter.outlet.is_on
     with collecting() as collector:
         exporter.use(plan(collector.port))
-        assert exporter.is_on
+        assert exporter.outlet.is_on
         exporter.use(ExportPlan())
-        assert not exporter.is_on
+        assert not exporter.outlet.is_on
         await exporter.stop()
     assert exporter.counts().exported == 0
 
@@ -79,7 +79,7 @@ async def test_a_dead_collector_holds_up_no_end_and_is_counted() -> None:
     with collecting() as gone:
         port = gone.port
     exporter.use(replace(plan(port), flush_s=0.2))
-    exporter.add(named_span("a"))
+    exporter.outlet.add(named_span("a"))
     async with asyncio.timeout(LIMIT_S):
         await exporter.stop()
     assert exporter.counts().dropped == {"stopped": 1}
@@ -91,7 +91,7 @@ async def test_metrics_leave_at_their_interval_and_at_the_end() -> None:
     with collecting() as collector:
         endpoint = Endpoint("127.0.0.1", collector.port, "/v1/metrics")
         exporter.use(ExportPlan(metrics=endpoint, metrics_interval_s=60))
-        assert not exporter.is_on  # that is of spans
+        assert not exporter.outlet.is_on  # that is of spans
         exporter.on_tick(1000.0)
         head, body = await asyncio.to_thread(collector.next)
         assert head.startswith(b"POST /v1/metrics ")
@@ -119,7 +119,7 @@ async def test_no_room_is_counted_with_its_reason() -> None:
     with collecting() as collector:
         exporter.use(replace(plan(collector.port), queue_spans=2))
         for _ in range(5):
-            exporter.add(named_span("a"))
+            exporter.outlet.add(named_span("a"))
         assert exporter.counts().waiting_bytes > 0
         await exporter.stop()
     counts = exporter.counts()
