@@ -70,7 +70,7 @@ _OTLP = "proxy.telemetry.otlp"
     [
         pytest.param(f"{_OTLP}.span.peer_attributes", marks=in_source),
         pytest.param(f"{_OTLP}.span.SpanEncoder.encode", marks=in_source),
-        f"{_OTLP}.exporter.Exporter.add",
+        f"{_OTLP}.buffer.Outlet.add",
         f"{_OTLP}.exporter.Exporter._send_metrics",
         f"{_OTLP}.buffer.SpanBuffer.add",
         f"{_OTLP}.buffer.SpanBuffer.flush",
