@@ -54,18 +54,31 @@ def configure(
 ) -> None:
     """Record and export spans. May be called again; only the last call counts.
 
-    Takes either `tracer_provider`, which stays the caller's own to shut down, or what to make one of: `service_name`
-    (default: OTEL_SERVICE_NAME); `exporter`, "otlp", "console", "none", several joined by commas, or a SpanExporter or
-    SpanProcessor of the SDK (default: OTEL_TRACES_EXPORTER, or else "otlp"); `endpoint`, a base URL, and `headers` for
-    OTLP over HTTP (default: OTEL_EXPORTER_OTLP_*, or else the receiver at 127.0.0.1:4318 whenever one is there);
-    `sampler`, the ratio of new traces to record, a name as in OTEL_TRACES_SAMPLER, or a Sampler (default:
-    OTEL_TRACES_SAMPLER, or else all); `resource`, further attributes; `batch`, False to export each span as it ends.
-    Besides: `shutdown_timeout_s`, seconds to wait for the exporter at the end, at most (what a collector that never
-    answers has not taken by then is lost); `extract` and `inject`, the formats (see ContextPropagator); `capture_args`
-    and `capture_result`, whether `trace` records them; `capture_limits`, the bounds of all that is recorded; `scrub`,
-    further names of secrets; `tracer_name` and `tracer_version`, the instrumentation scope; `set_global`, whether
-    OpenTelemetry's global provider and propagator become ours too, for other people's instrumentation (default: no
-    global state is touched).
+    Takes: either a ready provider, or what to make one of.
+
+    - `tracer_provider`: stays the caller's own to shut down.
+    - `service_name`: default OTEL_SERVICE_NAME.
+    - `exporter`: "otlp", "console", "none", several joined by commas, or a SpanExporter or SpanProcessor of the SDK.
+      Default: OTEL_TRACES_EXPORTER, or else "otlp".
+    - `endpoint`, `headers`: a base URL and headers for OTLP over HTTP.
+      Default: OTEL_EXPORTER_OTLP_*, or else the receiver at 127.0.0.1:4318 whenever one is there.
+    - `sampler`: the ratio of new traces to record, a name as in OTEL_TRACES_SAMPLER, or a Sampler.
+      Default: OTEL_TRACES_SAMPLER, or else all.
+    - `resource`: further attributes of the resource.
+    - `batch`: False exports each span as it ends.
+    - `shutdown_timeout_s`: seconds to wait for the exporter at the end, at most.
+      What a collector has not taken by then is lost.
+
+    Takes as well, whoever makes the provider:
+
+    - `extract`, `inject`: the formats (see ContextPropagator).
+    - `capture_args`, `capture_result`: whether `trace` records them.
+    - `capture_limits`: the bounds of all that is recorded.
+    - `scrub`: further names of secrets.
+    - `tracer_name`, `tracer_version`: the instrumentation scope.
+    - `set_global`: whether OpenTelemetry's global provider and propagator become ours, for other instrumentation.
+      Default: no global state is touched.
+
     Gives: nothing.
     What was in force before is flushed and shut down, if it was made
     here, within its own `shutdown_timeout_s`; at exit that happens too.

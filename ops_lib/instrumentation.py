@@ -40,9 +40,13 @@ def _known() -> list[str]:
 def instrument(*names: str, allow_hosts: Collection[str] | None = None, **options: object) -> None:
     """Let client libraries inject the context into their calls, and servers run each request in its caller's context.
 
-    Takes: `names`, of clients "httpx", "requests", "aiohttp", "urllib3", of servers "fastapi", "starlette", "flask",
-    "django", "aiohttp-server", of both "grpc"; `allow_hosts`, the only hosts that shall get headers (default: all);
-    further options of the integrations named: `app` of a server, to trace one application alone.
+    Takes:
+
+    - `names`: of clients "httpx", "requests", "aiohttp", "urllib3"; of servers "fastapi", "starlette", "flask",
+      "django", "aiohttp-server"; of both "grpc".
+    - `allow_hosts`: the only hosts that get headers; default: all.
+    - further options of the integrations named: `app` of a server, to trace one application alone.
+
     A second call changes nothing.
     Gives: nothing.
     Raises: ValueError for an unknown name, listing the known ones, or a wrong host pattern; ImportError telling the pip

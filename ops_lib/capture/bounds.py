@@ -21,9 +21,14 @@ _REMEMBERED: Final = 1024  # number of remembered texts; all are forgotten when 
 class CaptureLimits:
     """How much is recorded.
 
-    Takes: `text`, characters of one string within a value; `items`, entries of one container; `depth`, containers
-    within containers; `total`, characters of all that is recorded of one call's arguments, its result, one attribute or
-    one message; `stack`, characters of a stack trace.
+    Takes: numbers of 1 or more.
+
+    - `text`: characters of one string within a value.
+    - `items`: entries of one container.
+    - `depth`: containers within containers.
+    - `total`: characters of all that is recorded of one call's arguments, its result, one attribute or one message.
+    - `stack`: characters of a stack trace.
+
     Gives: an immutable value for `configure(capture_limits=...)`.
     Raises: ValueError when a limit is below 1.
     Specification: none; OpenTelemetry's own attribute limits apply after these.

@@ -39,9 +39,12 @@ def _no_attributes() -> Mapping[str, object]:
 class SessionContext:
     """A session: its id, and further attributes within this process.
 
-    Takes: `id`, 1 to 256 visible ASCII characters (default: a fresh UUID version 4, RFC
-    9562); `attributes`, a mapping of names to JSON-like values (default: none, as in a
-    session that came over the wire); it is copied and cannot be changed afterwards.
+    Takes:
+
+    - `id`: 1 to 256 visible ASCII characters; default: a fresh UUID version 4 (RFC 9562).
+    - `attributes`: a mapping of names to JSON-like values; default: none, as in a session that came over the wire.
+      It is copied and cannot be changed afterwards.
+
     Gives: an immutable value, fit to be handed to threads.
     Raises: ValueError (InvalidSessionError) when the id may not travel in a header:
     empty, too long, or holding spaces, control characters (CR, LF) or anything beyond
@@ -94,9 +97,12 @@ def session(
 ) -> _Session:
     """Put a session in force for a `with` or `async with` block.
 
-    Takes: `id`, 1 to 256 visible ASCII characters (default: a fresh UUID); `attributes`, a mapping of names to
-    JSON-like values that stay in this process; `on_invalid`, what becomes of an id that may not travel: "raise", or
-    "new" for a fresh id in its place.
+    Takes:
+
+    - `id`: 1 to 256 visible ASCII characters; default: a fresh UUID.
+    - `attributes`: a mapping of names to JSON-like values, which stay in this process.
+    - `on_invalid`: what becomes of an id that may not travel: "raise", or "new" for a fresh id in its place.
+
     Use "new" for an id from a client, so that clients cannot cause errors.
     Blocks nest; the inner session is in force until its block ends.
     Gives: a context manager whose value is the SessionContext.

@@ -40,11 +40,17 @@ def trace(
 ) -> Any:
     """Put a span around every call, as `@trace` or `@trace(...)`.
 
-    Takes: `fn`, a function, method, static or class method, coroutine function, generator function of either kind, or a
-    callable object; `name` of the span (default: the function's); `tags`, one or several (attribute `ops.tags`);
-    `metadata` (attributes `ops.metadata.*`); `capture_args`, whether arguments are recorded, or the names of those that
-    are; `capture_result`, whether the result is.
-    The last two default to what `configure` has set, which is to record them, bounded and with secrets scrubbed.
+    Takes:
+
+    - `fn`: a function, method, static or class method, coroutine function, generator function of either kind, or a
+      callable object.
+    - `name`: of the span; default: the function's.
+    - `tags`: one or several (attribute `ops.tags`).
+    - `metadata`: attributes `ops.metadata.*`.
+    - `capture_args`: whether arguments are recorded, or the names of those that are.
+    - `capture_result`: whether the result is recorded.
+
+    The last two default to what `configure` has set: to record them, bounded and with secrets scrubbed.
     A first parameter `trace_ctx: Span` receives the span and is not the caller's to give.
     Gives: a TracedFunction or AsyncTracedFunction of the same signature, with `.wrapped(...)`.
     For `.wrapped` of a class method, put `@trace` above `@classmethod`:

@@ -70,9 +70,12 @@ def _formats(names: str | Iterable[str], source: str) -> tuple[Format, ...]:
 class ContextPropagator:
     """Reads headers into an OpenTelemetry Context, and writes a Context into headers.
 
-    Takes: `extract` and `inject`, each a format name, several joined by commas, or a list of them (PropagatorFormat);
-    `propagator`, a ready heart propagator instead; `set_global`, whether it also becomes OpenTelemetry's global
-    propagator (default: no global state is touched).
+    Takes:
+
+    - `extract`, `inject`: each a format name, several joined by commas, or a list of them (PropagatorFormat).
+    - `propagator`: a ready heart propagator instead.
+    - `set_global`: whether it also becomes OpenTelemetry's global propagator. Default: no global state is touched.
+
     Missing values come from the environment: `OPS_PROPAGATION_INJECT`, else `MIRASCOPE_PROPAGATOR` (default
     `tracecontext`), is written.
     `OPS_PROPAGATION_EXTRACT` is read, else every format, the written ones first.

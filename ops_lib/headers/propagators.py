@@ -67,9 +67,12 @@ def reset_propagator() -> None:
 def extract_context(carrier: Carrier | None, *, context: Context | None = None) -> Context:
     """The contents of headers as an OpenTelemetry Context.
 
-    Takes: `carrier`, a mapping of any letter case with `str`, `bytes` or lists as values, a multidict, or a list of
-    pairs of `str` or `bytes` (ASGI), or None for no headers; `context`, on which to build (default: an empty one,
-    nothing of the current one gets in).
+    Takes:
+
+    - `carrier`: a mapping of any letter case with `str`, `bytes` or lists as values, a multidict, or a list of pairs of
+      `str` or `bytes` (ASGI). None: no headers.
+    - `context`: the Context to build on. Default: an empty one, so that nothing of the current one gets in.
+
     Gives: a Context with the caller's span (a remote NonRecordingSpan), session and baggage, as far as the headers have
     them; for `propagated_context(parent=...)` or any OpenTelemetry function.
     Raises: ValueError when the environment names an unknown format; never because of the headers.
@@ -81,9 +84,12 @@ def extract_context(carrier: Carrier | None, *, context: Context | None = None) 
 def inject_context(carrier: MutableCarrier, *, context: Context | None = None) -> None:
     """Write the trace, the session and the baggage in force into the headers of an outgoing message.
 
-    Takes: `carrier`, a mutable mapping or a list of pairs, changed in place: an entry
-    that differs only in case is replaced, and stale trace headers of any format are
-    removed; `context`, whose values are written (default: the current one).
+    Takes:
+
+    - `carrier`: a mutable mapping or a list of pairs, changed in place.
+      An entry that differs only in case is replaced, and stale trace headers of any format are removed.
+    - `context`: its values are written. Default: the current one.
+
     Gives: nothing.
     Raises: ValueError when the environment names an unknown format; nothing else.
     Specification: docs/formats.md "Who wins"; W3C Trace Context level 2, B3, Jaeger, W3C Baggage.
@@ -108,9 +114,12 @@ _NO_HEADERS: Final = MappingProxyType[str, str]({})
 def propagated_context(*, parent: Context | None = None, extract_from: Carrier | None = _NO_HEADERS) -> Attached:
     """Continue the caller's trace, session and baggage for a `with` or `async with` block.
 
-    Takes exactly one of: `extract_from`, headers in any form that `extract_context` takes, put over the Context in
-    force (values that they do not have stay; None counts as no headers, as some clients pass it); `parent`, a Context
-    as `extract_context` gives, put in force as it is.
+    Takes: exactly one of the two.
+
+    - `extract_from`: headers in any form that `extract_context` takes, put over the Context in force.
+      Values that they do not have stay. None counts as no headers, as some clients pass it.
+    - `parent`: a Context as `extract_context` gives, put in force as it is.
+
     Gives: a context manager whose value is the Context in force within.
     It ends with the block, on exceptions too.
     Raises: ValueError when both or neither are given, or when the environment names an unknown format; TypeError when

@@ -12,7 +12,7 @@
 Without sampling, the receiver decides. Both encodings may carry a sampling alone.
 
 Departures, all in what is accepted, none in what is written:
-- upper-case hex is read (and lowered): Zipkin's own tracers have always read it;
+- upper-case hex is read (and lowered), since Zipkin's own tracers have always read it;
 - of several values of a header, the first non-empty one counts;
 - `{trace}-{span}-{parent}` is read as a deferred decision with a parent, because Brave writes it so;
 - X-B3-Sampled also says `true`, `false` (old tracers) and `d` (tracers that mix up the encodings);

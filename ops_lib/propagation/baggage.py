@@ -15,9 +15,10 @@ So properties cross to Jaeger and back, and nothing is decoded and encoded again
 From W3C to W3C a member passes unchanged, duplicate keys included (the last one counts, as in OpenTelemetry).
 A member that crosses from one kind to the other changes only where the two read it differently:
 
-- Jaeger's clients for Go and Java read "+" as a blank and never write a plus as "+": it is %20 on the way in, %2B out;
-- "%" outside an escape becomes %25: OpenTelemetry for JavaScript drops such a member, Jaeger's for Java fails;
-- into W3C, anything but a baggage-octet is percent-encoded; ";" too, unless only properties follow it.
+- Jaeger's clients for Go and Java read "+" as a blank and never write a plus as "+".
+  So it is %20 on the way in, and %2B on the way out.
+- "%" outside an escape becomes %25. OpenTelemetry for JavaScript drops such a member, Jaeger's for Java fails.
+- Into W3C, anything but a baggage-octet is percent-encoded; ";" too, unless only properties follow it.
 
 Departures: a W3C value may hold any characters but control characters and ",".
 Many senders encode nothing, and a translator should not drop what both ends understand.

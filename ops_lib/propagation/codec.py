@@ -26,9 +26,13 @@ class PlainForm(NamedTuple):
     `reads`: the headers that it takes (in lower case) and the pattern of their values.
     The first entry whose headers are all there counts.
     Several values are matched as one text, joined by line feeds, which header values cannot contain.
-    A pattern is a regular expression with these parts, in this order: `<trace_id>`
-    (16 or 32 digits) or `<trace_id_128>`; `<span_id>`; `<sampled>` (0 or 1) or
-    `<flags>` (bit 0 sampled, bit 1 random); and `<parent_id>`, if the format has it.
+    A pattern is a regular expression with these parts, in this order:
+
+    - `<trace_id>` (16 or 32 digits) or `<trace_id_128>`
+    - `<span_id>`
+    - `<sampled>` (0 or 1) or `<flags>` (bit 0 sampled, bit 1 random)
+    - `<parent_id>`, if the format has it
+
     Digits are lower case, and an id is never all zero.
     `extract` must read everything that a pattern matches as its parts say.
     A format that splits its ids, or writes them in decimal, has no plain form.

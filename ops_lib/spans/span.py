@@ -286,9 +286,13 @@ def _ids_of(target: Any) -> SpanContext | None:
 def span(name: str, *, kind: object = SpanKind.INTERNAL, **attributes: object) -> Span:
     """A span for a `with` or `async with` block.
 
-    Takes: `name`, what is done (few different values: no ids in it); `kind`,
-    OpenTelemetry's SpanKind (default: INTERNAL); attributes as keywords, scalars and
-    lists of one kind unchanged, other values as bounded JSON text with secrets scrubbed.
+    Takes:
+
+    - `name`: what is done; few different values, so no ids in it.
+    - `kind`: OpenTelemetry's SpanKind; default: INTERNAL.
+    - attributes as keywords: scalars and lists of one kind unchanged, other values as bounded JSON text with secrets
+      scrubbed.
+
     A `kind` that is not a SpanKind is an attribute.
     For an attribute called `name`, use `Span.set`.
     Gives: a Span, also as the block's value.

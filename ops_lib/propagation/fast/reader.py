@@ -1,8 +1,10 @@
 """Reads carriers quickly, by remembering header names: each spelling is examined once.
 
 A process sees few header names, again and again. The reader remembers two things:
-- single names that are neither read nor cleared ("strangers");
-- whole sequences of names, as one carrier had them: which of ours are among them, and how to read them.
+
+- Single names that are neither read nor cleared ("strangers").
+- Whole sequences of names, as one carrier had them. Of each: which of ours are among them, and how to read them.
+
 Each memory has a limit and is emptied when full, so senders cannot make it grow. It never holds values.
 May know carriers and the fast path.
 """

@@ -1,7 +1,8 @@
 """The shapes of the documents that sidecars report, and what is left of one that has another. PURE.
 
-They come from outside, so whoever answers from them must not have to look again: what has another type is left out,
-as is what is not known. docs/console.md says what each document is about.
+They come from outside, and whoever answers from them shall not have to look again.
+So what has another type is left out, as is what is not known.
+docs/console.md says what each document is about.
 """
 
 from __future__ import annotations
