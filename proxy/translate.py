@@ -37,7 +37,7 @@ from proxy.participation.foreign import ForeignHeaders
 from proxy.participation.gate import Gate, RawHeaders
 from proxy.participation.in_flight import InFlightTable
 from proxy.participation.linking import Linked
-from proxy.participation.own_span import RANDOM, SAMPLED, OwnSpan, join
+from proxy.participation.own_span import RANDOM, SAMPLED, OwnSpan, SpanIds, join
 from proxy.participation.sampling import Sampler
 from proxy.participation.sizes import Weigh, beside, has_room, nothing, size_of
 from proxy.participation.trust import believe
@@ -91,6 +91,7 @@ class Translator(Translates):
         "_propagator",
         "_random_bits",
         "_sampler",
+        "_span_ids",
         "_spellings",
         "_trace_names",
         "_trust",
@@ -133,6 +134,8 @@ class Translator(Translates):
         self._formats_of: dict[tuple[bytes, ...], str] = {}
         self._unread_of: dict[tuple[bytes, ...], str] = {}
         self._random_bits = random_bits
+        # Numbers that somebody else replays, or expects, are taken one by one.
+        self._span_ids = SpanIds() if random_bits is random.getrandbits else None
         self.injected = self._propagator.inject_formats if allowed.trace else ()
         # The losses of a fast translation, by its traits.
         losses_of = self._propagator.losses_of if allowed.trace else lambda _traits: ()
@@ -214,7 +217,7 @@ class Translator(Translates):
     def _take_part(self, plain: Plain[bytes]) -> tuple[Plain[bytes], bytes, OwnSpan | None]:
         """The same context with our span id. The caller's decision counts, so we make none."""
         (trace_id, parent_id, sampled), state, session_id, winner, traits, _, baggage = plain
-        span_id = b"%016x" % (self._random_bits(64) or 1)
+        span_id = self._span_ids.take() if self._span_ids is not None else b"%016x" % (self._random_bits(64) or 1)
         traits &= ~HAS_PARENT
         span: OwnSpan | None = None
         if sampled == b"1":

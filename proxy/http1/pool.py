@@ -7,7 +7,6 @@ A tunnel does not count: it takes its connection out of the pool.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from time import perf_counter
 from typing import Final, final
@@ -47,7 +46,7 @@ class ConnectionPool(Keeper):
         super().__init__(connector, plan, metrics, ticker, descriptors, shed, kinds, 1)
         self._outbox = outbox
         self._held_requests = held_requests
-        self._idle: deque[KeptConnection] = deque()  # the rightmost was used last
+        self._idle: list[KeptConnection] = []  # the last was used last. A list, for speed: most take it from there
         self._all: set[KeptConnection] = set()
         self._tunnels: set[KeptConnection] = set()  # which count no more, but end with the pool
 

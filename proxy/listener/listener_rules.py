@@ -127,8 +127,10 @@ class ListenerRules:
         self.has_trust = len(made.rules) > 0
         self.trust_names = made.rules.names
         self._parsed = lru_cache(_REMEMBERED_AUTHORITIES)(parse_authority)
+        self._last_authority: tuple[bytes, Authority | None] = b"", None  # mostly: to compare is faster than to hash
         self._found = lru_cache(_REMEMBERED_AUTHORITIES)(self._find)
-        self.hop = lru_cache(_REMEMBERED_CLIENTS)(self._hop)
+        self._hops = lru_cache(_REMEMBERED_CLIENTS)(self._hop)
+        self._last_client, self._last_hop = b"", self._hop(b"")
         self._judged = lru_cache(_REMEMBERED_CLIENTS)(self._judge)
 
     def _mirroring(self, upstream: UpstreamPlan, allowed: CargoPlan, usual: tuple[Translator, ...]) -> Mirroring | None:
@@ -146,11 +148,24 @@ class ListenerRules:
 
     def parse_authority(self, raw: bytes) -> Authority | None:
         """As `authority.parse_authority`, and remembered."""
-        return self._parsed(raw) if len(raw) <= MAX_AUTHORITY_BYTES else None
+        last, authority = self._last_authority
+        if raw == last:
+            return authority
+        if len(raw) > MAX_AUTHORITY_BYTES:
+            return None
+        authority = self._parsed(raw)
+        self._last_authority = raw, authority
+        return authority
 
     def _find(self, host: str, port: int) -> Route:
         upstream = self.plan.router.route(host, port)
         return self._routes[upstream, self._translators.allowed(upstream, host, port)]
+
+    def hop(self, client: bytes) -> Hop:
+        """What this hop adds to a request of the client with this address; remembered."""
+        if client != self._last_client:
+            self._last_client, self._last_hop = client, self._hops(client)
+        return self._last_hop
 
     def _hop(self, client: bytes) -> Hop:
         forwarded = self.plan.x_forwarded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import getrandbits
 from typing import Final, NamedTuple, final
 
 from ops_lib.propagation import (
@@ -18,6 +19,7 @@ from proxy.participation.sampling import Sampler
 # W3C trace flags, as a span has them.
 SAMPLED: Final = 0x01
 RANDOM: Final = 0x02
+_NO_ID: Final = b"0" * 16
 
 
 @final
@@ -46,6 +48,27 @@ class OwnSpan:
     def __repr__(self) -> str:
         ids = ", ".join(each.decode("ascii") for each in (self.trace_id, self.span_id, self.parent_id))
         return f"<OwnSpan {ids}, flags {self.flags}, tracestate {self.tracestate.decode('latin-1')!r}>"
+
+
+@final
+class SpanIds:
+    """Random span ids in hex digits. For speed: 64 of them are made at once."""
+
+    __slots__ = ("_at", "_digits")
+
+    def __init__(self) -> None:
+        self._digits = b""
+        self._at = 0
+
+    def take(self) -> bytes:
+        """16 digits, not all zero."""
+        at = self._at
+        if at == len(self._digits):
+            self._digits = b"%01024x" % getrandbits(64 * 64)
+            at = 0
+        self._at = at + 16
+        span_id = self._digits[at : at + 16]
+        return span_id if span_id != _NO_ID else b"0000000000000001"
 
 
 class Joined(NamedTuple):

@@ -22,6 +22,7 @@ from ops_lib.capture.scrubbing import is_secret
 from ops_lib.propagation import FORMATS, Propagator
 from proxy.dataplane.either import either_pools
 from proxy.http1.kept_connection import HeldRequests
+from proxy.http1.message import grammar
 from proxy.http1.message import response as response_module
 from proxy.http1.pool import connection_pools
 from proxy.http2.engine.budgets import budgets
@@ -178,6 +179,7 @@ HOSTILE: dict[str, tuple[int, Callable[[Plane, int], None]]] = {
     "many trace names": (600, lambda plane, n: ask(plane, request(b"a", *[spelled(n, b"b3") + b": 1"] * 90))),
     "status lines": (600, lambda plane, n: answer(plane, response(b"HTTP/1.1 200 " + token(n, 51)))),
     "long status lines": (300, lambda plane, n: answer(plane, response(b"HTTP/1.1 200 " + token(n, 8000)))),
+    "lengths": (2000, lambda plane, n: answer(plane, b"HTTP/1.1 304 Not Modified\r\nContent-Length: %d\r\n\r\n" % (n + 10**17))),
     "response names": (51, lambda plane, n: answer(plane, response(OK, *names(n)))),
     "long response names": (200, lambda plane, n: answer(plane, response(OK, token(n, 60_000) + b": 1"))),
 }  # fmt: skip
@@ -188,12 +190,12 @@ async def test_what_peers_send_is_remembered_within_a_bound() -> None:
     plane = Plane(names=("*.internal",), clients=Clients(max_connections=100, max_exchanges=100))
     ask(plane, request(b"a"))
     shares: dict[str, int] = {}
-    start = before = size_of(plane, response_module._known_start)
+    start = before = size_of(plane, response_module._known_start, grammar._lengths)
     for kind, (times, send) in HOSTILE.items():
         for number in range(times):
             send(plane, number)
         await asyncio.sleep(0)  # the outbox lets go of what it wrote
-        after = size_of(plane, response_module._known_start)
+        after = size_of(plane, response_module._known_start, grammar._lengths)
         shares[kind], before = after - before, after
     assert before - start < WHOLE_SIDECAR, shares
     assert all(share < 64 * KIB for kind, share in shares.items() if kind.startswith("long")), shares
@@ -228,6 +230,12 @@ async def test_an_idle_connection_remembers_little(lines: list[bytes]) -> None:
     for idle, used in ((fresh.client, pair.client), (fresh.upstream, pair.upstream)):
         grown = size_of(used, but=around) - size_of(idle, but=around)
         assert grown < IDLE_CONNECTION, grown
+
+
+def test_lengths_are_remembered_within_a_bound() -> None:
+    for number in range(2000):
+        assert grammar.read_length(b"%d" % number) == number
+    assert len(grammar._lengths) <= 512
 
 
 async def test_targets_that_requests_name_are_remembered_within_a_bound() -> None:

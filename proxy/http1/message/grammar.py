@@ -51,7 +51,16 @@ ABSOLUTE_FORM: Final = re.compile(rb"([Hh][Tt][Tt][Pp][Ss]?)://([^/?]*)(.*)")
 # And no list of equal values, which that section allows a recipient to merge.
 _MAX_LENGTH_DIGITS: Final = 18
 
+_MOST_LENGTHS: Final = 512  # that are remembered; short, since nothing longer can be one
+_lengths: dict[bytes, int] = {}
+
 
 def read_length(value: bytes) -> int:
     """The value of a Content-Length, in bytes; -1 if it is malformed."""
-    return int(value) if value.isdigit() and len(value) <= _MAX_LENGTH_DIGITS else -1
+    known = _lengths.get(value)
+    if known is not None:
+        return known
+    length = int(value) if value.isdigit() and len(value) <= _MAX_LENGTH_DIGITS else -1
+    if len(value) <= _MAX_LENGTH_DIGITS and len(_lengths) < _MOST_LENGTHS:
+        _lengths[value] = length
+    return length

@@ -49,6 +49,7 @@ from proxy.semantics.fields import (
     binds_connection,
 )
 
+_COLON: Final = ord(":")
 _COMMON_METHODS: Final = semantics.IDEMPOTENT | {b"POST", b"PATCH", b"CONNECT"}
 # We read these and write them again, whether or not Connection nominates them.
 _NEVER_NOMINATED: Final = frozenset(
@@ -82,7 +83,7 @@ class Request(semantics.Request):
     def field(self, name: bytes) -> bytes:
         size = len(name)
         for line in self.lines:
-            if line[size : size + 1] == b":" and line[:size].lower() == name:
+            if len(line) > size and line[size] == _COLON and line[:size].lower() == name:
                 return line[size + 1 :].strip(b" \t")
         return b""
 

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from ops_lib.propagation import Extraction, Propagator, Sampling
-from proxy.participation.own_span import RANDOM, SAMPLED, Joined, OwnSpan, join
+from proxy.participation.own_span import RANDOM, SAMPLED, Joined, OwnSpan, SpanIds, join
 from proxy.participation.sampling import Sampler
 from proxy.plan.participation import SamplingPlan
 
@@ -84,3 +84,12 @@ def test_ids_that_stand_for_a_bare_decision_are_nobodys_span() -> None:
     assert span is not None
     assert (span.trace_id.decode(), span.parent_id) == (extraction.context.trace_id, b"")
     assert not context.made_up
+
+
+def test_span_ids_are_random_and_whole() -> None:
+    """More of them than are made at once."""
+    ids = SpanIds()
+    taken = [ids.take() for _ in range(1000)]
+    assert len(set(taken)) == 1000
+    assert all(len(span_id) == 16 and int(span_id, 16) for span_id in taken)
+    assert all(span_id == span_id.lower() for span_id in taken)
