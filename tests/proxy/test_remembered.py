@@ -164,6 +164,7 @@ def spelled(number: int, name: bytes) -> bytes:
 
 
 OK = b"HTTP/1.1 200 OK"
+NOT_MODIFIED = b"HTTP/1.1 304 Not Modified\r\nContent-Length: %d\r\n\r\n"
 B3 = b"x-b3-traceid", b"x-b3-spanid", b"x-b3-sampled", b"x-b3-parentspanid", b"x-mirascope-session-id"
 
 # Each kind, by the largest key that is remembered, and by one that is far too long.
@@ -179,7 +180,7 @@ HOSTILE: dict[str, tuple[int, Callable[[Plane, int], None]]] = {
     "many trace names": (600, lambda plane, n: ask(plane, request(b"a", *[spelled(n, b"b3") + b": 1"] * 90))),
     "status lines": (600, lambda plane, n: answer(plane, response(b"HTTP/1.1 200 " + token(n, 51)))),
     "long status lines": (300, lambda plane, n: answer(plane, response(b"HTTP/1.1 200 " + token(n, 8000)))),
-    "lengths": (2000, lambda plane, n: answer(plane, b"HTTP/1.1 304 Not Modified\r\nContent-Length: %d\r\n\r\n" % (n + 10**17))),
+    "lengths": (2000, lambda plane, n: answer(plane, NOT_MODIFIED % (n + 10**17))),
     "response names": (51, lambda plane, n: answer(plane, response(OK, *names(n)))),
     "long response names": (200, lambda plane, n: answer(plane, response(OK, token(n, 60_000) + b": 1"))),
 }  # fmt: skip
