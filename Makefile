@@ -117,7 +117,7 @@ w3c: $(VENV)/dev.stamp ## the official W3C suite at its strictest (SUITE=checkou
 	@$(BIN)/python tests/w3c/run.py $(or $(SUITE),$(error SUITE is not set: the path to a checkout of github.com/w3c/trace-context)) $(if $(FORMAT),--app $(FORMAT))
 
 compose-test: ## the image and the compose files, in containers (ENGINE=script that starts a Docker engine; CHECKS="image demo minimal ...")
-	@tests/compose/run.sh "$(or $(ENGINE),$(firstword $(wildcard ../*/tools/docker-engine.sh)))" $(CHECKS)
+	@CHECK_PYTHON=$(or $(wildcard $(BIN)/python),python3) tests/compose/run.sh "$(or $(ENGINE),$(firstword $(wildcard ../*/tools/docker-engine.sh)))" $(CHECKS)
 
 h2spec: $(VENV)/dev.stamp ## h2spec's checks against nghttpd and nginx, alone and through the sidecar (H2SPEC=the program)
 	@PYTHONPATH=tests $(BIN)/python tests/http2/h2spec.py $(or $(H2SPEC),$(error H2SPEC is not set: the path to the program of github.com/summerwind/h2spec)) $(ARGS)

@@ -5,14 +5,17 @@ It runs what is in config/compose/demo/.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from typing import Any
 
+import browsing
 from engine import (
     COMPOSE,
     DOCKER,
     UP,
+    Skipped,
     container,
     get,
     get_json,
@@ -40,6 +43,7 @@ SERVICES = ("shop", "orders", "billing", "receipts", "stock")
 SIDECARS = tuple(f"{service}-sidecar" for service in SERVICES)
 PYTHON = ("shop", "orders", "receipts", "stock", "console", *SIDECARS)
 TRACE_ID, SPAN_ID, SESSION = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", "compose-test"
+SPANS = 15  # of one trace, once all have come: 14 of services and sidecars, one of the sidecar of stock
 STOP_LIMIT_S = 15.0
 
 
@@ -95,6 +99,15 @@ def one_page_shows_the_trace_across_all_of_them() -> None:
         ),
     )
     assert "<title>" in get(console)
+
+
+def a_browser_shows_it_after_one_click() -> None:
+    """The visitors' traces are in the list, and each opens: all services, in light, in dark, and on a phone."""
+    lacking = browsing.reason()
+    if lacking and not os.environ.get("OPS_REQUIRE_BROWSER"):
+        raise Skipped(lacking)
+    assert not lacking, lacking
+    browsing.see(url("console", 9083), SERVICES, SPANS)
 
 
 def nobody_is_root() -> None:
@@ -224,6 +237,7 @@ CHECKS = (
     a_trace_crosses_all_services,
     a_64_bit_debug_trace_crosses_too,
     one_page_shows_the_trace_across_all_of_them,
+    a_browser_shows_it_after_one_click,
     nobody_is_root,
     the_root_file_system_is_read_only,
     services_are_reached_through_their_sidecars_only,

@@ -3,7 +3,7 @@
 #   tests/compose/run.sh [ENGINE [CHECK...]]       CHECK: image demo minimal ... (default: all of them)
 # ENGINE is a script that starts a Docker engine where none runs: `ENGINE up` prints the environment to use, `ENGINE down` ends it.
 # With neither a running engine nor that script, the test is skipped by name, exit 0.
-# KEEP_IMAGES=1 does not build those that are there.
+# KEEP_IMAGES=1 does not build those that are there. CHECK_PYTHON runs the checks: one with websockets can drive a browser.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 engine=${1:-}
@@ -69,7 +69,8 @@ composed() { # NAME FILE...
   echo "compose-test: up $name"
   env_file=$(first_step "$name")
   "${current[@]}" ${env_file:+--env-file "$env_file"} up --no-build --detach --wait --wait-timeout 120 >/dev/null 2>&1
-  python3 "tests/compose/$name.py" "$docker" "${current[@]}"
+  echo "compose-test: $name was up after $((SECONDS - began)) s"
+  "${CHECK_PYTHON:-python3}" "tests/compose/$name.py" "$docker" "${current[@]}"
   down
 }
 
@@ -84,6 +85,7 @@ pure() { # as the compositions build it themselves
 }
 
 for check in "${checks[@]}"; do
+  began=$SECONDS
   case $check in
     demo) pure ;;
     *) compiled ;;

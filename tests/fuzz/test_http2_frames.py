@@ -45,7 +45,7 @@ def explain(ours: Said, theirs: Said, frame: Frame, end: ServerEnd) -> str:
     """Why they differ; empty if nobody knows."""
     kind = frame.kind
     if ours.goaway is not None and theirs.goaway is not None:
-        return "two faults in one frame: which is named is open"
+        return two_faults(ours.goaway, theirs.goaway, frame)
     if ours.resets and theirs.goaway in ours.resets.values():
         return f"a fault of a stream, by the RFC; libnghttp2 ends the connection (type {kind})"
     if theirs.resets and ours.goaway in theirs.resets.values():
@@ -66,6 +66,23 @@ def explain(ours: Said, theirs: Said, frame: Frame, end: ServerEnd) -> str:
             return "bad padding (6.1) on a stream that is over: libnghttp2 does not look"
         if kind == codes.DATA and set(ours.resets.values()) == {codes.STREAM_CLOSED}:
             return "content of a stream that is over (5.1): libnghttp2 ignores it"
+    return ""
+
+
+def two_faults(ours: int, theirs: int, frame: Frame) -> str:
+    """Both end the connection. The RFC leaves open which fault of a frame is named; but there must be two."""
+    kind = frame.kind
+    is_connections = kind in (codes.SETTINGS, codes.PING, codes.GOAWAY)
+    is_misplaced = kind == codes.PUSH_PROMISE or is_connections == (frame.id != 0)
+    is_badly_padded = frame.flags & codes.PADDED and (not frame.payload or frame.payload[0] >= len(frame.payload))
+    if (ours, theirs) == (codes.PROTOCOL_ERROR, codes.FRAME_SIZE_ERROR) and is_misplaced:
+        return "two faults, one is named: of the wrong size, and out of place"
+    if kind == codes.DATA and (ours, theirs) == (codes.PROTOCOL_ERROR, codes.STREAM_CLOSED) and is_badly_padded:
+        return "two faults, one is named: bad padding, behind the end of the stream"
+    if kind == codes.HEADERS and (ours, theirs) == (codes.COMPRESSION_ERROR, codes.STREAM_CLOSED):
+        return "two faults, one is named: a broken block, behind the end of the stream"
+    if kind == codes.HEADERS and (ours, theirs) == (codes.COMPRESSION_ERROR, codes.PROTOCOL_ERROR) and not frame.id & 1:
+        return "two faults, one is named: a broken block, with an id that is no client's"
     return ""
 
 

@@ -26,7 +26,11 @@ from websockets.sync.client import ClientConnection, connect
 WAIT_S = 60  # on a busy machine a browser takes its time; nothing waits that long where nothing is wrong
 CHROMIUM = "chromium"
 FIREFOX = "firefox-esr"
-_ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]
+_ARGUMENTS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+    # Nothing of its own leaves the machine.
+    "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
 _KEYS = {"Enter": "\ue007", "Escape": "\ue00c", "Tab": "\ue004", "ArrowLeft": "\ue012", "ArrowRight": "\ue014"}
 
 
