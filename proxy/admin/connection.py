@@ -59,7 +59,7 @@ class Connection(asyncio.Protocol):
         self._conversation: Conversation
         self._stage = Stage.READING
         self._timer: asyncio.TimerHandle | None = None
-        self._turn: asyncio.Handle | None = None  # in which reading goes on
+        self._turn: asyncio.Handle | None = None  # in which we go on
         self._timed: Waiting | None = None  # what the timer is for
         self._is_jammed = False  # the client does not take what we write
         self._has_ended = False  # the client sends no more
@@ -95,10 +95,10 @@ class Connection(asyncio.Protocol):
         self._is_jammed = True
 
     def resume_writing(self) -> None:
-        """The client has taken everything."""
+        """The client has taken everything. In a turn of its own: asyncio's own loop cannot be told to close here."""
         self._is_jammed = False
         if self._stage is Stage.WRITING:
-            self._written()
+            self._turn = self._loop.call_soon(self._written)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """A handler at work ends in its own time; nobody hears what it says."""
@@ -185,12 +185,17 @@ class Connection(asyncio.Protocol):
 
     def _written(self) -> None:
         """The answer is out: go on, or end."""
+        self._turn = None
         if self._is_leaving or (self._conversation.is_over and self._has_ended):
             self._close()
         elif self._conversation.is_over:
             self._stage = Stage.ENDING
             self._wait(ENDING_S, self.cut)
-            self._transport.write_eof()
+            try:
+                self._transport.write_eof()
+            except OSError:  # asyncio's own loop: the client has gone, and we have not read that yet
+                self.cut()
+                return
             self._transport.resume_reading()
         else:
             self._stage = Stage.READING
