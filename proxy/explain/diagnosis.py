@@ -102,8 +102,11 @@ def _jaeger(fields: Fields) -> Iterator[str]:
     if not value:
         return
     parts = value.split(":")
-    if len(parts) != 4:
+    if len(parts) < 4:
         yield f"it has {len(parts)} of the 4 parts traceid:spanid:parentid:flags"
+        return
+    if len(parts) > 4:
+        yield f"it has {len(parts)} parts, expected 4: traceid:spanid:parentid:flags"
         return
     yield from _hex("trace id", parts[0], tuple(range(1, 33)))
     yield from _hex("span id", parts[1], tuple(range(1, 17)))

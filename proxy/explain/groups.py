@@ -293,6 +293,8 @@ def verdict(facts: Facts, groups: Sequence[Group]) -> str:
             words.append("Untraced: nothing came in, nothing was added.")
     elif not facts.winner:
         words.append("Nothing came in. A new trace begins here.")
+    elif not facts.written:
+        words.append(f"{winner} came, and no trace went on.")
     elif facts.written == (facts.winner,):
         span = ", with the sidecar's own span" if facts.has_own_span else ""
         words.append(f"{winner} came and {winner} went{span}.")
