@@ -108,6 +108,10 @@ class Beside:
         whole = [f"tests/{folder}"] if "/" in folder and (ROOT / "tests" / folder).is_dir() else []
         return [batch for batch in (own, whole) if batch]
 
+    def took_s(self, batch: list[str]) -> float:
+        """Not known: so much that a folder's tests have time."""
+        return 60.0
+
 
 class Contexts:
     """What was collected."""
@@ -164,6 +168,10 @@ class Contexts:
         if "" in found or not found:
             found = found | set(self._spawners)
         return set(filter(_is_there, found - {""}))
+
+    def took_s(self, batch: list[str]) -> float:
+        """How long these tests took when they were collected."""
+        return sum(map(self._took, batch))
 
     def _took(self, test: str) -> float:
         return self._seconds.get(test, 1.0)
