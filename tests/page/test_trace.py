@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import time
 from typing import Any
 
 from browser import Browser
@@ -164,6 +166,38 @@ def test_a_trace_that_is_gone_says_where_to_look(browser: Browser, stand_in: Sta
     browser.open(stand_in.url + "#/traces/" + "0" * 31 + "1")
     browser.wait_text("This trace is not here")
     browser.problems.clear()  # the 404
+
+
+def test_spans_that_come_late_appear(browser: Browser, stand_in: StandIn) -> None:
+    """The newest trace is opened before all of its spans have come. A reader who has begun to read is left alone."""
+    trace = many_spans(6)
+    late, trace["spans"] = trace["spans"][-2:], trace["spans"][:-2]
+    trace["start"] = time.time() * 1000 - trace["ms"]
+    stand_in.data["traces"].insert(0, trace)
+    opened(browser, stand_in, trace)
+    assert browser.run("document.querySelectorAll('.wrow').length") == 4
+    trace["spans"] = [*trace["spans"], late[0]]
+    browser.wait("document.querySelectorAll('.wrow').length === 5")
+    browser.press("j", "Enter")
+    browser.wait("document.querySelector('.wrow[aria-selected=true]')")
+    trace["spans"] = [*trace["spans"], late[1]]
+    asked = f"performance.getEntriesByType('resource').filter(e => e.name.includes('{trace['id']}')).length"
+    browser.wait(f"{asked} > {browser.run(asked)} + 1")
+    assert browser.run("document.querySelectorAll('.wrow').length") == 5
+
+
+def test_a_deep_span_keeps_its_name_on_a_phone(browser: Browser, stand_in: StandIn) -> None:
+    trace = many_spans(16)
+    for parent, span in itertools.pairwise(trace["spans"]):
+        span["parent"] = parent["id"]
+    stand_in.data["traces"].insert(0, trace)
+    browser.resize(390, 844)
+    opened(browser, stand_in, trace)
+    widths = browser.run(
+        "[...document.querySelectorAll('.wrow .wname .cut')].map(c => c.getBoundingClientRect().width)"
+    )
+    assert len(widths) == 16
+    assert min(widths) > 40
 
 
 def test_trees_from_broken_traces(browser: Browser, stand_in: StandIn) -> None:

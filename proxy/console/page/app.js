@@ -96,6 +96,11 @@ async function go() {
     const next = await (route.id === null ? bare : withId)(roomOf(mine), {
       ...route,
       set: values => mine === turn && set(values),
+      reload: () => {
+        if (mine !== turn) return;
+        shown = null;
+        go();
+      },
     });
     if (mine !== turn) return next?.unmount?.();
     current = next ?? {};

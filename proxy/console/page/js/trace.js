@@ -8,6 +8,10 @@ import { details } from './span.js';
 import * as api from './api.js';
 
 const MOST_SERVICES = 8;
+const YOUNG_MS = 20_000, // spans come from many exporters, and OpenTelemetry's wait for 5 s
+  AGAIN_MS = 2_000,
+  MOST_AGAIN = 1_000; // spans of a trace that is asked for again
+const reported = t => t.spans.filter(s => !s.missing).length;
 
 function gone(root, id) {
   page(
@@ -62,7 +66,7 @@ function services(t) {
   );
 }
 
-export async function trace(root, { id, params, set }) {
+export async function trace(root, { id, params, set, reload }) {
   const t = await api.trace(id);
   if (!t?.spans?.length) return gone(root, id);
   const drawer = h('aside.drawer', { 'aria-label': 'Span', hidden: true });
@@ -168,6 +172,19 @@ export async function trace(root, { id, params, set }) {
   }
   if (find.value) search();
   follow(params);
+  let again = null;
+  /** What comes late is shown, unless its reader is already at work. */
+  function lookAgain() {
+    if (Math.abs(Date.now() - t.start - t.ms) > YOUNG_MS || t.spans.length > MOST_AGAIN) return;
+    again = setTimeout(async () => {
+      const now = await api.trace(id).catch(() => null);
+      if (again === null) return; // it has been left
+      const isAtWork = waterfall.sel || waterfall.top || find.value || document.activeElement === find;
+      if (now?.spans && reported(now) > reported(t) && !isAtWork) reload();
+      else lookAgain();
+    }, AGAIN_MS);
+  }
+  lookAgain();
   const withSel = act => () => {
     if (waterfall.sel) act(waterfall.sel);
   };
@@ -201,6 +218,10 @@ export async function trace(root, { id, params, set }) {
       Escape: leave,
     },
     update: follow,
-    unmount: () => waterfall.end(),
+    unmount: () => {
+      clearTimeout(again);
+      again = null;
+      waterfall.end();
+    },
   };
 }
