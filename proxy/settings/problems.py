@@ -25,6 +25,7 @@ _SECRET = r"password|passwd|secret|token|credential|api_?key|private"
 _SECRET_KEY = re.compile(rf"{_SECRET}|\Aheaders\Z", re.IGNORECASE)
 # `password: x`, `{"password":"x"}`, `?token=x`; but not a host such as token-service:8080.
 _SECRET_PAIR = re.compile(rf"((?:{_SECRET})[\w.-]*(?:[\"']\s*:|:(?=\s)|\s*=)).*", re.IGNORECASE | re.DOTALL)
+_NAMES = ("linking", "headers")  # names alone, without values
 _GUESSES = {  # flat keys of other programs -> ours
     **dict.fromkeys(("port", "bind", "address", "host_port"), ("inbound.listen",)),
     **dict.fromkeys(("backend", "service", "app_url", "app_port", "proxy_pass", "upstream_url"), ("inbound.app",)),
@@ -39,7 +40,7 @@ _CREDENTIALS = re.compile(r"((?:\w+:)?//).*@|[^\s/]+@", re.DOTALL)
 
 def shown(path: Path, value: object, most: int = 80) -> str:
     """`value`, safe for a terminal: one line of at most `most` characters, without secrets."""
-    if path and _SECRET_KEY.search(path[-1]):
+    if path and _SECRET_KEY.search(path[-1]) and path[:2] != _NAMES:
         return "(hidden)"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     text = _one_line(_SECRET_PAIR.sub(r"\1 (hidden)", text[:_LONGEST]))
