@@ -18,6 +18,9 @@ DEFAULT_TABLE_BYTES: Final = 4096  # until SETTINGS_HEADER_TABLE_SIZE says other
 _MOST_EVICTED: Final = 256  # places at the beginning of the list that stay empty until they are removed at once
 _MOST_NAMES: Final = 64  # whose code is remembered
 _LONGEST_CODE: Final = 48
+_PATH: Final = 4  # :path in the static table
+_INDEX: Final = 5  # the same, "/index.html"
+_MOST_PATHS: Final = 64  # whose field is remembered
 
 
 @final
@@ -32,6 +35,7 @@ class Decoder:
         "_list_bytes",
         "_must_update",
         "_names",
+        "_paths",
         "_place",
         "_static",
         "_table",
@@ -50,12 +54,15 @@ class Decoder:
         self.size = 0  # of the table, in bytes (4.1)
         self._place = 0  # in the block
         self._names: dict[bytes, bytes] = {}  # Huffman's code of a name, with its length -> the name
+        # Most clients give paths no place in the table, but call few of them.
+        self._paths: dict[bytes, HeaderField] = {}  # a short string as it comes, with its length -> its field
         self.is_oversized = False  # whether the last list was longer than the limit, and so is cut
         self.judge_by(judge)
 
     def judge_by(self, judge: Judge) -> None:
         """Judge fields by `judge` from now on, those in the tables, too."""
         self._judge = judge
+        self._paths.clear()
         self._static: list[HeaderField] = []
         for index, (name, value) in enumerate(STATIC):
             field = HeaderField(name, value, judge.kind_of(name, value))
@@ -141,6 +148,8 @@ class Decoder:
                 raise BadBlock("an index beyond the table")
             name = self._table[index].name
         else:
+            if first < 0x10 and _PATH <= index <= _INDEX:
+                return self._path(block, end)
             name = self._static[index].name
         value = self._string(block, end)
         kind = self._judge.kind_of(name, value)
@@ -153,6 +162,24 @@ class Decoder:
         if room >= 0:
             self._table.append(field)
             self.size += field.size
+        return field
+
+    def _path(self, block: bytes, end: int) -> HeaderField:
+        """6.2.2: a path that gets no place in the table. The same path is the same object."""
+        start = self._place
+        size = block[start] & 0x7F if start < end else 0x7F
+        code = block[start : start + size + 1] if size < 0x7F else b""
+        field = self._paths.get(code)
+        if field is not None:
+            self._place = start + size + 1
+            return field
+        name = self._static[_PATH].name
+        value = self._string(block, end)
+        field = HeaderField(name, value, self._judge.kind_of(name, value), False, True)
+        if code:
+            if len(self._paths) >= _MOST_PATHS:
+                self._paths.clear()
+            self._paths[code] = field
         return field
 
     def _integer(self, block: bytes, end: int, value: int) -> int:

@@ -17,6 +17,7 @@ from proxy.http2.hpack.static_table import FIELD_INDEX, NAME_INDEX, SIZE
 _MOST_NAMES: Final = 256  # whose literal form is remembered
 _LONGEST_NAME: Final = 64
 _MOST_EVICTED: Final = 256  # as in the decoder
+_MOST_PLACES: Final = 64
 
 Literal = tuple[bytes, bytes]  # a field that is sent without a place in the table; its name is in lower case
 
@@ -36,6 +37,7 @@ class Encoder:
         "_numbers",
         "_oldest",
         "_order",
+        "_places",
         "_update",
         "size",
     )
@@ -46,6 +48,7 @@ class Encoder:
         self._limit = DEFAULT_TABLE_BYTES
         self._holder = Holder()
         self._numbers: dict[tuple[bytes, bytes], int] = {}  # fields in the table; counted in order of their coming
+        self._places: dict[HeaderField, int] = {}  # the numbers of some fields, which find one faster than its text
         self._order: list[tuple[bytes, bytes]] = []  # the same, oldest first, from `_first` on
         self._first = 0
         self._added = 0  # how many have come so far: the number of the newest
@@ -101,12 +104,16 @@ class Encoder:
             beginning = self._names.get(name)
             out.append(self._beginning(name) if beginning is None else beginning)
         else:
+            number = self._places.get(field, 0)
+            if number >= self._oldest:  # but another encoder had it since
+                field.holder, field.number = self._holder, number
+                index = self._added + SIZE + 1 - number
+                out.append(INDEXED[index] if index < 256 else integer(127, 0x80, index))
+                return
             pair = (name, value)
             number = self._numbers.get(pair, 0)
             if number:
-                field.holder, field.number = self._holder, number
-                index = self._added + SIZE + 1 - number
-                out.append(integer(127, 0x80, index))
+                self._found(field, number, out)
                 return
             static = FIELD_INDEX.get(pair, 0)
             if static:
@@ -121,6 +128,15 @@ class Encoder:
                 self._add(pair, field)
         out.append(length(len(value)))
         out.append(value)
+
+    def _found(self, field: HeaderField, number: int, out: list[bytes]) -> None:
+        """6.1: it is in the table."""
+        field.holder, field.number = self._holder, number
+        if len(self._places) >= _MOST_PLACES:
+            self._places.clear()
+        self._places[field] = number
+        index = self._added + SIZE + 1 - number
+        out.append(INDEXED[index] if index < 256 else integer(127, 0x80, index))
 
     def _beginning(self, name: bytes) -> bytes:
         """6.2.2: a literal without a place in the table, up to its value."""

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.http2.engine.fields import BAD, STATUS, FieldJudge
+from proxy.http2.engine.fields import BAD, PATH, STATUS, FieldJudge
 from proxy.http2.hpack import huffman
 from proxy.http2.hpack.decoder import Decoder
 from proxy.http2.hpack.errors import BadBlock
 from proxy.http2.hpack.field import Judge
 from proxy.http2.hpack.static_table import STATIC
-from proxy.semantics.fields import PLAIN, response_kinds
+from proxy.semantics.fields import PLAIN, request_kinds, response_kinds
 
 NAMES = st.sampled_from([b":path", b"cookie", b"x-a", b"authorization", b"x" * 70]) | st.binary(max_size=12)
 FIELDS = st.lists(st.tuples(NAMES, st.binary(max_size=80), st.booleans()), max_size=12)
@@ -178,3 +178,38 @@ def test_a_name_in_huffmans_code_is_read_again_as_the_first_time(name: bytes, cu
     if cut:
         with pytest.raises(BadBlock):
             codec.decode(block[:-cut])
+
+
+@pytest.mark.parametrize("coded", [False, True])
+def test_a_path_that_comes_again_is_the_same_field(coded: bool) -> None:
+    """Most clients give paths no place in the table; so a field that was judged is found by its text."""
+    judge = FieldJudge(request_kinds(lambda _name: False, via=True, x_forwarded=True), True)
+    codec = Decoder(judge, 65536)
+
+    def block(path: bytes, first: int = 0x04) -> bytes:
+        text = huffman.encode(path) if coded else path
+        return bytes((first, 0x80 * coded | len(text))) + text
+
+    (field,) = codec.decode(block(b"/shop.v1.Cart/AddItem"))
+    assert (field.name, field.value, field.kind) == (b":path", b"/shop.v1.Cart/AddItem", PATH)
+    assert codec.decode(block(b"/shop.v1.Cart/AddItem")) == [field]
+    assert codec.decode(block(b"/shop.v1.Cart/AddItem", 0x05)) == [field]
+    assert codec.decode(block(b"/shop.v1.Cart/Empty")) != [field]
+    assert codec.decode(block(b"no path"))[0].kind == codec.decode(block(b"no path"))[0].kind == BAD
+    (secret,) = codec.decode(block(b"/shop.v1.Cart/AddItem", 0x14))
+    assert secret.never
+    assert not field.never
+    with pytest.raises(BadBlock):
+        codec.decode(block(b"/shop.v1.Cart/AddItem")[:-1])
+    codec.judge_by(judge)
+    assert codec.decode(block(b"/shop.v1.Cart/AddItem")) != [field]
+
+
+def test_the_paths_of_a_client_that_calls_many_are_forgotten() -> None:
+    codec = decoder()
+    first = codec.decode(b"\x04\x02/0")
+    for number in range(1000):
+        path = b"/%d" % number
+        (field,) = codec.decode(bytes((0x04, len(path))) + path)
+        assert field.value == path
+    assert codec.decode(b"\x04\x02/0") != first

@@ -64,6 +64,23 @@ def test_what_repeats_is_one_byte() -> None:
     assert len(encoder.encode([field(one.name, one.value) for one in request], [])) == 3
 
 
+def test_a_field_that_goes_to_several_connections_is_one_byte_on_each() -> None:
+    """As of an upstream's answers, which go to many clients in turn."""
+    field = HeaderField(b"x-served-by", b"cart-1")
+    ends = [(Encoder(), hpack.Decoder()) for _ in range(3)]
+    for number in range(4):
+        for encoder, peer in ends:
+            block = encoder.encode([field], [])
+            assert (len(block) == 1) is (number > 0)
+            assert list(peer.decode(block, raw=True)) == [(field.name, field.value)]
+    for encoder, peer in ends:
+        for number in range(200):  # these push it out
+            peer.decode(encoder.encode([HeaderField(b"x-%d" % number, b"y")], []))
+        block = encoder.encode([field], [])
+        assert len(block) > 1
+        assert list(peer.decode(block, raw=True)) == [(field.name, field.value)]
+
+
 def test_ids_do_not_get_into_the_table() -> None:
     encoder = Encoder()
     assert encoder.encode([], [(b"x-b3-spanid", b"00f067aa0ba902b7")]).startswith(b"\x00\x0bx-b3-spanid")
