@@ -195,7 +195,10 @@ class Route(Terms):
             place = made_by[0].place_of(translation)
             if place is not None:
                 return InFlight(place.trace_id, place.span_id, started=now, carried=place.carried, source=translation)
-            return InFlight(*ids_given(translation), started=now, source=translation) if always else None
+            if not always:
+                return None
+            trace_id, span_id = ids_given(translation)
+            return InFlight(trace_id, span_id, started=now, source=translation)
         except Exception as error:  # a bug of ours: the outermost edge
             tell(self.metrics.translation, error)
             return None

@@ -25,7 +25,6 @@ from proxy.http2.engine.heads import read_response
 from proxy.http2.engine.limits import Limits
 from proxy.http2.engine.owner import Owner
 from proxy.http2.engine.streams import Stream, StreamUser
-from proxy.http2.engine.windows import ReceiveWindow
 from proxy.http2.hpack.decoder import DEFAULT_TABLE_BYTES
 from proxy.http2.hpack.encoder import Literal
 from proxy.http2.hpack.field import HeaderField, Judge
@@ -87,9 +86,7 @@ class ClientEngine(Engine):
 
         Only if there is `room`.
         """
-        limits = self._limits
-        receive = ReceiveWindow(limits.stream_window, limits.most_stream_window)
-        stream = Stream(self, user, 0, receive)
+        stream = Stream(self, user, 0)
         stream.fields = fields
         stream.literals = literals
         stream.is_bodiless = fields[0].value == b"HEAD"
@@ -114,14 +111,31 @@ class ClientEngine(Engine):
             self.streams[id] = stream
             fields, literals = stream.fields or [], stream.literals or []
             stream.fields = stream.literals = None
+            is_early = stream.queue is None and bool(stream.early)
             has_queue = stream.queue is not None
-            done = stream.is_queued_done and not has_queue
+            done = stream.is_queued_done and not has_queue and not is_early
             self._write_headers(stream, fields, literals, done)
             if done:
                 self._local_done(stream)
+            elif is_early:
+                self._send_early(stream)
             elif has_queue:
                 self._make_ready(stream)
                 self._tell_full(stream)
+
+    def _send_early(self, stream: Stream) -> None:
+        """What its user has sent before it was opened; it has no queue yet, and no trailers."""
+        content, size, user = stream.early, stream.queued_bytes, stream.user
+        if self._write_whole(stream, content, size, stream.is_queued_done):
+            stream.early = b""
+            stream.queued_bytes = 0
+            if stream.is_full:
+                stream.is_full = False
+                user.on_full(False)
+        else:
+            self._make_queue(stream)
+            self._make_ready(stream)
+            self._tell_full(stream)
 
     # --- responses
 

@@ -86,6 +86,14 @@ class Connection(Output):
 
     # --- credit
 
+    def _take(self, stream: Stream, size: int) -> bool:
+        """So many bytes of a stream have come. False if it is more than its window allows."""
+        receive = stream.receive
+        if receive is None:
+            limits = self._limits
+            receive = stream.receive = ReceiveWindow(limits.stream_window, limits.most_stream_window)
+        return receive.take(size)
+
     def _credit(self, stream: Stream, size: int) -> None:
         """So many bytes of a stream have been handed on, padding included."""
         if not stream.is_held or stream.is_over:
@@ -96,7 +104,7 @@ class Connection(Output):
         self._credit_connection(size)
 
     def _credit_stream(self, stream: Stream, size: int) -> None:
-        if not stream.is_remote_done and not stream.is_over:
+        if stream.receive is not None and not stream.is_remote_done and not stream.is_over:
             increment = stream.receive.give(size)
             if increment:
                 self._write(frames.window_update(stream.id_bytes, increment))
@@ -148,6 +156,7 @@ class Connection(Output):
         stream.is_over = True
         del self.streams[stream.id]
         self._remember(stream.id, BY_PEER if stream.is_remote_done else how)
+        stream.early = b""
         stream.queue = stream.trailers = stream.trailing = None
         stream.queued_bytes = 0
         if stream.owed:

@@ -164,6 +164,26 @@ class Control(Connection):
         elif not self._grow_stream_window(stream, increment):
             self._fail_stream(stream, FLOW_CONTROL_ERROR, "the stream's window is too large")
 
+    # --- what it allows us to send
+
+    def _grow_window(self, increment: int) -> bool:
+        """The connection's (6.9). False if it is larger than any may be."""
+        self._window += increment
+        if self._window > LARGEST_WINDOW:
+            return False
+        if self._ready:
+            self._drain()
+        return True
+
+    def _grow_stream_window(self, stream: Stream, increment: int) -> bool:
+        """A stream's; `increment` is negative after a change of settings (6.9.2)."""
+        stream.window += increment
+        if stream.window > LARGEST_WINDOW:
+            return False
+        if stream.queue is not None:
+            self._make_ready(stream)
+        return True
+
     # --- settings
 
     def _on_settings(self, flags: int, id: int, payload: bytes) -> None:

@@ -174,7 +174,7 @@ class Engine(Control):
         if stream is None or stream.is_remote_done:
             self._on_stray_data(id, stream, size)
             return
-        if not stream.receive.take(size):
+        if not self._take(stream, size):
             self._credit_connection(size)
             self._fail_stream(stream, FLOW_CONTROL_ERROR, "more content than the stream's window")
             return

@@ -13,6 +13,7 @@ from proxy.http2.hpack.field import HeaderField
 from proxy.semantics.fields import CONTENT_LENGTH, DROP, HOST, PLAIN, TE
 
 _REQUIRED: Final = METHOD | SCHEME | PATH
+_ZERO: Final = ord("0")
 _DEFAULT_PORTS: Final = {b"http": b":80", b"https": b":443"}
 
 
@@ -56,7 +57,8 @@ class ResponseHead:
 
     def __init__(self, status_field: HeaderField) -> None:
         self.status_field = status_field
-        self.status = int(status_field.value)
+        digits = status_field.value  # three: the field was judged
+        self.status = 100 * digits[0] + 10 * digits[1] + digits[2] - 111 * _ZERO
         self.length = -1
         self.length_field: HeaderField | None = None
         self.plain: list[HeaderField] = []

@@ -14,7 +14,7 @@ from typing import Final
 
 from proxy.http2.engine import frames
 from proxy.http2.engine.budgets import Bucket
-from proxy.http2.engine.codes import DEFAULT_WINDOW, LARGEST_WINDOW
+from proxy.http2.engine.codes import DEFAULT_WINDOW
 from proxy.http2.engine.limits import PeerSettings
 from proxy.http2.engine.streams import Carrier, Stream
 from proxy.http2.hpack.encoder import Encoder, Literal
@@ -146,18 +146,52 @@ class Output(Carrier):
         if stream.queue is not None or not stream.is_open:
             self._enqueue(stream, content, size, done)
             return
-        # An empty frame needs no window (6.9.1).
-        if size and (
-            self._ready
-            or size > stream.window
-            or size > self._window
-            or size > self._burst
-            or size > self.peer.max_frame
-        ):
+        if not self._write_whole(stream, content, size, done):
             self._enqueue(stream, content, size, done)
-            return
-        # The usual case: nobody waits, and the windows allow it.
+
+    def _enqueue(self, stream: Stream, content: bytes, size: int, done: bool) -> None:
+        queue = stream.queue
+        if queue is None:
+            if not (stream.is_open or (stream.early and size)) and stream.trailers is None:
+                if size:
+                    stream.early = content
+                    stream.queued_bytes = size
+                stream.is_queued_done = done
+                if size > _MOST_UNOPENED_BYTES:
+                    self._tell_full(stream)
+                return
+            queue = self._make_queue(stream)
         if size:
+            queue.append(content)
+            stream.queued_bytes += size
+        stream.is_queued_done = done
+        if not stream.is_open:
+            if stream.queued_bytes > _MOST_UNOPENED_BYTES:
+                self._tell_full(stream)
+            return
+        self._make_ready(stream)
+        self._tell_full(stream)
+
+    # --- queues
+
+    def _make_queue(self, stream: Stream) -> deque[bytes]:
+        queue = stream.queue = deque()
+        if stream.early:
+            queue.append(stream.early)
+            stream.early = b""
+        return queue
+
+    def _write_whole(self, stream: Stream, content: bytes, size: int, done: bool) -> bool:
+        """All of it, in one frame, unless others wait or a window is too small."""
+        if size:  # an empty frame needs no window (6.9.1)
+            if (
+                self._ready
+                or size > stream.window
+                or size > self._window
+                or size > self._burst
+                or size > self.peer.max_frame
+            ):
+                return False
             stream.window -= size
             self._window -= size
             self._burst -= size
@@ -173,23 +207,7 @@ class Output(Carrier):
         if done:
             stream.is_queued_done = True
             self._local_done(stream)
-
-    def _enqueue(self, stream: Stream, content: bytes, size: int, done: bool) -> None:
-        queue = stream.queue
-        if queue is None:
-            queue = stream.queue = deque()
-        if size:
-            queue.append(content)
-            stream.queued_bytes += size
-        stream.is_queued_done = done
-        if not stream.is_open:
-            if stream.queued_bytes > _MOST_UNOPENED_BYTES:
-                self._tell_full(stream)
-            return
-        self._make_ready(stream)
-        self._tell_full(stream)
-
-    # --- queues
+        return True
 
     def _tell_full(self, stream: Stream) -> None:
         if stream.queued_bytes and not stream.is_full:
@@ -273,24 +291,4 @@ class Output(Carrier):
             done = True
         if done:
             self._local_done(stream)
-        return True
-
-    # --- windows
-
-    def _grow_window(self, increment: int) -> bool:
-        """The connection's (6.9). False if it is larger than any may be."""
-        self._window += increment
-        if self._window > LARGEST_WINDOW:
-            return False
-        if self._ready:
-            self._drain()
-        return True
-
-    def _grow_stream_window(self, stream: Stream, increment: int) -> bool:
-        """A stream's; `increment` is negative after a change of settings (6.9.2)."""
-        stream.window += increment
-        if stream.window > LARGEST_WINDOW:
-            return False
-        if stream.queue is not None:
-            self._make_ready(stream)
         return True

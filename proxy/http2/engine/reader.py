@@ -5,10 +5,13 @@ For speed: a frame is not an object. `next` says where the next one is.
 
 from __future__ import annotations
 
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from proxy.http2.engine.codes import FRAME_SIZE_ERROR, HEAD_BYTES, LEAST_MAX_FRAME, PREFACE, PROTOCOL_ERROR
 from proxy.http2.engine.errors import ConnectionFault
+
+if TYPE_CHECKING:
+    from mypy_extensions import i64  # compiled, a machine word; else an int
 
 _LARGE_BYTES: Final = 16 * 1024
 
@@ -96,11 +99,11 @@ class FrameReader:
     def next(self) -> bool:
         """Whether there is a whole frame; then the attributes are its own. Raises ConnectionFault if it is too long."""
         data = self.data
-        at = self._at
-        left = len(data) - at
+        at: i64 = self._at
+        left: i64 = len(data) - at
         if left < HEAD_BYTES:
             return self._go_on(HEAD_BYTES) and self.next()
-        length = data[at] << 16 | data[at + 1] << 8 | data[at + 2]
+        length: i64 = data[at] << 16 | data[at + 1] << 8 | data[at + 2]
         if length > LEAST_MAX_FRAME:  # we announce no larger one
             raise ConnectionFault(FRAME_SIZE_ERROR, "a frame of more than 16384 bytes")
         length += HEAD_BYTES

@@ -26,7 +26,6 @@ from proxy.http2.engine.heads import read_request
 from proxy.http2.engine.limits import Limits
 from proxy.http2.engine.owner import ServerOwner
 from proxy.http2.engine.streams import Stream
-from proxy.http2.engine.windows import ReceiveWindow
 from proxy.http2.hpack.decoder import DEFAULT_TABLE_BYTES
 from proxy.http2.hpack.field import HeaderField, Judge
 
@@ -82,8 +81,7 @@ class ServerEngine(Engine):
             self._owner.on_reset(REFUSED_STREAM, False)
             self._remember(id, BY_US)
             return
-        receive = ReceiveWindow(limits.stream_window, limits.most_stream_window)
-        stream = Stream(self, NOBODY, self.peer.initial_window, receive)
+        stream = Stream(self, NOBODY, self.peer.initial_window)
         stream.id = id
         stream.id_bytes = id.to_bytes(4, "big")
         stream.is_open = stream.had_head = True

@@ -78,6 +78,7 @@ class Stream:
 
     __slots__ = (
         "_carrier",
+        "early",
         "fields",
         "first_at",
         "had_head",
@@ -106,7 +107,7 @@ class Stream:
         "window",
     )
 
-    def __init__(self, carrier: Carrier, user: StreamUser, window: int, receive: ReceiveWindow) -> None:
+    def __init__(self, carrier: Carrier, user: StreamUser, window: int) -> None:
         self._carrier = carrier
         self.user = user
         self.id = 0
@@ -117,7 +118,7 @@ class Stream:
         self.is_over = False
         self.is_tunnel = False  # each direction ends by itself
         # What comes.
-        self.receive = receive
+        self.receive: ReceiveWindow | None = None  # made with the first content, since an idle stream needs none
         self.left = -1  # content that must still come, by Content-Length; -1: not announced
         self.had_head = False  # the final head of the response has come
         self.interim = 0  # how many 1xx have come
@@ -128,6 +129,7 @@ class Stream:
         self.window = window  # content that the peer allows; negative after it made its windows smaller (6.9.2)
         self.fields: list[HeaderField] | None = None  # the head, until the stream is opened
         self.literals: list[Literal] | None = None
+        self.early = b""  # the first content, until the stream is opened: most requests have no more, and no queue
         self.queue: deque[bytes] | None = None  # content that the windows do not allow yet
         self.first_at = 0  # how much of its first piece has been written
         self.queued_bytes = 0

@@ -19,7 +19,8 @@ CONTENT_TYPE: Final = b"application/grpc"
 _UNITS_S: Final = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 _TO_ENCODE: Final = re.compile(rb"[^\x20-\x24\x26-\x7e]")
 _LONGEST_MESSAGE: Final = 512  # bytes, before they are encoded
-_MOST_STATUS: Final = 16  # the statuses that there are
+# The statuses that there are, with a zero before them or not.
+_STATUSES: Final = {digits % status: status for status in range(17) for digits in (b"%d", b"%02d")}
 
 
 def is_call(content_type: bytes) -> bool:
@@ -40,10 +41,7 @@ def read_status(fields: list[HeaderField]) -> int:
     """`grpc-status` among trailers, or in a head without content; -1 if there is none that is known."""
     for field in fields:
         if field.name == b"grpc-status":
-            value = field.value
-            if value.isdigit() and len(value) <= 2 and int(value) <= _MOST_STATUS:
-                return int(value)
-            return -1
+            return _STATUSES.get(field.value, -1)
     return -1
 
 

@@ -27,6 +27,7 @@ from proxy.semantics.fields import (
 
 VERSION: Final = b"2.0"
 _COOKIE: Final = b"cookie"
+_NO_FIELDS: Final[list[HeaderField]] = []
 
 
 @final
@@ -99,6 +100,7 @@ def read_request(
         request.authority = authority
     if head.special:
         _read_special(request, head.special, kinds)
+        head.special = _NO_FIELDS  # nobody reads them again, and a stream may be open for hours
     if method == b"POST" and head.takes_trailers:
         _read_call(request)
     elif head.protocol is not None:

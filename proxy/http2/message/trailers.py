@@ -18,16 +18,21 @@ _LONGEST: Final = 64
 class Trailers:
     """Turns one into the other. One serves all connections."""
 
-    __slots__ = ("_known",)
+    __slots__ = ("_known", "_lines")
 
     def __init__(self) -> None:
         self._known: dict[bytes, HeaderField] = {}
+        self._lines: dict[HeaderField, bytes] = {}  # of fields that came before: those in a table come again
 
     def lines(self, fields: list[HeaderField]) -> list[bytes]:
         """The lines of those that may go on."""
         lines: list[bytes] = []
         known = self._known
         for field in fields:
+            known_line = self._lines.get(field)
+            if known_line is not None and known_line in known:
+                lines.append(known_line)
+                continue
             if field.kind != PLAIN:
                 continue
             line = field.name + b": " + field.value
@@ -40,6 +45,10 @@ class Trailers:
                     continue
                 self._remember(line, field)
             lines.append(line)
+            if len(line) <= _LONGEST and not field.is_literal:
+                if len(self._lines) >= _MOST:
+                    self._lines.clear()
+                self._lines[field] = line
         return lines
 
     def fields(self, lines: list[bytes]) -> list[HeaderField]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lab.http2 import GET, OK, POST, SETTINGS_ACK, Fields, Frame, data, frame, goaway, rst, settings
+from lab.http2 import GET, OK, POST, SETTINGS_ACK, Fields, Frame, data, frame, goaway, rst, settings, window_update
 from lab.http2_ends import ClientEnd
 
 from proxy.http2.engine import codes
@@ -60,6 +60,45 @@ def test_a_response_of_trailers_only() -> None:
     end.get(end.peer.headers(1, [*OK, (b"grpc-status", b"14")], end=True))
     assert end.told == [(None, "response", 200, True)]
     assert end.engine.is_idle
+
+
+def test_a_request_whose_content_ends_with_nothing() -> None:
+    """So many callers of gRPC end theirs: a message, and an empty frame."""
+    end = ClientEnd()
+    stream = end.open(POST, end=False)
+    stream.send(b"hello", False)
+    stream.send(b"", True)
+    stream.send(b"too late", True)
+    _, content = end.out()
+    assert content == Frame(codes.DATA, END_STREAM, 1, b"hello")
+
+
+def test_a_request_that_turns_out_to_have_no_content_ends_with_its_head() -> None:
+    end = ClientEnd()
+    end.open(POST, end=False).send(b"", True)
+    (head,) = end.out()
+    assert head.flags == END_HEADERS | END_STREAM
+
+
+def test_content_and_trailers_before_the_stream_is_open() -> None:
+    end = ClientEnd()
+    stream = end.open(POST, end=False)
+    stream.send(b"hello ", False)
+    stream.send(b"world", False)
+    stream.send_headers([HeaderField(b"x-end", b"1")], [], True)
+    _, content, trailers = end.out()
+    assert content == Frame(codes.DATA, 0, 1, b"hello world")
+    assert (trailers.kind, trailers.flags) == (codes.HEADERS, END_HEADERS | END_STREAM)
+
+
+def test_content_that_the_window_does_not_allow_waits_for_it() -> None:
+    end = ClientEnd(hello=settings((codes.INITIAL_WINDOW_SIZE, 3)))
+    stream = end.open(POST, end=False, name="a")
+    stream.send(b"hello", True)
+    assert [frame.payload for frame in end.out()[1:]] == [b"hel"]
+    assert end.told == [("a", "full", True)]
+    assert end.get(window_update(1, 100)) == [Frame(codes.DATA, END_STREAM, 1, b"lo")]
+    assert end.told == [("a", "full", False)]
 
 
 def test_a_request_with_trailers_and_no_content() -> None:
