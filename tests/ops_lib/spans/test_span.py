@@ -1,4 +1,4 @@
-"""Spans by hand: nesting, attributes, events, links, failures, and what happens where nothing is configured."""
+"""Spans by hand: nesting, attributes, events, links, and what happens where nothing is configured."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from opentelemetry import trace as otel_trace
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.trace import SpanKind, StatusCode
 
 import ops_lib as ops
@@ -62,53 +61,6 @@ async def test_async_with(ops_spans: SpanCapture) -> None:
     assert ops_spans.tree() == "all\n├─ task-0\n│  └─ step-0\n└─ task-1\n   └─ step-1"
 
 
-def test_an_exception_is_recorded_and_goes_on(ops_spans: SpanCapture) -> None:
-    with pytest.raises(ValueError, match="bad"), ops.span("s"):
-        raise ValueError("bad")
-    span = ops_spans.one("s")
-    assert span.status.status_code is StatusCode.ERROR
-    assert span.status.description == "ValueError: bad"
-    assert span.attributes == {"error.type": "ValueError"}
-    (event,) = span.events
-    assert event.name == "exception"
-    assert event.attributes is not None
-    assert event.attributes["exception.type"] == "ValueError"
-    assert event.attributes["exception.message"] == "bad"
-    assert "test_span.py" in str(event.attributes["exception.stacktrace"])
-
-
-class UnprintableError(Exception):
-    def __str__(self) -> str:
-        raise RuntimeError("no text")
-
-
-def test_an_exception_without_text_is_recorded_all_the_same(ops_spans: SpanCapture) -> None:
-    with pytest.raises(UnprintableError), ops.span("s"):
-        raise UnprintableError
-    span = ops_spans.one("s")
-    assert str(span.status.description).endswith("UnprintableError: [unreadable]")
-    assert span.events[0].attributes is not None
-    assert "UnprintableError" in str(span.events[0].attributes["exception.type"])
-
-
-@pytest.mark.parametrize(
-    ("error", "status", "events"),
-    [
-        (GeneratorExit(), StatusCode.UNSET, 0),
-        (asyncio.CancelledError(), StatusCode.UNSET, 1),
-        (SystemExit(0), StatusCode.UNSET, 1),
-        (SystemExit(2), StatusCode.ERROR, 1),
-        (KeyboardInterrupt(), StatusCode.ERROR, 1),
-    ],
-)
-def test_what_is_no_failure(ops_spans: SpanCapture, error: BaseException, status: StatusCode, events: int) -> None:
-    with pytest.raises(type(error)), ops.span("s"):
-        raise error
-    span = ops_spans.one("s")
-    assert span.status.status_code is status
-    assert len(span.events) == events
-
-
 def test_attributes_of_any_kind(ops_spans: SpanCapture) -> None:
     with ops.span("s", at_start="x", password="p") as span:
         span.set(n=1, f=0.5, b=True, words=["a", "b"], mixed=["a", 1], nested={"token": "t", "k": [1]}, none=None)
@@ -150,31 +102,6 @@ def test_event(ops_spans: SpanCapture) -> None:
         span.event("cache.miss", key="k", name="n", attempts=[1, 2])
     (event,) = ops_spans.one("s").events
     assert (event.name, dict(event.attributes or {})) == ("cache.miss", {"key": "k", "name": "n", "attempts": (1, 2)})
-
-
-def test_a_handled_exception_is_recorded_and_is_no_failure(ops_spans: SpanCapture) -> None:
-    with ops.span("s") as span:
-        try:
-            raise ValueError("bad")
-        except ValueError as error:
-            assert span.record_exception(error, attempt=2, self="x") is span
-        span.record_exception(UnprintableError(), attempt=3)
-    done = ops_spans.one("s")
-    assert done.status.status_code is StatusCode.UNSET
-    first, second = (dict(event.attributes or {}) for event in done.events)
-    assert first["exception.type"] == "ValueError"
-    assert first["exception.message"] == "bad"
-    assert "test_span.py" in str(first["exception.stacktrace"])
-    assert first["attempt"] == 2
-    assert first["self"] == "x"
-    assert second["exception.type"] == f"{__name__}.UnprintableError"
-    assert second["attempt"] == 3
-
-
-def test_recording_an_exception_outside_a_span_does_nothing() -> None:
-    ops.current_span().record_exception(ValueError("bad"))
-    with ops.span("unrecorded") as span:
-        span.record_exception(ValueError("bad"))
 
 
 @pytest.mark.parametrize("name", ["self", "name", "kind", "fn", "attributes", "error", "target", "message", "span"])
@@ -329,109 +256,6 @@ def test_adopt_passes_on_what_was_set_before(ops_spans: SpanCapture) -> None:
     assert made.attributes == {"a": 1, "b": 2}
     assert len(made.links) == 1
     assert wrapper.otel_span is made
-
-
-class Broken(SpanProcessor):
-    def on_start(self, span: Span, parent_context: object = None) -> None:
-        if span.name == "start":
-            raise RuntimeError("processor broke at start")
-
-    def on_end(self, span: ReadableSpan) -> None:
-        raise RuntimeError("processor broke at end")
-
-
-class TestBrokenParts:
-    @pytest.fixture(autouse=True)
-    def no_detach_errors(self) -> None:
-        """These log, and shall."""
-
-    def test_a_foreign_span_that_raises_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
-        class Odd(otel_trace.NonRecordingSpan):
-            def is_recording(self) -> bool:
-                return True
-
-            def set_attributes(self, attributes: object) -> None:
-                raise RuntimeError("no")
-
-        ops.span("s").adopt(Odd(otel_trace.SpanContext(1, 2, False))).set(a=1)
-        assert "could not write to span 's'" in caplog.text
-
-    def test_a_current_span_that_raises_is_none(self, caplog: pytest.LogCaptureFixture) -> None:
-        class Raising(otel_trace.NonRecordingSpan):
-            def get_span_context(self) -> otel_trace.SpanContext:
-                raise RuntimeError("broken")
-
-        with otel_trace.use_span(Raising(otel_trace.INVALID_SPAN_CONTEXT)):
-            assert ops.current_span().trace_id is None
-        assert "could not ask the current span" in caplog.text
-
-    @pytest.mark.parametrize("name", ["start", "end"])
-    def test_a_failing_processor_never_raises(self, name: str, caplog: pytest.LogCaptureFixture) -> None:
-        provider = TracerProvider(shutdown_on_exit=False)
-        provider.add_span_processor(Broken())
-        ops.configure(tracer_provider=provider)
-        with ops.span(name) as span:
-            assert span.trace_id is not None
-        assert "processor" in caplog.text or "could not start" in caplog.text
-        assert current() == {}
-
-
-class TestWhatNoExporterCanEncode:
-    """OTLP is UTF-8 and 64-bit integers. One name that is not would cost the whole batch, with everyone's spans."""
-
-    @staticmethod
-    def encoded(captured: SpanCapture) -> Any:
-        from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-
-        (resource,) = encode_spans(captured.spans).resource_spans
-        return [span for scope in resource.scope_spans for span in scope.spans]
-
-    def test_names_and_messages(self, ops_spans: SpanCapture) -> None:
-        with ops.span("name \udcff") as span:
-            span.event("event \udcff").error("error \udcff")
-        with pytest.raises(ValueError, match="odd"), ops.span("second"):
-            raise ValueError("odd \udcff")
-        with ops.get_tracer_provider().get_tracer("theirs").start_as_current_span("theirs \udcff"):
-            pass
-        assert self.encoded(ops_spans)[0].name == r"name \udcff"
-        assert [event.name for event in self.encoded(ops_spans)[0].events] == [r"event \udcff", "error"]
-        assert self.encoded(ops_spans)[0].status.message == r"error \udcff"
-        assert self.encoded(ops_spans)[1].status.message == r"ValueError: odd \udcff"
-        (exception,) = self.encoded(ops_spans)[1].events
-        said = {pair.key: pair.value.string_value for pair in exception.attributes}
-        assert said["exception.message"] == r"odd \udcff"
-        assert said["exception.stacktrace"].startswith("Traceback")
-        assert self.encoded(ops_spans)[2].name == r"theirs \udcff"
-
-    def test_attributes(self, ops_spans: SpanCapture, caplog: pytest.LogCaptureFixture) -> None:
-        values: dict[str, Any] = {"a": "\udcff", "b": ["\udcff", "ä"], "c": 1 << 63, "d": [1 << 63, 1]}
-        values |= {"e": -(1 << 63), "f": ("x", "y")}
-        with ops.span("s", **values) as span:
-            span.info("\udcff", more="\udcff")
-        assert dict(ops_spans.one("s").attributes or {}) == {
-            "a": r"\udcff",
-            "b": (r"\udcff", "ä"),
-            "c": str(1 << 63),
-            "d": f"[{1 << 63}, 1]",
-            "e": -(1 << 63),
-            "f": ("x", "y"),
-        }
-        (span,) = self.encoded(ops_spans)
-        assert len(span.attributes) == 6
-        assert caplog.text == ""
-
-    def test_what_is_no_text(self, ops_spans: SpanCapture) -> None:
-        class Mute:
-            def __str__(self) -> str:
-                raise MemoryError
-
-        wrong: Any = ValueError("an exception")
-        mute: Any = Mute()
-        with ops.span(wrong) as span:
-            span.error(wrong).event(wrong).error(mute)
-        (encoded,) = self.encoded(ops_spans)
-        assert encoded.name == "an exception"
-        assert [event.name for event in encoded.events] == ["error", "an exception", "error"]
 
 
 def test_the_name_may_be_said_by_name(ops_spans: SpanCapture) -> None:
