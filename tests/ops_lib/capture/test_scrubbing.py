@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from ops_lib.capture.bounds import CaptureLimits, CaptureSettings
 from ops_lib.capture.render import render, render_arguments
-from ops_lib.capture.scrubbing import is_secret
+from ops_lib.capture.scrubbing import is_secret, role, scrubbed
+from ops_lib.capture.shapes import SCRUBBED
 
 DEFAULT = CaptureSettings()
 
@@ -276,3 +277,67 @@ _ANY = st.recursive(
 @given(_ANY)
 def test_anything_gives_json(value: object) -> None:
     json.loads(render(value, CaptureSettings(limits=CaptureLimits(total=100_000))))
+
+
+SECRETS = """
+    password passwd passphrase secret apikey authorization credential privatekey accesskey accesstoken refreshtoken
+    authtoken bearertoken idtoken sessiontoken csrftoken xsrftoken cookie passcode dbpass userpass smtppass signingkey
+    encryptionkey creditcard cardnumber connectionstring accountkey sharedaccess securitytoken amzsignature
+    googsignature
+"""
+WORDS = "token pwd auth jwt otp pin cvv cvc ssn bearer csrf xsrf dsn"
+ABOUT = """
+    count counts limit limits usage budget type types kind method mode length size total ratio rate cost price ttl age
+    expiry expires endpoint enabled
+"""
+NAMING = "n k id header field param parameter variable var env option setting property prop attribute attr label column"
+HOLDING = "v val content data default old new before after"
+
+
+@pytest.mark.parametrize("part", SECRETS.split())
+def test_each_part_of_a_name_that_tells_a_secret(part: str) -> None:
+    """Anywhere in a name."""
+    assert is_secret(f"x{part}y")
+    assert not is_secret(f"q{part[1:]}")
+
+
+@pytest.mark.parametrize("word", WORDS.split())
+def test_each_word_of_a_name_that_tells_a_secret(word: str) -> None:
+    """As a whole word: `author` is none."""
+    assert is_secret(f"my_{word}")
+    assert is_secret(f"my{word.capitalize()}")
+    assert not is_secret(f"my_{word}y")
+
+
+@pytest.mark.parametrize("last", ABOUT.split())
+def test_each_last_word_of_a_name_that_is_only_about_a_secret(last: str) -> None:
+    assert not is_secret(f"token_{last}")
+    assert is_secret(f"{last}_token")
+
+
+@pytest.mark.parametrize("name", [*NAMING.split(), "name", "key", "user_name", "entryKey"])
+def test_each_entry_that_names_another(name: str) -> None:
+    assert role(name, frozenset()) == "names"
+
+
+@pytest.mark.parametrize("name", [*HOLDING.split(), "value", "values", "valueText", "newValue"])
+def test_each_entry_that_holds_what_another_names(name: str) -> None:
+    assert role(name, frozenset()) == "holds"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("token=[1, {2: (3)}, 4] and more", "token=*** and more"),
+        ("token={'a': '}'} and", "token=*** and"),
+        ("token=(1 and more", "token=***"),
+        (
+            "a=1 [type=missing, input_value='x', input_type=str] b=2",
+            "a=1 [type=missing, input_value=***, input_type=str] b=2",
+        ),
+        ("[type=missing, input_value='x'", "[type=missing, input_value=***"),
+        ("run --password hunter2 --user ann", "run --password *** --user ann"),
+    ],
+)
+def test_a_value_ends_where_its_brackets_close(text: str, left: str) -> None:
+    assert scrubbed(text, frozenset()).replace(SCRUBBED, "***") == left

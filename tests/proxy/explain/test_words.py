@@ -6,17 +6,20 @@ The files beside this one have a story a paragraph: what came, what is known, an
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lab.texts import check_text
 
-from ops_lib.propagation import KNOWN_FORMATS, Format, Loss, Malformed
+from ops_lib.propagation import KNOWN_FORMATS, Format, Loss, Malformed, Propagator, parse_formats
 from proxy.explain.diagnosis import diagnose
 from proxy.explain.groups import Facts, Header, groups, verdict
 from proxy.explain.names import format_name, formats, listed, loss_name, reason
+from proxy.explain.reading import as_json, explain
 from proxy.explain.tokens import read_tokens
+from tests.vectors.rows import Row, load, random_bits
 
 T, S, OTHER, P = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312", "1" * 32, "b" * 16
 W3C = ("traceparent", f"00-{T}-{S}-01")
@@ -167,3 +170,41 @@ def test_names_are_those_that_were_reviewed() -> None:
     check_text("\n".join([*lines, ""]), Path(__file__).parent / "names.txt")
     assert [listed(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
     assert formats(["b3", "jaeger", "xray"], "or") == "B3, Jaeger or X-Ray"
+
+
+def _kinds() -> Iterator[Row]:
+    """Of all vectors, the first of each kind: who wins, what is malformed, in conflict, or lost."""
+    seen = set()
+    for row in load():
+        reasons = sorted({reason for _, reason in row.expect.get("malformed", ())})
+        conflicts = bool(row.expect.get("conflicts")), bool(row.expect.get("span_conflicts"))
+        kind = f"{row.expect.get('winner')} {reasons} {conflicts} {row.expect.get('baggage_malformed')}"
+        if kind not in seen:
+            seen.add(kind)
+            yield row
+
+
+FOREIGN = [
+    ("x-datadog-trace-id", "1"),
+    ("X-Amzn-Trace-Id", "x"),
+    ("Accept", "*/*"),
+    ("User-Agent", "x"),
+    ("x_b3_traceid", T),
+]
+
+
+def test_what_headers_say_is_told_in_reviewed_words() -> None:
+    """`--explain`, as a table and as JSON, for every kind of vector."""
+    lines = []
+    stories = [(row.name, row.headers, row.settings) for row in _kinds()]
+    stories += [("foreign", [W3C, *FOREIGN], {}), ("unread", [W3C, B3], {"extract": parse_formats("b3")})]
+    stories += [("bare", [("b3", "d")], {}), ("fresh", [B3, OURS], {"inject": parse_formats("b3,jaeger")})]
+    for name, headers, settings in stories:
+        chosen = {"inject": KNOWN_FORMATS, "extract": KNOWN_FORMATS, **settings}
+        propagator = Propagator(random_bits=random_bits, **chosen)
+        extraction = propagator.extract(propagator.fields(headers))
+        injection = propagator.inject(extraction)
+        said = as_json(headers, extraction, injection, propagator, ("datadog",))
+        lines += [f"# {name}: {headers}", explain(headers, extraction, injection, propagator, ("datadog",))]
+        lines += [json.dumps(said, default=str), ""]
+    check_text("\n".join(lines), Path(__file__).parent / "reading.txt")
