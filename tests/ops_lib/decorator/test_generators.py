@@ -1,16 +1,19 @@
-"""@trace on generators: the span lasts until they are done, and only their own steps run in it."""
+"""@trace on generators: the span lasts until they are done, and only their own steps run in it.
+
+What only asynchronous ones have is in test_generators_async.py.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import contextvars
 import gc
 import inspect
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
+from lab.traced import anumbers, here, numbers
 from opentelemetry import trace as otel_trace
 
 import ops_lib as ops
@@ -18,24 +21,6 @@ from ops_lib.context.current import current
 from ops_lib.testing import SpanCapture
 
 pytestmark = pytest.mark.usefixtures("no_detach_errors")
-
-
-def here() -> str | None:
-    return ops.current_span().span_id
-
-
-@ops.trace
-def numbers(n: int) -> Generator[str | None, str, int]:
-    for _ in range(n):
-        yield here()
-    return n
-
-
-@ops.trace
-async def anumbers(n: int) -> AsyncGenerator[str | None, str]:
-    for _ in range(n):
-        await asyncio.sleep(0)
-        yield here()
 
 
 def test_is_a_generator_function() -> None:
@@ -232,86 +217,6 @@ def test_generators_within_generators(ops_spans: SpanCapture) -> None:
     assert current() == {}
 
 
-async def test_asynchronous_closed_in_another_task(ops_spans: SpanCapture) -> None:
-    async def begin() -> AsyncGenerator[str | None, str]:
-        generator = anumbers(3)
-        await anext(generator)
-        return generator
-
-    generator = await asyncio.create_task(begin())
-    await asyncio.create_task(generator.aclose())  # type: ignore[arg-type]  # aclose() gives a coroutine
-    assert ops_spans.one("anumbers").status.is_unset
-    assert current() == {}
-
-
-async def test_asynchronous_with_a_span_inside_closed_in_another_task(ops_spans: SpanCapture) -> None:
-    @ops.trace
-    async def body() -> AsyncIterator[int]:
-        async with ops.span("inside"):
-            yield 1
-            yield 2
-
-    generator = body()
-
-    async def step() -> int:
-        return await anext(generator)
-
-    async def close() -> None:
-        await generator.aclose()  # type: ignore[attr-defined]  # a generator
-
-    assert await asyncio.create_task(step()) == 1
-    assert await asyncio.create_task(step()) == 2
-    await asyncio.create_task(close())
-    assert ops_spans.tree() == "body\n└─ inside"
-
-
-@pytest.mark.slow
-async def test_asynchronous_left_to_the_collector(ops_spans: SpanCapture) -> None:
-    async for _ in anumbers(3):
-        break
-    gc.collect()
-    for _ in range(3):  # the event loop closes it in a task of its own
-        await asyncio.sleep(0)
-    assert len(ops_spans.spans) == 1
-    assert current() == {}
-
-
-async def test_asynchronous_send_and_throw(ops_spans: SpanCapture) -> None:
-    @ops.trace
-    async def talk() -> AsyncGenerator[str, str]:
-        try:
-            heard = yield "first"
-            yield f"heard {heard}"
-        except KeyError:
-            yield "caught"
-
-    generator = talk()
-    assert await anext(generator) == "first"
-    assert await generator.asend("hi") == "heard hi"
-    assert await generator.athrow(KeyError()) == "caught"
-    with pytest.raises(ZeroDivisionError):
-        await generator.athrow(ZeroDivisionError("x"))
-    assert ops_spans.tree() == "talk ✗ ZeroDivisionError: x"
-
-
-async def test_asynchronous_cancelled_in_a_step(ops_spans: SpanCapture) -> None:
-    @ops.trace
-    async def hangs() -> AsyncIterator[int]:
-        await asyncio.Event().wait()
-        yield 1
-
-    async def consume() -> None:
-        async for _ in hangs():
-            pass
-
-    task = asyncio.create_task(consume())
-    await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert ops_spans.one("hangs").events[0].name == "exception"
-
-
 async def test_as_context_managers(ops_spans: SpanCapture) -> None:
     @contextlib.contextmanager
     @ops.trace
@@ -369,29 +274,6 @@ def test_in_a_copied_contextvars_context(ops_spans: SpanCapture) -> None:
     contextvars.Context().run(next, generator)
     generator.close()
     assert len(ops_spans.spans) == 1
-
-
-def test_asynchronous_left_open_at_the_end_of_the_loop(
-    ops_spans: SpanCapture, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The loop closes every asynchronous generator that it knows, all at once; it must not know the body."""
-
-    @ops.trace
-    async def pieces() -> AsyncIterator[int]:
-        try:
-            yield 1
-        finally:
-            await asyncio.sleep(0)
-
-    async def main() -> object:
-        generator = pieces()
-        await anext(generator)
-        return generator
-
-    kept = asyncio.run(main())
-    assert kept is not None
-    assert len(ops_spans.spans) == 1
-    assert caplog.records == []
 
 
 async def test_methods_that_generate(ops_spans: SpanCapture) -> None:
