@@ -38,6 +38,7 @@ SLOW = (
     "ops_lib/propagation/test_baggage_laws.py",
     "ops_lib/propagation/test_laws.py",
     "ops_lib/test_configuration.py",
+    "ops_lib/test_configuration_otlp.py",
     "ops_lib/test_public.py",
     "ops_lib/test_testing.py",
     "ops_lib/test_wrong_environment.py",
