@@ -6,6 +6,7 @@ import types
 from collections import UserDict
 
 import pytest
+from lab.propagated import SPAN_ID, TRACE_ID, TRACEPARENT
 from opentelemetry import baggage
 from opentelemetry import trace as otel_trace
 from opentelemetry.context import Context
@@ -17,10 +18,6 @@ from ops_lib.context.otel_tracestate import NO_STATE, RawTraceState
 from ops_lib.context.sessions import session_of
 from ops_lib.propagation import FORMATS, Propagator
 from ops_lib.spans.unrecorded import DenyingSpan, LightSpan
-
-TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
-SPAN_ID = "00f067aa0ba902b7"
-TRACEPARENT = f"00-{TRACE_ID}-{SPAN_ID}-01"
 
 PLAIN: list[dict[str, str]] = [
     {"traceparent": TRACEPARENT},

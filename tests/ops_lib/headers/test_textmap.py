@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab.propagated import SPAN_ID, TRACE_ID, TRACEPARENT, ids
 from opentelemetry import baggage
 from opentelemetry import trace as otel_trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
@@ -21,9 +22,6 @@ from opentelemetry.propagators.textmap import DefaultSetter, Getter
 import ops_lib as ops
 from ops_lib.headers.textmap import OpsPropagator
 
-TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
-SPAN_ID = "00f067aa0ba902b7"
-TRACEPARENT = f"00-{TRACE_ID}-{SPAN_ID}-01"
 NAMES = ("ops", "ops_tracecontext", "ops_b3", "ops_b3multi", "ops_jaeger", "ops_composite")
 
 
@@ -38,11 +36,6 @@ class AsgiGetter(Getter[list[tuple[bytes, bytes]]]):
 
     def keys(self, carrier: list[tuple[bytes, bytes]]) -> list[str]:
         return [name.decode() for name, _ in carrier] if self.knows_keys else []
-
-
-def ids(context: Context) -> tuple[str, str]:
-    found = otel_trace.get_current_span(context).get_span_context()
-    return f"{found.trace_id:032x}", f"{found.span_id:016x}"
 
 
 @pytest.mark.parametrize("knows_keys", [True, False])
