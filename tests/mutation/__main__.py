@@ -39,7 +39,10 @@ def main() -> int:
     parser.add_argument("--beside", action="store_true", help="only the tests of each module's folder")
     parser.add_argument("--at-once", type=int, default=2, help="copies of the tree in which tests run")
     parser.add_argument("--tests", default="tests", help="where tests are collected from")
+    parser.add_argument("--more", default="", help="collect these tests beside what is kept: they are newer")
     options = parser.parse_args()
+    if options.more:
+        collect(options.more.split(), is_more=True)
     if not options.beside and (options.collect or not (KEPT / "contexts.json").exists()):
         print("collecting which test runs which line (minutes)", flush=True)
         collect(options.tests.split())

@@ -59,9 +59,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     return result
 
 
-def collect(arguments: list[str]) -> None:
-    """Run the suite under coverage and keep what it tells. Minutes."""
+def collect(arguments: list[str], *, is_more: bool = False) -> None:
+    """Run tests under coverage and keep what that tells. Minutes, for the whole suite.
+
+    `is_more`: these tests are newer than what is kept, which they are added to.
+    """
     KEPT.mkdir(parents=True, exist_ok=True)
+    before = json.loads((KEPT / "contexts.json").read_text()) if is_more else None
     for old in KEPT.iterdir():
         old.unlink()
     settings = KEPT / "coveragerc"
@@ -92,7 +96,25 @@ def collect(arguments: list[str]) -> None:
         "seconds": {name: seconds for name, _, seconds in notes},
         "digests": {file: digest((ROOT / file).read_text()) for file in lines},
     }
-    (KEPT / "contexts.json").write_text(json.dumps(kept))
+    (KEPT / "contexts.json").write_text(json.dumps(kept if before is None else joined(before, kept)))
+
+
+def joined(before: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """What is known of all tests. A module that has changed between stays one that has."""
+    names = {name: number for number, name in enumerate(before["names"])}
+    lines = before["lines"]
+    for file, by_line in more["lines"].items():
+        known = lines.setdefault(file, {})
+        for line, found in by_line.items():
+            ours = {names.setdefault(more["names"][number], len(names)) for number in found}
+            known[line] = sorted(ours.union(known.get(line, ())))
+    return {
+        "names": list(names),
+        "lines": lines,
+        "spawners": sorted({*before["spawners"], *more["spawners"]}),
+        "seconds": before["seconds"] | more["seconds"],
+        "digests": more["digests"] | before["digests"],
+    }
 
 
 def digest(text: str) -> str:

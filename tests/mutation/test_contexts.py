@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mutation import contexts
-from mutation.contexts import Beside, Contexts, digest
+from mutation.contexts import Beside, Contexts, digest, joined
 
 PATH, TEXT = "proxy/address.py", "PORT = 80\n\n\ndef f():\n    return PORT\n"
 OWN, NEAR = "tests/proxy/test_address.py::test_a", "tests/proxy/test_app.py::test_b"
@@ -63,6 +63,31 @@ def test_so_is_a_module_that_has_changed_since(collected: Any) -> None:
 @pytest.mark.parametrize("lines", [{"5": [""]}, {}])
 def test_a_line_in_another_process_is_of_those_that_start_one(collected: Any, lines: dict[str, list[str]]) -> None:
     assert collected(lines).batches(PATH, 5, TEXT) == [[STARTS]]
+
+
+def test_newer_tests_are_added_to_what_is_known() -> None:
+    """A module that has changed since is still one that has: all of its tests count for each line."""
+    before = {
+        "names": ["", OWN],
+        "lines": {PATH: {"5": [0, 1]}},
+        "spawners": [OWN],
+        "seconds": {OWN: 1},
+        "digests": {PATH: "old"},
+    }
+    more = {
+        "names": [FAR, OWN],
+        "lines": {PATH: {"5": [0], "6": [0, 1]}, "b": {}},
+        "spawners": [FAR],
+        "seconds": {FAR: 2},
+    }
+    both = joined(before, {**more, "digests": {PATH: "new", "b": "b"}})
+    assert both == {
+        "names": ["", OWN, FAR],
+        "lines": {PATH: {"5": [0, 1, 2], "6": [1, 2]}, "b": {}},
+        "spawners": sorted([OWN, FAR]),
+        "seconds": {OWN: 1, FAR: 2},
+        "digests": {PATH: "old", "b": "b"},
+    }
 
 
 def test_nothing_collected_leaves_the_tests_beside_it() -> None:
