@@ -9,7 +9,7 @@ COMPILED := build/compiled
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench-console test test-page test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench bench-grpc conformance w3c h2spec compose-test linking migration doctor page-shots soak stall drain fuzz fuzz-http2 kubernetes-tools audit image lint-image pin-image lock clean
+.PHONY: help demo bench-console test test-page test-quick test-random mutate compiled test-compiled conformance-compiled lint format types layers coverage bench bench-grpc conformance w3c h2spec compose-test linking migration doctor page-shots soak stall drain fuzz fuzz-http2 kubernetes-tools audit image lint-image pin-image wheels lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -193,6 +193,9 @@ lint-image: $(VENV)-image/image.stamp ## hadolint over the Dockerfiles; CycloneD
 
 pin-image: ## pin the base image of the Dockerfile to its digest (if an image registry answers)
 	@.ci/pin-image Dockerfile
+
+wheels: $(VENV)/dev.stamp ## whether each locked dependency of the images has a wheel for each platform
+	@PIP=$(BIN)/pip .ci/wheels requirements/sidecar.lock requirements/compile.lock config/compose/demo/receipts.lock
 
 lock: ## rewrite requirements/*.lock (needs uv)
 	$(LOCK) --extra sidecar --extra kubernetes --extra otlp --extra dev pyproject.toml requirements/build.in -o requirements/dev.lock

@@ -39,6 +39,14 @@ def test_make_lints_each_dockerfile() -> None:
     assert set(listed.split()) == set(DOCKERFILES)
 
 
+@pytest.mark.parametrize("file", DOCKERFILES)
+def test_no_dockerfile_is_of_one_platform(file: str) -> None:
+    """Which processor is up to whoever builds it; `make wheels` asks whether there are wheels for it."""
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    orders = "\n".join(line for line in lines if not line.startswith("#"))
+    assert re.findall(r"amd64|x86.64|arm64|aarch64|--platform|TARGETARCH", orders) == []
+
+
 def bill(*arguments: str) -> str:
     """The bill of materials of this environment."""
     command = [sys.executable, ".ci/sbom", "requirements/dev.lock", *arguments]
