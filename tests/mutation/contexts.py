@@ -125,8 +125,9 @@ class Beside:
     """Nothing collected: a module's mutants meet the tests of its folder alone."""
 
     def batches(self, path: str, line: int, text: str) -> list[list[str]]:
-        folder, _, module = path.rpartition("/")
-        own = [str(file.relative_to(ROOT)) for file in ROOT.glob(f"tests/{folder}/test_{module[:-3]}*.py")]
+        folder, _, _ = path.rpartition("/")
+        files = sorted(str(file.relative_to(ROOT)) for file in ROOT.glob(f"tests/{folder}/test_*.py"))
+        own = [file for file in files if file.startswith(_own(path))]
         whole = [f"tests/{folder}"] if "/" in folder and (ROOT / "tests" / folder).is_dir() else []
         return [batch for batch in (own, whole) if batch]
 
@@ -149,19 +150,18 @@ class Contexts:
     def batches(self, path: str, line: int, text: str) -> list[list[str]]:
         """The tests for a mutant of this line of `text`, to be run one batch after another until a test fails.
 
-        First the module's own, then those of its folder, then the others, up to `MOST_S`.
+        First the module's own (`_own`), then those of its folder, then the others, up to `MOST_S`.
         Of the others, files come first whose names share words with the module's.
         Files that are as near take turns: the quickest test of each, then the second of each, and so on.
         """
-        folder, _, module = path.rpartition("/")
-        mirrored, own = f"tests/{folder}/", f"tests/{folder}/test_{module}"
+        mirrored, own = f"tests/{path.rpartition('/')[0]}/", _own(path)
         turns: Counter[str] = Counter()
         words = _words(path)
         by_place: list[list[str]] = [[], [], []]
         order: dict[str, tuple[int, int]] = {}
         for name in sorted(self._tests(path, line, text), key=lambda name: (self._took(name), name)):
             file = name.partition("::")[0]
-            by_place[0 if file == own else 1 if name.startswith(mirrored) else 2].append(name)
+            by_place[0 if file.startswith(own) else 1 if name.startswith(mirrored) else 2].append(name)
             order[name] = (-len(words & _words(file)), turns[file])
             turns[file] += 1
         others: list[list[str]] = [[]]
@@ -197,6 +197,12 @@ class Contexts:
 
     def _took(self, test: str) -> float:
         return self._seconds.get(test, 1.0)
+
+
+def _own(path: str) -> tuple[str, str]:
+    """How the paths of a module's own tests begin: test_pool.py, and test_pool_idle.py where they are split."""
+    folder, _, module = path.removesuffix(".py").rpartition("/")
+    return f"tests/{folder}/test_{module}.py", f"tests/{folder}/test_{module}_"
 
 
 @cache

@@ -45,6 +45,12 @@ def test_the_nearest_come_first_and_others_as_long_as_there_is_time(collected: A
     assert found.batches(PATH, 5, TEXT) == [[STARTS]]
 
 
+def test_a_modules_tests_may_be_split_into_files(collected: Any) -> None:
+    """By subject. A file whose name only begins alike is another module's."""
+    part, other = "tests/proxy/test_address_ports.py::test_g", "tests/proxy/test_addresses.py::test_h"
+    assert collected({"5": [part, other]}).batches(PATH, 5, TEXT) == [[part], [other]]
+
+
 def test_files_take_turns_those_with_the_modules_name_first(collected: Any) -> None:
     found = collected({"5": [SLOW, FAR, NAMED, STARTS]})
     assert found.batches(PATH, 5, TEXT) == [[NAMED, FAR, STARTS]]
@@ -93,5 +99,5 @@ def test_newer_tests_are_added_to_what_is_known() -> None:
 def test_nothing_collected_leaves_the_tests_beside_it() -> None:
     assert Beside().batches("proxy/address.py", 1, "") == [["tests/proxy/test_address.py"]]
     [own, folder] = Beside().batches("proxy/http1/pool.py", 1, "")
-    assert own == ["tests/proxy/http1/test_pool.py"]
+    assert own == [f"tests/proxy/http1/test_pool{subject}.py" for subject in ("", "_idle", "_limits", "_turns")]
     assert folder == ["tests/proxy/http1"]
