@@ -52,4 +52,4 @@ def alone(tokens: Iterable[Token]) -> str:
     """The format without which nothing would be known of the trace; empty if two tell it, or none does."""
     valid = [token for token in tokens if token.is_valid]
     told = [token.format for token in valid if token.fate != OTHER_TRACE]
-    return told[0] if len(told) == 1 else ""
+    return told.pop() if len(told) == 1 else ""

@@ -88,7 +88,7 @@ def condition(wanted: Filter, columns: Columns) -> Condition:
 
 def _term(term: Term, columns: Columns) -> Condition:
     if not term.key:
-        return f"(instr({columns.words}, ?) > 0)", [term.values[0]]
+        return f"(instr({columns.words}, ?) > 0)", [*term.values]
     parts: list[str] = []
     values: list[Value] = []
     for value in term.values:

@@ -108,3 +108,11 @@ def test_a_command_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None
         there = f"127.0.0.1:{listener.getsockname()[1]}"
         assert wait.run(["--no-sidecar", "--for", there, "--", "/nowhere/at/all"]) == 127
     assert "cannot run /nowhere/at/all" in capsys.readouterr().err
+
+
+def test_a_command_that_may_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As shells have it: 127 for one that is not there, 126 for one that cannot be run."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        there = f"127.0.0.1:{listener.getsockname()[1]}"
+        assert wait.run(["--no-sidecar", "--for", there, "--", str(tmp_path)]) == 126
+    assert f"cannot run {tmp_path}" in capsys.readouterr().err

@@ -34,7 +34,8 @@ class Reader:
 
 async def test_rows_come_as_they_are_written(console: Console) -> None:
     async with console.client.get(f"{console.url}/api/v1/stream") as response:
-        assert response.content_type == "text/event-stream"
+        assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+        assert response.headers["Cache-Control"] == "no-store"
         reader = Reader(response)
         assert (await reader.next())[0] == "hello"
         await console.send(sent(hop(7), service="orders", scope="ops-sidecar"))
