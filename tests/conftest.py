@@ -58,6 +58,7 @@ SLOW = (
     "proxy/telemetry/otlp/test_sender.py",
     "proxy/telemetry/otlp/test_span.py",
     "proxy/test_app.py",
+    "proxy/test_app_reload.py",
     "proxy/test_control.py",
     "proxy/test_few_files.py",
     "proxy/test_remembered.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import queue
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import proxy
@@ -19,6 +21,10 @@ from proxy.plan import Address
 
 PROCESS_WAIT_S = 20.0  # a process that starts on a busy machine takes its time
 START_LINE = re.compile(r"\b(?P<name>[a-z][a-z0-9_-]*)\b[^0-9\[]*?(?P<host>127\.0\.0\.1|\[::1\]):(?P<port>[0-9]+)")
+
+# Flags: listeners on free ports, and an end that waits for no app.
+ANYWHERE = ("--inbound", "127.0.0.1:0", "--outbound", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+NO_LINGER = ("--set", "drain.outbound_linger_s=0")
 
 _FOREIGN = ("OPS_SIDECAR_", "MIRASCOPE_", "OTEL_")  # settings of the person who runs the tests
 
@@ -100,6 +106,16 @@ class SidecarProcess:
         finally:
             connection.close()
 
+    @contextlib.contextmanager
+    def begin_get(self, path: str) -> Iterator[http.client.HTTPConnection]:
+        """A GET to the inbound listener on a connection of its own. The block reads the answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.addresses["inbound"].port, timeout=PROCESS_WAIT_S)
+        connection.request("GET", path)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
     def metric(self, name: str) -> float:
         """One sample of /metrics: the first whose line begins with `name`."""
         _, text = self.get("/metrics", "admin")
@@ -147,3 +163,9 @@ class SidecarProcess:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+
+
+def sidecar_with(*arguments: str, ready: bool = True, **environ: str) -> SidecarProcess:
+    """One that begins with 64 file descriptors. The test may read its standard output; keywords are its environment."""
+    prefix = ("/bin/sh", "-c", 'ulimit -Sn 64; exec "$@"', "sh")
+    return SidecarProcess(*arguments, environ=environ, prefix=prefix, stdout=subprocess.PIPE, ready=ready)

@@ -84,7 +84,7 @@ PROOFS = {
     "upstreams.N.tls.server_name": "wire/test_addresses.py::test_https_server_name",
     "admin.listen": "proxy/test_app.py::test_it_says_where_it_listens_translates_counts_logs_and_ends",
     "admin.changes": "proxy/admin/test_changes.py::test_who_may_change_the_sidecar",
-    "admin.hosts": "proxy/test_app.py::test_the_admin_listener_answers_for_the_names_of_the_settings",
+    "admin.hosts": "proxy/test_app_reload.py::test_the_admin_listener_answers_for_the_names_of_the_settings",
     "limits.request_line_bytes": "wire/test_limits.py::test_target_too_long",
     "limits.header_bytes": "wire/test_limits.py::test_head_too_large",
     "limits.refused_methods": "wire/test_forwarding_fields.py::test_methods_that_are_refused",
@@ -195,11 +195,11 @@ PROOFS = {
     "console.forward.tls.verify": "proxy/console/forward/test_forwarder.py::test_over_tls",
     "console.forward.tls.cert_file": "proxy/console/forward/test_forwarder.py::test_over_tls",
     "console.forward.tls.key_file": "proxy/console/forward/test_forwarder.py::test_over_tls",
-    "log.level": "proxy/test_app.py::test_a_changed_file_counts_for_new_requests_and_a_bad_one_for_none",
+    "log.level": "proxy/test_app_reload.py::test_a_changed_file_counts_for_new_requests_and_a_bad_one_for_none",
     "log.format": "proxy/test_app.py::test_the_log_can_be_json",
     "log.access": "proxy/test_app.py::test_it_says_where_it_listens_translates_counts_logs_and_ends",
     "log.queue_lines": "proxy/test_app.py::test_an_access_log_that_nobody_reads_drops_lines_beyond_its_queue",
-    "admin.public_listen": "proxy/test_app.py::test_the_public_listener_has_health_and_metrics_alone",
+    "admin.public_listen": "proxy/test_app_reload.py::test_the_public_listener_has_health_and_metrics_alone",
     "kubernetes.image": f"{POD}::test_image_and_pull_policy",
     "kubernetes.pull_policy": f"{POD}::test_image_and_pull_policy",
     "kubernetes.mode": f"{POD}::test_a_plain_sidecar_is_a_container_beside_the_apps",
@@ -215,8 +215,8 @@ PROOFS = {
     "kubernetes.cpu_limit": f"{POD}::test_resources_and_user_come_from_the_settings",
     "kubernetes.memory_limit": f"{POD}::test_resources_and_user_come_from_the_settings",
     "restart.reuse_port": "wire/test_restart.py::test_a_rolling_restart_under_load_fails_no_request",
-    "reload.watch": "proxy/test_app.py::test_an_emptied_file_is_no_reload",
-    "reload.interval_s": "proxy/test_app.py::test_a_changed_file_counts_for_new_requests_and_a_bad_one_for_none",
+    "reload.watch": "proxy/test_app_reload.py::test_an_emptied_file_is_no_reload",
+    "reload.interval_s": "proxy/test_app_reload.py::test_a_changed_file_counts_for_new_requests_and_a_bad_one_for_none",
 }
 
 
