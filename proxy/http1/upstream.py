@@ -314,7 +314,8 @@ class UpstreamConnection(KeptConnection):
         self.is_retired = True
         self._lost = exc
         if self._receiver is not None:
-            if exc is not None and not self._is_tls and self._state != LAST:
+            # What is unread behind a held request does not answer it.
+            if exc is not None and not self._is_tls and before not in (HELD, LAST):
                 self._take_last_words()
             is_last = self._is_due  # what came before is read first
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -80,6 +81,22 @@ async def test_news_of_the_connection_sends_it_elsewhere(
     assert first.near.written.endswith(b"ok")
     metrics = plane.pool._metrics
     assert (metrics.idle_closed, metrics.retries, metrics.reused) == ({reason: 1}, 0, 1)
+
+
+async def test_unread_bytes_of_a_lost_connection_are_no_answer(pairs: tuple[Pair, Pair]) -> None:
+    """They would be, if the request had been sent: an upstream's last words."""
+    first, second = pairs
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(OK.replace(b"ok", b"no"))
+        second.upstream._fd = ours.fileno()
+        post(first)
+        loss(second)
+        await turn()
+        assert first.far.written.endswith(b"\r\n\r\nhi")
+        first.upstream.data_received(OK)
+        await turn()
+    assert first.near.written.endswith(b"ok")
 
 
 async def test_without_another_connection_it_waits_for_a_new_one(plane: Plane, pairs: tuple[Pair, Pair]) -> None:
