@@ -27,7 +27,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "build" / "mutation"
 PLACES = ("proxy", "ops_lib")
-MOST_S = 180.0  # of tests that are not beside the module; lines that every request runs are run by more
+MOST_S = 120.0  # of tests that are not beside the module; lines that every request runs are run by more
 BATCH = 100  # tests; each batch reads the files that its tests are in
 _spawns = False
 
@@ -151,18 +151,19 @@ class Contexts:
         """The tests for a mutant of this line of `text`, to be run one batch after another until a test fails.
 
         First the module's own (`_own`), then those of its folder, then the others, up to `MOST_S`.
-        Of the others, files come first whose names share words with the module's.
+        Of the others, those come first that run the line for sure, and files whose names share words with the module's.
         Files that are as near take turns: the quickest test of each, then the second of each, and so on.
         """
         mirrored, own = f"tests/{path.rpartition('/')[0]}/", _own(path)
         turns: Counter[str] = Counter()
         words = _words(path)
         by_place: list[list[str]] = [[], [], []]
-        order: dict[str, tuple[int, int]] = {}
-        for name in sorted(self._tests(path, line, text), key=lambda name: (self._took(name), name)):
+        order: dict[str, tuple[bool, int, int]] = {}
+        found = self._tests(path, line, text)
+        for name in sorted(found, key=lambda name: (self._took(name), name)):
             file = name.partition("::")[0]
             by_place[0 if file.startswith(own) else 1 if name.startswith(mirrored) else 2].append(name)
-            order[name] = (-len(words & _words(file)), turns[file])
+            order[name] = (not found[name], -len(words & _words(file)), turns[file])
             turns[file] += 1
         others: list[list[str]] = [[]]
         left_s = MOST_S
@@ -175,11 +176,11 @@ class Contexts:
             others[-1].append(name)
         return [batch for batch in [*by_place[:2], *others] if batch]
 
-    def _tests(self, path: str, line: int, text: str) -> set[str]:
-        """The tests that run this line.
+    def _tests(self, path: str, line: int, text: str) -> dict[str, bool]:
+        """The tests that run this line: for sure, or perhaps.
 
         Of a line that runs at import, and of a module that has changed since, those that run anything in the module.
-        Of a line that runs in a process of its own, those that start one as well.
+        Of a line that runs in a process of its own, perhaps those that start one as well.
         """
         by_line = {line: {self._names[one] for one in found} for line, found in self._lines.get(path, {}).items()}
         found: set[str] = set()
@@ -187,9 +188,8 @@ class Contexts:
             found = by_line.get(str(line), set())
         if not found:
             found = set().union(*by_line.values())
-        if "" in found or not found:
-            found = found | set(self._spawners)
-        return set(filter(_is_there, found - {""}))
+        perhaps = set(self._spawners) if "" in found or not found else set()
+        return {name: name in found for name in found | perhaps if name and _is_there(name)}
 
     def took_s(self, batch: list[str]) -> float:
         """How long these tests took when they were collected."""

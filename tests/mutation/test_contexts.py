@@ -27,7 +27,7 @@ def collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             "names": names,
             "lines": {PATH: {line: [names.index(one) for one in found] for line, found in lines.items()}},
             "spawners": [STARTS],
-            "seconds": {OWN: 3.0, NEAR: 3.0, FAR: 1.0, SLOW: 150.0, STARTS: 50.0, NAMED: 9.0},
+            "seconds": {OWN: 3.0, NEAR: 3.0, FAR: 1.0, SLOW: 100.0, STARTS: 50.0, NAMED: 9.0},
             "digests": {PATH: digest(TEXT)},
         }
         (tmp_path / "contexts.json").write_text(json.dumps(kept))
@@ -56,6 +56,10 @@ def test_files_take_turns_those_with_the_modules_name_first(collected: Any) -> N
     assert found.batches(PATH, 5, TEXT) == [[NAMED, FAR, STARTS]]
     found = collected({"5": [f"{FAR}[{n}]" for n in range(3)] + [STARTS]})
     assert found.batches(PATH, 5, TEXT) == [[f"{FAR}[0]", STARTS, f"{FAR}[1]", f"{FAR}[2]"]]
+
+
+def test_those_come_last_that_may_run_a_line_in_another_process(collected: Any) -> None:
+    assert collected({"5": ["", FAR, f"{FAR}[1]"]}).batches(PATH, 5, TEXT) == [[FAR, f"{FAR}[1]", STARTS]]
 
 
 def test_a_line_at_import_is_everybodys(collected: Any) -> None:
