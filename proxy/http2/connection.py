@@ -20,13 +20,11 @@ from proxy.telemetry.metrics import Http2Metrics, count
 from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.flow import BEHIND, Flow
 from proxy.transport.sockets import descriptor
+from proxy.transport.turns import FULL_READ_BYTES
 
 PING_S: Final = 20.0  # for the answer to a PING
 _PAYLOAD: Final = b"ops-ping"
 _MOST_DISCARDED: Final = 1024 * 1024
-# Only behind a read that fills its buffer does libuv read again in the same turn (uvloop's has 256000 bytes).
-# To pause and resume costs two system calls, which large answers would pay for nearly each read.
-_FULL_READ_BYTES: Final = 256_000
 _JOINED_BYTES: Final = 32 * 1024  # of content; more of it is written piece by piece, since to copy it costs more
 
 
@@ -104,7 +102,7 @@ class Connection(ServerOwner):
         self._is_pinged = False
         self._flusher.begin()
         try:
-            if self.engine.feed(data, self._ticker.now) or len(data) >= _FULL_READ_BYTES:
+            if self.engine.feed(data, self._ticker.now) or len(data) >= FULL_READ_BYTES:
                 self._read_later()
         finally:
             self._flusher.end()
