@@ -141,7 +141,6 @@ class ClientConnection(ClientSide):
     def on_request(self, stream: Stream, head: RequestHead, done: bool) -> None:
         asker = ClientStream(self, stream, self.address, self.port, self._names)
         self._users.add(asker)
-        self._idle_at = NEVER
         listener = self.listener
         rules = listener.rules
         try:

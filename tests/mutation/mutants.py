@@ -1,7 +1,8 @@
 """Small faults put into a source text, one at a time. Pure: text in, mutants out.
 
 A mutant is one replacement of a stretch of the text. What the interpreter or a type checker would find anyway is left
-out: annotations, imports, `__slots__`, names of modules. So is what no test should assert: docstrings, assertions.
+out: annotations, imports, `__slots__`, names of modules. So is what no test should assert: docstrings, assertions, and
+the names of tasks and threads, which debuggers alone show.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ def _walk(text: _Text, node: ast.AST, *, in_function: bool) -> Iterator[Mutant]:
             children = children[1:]
         inside = in_function or (name == "body" and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
         for child in children:
-            if isinstance(child, ast.AST):
+            if isinstance(child, ast.AST) and not _is_name_for_debuggers(node, child):
                 yield from _walk(text, child, in_function=inside)
 
 
@@ -175,6 +176,14 @@ def _is_slots(node: ast.AST) -> bool:
 def _is_cast(node: ast.AST) -> bool:
     """`cast("...", value)`: its first argument is an annotation."""
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "cast"
+
+
+def _is_name_for_debuggers(node: ast.AST, child: ast.AST) -> bool:
+    """`create_task(..., name="drain")`, `Thread(..., name="writer")`, `ThreadPoolExecutor(thread_name_prefix="x")`."""
+    if not (isinstance(node, ast.Call) and isinstance(child, ast.keyword)):
+        return False
+    called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    return child.arg == "thread_name_prefix" or (child.arg == "name" and called in ("create_task", "Thread"))
 
 
 def _is_for_types(node: ast.AST) -> bool:

@@ -37,6 +37,7 @@ def changed(text: str) -> set[str]:
         ("def f():\n    g()", {"def f():\n    pass"}),
         ("def f():\n    self.a = b\n    'Its sense.'", {"def f():\n    pass\n    'Its sense.'"}),
         ("x = cast('C', a < b)", {"x = cast('C', a <= b)"}),
+        ("x = f(name='b')", {"x = f(name='q')"}),
         (
             "def f():\n    if a:\n        b += c",
             {"def f():\n    if not (a):\n        b += c", "def f():\n    if a:\n        pass"},
@@ -54,6 +55,9 @@ def test_what_is_put_in(text: str, wanted: set[str]) -> None:
         'def f():\n    """A function."""',
         'class C:\n    """A class."""\n    a = b\n    """An attribute."""',
         'x = cast("C", a)',
+        'x = loop.create_task(a, name="b")',
+        'x = threading.Thread(target=a, name="b")',
+        'x = ThreadPoolExecutor(thread_name_prefix="b")',
         "import a.b",
         "x: Literal['a']",
         '__slots__ = ("a",)',

@@ -103,6 +103,9 @@ def test_a_chain_and_a_group_are_bounded() -> None:
     group = ExceptionGroup("many", [ValueError(str(number)) for number in range(100)])
     text = stack_trace(group, DEFAULT)
     assert "  | ValueError: 7\n" in text
+    assert [line for line in text.splitlines() if line.startswith("  +")] == [
+        f"  +---------------- {number} ----------------" for number in range(1, 9)
+    ]
     assert "ValueError: 8" not in text
     assert "\n  and 92 more exceptions\n" in text
     deep = ExceptionGroup("0", [ExceptionGroup("1", [ExceptionGroup("2", [ExceptionGroup("3", [ValueError("4")])])])])

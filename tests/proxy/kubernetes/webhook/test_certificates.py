@@ -38,6 +38,35 @@ def test_the_first_ones() -> None:
     ssl.create_default_context(cadata=made.bundle.decode())  # OpenSSL takes it for an authority's
 
 
+def test_what_they_may_be_used_for() -> None:
+    """The authority signs servers' certificates and no other authorities; the server's is for TLS, under its names."""
+    made = later(None, 0)
+    authority = x509.load_pem_x509_certificate(made.authority.certificate).extensions
+    server = x509.load_pem_x509_certificate(made.server.certificate).extensions
+    limits = [of.get_extension_for_class(x509.BasicConstraints) for of in (authority, server)]
+    assert [(one.value.ca, one.value.path_length, one.critical) for one in limits] == [
+        (True, 0, True),
+        (False, None, True),
+    ]
+    usages = [of.get_extension_for_class(x509.KeyUsage).value for of in (authority, server)]
+    assert [(one.key_cert_sign, one.crl_sign, one.digital_signature) for one in usages] == [
+        (True, True, False),
+        (False, False, True),
+    ]
+    for one in usages:
+        assert not (one.content_commitment or one.key_encipherment or one.data_encipherment or one.key_agreement)
+    assert list(server.get_extension_for_class(x509.ExtendedKeyUsage).value) == [
+        x509.oid.ExtendedKeyUsageOID.SERVER_AUTH
+    ]
+    names = server.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == list(NAMES)
+    begins = [
+        x509.load_pem_x509_certificate(one).not_valid_before_utc
+        for one in (made.authority.certificate, made.server.certificate)
+    ]
+    assert begins == [START - timedelta(minutes=10)] * 2  # between the clocks of machines
+
+
 def test_nothing_changes_until_two_thirds_of_a_life_are_over() -> None:
     made = later(None, 0)
     assert later(made, 19) == made
