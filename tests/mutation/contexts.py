@@ -179,16 +179,21 @@ class Contexts:
     def _tests(self, path: str, line: int, text: str) -> dict[str, bool]:
         """The tests that run this line: for sure, or perhaps.
 
-        Of a line that runs at import, and of a module that has changed since, those that run anything in the module.
+        Of a line that runs at import, and of a module that has changed since, those that run anything in the module,
+        and all beside it.
         Of a line that runs in a process of its own, perhaps those that start one as well.
         """
         by_line = {line: {self._names[one] for one in found} for line, found in self._lines.get(path, {}).items()}
         found: set[str] = set()
         if self._digests.get(path) == digest(text) and _is_in_function(text, line):
             found = by_line.get(str(line), set())
+        beside: set[str] = set()
         if not found:
             found = set().union(*by_line.values())
+            folder = Path("tests", path).parent  # files there may run it while they are imported
+            beside = {name for name in self._seconds if Path(name.partition("::")[0]).parent == folder}
         perhaps = set(self._spawners) if "" in found or not found else set()
+        found = found | beside
         return {name: name in found for name in found | perhaps if name and _is_there(name)}
 
     def took_s(self, batch: list[str]) -> float:

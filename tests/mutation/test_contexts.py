@@ -62,17 +62,19 @@ def test_those_come_last_that_may_run_a_line_in_another_process(collected: Any) 
     assert collected({"5": ["", FAR, f"{FAR}[1]"]}).batches(PATH, 5, TEXT) == [[FAR, f"{FAR}[1]", STARTS]]
 
 
-def test_a_line_at_import_is_everybodys(collected: Any) -> None:
-    assert collected({"1": [OWN], "5": [FAR]}).batches(PATH, 1, TEXT) == [[OWN], [FAR]]
+def test_a_line_at_import_is_everybodys_and_of_all_beside_it(collected: Any) -> None:
+    assert collected({"1": [OWN], "5": [FAR]}).batches(PATH, 1, TEXT) == [[OWN], [NEAR], [FAR]]
 
 
 def test_so_is_a_module_that_has_changed_since(collected: Any) -> None:
-    assert collected({"4": [OWN], "5": [FAR]}).batches(PATH, 5, TEXT + "\n") == [[OWN], [FAR]]
+    assert collected({"4": [OWN], "5": [FAR]}).batches(PATH, 5, TEXT + "\n") == [[OWN], [NEAR], [FAR]]
 
 
-@pytest.mark.parametrize("lines", [{"5": [""]}, {}])
-def test_a_line_in_another_process_is_of_those_that_start_one(collected: Any, lines: dict[str, list[str]]) -> None:
-    assert collected(lines).batches(PATH, 5, TEXT) == [[STARTS]]
+@pytest.mark.parametrize(("lines", "beside"), [({"5": [""]}, []), ({}, [[OWN], [NEAR]])])
+def test_a_line_in_another_process_is_of_those_that_start_one(
+    collected: Any, lines: dict[str, list[str]], beside: list[list[str]]
+) -> None:
+    assert collected(lines).batches(PATH, 5, TEXT) == [*beside, [STARTS]]
 
 
 def test_newer_tests_are_added_to_what_is_known() -> None:
