@@ -3,13 +3,14 @@
 #   tests/compose/run.sh [ENGINE [CHECK...]]       CHECK: image demo minimal ... (default: all of them)
 # ENGINE is a script that starts a Docker engine where none runs: `ENGINE up` prints the environment to use, `ENGINE down` ends it.
 # With neither a running engine nor that script, the test is skipped by name, exit 0.
+# ARM64_BASE is an image of Python for linux/arm64 (python:3.13-slim, where a registry answers): the check arm64 needs it, and emulation.
 # KEEP_IMAGES=1 does not build those that are there. CHECK_PYTHON runs the checks: one with websockets can drive a browser.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 engine=${1:-}
 [ $# -gt 0 ] && shift
 checks=("$@")
-[ ${#checks[@]} -gt 0 ] || checks=(image demo minimal migration collector jaeger monitoring systemd)
+[ ${#checks[@]} -gt 0 ] || checks=(image demo minimal migration collector jaeger monitoring systemd arm64)
 started_engine=
 
 docker=/usr/bin/docker
@@ -88,6 +89,7 @@ for check in "${checks[@]}"; do
   began=$SECONDS
   case $check in
     demo) pure ;;
+    arm64) ;;
     *) compiled ;;
   esac
   case $check in
@@ -99,6 +101,14 @@ for check in "${checks[@]}"; do
       build ops-sidecar-demo-billing:local config/compose/demo/billing.Dockerfile config/compose/demo
       build ops-sidecar-demo-receipts:local config/compose/demo/receipts.Dockerfile .
       composed demo docker-compose.yml
+      ;;
+    arm64) # under emulation, so without the compiler
+      if [ -z "${ARM64_BASE:-}" ] || ! grep -qs enabled /proc/sys/fs/binfmt_misc/qemu-aarch64; then
+        echo "compose-test: arm64 skipped, it needs ARM64_BASE and an emulation of aarch64 in binfmt_misc"
+        continue
+      fi
+      build ops-sidecar-arm64:local Dockerfile . --platform linux/arm64 --build-arg "PYTHON_IMAGE=$ARM64_BASE" --build-arg COMPILE=0
+      python3 tests/compose/arm64.py "$docker"
       ;;
     systemd)
       build ops-sidecar-demo-systemd:local tests/compose/systemd.Dockerfile config/systemd
