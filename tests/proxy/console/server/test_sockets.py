@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from lab.consoles import Console
+import pytest
+from lab.consoles import Console, Start
+
+from proxy.errors import StartError
 
 
 async def test_a_request_in_single_bytes_is_read(console: Console) -> None:
@@ -15,3 +18,11 @@ async def test_a_request_in_single_bytes_is_read(console: Console) -> None:
         await writer.drain()
     assert b" 404 " in await reader.readline()
     writer.close()
+
+
+async def test_an_address_that_is_taken_is_named(console: Console, start_console: Start) -> None:
+    taken = console.url.removeprefix("http://")
+    with pytest.raises(StartError, match=f"the console cannot listen on {taken} .*: .*in use"):
+        await start_console(listen=taken)
+    with pytest.raises(StartError, match=r"the console cannot listen on unix:/nowhere/at/all .*: "):
+        await start_console(otlp="unix:/nowhere/at/all")
