@@ -95,8 +95,7 @@ class StreamPool(Sharer):
         if not len(self._waiters):
             for connection in self._open:
                 if connection.room > 0:
-                    self._metrics.reused += 1
-                    receiver.on_connected(connection.stream())
+                    self._serve(receiver, connection)
                     return
         self.enqueue(receiver)
 
@@ -156,10 +155,14 @@ class StreamPool(Sharer):
             waiter = self._next_waiter(is_fresh=True)
             if waiter is None:
                 return
-            self._metrics.reused += 1
-            waiter.on_connected(connection.stream())
+            self._serve(waiter, connection)
         if len(self._waiters):
             connection.call_when_room()
+
+    def _serve(self, receiver: Receiver, connection: UpstreamConnection) -> None:
+        if connection.served:
+            self._metrics.reused += 1
+        receiver.on_connected(connection.stream())
 
     def retired(self, connection: UpstreamConnection) -> None:
         if connection in self._open:

@@ -33,6 +33,25 @@ def test_connections_and_streams_of_both_sides(start: Start, app: App, knock: Kn
     assert down.connections_total == 1
 
 
+def test_the_pool_counts_each_connection_and_each_request_on_it(start: Start, app: App, knock: Knock) -> None:
+    """Opened, open, reused, closed for being idle, and those that could not be opened."""
+    sidecar = start({"inbound": {"app": app.url}, "pool": {"idle_s": 0.2}})
+    pool = sidecar.metrics.upstream("app")
+    client = knock(sidecar)
+    for number in range(3):
+        stream = client.request("/")
+        if not number:
+            peer = app.accept()
+        peer.headers(peer.frame(HEADERS).stream, [(":status", "204")], end=True)
+        assert client.answer(stream).status == 204
+        assert (pool.connects, pool.connections_open, pool.reused) == (1, 1, number)
+    sidecar.until(lambda: pool.connections_open == 0)
+    assert pool.idle_closed == {"timeout": 1}
+    app.close()
+    assert client.answer(client.request("/")).status == 502
+    assert (pool.connects, pool.connect_failures) == (1, {"connection-refused": 1})
+
+
 def test_clients_of_http_1_are_not_among_them(start: Start, app: App) -> None:
     sidecar = start({"inbound": {"app": app.url}})
     sidecar.ask(b"GET / HTTP/1.0\r\nHost: a\r\nContent-Length: 1, 2\r\n\r\n")
