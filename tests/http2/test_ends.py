@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from lab.h2 import (
     NO_ERROR,
     REFUSED_STREAM,
     RST_STREAM,
+    SETTINGS,
     App,
     Peer,
     frame,
@@ -239,6 +241,17 @@ def test_a_drain_says_goodbye_twice_and_serves_what_comes_between(pair: Beside, 
     assert [client.answer(stream).status for stream in (first, between)] == [204, 204]
     assert client.is_over()
     assert draining.result(20)
+
+
+def test_settings_that_come_again_do_not_keep_a_connection(pair: Beside) -> None:
+    _, client = pair(timeouts={"idle_s": 0.3})
+    for _ in range(100):
+        client.send(frame(SETTINGS, 0, 0))
+        came = client.frame(SETTINGS, GOAWAY)
+        if came.kind == GOAWAY:
+            break
+        time.sleep(0.02)
+    assert (came.kind, came.number) == (GOAWAY, NO_ERROR)
 
 
 def test_an_idle_connection_is_closed_with_goaway(pair: Beside) -> None:
