@@ -54,6 +54,23 @@ def test_evidence_counts_while_one_request_alone_has_it() -> None:
     assert of.only_with("x-request-id", "r-2") is None
 
 
+def test_evidence_is_found_anew_for_requests_in_flight() -> None:
+    """What told them apart before does so no longer; and its bytes count."""
+    of = table()
+    one = request()
+    of.begin(one)
+    before = of.size_bytes
+    of.find_evidence_by(lambda _: (("x-a", "1"),))
+    assert of.only_with("x-a", "1") is one
+    assert of.size_bytes == before + 4
+    of.find_evidence_by(lambda _: (("x-b", "22"),))
+    assert (of.only_with("x-a", "1"), of.only_with("x-b", "22")) == (None, one)
+    assert of.size_bytes == before + 5
+    of.find_evidence_by(None)
+    of.end(one)
+    assert (of.only_with("x-b", "22"), of.size_bytes) == (None, 0)
+
+
 def test_the_only_one() -> None:
     of = table()
     assert of.only() is None

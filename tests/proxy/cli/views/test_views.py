@@ -187,3 +187,20 @@ async def test_tools_for_agents() -> None:
                 assert f"Page: {console.url}/#/" in text, name
             result = await session.call_tool("show_trace", {"trace_id": trace})
             assert "ERROR billing charge" in getattr(result.content[0], "text", "")
+
+
+def test_a_link_is_cut_beyond_300_characters_and_a_line_beyond_600() -> None:
+    told = bounded(["a" * 600, "b" * 601, None, ""], "l" * 300).splitlines()
+    assert told == ["a" * 600, "b" * 599 + "…", "Page: " + "l" * 300]
+    assert bounded([], "l" * 301) == "Page: " + "l" * 299 + "…"
+
+
+@pytest.mark.parametrize(("size", "fits"), [(0, True), (1, False)])
+def test_lines_fit_to_the_last_byte(size: int, fits: bool) -> None:
+    """80 bytes are kept for how many are missing, and the link's own."""
+    room = MOST_BYTES - 80 - 1
+    lines = ["x" * 599] * (room // 600)
+    rest = room - 600 * len(lines) - 1
+    told = bounded([*lines, "y" * (rest + size)], "l").splitlines()
+    assert told[-1] == "Page: l"
+    assert told[-2] == ("y" * rest if fits else "(1 more lines; narrow the question, or open the page)")
