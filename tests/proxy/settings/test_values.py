@@ -38,6 +38,31 @@ def test_a_quantity_is_read(parse: Callable[[object], float], value: object, num
 
 
 @pytest.mark.parametrize(
+    ("parse", "unit", "size"),
+    [
+        *((parse_seconds, unit, size) for unit, size in zip(
+            ("", "ms", "s", "m", "min", "h", "d"), (1, 0.001, 1, 60, 60, 3600, 86400), strict=True
+        )),
+        *((parse_bytes, unit, size) for unit, size in zip(
+            ("", "b", "kb", "mb", "gb", "kib", "mib", "gib"),
+            (1, 1, 1000, 1000**2, 1000**3, 1024, 1024**2, 1024**3),
+            strict=True,
+        )),
+    ],
+)  # fmt: skip
+def test_each_unit_in_any_case(parse: Callable[[object], float], unit: str, size: float) -> None:
+    assert parse(f"2{unit}") == parse(f" 2 {unit.upper()} ") == 2 * size
+
+
+@pytest.mark.parametrize("value", [1e300, "1" + "0" * 300, f"{'1' + '0' * 299}m", "1" + "0" * 309])
+def test_what_fits_into_no_number_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="expected seconds"):
+        parse_seconds(value)
+    assert parse_seconds(9.9e299) == 9.9e299
+    assert parse_seconds("9" + "0" * 299) == 9e299
+
+
+@pytest.mark.parametrize(
     ("value", "read", "ratio"),
     [("accept", "accept", 1), (" Deny", "deny", 0), ("0.25", 0.25, 0.25), (0, 0, 0), (1, 1, 1), (0.5, 0.5, 0.5)],
 )
