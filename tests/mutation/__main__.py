@@ -1,6 +1,6 @@
 """Mutation testing: `make mutate SAMPLE=300 SEED=1` puts small faults into the sources and shows which no test finds.
 
-    python -m mutation --sample 300 --seed 1 [--only proxy/http1] [--beside] [--collect]
+    python -m mutation --sample 300 --seed 1 [--only proxy/http1] [--beside] [--collect] [--more tests/new]
 
 Works in copies of the tree, two at a time.
 For each mutant the tests run that run its line, until one fails: first those beside its module, then the others.
