@@ -95,3 +95,16 @@ def test_a_resource_has_a_limit(more: int) -> None:
     resource.attributes[-1].value.string_value += "x" * (MOST_RESOURCE_BYTES + more - resource.ByteSize())
     batch = read_traces(request)
     assert (batch.rejected, len(batch.spans)) == (more, 1 - more)
+
+
+@pytest.mark.parametrize(("start", "end", "is_kept"), [
+    ((1 << 62) - 1, (1 << 62) - 1, True), (1 << 62, 1 << 62, False), (1, 1 << 62, False), (1 << 62, 1, False),
+])  # fmt: skip
+def test_a_time_has_62_bits(start: int, end: int, is_kept: bool) -> None:
+    """Nanoseconds up to the year 2116: SQLite's integers hold twice that, and sums of two."""
+    request = sent(span(1))
+    one = request.resource_spans[0].scope_spans[0].spans[0]
+    one.start_time_unix_nano, one.end_time_unix_nano = start, end
+    batch = read_traces(request)
+    assert (len(batch.spans), batch.rejected) == ((1, 0) if is_kept else (0, 1))
+    assert ("beyond the year 2116" in batch.reason) is not is_kept
