@@ -60,6 +60,7 @@ COMMANDS = (
     "wait --timeout x",
     "wait --no-sidecar",
     "traces --console nonsense://",
+    "mcp --console nonsense://",
     "traces --console http://127.0.0.1:1",
     "trace --console http://127.0.0.1:1 0",
     "doctor --console http://127.0.0.1:1",

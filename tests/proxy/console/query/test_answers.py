@@ -180,6 +180,9 @@ def test_terminals_and_agents_are_told_in_reviewed_words(
         code = main([*command.split(), "--console", there])
         said = capsys.readouterr()
         lines.append(f"$ ops-sidecar {command}\n{said.out}{said.err}({code})\n")
+    for command in ("traces", f"trace {1:032x}", "doctor", "migration", "top"):
+        assert main([*command.split(), "--json", "--console", there]) == 0
+        assert json.loads(capsys.readouterr().out)
     client = _Offline(there)
     rows = requests(story[1].reader)["items"]
     for name, *asked in (

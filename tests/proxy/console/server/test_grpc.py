@@ -252,3 +252,13 @@ async def test_a_flood_ends_in_goaway(console: Console) -> None:
     assert await asyncio.to_thread(talk)
     assert (await refused(console))["http2"] == 1
     assert (await export(console, BODY))[0] is grpc.StatusCode.OK
+
+
+async def test_connections_that_have_ended_make_room(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most so many are open at once, however many there were."""
+    monkeypatch.setattr("proxy.console.server.grpc._MOST_CONNECTIONS", 1)
+    for number in range(1, 4):
+        body = sent(span(number)).SerializeToString()
+        async with asyncio.timeout(10):  # the end of the one before may be heard of a moment later
+            while (await export(console, body))[0] is not grpc.StatusCode.OK:
+                pass
