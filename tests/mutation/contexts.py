@@ -190,8 +190,11 @@ class Contexts:
         beside: set[str] = set()
         if not found:
             found = set().union(*by_line.values())
-            folder = Path("tests", path).parent  # files there may run it while they are imported
-            beside = {name for name in self._seconds if Path(name.partition("::")[0]).parent == folder}
+            # Files there may run it while they are imported; where its folder has none, those of the folder around it.
+            for folder in Path("tests", path).parents:
+                beside = {name for name in self._seconds if Path(name.partition("::")[0]).parent == folder}
+                if beside:
+                    break
         perhaps = set(self._spawners) if "" in found or not found else set()
         found = found | beside
         return {name: name in found for name in found | perhaps if name and _is_there(name)}

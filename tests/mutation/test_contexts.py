@@ -66,6 +66,11 @@ def test_a_line_at_import_is_everybodys_and_of_all_beside_it(collected: Any) -> 
     assert collected({"1": [OWN], "5": [FAR]}).batches(PATH, 1, TEXT) == [[OWN], [NEAR], [FAR]]
 
 
+def test_where_no_test_is_beside_it_those_of_the_folder_around_count(collected: Any) -> None:
+    """A module of constants runs at import alone, so nothing is known of it."""
+    assert collected({}).batches("proxy/deeper/values.py", 1, TEXT) == [[OWN, NEAR, STARTS]]
+
+
 def test_so_is_a_module_that_has_changed_since(collected: Any) -> None:
     assert collected({"4": [OWN], "5": [FAR]}).batches(PATH, 5, TEXT + "\n") == [[OWN], [NEAR], [FAR]]
 
