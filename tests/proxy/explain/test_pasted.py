@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.explain.pasted import LONGEST, explain_pasted
+from proxy.explain.pasted import LONGEST, explain_pasted, read_pasted
 
 W3C = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 B3 = "b3: 80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1"
@@ -58,3 +58,14 @@ def test_too_long() -> None:
 def test_any_text_has_an_answer(text: str) -> None:
     assert explain_pasted(text, [ORDERS])["sentence"]
     assert explain_pasted("curl " + text, [])["sentence"]
+
+
+def test_a_text_has_at_most_65536_characters_and_200_headers() -> None:
+    """A longer one is not read at all; headers beyond are left out, also where a line cannot be read."""
+    longest = "a: " + "1" * 65533
+    assert read_pasted(longest) == ([("a", "1" * 65533)], None)
+    assert read_pasted(longest + "1") == ([], "The text has 65,537 characters. It may have 65,536.")
+    assert len(read_pasted("a: 1\n" * 201)[0]) == 200
+    found, wrong = read_pasted("nonsense\n" + "a: 1\n" * 201)
+    assert len(found) == 200
+    assert wrong == "'nonsense' is not a header: expected 'name: value'."
