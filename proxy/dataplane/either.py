@@ -144,6 +144,10 @@ class _FallBack(FallBack):
     def new_protocol(self, alpn: str) -> object:
         return self._pool.http1.new_protocol(alpn)
 
+    def is_lost(self, connection: object) -> bool:
+        assert isinstance(connection, UpstreamConnection)
+        return connection.is_lost
+
     def adopt(self, connection: object) -> None:
         assert isinstance(connection, UpstreamConnection)
         self._pool.http1.adopt(connection)

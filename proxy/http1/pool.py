@@ -78,6 +78,11 @@ class ConnectionPool(Keeper):
             elif connection.idle_until <= self._ticker.now:
                 count(self._metrics.idle_closed, "timeout")
                 connection.close()
+            elif (
+                not connection.served
+            ):  # just made: what it says is told, or a server that refuses us is asked for ever
+                receiver.on_connected(connection)
+                return
             elif receiver.can_begin_again():
                 connection.is_unseen = True
                 receiver.on_connected(connection)

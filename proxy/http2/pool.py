@@ -37,6 +37,10 @@ class FallBack(ABC):
         """A connection to be made, of the protocol that TLS has agreed on."""
 
     @abstractmethod
+    def is_lost(self, connection: object) -> bool:
+        """Whether `connection`, which `new_protocol` made, is closed already."""
+
+    @abstractmethod
     def adopt(self, connection: object) -> None:
         """It is made."""
 
@@ -206,8 +210,11 @@ class StreamPool(Sharer):
         """A connection to an upstream that has shown that it speaks HTTP/2. Raises Refusal."""
         made = await self._connector.connect(self.new_protocol, connect_s)
         if not isinstance(made, UpstreamConnection):
+            assert self._fall_back is not None
+            if self._fall_back.is_lost(made):
+                raise Refusal(Fault.CONNECTION_LOST, "the upstream closed the connection at once")
             self._descriptors.upstreams += 1  # beside that of this attempt
-            self._hand_over(made)
+            self._fall_back.adopt(made)
             raise Refusal(Fault.NO_HTTP2, _NOT_CHOSEN)
         try:
             async with asyncio.timeout(connect_s):
@@ -253,11 +260,6 @@ class StreamPool(Sharer):
             else:
                 waiter.on_unconnected(refusal)
         self._connect_for_waiters()
-
-    def _hand_over(self, made: object) -> None:
-        """TLS has agreed on another protocol."""
-        assert self._fall_back is not None
-        self._fall_back.adopt(made)
 
     def new_protocol(self, alpn: str = "") -> object:
         """A connection to be made, by what TLS has agreed on."""

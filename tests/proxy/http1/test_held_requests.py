@@ -147,6 +147,18 @@ async def test_a_request_that_is_still_coming_is_not_held(pairs: tuple[Pair, Pai
     assert second.far.written.endswith(b"\r\n\r\nhi")
 
 
+async def test_a_connection_that_was_just_made_is_used_at_once(pairs: tuple[Pair, Pair]) -> None:
+    """Its end is an answer to this request: a server that ends each connection is not asked again and again."""
+    first, second = pairs
+    second.upstream.served = 0
+    post(first)
+    assert "asked" in repr(second.upstream)
+    end(second)
+    await turn()
+    assert first.near.written.startswith(b"HTTP/1.1 502")
+    assert first.far.written == b""
+
+
 async def test_a_retry_is_not_held() -> None:
     """It gets a connection that has served nobody. What a server says there unasked is no news of an old one."""
     plane = Plane(PoolPlan(max_connections=1), held=asyncio.get_running_loop())
