@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from proxy.cli.views.client import Console
-from proxy.cli.views.tables import clock, cut, hop, length, printable
+from proxy.cli.views.tables import clock, counted, cut, hop, length, printable
 from proxy.cli.views.trace import in_order
 
 MOST_BYTES: Final = 4_000
@@ -123,8 +123,9 @@ def sessions(console: Console, filter: str, limit: int) -> str:
     """Sessions, by their last trace."""
     said = console.get("/sessions", q=filter, limit=_within(limit))
     rows = [
-        f"{cut(row['id'], 80)}: {row['traces']} traces, {row['requests']} requests, {row['errors']} errors, "
-        f"over {length(row['last'] - row['first'])}, {', '.join(row['services'][:8])}"
+        f"{cut(row['id'], 80)}: {counted(row['traces'], 'trace')}, {counted(row['requests'], 'request')}, "
+        f"{counted(row['errors'], 'error')}, over {length(row['last'] - row['first'])}, "
+        f"{', '.join(row['services'][:8])}"
         for row in said["items"]
     ]
     return bounded([said["error"], said["sentence"], *rows], console.page("/sessions", q=filter))
@@ -164,7 +165,7 @@ def settings(console: Console, service: str) -> str:
 def sidecar_line(one: Mapping[str, Any]) -> str:
     """How one sidecar is, in a line."""
     facts = [
-        one["silent"] or ("" if one["running"] else "ended"),
+        (one["silent"] or "").rstrip(".") or ("" if one["running"] else "ended"),
         f"{one['requests_per_s']:g} requests/s" if one["requests_per_s"] is not None else "",
         f"p99 {length(one['p99_ms'])}" if one["p99_ms"] is not None else "",
         f"{one['overhead_us']} µs CPU each" if one["overhead_us"] is not None else "",
@@ -212,7 +213,7 @@ def _facts(span: Mapping[str, Any]) -> str:
 
 def _trace_line(row: Mapping[str, Any]) -> str:
     root = f"{row['root']['service']} {cut(row['title'], 60)}"
-    return f"{row['id']} {length(row['ms'])}, {row['errors']} errors, {root}{_notes(row)}"
+    return f"{row['id']} {length(row['ms'])}, {counted(row['errors'], 'error')}, {root}{_notes(row)}"
 
 
 def _notes(row: Mapping[str, Any]) -> str:

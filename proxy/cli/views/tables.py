@@ -38,6 +38,11 @@ def clock(ms: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(ms / 1000))
 
 
+def counted(number: int, one: str) -> str:
+    """`1 trace`, `2 traces`."""
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"
+
+
 def length(ms: float) -> str:
     """`0.6 ms`, `214 ms`, `1.2 s`."""
     return f"{ms:.1f} ms" if ms < 9.95 else f"{ms:.0f} ms" if ms < 999.5 else f"{ms / 1000:.1f} s"

@@ -14,8 +14,9 @@ from mcp.client.stdio import stdio_client
 
 from proxy.cli.commands import main
 from proxy.cli.views import answers, top
-from proxy.cli.views.answers import MOST_BYTES, bounded
+from proxy.cli.views.answers import MOST_BYTES, bounded, sidecar_line
 from proxy.cli.views.client import Console as Client
+from proxy.cli.views.tables import counted
 from proxy.cli.views.trace import in_order
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
@@ -204,3 +205,26 @@ def test_lines_fit_to_the_last_byte(size: int, fits: bool) -> None:
     told = bounded([*lines, "y" * (rest + size)], "l").splitlines()
     assert told[-1] == "Page: l"
     assert told[-2] == ("y" * rest if fits else "(1 more lines; narrow the question, or open the page)")
+
+
+@pytest.mark.parametrize(
+    ("silent", "running", "line"),
+    [
+        (None, True, "shop shop-1: 1.5 requests/s, p99 12 ms, 50 MB"),
+        (
+            "Nothing was heard of it for 16.0 s.",
+            True,
+            "shop shop-1: Nothing was heard of it for 16.0 s, 1.5 requests/s, ",
+        ),
+        (None, False, "shop shop-1: ended, 1.5 requests/s, "),
+    ],
+)
+def test_how_a_sidecar_is(silent: str | None, running: bool, line: str) -> None:
+    one = {"service": "shop", "instance": "shop-1", "silent": silent, "running": running, "ready": True}
+    figures = {"requests_per_s": 1.5, "p99_ms": 12, "overhead_us": None, "rss_mb": 50}
+    assert sidecar_line(one | figures).startswith(line)
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 traces"), (1, "1 trace"), (2, "2 traces")])
+def test_what_is_counted(number: int, said: str) -> None:
+    assert counted(number, "trace") == said
