@@ -70,9 +70,9 @@ _OTLP = "proxy.telemetry.otlp"
     [
         pytest.param(f"{_OTLP}.span.peer_attributes", marks=in_source),
         pytest.param(f"{_OTLP}.span.SpanEncoder.encode", marks=in_source),
-        f"{_OTLP}.buffer.Outlet.add",
+        pytest.param(f"{_OTLP}.buffer.Outlet.add", marks=in_source),
         f"{_OTLP}.exporter.Exporter._send_metrics",
-        f"{_OTLP}.buffer.SpanBuffer.add",
+        pytest.param(f"{_OTLP}.buffer.SpanBuffer.add", marks=in_source),
         f"{_OTLP}.buffer.SpanBuffer.flush",
         f"{_OTLP}.sender.Sender.on_tick",
         f"{_OTLP}.pipeline.export_request",
