@@ -18,7 +18,6 @@ from typing import Final, NamedTuple
 
 import uvloop
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from ops_lib.hosts import parse_pattern, read_address
 from proxy.address import Address
@@ -27,6 +26,7 @@ from proxy.console.forward.forwarder import Forwarder
 from proxy.console.server.api import Api
 from proxy.console.server.grpc import GrpcIntake
 from proxy.console.server.guard import Guard
+from proxy.console.server.http import protocols, runner
 from proxy.console.server.intake import MOST_BODY_BYTES, Intake
 from proxy.console.server.page import add_page
 from proxy.console.server.sockets import FirstBytes, listen
@@ -123,8 +123,8 @@ async def running_console(plan: ConsolePlan) -> AsyncIterator[Addresses]:
         plan, writer=writer, reader=reader, stream=stream, guard=guard, intake=intake, forwarder=forwarder
     )
     api = Api(reader, guard, stream, state, writer.add)
-    page_runner = _runner(_pages(guard, api))
-    intake_runner = _runner(intake.application())
+    page_runner = runner(_pages(guard, api))
+    intake_runner = runner(intake.application())
     grpc = GrpcIntake(intake)
     servers: list[asyncio.Server] = []
     try:
@@ -156,31 +156,17 @@ def _pages(guard: Guard, api: Api) -> web.Application:
     return app
 
 
-def _runner(app: web.Application) -> web.AppRunner:
-    log = logging.getLogger("proxy.console.http")
-    log.addFilter(_is_worth_a_line)
-    return web.AppRunner(
-        app, access_log=None, keepalive_timeout=75.0, shutdown_timeout=1.0, logger=log, auto_decompress=False
-    )
-
-
-def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Not a request that cannot be read: its line would have a traceback and parts of the request."""
-    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
-
-
 async def _listen(
     plan: ConsolePlan, page: web.AppRunner, intake: web.AppRunner, grpc: GrpcIntake, servers: list[asyncio.Server]
 ) -> tuple[str, str]:
     """Both URLs; the second empty if OTLP is not received."""
     await page.setup()
     await intake.setup()
-    assert page.server is not None and intake.server is not None
-    server, address = await listen(page.server, parse_endpoint(plan.listen), "console.listen")
+    server, address = await listen(protocols(page), parse_endpoint(plan.listen), "console.listen")
     servers.append(server)
     if not plan.otlp:
         return _url(address), ""
-    received = intake.server
+    received = protocols(intake)
 
     def make() -> asyncio.Protocol:
         return FirstBytes(received, grpc.connection)

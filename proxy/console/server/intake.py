@@ -294,12 +294,18 @@ def partial_success(batch: Batch | None) -> bytes:
     return message(1, integer(1, batch.rejected) + message(2, batch.reason.encode()))
 
 
+_WITH_STATUS: Final[dict[int, dict[str, str]]] = {
+    401: {"WWW-Authenticate": "Bearer"},
+    405: {"Allow": "POST, OPTIONS"},
+    413: {"Connection": "close"},  # the rest of the body is not read
+    503: {"Retry-After": "1"},
+}
+
+
 def _refusal(error: RefusalError, is_json: bool) -> web.Response:
     """A google.rpc.Status, as OTLP has it, in the language of the request."""
     code = GRPC_CODES.get(error.status, 3)
-    headers = {"Retry-After": "1"} if error.status == 503 else {}
-    if error.status == 413:
-        headers["Connection"] = "close"  # the rest of the body is not read
+    headers = _WITH_STATUS.get(error.status, {})
     if is_json:
         body = json.dumps({"code": code, "message": error.detail}).encode()
         return web.Response(body=body, status=error.status, content_type=JSON, headers=headers)
