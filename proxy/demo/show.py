@@ -27,8 +27,8 @@ def intro(topology: Topology, inject: Mapping[str, str], style: Style) -> Iterat
         yield f"  {'':7}  its sidecar on {where} injects {inject[name]}, {ways[name]}"
     if topology.collector:
         yield ""
-        yield "Each sidecar is a span of the trace, on the way in and on the way out, and"
-        yield f"sends it to {topology.collector}."
+        yield "Each sidecar is a span of the trace, on the way in and on the way out, and so is"
+        yield f"each service that calls on. They send them to {topology.collector}."
 
 
 def journey(report: Report, number: int, style: Style, *, brief: bool) -> Iterator[str]:

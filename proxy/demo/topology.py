@@ -33,7 +33,7 @@ class Topology:
 
     sidecars: Mapping[str, Sidecar]
     taps: Mapping[str, WireTap]  # by the service whose calls pass there
-    collector: str = ""  # URL that the sidecars export spans to; empty: they take no part in the trace
+    collector: str = ""  # URL that all export spans to; empty: the sidecars take no part in the trace
 
     @property
     def entry(self) -> str:
@@ -47,7 +47,7 @@ async def running_topology(
 ) -> AsyncIterator[Topology]:
     """Start everything, and stop it at the end.
     Raises DemoError if a sidecar fails.
-    `collector`: URL that the sidecars export spans to, empty for none.
+    `collector`: URL that sidecars and services export spans to, empty for none.
     `reports`: it is a console, which is told the rest.
     Other arguments: see `sidecars.specs`.
     """
@@ -63,7 +63,7 @@ async def running_topology(
             host, port = sidecars[NEXT[name]].addresses["inbound"]
             await stack.enter_async_context(tap.relay(tap_sockets[name], host, port))
         for name, call in _calls(sidecars).items():
-            await stack.enter_async_context(_serving(build(SERVICES[name], call), app_sockets[name]))
+            await stack.enter_async_context(_serving(build(SERVICES[name], call, collector), app_sockets[name]))
         yield Topology(sidecars, taps, collector)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from proxy.console.intake.otlp_json import read_json
 from proxy.telemetry.otlp import protobuf
 
 LIMIT_S = 20.0
@@ -79,8 +80,11 @@ class Collector:
         return self.requests.get(timeout=LIMIT_S)
 
     def next_request(self) -> ExportTraceServiceRequest:
-        """The next request, as OpenTelemetry's own classes read it."""
-        return ExportTraceServiceRequest.FromString(self.next()[1])
+        """The next request, as OpenTelemetry's own classes read it; JSON as the console does."""
+        head, body = self.next()
+        if b"content-type: application/json" in head.lower():
+            return read_json(ExportTraceServiceRequest, body)
+        return ExportTraceServiceRequest.FromString(body)
 
     def spans(self, count: int) -> list[Span]:
         """The next `count` spans, from any number of requests."""

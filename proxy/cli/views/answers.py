@@ -196,7 +196,9 @@ def _within(limit: int) -> int:
 
 
 def _status(span: Mapping[str, Any]) -> str:
-    return "ERROR " if span["status"] == "error" else "MISSING " if span.get("missing") else ""
+    if span.get("missing"):
+        return "OUTSIDE " if span.get("outside") else "MISSING "
+    return "ERROR " if span["status"] == "error" else ""
 
 
 def _formats(span: Mapping[str, Any]) -> str:

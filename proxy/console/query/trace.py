@@ -11,7 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from proxy.console.intake.decode import SIDECAR_SCOPE
 from proxy.console.intake.values import attributes, plain
-from proxy.console.query.gaps import missing_spans
+from proxy.console.query.gaps import gaps, missing_spans
 from proxy.console.query.ids import trace_bytes
 from proxy.console.query.traces import COLUMNS, row_of
 from proxy.console.query.words import duration, plural
@@ -54,7 +54,7 @@ def trace(reader: Reader, trace_id: str) -> Answer | None:
     missing = [] if truncated else missing_spans(spans)
     found = [*missing, *spans.values()]
     if not truncated:
-        row["notes"] = [*(note for note in row["notes"] if note != GAP), *([GAP] if missing else [])]
+        row["notes"] = [*(note for note in row["notes"] if note != GAP), *([GAP] if gaps(missing) else [])]
     row["services"] = _services(spans.values())
     return {
         **row,
@@ -178,8 +178,11 @@ def _sentence(row: Answer, spans: Mapping[str, Answer], missing: list[Answer], t
         parents = {span["parent"] for span in failed}
         origin = next((span for span in failed if span["id"] not in parents), failed[0])
         said += f"; the first error began at {origin['service']}, {origin['name']}"
-    if missing:
-        said += f"; {plural(len(missing), 'parent was', 'parents were')} never reported"
+    inside = gaps(missing)
+    if len(inside) < len(missing):
+        said += "; it began at a caller that sent no span"
+    if inside:
+        said += f"; {plural(len(inside), 'parent was', 'parents were')} never reported"
     if truncated:
         said += f"; {plural(truncated, 'further span is', 'further spans are')} not shown"
     return said + "."

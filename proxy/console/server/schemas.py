@@ -126,6 +126,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         {
             "missing": {"const": True},
             "guess": {"const": True},
+            "outside": {"const": True},
             "sentence": _TEXT,
             "request": _TEXT,
             "in": _TEXTS,

@@ -9,7 +9,8 @@ from typing import Any, Final
 from proxy.console.intake.decode import SIDECAR_SCOPE
 from proxy.console.intake.records import Span
 
-GAP: Final = "gap"  # the note of a trace that lacks the parent of a span
+GAP: Final = "gap"  # the note of a trace that lacks the parent of a span; a caller outside is none (`query.gaps`)
+_CALLED: Final = (2, 5)  # kinds of a span that a caller is above: server, consumer
 _MOST_FORMATS: Final = 16
 _LONGEST: Final = 300  # characters of a title
 _MOST_SERVICES: Final = 100  # of one trace, in its row
@@ -43,7 +44,7 @@ class Summary:
     formats: dict[str, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
     ids: set[bytes] = field(default_factory=set)  # of its spans
-    wanted: set[bytes] = field(default_factory=set)  # parents that have not come
+    wanted: dict[bytes, bool] = field(default_factory=dict)  # parents that have not come: whether as callers alone
     counted: int = 0  # how many of `ids` the writer has counted
 
     def add(self, span: Span) -> None:
@@ -53,7 +54,7 @@ class Summary:
         self.ended = max(self.ended, span.ended)
         self.spans += 1
         self.errors += span.is_error
-        self.join(span.span, span.parent)
+        self.join(span.span, span.parent, span.kind)
         service = span.source.service
         if service in self.services or len(self.services) < _MOST_SERVICES:
             self.services[service] = self.services.get(service, 0) + 1
@@ -66,12 +67,12 @@ class Summary:
         if span.scope == SIDECAR_SCOPE:
             self._take_hop(span)
 
-    def join(self, span: bytes, parent: bytes) -> None:
+    def join(self, span: bytes, parent: bytes, kind: int) -> None:
         """One more span has come; who wants which parent."""
         self.ids.add(span)
-        self.wanted.discard(span)
+        self.wanted.pop(span, None)
         if parent and parent not in self.ids:
-            self.wanted.add(parent)
+            self.wanted[parent] = self.wanted.get(parent, True) and kind in _CALLED
 
     def _take_root(self, span: Span, is_root: bool) -> None:
         described = span.attributes
@@ -120,7 +121,13 @@ class Summary:
         )
 
     def _all_notes(self) -> list[str]:
-        return [*self.notes, *([GAP] if self.wanted else [])]
+        return [*self.notes, *([GAP] if self._has_gap() else [])]
+
+    def _has_gap(self) -> bool:
+        """One parent may be a caller outside, where the trace has no root of its own."""
+        if self.root_at is None and len(self.wanted) == 1:
+            return not all(self.wanted.values())
+        return bool(self.wanted)
 
     def _words(self) -> str:
         """What a bare word is looked for in."""

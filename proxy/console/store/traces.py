@@ -96,7 +96,7 @@ class TraceWriter:
         )
         for (body,) in rows:
             span = SpanMessage.FromString(body)
-            summary.join(span.span_id, span.parent_span_id)
+            summary.join(span.span_id, span.parent_span_id, span.kind)
 
     def _remember(self, changed: dict[bytes, Summary]) -> None:
         for trace, summary in changed.items():

@@ -249,8 +249,9 @@ def test_keep_runs_on_and_its_curl_works_until_it_is_told_to_end(kept: Kept) -> 
     address = kept.read_until(r"curl (http://\S+/checkout)")[1]
     kept.read_until(r"metrics")
     page, trace = kept.read_until(r"(http://\S+)/#/traces/([0-9a-f]{32})").groups()
-    spans = seen(f"{page}/api/v1/traces/{trace}", wanted=7)
+    spans = seen(f"{page}/api/v1/traces/{trace}", wanted=10)
     assert {span["service"] for span in spans if not span.get("missing")} == {"shop", "orders", "billing"}
+    assert [span["service"] for span in spans if span.get("missing")] == ["caller of shop"]  # no other gap
     as_described(f"{page}/api/v1", trace)
     fields = {"X-B3-TraceId": "a3ce929d0e0e4736", "X-B3-SpanId": "00f067aa0ba902b7"}
     hops = json.loads(answer(address, {**fields, "Accept": "application/json"}))["hops"]
@@ -274,12 +275,12 @@ def test_keep_runs_on_and_its_curl_works_until_it_is_told_to_end(kept: Kept) -> 
 
 
 def test_exported_spans_join_every_hop() -> None:
-    """By the spans themselves: each sidecar's parent is who called it, on every hop, in and out."""
+    """By the spans themselves: the parent of each sidecar and service is who called it, on every hop, in and out."""
     with collecting() as collector:
         done = demo("--json", "--export", f"http://127.0.0.1:{collector.port}", OTEL_TRACES_SAMPLER="always_off")
         assert done.returncode == 0, done.stdout + done.stderr
-        spans = {span.span_id.hex(): span for span in collector.spans(14)}
-    assert len(spans) == 14
+        spans = {span.span_id.hex(): span for span in collector.spans(20)}
+    assert len(spans) == 20
     for request in json.loads(done.stdout)["requests"]:
         hops = request["hops"]
         sent = hops[0]["sent"]
@@ -296,6 +297,9 @@ def test_exported_spans_join_every_hop() -> None:
             else:
                 assert server.parent_span_id.hex() == caller
             caller = hop["sent_span_id"]
+            if caller:
+                service = spans.pop(caller)
+                assert service.parent_span_id == server.span_id
     assert not spans
 
 

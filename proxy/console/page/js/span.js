@@ -67,7 +67,7 @@ export function details(s, request, acts) {
         h('button.btn.icon.ghost', { type: 'button', 'aria-label': 'Close', onclick: acts.close }, icon('x')),
       ),
     ),
-    h('h2', s.missing ? 'A span that was never reported' : s.name),
+    h('h2', s.outside ? 'A caller outside' : s.missing ? 'A span that was never reported' : s.name),
     h(
       'div.row.wrap.facts',
       h('span.strong', s.missing ? '≈ ' + ms(s.ms) : ms(s.ms)),
@@ -79,8 +79,8 @@ export function details(s, request, acts) {
     ),
     s.missing
       ? h(
-          'p.note.warn',
-          icon('alert'),
+          s.outside ? 'p.note' : 'p.note.warn',
+          icon(s.outside ? 'link' : 'alert'),
           s.sentence ?? `Spans name this id as their parent, but nobody sent it. It is as long as its children.`,
         )
       : null,

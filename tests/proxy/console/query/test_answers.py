@@ -67,7 +67,11 @@ def _recorded() -> list[Batch]:
 
 
 def _spans() -> list[Batch]:
-    """Trace 1 has a sidecar, its app and a callee, with an error; 2 a gap, 3 a conflict and a refusal; 4 is alone."""
+    """Four traces.
+
+    1 has a sidecar, its app and a callee, with an error; 2 a caller outside and a gap.
+    3 has a conflict and a refusal; 4 is alone.
+    """
     inbound = hop(1, ms=40, attributes={"session.id": "ann", "ops.notes": ["conflict"]})
     app = span(2, parent=1, name="charge", error=True, start_ms=5, ms=30, attributes={"http.route": "/charge", "n": 7})
     callee = span(3, parent=2, name="pay", start_ms=10, ms=5, kind=3, attributes={"list": ["a", "b"], "ok": True})
@@ -80,7 +84,7 @@ def _spans() -> list[Batch]:
         read_traces(
             sent(inbound, hop(4, trace=2, parent=9, start_ms=50), refused, service="shop", scope="ops-sidecar")
         ),
-        read_traces(sent(app, service="shop")),
+        read_traces(sent(app, span(7, trace=2, parent=8, name="look", start_ms=52, ms=3), service="shop")),
         read_traces(sent(callee, alone, service="billing")),
     ]
 

@@ -86,16 +86,30 @@ async def test_a_filter_counts_and_pages(console: Console) -> None:
     assert (len(more["items"]), more["next"]) == (2, None)
 
 
-async def test_a_parent_that_never_came_is_a_gap(console: Console) -> None:
+async def test_a_caller_outside_is_told_and_no_gap(console: Console) -> None:
+    """Nobody expects a span of a browser or of curl: the tag is for what is missing of those who send spans."""
     child = hop(2, parent=1, attributes={"client.address": "10.0.0.7", "user_agent.original": "okhttp/4"})
     await console.send(sent(child, service="orders", scope="ops-sidecar"))
     row = (await console.until("/traces", lambda said: said["items"]))["items"][0]
     said = await console.get(f"/traces/{row['id']}")
-    (gap,) = [one for one in said["spans"] if one.get("missing")]
-    assert gap["id"] == f"{1:016x}"
-    assert "10.0.0.7" in gap["sentence"]
-    assert "gap" in said["notes"]
-    assert "never reported" in said["sentence"]
+    (caller,) = [one for one in said["spans"] if one.get("missing")]
+    assert (caller["id"], caller["service"], caller["outside"]) == (f"{1:016x}", "caller of orders", True)
+    assert "10.0.0.7" in caller["sentence"]
+    assert said["notes"] == row["notes"] == []
+    assert said["sentence"].endswith("; it began at a caller that sent no span.")
+
+
+async def test_a_parent_that_never_came_is_a_gap(console: Console) -> None:
+    """Beside a caller outside, too, and where a request names it that came while another was served."""
+    await console.send(sent(hop(2, parent=1, ms=50), service="orders", scope="ops-sidecar"))
+    await console.send(sent(hop(4, parent=3, start_ms=5), service="stock", scope="ops-sidecar"))
+    said = await console.until(f"/traces/{1:032x}", lambda said: len(said["spans"]) == 4)
+    assert {one["id"][-1]: one.get("outside", False) for one in said["spans"] if one.get("missing")} == {
+        "1": True,
+        "3": False,
+    }
+    assert said["notes"] == (await console.get("/traces"))["items"][0]["notes"] == ["gap"]
+    assert "it began at a caller that sent no span; 1 parent was never reported" in said["sentence"]
 
 
 async def test_a_gap_inside_a_request_hangs_below_it(console: Console) -> None:
@@ -174,7 +188,7 @@ async def test_a_span_that_ends_before_it_begins_takes_no_time(console: Console)
 @pytest.mark.parametrize(("kind", "maker"), [(2, "caller of shop"), (5, "caller of shop"), (3, "shop"), (1, "shop")])
 async def test_a_gap_is_told_of_who_should_have_filled_it(console: Console, kind: int, maker: str) -> None:
     """Of a server or a consumer, its caller; else the service itself."""
-    await console.send(sent(span(2, parent=1, kind=kind)))
+    await console.send(sent(span(2, parent=1, kind=kind), span(3, start_ms=-5)))
     await console.until("/traces", lambda said: said["items"])
     said = await console.get(f"/traces/{1:032x}")
     (gap,) = [one for one in said["spans"] if one.get("missing")]

@@ -126,6 +126,19 @@ def test_a_trace_without_a_parent_is_found_by_is_gap_until_the_parent_comes(lab:
     assert _with_gaps(lab) == []
 
 
+def test_a_caller_outside_is_no_gap(lab: Any) -> None:
+    """The one parent that no span here has, named by requests alone, in a trace without a root."""
+    lab.write(
+        sent(span(2, trace=1, parent=1, kind=2), span(3, trace=1, parent=1, kind=5)),
+        sent(span(2, trace=2, parent=1, kind=2), span(3, trace=2, parent=1, kind=3)),
+        sent(span(2, trace=3, parent=1, kind=2), span(4, trace=3, parent=3, kind=2)),
+        sent(span(2, trace=4, parent=1, kind=2), span(3, trace=4)),
+    )
+    assert _with_gaps(lab) == ["04", "03", "02"]
+    lab.write(sent(span(3, trace=3, parent=2, kind=3)))
+    assert _with_gaps(lab) == ["04", "02"]
+
+
 @pytest.mark.parametrize("bound", ["_MOST_SUMMARIES", "_MOST_IDS"])
 def test_a_gap_is_told_rightly_of_a_trace_that_was_forgotten_meanwhile(
     lab: Any, monkeypatch: pytest.MonkeyPatch, bound: str
