@@ -244,6 +244,32 @@ def test_the_end_of_a_tunnel_is_the_host() -> None:
     assert ops_urllib3._target(connection, "/path") == ("meant.example", 8443)
 
 
+@pytest.mark.parametrize(
+    ("url", "pattern", "is_there"),
+    [
+        ("http://meant.example/", "meant.example:80", True),
+        ("http://meant.example/", "meant.example:443", False),
+        ("https://meant.example/", "meant.example:443", True),
+        ("https://meant.example/", "meant.example:80", False),
+        ("http://meant.example:8080/", "meant.example:8080", True),
+        ("http://meant.example:8080/", "meant.example:80", False),
+        ("ftp://meant.example/", "meant.example", True),
+        ("ftp://meant.example/", "meant.example:80", False),
+    ],
+)
+def test_a_url_without_a_port_has_that_of_its_scheme(url: str, pattern: str, is_there: bool, server: Recorder) -> None:
+    """As a forwarding proxy is asked for it, with and without headers of the caller's own."""
+    ops_urllib3.instrument(allow_hosts=[pattern])
+    with ops.session(id="s-1"):
+        for headers in (None, {"x-other": "kept"}):
+            connection = HTTPConnection("127.0.0.1", server.port)
+            connection.request("GET", url, headers=headers)
+            assert connection.getresponse().status == 200
+            connection.close()
+            assert ("x-mirascope-session-id" in server.headers()) is is_there
+            assert server.headers().get("x-other") == (headers and "kept")
+
+
 @pytest.mark.parametrize("pattern", ["meant.example", "meant.example:80"])
 def test_proxies_are_not_the_host(pattern: str, server: Recorder, spans: Any) -> None:
     """Through a forwarding proxy the allow-list looks at the host that is meant, not at the proxy."""
