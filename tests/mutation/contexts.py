@@ -162,7 +162,8 @@ class Contexts:
         found = self._tests(path, line, text)
         for name in sorted(found, key=lambda name: (self._took(name), name)):
             file = name.partition("::")[0]
-            by_place[0 if file.startswith(own) else 1 if name.startswith(mirrored) else 2].append(name)
+            is_near = name.startswith(mirrored) or file in _of_all_rooms(path)
+            by_place[0 if file.startswith(own) else 1 if is_near else 2].append(name)
             order[name] = (not found[name], -len(words & _words(file)), turns[file])
             turns[file] += 1
         others: list[list[str]] = [[]]
@@ -181,6 +182,7 @@ class Contexts:
 
         Of a line that runs at import, and of a module that has changed since, those that run anything in the module,
         and all beside it.
+        So are those at the top of `tests` that name the module: they look its constants up.
         Of a line that runs in a process of its own, perhaps those that start one as well.
         """
         by_line = {line: {self._names[one] for one in found} for line, found in self._lines.get(path, {}).items()}
@@ -195,6 +197,7 @@ class Contexts:
                 beside = {name for name in self._seconds if Path(name.partition("::")[0]).parent == folder}
                 if beside:
                     break
+            beside |= {name for name in self._seconds if name.partition("::")[0] in _of_all_rooms(path)}
         perhaps = set(self._spawners) if "" in found or not found else set()
         found = found | beside
         return {name: name in found for name in found | perhaps if name and _is_there(name)}
@@ -211,6 +214,14 @@ def _own(path: str) -> tuple[str, str]:
     """How the paths of a module's own tests begin: test_pool.py, and test_pool_idle.py where they are split."""
     folder, _, module = path.removesuffix(".py").rpartition("/")
     return f"tests/{folder}/test_{module}.py", f"tests/{folder}/test_{module}_"
+
+
+@cache
+def _of_all_rooms(path: str) -> frozenset[str]:
+    """The files at the top of `tests` that name this module."""
+    module = path.removesuffix(".py").replace("/", ".")
+    files = (ROOT / "tests").glob("test_*.py")
+    return frozenset(f"tests/{file.name}" for file in files if re.search(rf"{re.escape(module)}\b", file.read_text()))
 
 
 @cache

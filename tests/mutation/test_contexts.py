@@ -14,6 +14,7 @@ from mutation.contexts import Beside, Contexts, digest, joined
 PATH, TEXT = "proxy/address.py", "PORT = 80\n\n\ndef f():\n    return PORT\n"
 OWN, NEAR = "tests/proxy/test_address.py::test_a", "tests/proxy/test_app.py::test_b"
 FAR, SLOW, STARTS = "tests/wire/test_c.py::test_c", "tests/wire/test_c.py::test_d[1]", "tests/wire/test_e.py::test_e"
+NUMBERS = "tests/test_promised_numbers.py::test_n"
 NAMED = "tests/wire/test_addresses.py::test_f"
 
 
@@ -21,13 +22,14 @@ NAMED = "tests/wire/test_addresses.py::test_f"
 def collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """`collected(lines)`: the contexts of `TEXT`, whose tests are all still there."""
 
-    def make(lines: dict[str, list[str]]) -> Contexts:
+    def make(lines: dict[str, list[str]], *more: str) -> Contexts:
         names = sorted({"", OWN, NEAR, FAR, SLOW, STARTS}.union(*lines.values()))
         kept = {
             "names": names,
             "lines": {PATH: {line: [names.index(one) for one in found] for line, found in lines.items()}},
             "spawners": [STARTS],
-            "seconds": {OWN: 3.0, NEAR: 3.0, FAR: 1.0, SLOW: 100.0, STARTS: 50.0, NAMED: 9.0},
+            "seconds": {OWN: 3.0, NEAR: 3.0, FAR: 1.0, SLOW: 100.0, STARTS: 50.0, NAMED: 9.0}
+            | dict.fromkeys(more, 0.1),
             "digests": {PATH: digest(TEXT)},
         }
         (tmp_path / "contexts.json").write_text(json.dumps(kept))
@@ -69,6 +71,13 @@ def test_a_line_at_import_is_everybodys_and_of_all_beside_it(collected: Any) -> 
 def test_where_no_test_is_beside_it_those_of_the_folder_around_count(collected: Any) -> None:
     """A module of constants runs at import alone, so nothing is known of it."""
     assert collected({}).batches("proxy/deeper/values.py", 1, TEXT) == [[OWN, NEAR, STARTS]]
+
+
+def test_those_that_look_up_constants_of_all_rooms_are_near(collected: Any) -> None:
+    """They run no line of the module."""
+    found = collected({"5": [FAR]}, NUMBERS)
+    assert found.batches("proxy/http2/hpack/field.py", 1, TEXT) == [[NUMBERS], [OWN, NEAR, STARTS]]
+    assert found.batches(PATH, 1, TEXT) == [[OWN], [NEAR], [FAR]]
 
 
 def test_so_is_a_module_that_has_changed_since(collected: Any) -> None:
