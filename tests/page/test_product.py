@@ -110,6 +110,10 @@ def test_the_trace_of_both_services(browser: Browser, fleet: Fleet) -> None:
     browser.open(f"{fleet.console.url}/#/traces/{TRACE}")
     browser.wait("document.querySelectorAll('.wrow:not(.missing)').length >= 3")
     assert {"shop", "orders"} <= set(browser.text(".svcs").split())
+    assert browser.text("h1") == "shop GET /checkout"
+    came = browser.run("document.querySelectorAll('.wrow:not(.missing)').length")
+    assert f"{came} spans" in browser.text(".facts")  # as the sentence counts: the caller outside sent none
+    assert f" {came} spans of 2 services; it began at a caller that sent no span" in browser.text(".trace-bar .verdict")
     browser.press("x")
     browser.wait("[...document.querySelectorAll('.wrow .hop')].some(hop => hop.innerText.includes('B3 multi'))")
 

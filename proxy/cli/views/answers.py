@@ -167,7 +167,7 @@ def sidecar_line(one: Mapping[str, Any]) -> str:
     facts = [
         (one["silent"] or "").rstrip(".") or ("" if one["running"] else "ended"),
         f"{one['requests_per_s']:g} requests/s" if one["requests_per_s"] is not None else "",
-        f"p99 {length(one['p99_ms'])}" if one["p99_ms"] is not None else "",
+        f"p99 ≤ {length(one['p99_ms'])}" if one["p99_ms"] is not None else "",
         f"{one['overhead_us']} µs CPU each" if one["overhead_us"] is not None else "",
         f"{one['rss_mb']:g} MB",
         "" if one["ready"] or not one["running"] else "not ready",

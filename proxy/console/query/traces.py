@@ -69,7 +69,7 @@ def row_of(values: tuple[Any, ...]) -> Answer:
     return {
         "id": trace.hex(),
         "title": title,
-        "root": {"service": root_service, "name": root_name},
+        "root": {"service": root_service, "name": title or root_name},  # with its path, as the waterfall tells a hop
         "from": caller,
         "start": started / 1e6,
         "ms": (ended - started) / 1e6,

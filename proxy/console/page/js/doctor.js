@@ -168,11 +168,9 @@ export async function doctor(root, { params, set }) {
     else
       fill(
         findings,
-        h(
-          'p.note.ok',
-          icon('check'),
-          name ? (d.services.find(s => s.name === name)?.sentence ?? 'This service was not seen.') : d.sentence,
-        ),
+        name
+          ? h('p.note.ok', icon('check'), d.services.find(s => s.name === name)?.sentence ?? 'This service was not seen.')
+          : null,
       );
   }
   const find = h('input', {

@@ -69,7 +69,7 @@ export function vitals(s) {
           h('dd.more', s.rps?.length ? sparkline(s.rps, { w: 180, ht: 22 }) : '\u00a0'),
         )
       : null,
-    known(s.p50_ms) ? fact('Answers', ms(s.p50_ms), known(s.p99_ms) ? `p99 ${ms(s.p99_ms)}` : null) : null,
+    known(s.p50_ms) ? fact('Answers', '≤ ' + ms(s.p50_ms), known(s.p99_ms) ? `p99 ≤ ${ms(s.p99_ms)}` : null) : null,
     known(s.overhead_us) ? fact('Our share', `${s.overhead_us} µs`, 'CPU a request') : null,
     known(s.rss_mb)
       ? fact('Process', `${s.rss_mb} MB`, [
@@ -109,7 +109,7 @@ export const upstreams = s =>
         ),
         number(u.queued, u.queued ? 'warn' : 'mid'),
         h('td.num.mid', known(u.reused) ? pct(u.reused, 1) : '–'),
-        h('td.num.mid', ms(u.p99_ms)),
+        h('td.num.mid', known(u.p99_ms) ? '≤ ' + ms(u.p99_ms) : '–'),
         h(
           'td.num',
           { class: u.failures ? 'err' : 'mid', title: u.why ?? '' },

@@ -91,7 +91,7 @@ function chapter(t, before) {
           'aria-label': t.errors ? plural(t.errors, 'error') : 'no error',
         }),
         h('time.dim.mono', { title: absolute(t.start) }, clock(t.start).slice(0, 8)),
-        h('span.cut.grow', h('b', t.title || t.root?.service), h('span.mid', ' ' + (t.root?.name ?? ''))),
+        h('span.cut.grow', h('b', t.title === t.root?.name ? t.root.service : t.title), h('span.mid', ' ' + (t.root?.name ?? ''))),
         h('span.tags', t.notes.slice(0, 2).map(tag)),
         h(
           'span.story-svcs',

@@ -49,7 +49,7 @@ const facts = t =>
     idChip(t.id, { what: 'trace id', shown: true }),
     h('span.strong', ms(t.ms)),
     h('span.mid', when(t.start, ' ago')),
-    h('span.mid', plural(t.spans.length, 'span')),
+    h('span.mid', plural(reported(t), 'span')),
     t.truncated ? h('span.warn', `${num(t.truncated)} more not shown`) : null,
     t.session
       ? idChip(t.session, { href: '#/sessions/' + encodeURIComponent(t.session), what: 'session id', shown: true })

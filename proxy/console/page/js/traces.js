@@ -47,7 +47,7 @@ function rowOf(t, max, href) {
         'aria-label': t.errors ? plural(t.errors, 'error') : 'no error',
         class: t.errors ? 'err' : 'ok',
       }),
-      h('span.t-name', h('span.cut', h('b', t.root?.service), ' ', t.root?.name), h('span.dim.cut.t-title', t.title)),
+      h('span.t-name', h('span.cut', h('b', t.root?.service), ' ', t.root?.name), h('span.dim.cut.t-title', t.title === t.root?.name ? (t.from ? 'from ' + t.from : '') : t.title)),
       h(
         'span.t-svcs',
         t.services.slice(0, 6).map(s => svc(s.name, h('span.dim', num(s.spans)))),
