@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from proxy.settings.models import Settings
+from proxy.settings.otlp_values import CollectorUrl
 from proxy.settings.problems import shown, source_of
 from proxy.settings.reading import Loaded
 from proxy.settings.sections.listeners import UpstreamSettings
@@ -30,6 +31,8 @@ NEW_DEFAULTS: dict[Path, str] = {
 }
 """Defaults of 0.1, by the end of the key, so that `check` can name changed defaults."""
 LAYERED = ("propagation", "limits", "clients", "timeouts", "pool", "forwarding", "sampling", "spans")
+OF_CONSOLES_ELSEWHERE = ("report",)
+"""What counts where no console is beside the sidecar."""
 OF_LISTENERS = ("limits", "clients", "forwarding")
 """Keys that only count for a listener, so for an upstream only if it has its own listener."""
 
@@ -71,8 +74,10 @@ def _section(loaded: Loaded, levels: Sequence[_Level], prefix: str) -> list[Entr
     section, path = levels[0]
     entries = []
     listens = bool(getattr(section, "listen", None))
-    names = list(type(section).model_fields)
-    for name in names:
+    is_off = "listen" in type(section).model_fields and not listens and path[:1] != ("upstreams",)
+    for name in type(section).model_fields:
+        if is_off and name not in ("listen", *OF_CONSOLES_ELSEWHERE):
+            continue  # off: its other keys have no effect
         value = getattr(section, name)
         if isinstance(value, Section):
             if _is_idle(section, name, value, listens=listens, is_upstream=path[:1] == ("upstreams",)):
@@ -83,8 +88,6 @@ def _section(loaded: Loaded, levels: Sequence[_Level], prefix: str) -> list[Entr
             same = [level for level in levels if type(level[0]) is type(section)]  # not outbound.listen to upstreams
             entry = _entry(loaded, same, name, f"{prefix}.{name}")
             entries.append(_host(section, entry) if isinstance(section, UpstreamSettings) and name == "host" else entry)
-            if name == "listen" and not listens and path[:1] != ("upstreams",):
-                break  # off: its other keys have no effect
     return entries
 
 
@@ -126,6 +129,6 @@ def _plain(path: Path, value: object) -> object:
         return "off" if path[-1] == "listen" else None
     if isinstance(value, bool | int | float):
         return value
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) and not isinstance(value, CollectorUrl):
         return [shown(path, str(item)) for item in value]
     return shown(path, str(value))

@@ -113,3 +113,19 @@ def test_addresses_are_shown_as_they_may_be_written(tmp_path: Path) -> None:
     found = entries(tmp_path, "inbound: {listen: ['0.0.0.0:1', '[::]:1']}\noutbound: {listen: ['127.0.0.1:2']}\n")
     assert found["inbound.listen"].value == ["0.0.0.0:1", "[::]:1"]
     assert found["outbound.listen"].value == "127.0.0.1:2"
+
+
+def test_collectors_are_shown_as_urls(tmp_path: Path) -> None:
+    found = entries(tmp_path, "export: {endpoint: 'http://a/otlp', traces_endpoint: 'https://[::1]:1/v1/traces'}\n")
+    assert found["export.endpoint"].value == "http://a:4318/otlp"
+    assert found["export.traces_endpoint"].value == "https://[::1]:1/v1/traces"
+    assert found["export.metrics_endpoint"].value is None
+
+
+def test_reports_are_shown_where_no_console_is_beside_the_sidecar(tmp_path: Path) -> None:
+    """They go to a console elsewhere; the other keys of a console have no effect then."""
+    found = entries(tmp_path, "console: {report: {endpoint: 'http://console', interval_s: 1}}\n")
+    assert found["console.report.endpoint"].value == "http://console:4318"
+    assert found["console.report.endpoint"].source.endswith("f.yaml:1")
+    assert found["console.report.interval_s"].value == 1
+    assert [key for key in found if key.startswith("console.") and ".report." not in key] == ["console.listen"]

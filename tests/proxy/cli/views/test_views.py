@@ -210,7 +210,7 @@ def test_lines_fit_to_the_last_byte(size: int, fits: bool) -> None:
 @pytest.mark.parametrize(
     ("silent", "running", "line"),
     [
-        (None, True, "shop shop-1: 1.5 requests/s, p99 12 ms, 50 MB"),
+        (None, True, "shop shop-1: 1.5 requests/s, p99 ≤ 12 ms, 50 MB"),
         (
             "Nothing was heard of it for 16.0 s.",
             True,
