@@ -18,7 +18,7 @@ _SEGMENT: Final = re.compile(r"\{[A-Za-z_][A-Za-z0-9_.-]*\}|[A-Za-z0-9._~!$&'()+
 def check_template(template: str) -> None:
     """Raises ValueError, which says what is wrong."""
     if not template.startswith("/"):
-        raise ValueError("expected a path that begins with /")
+        raise ValueError("it does not begin with /")
     if len(template) > MAX_TEMPLATE_CHARACTERS:
         raise ValueError(f"longer than {MAX_TEMPLATE_CHARACTERS} characters")
     segments = template[1:].split("/")

@@ -28,7 +28,11 @@ QUICK_FLAGS = {
         "LIST",
         "formats to write, unless a listener or upstream sets its own (default tracecontext)",
     ),
-    "mode": ("propagation.mode", "MODE", "translate (ids stay) or participate (the sidecar adds its own span)"),
+    "mode": (
+        "propagation.mode",
+        "MODE",
+        "translate (ids stay), participate (the sidecar adds its own span), or auto (default)",
+    ),
     "log-level": ("log.level", "LEVEL", "debug, info, warning or error"),
     "access-log": ("log.access", "off|text|json", "one line per request on standard output (default off)"),
 }

@@ -96,7 +96,7 @@ exit codes:
     "demo": Command("run the demo: three services, three formats, one trace", "", ""),
     "console": Command(
         "see traces: receive OTLP, keep it, show it",
-        "Receive OTLP over HTTP from sidecars and services, keep it in memory or in a file, and show it.",
+        "Receive OTLP over HTTP and gRPC from sidecars and services, keep it in memory or in a file, and show it.",
         """\
 examples:
   ops-sidecar console                                  page on http://127.0.0.1:9083, OTLP on 127.0.0.1:4318
@@ -111,7 +111,7 @@ exit codes:
     "traces": Command(
         "list the traces that a console holds",
         "Ask a running console for traces, newest first. Filter: status:error service:orders dur:>200ms format:b3\n"
-        "session:ann is:conflict; -term is not, a bare word looks everywhere.",
+        "session:ann is:conflict; -term excludes, a bare word looks everywhere.",
         """\
 examples:
   ops-sidecar traces status:error 'dur:>1s'
@@ -241,7 +241,7 @@ exit codes:
         "redirect an app's connections by rules of the kernel",
         "Set rules of nftables in this network namespace, in place of those that were set before. The sidecar needs\n"
         "outbound.transparent (or inbound.transparent for several ports). In Kubernetes an init container does this:\n"
-        "--set kubernetes.outbound=redirect. Takes root, the capability NET_ADMIN, and the program nft.",
+        "--set kubernetes.outbound=redirect. Needs root, the capability NET_ADMIN, and the program nft.",
         """\
 examples:
   # callers of port 8080 come to the inbound listener

@@ -73,7 +73,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--export",
         metavar="URL",
         default="",
-        help="make sidecars and services spans of each trace, and send these to the OTLP collector at URL, "
+        help="record spans at sidecars and services, and send them to the OTLP collector at URL, "
         "such as http://127.0.0.1:4318 (Jaeger, Tempo and the OpenTelemetry Collector listen there)",
     )
     options = parser.parse_args(argv)

@@ -70,7 +70,8 @@ def _b3(fields: Fields) -> Iterator[str]:
     if not value:
         return
     if len(parts) == 1:
-        yield "a trace id without a span id" if len(value) >= 16 else f"{value[:40]!r} is not a decision (0, 1 or d)"
+        is_id = len(value) in (16, 32) and not value.strip("0123456789abcdefABCDEF")
+        yield "a trace id without a span id" if is_id else f"{value[:40]!r} is not a decision (0, 1 or d)"
         return
     yield from _hex("trace id", parts[0], (16, 32))
     yield from _hex("span id", parts[1], (16,))
@@ -113,11 +114,15 @@ def _jaeger(fields: Fields) -> Iterator[str]:
     yield from _hex("flags field", parts[3], tuple(range(1, 100)), zero=True)
 
 
-_GRPC_FIELDS = (("trace id", 16), ("span id", 8), ("options", 1))
+_GRPC_FIELDS = (("trace id", 16), ("span id", 8), ("options field", 1))
+_LONGEST = 512  # characters of a grpc-trace-bin
 
 
 def _grpc_trace_bin(fields: Fields) -> Iterator[str]:
     text = _value(fields, "grpc-trace-bin").split(",")[0].rstrip("=")
+    if len(text) > _LONGEST:
+        yield f"it has {len(text):,} characters, expected at most {_LONGEST}"
+        return
     try:
         data = b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:
@@ -128,8 +133,8 @@ def _grpc_trace_bin(fields: Fields) -> Iterator[str]:
         name, size = _GRPC_FIELDS[data[at]]
         value = data[at + 1 : at + 1 + size]
         if len(value) < size:
-            yield f"the {name} has {len(value)} bytes, expected {size}"
-        elif name != "options" and not any(value):
+            yield f"the {name} has {len(value)} {'byte' if len(value) == 1 else 'bytes'}, expected {size}"
+        elif name != "options field" and not any(value):
             yield f"the {name} is all zeros"
         found.add(name)
         at += 1 + size

@@ -13,6 +13,7 @@ from ops_lib.propagation import KNOWN_FORMATS, Format, cargo_of, codec_of, famil
 from proxy.explain.names import format_name, formats, listed, loss_name, reason
 from proxy.explain.parts import Parts, parts
 from proxy.explain.tokens import MALFORMED, OTHER_SPAN, OTHER_TRACE, PASSED, UNREAD, Token
+from proxy.explain.tokens import REMOVED as CLEARED
 
 KEPT: Final = "kept"
 REWRITTEN: Final = "rewritten"
@@ -189,7 +190,7 @@ def _others(came: _Sorted, facts: Facts) -> list[Group]:
             why = f"{name} is malformed: {reason(token.reason)}. A header that cannot be read is never passed on."
             found.append(_made(REMOVED, ins, [], f"Removed: malformed ({token.reason})", [why]))
         elif token.fate == OTHER_TRACE:
-            why = f"{winner} counts. The conflict is counted, and a link on the span where there is one."
+            why = f"{winner} counts. The conflict is counted, and becomes a link on the span where there is one."
             found.append(_made(REMOVED, ins, [], "Removed: of another trace", [why]))
         elif token.fate == OTHER_SPAN:
             why = f"The trace is the same, the caller's span is another: {winner} counts."
@@ -243,6 +244,8 @@ def _baggage(ins: list[Header], outs: list[Header], facts: Facts) -> list[Group]
     if _same(ins, outs):
         return [_made(KEPT, ins, outs, "Baggage passes", cuts)]
     is_jaeger = any(name.lower().startswith("uberctx-") for name, _ in outs)
+    if not is_jaeger and {name.lower() for name, _ in ins} == {"baggage"}:
+        return [_made(REWRITTEN, ins, outs, "Baggage rewritten", cuts)]
     how = "Jaeger has one uberctx- header for each member." if is_jaeger else "Gathered into W3C baggage."
     return [_made(REWRITTEN, ins, outs, "Baggage translated", [how, *cuts])]
 
@@ -262,11 +265,18 @@ def _families(came: _Sorted, facts: Facts) -> list[Group]:
     return found
 
 
+def _unread(unread: Sequence[str]) -> str:
+    return f"{formats(unread)} came, which {'is' if len(unread) == 1 else 'are'} not read here"
+
+
 def verdict(facts: Facts, groups: Sequence[Group]) -> str:
     """What became of a request's headers, in a sentence or three."""
     words = []
     conflicts = [token.format for token in facts.tokens if token.fate == OTHER_TRACE]
     malformed = [token.format for token in facts.tokens if token.fate == MALFORMED]
+    unread, beside, removed = (
+        [token.format for token in facts.tokens if token.fate == fate] for fate in (UNREAD, PASSED, CLEARED)
+    )
     winner = format_name(facts.winner)
     if facts.linked and facts.linked != "none":
         words.append("The app sent no context; the sidecar joined the call to its request.")
@@ -283,16 +293,18 @@ def verdict(facts: Facts, groups: Sequence[Group]) -> str:
         words.append(f"{what} came malformed and was removed.")
         words.append("A new trace begins here." if facts.written else "This request is untraced.")
     elif not facts.winner and not facts.written:
-        unread = [token.format for token in facts.tokens if token.fate == UNREAD]
-        beside = [token.format for token in facts.tokens if token.fate == PASSED]
         if unread:
-            words.append(f"Untraced: {formats(unread)} came, which is not read here.")
+            words.append(f"Untraced: {_unread(unread)}.")
         elif beside:
             words.append(f"Untraced by us: only {formats(beside)} came, and passed.")
+        elif removed:
+            words.append(f"Untraced: only {formats(removed)} came, and was removed.")
         else:
-            words.append("Untraced: nothing came in, nothing was added.")
+            words.append("Untraced: no trace came in, and none was added.")
     elif not facts.winner:
-        words.append("Nothing came in. A new trace begins here.")
+        came = _unread(unread) if unread else f"only {formats(beside)} came, and passed" if beside else ""
+        came = came or (f"only {formats(removed)} came, and was removed" if removed else "no trace came in")
+        words.append(f"{came[0].upper()}{came[1:]}. A new trace begins here.")
     elif not facts.written:
         words.append(f"{winner} came, and no trace went on.")
     elif facts.written == (facts.winner,):

@@ -33,8 +33,8 @@ _LOSSES: Final = {
 }
 _REASONS: Final = {
     "duplicate": "there is more than one where exactly one is allowed",
-    "shape": "it has not the format's grammar",
-    "version": "its version is forbidden",
+    "shape": "it does not follow the format's grammar",
+    "version": "its version is not supported",
     "zero-id": "an id is all zeros",
     "missing-id": "a trace id or a span id is missing",
     "decision": "its sampling decision is not one of the known words",

@@ -45,7 +45,7 @@ _LOSSES = {
 _REASONS = {
     Malformed.DUPLICATE: "more than one where exactly one is allowed",
     Malformed.SHAPE: "not the grammar: fields, lengths, delimiters or digits are wrong",
-    Malformed.VERSION: "version ff is forbidden",
+    Malformed.VERSION: "a version that is not supported",
     Malformed.ZERO_ID: "an id that is all zeros",
     Malformed.MISSING_ID: "a trace id without span id, or the other way round",
     Malformed.DECISION: "the sampling decision is not one of the known words",

@@ -113,7 +113,8 @@ def _problem(detail: ErrorDetails, sources: Mapping[Path, str]) -> SettingsProbl
         return SettingsProblem(".".join(path), text, source, message)
     if kind == "literal_error":
         words = re.findall(r"'([^']*)'", context["expected"])
-        message = f"expected {', '.join(words[:-1])} or {words[-1]}" + _meant(str(value), words)
+        *others, last = words
+        message = f"expected {', '.join(others)}{' or ' if others else ''}{last}" + _meant(str(value), words)
     elif kind.startswith("bool"):
         message = "expected true or false"
     elif kind in ("model_type", "model_attributes_type", "dict_type"):

@@ -132,7 +132,7 @@ def parse_response_header(value: object) -> str:
         return check_session_header(value)
     except ValueError:
         raise ValueError(
-            f"{value!r}cannot carry the trace: expected a header name without another meaning, such as Server-Timing"
+            f"{value!r} cannot carry the trace: expected a header name without another meaning, such as Server-Timing"
         ) from None
 
 

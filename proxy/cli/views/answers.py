@@ -78,9 +78,8 @@ def doctor(console: Console) -> str:
     said = console.get("/doctor")
     lines = [said["sentence"]]
     for one in said["findings"]:
-        lines.append(
-            f"{one['sentence']} {one['bad']:,} of {one['of']:,} {one['counted']}. {one['saved']} Cure: {one['fix']}"
-        )
+        saved = f" {one['saved']}" if one["saved"] else ""
+        lines.append(f"{one['sentence']} {one['bad']:,} of {one['of']:,} {one['counted']}.{saved} Cure: {one['fix']}")
     lines += [f"{one['name']}: {one['sentence']}" for one in said["services"]]
     return bounded(lines, console.page("/doctor"))
 
@@ -210,7 +209,8 @@ def _facts(span: Mapping[str, Any]) -> str:
         return ""
     said = [f"{key}={cut(str(span['attrs'][key]), 80)}" for key in _FIELDS if key in span["attrs"]]
     message = span.get("message")
-    return " " + ", ".join([*said, *([cut(message, 120)] if message else [])])
+    facts = [*said, *([cut(message, 120)] if message else [])]
+    return f" {', '.join(facts)}" if facts else ""
 
 
 def _trace_line(row: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from proxy.console.query.words import plural
 from proxy.console.store.reader import Reader
 from proxy.console.store.requests import COLUMNS, read_row
 from proxy.explain.names import formats
+from proxy.explain.tokens import read_tokens
 
 Answer = dict[str, Any]
 
@@ -90,7 +91,8 @@ def _hops(reader: Reader, row: Answer) -> list[Answer]:
 
 def _about(row: Answer) -> str:
     """What is known from the span alone."""
-    came = formats(row["in"]) or "No trace header"
+    tokens = read_tokens(row["in"])
+    came = formats(dict.fromkeys(token.format for token in tokens)) or "No trace header"
     went = formats(row["out"]) or "none"
     return (
         f"{came} came, {went} went out. Headers are not known: the sidecar reports only spans; "

@@ -198,7 +198,7 @@ class Api:
             except (ValueError, KeyError, TypeError, RecursionError):
                 return problem(400, 'Send {"text": …} as application/json.')
             if not isinstance(body, str):
-                return problem(400, "`text` has to be a text.")
+                return problem(400, "`text` has to be a string.")
         return json_answer(await self._ask(lambda: explain_of(self._reader, body, time.time_ns())))
 
     async def _login(self, request: web.Request) -> web.StreamResponse:

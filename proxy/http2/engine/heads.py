@@ -82,7 +82,7 @@ def read_request(fields: list[HeaderField], done: bool, extended_connect: bool) 
         elif kind >= METHOD:
             # 8.3: before all others, each once.
             if is_regular or plain or special or seen & kind:
-                raise Malformed("a pseudo-field twice, or behind other fields")
+                raise Malformed("a duplicate pseudo-header field, or one after other fields")
             seen |= kind
             if kind == METHOD:
                 head = RequestHead(field)
@@ -176,7 +176,7 @@ def read_response(fields: list[HeaderField]) -> ResponseHead:
             plain.append(field)
         elif kind == STATUS:
             if head is not None or plain or special or length is not None:
-                raise Malformed("a :status twice, or behind other fields")
+                raise Malformed("a duplicate :status, or one after other fields")
             head = ResponseHead(field)
         elif kind >= BAD:
             raise Malformed(_complaint(field))

@@ -44,7 +44,7 @@ def test_the_part_of_every_refused_vector_is_named(row: object, format: Format) 
         ("b3multi", {"x-b3-parentspanid": "a" * 16}, "there is no X-B3-TraceId; there is no X-B3-SpanId"),
         ("jaeger", {"uber-trace-id": f"{'a' * 33}:1:0:1"}, "the trace id has 33 digits, expected 1 to 32"),
         ("jaeger", {"uber-trace-id": "1%3A2:0"}, "it has 3 of the 4 parts traceid:spanid:parentid:flags"),
-        ("grpc-trace-bin", {"grpc-trace-bin": "AAAA"}, "the trace id has 1 bytes, expected 16; there is no span id"),
+        ("grpc-trace-bin", {"grpc-trace-bin": "AAAA"}, "the trace id has 1 byte, expected 16; there is no span id"),
         ("tracecontext", {"tracestate": "a=1"}, ""),
         ("tracecontext", {"traceparent": ""}, ""),
         ("another", {"x": ""}, ""),
