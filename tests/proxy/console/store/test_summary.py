@@ -21,7 +21,7 @@ def span(number: int, *, parent: int = 0, service: str = "shop", **more: Any) ->
         span=number.to_bytes(8, "big"),
         parent=parent.to_bytes(8, "big") if parent else b"",
         source=Source(b"", service),
-        kind=2,
+        kind=made.pop("kind", 1),
         is_error=made.pop("is_error", False),
         session=made.pop("session", None),
         body=b"",
@@ -132,6 +132,16 @@ def test_a_parent_that_has_not_come_is_a_gap_until_it_comes() -> None:
     assert row(span(2, parent=1), span(1))["notes"] == ""
     assert row(span(1), span(2, parent=1))["notes"] == ""
     assert row(span(1), span(3, parent=2))["notes"] == " gap "
+
+
+@pytest.mark.parametrize(("kind", "is_called"), [(0, False), (1, False), (2, True), (3, False), (4, False), (5, True)])
+def test_the_caller_of_a_server_or_a_consumer_may_be_outside(kind: int, is_called: bool) -> None:
+    """One such caller, where the trace has no root of its own."""
+    assert row(span(2, parent=1, kind=kind))["notes"] == ("" if is_called else " gap ")
+    assert row(span(2, parent=1, kind=kind), span(3, parent=1))["notes"] == " gap "
+    assert row(span(2, parent=1, kind=kind), span(3, parent=1, kind=kind))["notes"] == ("" if is_called else " gap ")
+    assert row(span(1, kind=kind), span(3, parent=2, kind=kind))["notes"] == " gap "
+    assert row(span(3, parent=1, kind=kind), span(4, parent=2, kind=kind))["notes"] == " gap "
 
 
 def test_formats_are_those_that_were_read_and_written() -> None:
