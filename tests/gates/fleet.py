@@ -90,6 +90,7 @@ class Replica:
         self.channel = Channel("1", lambda: time.now_s)
         self.channel._plan = ReportPlan(interval_s=interval_s)
         self._number = 0
+        self.calls = NO_CALLS
 
     def request(self, peer: str, read: str, written: str = "tracecontext", *, leg: str = "in") -> None:
         """One that this sidecar sees."""
@@ -102,7 +103,7 @@ class Replica:
         """What it sends to a console."""
         self._number += 1
         body = documents.counts(
-            self.channel, NO_CALLS, number=self._number, now_s=self._time.now_s, is_final=is_final, place=self._place
+            self.channel, self.calls, number=self._number, now_s=self._time.now_s, is_final=is_final, place=self._place
         )
         described = resource(
             {

@@ -105,13 +105,13 @@ def _formats(
         one = services.setdefault(service, _Service())
         tokens = read_tokens(read.split(","))
         if leg == "call":
-            one.given |= set(written.split(",")) - {""}
             continue
         if leg == "out":
             one.speaks |= {token.format for token in tokens if token.is_valid}
             one.unread |= {token.format for token in tokens if token.fate == UNREAD}
         else:
             one.requests += count
+            one.given |= set(written.split(",")) - {""}
         who = peers.name(kind, peer) if leg == "in" else service
         is_known = any(token.is_valid for token in tokens)
         for token in tokens:

@@ -94,7 +94,8 @@ def _session(reader: Reader, name: str) -> Answer:
 
 
 def _services(rows: Sequence[tuple[Any, ...]]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name, _ in json.loads(row[4])))
+    texts = dict.fromkeys(row[4] for row in rows)  # most of a session's traces say the same; reading is what costs
+    return list(dict.fromkeys(name for text in texts for name, _ in json.loads(text)))
 
 
 def _sentence(items: list[Answer], has_more: bool, q: str) -> str:

@@ -8,6 +8,7 @@ from gates.fleet import HOUR_S, Replica, fleet
 from lab.answers import check_named
 
 from proxy.console.query.doctor import doctor
+from proxy.telemetry.report.documents import AppCalls
 
 
 @pytest.mark.slow
@@ -33,6 +34,23 @@ def test_callers_are_told_what_of_theirs_is_not_read() -> None:
     ]
     assert said["findings"][1]["fix"] == "inbound.propagation.extract of orders's sidecar: add b3."
     assert said["sentence"] == "cron and web break traces: 2 findings, 0 calls of 1 service in 24 hours."
+
+
+@pytest.mark.parametrize(("given", "is_told"), [("jaeger", True), ("b3multi,jaeger", False)])
+def test_an_app_that_is_given_no_format_that_it_speaks_is_told_what_to_set(given: str, is_told: bool) -> None:
+    """It reads nothing of what it is given, so each of its calls begins a trace."""
+    with fleet() as (time, console):
+        orders = Replica(time, "orders", "node-1")
+        orders.calls = AppCalls({"examined": 30, "another-trace": 30}, {}, {})
+        orders.request("web", "tracecontext", given)
+        orders.request("bank", "b3multi", leg="out")
+        console.take(orders.report())
+        (finding,) = doctor(console.reader, time.ns)["findings"]
+    assert finding["sentence"] == "orders makes new trace ids on every call."
+    assert is_told == (
+        finding["fix"] == "orders is given Jaeger and speaks B3 multi: perhaps it reads nothing else. "
+        "Try inbound.propagation.inject: [b3multi]."
+    )
 
 
 def test_one_that_breaks_traces_is_told_in_the_singular() -> None:
