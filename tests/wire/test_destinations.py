@@ -207,3 +207,16 @@ def address_of_this_machine() -> str | None:
             return None
         found = str(probe.getsockname()[0])
     return None if ipaddress.ip_address(found).is_loopback else found
+
+
+def test_an_app_that_is_the_sidecar_itself(start: Callable[..., Sidecar]) -> None:
+    """By an address that the settings cannot know: a loop, 508. Only a call of the app may come in again."""
+    own = address_of_this_machine()
+    if own is None:
+        pytest.skip("this machine has no address but loopback")
+    sidecar = start({"inbound": {"listen": "0.0.0.0:0"}})
+    port = sidecar.addresses["inbound"].port
+    sidecar.replace({"inbound": {"listen": f"0.0.0.0:{port}", "app": f"http://{own}:{port}"}})
+    answer = sidecar.ask(by_host(b"a"))
+    assert answer.status == 508
+    assert b"the request would be sent to the sidecar itself" in answer.body

@@ -96,7 +96,7 @@ class Rig:
                 "outbound", "outbound", local, Router(other), False, connect=True, limits=limits, timeouts=timeouts
             ),
         )
-        return Plan(self._generation, listeners, None, DrainPlan(0.0, 3.0, 0.0))
+        return Plan(self._generation, listeners, None, drain=DrainPlan(0.0, 3.0, 0.0))
 
     def _accept(self) -> Peer:
         peer = Peer(self._on_upstream)

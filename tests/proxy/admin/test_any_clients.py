@@ -35,11 +35,11 @@ async def act(address: Address, chance: random.Random) -> None:
             sent = chance.choice(SENT)
             writer.write(sent[: chance.randint(0, len(sent))] if chance.random() < 0.2 else sent)
             if chance.random() < 0.3:
-                async with asyncio.timeout(0.1):
+                async with asyncio.timeout(0.03):
                     await reader.read(chance.choice((1, 1000, 1_000_000)))
-            await asyncio.sleep(chance.choice((0, 0, 0.05, 0.3)))
+            await asyncio.sleep(chance.choice((0, 0, 0.02, 0.1)))
         writer.write_eof()
-        async with asyncio.timeout(chance.choice((0.01, 1))):
+        async with asyncio.timeout(chance.choice((0.01, 0.3))):
             await reader.read()
     writer.transport.abort()
 
@@ -77,6 +77,6 @@ async def serve(seed: int) -> list[Any]:
 @pytest.mark.parametrize("new_loop", [uvloop.new_event_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
 def test_clients_leave_nothing_behind(new_loop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("IDLE_S", "HEAD_S", "BODY_S", "TAKING_S", "ENDING_S"):
-        monkeypatch.setattr(connection, name, 0.3)
+        monkeypatch.setattr(connection, name, 0.1)
     with asyncio.Runner(loop_factory=new_loop) as runner:
         assert runner.run(serve(4)) == []
