@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +11,8 @@ from lab.h2 import END_STREAM, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, App, 
 from lab.peers import Upstream
 from lab.sidecar import LISTEN, Sidecar
 from lab.wire import Wire
+
+from proxy.http2 import connection
 
 Start = Callable[..., Sidecar]
 Knock = Callable[..., Peer]
@@ -138,10 +141,14 @@ def test_lenient_is_about_http_1(start: Start) -> None:
 
 
 @pytest.mark.slow
-def test_peers_that_are_gone_without_a_word(start: Start, app: App, knock: Knock) -> None:
-    """They do not answer PING for 20 s, and their connection is closed.
+def test_peers_that_are_gone_without_a_word(
+    start: Start, app: App, knock: Knock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They do not answer PING for 20 s, here 2 s, and their connection is closed.
     A client's call is cancelled at the app, an app's call ends with UNAVAILABLE.
     """
+    monkeypatch.setattr(connection, "PING_S", 2.0)  # compiled, it stays at 20
+    begun = time.monotonic()
     settings = {"inbound": {"app": app.url, "timeouts": {"ping_s": 0.1}, "pool": {"streams": 1}}}
     dead, alive = (knock(start(settings)) for _ in range(2))
     dead.call()
@@ -157,6 +164,7 @@ def test_peers_that_are_gone_without_a_word(start: Start, app: App, knock: Knock
         assert reset.result().stream == gone.stream
         told = answer.result()
     assert (told.stream, dict(told.fields)["grpc-status"]) == (waiting, "14")
+    assert time.monotonic() - begun >= 2.0
 
 
 def _next(peer: Peer, kind: int) -> Frame:
