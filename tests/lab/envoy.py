@@ -1,7 +1,8 @@
-"""Envoy as a peer of HTTP/2: passes everything on to one port."""
+"""Envoy as a peer: passes everything on to one port, as HTTP/2, or with its OpenTelemetry tracer on."""
 
 from __future__ import annotations
 
+import http.client
 import importlib.util
 import json
 import socket
@@ -12,7 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench import peer_files
+
 START_S = 30.0
+_FLUSH_MS = 100  # of its tracer; the default is 5 s
 _TYPES = "type.googleapis.com/envoy.extensions"
 
 
@@ -75,3 +79,42 @@ def in_front_of(target: int, folder: Path) -> Iterator[str]:
             yield f"127.0.0.1:{port}"
         finally:
             process.terminate()
+
+
+@contextmanager
+def tracing(folder: Path, upstream: int, otlp: int) -> Iterator[int]:
+    """The port of an Envoy before `upstream`, which traces each request to `otlp`."""
+    found = program()
+    assert found is not None
+    bootstrap = json.loads(peer_files.envoy(0, upstream, otlp, "opentelemetry"))
+    bootstrap["admin"] = {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}}
+    runtime = {"tracing.opentelemetry.flush_interval_ms": _FLUSH_MS}
+    bootstrap["layered_runtime"] = {"layers": [{"name": "test", "static_layer": runtime}]}
+    file, admin = folder / "envoy.json", folder / "admin"
+    file.write_text(json.dumps(bootstrap), encoding="utf-8")
+    process = subprocess.Popen(
+        [found, "-c", str(file), "--concurrency", "1", "--disable-hot-restart", "--admin-address-path", str(admin)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if "starting main dispatch loop" in line:
+                break
+        yield _port(admin.read_text())
+    finally:
+        process.terminate()
+        process.communicate(timeout=START_S)
+
+
+def _port(admin: str) -> int:
+    """Of its first listener."""
+    host, _, port = admin.strip().rpartition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=START_S)
+    try:
+        connection.request("GET", "/listeners?format=json")
+        said = json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+    return int(said["listener_statuses"][0]["local_address"]["socket_address"]["port_value"])

@@ -5,6 +5,7 @@
 // GET /spans          the finished spans of this process, then forgets them
 //
 // Format of both directions: environment FORMAT = tracecontext | b3 | b3multi | jaeger. RATIO=0 samples nothing of its own.
+// COLLECTOR=URL sends its spans there as well, as the service SERVICE.
 // Prints one line, the port, when it listens; ends when its standard input closes.
 "use strict";
 
@@ -14,6 +15,7 @@ const { registerInstrumentations } = require("@opentelemetry/instrumentation");
 const { HttpInstrumentation } = require("@opentelemetry/instrumentation-http");
 const { B3Propagator, B3InjectEncoding } = require("@opentelemetry/propagator-b3");
 const { JaegerPropagator } = require("@opentelemetry/propagator-jaeger");
+const { resourceFromAttributes } = require("@opentelemetry/resources");
 const {
   InMemorySpanExporter,
   NodeTracerProvider,
@@ -30,9 +32,15 @@ const propagators = {
 };
 
 const exporter = new InMemorySpanExporter();
+const processors = [new SimpleSpanProcessor(exporter)];
+if (process.env.COLLECTOR) {
+  const { OTLPTraceExporter } = require("@opentelemetry/exporter-trace-otlp-proto");
+  processors.push(new SimpleSpanProcessor(new OTLPTraceExporter({ url: `${process.env.COLLECTOR}/v1/traces` })));
+}
 const provider = new NodeTracerProvider({
+  resource: resourceFromAttributes({ "service.name": process.env.SERVICE ?? "node" }),
   sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(Number(process.env.RATIO ?? 1)) }),
-  spanProcessors: [new SimpleSpanProcessor(exporter)],
+  spanProcessors: processors,
 });
 provider.register({ propagator: propagators[process.env.FORMAT]() });
 registerInstrumentations({ instrumentations: [new HttpInstrumentation()] });
