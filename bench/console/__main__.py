@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import signal
 import statistics
@@ -130,7 +131,7 @@ def _ask(console: Console, rounds: int) -> dict[str, tuple[float, float]]:
     found = {}
     for name, path in QUESTIONS:
         took = sorted(console.get(path.format(**values))[0] for _ in range(rounds))
-        found[name] = (statistics.median(took), took[min(len(took) - 1, int(len(took) * 0.95))])
+        found[name] = (statistics.median(took), took[math.ceil(len(took) * 0.95) - 1])  # by nearest rank
     return found
 
 
