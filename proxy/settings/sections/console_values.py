@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from proxy.settings.words import OFF_WORDS
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{8,256}\Z")  # RFC 6750, 2.1
+_FORM: Final = "a token of 8 to 256 letters, digits and ._~+/=-"
 _MOST_ORIGINS: Final = 64
 
 
@@ -36,7 +37,7 @@ def parse_token(value: object) -> Secret | Literal["auto", "off"]:
     if text.lower() == "auto":
         return "auto"
     if not _TOKEN.match(text):
-        raise ValueError("expected auto, off, or a token of 8 to 256 letters, digits and ._~+/=-")
+        raise ValueError(f"expected auto, off, or {_FORM}")
     return Secret(text)
 
 
@@ -44,7 +45,10 @@ def parse_optional_token(value: object) -> Secret | None:
     """A token; `off` or nothing is None."""
     if value is None or value == "":
         return None
-    token = parse_token(value)
+    try:
+        token = parse_token(value)
+    except ValueError:
+        raise ValueError(f"expected off, or {_FORM}") from None
     if token == "auto":
         raise ValueError("expected a token, or off: a sender has to know it")
     return token if isinstance(token, Secret) else None
