@@ -50,6 +50,7 @@ class ConsoleState:
             "started": self._started * 1000,
             "otlp": self.otlp,
             "auth": self._guard.has_token,
+            "otlp_auth": bool(self._plan.otlp_token),
             "store": {
                 "kind": "file" if self._plan.store else "memory",
                 "path": self._plan.store or None,

@@ -12,6 +12,7 @@ from proxy.console.store.reader import Reader
 Answer = dict[str, Any]
 
 _MOST_SERVICES: Final = 200
+_TOKEN: Final = "'authorization=Bearer TOKEN'"  # console.otlp_token; not its value, which the page must not know
 
 
 def health(reader: Reader, state: Mapping[str, Any], now_ns: int) -> Answer:
@@ -48,6 +49,9 @@ def myself(reader: Reader, state: Mapping[str, Any], now_ns: int) -> Answer:
     otlp = state["otlp"]
     standard = f"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf OTEL_EXPORTER_OTLP_ENDPOINT={otlp}"
     sidecar = f"ops-sidecar run --set export.endpoint={otlp} --set console.report.endpoint={otlp}"
+    if state["otlp_auth"]:
+        standard += f" OTEL_EXPORTER_OTLP_HEADERS={_TOKEN}"
+        sidecar += f" --set export.headers={_TOKEN} --set console.report.headers={_TOKEN}"
     return {
         "service": "console",
         "instance": state["instance"],

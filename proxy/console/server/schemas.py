@@ -82,6 +82,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             started=_NUMBER,
             otlp=_or_null(_TEXT),
             auth=_TRUTH,
+            otlp_auth=_TRUTH,
             store=_object(
                 kind={"enum": ["memory", "file"]},
                 path=_or_null(_TEXT),

@@ -43,6 +43,7 @@ from proxy.console.store.writer import Writer
 RECORDED = Path(__file__).parents[1] / "older_reports.json"
 STATE: dict[str, Any] = {
     "otlp": "http://127.0.0.1:4318",
+    "otlp_auth": False,
     "instance": "c0",
     "version": "1",
     "auth": False,

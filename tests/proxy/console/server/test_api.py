@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from lab.consoles import Console, hop, sent, span
+from lab.consoles import Console, Start, hop, sent, span
 
 
 async def post(console: Console, path: str, body: bytes | str, kind: str = "application/json") -> tuple[int, Any]:
@@ -168,6 +168,16 @@ async def test_explain(console: Console) -> None:
     assert (await post(console, "/explain", "curl http://a -H 'b3: 1'", "text/plain"))[1]["bare"] == "accept"
     assert (await post(console, "/explain", "{}"))[0] == 400
     assert (await post(console, "/explain", "b3: 0", "application/xml"))[0] == 415
+
+
+async def test_a_first_run_is_told_that_the_intake_asks_for_a_token(start_console: Start) -> None:
+    """Not which: the page is no place for it."""
+    console = await start_console(otlp_token="intake-secret")
+    said = (await console.get("/self"))["first_run"]
+    assert "OTEL_EXPORTER_OTLP_HEADERS='authorization=Bearer TOKEN'" in said["otlp"]
+    for key in ("export.headers", "console.report.headers"):
+        assert f"--set {key}='authorization=Bearer TOKEN'" in said["sidecar"]
+    assert "intake-secret" not in str(await console.get("/health")) + str(said)
 
 
 async def test_a_first_run_is_told_what_to_type(console: Console) -> None:
