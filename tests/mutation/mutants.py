@@ -2,7 +2,8 @@
 
 A mutant is one replacement of a stretch of the text. What the interpreter or a type checker would find anyway is left
 out: annotations, imports, `__slots__`, names of modules. So is what no test should assert: docstrings, assertions, and
-the names of tasks and threads, which debuggers alone show.
+the names of tasks and threads, which debuggers alone show. And what means the same: a `return` without a value that
+nothing follows.
 """
 
 from __future__ import annotations
@@ -86,9 +87,30 @@ def mutants(path: str, text: str) -> list[Mutant]:
     """Every mutant of a module, in the order of the text."""
     tree = ast.parse(text)
     found = list(_walk(_Text(path, text), tree, in_function=False))
+    source = _Text(path, text)
+    same = {source.start(one) for one in _needless_returns(tree)}
+    found = [one for one in found if one.kind != "return removed" or one.start not in same]
     lines = text.splitlines()
     kept = [one for one in found if not re.search(r"# (noqa|pragma|type: ignore)", lines[one.line - 1])]
     return sorted(kept, key=lambda one: (one.start, one.end, one.replacement))
+
+
+def _needless_returns(tree: ast.AST) -> Iterator[ast.stmt]:
+    """Each `return` without a value that is the last of its function: without it, the function ends as well."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _last(node.body)
+
+
+def _last(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    for last in body[-1:]:
+        if isinstance(last, ast.Return):
+            yield last
+        elif isinstance(last, ast.If):
+            yield from _last(last.body)
+            yield from _last(last.orelse)
+        elif isinstance(last, ast.With | ast.AsyncWith):
+            yield from _last(last.body)
 
 
 def _walk(text: _Text, node: ast.AST, *, in_function: bool) -> Iterator[Mutant]:

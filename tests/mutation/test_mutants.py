@@ -39,6 +39,17 @@ def changed(text: str) -> set[str]:
         ("x = cast('C', a < b)", {"x = cast('C', a <= b)"}),
         ("x = f(name='b')", {"x = f(name='q')"}),
         (
+            "def f():\n    if a:\n        return\n    return None",
+            {
+                "def f():\n    if not (a):\n        return\n    return None",
+                "def f():\n    if a:\n        pass\n    return None",
+            },
+        ),
+        (
+            "def f():\n    if a:\n        return\n    else:\n        return None",
+            {"def f():\n    if not (a):\n        return\n    else:\n        return None"},
+        ),
+        (
             "def f():\n    if a:\n        b += c",
             {"def f():\n    if not (a):\n        b += c", "def f():\n    if a:\n        pass"},
         ),
@@ -67,6 +78,8 @@ def test_what_is_put_in(text: str, wanted: set[str]) -> None:
         "if TYPE_CHECKING:\n    x = 1",
         'x = f"{a}b"',
         'T = TypeVar("T")',
+        "def f():\n    return",
+        "def f():\n    with a:\n        return",
     ],
 )
 def test_what_is_left_alone(text: str) -> None:
