@@ -3,7 +3,7 @@
 A mutant is one replacement of a stretch of the text. What the interpreter or a type checker would find anyway is left
 out: annotations, imports, `__slots__`, names of modules. So is what no test should assert: docstrings, assertions, and
 the names of tasks and threads, which debuggers alone show. And what means the same: a `return` without a value that
-nothing follows.
+nothing follows, and what `same` lists.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from mutation.same import means_the_same
 
 COMPARED = {
     ast.Lt: ("<", "<="),
@@ -91,7 +93,12 @@ def mutants(path: str, text: str) -> list[Mutant]:
     same = {source.start(one) for one in _needless_returns(tree)}
     found = [one for one in found if one.kind != "return removed" or one.start not in same]
     lines = text.splitlines()
-    kept = [one for one in found if not re.search(r"# (noqa|pragma|type: ignore)", lines[one.line - 1])]
+    kept = [
+        one
+        for one in found
+        if not re.search(r"# (noqa|pragma|type: ignore)", lines[one.line - 1])
+        and not means_the_same(path, lines[one.line - 1], one.replacement)
+    ]
     return sorted(kept, key=lambda one: (one.start, one.end, one.replacement))
 
 

@@ -6,7 +6,9 @@ import ast
 
 import pytest
 
+from mutation.contexts import ROOT
 from mutation.mutants import mutants
+from mutation.same import SAME
 
 
 def changed(text: str) -> set[str]:
@@ -84,6 +86,17 @@ def test_what_is_put_in(text: str, wanted: set[str]) -> None:
 )
 def test_what_is_left_alone(text: str) -> None:
     assert changed(text) == set()
+
+
+def test_what_is_listed_as_the_same_is_left_out_and_still_there() -> None:
+    for (path, line), (replacements, reason) in SAME.items():
+        text = (ROOT / path).read_text()
+        assert line in [one.strip() for one in text.splitlines()], "the line has changed: look at it again"
+        found = [one for one in mutants("other.py", text) if text.splitlines()[one.line - 1].strip() == line]
+        assert replacements <= {one.replacement for one in found}
+        assert reason
+        left = [one for one in mutants(path, text) if text.splitlines()[one.line - 1].strip() == line]
+        assert {one.replacement for one in left} == {one.replacement for one in found} - replacements
 
 
 def test_a_diff_shows_the_line() -> None:
