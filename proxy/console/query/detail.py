@@ -76,9 +76,8 @@ def _timing(said: Mapping[str, Any]) -> Answer | None:
     queue, connect, head = (_ms(said, f"ops.{phase}_us") for phase in ("queue", "connect", "head"))
     if queue is None:
         return None
-    body = (
-        max(0.0, (_ms(said, "ops.duration_us") or 0.0) - queue - (connect or 0.0) - head) if head is not None else None
-    )
+    rest = (_ms(said, "ops.duration_us") or 0.0) - queue - (connect or 0.0) - (head or 0.0)
+    body = max(0.0, round(rest, 3)) if head is not None else None  # whole microseconds, as they came
     return {"queue": queue, "connect": connect, "head": head, "body": body}
 
 
