@@ -66,7 +66,7 @@ CHECKS: Final = (
         "conflict",
         "tells two stories",
         "conflict",
-        "One context leaves all the same; the other is counted, and a link on the span.",
+        "One context leaves all the same; the other is counted, and becomes a link on the span.",
         "Two tracers write headers. Switch one off, or let it write the format of the other.",
     ),
     Check(
