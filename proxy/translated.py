@@ -5,7 +5,7 @@ May know the heart and the span of ours. Must not know how it was found: see `tr
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from typing import NamedTuple
 
 from ops_lib.propagation import Cargo, Extraction, Format, Loss, Plain, TraceContext, child
@@ -16,7 +16,7 @@ from proxy.participation.linking import Method
 from proxy.participation.own_span import OwnSpan
 
 
-class Translates(ABC):
+class Translates(metaclass=ABCMeta):
     """The translator, as a translation by the fast path knows it: who reads in full once somebody asks."""
 
     __slots__ = ("injected", "losses_of_traits")

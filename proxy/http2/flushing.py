@@ -9,11 +9,11 @@ May know the event loop. Must not know what is written.
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from typing import final
 
 
-class Flushed(ABC):
+class Flushed(metaclass=ABCMeta):
     """A connection that gathers its output."""
 
     __slots__ = ()

@@ -8,7 +8,7 @@ One that says GOAWAY, or whose ids are used up, is retired: it ends what it has 
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from time import perf_counter
 from typing import Final, final
@@ -29,7 +29,7 @@ HTTP_2: Final = "h2"
 _NOT_CHOSEN: Final = "the upstream did not choose HTTP/2 (ALPN)"
 
 
-class FallBack(ABC):
+class FallBack(metaclass=ABCMeta):
     """What serves a target that turns out not to speak HTTP/2."""
 
     @abstractmethod

@@ -11,7 +11,7 @@ Must not know sockets, nor any protocol.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from typing import Final
 
@@ -30,7 +30,7 @@ PERHAPS: Final = 1  # it closed a kept connection just as we sent the request (R
 UNHEARD: Final = 2  # nothing, by its own word (RFC 9113, 8.7)
 
 
-class Answerer(ABC):
+class Answerer(metaclass=ABCMeta):
     """The upstream's side. Serves one request at a time."""
 
     __slots__ = ("connect_s", "deadline", "is_pinned", "process", "remote", "timeout")
@@ -94,7 +94,7 @@ class Answerer(ABC):
         """
 
 
-class Receiver(Accounted, ABC):
+class Receiver(Accounted, metaclass=ABCMeta):
     """Sends a request through an Answerer, and receives its response."""
 
     hop: Hop
@@ -160,7 +160,7 @@ class Receiver(Accounted, ABC):
         """There will be no response, or no more of it. `heard`: what the upstream knew of the request."""
 
 
-class Asker(ABC):
+class Asker(metaclass=ABCMeta):
     """The client's side, one for each request that is open."""
 
     __slots__ = ("address", "names", "pinned", "port", "process")

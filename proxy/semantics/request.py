@@ -7,7 +7,7 @@ So a request may leave in another version than it came in.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from typing import Final
 
 from proxy.semantics.authority import Authority
@@ -30,7 +30,7 @@ TUNNEL: Final = 2  # an extended CONNECT (RFC 8441): bytes in both directions
 _NOBODY: Final = Authority("", 0)
 
 
-class Request(ABC):
+class Request(metaclass=ABCMeta):
     """One request. Values that few requests have are class attributes, for speed (docs/decisions/006)."""
 
     method: bytes

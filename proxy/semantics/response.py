@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 
 from proxy.semantics.request import Field
 
 
-class Response(ABC):
+class Response(metaclass=ABCMeta):
     """One response. Values that few responses have are class attributes, as in `Request`."""
 
     status: int

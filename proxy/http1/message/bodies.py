@@ -13,7 +13,7 @@ docs/decisions/008-turns.md has the figures.
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from io import BytesIO
 from typing import Final, final
 
@@ -35,7 +35,7 @@ _CRLF: Final = b"\r\n"
 _PLAIN: Final = {spelling % size: size for size in range(4096) for spelling in (b"%x\r\n", b"%X\r\n")}
 
 
-class Body(ABC):
+class Body(metaclass=ABCMeta):
     """One body being read."""
 
     __slots__ = ()

@@ -15,7 +15,7 @@ TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 # Exactly one space (llhttp takes several).
 # The target is visible ASCII. Wider than RFC 3986: many clients send `"<>\^`{|}` and `#`, which pass unchanged.
 REQUEST_LINE: Final = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/1\.([01])")
-# For `bytes.translate`: deletes visible ASCII.
+# For `bytes.translate`: changes every byte but visible ASCII.
 ONLY_VISIBLE: Final = bytes(byte if 0x21 <= byte <= 0x7E else byte ^ 1 for byte in range(256))
 
 # A well-formed request line with a version that we do not support: answered with 505, not 400.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 
 from proxy.http2.engine.heads import RequestHead
 from proxy.http2.engine.streams import Stream
 
 
-class Owner(ABC):
+class Owner(metaclass=ABCMeta):
     """Writes what the engine puts out, and hears what concerns the connection as a whole."""
 
     __slots__ = ()

@@ -12,7 +12,7 @@ The states of RFC 9113 are these flags here:
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections import deque
 from typing import final
 
@@ -22,7 +22,7 @@ from proxy.http2.hpack.encoder import Literal
 from proxy.http2.hpack.field import HeaderField
 
 
-class StreamUser(ABC):
+class StreamUser(metaclass=ABCMeta):
     """Gets what comes on one stream. An exchange's side."""
 
     __slots__ = ()
@@ -52,7 +52,7 @@ class StreamUser(ABC):
         """The final head, on a stream that we have opened; `done` if that is all."""
 
 
-class Carrier(ABC):
+class Carrier(metaclass=ABCMeta):
     """The connection, as a stream sees it."""
 
     @abstractmethod

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -31,7 +31,7 @@ MAX_POOLS = 1024  # pools of targets that requests name; the one idle for longes
 _Key = tuple[str, UpstreamTarget, PoolPlan, str]
 
 
-class Pool(ABC):
+class Pool(metaclass=ABCMeta):
     """What carries requests to one target, in one protocol."""
 
     # --- what an exchange asks
