@@ -56,3 +56,8 @@ def test_no_interpreted_class_inherits_from_a_compiled_one() -> None:
         for name, parent in parents(module)
         if parent in compiled
     ] == []
+
+
+def test_no_compiled_class_has_the_base_abc() -> None:
+    """Compiled, its objects would have a dictionary, and each look at an attribute a check (docs/decisions/007)."""
+    assert [f"{module}.{name}" for module in COMPILED for name, parent in parents(module) if parent == "abc"] == []
