@@ -119,7 +119,8 @@ class InFlightTable:
         self._plan = plan
         self._entries: dict[InFlight, None] = {}  # in the order in which they began
         # Dicts as ordered sets: however many requests share a key, to take one out costs the same.
-        self._by_trace: dict[str, dict[InFlight, None]] = {}
+        # Most traces have one request, which needs no dict.
+        self._by_trace: dict[str, InFlight | dict[InFlight, None]] = {}
         self._by_evidence: dict[tuple[str, str], dict[InFlight, None]] = {}
         self._evidence: Callable[[InFlight], tuple[tuple[str, str], ...]] | None = None
         self._size = 0
@@ -156,7 +157,9 @@ class InFlightTable:
         if entry.trace_id:
             of_trace = self._by_trace.get(entry.trace_id)
             if of_trace is None:
-                self._by_trace[entry.trace_id] = {entry: None}
+                self._by_trace[entry.trace_id] = entry
+            elif isinstance(of_trace, InFlight):
+                self._by_trace[entry.trace_id] = {of_trace: None, entry: None}
             else:
                 of_trace[entry] = None
         if self._evidence is not None:
@@ -206,9 +209,18 @@ class InFlightTable:
         del self._entries[entry]
         self._size -= entry.size_bytes
         if entry.trace_id:
-            _remove(self._by_trace, entry.trace_id, entry)
+            self._forget_trace(entry)
         for item in entry.evidence:
             _remove(self._by_evidence, item, entry)
+
+    def _forget_trace(self, entry: InFlight) -> None:
+        of_trace = self._by_trace[entry.trace_id]
+        if isinstance(of_trace, InFlight):
+            del self._by_trace[entry.trace_id]
+            return
+        del of_trace[entry]
+        if len(of_trace) == 1:
+            self._by_trace[entry.trace_id] = next(iter(of_trace))
 
     def sweep(self, now: float) -> None:
         """Forget entries that are too old."""
@@ -230,12 +242,9 @@ class InFlightTable:
         Of a trace with very many requests, the newest are looked at.
         """
         entries = self._by_trace.get(trace_id)
-        if not entries:
-            return None
-        newest = next(reversed(entries))
-        if len(entries) > 1:
-            return _named(entries, parent_ids) or newest
-        return newest
+        if entries is None or isinstance(entries, InFlight):
+            return entries
+        return _named(entries, parent_ids) or next(reversed(entries))
 
     def carried_of(self, trace_id: str, *parent_ids: str | None) -> Carried | None:
         """What requests of exactly this trace came with that the app may have lost; None if none is in flight.
@@ -243,10 +252,10 @@ class InFlightTable:
         Of several requests the one that gave the app one of `parent_ids` counts; if none did, what all agree about.
         """
         entries = self._by_trace.get(trace_id)
-        if not entries:
+        if entries is None:
             return None
-        if len(entries) == 1:
-            return next(iter(entries)).carried
+        if isinstance(entries, InFlight):
+            return entries.carried
         named = _named(entries, parent_ids)
         if named is not None:
             return named.carried
