@@ -159,10 +159,10 @@ def given_to_app(translation: object) -> Extraction:
     return Extraction(translation.context, session=came.session, baggage=came.baggage)
 
 
-def ids_given(translation: Translation) -> tuple[str, str]:
+def ids_given(translation: object) -> tuple[str, str]:
     """The trace id and span id that the app was told, in 32 and 16 digits; empty if it was told none."""
     if isinstance(translation, FastTranslation):
         trace_id, span_id, _ = translation.plain[0]
         return trace_id.decode("ascii").rjust(32, "0"), span_id.decode("ascii")
-    context = translation.context
+    context = translation.context if isinstance(translation, FullTranslation) else None
     return (context.trace_id, context.span_id) if context is not None else ("", "")

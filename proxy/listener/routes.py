@@ -197,8 +197,7 @@ class Route(Terms):
                 return InFlight(place.trace_id, place.span_id, started=now, carried=place.carried, source=translation)
             if not always:
                 return None
-            trace_id, span_id = ids_given(translation)
-            return InFlight(trace_id, span_id, started=now, source=translation)
+            return InFlight("", "", started=now, source=translation, ids=ids_given)
         except Exception as error:  # a bug of ours: the outermost edge
             tell(self.metrics.translation, error)
             return None

@@ -19,6 +19,7 @@ from proxy.plan.participation import DEFAULT_IN_FLIGHT, InFlightPlan
 _Key = TypeVar("_Key")
 
 _MOST_OF_TRACE: Final = 64  # requests of one trace that are looked at for a call
+_MOST_NEW: Final = 256  # requests that no call has asked about yet; to place them all takes a tenth of a millisecond
 _OVERHEAD_BYTES: Final = 600  # bytes of an entry without its texts: the object, its places in dicts
 
 
@@ -46,6 +47,7 @@ NOTHING_CARRIED: Final = Carried()
 _NOWHERE: Final = 0  # it has not begun, or it is over
 _REMEMBERED: Final = 1
 _UNTRACKED: Final = 2  # at the app, and not remembered: no room, or too old
+_PLACED: Final = 3  # remembered, and found by its trace
 
 
 @final
@@ -53,6 +55,7 @@ class InFlight:
     """One request at the app. `trace_id` and `span_id` (32 and 16 digits): the caller, as the app was told."""
 
     __slots__ = (
+        "_ids",
         "_place",
         "carried",
         "evidence",
@@ -74,11 +77,13 @@ class InFlight:
         carried: Carried | None = None,
         evidence: tuple[tuple[str, str], ...] = (),
         source: object = None,
+        ids: Callable[[object], tuple[str, str]] | None = None,
     ) -> None:
         """`evidence`: configured header names (lower case) and values, which can link a call to this request.
 
         `trace_id` is empty if calls cannot lack anything of this request.
         `source`: what the app was given, as the translation has it.
+        `ids`: finds both ids in `source`, when a call asks for them: many apps make none.
         """
         self.trace_id = trace_id
         self.span_id = span_id
@@ -87,6 +92,7 @@ class InFlight:
         self.evidence = evidence
         self._place = _NOWHERE
         self.source = source
+        self._ids = ids
         self.exchange: object = None  # whose entry it is, while it is in flight
         self.is_answered = False  # it ended with the app's whole answer
         self.size_bytes = _OVERHEAD_BYTES
@@ -94,6 +100,13 @@ class InFlight:
             self.size_bytes += carried.size_bytes
         if evidence:
             self.size_bytes += sum(len(name) + len(text) for name, text in evidence)
+
+    def learn_ids(self) -> None:
+        """Find them now, if that was put off."""
+        ids = self._ids
+        if ids is not None:
+            self._ids = None
+            self.trace_id, self.span_id = ids(self.source)
 
     def __repr__(self) -> str:
         return f"<InFlight {self.trace_id} {self.span_id} since {self.started:g}>"
@@ -108,6 +121,7 @@ class InFlightTable:
         "_by_trace",
         "_entries",
         "_evidence",
+        "_new",
         "_plan",
         "_size",
         "_untracked",
@@ -123,6 +137,7 @@ class InFlightTable:
         self._by_trace: dict[str, InFlight | dict[InFlight, None]] = {}
         self._by_evidence: dict[tuple[str, str], dict[InFlight, None]] = {}
         self._evidence: Callable[[InFlight], tuple[tuple[str, str], ...]] | None = None
+        self._new = 0  # entries that have no place in `_by_trace` yet: the last of `_entries`
         self._size = 0
         self._untracked = 0
         self.recent: RecentTraces | None = None  # of requests that are over, while somebody asks
@@ -154,7 +169,24 @@ class InFlightTable:
         self._entries[entry] = None
         entry._place = _REMEMBERED
         self._size += entry.size_bytes
-        if entry.trace_id:
+        self._new += 1
+        if self._new >= _MOST_NEW:
+            self._place_new()
+        if self._evidence is not None:
+            self._find_evidence(entry)
+        for item in entry.evidence:
+            self._by_evidence.setdefault(item, {})[entry] = None
+        return True
+
+    def _place_new(self) -> None:
+        """Let calls find the entries that have begun since the last one."""
+        new = list(islice(reversed(self._entries), self._new))
+        self._new = 0
+        for entry in reversed(new):
+            entry._place = _PLACED
+            entry.learn_ids()
+            if not entry.trace_id:
+                continue
             of_trace = self._by_trace.get(entry.trace_id)
             if of_trace is None:
                 self._by_trace[entry.trace_id] = entry
@@ -162,11 +194,6 @@ class InFlightTable:
                 self._by_trace[entry.trace_id] = {of_trace: None, entry: None}
             else:
                 of_trace[entry] = None
-        if self._evidence is not None:
-            self._find_evidence(entry)
-        for item in entry.evidence:
-            self._by_evidence.setdefault(item, {})[entry] = None
-        return True
 
     def find_evidence_by(self, evidence: Callable[[InFlight], tuple[tuple[str, str], ...]] | None) -> None:
         """Find each request's evidence so from now on, those in flight included.
@@ -195,12 +222,14 @@ class InFlightTable:
 
     def end(self, entry: InFlight, *, is_answered: bool = False) -> None:
         """The app has answered, or the request is over otherwise."""
-        if entry._place == _REMEMBERED:
+        if entry._place == _REMEMBERED or entry._place == _PLACED:
             self._forget(entry)
         elif entry._place == _UNTRACKED:
             self._untracked -= 1
-        if self.recent is not None and entry.trace_id:
-            self.recent.add(entry.trace_id)
+        if self.recent is not None:
+            entry.learn_ids()
+            if entry.trace_id:
+                self.recent.add(entry.trace_id)
         entry._place = _NOWHERE
         entry.exchange = None
         entry.is_answered = is_answered
@@ -208,7 +237,9 @@ class InFlightTable:
     def _forget(self, entry: InFlight) -> None:
         del self._entries[entry]
         self._size -= entry.size_bytes
-        if entry.trace_id:
+        if entry._place == _REMEMBERED:
+            self._new -= 1
+        elif entry.trace_id:
             self._forget_trace(entry)
         for item in entry.evidence:
             _remove(self._by_evidence, item, entry)
@@ -241,6 +272,8 @@ class InFlightTable:
 
         Of a trace with very many requests, the newest are looked at.
         """
+        if self._new:
+            self._place_new()
         entries = self._by_trace.get(trace_id)
         if entries is None or isinstance(entries, InFlight):
             return entries
@@ -251,6 +284,8 @@ class InFlightTable:
 
         Of several requests the one that gave the app one of `parent_ids` counts; if none did, what all agree about.
         """
+        if self._new:
+            self._place_new()
         entries = self._by_trace.get(trace_id)
         if entries is None:
             return None

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ops_lib.propagation import Baggage
 from proxy.participation.in_flight import Carried, InFlight, InFlightTable, evidence_of
+from proxy.participation.recent import RecentTraces
 from proxy.plan.participation import InFlightPlan
 
 TRACE, OTHER = "a" * 32, "b" * 32
@@ -185,3 +186,66 @@ def test_other_limits_count_from_then_on() -> None:
     of.use(InFlightPlan(max_age_s=1))
     of.sweep(1.0)
     assert len(of) == 0
+
+
+def test_ids_are_looked_for_when_a_call_asks() -> None:
+    """Many apps make no calls, and then nobody needs them."""
+    of, asked = table(), []
+
+    def ids(source: object) -> tuple[str, str]:
+        asked.append(source)
+        return str(source) * 32, "1" * 16
+
+    one, two, over = (InFlight("", "", started=0.0, source=digit, ids=ids) for digit in "abc")
+    for entry in (one, over, two):
+        of.begin(entry)
+    of.end(over)
+    assert asked == []
+    assert of.of_trace(TRACE) is one
+    assert (one.trace_id, one.span_id) == (TRACE, "1" * 16)
+    assert sorted(asked) == ["a", "b"]  # each once, and the one that is over never
+    assert of.of_trace(OTHER) is two
+    assert of.of_trace("c" * 32) is None
+    of.recent = RecentTraces()
+    of.begin(over)
+    of.end(over)
+    assert sorted(asked) == ["a", "b", "c"]
+    assert "c" * 32 in of.recent
+
+
+def test_one_call_never_has_many_requests_to_place() -> None:
+    """Nobody has asked yet, and a turn is short all the same."""
+    of, asked = table(limit=10_000), []
+
+    def ids(source: object) -> tuple[str, str]:
+        asked.append(source)
+        return f"{source:032x}", "1" * 16
+
+    entries = [InFlight("", "", started=0.0, source=number + 1, ids=ids) for number in range(1000)]
+    for number, entry in enumerate(entries):
+        of.begin(entry)
+        assert number + 1 - len(asked) < 256
+    before = len(asked)
+    assert of.of_trace(f"{1000:032x}") is entries[-1]
+    assert len(asked) == 1000
+    assert 0 < 1000 - before < 256
+
+
+@given(st.lists(st.tuples(st.sampled_from("be?"), st.integers(0, 5), st.sampled_from((TRACE, OTHER, "")))))
+def test_whenever_a_call_asks_it_finds_what_is_in_flight(steps: list[tuple[str, int, str]]) -> None:
+    of, model, entries = table(), list[InFlight](), [request(span_id=f"{number:016x}") for number in range(6)]
+    for what, number, trace_id in steps:
+        entry = entries[number]
+        if what == "b" and entry not in model:
+            entry = entries[number] = request(trace_id, f"{number:016x}")
+            of.begin(entry)
+            model.append(entry)
+        elif what == "e" and entry in model:
+            of.end(entry)
+            model.remove(entry)
+        elif trace_id:
+            of_trace = [one for one in model if one.trace_id == trace_id]
+            assert of.of_trace(trace_id) is (of_trace[-1] if of_trace else None)
+            named = [one for one in of_trace if one is entry]
+            assert of.of_trace(trace_id, entry.span_id) is (named or of_trace or [None])[-1]
+            assert (of.carried_of(trace_id) is None) is (not of_trace)
