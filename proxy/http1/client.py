@@ -194,7 +194,7 @@ class ClientConnection(Opening):
     def _read(self, line: bytes, fields: Sorted) -> Request:
         """A request, checked against the rules for every request. Raises Refusal."""
         rules = self._listener.rules
-        request = read_request(line, fields, rules.kinds, rules.parse_authority)
+        request = read_request(line, fields, rules.kinds, rules.read_authority)
         if rules.is_proxy and request.minor == 0:
             request.keep_alive = False  # RFC 9112, 9.3: old proxies pass on a keep-alive that they do not understand
         if self.is_tls:

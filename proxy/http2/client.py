@@ -144,7 +144,7 @@ class ClientConnection(ClientSide):
         listener = self.listener
         rules = listener.rules
         try:
-            request = read_request(head, rules.kinds, rules.parse_authority, done)
+            request = read_request(head, rules.kinds, rules.read_authority, done)
             asker.note(request)
             self._check(request, rules)
             if request.method == b"CONNECT" and head.protocol is None:

@@ -31,16 +31,16 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
         pool = route.pool_at(request, original)
     rule = rules.rule_of(asker) if rules.has_trust else 0
     found = _whose_call(listener, route, asker, request)
-    if isinstance(found, Linked):
-        translation = route.translate_linked(request, found, rule)
-    elif found is None:
+    if found is None:  # first, for speed
         translation = route.translate(request, rule)
+    elif isinstance(found, Linked):
+        translation = route.translate_linked(request, found, rule)
     else:
         translation = NOTHING  # for now
     exchange = Exchange(asker, route, pool, request, translation.headers, rules.hop(asker.address), listener.ticker)
     if listener.is_reporting:
         exchange.is_timed = True
-    if isinstance(found, Search):
+    if found is not None and isinstance(found, Search):
         exchange.look_first(found, lambda linked: _go_on(listener, route, exchange, linked, rule))
     elif _is_told(listener, route, translation):
         exchange.translation = translation

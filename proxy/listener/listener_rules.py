@@ -7,6 +7,7 @@ A request keeps the rules that are in force when its head is read.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from time import monotonic
 from typing import Final
@@ -128,6 +129,7 @@ class ListenerRules:
         self.trust_names = made.rules.names
         self._parsed = lru_cache(_REMEMBERED_AUTHORITIES)(parse_authority)
         self._last_authority: tuple[bytes, Authority | None] = b"", None  # mostly: to compare is faster than to hash
+        self.read_authority: Callable[[bytes], Authority | None] = self.parse_authority  # bound once, for speed
         self._found = lru_cache(_REMEMBERED_AUTHORITIES)(self._find)
         self._hops = lru_cache(_REMEMBERED_CLIENTS)(self._hop)
         self._last_client, self._last_hop = b"", self._hop(b"")

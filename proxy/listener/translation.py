@@ -11,8 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from ops_lib.propagation import Cargo, Format, Loss, Sampling, TraceContext
-from proxy.participation.foreign import Foreign
+from ops_lib.propagation import Sampling, TraceContext
 from proxy.telemetry.metrics import TranslationMetrics, count
 from proxy.translated import NOTHING, FastTranslation, Translation
 
@@ -21,14 +20,20 @@ log = logging.getLogger(__name__)
 
 def tally(metrics: TranslationMetrics, translation: Translation) -> None:
     """Add one request's translation."""
-    if isinstance(translation, FastTranslation):  # first, for speed: compiled code then knows its class
-        withheld = translation.withheld
-        _tally_written(metrics, translation.injected, translation.losses, translation.foreign, withheld)
+    counts = metrics.injected
+    for injected in translation.injected:
+        counts[injected] = counts.get(injected, 0) + 1
+    for lossy, what in translation.losses:
+        count(metrics.losses, (lossy, what))
+    for foreign in translation.foreign:
+        count(metrics.foreign, foreign)
+    for cargo in translation.withheld:
+        count(metrics.withheld, cargo)
+    if isinstance(translation, FastTranslation):
         count(metrics.extracted, translation.winner)
-        if translation.has_session and "session" not in withheld:
+        if translation.has_session and "session" not in translation.withheld:
             metrics.sessions_carried += 1
         return
-    _tally_written(metrics, translation.injected, translation.losses, translation.foreign, translation.withheld)
     if translation.linked is not None:
         count(metrics.linked, translation.linked)
     for name in translation.carried:
@@ -54,24 +59,6 @@ def tally(metrics: TranslationMetrics, translation: Translation) -> None:
         metrics.sessions_carried += 1
     if extraction.session_malformed is not None:
         count(metrics.sessions_malformed, extraction.session_malformed)
-
-
-def _tally_written(
-    metrics: TranslationMetrics,
-    injected: tuple[Format, ...],
-    losses: tuple[tuple[Format, Loss], ...],
-    foreign: Foreign,
-    withheld: tuple[Cargo, ...],
-) -> None:
-    """What went out, and what did not."""
-    for each in injected:
-        count(metrics.injected, each)
-    for lossy, what in losses:
-        count(metrics.losses, (lossy, what))
-    for one in foreign:
-        count(metrics.foreign, one)
-    for cargo in withheld:
-        count(metrics.withheld, cargo)
 
 
 def tally_trust(metrics: TranslationMetrics, rule: str, translation: Translation) -> None:

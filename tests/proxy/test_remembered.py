@@ -24,7 +24,6 @@ from proxy.dataplane.either import either_pools
 from proxy.http1.kept_connection import HeldRequests
 from proxy.http1.message import grammar
 from proxy.http1.message import response as response_module
-from proxy.http1.message import write
 from proxy.http1.pool import connection_pools
 from proxy.http2.engine.budgets import budgets
 from proxy.http2.serving import Http2
@@ -238,9 +237,6 @@ def test_lengths_are_remembered_within_a_bound() -> None:
     for number in range(2000):
         assert grammar.read_length(b"%d" % number) == number
     assert len(grammar._lengths) <= 512
-    for number in range(2000):
-        assert write._length_line(number) == b"Content-Length: %d" % number
-    assert len(write._length_lines) <= 512
 
 
 async def test_targets_that_requests_name_are_remembered_within_a_bound() -> None:

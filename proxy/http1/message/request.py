@@ -50,8 +50,6 @@ from proxy.semantics.fields import (
 )
 
 _COLON: Final = ord(":")
-_VERSION: Final = b" HTTP/1.1"
-_VERSION_BYTES: Final = len(_VERSION)
 _COMMON_METHODS: Final = semantics.IDEMPOTENT | {b"POST", b"PATCH", b"CONNECT"}
 # We read these and write them again, whether or not Connection nominates them.
 _NEVER_NOMINATED: Final = frozenset(
@@ -99,9 +97,10 @@ class Request(semantics.Request):
 
 def check_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     """Method, target and minor version. Raises Refusal."""
-    if line[-_VERSION_BYTES:] == _VERSION:  # nearly always; faster than the pattern
-        method, _, target = line[:-_VERSION_BYTES].partition(b" ")
-        if target and method in _COMMON_METHODS and target.translate(ONLY_VISIBLE) == target:
+    parts = line.split(b" ")
+    if len(parts) == 3:  # nearly always; faster than the pattern
+        method, target, version = parts
+        if version == b"HTTP/1.1" and method in _COMMON_METHODS and target and target.translate(ONLY_VISIBLE) == target:
             return method, target, b"1"
     match = REQUEST_LINE.fullmatch(line)
     if match is None:

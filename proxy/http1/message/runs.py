@@ -75,29 +75,27 @@ class Runs:
 
         `most_bytes`: the longest head, without the CRLF of its last line and of the empty one.
         """
-        line_end = data.find(_END)
-        if line_end <= 0:
-            return None
+        line, _, body = data.partition(_END)
         lines: list[bytes] = []
         special: list[Any] = []
-        size = len(data)
-        at = line_end + 2
+        size = len(body)
+        at = 0
         for segment in self._segments:
             begin = at
             at += segment.size
-            if data[begin:at] != segment.begins:
+            if body[begin:at] != segment.begins:
                 return None
             if not segment.varies:
                 lines += segment.lines
                 special += segment.special
                 continue
             end = at + segment.value_size
-            if end + 1 >= size or data[end] != _CR or data[end + 1] != _LF:
-                end = data.find(_END, at)
+            if end + 1 >= size or body[end] != _CR or body[end + 1] != _LF:
+                end = body.find(_END, at)
                 if end < 0:
                     return None
                 segment.value_size = end - at
-            value = data[at:end]
+            value = body[at:end]
             if not value.isalnum():  # such as ids and numbers: nothing to strip or refuse
                 value = value.strip(b" \t")
                 if is_text(value) is None:  # among others, if this was not the end of the line
@@ -108,10 +106,10 @@ class Runs:
             if kind == TRACE:
                 special.append((kind, segment.name, value))
             elif kind == PLAIN or (kind == AUTHORIZATION and not binds_connection(value)):
-                lines.append(data[begin:end])
+                lines.append(body[begin:end])
             else:
                 special.append((kind, segment.name, value))
         end = at + 2
-        if end > size or data[at] != _CR or data[at + 1] != _LF or at - 2 > most_bytes:
+        if end > size or body[at] != _CR or body[at + 1] != _LF or not line or len(line) + at > most_bytes:
             return None
-        return data[:line_end], (lines, special), data[end:]
+        return line, (lines, special), body[end:]
