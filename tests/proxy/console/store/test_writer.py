@@ -19,7 +19,7 @@ from proxy.console.store.reader import QueryTimeoutError, Reader
 from proxy.console.store.writer import Writer
 
 MIB = 1024 * 1024
-STATE = {"otlp": "", "instance": "a", "version": "1", "auth": False}
+STATE = {"otlp": "", "instance": "a", "version": "1", "auth": False, "otlp_auth": False}
 
 
 class Lab:
