@@ -14,9 +14,10 @@ from __future__ import annotations
 import asyncio
 from typing import Final, final
 
+from proxy.http2.client_limits import check_limits, reset_budget
 from proxy.http2.client_stream import ClientStream
 from proxy.http2.client_waits import ClientSide, TimedAsker
-from proxy.http2.engine.budgets import Bucket, Budgets
+from proxy.http2.engine.budgets import Budgets
 from proxy.http2.engine.codes import NO_ERROR
 from proxy.http2.engine.fields import FieldJudge
 from proxy.http2.engine.heads import RequestHead
@@ -100,14 +101,6 @@ class ClientConnection(ClientSide):
         rules = self._rules
         self.original = original_destination(transport) if rules.is_transparent else None
         limits = rules.plan.limits
-        clients = rules.plan.clients
-        bounds = self.listener.bounds
-        is_many = not self.address or (bounds is not None and not bounds.is_bounded(self.address))
-        resets = (
-            Bucket(clients.resets, clients.resets_per_s)
-            if is_many
-            else self._budgets(self.address, clients.resets, clients.resets_per_s)
-        )
         self._server = ServerEngine(
             self,
             Limits(
@@ -116,7 +109,7 @@ class ClientConnection(ClientSide):
                 extended_connect=True,
             ),
             FieldJudge(rules.kinds, True),
-            resets,
+            reset_budget(self.address, rules.plan.clients, self.listener.bounds, self._budgets),
         )
         self.engine = self._server
         if not self.listener.admit(self):
@@ -146,7 +139,10 @@ class ClientConnection(ClientSide):
         try:
             request = read_request(head, rules.kinds, rules.read_authority, done)
             asker.note(request)
-            self._check(request, rules)
+            check_limits(request, rules.plan.limits)
+            if self.is_tls:
+                request.scheme = "https"
+            rules.check(request)
             if request.method == b"CONNECT" and head.protocol is None:
                 asker.wait_for_tunnel(done)
                 listener.connect(asker, request)
@@ -168,19 +164,6 @@ class ClientConnection(ClientSide):
         setting_off.append(asker)
         if listener.is_draining and not self._is_announced:
             self._announce()
-
-    def _check(self, request: Request, rules: ListenerRules) -> None:
-        """The limits of the plan, and what holds for every request. Raises Refusal."""
-        limits = rules.plan.limits
-        if len(request.path) > limits.request_line_bytes:
-            raise Refusal(Fault.TARGET_TOO_LONG, f"the path has more than {limits.request_line_bytes} bytes")
-        if len(request.plain) + len(request.trace) > limits.header_count:
-            raise Refusal(Fault.HEADERS_TOO_LARGE, f"more than {limits.header_count} header fields")
-        if limits.body_bytes and request.length is not None and request.length > limits.body_bytes:
-            raise Refusal(Fault.BODY_TOO_LARGE, f"the request's content has more than {limits.body_bytes} bytes")
-        if self.is_tls:
-            request.scheme = "https"
-        rules.check(request)
 
     def _answer_options(self, asker: ClientStream, stream: Stream, request: Request) -> None:
         """RFC 9110, 7.6.2."""
