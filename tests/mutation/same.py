@@ -23,6 +23,10 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         "proxy/http1/message/grammar.py",
         "ONLY_VISIBLE: Final = bytes(byte if 0x21 <= byte <= 0x7E else byte ^ 1 for byte in range(256))",
     ): (frozenset({"<", "(34)", "(125)", "(2)"}), _QUICK),
+    ("proxy/http2/engine/engine.py", "end -= data[start] if start < end else 1"): (
+        frozenset({"(0)", "(2)"}),
+        "the frame has ended before its padding's length: whatever it is taken for, the start is behind the end",
+    ),
 }
 
 

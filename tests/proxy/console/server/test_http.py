@@ -46,3 +46,13 @@ async def test_who_sends_otlp_wrongly_is_told_what_would_do(start_console: Start
     assert "Allow: POST, OPTIONS" in await heads(console.otlp, ASKED["wrong method"])
     async with await console.send(sent(span(1))) as answer:
         assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+@pytest.mark.parametrize("side", ["url", "otlp"])
+async def test_what_cannot_be_read_makes_no_line_of_the_log(
+    console: Console, side: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would have a traceback, and parts of the request."""
+    caplog.set_level("DEBUG", "proxy.console.http")
+    assert (await heads(getattr(console, side), ASKED["no request"]))[0].startswith("HTTP/1.0 400")
+    assert [record.message for record in caplog.records if record.name == "proxy.console.http"] == []
