@@ -236,3 +236,19 @@ def test_by_the_letter_on_a_server(spans: Any) -> None:
     assert ended.is_set()
     (span,) = spans.server
     assert f"{span.context.trace_id:032x}" == TRACE
+
+
+@pytest.mark.parametrize("status", ["20x OK", "20", "", "2000 OK", "abc", "404 Not Found"])
+def test_a_status_that_is_none_is_the_servers_to_complain_of(status: str) -> None:
+    """It reaches the server as the app wrote it."""
+    told = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response(status, [])
+        return [b"x"]
+
+    request: dict[str, Any] = {}
+    setup_testing_defaults(request)
+    body = TraceMiddleware(app)(request, lambda *said: told.append(said))
+    assert list(body) == [b"x"]
+    assert told == [(status, [])]

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from lab.transports import FakeTransport
 
 from proxy.transport import processes
 from proxy.transport.processes import Ends, owners
@@ -97,3 +98,19 @@ def test_too_many_files_to_look_at_is_no_answer(monkeypatch: pytest.MonkeyPatch)
 def test_nothing_wanted_costs_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "listdir", lambda _: pytest.fail("looked"))
     assert owners([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("peer", "own", "found"),
+    [
+        (("10.0.0.1", 5), ("10.0.0.2", 80), Ends("10.0.0.1", 5, "10.0.0.2", 80)),
+        (("fe80::1%eth0", 5, 0, 2), ("fe80::2%eth0", 80, 0, 2), Ends("fe80::1", 5, "fe80::2", 80)),
+        ("", ("10.0.0.2", 80), None),
+        (("10.0.0.1", 5), "/run/app.sock", None),
+        (None, None, None),
+    ],
+)
+def test_both_ends_of_a_connection(peer: object, own: object, found: Ends | None) -> None:
+    """The peer's first, without the zone of a link-local address; none of a Unix socket."""
+    transport = FakeTransport(peername=peer, sockname=own)
+    assert processes.ends(transport) == found
