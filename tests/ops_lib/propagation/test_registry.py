@@ -36,3 +36,23 @@ def test_an_unknown_name_is_an_error_that_lists_the_right_ones(names: str | list
 def test_the_message_names_the_wrong_one() -> None:
     with pytest.raises(UnknownFormatError, match="'zipkin'"):
         parse_formats("b3,zipkin")
+
+
+@pytest.mark.parametrize(
+    ("others", "meant"),
+    [
+        ("w3c traceparent trace-context trace_context tracestate otel opentelemetry", "tracecontext"),
+        ("zipkin brave x-b3", "b3 or b3multi"),
+        ("b3single b3-single b3_single", "b3"),
+        ("b3-multi b3_multi multi", "b3multi"),
+        ("uber uber-trace-id jaegertracing", "jaeger"),
+        ("grpc grpc_trace_bin opencensus oc binary", "grpc-trace-bin"),
+        ("all any every *", "composite"),
+        ("jeager", "jaeger"),
+    ],
+)
+def test_other_names_are_told_what_they_mean(others: str, meant: str) -> None:
+    for name in others.split():
+        with pytest.raises(UnknownFormatError) as error:
+            parse_formats(name)
+        assert str(error.value).endswith(f"; did you mean {meant}?"), name

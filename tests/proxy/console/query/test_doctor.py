@@ -53,6 +53,17 @@ def test_an_app_that_is_given_no_format_that_it_speaks_is_told_what_to_set(given
     )
 
 
+@pytest.mark.parametrize(("bad", "severity"), [(1, "warn"), (29, "warn"), (30, "fail"), (60, "fail")])
+def test_half_of_the_calls_make_a_failure(bad: int, severity: str) -> None:
+    with fleet() as (time, console):
+        orders = Replica(time, "orders", "node-1")
+        orders.calls = AppCalls({"examined": 60, "another-trace": bad}, {}, {})
+        orders.request("web", "tracecontext")
+        console.take(orders.report())
+        (finding,) = doctor(console.reader, time.ns)["findings"]
+    assert (finding["severity"], finding["bad"]) == (severity, bad)
+
+
 def test_one_that_breaks_traces_is_told_in_the_singular() -> None:
     with fleet() as (time, console):
         orders = Replica(time, "orders", "node-1")

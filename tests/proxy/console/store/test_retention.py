@@ -61,6 +61,10 @@ def test_the_oldest_leave_whole() -> None:
         assert there
         assert min(row["at"] for row in there) >= newest[-1]["start"] - 1
         assert writer.counts.removed > 0
+        assert trace(reader, f"{1:032x}") is None
+        write(writer, sent(span(1000, trace=1)))  # the writer knew its row, which left
+        again = {row["id"]: row["spans_count"] for row in traces(reader, limit=500)["items"]}
+        assert again[f"{1:032x}"] == 1
 
 
 def test_what_is_too_old_leaves() -> None:

@@ -58,7 +58,13 @@ def ask(pod: Pod, *, opted_in: bool = False) -> tuple[dict[str, Any], Verdict]:
         "kind": "AdmissionReview",
         "request": {"uid": "1-2", "operation": "CREATE", "object": pod},
     }
-    return review(body, CONFIGURE, opted_in=opted_in)
+    answer, verdict = review(body, CONFIGURE, opted_in=opted_in)
+    assert (answer["apiVersion"], answer["kind"], answer["response"]["uid"]) == (
+        "admission.k8s.io/v1",
+        "AdmissionReview",
+        "1-2",
+    )
+    return answer, verdict
 
 
 def ours(pod: Pod) -> Pod:
