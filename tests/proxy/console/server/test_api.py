@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from lab.consoles import Console, Start, hop, sent, span
 
+from proxy.console.store.reader import QueryTimeoutError, Reader
+
 
 async def post(console: Console, path: str, body: bytes | str, kind: str = "application/json") -> tuple[int, Any]:
     headers = {"Content-Type": kind}
@@ -204,3 +206,11 @@ async def test_a_gap_is_told_of_who_should_have_filled_it(console: Console, kind
     (gap,) = [one for one in said["spans"] if one.get("missing")]
     assert gap["service"] == maker
     assert gap["sentence"].startswith(f"1 span names this id as parent, but {maker} never sent it.")
+
+
+async def test_who_asks_too_much_is_told_to_ask_for_less(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    def last(*_: Any, **__: Any) -> Any:
+        raise QueryTimeoutError
+
+    monkeypatch.setattr(Reader, "all", last)
+    assert await refusal(console, "/traces") == (503, "The question took too long. Narrow the filter.")
