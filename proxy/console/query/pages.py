@@ -19,6 +19,7 @@ MOST: Final = 500
 USUAL: Final = 100
 BUDGET_S: Final = 0.25
 _STRETCH: Final = 10_000  # rows of a table that are looked at in one go
+_FEW: Final = 50  # sessions; more are found sooner by walking
 
 Position = tuple[int, int]  # time and id: of the last row of the page before
 _LARGEST: Final = 1 << 62
@@ -38,6 +39,7 @@ class Table:
     time: str
     columns: Columns
     only: str = "1"  # a condition that each row has to meet
+    sessions: str = ""  # its index by session; empty: it has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,18 @@ def find(
     """At most `most` rows before a position; `select` names their columns, after time and key."""
     until = clock() + budget_s
     test, values = condition(wanted, table.columns)
+    names = _sessions(reader, table, wanted)
+    where = table.name
+    if names == []:
+        return Found([], None, None)
+    if names is not None:  # an index has all of their rows: there is nothing to walk through
+        where = f"{table.name} INDEXED BY {table.sessions}"
+        test, values = f"session IN ({', '.join('?' * len(names))}) AND {test}", [*names, *values]
     found: list[tuple[Any, ...]] = []
     position = before
     while True:
-        floor = _floor(reader, table, position) if wanted.terms else None
-        found += _stretch(reader, table, select, test, values, position, floor, most - len(found))
+        floor = _floor(reader, table, position) if wanted.terms and names is None else None
+        found += _stretch(reader, table, where, select, test, values, position, floor, most - len(found))
         if len(found) >= most:
             at, key = found[-1][:2]
             return Found(found, f"{at}-{key}", None)
@@ -87,6 +96,19 @@ def find(
         position = floor
         if clock() > until:
             return Found(found, f"{floor[0]}-{floor[1]}", floor[0])
+
+
+def _sessions(reader: Reader, table: Table, wanted: Filter) -> list[str] | None:
+    """The few sessions that the filter names a part of; None: it names none, or too many."""
+    parts = next((term.values for term in wanted.terms if term.key == "session" and not term.is_negated), ())
+    if not parts or not table.sessions:
+        return None
+    rows = reader.all(
+        f"SELECT DISTINCT session FROM {table.name} INDEXED BY {table.sessions} WHERE session IS NOT NULL "
+        f"AND ({' OR '.join('instr(lower(session), ?) > 0' for _ in parts)}) LIMIT ?",
+        (*parts, _FEW + 1),
+    )
+    return [row[0] for row in rows] if len(rows) <= _FEW else None
 
 
 def _floor(reader: Reader, table: Table, position: Position) -> Position | None:
@@ -102,6 +124,7 @@ def _floor(reader: Reader, table: Table, position: Position) -> Position | None:
 def _stretch(
     reader: Reader,
     table: Table,
+    where: str,
     select: str,
     test: str,
     values: Sequence[Value],
@@ -111,7 +134,7 @@ def _stretch(
 ) -> list[tuple[Any, ...]]:
     end = f"AND ({table.time}, {table.key}) >= (?, ?) " if floor is not None else ""
     return reader.all(
-        f"SELECT {table.time}, {table.key}, {select} FROM {table.name} "
+        f"SELECT {table.time}, {table.key}, {select} FROM {where} "
         f"WHERE ({table.time}, {table.key}) < (?, ?) {end}AND {table.only} AND {test} "
         f"ORDER BY {table.time} DESC, {table.key} DESC LIMIT ?",
         (*position, *(floor or ()), *values, most),

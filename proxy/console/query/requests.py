@@ -18,7 +18,7 @@ from proxy.explain.tokens import read_tokens
 
 Answer = dict[str, Any]
 
-TABLE: Final = Table("requests", "id", "at", REQUESTS)
+TABLE: Final = Table("requests", "id", "at", REQUESTS, sessions="requests_session")
 _MOST_HOPS: Final = 200
 _NOTHING: Final[Answer] = {
     "groups": [],

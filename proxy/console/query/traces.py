@@ -14,7 +14,7 @@ from proxy.console.store.reader import Reader
 
 Answer = dict[str, Any]
 
-TABLE: Final = Table("traces", "key", "started", TRACES, only="spans > 0")
+TABLE: Final = Table("traces", "key", "started", TRACES, only="spans > 0", sessions="traces_session")
 COLUMNS: Final = (
     "trace, ended, spans, errors, root_service, root_name, title, caller, session, services, formats, notes"
 )

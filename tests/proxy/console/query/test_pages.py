@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from gates.fleet import Console, fleet
@@ -66,3 +67,30 @@ def test_what_is_not_a_cursor(text: str) -> None:
 def test_a_cursor_is_at_most_40_characters_and_the_newest_position() -> None:
     assert read_cursor("1-" + "0" * 37 + "7") == (1, 7)
     assert read_cursor(f"{1 << 62}-{1 << 62}") == NEWEST == read_cursor(None)
+
+
+@pytest.mark.parametrize("few", [1, 9])
+@pytest.mark.parametrize(
+    "asked", ["session:ann", "session:AN,bob", "session:eve", "-session:ann", "session:a from:odd"]
+)
+def test_sessions_are_found_by_their_index_as_by_walking(
+    console: Console, monkeypatch: pytest.MonkeyPatch, asked: str, few: int
+) -> None:
+    """In pages, too; sessions beyond `few` are walked to."""
+    monkeypatch.setattr(pages, "_FEW", few)
+    console.connection.executescript(
+        "ALTER TABLE things ADD COLUMN session TEXT;"
+        "UPDATE things SET session = iif(at % 3, iif(at % 4, 'Ann', 'bob'), iif(at % 2, 'an-other', NULL));"
+        "CREATE INDEX things_session ON things (session, at) WHERE session IS NOT NULL;"
+    )
+    texts = {"from": ("name",), "session": ("session",)}
+    walked = Table("things", "id", "at", Columns(texts, {}, "0", "", "0", "0", "0"))
+    indexed = replace(walked, sessions="things_session")
+    wanted = read_filter(asked)
+    expected = times(find(console.reader, walked, wanted, before=NEWEST, most=99, select="name"))
+    found, before = [], NEWEST
+    while before is not None:
+        page = find(console.reader, indexed, wanted, before=before, most=2, select="name")
+        found += times(page)
+        before = read_cursor(page.next) if page.next else None
+    assert found == expected
