@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from lab.texts import check_text
 
+from proxy.http1.message.response import Response, read_start
 from proxy.http2.engine.errors import Malformed
 from proxy.http2.engine.fields import FieldJudge
 from proxy.http2.engine.heads import read_request as read_head
@@ -158,14 +158,11 @@ def test_the_answer_to_a_websockets_key() -> None:
     as_upgrade(request, b"the sample nonce")
     assert request.field(b"sec-websocket-key") == b"dGhlIHNhbXBsZSBub25jZQ=="
 
-    class Answer:
-        def __init__(self, *accept: bytes) -> None:
-            self.accept = accept
-
-        def fields(self) -> list[Any]:
-            return [(b"X", b"1"), *((b"Sec-WebSocket-Accept", one) for one in self.accept)]
+    def answer(*accepted: bytes) -> Response:
+        lines = [b"X: 1", *(b"Sec-WebSocket-Accept: " + one for one in accepted)]
+        return Response(read_start(b"HTTP/1.1 101 Switching Protocols"), lines)
 
     right = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-    assert accepted_fields(request, Answer(right)) == [(b"x", b"1")]  # type: ignore[arg-type]  # a stand-in
+    assert accepted_fields(request, answer(right)) == [(b"x", b"1")]
     for wrong in ((), (right, right), (b"x",), (right.lower(),)):
-        assert accepted_fields(request, Answer(*wrong)) is None  # type: ignore[arg-type]  # a stand-in
+        assert accepted_fields(request, answer(*wrong)) is None
