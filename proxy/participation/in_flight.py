@@ -181,8 +181,8 @@ class InFlightTable:
     def _place_new(self) -> None:
         """Let calls find the entries that have begun since the last one."""
         new = list(islice(reversed(self._entries), self._new))
-        self._new = 0
         for entry in reversed(new):
+            self._new -= 1  # one by one, so that the count is right if a look for ids fails
             entry._place = _PLACED
             entry.learn_ids()
             if not entry.trace_id:

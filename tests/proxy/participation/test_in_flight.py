@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -211,6 +212,26 @@ def test_ids_are_looked_for_when_a_call_asks() -> None:
     of.end(over)
     assert sorted(asked) == ["a", "b", "c"]
     assert "c" * 32 in of.recent
+
+
+def test_a_failed_look_for_ids_spoils_no_other_request() -> None:
+    """A bug of ours: one call hears of it, and the next ones find what is there."""
+    of = table()
+
+    def ids(source: object) -> tuple[str, str]:
+        if source == "broken":
+            raise RuntimeError
+        return str(source) * 32, "1" * 16
+
+    one, broken, two = (InFlight("", "", started=0.0, source=source, ids=ids) for source in ("a", "broken", "b"))
+    for entry in (one, broken, two):
+        of.begin(entry)
+    with pytest.raises(RuntimeError):
+        of.of_trace(TRACE)
+    assert (of.of_trace(TRACE), of.of_trace(OTHER)) == (one, two)
+    for entry in (broken, one, two):
+        of.end(entry)
+    assert (len(of), of.size_bytes, of.of_trace(TRACE), of.of_trace(OTHER)) == (0, 0, None, None)
 
 
 def test_one_call_never_has_many_requests_to_place() -> None:
