@@ -29,8 +29,9 @@ if not cast(str, engine.__file__).endswith(".py"):
 class User(StreamUser):
     """Writes down what it is told; holds its stream where `holds` says so."""
 
-    def __init__(self, told: list[Any], name: object) -> None:
+    def __init__(self, told: list[Any], name: object, details: list[str]) -> None:
         self.told = told
+        self.details = details
         self.name = name
         self.stream: Stream | None = None
         self.holds = False
@@ -48,6 +49,7 @@ class User(StreamUser):
 
     def on_reset(self, code: int, unheard: bool, detail: str) -> None:
         self.told.append((self.name, "reset", code, unheard))
+        self.details.append(detail)
 
     def on_interim(self, head: ResponseHead) -> None:
         self.told.append((self.name, "interim", head.status))
@@ -66,18 +68,23 @@ class Owner(ServerOwner):
         self.streams: dict[int, Stream] = {}
         self.heads: dict[int, RequestHead] = {}
         self.holds = False
+        self.settings = 0  # how often the peer's came
+        self.resets: list[tuple[int, bool]] = []  # code, and whether it was received
+        self.details: list[str] = []  # why streams and connections ended, in words
 
     def wants_flush(self) -> None:
         self.flushes += 1
 
     def on_failed(self, code: int, detail: str) -> None:
         self.told.append(("failed", code))
+        self.details.append(detail)
 
     def on_goaway(self, code: int, detail: bytes) -> None:
         self.told.append(("goaway", code))
+        self.details.append(detail.decode())
 
     def on_settings(self) -> None:
-        """Every test has some."""
+        self.settings += 1
 
     def on_pong(self, payload: bytes) -> None:
         self.told.append(("pong", payload))
@@ -86,13 +93,14 @@ class Owner(ServerOwner):
         self.over += 1
 
     def on_reset(self, code: int, received: bool) -> None:
-        """Counted elsewhere."""
+        self.resets.append((code, received))
 
     def on_malformed(self, code: int, detail: str) -> None:
         self.told.append(("malformed", code))
+        self.details.append(detail)
 
     def on_request(self, stream: Stream, head: RequestHead, done: bool) -> None:
-        user = User(self.told, stream.id)
+        user = User(self.told, stream.id, self.details)
         user.stream, user.holds = stream, self.holds
         stream.user = user
         self.streams[stream.id] = stream
@@ -173,7 +181,7 @@ class ClientEnd:
 
     def open(self, fields: Fields = GET, *, end: bool = True, name: object = None) -> Stream:
         """A request, which goes out with the next output."""
-        user = User(self.owner.told, name)
+        user = User(self.owner.told, name, self.owner.details)
         stream = self.engine.open(user, [HeaderField(*field) for field in fields], [], end)
         user.stream = stream
         return stream

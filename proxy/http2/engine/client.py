@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Final, final
 
-from proxy.http2.engine.budgets import Bucket
 from proxy.http2.engine.codes import (
     DEFAULT_WINDOW,
     ENABLE_PUSH,
@@ -38,12 +37,11 @@ _UNLIMITED: Final = 1 << 30
 class ClientEngine(Engine):
     """A connection to an upstream."""
 
-    __slots__ = ("_faults", "next_id")
+    __slots__ = ("next_id",)
 
     def __init__(self, owner: Owner, limits: Limits, judge: Judge) -> None:
         super().__init__(owner, limits, judge, False)
         self.next_id = 1  # of the next stream; they are used up at 2^31 (5.1.1)
-        self._faults = Bucket(100, 30)  # streams that the upstream makes us reset
 
     def start(self) -> None:
         """The preface and SETTINGS (3.4)."""

@@ -152,7 +152,7 @@ class Engine(Control):
         if self._block_id:
             if kind != CONTINUATION or id != self._block_id:
                 raise ConnectionFault(PROTOCOL_ERROR, "a frame in the middle of a header block")
-        elif kind == CONTINUATION or (kind == DATA and id == 0):
+        elif kind == CONTINUATION:
             raise ConnectionFault(PROTOCOL_ERROR, "CONTINUATION without a header block")
 
     # --- content
