@@ -9,6 +9,7 @@ from typing import Final
 
 _SOCK_DIAG: Final = "the kernel reads neither padding nor a sequence number, and no TCP socket has the state 0"
 _QUICK: Final = "the byte takes the way of the pattern below, which knows it as well"
+_FULL: Final = "the bucket is full at first: whatever has come until then adds nothing"
 
 SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
     (
@@ -26,6 +27,22 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
     ("proxy/http2/engine/engine.py", "end -= data[start] if start < end else 1"): (
         frozenset({"(0)", "(2)"}),
         "the frame has ended before its padding's length: whatever it is taken for, the start is behind the end",
+    ),
+    ("proxy/http2/engine/budgets.py", "self._at = 0.0  # when they were last counted"): (
+        frozenset({"(1.0)", "(-1.0)"}),
+        _FULL,
+    ),
+    ("proxy/http2/engine/budgets.py", "self.earned = 0  # more tokens, counted with the next that is spent"): (
+        frozenset({"(1)", "(-1)"}),
+        _FULL,
+    ),
+    (
+        "proxy/http2/engine/budgets.py",
+        "tokens = min(self._burst, self._tokens + came) if came > 0 else self._tokens",
+    ): (frozenset({">="}), "nothing is added to them either way"),
+    ("proxy/http2/engine/client.py", "stream = Stream(self, user, 0)"): (
+        frozenset({"(1)", "(-1)"}),
+        "its window is set as it is opened, and nobody asks before",
     ),
     ("proxy/transport/aside.py", "self._at = 0  # the bytes before it are taken"): (
         frozenset({"(1)"}),

@@ -542,3 +542,57 @@ def test_a_large_upload_is_full_no_longer_once_it_went_whole() -> None:
     assert (end.told, stream.is_full) == ([("a", "full", True)], True)
     end.get(settings((3, 1)))
     assert (end.told, stream.is_full, stream.queued_bytes) == ([("a", "full", False)], False, 0)
+
+
+def test_our_preface_says_what_differs_from_the_protocols_beginning() -> None:
+    usual = ClientEnd(Limits(connection_window=65535)).first
+    assert usual == [Frame(codes.SETTINGS, 0, 0, b"\0\2\0\0\0\0" b"\0\6\0\1\0\0")]
+    limits = Limits(stream_window=70000, table_bytes=100, header_list_bytes=9, connection_window=65536)
+    other = b"\0\6\0\0\0\x09" b"\0\4\0\1\x11\x70" b"\0\1\0\0\0\x64"
+    credit = Frame(codes.WINDOW_UPDATE, 0, 0, b"\0\0\0\1")
+    assert ClientEnd(limits).first == [Frame(codes.SETTINGS, 0, 0, b"\0\2\0\0\0\0" + other), credit]
+    server = ServerEnd(limits._replace(max_streams=7, extended_connect=True))
+    assert server.first == [
+        Frame(codes.SETTINGS, 0, 0, b"\0\3\0\0\0\7" + other + b"\0\x08\0\0\0\1"),
+        credit,
+    ]
+    assert ServerEnd(Limits(connection_window=65535)).first == [
+        Frame(codes.SETTINGS, 0, 0, b"\0\3\0\0\0\x64" b"\0\6\0\1\0\0")
+    ]
+
+
+def test_literals_go_with_the_fields_they_belong_to() -> None:
+    end = ClientEnd()
+    user = end.open(GET, name="other").user
+    stream = end.engine.open(user, [HeaderField(*one) for one in POST], [(b"x-id", b"1")], False)
+    stream.send_headers([HeaderField(b"x-end", b"1")], [(b"x-sum", b"2")], True)
+    other, head, trailers = end.out()
+    assert end.peer.fields(other.payload) == GET
+    assert end.peer.fields(head.payload)[-1] == (b"x-id", b"1")
+    assert end.peer.fields(trailers.payload) == [(b"x-end", b"1"), (b"x-sum", b"2")]
+    assert (stream.fields, stream.literals, stream.trailers, stream.trailing) == (None, None, None, None)
+
+
+def test_content_that_went_early_does_not_go_again() -> None:
+    end = ClientEnd(hello=settings((4, 10)) + SETTINGS_ACK)
+    stream = end.open(POST, end=False, name="a")
+    stream.send(b"hello", False)
+    assert stream.queued_bytes == 5
+    assert [one.payload for one in end.out()[1:]] == [b"hello"]
+    assert stream.queued_bytes == 0
+    stream.send(b"0123456789", True)
+    assert [one.payload for one in end.out()] == [b"01234"]
+    assert (end.told, stream.queued_bytes) == ([("a", "full", True)], 5)
+    assert [one.payload for one in end.get(window_update(1, 5))] == [b"56789"]
+
+
+def test_a_queue_that_waited_for_its_stream_is_told_to_be_full() -> None:
+    end = ClientEnd(hello=settings((4, 3)) + SETTINGS_ACK)
+    stream = end.open(POST, end=False, name="a")
+    stream.send(b"he", False)
+    stream.send(b"llo", True)
+    assert end.told == []
+    assert [one.payload for one in end.out()[1:]] == [b"hel"]
+    assert end.told == [("a", "full", True)]
+    assert [(one.payload, one.flags) for one in end.get(window_update(1, 2))] == [(b"lo", END_STREAM)]
+    assert end.told == [("a", "full", False)]
