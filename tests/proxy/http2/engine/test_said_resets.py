@@ -546,9 +546,9 @@ def test_a_large_upload_is_full_no_longer_once_it_went_whole() -> None:
 
 def test_our_preface_says_what_differs_from_the_protocols_beginning() -> None:
     usual = ClientEnd(Limits(connection_window=65535)).first
-    assert usual == [Frame(codes.SETTINGS, 0, 0, b"\0\2\0\0\0\0" b"\0\6\0\1\0\0")]
+    assert usual == [Frame(codes.SETTINGS, 0, 0, b"\0\2\0\0\0\0\0\6\0\1\0\0")]
     limits = Limits(stream_window=70000, table_bytes=100, header_list_bytes=9, connection_window=65536)
-    other = b"\0\6\0\0\0\x09" b"\0\4\0\1\x11\x70" b"\0\1\0\0\0\x64"
+    other = b"\0\6\0\0\0\x09\0\4\0\1\x11\x70\0\1\0\0\0\x64"
     credit = Frame(codes.WINDOW_UPDATE, 0, 0, b"\0\0\0\1")
     assert ClientEnd(limits).first == [Frame(codes.SETTINGS, 0, 0, b"\0\2\0\0\0\0" + other), credit]
     server = ServerEnd(limits._replace(max_streams=7, extended_connect=True))
@@ -557,7 +557,7 @@ def test_our_preface_says_what_differs_from_the_protocols_beginning() -> None:
         credit,
     ]
     assert ServerEnd(Limits(connection_window=65535)).first == [
-        Frame(codes.SETTINGS, 0, 0, b"\0\3\0\0\0\x64" b"\0\6\0\1\0\0")
+        Frame(codes.SETTINGS, 0, 0, b"\0\3\0\0\0\x64\0\6\0\1\0\0")
     ]
 
 
