@@ -1,4 +1,4 @@
-"""Integers, strings and indices at their edges, byte by byte, and how much the decoder remembers (RFC 7541, 5 and 6)."""
+"""Integers, strings and indices at their edges, byte by byte, and what the decoder remembers (RFC 7541, 5 and 6)."""
 
 from __future__ import annotations
 
