@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 _SOCK_DIAG: Final = "the kernel reads neither padding nor a sequence number, and no TCP socket has the state 0"
+_ONE_COLUMN: Final = "the row has one column: its first is its last"
 _QUICK: Final = "the byte takes the way of the pattern below, which knows it as well"
 _FULL: Final = "the bucket is full at first: whatever has come until then adds nothing"
 
@@ -48,6 +49,19 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"(1)"}),
         "there are no bytes yet, so a slice from 1 is as empty, and what comes first sets it",
     ),
+    (
+        "proxy/console/query/detail.py",
+        'rest = (_ms(said, "ops.duration_us") or 0.0) - queue - (connect or 0.0) - (head or 0.0)',
+    ): (frozenset({"(-1.0)"}), "what is less than nothing is told as nothing"),
+    (
+        "proxy/console/query/detail.py",
+        "body = max(0.0, round(rest, 3)) if head is not None else None  # whole microseconds, as they came",
+    ): (frozenset({"(4)"}), "of whole microseconds, the fourth place is what floats add"),
+    ("proxy/console/query/doctor.py", "if packed is None or packed[0] is None:"): (frozenset({"(-1)"}), _ONE_COLUMN),
+    (
+        "proxy/console/query/doctor.py",
+        'of = text(json.loads(zlib.decompress(packed[0])).get("report", {}), "ops.request.of")',
+    ): (frozenset({"(-1)"}), _ONE_COLUMN),
 }
 
 

@@ -46,7 +46,8 @@ class _Service:
         return sum(self.counts.get(name, 0) for name in names)
 
     def when(self, names: Sequence[str]) -> tuple[int, int]:
-        times = [self.seen[name] for name in names if name in self.seen] or [(0, 0)]
+        """First and last of those that were counted: one at least."""
+        times = [self.seen[name] for name in names if name in self.seen]
         return min(first for first, _ in times), max(last for _, last in times)
 
 
@@ -117,7 +118,7 @@ def _formats(
         for token in tokens:
             wrong = token.fate == MALFORMED or (leg == "in" and token.fate == OTHER_TRACE)
             if wrong or (leg == "in" and token.fate == UNREAD and not is_known):
-                counted = callers.setdefault((who, service, token.fate), {}).setdefault(token.format, [0, first, 0])
+                counted = callers.setdefault((who, service, token.fate), {}).setdefault(token.format, [0, first, last])
                 counted[0] += count
                 counted[1] = min(counted[1], first)
                 counted[2] = max(counted[2], last)

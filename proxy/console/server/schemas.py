@@ -133,6 +133,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "in": _TEXTS,
             "out": _TEXTS,
             "message": _TEXT,
+            "trace_state": _TEXT,
             "logs": _list(_object(at=_NUMBER, severity=_TEXT, body=_TEXT, attrs=_ANY)),
         },
         id=_SPAN_ID,
@@ -145,7 +146,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         status={"enum": ["ok", "error", "unset"]},
         attrs=_ANY,
         events=_list(_object(at=_NUMBER, name=_TEXT, attrs=_ANY)),
-        links=_list(_object(trace=_TEXT, span=_TEXT, why=_TEXT)),
+        links=_list(_object(trace=_TEXT, span=_TEXT, why=_TEXT, attrs=_ANY)),
         scope=_TEXT,
     ),
     "Uploaded": _object(traces=_list(_TRACE_ID), spans=_COUNT, rejected=_COUNT),
@@ -222,8 +223,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
         services=_list(_object(name=_TEXT, sentence=_TEXT, runtime=_TEXT, speaks=_TEXTS, calls=_COUNT, checks=_ANY)),
         findings=_list(
             _object(
+                {"at": _TEXT},  # of a caller: the service that it calls
                 service=_TEXT,
-                at=_TEXT,
                 check=_TEXT,
                 key=_TEXT,
                 severity={"enum": ["warn", "fail"]},
