@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from gates.fleet import Console, fleet
 from proxy.console.filter.sql import Columns
 from proxy.console.filter.terms import read_filter
 from proxy.console.query import pages
-from proxy.console.query.pages import BadCursorError, Table, find, read_cursor
+from proxy.console.query.pages import BadCursorError, Table, find, read_cursor, read_limit
 
 THINGS = Table("things", "id", "at", Columns({"from": ("name",)}, {}, "0", "", "0", "0", "0"))
 NEWEST = read_cursor("")
@@ -94,3 +95,82 @@ def test_sessions_are_found_by_their_index_as_by_walking(
         found += times(page)
         before = read_cursor(page.next) if page.next else None
     assert found == expected
+
+
+@pytest.mark.parametrize(("text", "limit"), [(None, 100), ("", 100), ("1", 1), ("500", 500), ("007", 7)])
+def test_a_limit(text: str | None, limit: int) -> None:
+    assert read_limit(text) == limit
+
+
+@pytest.mark.parametrize("text", ["0", "501", "-1", "1.5", "²", "١", "x" * 30, "1" * 5000])
+def test_what_is_not_a_limit(text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"limit is “{text[:20]}”; it may be 1 to 500")):
+        read_limit(text)
+
+
+def test_what_is_not_a_cursor_is_shown_cut() -> None:
+    with pytest.raises(BadCursorError, match=f"^“{'x' * 40}” is not"):
+        read_cursor("x" * 41)
+    with pytest.raises(BadCursorError, match="is not"):
+        read_cursor("1-" + "0" * 38 + "7")  # 41 characters
+    with pytest.raises(BadCursorError, match="is not"):
+        read_cursor(f"{(1 << 62) + 1}-1")
+
+
+def test_a_filter_with_nothing_to_look_through_needs_no_stretches(console: Console) -> None:
+    """Whoever asks for all gets the newest in one go."""
+    found = find(console.reader, THINGS, read_filter(""), before=NEWEST, most=9, select="name", budget_s=0.0)
+    assert (times(found), found.next) == ([9, 8, 7, 6, 5, 4, 3, 2, 1], "1001-99")
+    found = find(console.reader, THINGS, read_filter(""), before=NEWEST, most=10, select="name")
+    assert (len(found.rows), found.next) == (10, "1000-100")
+    found = find(console.reader, THINGS, read_filter(""), before=NEWEST, most=11, select="name")
+    assert (len(found.rows), found.next, found.searched_to) == (10, None, None)
+
+
+def test_rows_of_one_time_are_told_apart_by_their_ids(console: Console) -> None:
+    console.connection.execute("UPDATE things SET at = 7")
+    ids, before = [], NEWEST
+    while before is not None:
+        page = find(console.reader, THINGS, read_filter("from:e,o"), before=before, most=3, select="name")
+        ids += [row[1] for row in page.rows]
+        before = read_cursor(page.next) if page.next else None
+    assert ids == list(range(100, 90, -1))
+
+
+def test_a_table_may_show_only_some_of_its_rows(console: Console) -> None:
+    some = replace(THINGS, only="id > 95")
+    assert times(find(console.reader, some, read_filter("from:odd"), before=NEWEST, most=9, select="name")) == [3, 1]
+
+
+def test_a_stretch_is_10000_rows_and_a_search_has_a_quarter_of_a_second() -> None:
+    with fleet() as (_, console):
+        console.connection.execute("CREATE TABLE things (id INTEGER PRIMARY KEY, at INTEGER, name TEXT)")
+        console.connection.executemany("INSERT INTO things VALUES (?1, ?1, 'a')", [(n,) for n in range(10_002)])
+        for clock, searched_to in (((0.0, 0.25), None), ((0.0, 0.251), 1)):
+            found = find(
+                console.reader, THINGS, read_filter("from:b"), before=NEWEST, most=9, select="name",
+                clock=iter(clock).__next__,
+            )  # fmt: skip
+            assert found.searched_to == searched_to
+
+
+@pytest.mark.parametrize(("count", "is_walked"), [(50, False), (51, True)])
+def test_50_sessions_are_found_by_their_index(console: Console, count: int, is_walked: bool) -> None:
+    """Which no clock is looked at for."""
+    console.connection.executescript(
+        "ALTER TABLE things ADD COLUMN session TEXT;"
+        "CREATE INDEX things_session ON things (session, at) WHERE session IS NOT NULL;"
+    )
+    rows = [(200 + n, n, f"s{n}") for n in range(count)]
+    console.connection.executemany("INSERT INTO things VALUES (?, ?, 'x', ?)", rows)
+    columns = Columns({"session": ("session",)}, {}, "0", "", "0", "0", "0")
+    table = Table("things", "id", "at", columns, sessions="things_session")
+    looked: list[float] = []
+
+    def clock() -> float:
+        looked.append(0.0)
+        return 0.0
+
+    found = find(console.reader, table, read_filter("session:s"), before=NEWEST, most=99, select="name", clock=clock)
+    assert len(found.rows) == count
+    assert (len(looked) > 1) is is_walked
