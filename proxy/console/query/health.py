@@ -17,14 +17,14 @@ _TOKEN: Final = "'authorization=Bearer TOKEN'"  # console.otlp_token; not its va
 
 def health(reader: Reader, state: Mapping[str, Any], now_ns: int) -> Answer:
     """`state`: what the console counts by itself."""
-    counted = reader.one("SELECT count(*), ifnull(sum(spans), 0), min(started) FROM traces") or (0, 0, None)
-    requests = reader.one("SELECT count(*) FROM requests") or (0,)
+    ((traces, spans, oldest),) = reader.all("SELECT count(*), ifnull(sum(spans), 0), min(started) FROM traces")
+    ((requests,),) = reader.all("SELECT count(*) FROM requests")
     store = {
         **state["store"],
-        "traces": counted[0],
-        "spans": counted[1],
-        "requests": requests[0],
-        "oldest": counted[2] / 1e6 if counted[2] is not None else None,
+        "traces": traces,
+        "spans": spans,
+        "requests": requests,
+        "oldest": oldest / 1e6 if oldest is not None else None,
     }
     found = sidecars(reader, now_ns)
     return {"console": {**state, "store": store}, "sidecars": found, "sentence": _sentence(store, state, found)}
@@ -45,7 +45,7 @@ def _sentence(store: Answer, state: Mapping[str, Any], found: list[Answer]) -> s
 def myself(reader: Reader, state: Mapping[str, Any], now_ns: int) -> Answer:
     """Who this is, and what a first visitor has to set."""
     services = reader.all("SELECT service FROM resources GROUP BY service ORDER BY min(id) LIMIT ?", (_MOST_SERVICES,))
-    counted = reader.one("SELECT (SELECT count(*) FROM traces), (SELECT count(*) FROM requests)") or (0, 0)
+    ((traces, requests),) = reader.all("SELECT (SELECT count(*) FROM traces), (SELECT count(*) FROM requests)")
     otlp = state["otlp"]
     standard = f"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf OTEL_EXPORTER_OTLP_ENDPOINT={otlp}"
     sidecar = f"ops-sidecar run --set export.endpoint={otlp} --set console.report.endpoint={otlp}"
@@ -60,8 +60,8 @@ def myself(reader: Reader, state: Mapping[str, Any], now_ns: int) -> Answer:
         "auth": state["auth"],
         "receives": otlp or None,
         "sidecars": len(sidecars(reader, now_ns)),
-        "traces": counted[0],
-        "requests": counted[1],
+        "traces": traces,
+        "requests": requests,
         "first_run": {
             "otlp": standard if otlp else None,
             "sidecar": sidecar if otlp else None,

@@ -42,8 +42,7 @@ def requests(reader: Reader, *, q: str = "", before: str | None = None, limit: i
     items = [read_row(values[2:]) for values in found.rows]
     total = None
     if not wanted.terms and not before:
-        counted = reader.one("SELECT count(*) FROM requests")
-        total = counted[0] if counted else 0
+        ((total,),) = reader.all("SELECT count(*) FROM requests")
     return {
         "items": items,
         "next": found.next,

@@ -71,18 +71,18 @@ def _session(reader: Reader, name: str) -> Answer:
         "SELECT trace, started, ended, errors, services FROM traces WHERE session = ? ORDER BY started DESC LIMIT ?",
         (name, _MOST_MARKS),
     )
-    number, first, last, errors = reader.all(
+    ((number, first, last, errors),) = reader.all(
         "SELECT count(*), min(started), max(ended), sum(errors) FROM "
         "(SELECT started, ended, errors FROM traces WHERE session = ? ORDER BY started DESC LIMIT ?)",
         (name, _MOST_TRACES),
-    )[0]
-    requests = reader.one("SELECT count(*) FROM (SELECT 1 FROM requests WHERE session = ? LIMIT 10000)", (name,))
+    )
+    ((requests,),) = reader.all("SELECT count(*) FROM (SELECT 1 FROM requests WHERE session = ? LIMIT 10000)", (name,))
     return {
         "id": name,
         "first": first / 1e6,
         "last": last / 1e6,
         "traces": number,
-        "requests": requests[0] if requests else 0,
+        "requests": requests,
         "errors": errors,
         "services": _services(rows),
         "via": "session.id",

@@ -38,8 +38,7 @@ def traces(reader: Reader, *, q: str = "", before: str | None = None, limit: int
     page = Found(some.rows[:limit], following, None if has_more else some.searched_to)
     total = len(some.rows) if some.next is None else None
     if not wanted.terms:
-        counted = reader.one("SELECT count(*) FROM traces")  # with those of which only logs came yet
-        total = counted[0] if counted else 0
+        ((total,),) = reader.all("SELECT count(*) FROM traces")  # with those of which only logs came yet
     return {**_answer(items, page, wanted, q, total), "histogram": _histogram(some)}
 
 

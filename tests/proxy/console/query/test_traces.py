@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from gates.fleet import Console, fleet
 from lab.answers import check_named
 
-from proxy.console.query import pages, traces as module
+from proxy.console.query import pages
+from proxy.console.query import traces as module
 from proxy.console.query.traces import traces
 
 MS = 1_000_000
@@ -69,7 +71,7 @@ def test_each_edge_of_the_histogram_begins_a_bin(console: Console, edge: int) ->
     add(console, 1, ms=edge - 0.001, errors=3)
     add(console, 2, ms=edge)
     bins = ask(console)["histogram"]
-    assert [(one["lo"], one["hi"]) for one in bins] == list(zip(EDGES, EDGES[1:], strict=False))
+    assert [(one["lo"], one["hi"]) for one in bins] == list(pairwise(EDGES))
     filled = {one["lo"]: (one["count"], one["errors"]) for one in bins if one["count"]}
     assert filled == {EDGES[EDGES.index(edge) - 1]: (1, 1), edge: (1, 0)}
 
@@ -120,6 +122,14 @@ def test_pages(console: Console) -> None:
     assert (second["next"], second["total"], second["histogram"]) == (f"{2 * MS}-2", None, [])
     assert second["sentence"] == "More traces than are counted."
     assert ask(console, limit=5)["next"] is None
+
+
+def test_traces_of_one_moment_are_told_apart_by_their_order(console: Console) -> None:
+    for key in range(1, 6):
+        add(console, key, started=7 * MS, trace=bytes([9 - key]) * 16)
+    first = ask(console, limit=2)
+    rest = ask(console, limit=9, before=first["next"])
+    assert [one["id"][:2] for one in first["items"] + rest["items"]] == ["04", "05", "06", "07", "08"]
 
 
 def test_100_are_on_a_page_unless_told_otherwise(console: Console) -> None:
