@@ -7,7 +7,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.telemetry.otlp.buffer import MAX_BATCH_BYTES, SpanBuffer
+from proxy.telemetry.otlp.buffer import MAX_BATCH_BYTES, Outlet, SpanBuffer
 
 
 def spans_of(buffer: SpanBuffer) -> list[list[bytes]]:
@@ -83,3 +83,56 @@ def test_two_threads_lose_nothing() -> None:
     reader.join(20)
     assert received == [b"%d" % number for number in range(20_000)]
     assert buffer.held_bytes == 0
+
+
+def test_a_limit_in_spans_beside_the_one_in_bytes() -> None:
+    buffer = SpanBuffer(limit_bytes=1000, batch_spans=2, limit_spans=3)
+    assert (buffer.added, buffer.dropped, buffer.held_bytes) == (0, 0, 0)
+    for _ in range(5):
+        buffer.add(b"a")
+    assert (buffer.added, buffer.dropped, buffer.held_bytes) == (3, 2, 3 * 49)
+    batch = buffer.take(0)
+    assert batch is not None
+    assert (batch.spans, batch.held_bytes) == ([b"a", b"a"], 98)
+    buffer.free(batch)
+    for _ in range(3):
+        buffer.add(b"b")
+    assert (buffer.added, buffer.dropped, buffer.held_bytes) == (5, 3, 3 * 49)
+    unlimited = SpanBuffer(limit_bytes=1 << 30, batch_spans=1 << 30)
+    for _ in range(2000):
+        unlimited.add(b"")
+    assert unlimited.dropped == 0
+
+
+def test_a_span_of_exactly_the_room_fits() -> None:
+    buffer = SpanBuffer(limit_bytes=100, batch_spans=9)
+    buffer.add(bytes(53))
+    assert buffer.dropped == 1
+    buffer.add(bytes(52))
+    assert (buffer.added, buffer.dropped, buffer.held_bytes) == (1, 1, 100)
+
+
+def test_a_batch_of_exactly_a_mib_is_whole() -> None:
+    for less, batches in ((1, 0), (0, 1)):
+        buffer = SpanBuffer(limit_bytes=1 << 30, batch_spans=1000)
+        buffer.add(bytes(1024 * 1024 - 48 - less))
+        assert len(spans_of(buffer)) == batches
+
+
+def test_a_wait_ends_with_a_batch_or_with_a_call() -> None:
+    buffer = SpanBuffer(limit_bytes=1000, batch_spans=1)
+    assert buffer.take(0.001) is None
+    buffer.add(b"a")
+    assert buffer.take(60) is not None
+    buffer.wake()
+    assert buffer.take(60) is None
+
+
+def test_an_outlet_leads_into_a_buffer_or_nowhere() -> None:
+    outlet = Outlet()
+    outlet.add(b"lost")
+    assert outlet.is_on is False
+    buffer = outlet.buffer = SpanBuffer(limit_bytes=1000, batch_spans=1)
+    outlet.add(b"a")
+    assert (outlet.is_on, spans_of(buffer)) == (True, [[b"a"]])
+    assert Outlet(buffer).is_on
