@@ -207,7 +207,7 @@ def _drain(settings: Settings) -> DrainPlan:
     drain = settings.drain
     linger_s = drain.outbound_linger_s
     if linger_s == "auto":  # without an inbound listener we do not know the app, and would wait for nothing
-        linger_s = drain.timeout_s if settings.inbound.listen is not None else _LINGER_UNTOLD_S
+        linger_s = drain.timeout_s if settings.inbound.listen else _LINGER_UNTOLD_S
     return DrainPlan(drain.grace_s, drain.timeout_s, linger_s)
 
 

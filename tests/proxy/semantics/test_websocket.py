@@ -66,3 +66,12 @@ def test_going_away_is_a_close_frame() -> None:
     assert going_away() == CLOSE.serialize(mask=False)
     mask = b"\x01\x02\x03\x04"
     assert going_away(mask) == b"\x88\x82" + mask + bytes((0x03 ^ 1, 0xE9 ^ 2))
+
+
+def test_what_is_shown_of_a_position() -> None:
+    frames = Frames()
+    assert repr(frames) == "<Frames between frames>"
+    frames.feed(b"\x81\x05he")
+    assert repr(frames) == "<Frames in a frame>"
+    frames.feed(b"llo\x88\x00")
+    assert repr(frames) == "<Frames lost>"
