@@ -51,6 +51,8 @@ _TOKENS: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
     ("=", ("sig=", "Signature="), r"""(?<=[?&]sig=)[^&\s"'#]+|(?<=[?&]Signature=)[^&\s"'#]+"""),
 )
 
+_SHORTEST: Final = len("?sig=x")  # of the texts that hold one of them
+
 # HTTP credentials (RFC 9110, 11.4).
 # Bearer is followed by a token68, except in prose.
 # Basic is followed by base64 (RFC 7617, 2); a word with a length
@@ -84,7 +86,7 @@ def without_shapes(text: str) -> str:
         text = _pattern(_CREDENTIALS, True).sub(_keep_scheme, text)
     if "://" in text:
         text = _pattern(_USERINFO).sub(SCRUBBED, text)
-    if len(text) > 15:  # the shortest of them all
+    if len(text) >= _SHORTEST:
         for character, beginnings, pattern in _TOKENS:
             if character in text:
                 for beginning in beginnings:

@@ -45,6 +45,26 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"(1)", "(-1)"}),
         "its window is set as it is opened, and nobody asks before",
     ),
+    ("proxy/http2/hpack/decoder.py", "self._place = 0  # in the block"): (
+        frozenset({"pass", "(1)", "(-1)"}),
+        "each string and integer sets it before it is read",
+    ),
+    ("proxy/http2/hpack/huffman.py", "while left >= 5:"): (
+        frozenset({">"}),
+        "what is left of a symbol is no padding, so the way bit by bit reads it again",
+    ),
+    ("ops_lib/capture/render.py", "if kind is list or kind is tuple:"): (
+        frozenset({"and", "is not"}),
+        "the loops below know both as well, and come to the same text",
+    ),
+    ("ops_lib/capture/render.py", "if len(rendered) == 1 and isinstance(rendered[0], str):"): (
+        frozenset({"(-1)"}),
+        "the first of one is the last",
+    ),
+    (
+        "ops_lib/export/trace_text.py",
+        'f"{nanoseconds / size:.3g} {unit}" if nanoseconds < 100 * size else f"{nanoseconds / size:.0f} {unit}"',
+    ): (frozenset({"(101)"}), "from 100 to 101 both forms have three digits"),
     ("proxy/transport/aside.py", "self._at = 0  # the bytes before it are taken"): (
         frozenset({"(1)"}),
         "there are no bytes yet, so a slice from 1 is as empty, and what comes first sets it",

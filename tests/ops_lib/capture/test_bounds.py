@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops_lib.capture.bounds import CaptureLimits, CaptureSettings, bounded
+from ops_lib.capture.bounds import CaptureLimits, CaptureSettings, bounded, remember
 
 KEY = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
 
@@ -80,3 +80,49 @@ def test_whole_lines_are_kept_of_a_long_text() -> None:
 
 def test_the_bounds_are_those_that_the_page_promises() -> None:
     assert CaptureLimits() == CaptureLimits(text=256, items=20, depth=4, total=2048, stack=8192)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "kept"),
+    [
+        ("\n" + "a" * 50 + "\nb", 10, "\n…\nb"),
+        ("a" * 4 + "\n" + "b" * 50 + "\n" + "c" * 3, 10, "aaaa\n…\nccc"),
+        ("a" * 4 + "\n" + "b" * 50 + "\n" + "c" * 4, 10, "aaa…\n…\ncccc"),  # 11: a third, and the rest of the limit
+        ("a" * 50 + "\n" + "c" * 8, 10, "…\ncccccccc"),
+        ("a" * 50 + "\n" + "c" * 10, 10, "aaaaaaaaaa…"),
+        ("a" * 7 + "\n" + "b" * 50 + "\n", 10, "aaaaaaa\n…\n"),
+        ("abc\ndef", 7, "abc\ndef"),
+        ("abcd\nef\nghij", 9, "abc…f\nghij"),
+    ],
+)
+def test_the_ends_of_a_text_are_kept(text: str, limit: int, kept: str) -> None:
+    assert bounded(text, limit, CaptureSettings(), keep_end=True) == kept
+
+
+@pytest.mark.parametrize(
+    ("size", "kept"), [(10, "a" * 10), (11, "a" * 10 + "…"), (20, "a" * 10 + "…"), (21, "a" * 10 + "…")]
+)
+def test_a_text_of_exactly_the_limit_is_whole(size: int, kept: str) -> None:
+    settings = CaptureSettings()
+    for _ in range(2):
+        assert bounded("a" * size, 10, settings) == kept
+    assert bounded("a" * size, 10, settings, mark="!") == kept.replace("…", "!")
+
+
+def test_1024_texts_of_128_characters_are_remembered() -> None:
+    known: set[str] = set()
+    remember("x" * 129, known)
+    assert known == set()
+    remember("x" * 128, known)
+    for number in range(1023):
+        remember(f"{number}", known)
+    assert len(known) == 1024
+    remember("more", known)
+    assert known == {"more"}
+
+
+@pytest.mark.parametrize("name", ["text", "items", "depth", "total", "stack"])
+def test_each_limit_is_at_least_one(name: str) -> None:
+    assert getattr(CaptureLimits(**{name: 1}), name) == 1
+    with pytest.raises(ValueError, match=rf"^CaptureLimits\.{name} must be at least 1, not 0$"):
+        CaptureLimits(**{name: 0})

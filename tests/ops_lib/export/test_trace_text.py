@@ -55,3 +55,40 @@ def test_every_span_stands_once(parents: dict[int, int]) -> None:
 )
 def test_duration(ns: int, said: str) -> None:
     assert duration(ns) == said
+
+
+@pytest.mark.parametrize(
+    ("ns", "said"),
+    [
+        (1, "1 ns"),
+        (1000, "1 µs"),
+        (1001, "1 µs"),
+        (99_940, "99.9 µs"),
+        (99_960, "100 µs"),
+        (100_600, "101 µs"),
+        (999_999, "1000 µs"),
+        (1_000_000, "1 ms"),
+        (999_999_999, "1000 ms"),
+        (1_000_000_000, "1 s"),
+        (99_440_000_000, "99.4 s"),
+        (123_400_000_000, "123 s"),
+    ],
+)
+def test_duration_where_its_unit_or_form_changes(ns: int, said: str) -> None:
+    assert duration(ns) == said
+
+
+def test_roots_are_in_the_order_of_their_time() -> None:
+    """One whose parent is unknown, one that is its own parent, and one without any."""
+    assert text(node(2, 99, 0), node(1, None, 1), node(3, 3, 2)) == "2\n1\n3"
+
+
+def test_parents_of_each_other_are_shown_once() -> None:
+    assert text(node(1, 2, 0), node(2, 1, 1), node(3, None, 2)) == "3\n1\n└─ 2"
+
+
+def test_what_is_drawn_before_the_events_of_a_node() -> None:
+    lines = arrange([node(1), node(2, 1, 1), node(3, 1, 2), node(4, 2, 3)])
+    assert [(line.branches, line.below) for line in lines] == [
+        ("", "│  "), ("├─ ", "│  │  "), ("│  └─ ", "│     " + "   "), ("└─ ", "      "),
+    ]  # fmt: skip

@@ -13,10 +13,11 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanContext, TraceFlags, TraceState
 
 import ops_lib as ops
-from ops_lib.context.current import SESSION_KEY, with_value
+from ops_lib.context.current import EXTRACTION_KEY, SESSION_KEY, with_value
 from ops_lib.context.otel_tracestate import NO_STATE, RawTraceState
 from ops_lib.context.sessions import session_of
-from ops_lib.propagation import FORMATS, Propagator
+from ops_lib.headers.bridge import into_context
+from ops_lib.propagation import FORMATS, Baggage, Extraction, Member, Propagator, Sampling
 from ops_lib.spans.unrecorded import DenyingSpan, LightSpan
 
 PLAIN: list[dict[str, str]] = [
@@ -123,3 +124,17 @@ def test_a_span_goes_into_a_dict_as_into_any_mapping(kind: str, flags: int, stat
             propagator.inject_context(fast, context)
             propagator.inject_context(full, context)
             assert fast == full.data
+
+
+def test_a_carrier_that_says_little_leaves_what_an_earlier_one_said() -> None:
+    """Session and baggage come beside a decision or a context; the later of two counts."""
+    first, second = Baggage((Member("a", "1"),)), Baggage((Member("b", "2"),))
+    denied = Extraction(None, Sampling.DENY, session="one", baggage=first)
+    base = into_context(denied, Context())
+    told = into_context(Extraction(None, session="two"), base)[EXTRACTION_KEY]
+    assert told == denied._replace(session="two")
+    told = into_context(Extraction(None, baggage=second), base)[EXTRACTION_KEY]
+    assert told == denied._replace(baggage=second)
+    assert into_context(Extraction(None), base) is base
+    anew = Extraction(None, Sampling.ACCEPT)
+    assert into_context(anew, base)[EXTRACTION_KEY] == anew

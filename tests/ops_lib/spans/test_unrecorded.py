@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 import ops_lib as ops
 from ops_lib.context.current import EMPTY, SPAN_KEY, with_value
-from ops_lib.spans.unrecorded import LightSpan, light_span
+from ops_lib.spans.unrecorded import DenyingSpan, LightSpan, light_span
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 SPAN_ID = "00f067aa0ba902b7"
@@ -108,3 +108,17 @@ def test_a_forked_child_makes_other_ids() -> None:
     assert os.read(reader, 64) != mine
     os.close(reader)
     os.close(writer)
+
+
+def test_ids_that_are_made_up_have_all_their_bits() -> None:
+    """128 and 64 of them, and are never zero."""
+    light = [light_span(Context()) for _ in range(100)]
+    denying = [DenyingSpan().get_span_context() for _ in range(100)]
+    for ids in (light, denying):
+        assert all(0 < one.trace_id < 1 << 128 for one in ids)
+        assert any(one.trace_id >> 127 for one in ids)
+        assert len({one.trace_id for one in ids}) == 100
+    assert all(0 < one.span_id < 1 << 64 for one in denying)
+    assert any(one.span_id >> 63 for one in denying)
+    assert {(one.is_remote, int(one.trace_flags)) for one in denying} == {(True, int(denying[0].trace_flags))}
+    assert not any(one.trace_flags & 1 for one in denying)
