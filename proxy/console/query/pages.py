@@ -108,7 +108,7 @@ def _sessions(reader: Reader, table: Table, wanted: Filter) -> list[str] | None:
         f"AND ({' OR '.join('instr(lower(session), ?) > 0' for _ in parts)}) LIMIT ?",
         (*parts, _FEW + 1),
     )
-    return [row[0] for row in rows] if len(rows) <= _FEW else None
+    return [name for (name,) in rows] if len(rows) <= _FEW else None
 
 
 def _floor(reader: Reader, table: Table, position: Position) -> Position | None:
