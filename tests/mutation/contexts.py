@@ -180,8 +180,8 @@ class Contexts:
     def _tests(self, path: str, line: int, text: str) -> dict[str, bool]:
         """The tests that run this line: for sure, or perhaps.
 
-        Of a line that runs at import, and of a module that has changed since, those that run anything in the module,
-        and all beside it.
+        Of a line that runs at import (also of a function that is called there), and of a module that has changed
+        since, those that run anything in the module, and all beside it.
         So are those at the top of `tests` that name the module: they look its constants up.
         Of a line that runs in a process of its own, perhaps those that start one as well.
         """
@@ -190,7 +190,7 @@ class Contexts:
         if self._digests.get(path) == digest(text) and _is_in_function(text, line):
             found = by_line.get(str(line), set())
         beside: set[str] = set()
-        if not found:
+        if not found - {""}:
             found = set().union(*by_line.values())
             # Files there may run it while they are imported; where its folder has none, those of the folder around it.
             for folder in Path("tests", path).parents:
