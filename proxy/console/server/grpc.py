@@ -70,7 +70,6 @@ class GrpcConnection(ServerOwner):
         "_discarded_bytes",
         "_engine",
         "_idle",
-        "_is_behind",
         "_is_closed",
         "_is_due",
         "_loop",
@@ -87,7 +86,6 @@ class GrpcConnection(ServerOwner):
         self._engine = ServerEngine(self, limits, FieldJudge(server.kinds, True), Bucket(100, 30))
         self._idle: asyncio.TimerHandle | None = None
         self._is_due = False  # a flush
-        self._is_behind = False  # a later turn reads on
         self._is_closed = False
         self._discarded_bytes = 0  # behind the end
 
@@ -114,7 +112,6 @@ class GrpcConnection(ServerOwner):
             if self._discarded_bytes > _MOST_DISCARDED:
                 self.transport.abort()
         elif self._engine.feed(data, self._loop.time()):
-            self._is_behind = True
             self.transport.pause_reading()
             self._loop.call_soon(self._read_on)
 
@@ -124,7 +121,6 @@ class GrpcConnection(ServerOwner):
         if self._engine.is_behind and self._engine.feed(b"", self._loop.time()):
             self._loop.call_soon(self._read_on)
             return
-        self._is_behind = False
         if not self.transport.is_closing():
             self.transport.resume_reading()
 

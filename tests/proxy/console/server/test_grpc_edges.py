@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from lab.consoles import Console, Start, sent, span
+from lab.consoles import Console, Start, running, sent, span
 from lab.h2 import Answer, Peer, client
 from lab.sidecar import connect
 
@@ -324,6 +324,14 @@ async def test_no_more_than_32_calls_at_once(console: Console) -> None:
         return streams.index(refused), peer.their_settings[3]
 
     assert await talk(console, say) == (32, 32)
+
+
+async def test_a_console_that_stops_says_goodbye() -> None:
+    async with running() as console:
+        peer = await asyncio.to_thread(knock, console)
+        assert (await asyncio.to_thread(asked(message(BODY)), peer)).field("grpc-status") == "0"
+    assert (peer.goaway().number, peer.is_over()) == (0, True)
+    peer.close()
 
 
 def test_the_bounds_of_a_connection() -> None:
