@@ -30,7 +30,6 @@ class ConsoleState:
         forwarder: Forwarder | None,
     ) -> None:
         self.otlp = ""
-        self.refused_questions = 0
         self._plan = plan
         self._writer = writer
         self._reader = reader
@@ -85,7 +84,6 @@ class ConsoleState:
 
     def _busy(self) -> dict[str, int]:
         found = {
-            "questions": self.refused_questions,
             "slow-questions": self._reader.timeouts,
             "streams": self._stream.refused,
         }

@@ -33,7 +33,7 @@ from proxy.console.query.trace import trace as trace_of
 from proxy.console.query.traces import traces as traces_of
 from proxy.console.server.answers import json_answer, problem
 from proxy.console.server.guard import HEADERS, Guard
-from proxy.console.server.intake import JSON, MOST_BODY_BYTES, PROTOBUF, RefusalError, read_body
+from proxy.console.server.intake import JSON, MOST_BODY_BYTES, PROTOBUF, RefusalError, count, read_body
 from proxy.console.server.openapi import document
 from proxy.console.server.stream import Stream
 from proxy.console.store.reader import QueryTimeoutError, Reader
@@ -66,7 +66,6 @@ class Api:
         self._state = state
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="console-query")
         self._waiting = 0
-        self.refused = 0
 
     def add_to(self, app: web.Application) -> None:
         """The routes."""
@@ -101,7 +100,7 @@ class Api:
     async def _ask(self, question: Question) -> Any:
         """Its answer. Raises a web exception when too many wait, or it takes too long."""
         if self._waiting >= _MOST_WAITING:
-            self.refused += 1
+            count(self._guard.refused, "questions")
             raise web.HTTPServiceUnavailable(reason="Too many questions at once. Ask again.")
         self._waiting += 1
         try:

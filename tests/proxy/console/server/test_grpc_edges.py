@@ -82,7 +82,10 @@ def asked(content: bytes, path: str = EXPORT, **fields: str) -> Callable[[Peer],
         (message(b"\xff"), EXPORT, {}, "3", "malformed", "not an ExportTraceServiceRequest in protobuf"),
         (b"\0\x02\0\0\x01", EXPORT, {}, "8", "body-too-large",
          "a message of more than 33,554,432 bytes; set a smaller batch (OTEL_BSP_MAX_EXPORT_BATCH_SIZE)"),
-    ],
+    ],    ids=(
+        "unknown service", "unknown encoding", "nothing", "prefix cut", "cut", "two", "packed, but not said how",
+        "packed, but said not to be", "unknown flag", "malformed", "too large",
+    ),
 )  # fmt: skip
 async def test_what_is_refused_is_told_and_counted(
     console: Console, content: bytes, path: str, fields: dict[str, str], status: str, label: str, words: str
