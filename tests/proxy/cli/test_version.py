@@ -40,6 +40,10 @@ def test_json_names_what_it_runs_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["httptools"] == version("httptools")
     assert found["uvloop"] == version("uvloop")
     assert found["python"] == platform.python_version()
+    assert list(found) == [
+        "ops-sidecar", "python", "httptools", "uvloop", "h11", "aiohttp", "pydantic-settings", "PyYAML",
+        "opentelemetry-api", "compiled",
+    ]  # fmt: skip
 
 
 def test_our_own_version_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:

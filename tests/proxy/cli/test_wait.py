@@ -78,21 +78,54 @@ def test_what_is_missing_is_named(nowhere: str, capsys: pytest.CaptureFixture[st
                 pass
 
 
+NEEDS = "--no-sidecar needs --for, and excludes --app, which the sidecar answers"
+EXPECTED = "expected host:port, unix:/path or http://host:port/path"
+
+
 @pytest.mark.parametrize(
-    "words",
+    ("words", "said"),
     [
-        ["--no-sidecar"],
-        ["--no-sidecar", "--app", "--for", "a:1"],
-        ["--for", "nowhere"],
-        ["--for", "https://a/"],
-        ["--for", "a:99999"],
-        ["--"],
+        (["--no-sidecar"], NEEDS),
+        (["--no-sidecar", "--app", "--for", "a:1"], NEEDS),
+        (["--for", "nowhere"], f"--for nowhere: {EXPECTED}"),
+        (["--for", ":1"], f"--for :1: {EXPECTED}"),
+        (["--for", "a:x"], f"--for a:x: {EXPECTED}"),
+        (["--for", "https://a/"], f"--for https://a/: {EXPECTED}"),
+        (["--for", "http:///a"], f"--for http:///a: {EXPECTED}"),
+        (["--for", "a:65536"], f"--for a:65536: {EXPECTED}"),
+        (["--"], "expected a command after --"),
     ],
 )
-def test_wrong_arguments(words: list[str]) -> None:
+def test_wrong_arguments(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         wait.run(words)
     assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith(f"error: {said}\n")
+
+
+@pytest.mark.parametrize(("status", "is_there"), [(199, False), (200, True), (299, True), (300, False)])
+def test_a_url_has_to_answer_2xx(status: int, is_there: bool) -> None:
+    with answering([b"HTTP/1.1 %d No\r\n\r\nnot yet\n" % status]) as (address, got):
+        awaited = wait._other(f"http://{address}")
+        with contextlib.nullcontext() if is_there else pytest.raises(ValueError, match=f"^answered {status}: not yet$"):
+            awaited.attempt(5.0)
+    assert awaited.name == f"http://{address}"
+    assert got[0].startswith(b"GET / HTTP/1.1\r\nHost: ")
+
+
+def test_an_admin_listener_that_is_off_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPS_SIDECAR_ADMIN__LISTEN", "off")
+    assert wait.run(["--app", "--timeout", "0.001"]) == 1
+    assert capsys.readouterr().err == (
+        "ops-sidecar wait: the sidecar and its app is not there after 0.001 s: "
+        "the admin listener is off, so nothing can answer\n"
+    )
+
+
+def test_the_pauses_between_attempts_grow() -> None:
+    assert (wait._ATTEMPT_S, wait._PAUSES_S) == (2.0, (0.05, 0.1, 0.2, 0.4, 0.8))
 
 
 def test_it_becomes_the_command() -> None:
