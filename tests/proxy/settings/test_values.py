@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import pytest
@@ -112,6 +113,39 @@ def test_a_parser_raises_nothing_but_value_error(value: object) -> None:
             parse(value)
         except ValueError as error:
             assert str(error)
+
+
+SECONDS = "expected seconds as a number, or text such as 250ms, 10s, 5m, 1h"
+
+
+@pytest.mark.parametrize(
+    ("parse", "value", "said"),
+    [
+        (parse_bytes, 1.5, "expected a whole number of bytes"),
+        (parse_bytes, "0.5KB", None),
+        (parse_bytes, "0.0001KB", "expected a whole number of bytes"),
+        (parse_bytes, "x", "expected bytes as a whole number, or text such as 512B, 64KiB, 10MB"),
+        (parse_count, 1.5, "expected a whole number"),
+        (parse_count, "1.0", None),
+        (parse_count, "x", "expected a whole number"),
+        (parse_seconds, 1.5, None),
+        (parse_seconds, True, SECONDS),
+        (parse_seconds, "x", SECONDS),
+        (
+            parse_seconds,
+            "-x",
+            "expected seconds as a number, or text such as 250ms, 10s, 5m, 1h; it cannot be negative",
+        ),
+        (parse_switch, "maybe", "expected true, false or auto"),
+        (parse_switch, None, "expected true, false or auto"),
+        (parse_switch, 1, "expected true, false or auto"),
+        (parse_switch, "1", None),
+    ],
+)
+def test_each_refusal_in_words(parse: Callable[[object], object], value: object, said: str | None) -> None:
+    with contextlib.nullcontext() if said is None else pytest.raises(ValueError) as caught:
+        parse(value)
+    assert said is None or str(caught.value) == said
 
 
 @pytest.mark.parametrize("value", ["-1", -1, -0.5, float("-inf")])

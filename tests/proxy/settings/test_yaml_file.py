@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 
+from proxy.settings import yaml_file
 from proxy.settings.yaml_file import cut_off, read_value, read_yaml
 
 
@@ -88,6 +89,49 @@ def test_hostile_texts_are_refused_soon(text: str, word: str) -> None:
     assert word in problem.message
     with pytest.raises(ValueError, match=word):
         read_value(text)
+
+
+@pytest.mark.parametrize(("more", "is_refused"), [(0, False), (1, True)])
+def test_the_last_level_and_the_last_value_are_read(
+    more: int, is_refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file itself is one of them; of an alias each use counts; keys are nodes, but no values."""
+    assert (yaml_file._MAX_VALUES, yaml_file._MAX_NODES) == (50_000, 100_000)
+    level, value = "nested deeper than 32 levels", "more than 50000 values"
+    expanded = f"{value}, including expanded aliases"
+    for text, said in (
+        (f"a: {'[' * (31 + more)}{']' * (31 + more)}", f"not valid YAML: {level}"),
+        (f"a: &x {'[' * 16}{']' * 16}\nb: {'[' * (16 + more)}*x{']' * (16 + more)}", level),
+    ):
+        read = read_yaml(text, "f")
+        assert [one.message for one in read.problems] == [said] * is_refused, text
+    monkeypatch.setattr(yaml_file, "_MAX_VALUES", 40)
+    monkeypatch.setattr(yaml_file, "_MAX_NODES", 70)
+    for text, said in (
+        (f"a: [{'1,' * (38 + more)}]", expanded),
+        (f"a: &x [{'1,' * 18}]\nb: *x\nc: {'[1]' if more else '1'}", expanded),
+        (f"a: [{'{b: },' * 19}{',1' if more else ''}]".replace(",,", ","), expanded),
+    ):
+        read = read_yaml(text, "f")
+        assert [one.message for one in read.problems] == [said] * is_refused, text
+    monkeypatch.setattr(yaml_file, "_MAX_VALUES", 1000)
+    read = read_yaml(f"a: [{'1,' * (67 + more)}]", "f")
+    assert [one.message for one in read.problems] == [f"not valid YAML: {value}"] * is_refused
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("~", None), ("null", None), ("Null", None), ("NULL", None), ("", None), ("nuLL", "nuLL"), ("nulll", "nulll"),
+        ("true", True), ("True", True), ("TRUE", True), ("tRUE", "tRUE"), ("false", False), ("False", False),
+        ("FALSE", False), ("yes", "yes"), ("Off", "Off"), ("0", 0), ("-7", -7), ("+9", 9), ("1_000", "1_000"),
+        ("0x1f", "0x1f"), (".5", 0.5), ("1.", 1.0), ("-1.5e+3", -1500.0), ("9e1", 90.0), ("9e", "9e"), ("1:30", "1:30"),
+        (".", "."), ("<", "<"), ("2026-01-01", "2026-01-01"),
+    ],
+)  # fmt: skip
+def test_a_word_is_a_value_of_the_core_schema(text: str, value: object) -> None:
+    found = read_yaml(f"a: {text}", "f").data["a"]
+    assert (found, type(found)) == (value, type(value))
 
 
 def test_nothing_is_nothing() -> None:

@@ -201,6 +201,15 @@ def test_one_that_is_replaced_in_its_place_without_a_farewell_is_a_gap(store: St
     store.count(instance="a", place="p", now=NOW + 9)  # both serve there for a while
     assert store.gaps == []
     assert dict(store.ask("SELECT instance, ended FROM sidecars"))["a"] == 0
+    store.count(instance="b", place="p", now=NOW + 10)  # it has arrived already
+    assert store.gaps == []
+
+
+@pytest.mark.parametrize("since", [-1, True, "0", 1 << 53, 0.5, None])
+def test_a_report_without_a_beginning_changes_nothing(store: Store, since: Any) -> None:
+    store.count(since=since)
+    assert store.ask("SELECT number FROM sidecars") == [(0,)]
+    assert store.ask("SELECT * FROM reporting") == []
 
 
 @pytest.mark.parametrize(("place", "final"), [("", False), ("p", True)])
