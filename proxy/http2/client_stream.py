@@ -153,6 +153,8 @@ class ClientStream(TunnelAsker):
 
     def answer_content(self, content: bytes, done: bool, trailers: list[bytes]) -> None:
         stream = self._stream
+        if self._stalled_at != NEVER:
+            self._left_bytes += len(content)  # else it would look as if the client had taken less
         if not trailers:
             if content or done:
                 stream.send(content, done)

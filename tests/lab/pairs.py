@@ -36,8 +36,10 @@ class Plane:
         names: tuple[str, ...] = (),
         clients: Clients | None = None,
         held: asyncio.AbstractEventLoop | None = None,
+        rest: dict[str, Any] | None = None,
     ) -> None:
         """`held`: the loop whose turns requests on kept connections wait for; None: they are sent at once.
+        `rest`: of the listener's plan.
         `names`: patterns of hosts with their own upstream; the listener then routes by names."""
         loop = asyncio.get_running_loop()
         plan_of_pool = replace(pool or PoolPlan(), http2="never")
@@ -48,7 +50,7 @@ class Plane:
         router = Router(upstream, [(parse_pattern(name), other) for name in names])
         binds = (Address("127.0.0.1", 0),)
         own = clients or Clients()
-        plan = ListenerPlan("inbound", "inbound", binds, router, fixed_upstream=not names, clients=own)
+        plan = ListenerPlan("inbound", "inbound", binds, router, fixed_upstream=not names, clients=own, **(rest or {}))
         self.metrics, self.ticker, self.outbox = Metrics(), Ticker(loop), Outbox(loop)
         descriptors = Descriptors()
         factory = make_pool or connection_pools(
