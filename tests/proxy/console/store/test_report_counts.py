@@ -99,8 +99,9 @@ def test_times_are_of_the_day_of_the_last_and_not_of_tomorrow(store: Store) -> N
 @pytest.mark.parametrize(
     "wrong",
     [
-        row(1, 1), row(True, 1, 1), row(-1, 1, 1), row(1 << 53, 1, 1), row(1.0, 1, 1), row(0, 1, 1),
-        [5, *row(1, 1, 1)[1:]], "text", None, {}, row(1, None, 1), row(1, 1, "1"),
+        row(1, NOW), row(True, NOW, NOW, peer="w"), row(-1, NOW, NOW, peer="w"), row(1 << 53, NOW, NOW, peer="w"),
+        row(1.0, NOW, NOW, peer="w"), row(0, NOW, NOW, peer="w"), row(1, NOW, 1 << 53, peer="w"),
+        row(1, None, NOW, peer="w"), row(1, NOW, "1", peer="w"), [5, *row(1, NOW, NOW)[1:]], "text", None, {},
     ],
 )  # fmt: skip
 def test_what_is_not_a_row_is_left_out(store: Store, wrong: Any) -> None:
@@ -242,7 +243,7 @@ def test_a_service_that_has_no_place_is_not_counted(store: Store) -> None:
 
 def test_the_last_proof_of_each_finding_is_kept(store: Store) -> None:
     store.proofs(lost_state={"at": 5, "a": 1})
-    store.proofs(lost_state={"at": 4, "a": 2}, stale={"at": 0}, text="x", late={"at": -1}, none={})
+    store.proofs(text="x", lost_state={"at": 4, "a": 2}, stale={"at": 0}, late={"at": -1}, none={})
     found = store.ask("SELECT service, finding, at, body FROM proofs ORDER BY finding")
     assert found == [("shop", "lost-state", 5, '{"at": 5, "a": 1}'), ("shop", "stale", 0, '{"at": 0}')]
     store.proofs(lost_state={"at": 5, "a": 3}, **{"f" * 301: {"at": 1, "b": "x" * 70_000}})
