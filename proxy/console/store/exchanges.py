@@ -19,7 +19,6 @@ _PROBE_AGENTS: Final = (
     "consul health check",
     "blackbox",
 )
-_FLAGS: Final = ("ops.short", "ops.bare", "ops.made")
 _NOTES: Final = {
     "another-trace": "re-minted",
     "decision-changed": "flipped",
