@@ -8,7 +8,7 @@ import pytest
 import yaml
 from lab.manifests import DEPLOYMENT, SERVICE, inject, uninject
 
-from proxy.kubernetes.manifests import ManifestError, Manifests
+from proxy.kubernetes.manifests import _NEEDS_QUOTES, ManifestError, Manifests
 
 
 def test_other_documents_stay_byte_for_byte() -> None:
@@ -119,3 +119,20 @@ def test_an_anchor_is_not_edited_twice() -> None:
 @pytest.mark.parametrize("text", ["", "\n", "---\n", "# nothing\n", "---\n---\n", "kind: Pod\n", "- kind: Pod\n"])
 def test_a_stream_without_pods_passes(text: str) -> None:
     assert inject(text).text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "y", "Y", "n", "yes", "No", "on", "OFF", "true", "False", "null", "~", "-a", "+1", ".5", "0644", "9", " a", "!a",
+     "&a", "*a", "?", "|", ">", "@a", "%a", "`a", "'a", '"a', "{a", "}", "[a", "]", ",a", "#a", ":a", "=", "a: b", "a:",
+     "a #b", "a "],
+)  # fmt: skip
+def test_a_text_that_readers_of_yaml_could_take_for_something_else_is_quoted(text: str) -> None:
+    assert _NEEDS_QUOTES.fullmatch(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["yess", "a", "nope", "http://a:1/b", "a#b", "a-b", "onto", "ops-sidecar:1.2", "nulls"]
+)
+def test_other_texts_are_not(text: str) -> None:
+    assert _NEEDS_QUOTES.fullmatch(text) is None

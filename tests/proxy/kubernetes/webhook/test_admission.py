@@ -9,7 +9,7 @@ import pytest
 from lab.admission import Pod, Webhook, admit, check_pod, patched, through_older_types
 
 from proxy.kubernetes.configuration import configuration
-from proxy.kubernetes.webhook.admission import ReviewError, Verdict, judge, review
+from proxy.kubernetes.webhook.admission import ReviewError, Verdict, _service_name, judge, review
 from proxy.settings import Flag
 
 DEFAULTS = [Flag(("kubernetes", "inbound"), "redirect", "default")]
@@ -210,3 +210,24 @@ def test_what_is_not_a_pod_is_left_alone(pod: Any) -> None:
 def test_what_is_not_a_review_is_refused(body: Any) -> None:
     with pytest.raises(ReviewError, match="expected an AdmissionReview"):
         review(body, CONFIGURE, opted_in=False)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "name"),
+    [
+        ({"labels": {"app.kubernetes.io/name": "shop", "app": "other"}, "name": "pod"}, "shop"),
+        ({"labels": {"app.kubernetes.io/name": "", "app": "other"}, "name": "pod"}, "other"),
+        (
+            {"ownerReferences": [{"name": "shop-7d9f8"}], "labels": {"pod-template-hash": "7d9f8"}, "name": "pod"},
+            "shop",
+        ),
+        ({"ownerReferences": [{"name": "first"}, {"name": "second"}], "name": "pod"}, "first"),
+        ({"ownerReferences": [], "name": "pod", "generateName": "made-"}, "pod"),
+        ({"generateName": "shop-7d9f8-", "labels": {"pod-template-hash": "7d9f8"}}, "shop"),
+        ({"generateName": "shop-7d9f8-"}, "shop-7d9f8"),
+        ({}, ""),
+    ],
+)
+def test_what_a_service_is_called(metadata: dict[str, Any], name: str) -> None:
+    assert _service_name({"metadata": metadata}) == name
+    assert _service_name({}) == ""
