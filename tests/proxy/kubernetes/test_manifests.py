@@ -123,16 +123,14 @@ def test_a_stream_without_pods_passes(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "y", "Y", "n", "yes", "No", "on", "OFF", "true", "False", "null", "~", "-a", "+1", ".5", "0644", "9", " a", "!a",
-     "&a", "*a", "?", "|", ">", "@a", "%a", "`a", "'a", '"a', "{a", "}", "[a", "]", ",a", "#a", ":a", "=", "a: b", "a:",
+    ["", "y", "Y", "n", "yes", "No", "on", "OFF", "true", "False", "null", "~", "-a", "+1", ".5", "0644", "9", " a",
+     "!a", "&a", "*a", "?", "|", ">", "@a", "%a", "`a", "'a", '"a', "{a", "}", "[a", "]", ",a", "#a", ":a", "=", "a: b", "a:",
      "a #b", "a "],
 )  # fmt: skip
 def test_a_text_that_readers_of_yaml_could_take_for_something_else_is_quoted(text: str) -> None:
     assert _NEEDS_QUOTES.fullmatch(text)
 
 
-@pytest.mark.parametrize(
-    "text", ["yess", "a", "nope", "http://a:1/b", "a#b", "a-b", "onto", "ops-sidecar:1.2", "nulls"]
-)
+@pytest.mark.parametrize("text", ["yess", "a", "nope", "http://a:1/b", "a#b", "a-b", "onto", "a:1.2", "nulls"])
 def test_other_texts_are_not(text: str) -> None:
     assert _NEEDS_QUOTES.fullmatch(text) is None
