@@ -124,8 +124,8 @@ def test_a_stream_without_pods_passes(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "y", "Y", "n", "yes", "No", "on", "OFF", "true", "False", "null", "~", "-a", "+1", ".5", "0644", "9", " a",
-     "!a", "&a", "*a", "?", "|", ">", "@a", "%a", "`a", "'a", '"a', "{a", "}", "[a", "]", ",a", "#a", ":a", "=", "a: b", "a:",
-     "a #b", "a "],
+     "!a", "&a", "*a", "?", "|", ">", "@a", "%a", "`a", "'a", '"a', "{a", "}", "[a", "]", ",a", "#a", ":a", "=", "a: b",
+     "a:", "a #b", "a "],
 )  # fmt: skip
 def test_a_text_that_readers_of_yaml_could_take_for_something_else_is_quoted(text: str) -> None:
     assert _NEEDS_QUOTES.fullmatch(text)
