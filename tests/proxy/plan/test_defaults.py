@@ -8,10 +8,20 @@ from typing import Any
 import pytest
 from lab.sidecar import plan_of
 
-from proxy.plan import Clients, DrainPlan, Limits, PoolPlan, Timeouts
-from proxy.plan.export import ExportPlan
-from proxy.plan.participation import InFlightPlan, TrustPlan
+from proxy.plan import Clients, DrainPlan, Limits, ListenerPlan, Plan, PoolPlan, PropagationPlan, Timeouts, UpstreamPlan
+from proxy.plan.console import ConsolePlan, ForwardPlan
+from proxy.plan.export import Endpoint, ExportPlan
+from proxy.plan.participation import (
+    CargoPlan,
+    EgressPlan,
+    InFlightPlan,
+    LinkingPlan,
+    SamplingPlan,
+    TrustPlan,
+    TrustRulePlan,
+)
 from proxy.plan.report import ReportPlan
+from proxy.plan.upstream import SpansPlan, UpstreamTarget
 
 PLAN = plan_of({}, 1)
 INBOUND = PLAN.listeners[0]
@@ -70,3 +80,41 @@ def test_limits_of_a_rule_are_those_that_docs_settings_names() -> None:
     assert (export.give_up_s, export.flush_s, export.metrics_interval_s) == (300, 5, 60)
     report = ReportPlan()
     assert (report.interval_s, report.exchanges_per_second, report.queue_bytes) == (10, 100, 4_194_304)
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        (ForwardPlan, {"url": "", "queue_bytes": 67_108_864, "timeout_s": 10, "give_up_s": 300, "ca_file": None,
+                       "verify": True, "cert_file": None, "key_file": None}),
+        (ConsolePlan, {"listen": "", "otlp": "", "token": "auto", "otlp_token": "", "hosts": (), "cors_origins": (),
+                       "store": "", "store_bytes": 268_435_456, "max_age_s": 0, "log_level": "info",
+                       "log_format": "text"}),
+        (Endpoint, {"tls": None, "headers": (), "timeout_s": 10, "gzip": False}),
+        (ListenerPlan, {"tls": None, "connect": False, "transparent": False, "via": True, "explain": False,
+                        "x_forwarded": True, "details": True, "trust": (), "session_names": frozenset()}),
+        (Plan, {"public": (), "reuse_port": False, "exit_with_app_s": 0, "console": None, "console_page": None}),
+        (SamplingPlan, {"ratio": 1, "per_second": 0, "is_parent_based": True}),
+        (TrustPlan, {"ids": "continue", "decision": True, "baggage": True, "session": True}),
+        (TrustRulePlan, {"peers": (), "names": ()}),
+        (CargoPlan, {"trace": True, "session": True, "baggage": True}),
+        (EgressPlan, {"trace": None, "session": None, "baggage": None}),
+        (LinkingPlan, {"headers": (), "process": True, "single": True}),
+        (PropagationPlan, {
+            "mode": "translate", "session_inject": "X-Mirascope-Session-Id",
+            "session_extract": ("X-Mirascope-Session-Id", "Mirascope-Session-Id"), "session_bridge": False,
+            "baggage": "translate", "on_defer": 1, "grpc_unsampled": "deny", "lossless": True, "clear": (),
+            "response_header": "", "carry_over": True, "mirror": False, "shadow": None,
+        }),
+        (SpansPlan, {"routes": (), "query": False}),
+        (UpstreamTarget, {"tls": None, "server_name": "", "tls_http1": None}),
+        (UpstreamPlan, {"preserve_host": True, "leniency": frozenset()}),
+        (Clients, {"half_close": "abandon", "max_connections": 0, "max_exchanges": 0, "proxies": ()}),
+        (Limits, {"refused_methods": ("TRACE",)}),
+        (PoolPlan, {"http2": "auto", "destinations": None, "tcp_keepalive_s": 60}),
+    ],
+    ids=lambda one: getattr(one, "__name__", ""),
+)  # fmt: skip
+def test_what_a_plan_says_where_it_is_not_told(plan: Any, said: dict[str, Any]) -> None:
+    found = {field.name: field.default for field in dataclasses.fields(plan)}
+    assert {name: found[name] for name in said} == said

@@ -34,3 +34,18 @@ def test_only_an_alert_is_one(error: BaseException | None, alert: str) -> None:
 def test_it_says_what_to_do_where_a_certificate_may_be_missing() -> None:
     assert "tls.cert_file" in alert_detail("certificate required", "a")
     assert alert_detail("internal error", "a") == "a refused us with the TLS alert: internal error"
+
+
+@pytest.mark.parametrize(
+    "alert", ["handshake failure", "certificate required", "bad certificate", "unknown ca", "certificate unknown"]
+)
+def test_each_alert_with_which_a_server_asks_for_a_certificate(alert: str) -> None:
+    """RFC 8446, 6.2."""
+    said = f"a refused us with the TLS alert: {alert}; it may ask for a client certificate (tls.cert_file)"
+    assert alert_detail(alert, "a") == said
+
+
+@pytest.mark.parametrize("version", ["SSLV3", "TLSV1", "TLSV13"])
+def test_each_name_that_openssl_gives_an_alert(version: str) -> None:
+    assert alert_of(failed(f"{version}_ALERT_NO_RENEGOTIATION")) == "no renegotiation"
+    assert alert_of(failed(f"X{version}_ALERT_A")) == alert_of(failed(f"{version}_ALERT_A\n")) == ""

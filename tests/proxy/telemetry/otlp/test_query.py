@@ -31,3 +31,15 @@ def test_secrets_are_redacted(query: bytes, shown: bytes) -> None:
 @given(st.binary(max_size=4000))
 def test_any_query_is_shown_within_the_limit(query: bytes) -> None:
     assert len(redact(query)) <= LIMIT_BYTES + 10 * query.count(b"=")
+
+
+@pytest.mark.parametrize(
+    "name", [b"sig", b"SIG", b"signature", b"AWSAccessKeyId", b"X-Goog-Signature", b"x-amz-signature", b"password"]
+)
+def test_each_name_of_a_signature(name: bytes) -> None:
+    assert redact(b"a=1&" + name + b"=x;b=2") == b"a=1&" + name + b"=REDACTED;b=2"
+
+
+def test_a_query_of_2_kib_is_shown() -> None:
+    assert redact(b"a=" + b"b" * 2047) == b"a=" + b"b" * 2046
+    assert redact(b"a" * 300 + b"=1") == b"a" * 300 + b"=1"
