@@ -69,3 +69,65 @@ def test_it_is_bounded() -> None:
     many = read_filter("a " * (MOST_TERMS + 5))
     assert len(many.terms) == MOST_TERMS
     assert many.error
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        *({key: "A Needle"} for key in ("id", "method", "target", "from", "to", "trace", "session", "title", "fault")),
+        {"root": {"name": "needles", "service": "x"}},
+        {"notes": ["x", "needle"]},
+        {"services": ["x", "needle"]},
+        {"services": [{"name": "x"}, {"name": "needle"}]},
+    ],
+)
+def test_a_bare_word_is_looked_for_everywhere(row: dict[str, Any]) -> None:
+    assert fits(row, read_filter("NEEDLE"))
+    assert not fits(row, read_filter("-needle"))
+    assert not fits({"sidecar": "needle", "leg": "needle", "root": {"service": "needle"}}, read_filter("needle"))
+
+
+@pytest.mark.parametrize(
+    ("row", "text", "is_fit"),
+    [
+        ({}, "dur:<0.5ms", True),
+        ({"ms": None}, "dur:>0ms", False),
+        ({"ms": 0}, "dur:>=0ms", True),
+        ({"ms": 5}, "dur:>5ms", False),
+        ({"ms": 5}, "dur:>=5ms", True),
+        ({"ms": 5}, "dur:<5ms", False),
+        ({"ms": 5}, "dur:<=5ms", True),
+        ({"status": 499}, "status:error", False),
+        ({"status": 500}, "status:error", True),
+        ({"status": None}, "status:error", True),
+        ({"status": None}, "status:ok", False),
+        ({"errors": 1}, "status:error", True),
+        ({"errors": 0}, "status:ok", True),
+        ({"errors": 1}, "status:500", False),
+        ({"status": None}, "status:xxx", False),
+        ({"status": None}, "status:cut", True),
+        ({"status": 200}, "status:cut", False),
+        ({"status": 204}, "status:2x4", True),
+        ({"in": ["b3"], "out": ["b3"]}, "is:changed", False),
+        ({"in": ["b3"]}, "is:changed", True),
+        ({"trace": "1"}, "is:traced", True),
+        ({"root": {}}, "is:traced", True),
+        ({"trace": None}, "is:untraced", True),
+        ({"probe": True}, "is:probe", True),
+        ({"notes": ["probe"]}, "is:probe", True),
+        ({"probe": False}, "is:probe", False),
+        ({"probe": True}, "is:retry", False),
+        ({"notes": ["retry"]}, "is:retry", True),
+        ({"in": [], "out": []}, "format:none", True),
+        ({"in": [], "out": ["b3"]}, "in:none", True),
+        ({"in": [], "formats": ["b3"]}, "in:b3", False),
+        ({"formats": ["b3"]}, "out:b3", True),
+        ({"formats": ["jaeger"], "in": ["b3"]}, "format:jaeger", True),
+        ({"via": "x", "id": "ann"}, "session:ann", True),
+        ({"id": "ann"}, "session:ann", False),
+        ({"root": {}, "id": "4bf9"}, "trace:4bf9", True),
+        ({"id": "4bf9"}, "trace:4bf9", False),
+    ],
+)
+def test_one_row(row: dict[str, Any], text: str, is_fit: bool) -> None:
+    assert fits(row, read_filter(text)) is is_fit

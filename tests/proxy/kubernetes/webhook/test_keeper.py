@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -188,3 +189,30 @@ async def test_files_that_somebody_else_renews(tmp_path: Path, clock: Clock) -> 
     await one.round()
     assert one.is_ready
     assert counts.expires_s == (START + timedelta(days=9)).timestamp()
+
+
+async def test_it_looks_again_and_again_and_sooner_while_it_has_no_certificate(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every minute, and every two seconds before that."""
+    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    one = Keeper(server_context(), Counts(), clock=clock, files=(certificate, key))
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            made = trustme.CA().issue_cert("webhook", not_after=START + timedelta(days=1))
+            certificate.write_bytes(made.cert_chain_pems[0].bytes())
+            key.write_bytes(made.private_key_pem.bytes())
+        if len(waits) == 4:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr("proxy.kubernetes.webhook.keeper.asyncio.sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await one.run()
+    assert waits == [2.0, 2.0, 60.0, 60.0]
+    clock.now = START + timedelta(days=1)
+    assert not one.is_ready
+    clock.now -= timedelta(seconds=1)
+    assert one.is_ready

@@ -7,8 +7,10 @@ import base64
 import json
 import os
 import signal
+import socket
 import ssl
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -100,3 +102,12 @@ async def test_a_service_account_that_cannot_be_read(tmp_path: Path, monkeypatch
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
     with pytest.raises(StartError, match="service account cannot be read"):
         await serve(options(tmp_path / "none"), configuration(None, []), lambda _: None)
+
+
+async def test_a_port_that_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        there = Address("127.0.0.1", taken.getsockname()[1])
+        wanted = replace(options(tmp_path, (tmp_path / "cert", tmp_path / "key")), health=there)
+        with pytest.raises(StartError, match=f"^cannot listen on {there}: "):
+            await serve(wanted, configuration(None, []), lambda _: None)
