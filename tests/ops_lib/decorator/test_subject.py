@@ -118,3 +118,12 @@ def test_who_receives_the_span(fn: Any, index: int | None) -> None:
         assert found.with_span((1, 2), span)[index] is span
     else:
         assert found.with_span((1, 2), span) == (1, 2)
+
+
+@pytest.mark.parametrize("receiver", ["self", "cls", "mcs"])
+def test_each_name_of_a_receiver(receiver: str) -> None:
+    made: dict[str, Any] = {}
+    exec(f"def f({receiver}, x): ...\ndef g({receiver}x, x): ...\ndef h(): ...", made)
+    assert subject(made["f"]).arguments((1, 2), {}, CaptureSettings()) == '{"x": 2}'
+    assert subject(made["g"]).arguments((1, 2), {}, CaptureSettings()) == f'{{"{receiver}x": 1, "x": 2}}'
+    assert subject(made["h"]).has_receiver is False

@@ -373,3 +373,18 @@ def test_a_binary_trace_is_bytes_in_metadata() -> None:
         ("grpc-trace-bin", given),
         ("x-mine-bin", b"\xff"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [
+        ("shop:50051", ("shop", 50051)), ("shop", ("shop", None)), ("shop:x", ("shop:x", None)), ("", ("", None)),
+        ("dns:///shop:50051", ("shop", 50051)), ("dns://8.8.8.8/shop:1", ("shop", 1)), ("dns:shop", ("shop", None)),
+        ("ipv4:10.0.0.1:1", ("10.0.0.1", 1)), ("ipv4:10.0.0.1:1,10.0.0.2:2", ("10.0.0.1", 1)),
+        ("ipv6:[::1]:1", ("::1", 1)), ("[::1]:1", ("::1", 1)), ("[::1]", ("::1", None)), ("::1", ("::1", None)),
+        ("xds:///shop", ("shop", None)), ("unix:/run/s", ("", None)), ("unix-abstract:s", ("", None)),
+        ("vsock:1:2", ("", None)), ("http:1", ("http", 1)), ("shop:٣", ("shop:٣", None)),
+    ],
+)  # fmt: skip
+def test_each_form_of_a_channels_target(target: str, host: tuple[str, int | None]) -> None:
+    assert host_of(target) == host
