@@ -1,0 +1,194 @@
+"""How long a client of HTTP/1 is waited for, to the tick: its head, its content, its reading, its next request."""
+
+from __future__ import annotations
+
+import pytest
+from lab.pairs import Plane
+
+from proxy.plan import Clients
+
+GET = b"GET /a HTTP/1.1\r\nHost: app\r\n\r\n"
+POST = b"POST /a HTTP/1.1\r\nHost: app\r\nTransfer-Encoding: chunked\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+LONG = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"
+
+
+def chunk(size: int) -> bytes:
+    return b"%x\r\n%b\r\n" % (size, bytes(size))
+
+
+class Case:
+    """One client and its upstream; seconds since the beginning."""
+
+    def __init__(self, clients: Clients | None = None) -> None:
+        self.plane = Plane(clients=clients)
+        (self.pair,) = self.plane.pairs(1)
+        self.client, self.near = self.pair.client, self.pair.near
+        self.begin = self.plane.ticker.now
+
+    def at(self, seconds: float) -> bytes:
+        """It is so late; what the client is told then."""
+        self.plane.ticker.now = self.begin + seconds
+        if self.client.deadline <= self.plane.ticker.now:
+            self.client.on_deadline()
+        return self.near.take()
+
+    def faults(self) -> dict[str, int]:
+        return self.plane.metrics.exchange("inbound", "app").faults
+
+
+async def test_a_connection_without_a_request_is_kept_for_75_s() -> None:
+    case = Case()
+    assert (case.at(74.9), case.near.is_closing()) == (b"", False)
+    assert (case.at(75.0), case.near.is_closing()) == (b"", True)
+
+
+async def test_a_head_that_has_begun_has_10_s() -> None:
+    case = Case()
+    case.at(70.0)
+    case.client.data_received(b"\r\n")  # an empty line does not begin one
+    assert case.client.deadline == case.begin + 75
+    case.client.data_received(GET[:5])
+    case.at(75.0)
+    case.client.data_received(GET[5:9])
+    assert (case.at(79.9), case.near.is_closing()) == (b"", False)
+    said = case.at(80.0)
+    assert said.startswith(b"HTTP/1.1 408 ")
+    assert b"the request head was not complete within 10 s" in said
+
+
+async def test_the_next_request_has_75_s_since_the_answer() -> None:
+    case = Case()
+    case.at(10.0)
+    case.client.data_received(GET)
+    assert case.client.deadline == float("inf")
+    case.at(20.0)
+    case.pair.upstream.data_received(OK)
+    assert case.client.deadline == case.begin + 95
+    assert (case.at(94.9), case.near.is_closing()) == (b"", False)
+    assert (case.at(95.0), case.near.is_closing()) == (b"", True)
+
+
+async def test_content_may_be_silent_for_a_minute() -> None:
+    case = Case()
+    case.client.data_received(POST + chunk(16_000))
+    case.at(1.0)
+    case.client.data_received(chunk(1))
+    assert case.at(60.9) == b""
+    said = case.at(61.0)
+    assert said.startswith(b"HTTP/1.1 408 ")
+    assert b"no byte of the request body came for 60 s" in said
+    assert case.faults() == {"request-timeout": 1}
+
+
+@pytest.mark.parametrize(("size", "is_slow"), [(14_400, False), (14_399, True)])
+async def test_content_comes_at_240_bytes_a_second(size: int, is_slow: bool) -> None:
+    """Over each minute."""
+    case = Case()
+    case.client.data_received(POST)
+    case.at(30.0)
+    case.client.data_received(chunk(20_000))
+    assert case.at(60.0) == b""
+    case.at(61.0)
+    case.client.data_received(chunk(size - 1))
+    case.at(119.0)
+    case.client.data_received(chunk(1))
+    said = case.at(120.0)
+    assert bool(said) is is_slow
+    if is_slow:
+        assert b"14399 bytes of the request body came in 60 s, fewer than 240 a second" in said
+    else:
+        assert case.client.deadline == case.begin + 179
+
+
+async def test_a_client_may_send_as_slowly_as_the_settings_say() -> None:
+    case = Case(Clients(send_bytes_per_s=0))
+    case.client.data_received(POST)
+    for seconds in (59.0, 60.0, 118.0, 120.0, 177.0):
+        case.at(seconds)
+        case.client.data_received(chunk(1))
+    assert case.at(179.0) == b""
+
+
+async def test_a_client_that_is_being_answered_may_send_at_any_pace() -> None:
+    case = Case()
+    case.client.data_received(POST + chunk(20_000))
+    case.pair.upstream.data_received(LONG)
+    case.near.take()
+    for seconds in (59.0, 60.0, 118.0, 120.0):
+        case.at(seconds)
+        case.client.data_received(chunk(1))
+    assert (case.at(121.0), case.faults()) == (b"", {})
+    case.at(180.0)
+    assert case.faults() == {"request-timeout": 1}
+
+
+@pytest.mark.parametrize(("taken", "is_slow"), [(18_000, False), (17_999, True)])
+async def test_an_answer_is_taken_at_240_bytes_a_second(taken: int, is_slow: bool) -> None:
+    """Over each 75 s in which some of it waits."""
+    case = Case()
+    case.client.data_received(GET)
+    case.at(5.0)
+    case.pair.upstream.data_received(LONG)
+    case.near.buffered = 60_000
+    case.client.pause_writing()
+    assert case.client.deadline == case.begin + 80
+    case.near.buffered -= 18_000
+    case.at(80.0)
+    assert case.client.deadline == case.begin + 155
+    case.near.buffered -= taken
+    case.at(155.0)
+    assert case.near.is_aborted is is_slow
+    assert case.faults() == ({"client-too-slow": 1} if is_slow else {})
+
+
+async def test_a_client_that_takes_all_is_waited_for_no_longer() -> None:
+    case = Case()
+    case.client.data_received(GET)
+    case.pair.upstream.data_received(LONG)
+    case.near.buffered = 60_000
+    case.client.pause_writing()
+    case.client.resume_writing()
+    assert case.client.deadline == float("inf")
+
+
+# --- a listener that shuts
+
+
+@pytest.mark.parametrize(("seconds", "is_closed"), [(0.0, False), (0.24, False), (0.25, True), (9.0, True)])
+async def test_a_client_has_a_quarter_of_a_second_for_its_next_request(seconds: float, is_closed: bool) -> None:
+    case = Case()
+    case.client.data_received(GET)
+    case.at(10.0)
+    case.pair.upstream.data_received(OK)
+    case.at(10.0 + seconds)
+    case.client.shut()
+    if not is_closed:
+        assert case.client.deadline == case.begin + 10.25
+        case.client.data_received(GET)
+        assert case.client.open_exchanges == 1
+    else:
+        assert not case.client.is_expecting
+
+
+async def test_a_client_that_has_sent_nothing_yet_has_a_second() -> None:
+    case = Case()
+    case.at(3.0)
+    case.client.shut()
+    assert case.client.deadline == case.begin + 4
+    case.at(3.5)
+    case.client.shut()
+    assert case.client.deadline == case.begin + 4
+    begun = Case()
+    begun.client.data_received(GET[:5])
+    begun.client.shut()
+    assert begun.client.deadline == begun.begin + 10
+    busy = Case()
+    busy.client.data_received(GET)
+    busy.client.shut()
+    assert busy.client.deadline == float("inf")
+
+
+async def test_the_write_buffer_is_that_of_the_settings() -> None:
+    case = Case()
+    assert case.near.get_write_buffer_limits() == (0, 65_536)
