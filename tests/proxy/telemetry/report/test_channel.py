@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import threading
 from collections.abc import Sequence
 
 from lab.collectors import collecting
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from proxy.plan import Endpoint
 from proxy.plan.report import ReportPlan
@@ -140,3 +143,71 @@ async def test_where_no_console_is_told_an_exchange_is_nothing() -> None:
     channel = Channel("1")
     channel.add(document("ops.exchange", 1, "{}"))
     assert (channel.is_on, channel.reported, channel.sent()) == (False, 0, (0, {}, 0))
+
+
+def records(body: bytes) -> int:
+    """How many log records a request has."""
+    (resource,) = ExportLogsServiceRequest.FromString(gzip.decompress(body)).resource_logs
+    return sum(len(scope.log_records) for scope in resource.scope_logs)
+
+
+async def test_exchanges_are_sent_each_half_a_second() -> None:
+    """Those of the time between together."""
+    channel = Channel("1")
+    with collecting() as console:
+        logs = Endpoint("127.0.0.1", console.port, "/v1/logs", gzip=True)
+        channel.use(ReportPlan(logs=logs, flush_s=1.0))
+        channel.on_tick(1000.0)
+        entry = document("ops.exchange", 1, "{}")
+        channel.add(entry)
+        channel.on_tick(1000.4)
+        channel.add(entry)
+        channel.on_tick(1000.5)
+        channel.add(entry)
+        channel.on_tick(1000.9)
+        channel.on_tick(1001.0)
+        assert [records(console.next()[1]) for _ in range(2)] == [2, 1]
+        await channel.stop()
+
+
+async def test_our_own_faults_are_counted_with_what_was_dropped() -> None:
+    channel = Channel("1")
+    channel.failed("KeyError")
+    channel.failed("KeyError")
+    channel.failed("ValueError")
+    assert channel.sent() == (0, {"KeyError": 2, "ValueError": 1}, 0)
+    assert channel.interval_s == 10.0
+
+
+async def test_the_end_holds_up_nobody_while_a_console_says_nothing() -> None:
+    channel, leave = Channel("1"), threading.Event()
+    with collecting(*[lambda _: (leave.wait(20), None)[1]] * 4) as console:
+        channel.use(plan(console.port))
+        channel.on_tick(asyncio.get_running_loop().time())
+        channel.add(document("ops.exchange", 1, "{}"))
+        stopping = asyncio.create_task(channel.stop())
+        turns = 0
+        while not stopping.done():
+            await asyncio.sleep(0.005)
+            turns += 1
+        leave.set()
+        assert turns > 5
+        assert channel.sent().dropped == {"stopped": 1}
+        assert channel.sent().waiting_bytes == 0
+
+
+async def test_who_reports_is_told_beside_what_the_settings_say() -> None:
+    channel = Channel("1")
+    with collecting() as console:
+        logs = Endpoint("127.0.0.1", console.port, "/v1/logs", gzip=True)
+        resource = (("service.name", "shop"), ("host.name", "own"))
+        channel.use(ReportPlan(logs=logs, resource=resource, flush_s=1.0))
+        channel.add(document("ops.exchange", 1, "{}"))
+        channel.on_tick(1000.0)
+        (told,) = ExportLogsServiceRequest.FromString(gzip.decompress(console.next()[1])).resource_logs
+        said = {each.key: each.value.string_value for each in told.resource.attributes}
+        assert (said["service.name"], said["host.name"], said["ops.report.version"]) == ("shop", "own", "1")
+        assert said["ops.instance"] == said["service.instance.id"] == channel.instance
+        assert len(channel.instance) == 16
+        assert told.scope_logs[0].scope.name == "ops-sidecar.report"
+        await channel.stop()
