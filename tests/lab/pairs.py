@@ -50,7 +50,8 @@ class Plane:
         router = Router(upstream, [(parse_pattern(name), other) for name in names])
         binds = (Address("127.0.0.1", 0),)
         own = clients or Clients()
-        plan = ListenerPlan("inbound", "inbound", binds, router, fixed_upstream=not names, clients=own, **(rest or {}))
+        more: dict[str, Any] = {"direction": "inbound", "fixed_upstream": not names, "clients": own, **(rest or {})}
+        plan = ListenerPlan("inbound", binds=binds, router=router, **more)
         self.metrics, self.ticker, self.outbox = Metrics(), Ticker(loop), Outbox(loop)
         descriptors = Descriptors()
         factory = make_pool or connection_pools(

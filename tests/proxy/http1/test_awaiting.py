@@ -193,3 +193,19 @@ async def test_a_client_that_has_sent_nothing_yet_has_a_second() -> None:
 async def test_the_write_buffer_is_that_of_the_settings() -> None:
     case = Case()
     assert case.near.get_write_buffer_limits() == (0, 65_536)
+
+
+@pytest.mark.parametrize(
+    ("direction", "version", "kept"),
+    [("inbound", b"1.0", True), ("outbound", b"1.0", False), ("inbound", b"1.1", True), ("outbound", b"1.1", True)],
+)
+async def test_an_old_proxy_gets_no_connection_that_is_kept(direction: str, version: bytes, kept: bool) -> None:
+    """RFC 9112, 9.3: one that passes on a keep-alive that it does not understand."""
+    plane = Plane(rest={"direction": direction})
+    (pair,) = plane.pairs(1)
+    pair.client.data_received(b"GET / HTTP/" + version + b"\r\nHost: app\r\nConnection: keep-alive\r\n\r\n")
+    pair.upstream.data_received(OK)
+    plane.outbox.flush()
+    said = pair.near.take()
+    assert (b"Connection: close" in said, b"Via: 1.1 test" in said) == (not kept, direction == "outbound")
+    assert (b"Connection: keep-alive" in said) is (kept and version == b"1.0")

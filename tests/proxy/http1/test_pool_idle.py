@@ -116,3 +116,14 @@ async def test_a_pool_without_connections_asks_no_name() -> None:
     await rig.pool.wait_closed()
     assert not rig.resolver.is_over
     await rig.stop()
+
+
+async def test_an_idle_connection_that_its_peer_closes_is_counted_once() -> None:
+    rig = Rig(idle_s=10)
+    used = await rig.used()
+    rig.pool.release(used)
+    rig.pool.lost(used)
+    assert (rig.metrics.connections_idle, rig.metrics.idle_closed) == (0, {"peer": 1})
+    rig.pool.lost(used)
+    assert (rig.metrics.connections_idle, rig.metrics.idle_closed) == (0, {"peer": 1})
+    await rig.stop()

@@ -8,7 +8,7 @@ from lab.shared import SharedPlane
 
 from proxy.http2.engine import codes
 from proxy.http2.engine.codes import GOAWAY, PING, PREFACE
-from proxy.plan import Clients, Limits, Timeouts
+from proxy.plan import Clients, Limits, PoolPlan, Timeouts
 
 CALL: Fields = [*POST, (b"content-type", b"application/grpc"), (b"te", b"trailers")]
 LAST = b"\x7f\xff\xff\xff"
@@ -395,3 +395,35 @@ async def test_an_answer_that_grows_while_it_waits_was_not_taken_less() -> None:
     assert client.connection.open_exchanges == 1
     assert client.get(window_update(1, 20_000))[-1].flags == codes.END_STREAM
     assert client.connection.open_exchanges == 0
+
+
+async def test_a_client_that_has_taken_all_that_there_is_is_not_slow() -> None:
+    plane = SharedPlane()
+    upstream, client = plane.upstream(), plane.client(hello=PREFACE + settings((4, 0)) + SETTINGS_ACK)
+    client.ask(1, GET)
+    upstream.answer(1, end=False)
+    upstream.get(data(1, bytes(1000)))
+    client.get(window_update(1, 2000))
+    await plane.at(1050.0)
+    upstream.get(data(1, bytes(10)))
+    await plane.at(1075.0)
+    assert client.connection.open_exchanges == 1
+    assert all(one.kind == codes.DATA for one in client.frames())
+
+
+async def test_content_that_was_held_up_is_waited_for_anew() -> None:
+    """By the upstream: what came before does not count for the time behind it."""
+    plane = SharedPlane(pool=PoolPlan(max_connections=1), timeouts=Timeouts(idle_s=9999))
+    upstream, client = plane.upstream(hello=settings((4, 10)) + SETTINGS_ACK), plane.client()
+    client.ask(1, POST, end=False)
+    client.get(data(1, bytes(14_400)))
+    await plane.at(1050.0)
+    upstream.get(window_update(1, 100_000))
+    for now in (1060.0, 1100.0, 1109.0):
+        await plane.at(now)
+        assert client.frames() == []
+        client.get(data(1, b"a"))
+    await plane.at(1110.0)
+    frames = client.frames()
+    assert client.answer(frames)[b":status"] == b"408"
+    assert b"3 bytes of the request came in 60 s" in frames[1].payload
