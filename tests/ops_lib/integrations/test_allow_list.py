@@ -26,3 +26,9 @@ def test_a_refused_vector_is_named(pattern: str, why: str) -> None:
         AllowList.parse([pattern])
     assert repr(pattern.strip()) in str(problem.value)
     assert why in str(problem.value)
+
+
+def test_a_port_that_is_not_known_is_none_of_the_listed() -> None:
+    listed = AllowList.parse(["a:1", "b"])
+    assert [listed.allows("a", port) for port in (None, 0, 1, 2)] == [False, False, True, False]
+    assert [listed.allows("b", port) for port in (None, 1)] == [True, True]

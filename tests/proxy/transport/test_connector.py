@@ -343,3 +343,26 @@ async def test_tls_says_what_is_made_of_a_connection(spoken: list[str], agreed: 
     assert await asyncio.wait_for(came, 5) == b"first"
     made.transport.abort()  # type: ignore[attr-defined]
     server.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "fault", "words"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), Fault.CONNECTION_REFUSED, "a port 1 refuses connections"),
+        (FileNotFoundError(errno.ENOENT, "x"), Fault.CONNECTION_REFUSED, "a port 1 refuses connections"),
+        (TimeoutError(errno.ETIMEDOUT, "x"), Fault.CONNECT_TIMEOUT, "a port 1 did not answer"),
+        *(
+            (OSError(number, "no way"), Fault.UNREACHABLE, "a port 1 cannot be reached: no way")
+            for number in (
+                errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN,
+            )
+        ),
+        (OSError(errno.EMFILE, "too many"), Fault.CONNECTION_LOST, "the connection to a port 1 failed: too many"),
+        (OSError("odd"), Fault.CONNECTION_LOST, "the connection to a port 1 failed: odd"),
+        (ssl.SSLError(1, "bad"), Fault.TLS_ERROR, "TLS with a port 1 failed: "),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_each_error(error: OSError, fault: Fault, words: str) -> None:
+    refusal = refusal_of(error, "a port 1")
+    assert refusal.fault is fault
+    assert refusal.detail.startswith(words)
