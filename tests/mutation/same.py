@@ -49,6 +49,18 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"pass", "(1)", "(-1)"}),
         "each string and integer sets it before it is read",
     ),
+    (
+        "proxy/http2/hpack/encoder.py",
+        r'out.append(integer(63, 0x40, index) if index else b"\x40" + length(len(name)) + name)',
+    ): (frozenset({"(62)", "(64)"}), "the largest index of a name is 61, below any of these prefixes"),
+    ("proxy/http2/hpack/huffman.py", "_USED: Final = _SHORT[0]"): (
+        frozenset({"(-1)"}),
+        "the last of these tables says of one symbol what the first says of two: one look-up more",
+    ),
+    ("proxy/http2/message/write.py", 'self._host_field = HeaderField(b"x-forwarded-host", b"")'): (
+        frozenset({"b'q-forwarded-host'"}),
+        "it is made anew for the first host, which is never empty",
+    ),
     ("proxy/http2/hpack/huffman.py", "while left >= 5:"): (
         frozenset({">"}),
         "what is left of a symbol is no padding, so the way bit by bit reads it again",
