@@ -342,3 +342,30 @@ def test_each_thread_reads_a_file_by_a_connection_of_its_own(tmp_path: Any) -> N
     reader.close()
     assert reader._opened == []
     connection.close()
+
+
+def test_what_a_failed_transaction_wrote_is_written_anew(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its resource and its trace's row went with it."""
+    write = TraceWriter.write
+
+    def failing(self: TraceWriter, spans: Any, logs: Any) -> None:
+        write(self, spans, logs)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TraceWriter, "write", failing)
+        lab.write(read_traces(sent(span(1), service="shop")))
+    lab.write(read_traces(sent(span(2), service="shop")))
+    assert lab.ask("SELECT spans, items FROM traces") == [(1, 1)]
+    assert lab.ask("SELECT service FROM spans JOIN resources ON resource = resources.id") == [("shop",)]
+
+
+def test_requests_that_cannot_leave_stay_all_of_them(store: sqlite3.Connection) -> None:
+    fill(store, requests=300)
+    store.execute(
+        "CREATE TRIGGER stays BEFORE DELETE ON requests WHEN old.id = 100 BEGIN SELECT RAISE(FAIL, 'it stays'); END"
+    )
+    with pytest.raises(sqlite3.IntegrityError, match="it stays"):
+        trim_size(store, 1)
+    assert not store.in_transaction
+    assert there(store)["requests"] == (300, 1)
