@@ -185,11 +185,16 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Request": _and(
         "Row",
         _object(
+            {  # of a request whose headers were reported
+                "findings": _TEXTS,
+                "request_of": _or_null(_TEXT),
+                "fault_detail": _or_null(_TEXT),
+            },
             groups=_list(_ref("Group")),
             passed=_list(_object({"masked": _TRUTH}, name=_TEXT, value=_TEXT)),
             added=_list(_object(name=_TEXT, value=_TEXT)),
             removed=_TEXTS,
-            response=_list(_object(name=_TEXT, value=_TEXT)),
+            response=_list(_object({"masked": _TRUTH}, name=_TEXT, value=_TEXT)),
             record=_or_null(_RECORD),
             bare=_or_null(_TEXT),
             conflicts=_list(_object(winner=_TEXT, loser=_TEXT, trace=_TEXT, span=_TEXT)),
@@ -247,7 +252,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         window_days=_NUMBER,
         requests=_COUNT,
         formats=_TEXTS,
-        cells=_list(_object(peer=_TEXT, role=_TEXT, format=_TEXT, count=_COUNT, days=_list(_COUNT))),
+        cells=_list(_object(peer=_TEXT, role=_TEXT, format=_TEXT, count=_COUNT, last=_NUMBER, days=_list(_COUNT))),
         verdicts=_list(
             _object(
                 peer=_TEXT,
@@ -287,7 +292,16 @@ SCHEMAS: Final[dict[str, Schema]] = {
         bare=_or_null(_TEXT),
         session=_or_null(_TEXT),
         groups=_list(_ref("Group")),
-        to=_list(_object(sidecar=_TEXT, name=_TEXT, headers=_list(_ref("Parts")), lost=_TEXTS)),
+        to=_list(
+            _object(
+                {"egress": {"const": True}},  # the trace may not leave for it
+                sidecar=_TEXT,
+                name=_TEXT,
+                inject=_TEXTS,
+                headers=_list(_ref("Parts")),
+                lost=_TEXTS,
+            )
+        ),
         sentence=_TEXT,
     ),
 }

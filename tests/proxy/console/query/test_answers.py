@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, unquote
 import pytest
 from gates.fleet import Console, Replica, Time, fleet
 from lab import consoles
+from lab.answers import check_named
 from lab.consoles import hop, sent, span
 from lab.texts import check_text
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -46,6 +47,7 @@ STATE: dict[str, Any] = {
     "otlp_auth": False,
     "instance": "c0",
     "version": "1",
+    "started": 1.0,
     "auth": False,
     "lost": {"full": 1},
     "refused": {"size": 2},
@@ -144,6 +146,24 @@ def _asked(time: Time, console: Console) -> dict[str, Any]:
 def test_answers_are_word_by_word_as_reviewed(story: tuple[Time, Console]) -> None:
     said = json.dumps(_asked(*story), indent=1, ensure_ascii=False, default=str)
     check_text(said + "\n", Path(__file__).parent / "answers.json")
+
+
+SCHEMAS = {
+    "traces": "Page", "trace": "Trace", "requests": "Page", "request": "Request", "sessions": "Page",
+    "session": "SessionTraces", "health": "Health", "self": "Self", "doctor": "Doctor", "explain": "Explained",
+    "migration": "Migration", "settings": "Settings",
+}  # fmt: skip
+
+
+def test_answers_are_as_the_api_describes_them(story: tuple[Time, Console]) -> None:
+    """With no key that it does not name."""
+    names = set()
+    for asked, said in _asked(*story).items():
+        name = SCHEMAS.get(asked.partition(" ")[0])
+        if name is not None and isinstance(said, dict):
+            check_named(name, said)
+            names.add(name)
+    assert names == set(SCHEMAS.values())
 
 
 class _Offline(Client):
