@@ -9,7 +9,6 @@ from lab.http2 import GET, POST, SETTINGS_ACK, Fields, Frame, data, frame, goawa
 from lab.shared import Client, SharedPlane, Upstream
 
 from proxy.http2.engine import codes
-from proxy.http2.flushing import Flushed, Flusher
 from proxy.plan import PoolPlan
 from proxy.semantics.faults import Fault, Refusal
 
@@ -243,42 +242,3 @@ async def test_an_answer_that_is_silent_in_its_middle_is_cut() -> None:
     assert client.frames() == []
     await plane.at(1110.0)
     assert [one.kind for one in client.frames()] == [codes.RST_STREAM]
-
-
-# --- what one turn has to write
-
-
-class _Writes(Flushed):
-    def __init__(self, name: str, told: list[str]) -> None:
-        self.name, self.told = name, told
-
-    def flush(self) -> None:
-        self.told.append(self.name)
-
-
-async def test_a_turn_is_flushed_when_all_of_its_input_is_read() -> None:
-    told: list[str] = []
-    flusher = Flusher(asyncio.get_running_loop())
-    one, two = _Writes("one", told), _Writes("two", told)
-    flusher.begin()
-    flusher.begin()
-    flusher.later(one)
-    flusher.later(two)
-    flusher.end()
-    assert told == []
-    flusher.end()
-    assert told == ["one", "two"]
-    await asyncio.sleep(0)
-    assert told == ["one", "two"]
-
-
-async def test_what_is_written_outside_of_reading_goes_at_the_end_of_the_turn() -> None:
-    told: list[str] = []
-    flusher = Flusher(asyncio.get_running_loop())
-    for _ in range(2):
-        flusher.later(_Writes("one", told))
-        flusher.later(_Writes("two", told))
-        assert told == []
-        await asyncio.sleep(0)
-        assert told == ["one", "two"]
-        told.clear()

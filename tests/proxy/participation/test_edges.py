@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ops_lib.hosts import parse_pattern
-from ops_lib.propagation import IS_RANDOM, IS_SHORT, Baggage, Extraction, Member, Sampling, TraceContext
+from ops_lib.propagation import IS_RANDOM, IS_SHORT, Baggage, Extraction, Format, Member, Sampling, TraceContext
 from proxy.participation import ot_member
 from proxy.participation.carry_over import lacks, put_back
 from proxy.participation.egress import Egress
@@ -73,7 +73,7 @@ def test_values_beside_the_context_are_put_back_where_the_app_says_none() -> Non
 def test_whether_an_apps_call_lacks_something(carried: Carried, change: dict[str, object], missing: bool) -> None:
     said = {"flag": b"1", "state": b"", "session": None, "traits": 0, "baggage": None, **change}
     ids = (T.encode(), S.encode(), said["flag"])
-    plain = (ids, said["state"], said["session"], (), said["traits"], None, said["baggage"])
+    plain = (ids, said["state"], said["session"], Format("b3"), said["traits"], None, said["baggage"])
     assert lacks(plain, carried) is missing  # type: ignore[arg-type]  # as the heart makes them
 
 
