@@ -40,7 +40,7 @@ def counted(*translations: Translation) -> dict[str, object]:
     metrics, fresh = TranslationMetrics(), TranslationMetrics()
     for one in translations:
         tally(metrics, one)
-    found = {name: getattr(metrics, name) for name in TranslationMetrics.__slots__}
+    found = {name: getattr(metrics, name) for name in dir(fresh) if not name.startswith("_")}
     return {name: value for name, value in found.items() if value != getattr(fresh, name)}
 
 
