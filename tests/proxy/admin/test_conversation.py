@@ -311,3 +311,26 @@ def test_what_it_waits_for() -> None:
         seen.append(conversation.waits_for)
     request, head, body = Waiting.REQUEST, Waiting.HEAD, Waiting.BODY
     assert seen == [request, request, head, head, body, body, Waiting.ANSWER]
+
+
+@pytest.mark.parametrize(
+    ("framing", "is_over"),
+    [(b"", False), (b"Content-Length: 0\r\n", False), (b"Content-Length: 1\r\n", True),
+     (b"Transfer-Encoding: chunked\r\n", True)],
+)  # fmt: skip
+def test_content_that_nobody_asked_for_ends_the_connection(framing: bytes, is_over: bool) -> None:
+    """It is not read."""
+    conversation = begun()
+    conversation.receive(b"POST /nothing HTTP/1.1\r\nHost: a\r\n" + framing + b"\r\n")
+    step = steps(conversation)
+    assert isinstance(step, Response)
+    assert step.status == 404
+    assert conversation.is_over is is_over
+
+
+def test_100_is_asked_for_content_of_one_byte() -> None:
+    for length, is_asked in ((0, False), (1, True)):
+        conversation = begun()
+        conversation.receive(POST + b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % length)
+        steps(conversation)
+        assert conversation.wants_100 is is_asked

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy.cli.check import _text
 from proxy.cli.commands import main
 
 
@@ -119,3 +120,24 @@ def test_a_flag_without_effect_is_named(tmp_path: Path, capsys: pytest.CaptureFi
     assert told.err == f"note: propagation.inject (from flag --inject) has no effect: {why}\n"
     assert main(["check", str(file), "--inject", "jaeger", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["notes"][0]["why"] == why
+
+
+def test_a_certificate_that_goes_between_two_looks_is_a_problem(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def gone(*_: object) -> None:
+        raise FileNotFoundError("/ca.pem is not there any more")
+
+    monkeypatch.setattr("proxy.cli.check.compile_plan", gone)
+    assert main(["check", "--json"]) == 2
+    said = json.loads(capsys.readouterr().out)
+    problem = {"key": "tls", "value": "", "source": "certificates", "message": "/ca.pem is not there any more"}
+    assert said == {"valid": False, "problems": [problem]}
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(True, "true"), (False, "false"), (["a", "b"], "[a, b]"), ([], "[]"), (None, "-"), (0, "0"), ("x", "x")],
+)
+def test_a_value_is_shown_as_it_is_written(value: object, shown: str) -> None:
+    assert _text(value) == shown
