@@ -173,8 +173,8 @@ class Translator(Translates):
         """
         way = self._way
         if headers and way is not None:
-            names = tuple([name for name, _ in headers])
-            plain = way.read(names, tuple([value for _, value in headers]))
+            names, values = zip(*headers)  # noqa: B905 - for speed; they are pairs
+            plain = way.read(names, values)
             # A participant has to check OpenTelemetry's threshold.
             if (
                 plain is not None
@@ -190,7 +190,8 @@ class Translator(Translates):
                 written = way.write(plain)
                 if written is not None:
                     written, withheld = self._gate.withhold(written) if self._withholds else (written, ())
-                    return FastTranslation(written, plain, self, headers, span_id, span, ids, withheld)
+                    read = self.formats_of(names) if span is not None else ""
+                    return FastTranslation(written, plain, self, headers, span_id, span, ids, withheld, read)
         if headers and (foreign := self._foreign.find(headers)):
             return self._translate_beside(foreign, headers, weigh)
         return self.translate_in_full(headers, weigh)

@@ -58,14 +58,15 @@ class FastTranslation:
 
     __slots__ = (
         "_came",
-        "_plain",
+        "_read",
         "_span_id",
         "_translator",
         "foreign",
-        "has_session",
         "headers",
         "ids",
+        "injected",
         "losses",
+        "plain",
         "session",
         "span",
         "winner",
@@ -82,26 +83,25 @@ class FastTranslation:
         span: OwnSpan | None,
         ids: tuple[bytes, bytes, bytes],
         withheld: tuple[Cargo, ...] = NOTHING_WITHHELD,
+        read: str = "",
     ) -> None:
-        """`span_id`: of our own span, empty if there is none; `span`: our span, if it is recorded."""
+        """`span_id`: of our own span, empty if there is none; `span`: our span, if it is recorded.
+
+        `read`: as the property, if it is known.
+        """
         self.headers = headers
         self.ids = ids  # trace id, span id and "0" or "1", as they came
         self.foreign: Foreign = ()
         self.withheld = withheld
         self.span = span
         self._span_id = span_id
-        self._plain = plain
-        _, _, session_id, self.winner, traits, _, _ = plain
-        self.has_session = session_id is not None
-        self.session = session_id
+        self.plain = plain  # what went out
+        self.injected = translator.injected  # the formats that went out
+        _, _, self.session, self.winner, traits, _, _ = plain
         self.losses = translator.losses_of_traits[traits]
         self._translator = translator
         self._came = came
-
-    @property
-    def injected(self) -> tuple[Format, ...]:
-        """The formats that went out."""
-        return self._translator.injected
+        self._read = read
 
     @property
     def extraction(self) -> Extraction | None:
@@ -119,12 +119,7 @@ class FastTranslation:
     @property
     def read(self) -> str:
         """The formats that were read, joined by commas."""
-        return self._translator.formats_of(tuple([name for name, _ in self._came]))
-
-    @property
-    def plain(self) -> Plain[bytes]:
-        """What went out."""
-        return self._plain
+        return self._read or self._translator.formats_of(tuple([name for name, _ in self._came]))
 
     @property
     def link(self) -> TraceContext | None:

@@ -52,7 +52,7 @@ class EitherPool(Pool):
         return f"<EitherPool {self.http1!r}, {self.http2!r}>"
 
     def _is_for_http2(self, request: Request) -> bool:
-        if not (self._is_tls or request.version == b"2.0") or request.upgrade or request.binds_connection:
+        if (request.version != b"2.0" and not self._is_tls) or request.upgrade or request.binds_connection:
             return False
         return request.pace == CALL or self._ticker.now >= self._refused_until
 

@@ -174,7 +174,8 @@ class ClientConnection(Opening):
             if self._begun:
                 self._begun = b""
                 self._reader = self._new_reader()  # the limits may have changed by now
-            if rest and not request.has_body:
+            has_body = request.length != 0  # as its property says; for speed
+            if rest and not has_body:
                 self._put_back(rest)
                 rest = b""
             if request.method == b"CONNECT":
@@ -182,7 +183,7 @@ class ClientConnection(Opening):
             elif request.max_forwards == 0:
                 self._answer_options(request)
                 self._go_on()
-            elif request.has_body:
+            elif has_body:
                 self._begin_body(request, rest)
             else:
                 self._exchange = exchange = open_exchange(self._listener, self, request)

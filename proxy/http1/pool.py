@@ -109,7 +109,7 @@ class ConnectionPool(Keeper):
         if self._closing or connection not in self._all:
             connection.close()
             return
-        if len(self._waiters):
+        if self._waiters.size:
             if connection.has_news():
                 connection.abort()
                 return

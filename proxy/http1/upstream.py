@@ -101,7 +101,7 @@ class UpstreamConnection(KeptConnection):
         self.timeout = RESPONSE_TIMEOUT
         self.served += 1
         request, terms = receiver.request, receiver.terms
-        data = request_head(request, trace=receiver.trace, host=terms.host(request), hop=receiver.hop)
+        data = request_head(request, receiver.trace, terms.host(request), receiver.hop)
         self._chunks = request.length is None
         if self._chunks:
             data += as_chunks(content, done, trailers)

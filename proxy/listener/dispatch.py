@@ -30,7 +30,7 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
         route = rules.only or rules.route_redirected(request, original)
         pool = route.pool_at(request, original)
     rule = rules.rule_of(asker) if rules.has_trust else 0
-    found = _whose_call(listener, route, asker, request)
+    found = None if listener.is_inbound else _whose_call(listener, route, asker, request)
     if found is None:  # first, for speed
         translation = route.translate(request, rule)
     elif isinstance(found, Linked):
@@ -49,7 +49,7 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
     if rules.mirror is not None:
         _note_what_it_speaks(rules.mirror, listener, route, asker, translation)
     if listener.is_inbound:
-        entry = route.remember(translation, listener.ticker.now, always=rules.linker is not None and rules.linker.is_on)
+        entry = route.remember(translation, listener.ticker.now, rules.linker is not None and rules.linker.is_on)
         if entry is not None:
             entry.exchange = exchange
             exchange.in_flight = entry
@@ -78,7 +78,7 @@ def _note_what_it_speaks(
 def _whose_call(listener: Listener, route: Route, asker: Asker, request: Request) -> Linked | Search | None:
     """To which request at the app this call belongs; None if it says so itself, or if nobody wants to know."""
     linker = listener.rules.linker
-    if listener.is_inbound or linker is None or not linker.is_on or not route.lacks_context(request):
+    if linker is None or not linker.is_on or not route.lacks_context(request):
         return None
     try:
         return linker.find(asker, request)
@@ -101,4 +101,5 @@ def _go_on(listener: Listener, route: Route, exchange: Exchange, linked: Linked,
 
 def _is_told(listener: Listener, route: Route, translation: Translation) -> bool:
     """Whether anybody wants to know of the translation later."""
-    return bool(listener.is_logging or route.trace_field or (translation.span is not None and listener.spans.is_on))
+    has_span = translation.span is not None and listener.spans.outlet.buffer is not None
+    return bool(has_span or listener.is_logging or route.trace_field)

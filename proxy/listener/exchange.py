@@ -138,7 +138,10 @@ class Exchange(Receiver):
         self._held = content
         if trailers:
             self._trailers = trailers
-        self.set_off()
+        if done:
+            self._seek()
+        else:
+            self.set_off()
 
     def set_off(self) -> None:
         """`begin`, with what has come by `send_content` so far."""

@@ -219,7 +219,7 @@ class Listener:
         if self.bounds is not None:
             self.bounds.ended(asker.address)
         if accounted.in_flight is not None:
-            self.rules.in_flight.end(accounted.in_flight, is_answered=refusal is None)
+            self.rules.in_flight.end(accounted.in_flight, refusal is None)
         status, duration_s = account(accounted, refusal)
         if accounted.translation is not None:
             peer = (asker.address, asker.port) if self.is_inbound else accounted.upstream_peer

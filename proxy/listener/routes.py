@@ -184,7 +184,7 @@ class Route(Terms):
     def unread(self, request: Request) -> str:
         return self._translators[0].unread(request.trace) if request.trace else ""
 
-    def remember(self, translation: Translation, now: float, *, always: bool) -> InFlight | None:
+    def remember(self, translation: Translation, now: float, always: bool) -> InFlight | None:
         """What is remembered of a request to the app while it is there; None for nothing. Never raises.
 
         `always`: also if calls can lack nothing of it, since they may have to be joined to it.
@@ -194,10 +194,10 @@ class Route(Terms):
             made_by = self._translators if mirroring is None else mirroring.made(translation.injected)
             place = made_by[0].place_of(translation)
             if place is not None:
-                return InFlight(place.trace_id, place.span_id, started=now, carried=place.carried, source=translation)
+                return InFlight(place.trace_id, place.span_id, now, place.carried, (), translation)
             if not always:
                 return None
-            return InFlight("", "", started=now, source=translation, ids=ids_given)
+            return InFlight("", "", now, None, (), translation, ids_given)
         except Exception as error:  # a bug of ours: the outermost edge
             tell(self.metrics.translation, error)
             return None

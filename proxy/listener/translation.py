@@ -31,7 +31,7 @@ def tally(metrics: TranslationMetrics, translation: Translation) -> None:
         count(metrics.withheld, cargo)
     if isinstance(translation, FastTranslation):
         count(metrics.extracted, translation.winner)
-        if translation.has_session and "session" not in translation.withheld:
+        if translation.session is not None and "session" not in translation.withheld:
             metrics.sessions_carried += 1
         return
     if translation.linked is not None:

@@ -72,7 +72,6 @@ class InFlight:
         self,
         trace_id: str,
         span_id: str,
-        *,
         started: float,
         carried: Carried | None = None,
         evidence: tuple[tuple[str, str], ...] = (),
@@ -220,7 +219,7 @@ class InFlightTable:
         entry.size_bytes += more
         self._size += more
 
-    def end(self, entry: InFlight, *, is_answered: bool = False) -> None:
+    def end(self, entry: InFlight, is_answered: bool = False) -> None:
         """The app has answered, or the request is over otherwise."""
         if entry._place == _REMEMBERED or entry._place == _PLACED:
             self._forget(entry)

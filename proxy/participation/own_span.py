@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import getrandbits
+from struct import Struct
 from typing import Final, NamedTuple, final
 
 from ops_lib.propagation import (
@@ -20,6 +21,8 @@ from proxy.participation.sampling import Sampler
 SAMPLED: Final = 0x01
 RANDOM: Final = 0x02
 _NO_ID: Final = b"0" * 16
+_LEAST_ID: Final = b"0000000000000001"
+_IDS: Final = Struct("16s" * 64)
 
 
 @final
@@ -54,21 +57,17 @@ class OwnSpan:
 class SpanIds:
     """Random span ids in hex digits. For speed: 64 of them are made at once."""
 
-    __slots__ = ("_at", "_digits")
+    __slots__ = ("_made",)
 
     def __init__(self) -> None:
-        self._digits = b""
-        self._at = 0
+        self._made: list[bytes] = []
 
     def take(self) -> bytes:
         """16 digits, not all zero."""
-        at = self._at
-        if at == len(self._digits):
-            self._digits = b"%01024x" % getrandbits(64 * 64)
-            at = 0
-        self._at = at + 16
-        span_id = self._digits[at : at + 16]
-        return span_id if span_id != _NO_ID else b"0000000000000001"
+        made = self._made
+        if not made:
+            made += [each if each != _NO_ID else _LEAST_ID for each in _IDS.unpack(b"%01024x" % getrandbits(64 * 64))]
+        return made.pop()
 
 
 class Joined(NamedTuple):

@@ -49,17 +49,13 @@ class Request(metaclass=ABCMeta):
     has_forwarded_proto = False
     trace: list[Field]  # for the translator
     pace = PROMPT
+    version = b"1.1"  # that it came in, as Via has it (RFC 9110, 7.6.3)
     binds_connection = False  # its credentials log in the connection that it is sent on
 
     @property
     def has_body(self) -> bool:
         """Whether content follows the head."""
         return self.length is None or self.length > 0
-
-    @property
-    @abstractmethod
-    def version(self) -> bytes:
-        """The version that it came in, as Via has it (RFC 9110, 7.6.3)."""
 
     @abstractmethod
     def fields(self) -> list[Field]:

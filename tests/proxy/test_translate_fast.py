@@ -62,7 +62,7 @@ def assert_same(translates: Translator, headers: list[tuple[bytes, bytes]]) -> N
     if isinstance(got, FastTranslation):
         extraction = full.extraction
         assert extraction is not None
-        assert (got.winner, got.has_session) == (extraction.winner, extraction.session is not None)
+        assert (got.winner, got.session is not None) == (extraction.winner, extraction.session is not None)
         assert not (extraction.malformed or extraction.conflicts or extraction.session_malformed)
         assert extraction.baggage_malformed is None
 
@@ -169,7 +169,7 @@ def test_whom_we_do_not_believe_whole_goes_the_full_way() -> None:
 def test_no_session_name_drops_the_session() -> None:
     translation = translator(session_inject="").translate([*B3MULTI, SESSION])
     assert isinstance(translation, FastTranslation)
-    assert translation.has_session
+    assert translation.session is not None
     assert translation.headers == IN[Format.TRACECONTEXT]
 
 

@@ -55,12 +55,12 @@ _NO_SPAN: Final = b"0" * 16
 def _are_ids(trace_id: bytes, span_id: bytes, sampled: bytes) -> bool:
     """Whether they match the pattern of a plain form in three values: trace id of 64 or 128 bits, span id, 0 or 1."""
     size = len(trace_id)
+    both = trace_id + span_id
     return (
         len(span_id) == 16
         and (size == 32 or size == 16)
         and (sampled == b"1" or sampled == b"0")
-        and trace_id.translate(_HEX) == trace_id
-        and span_id.translate(_HEX) == span_id
+        and both.translate(_HEX) == both
         and span_id != _NO_SPAN
         and trace_id != (_NO_TRACE if size == 32 else _NO_SPAN)
     )

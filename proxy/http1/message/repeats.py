@@ -87,7 +87,7 @@ class Template:
                 if is_text(value) is None:
                     return None
             kind = self._kinds[place]
-            if kind == TRACE:  # new each time
+            if kind == TRACE and len(value) > 1:  # ids are new each time; a decision in one digit mostly stays
                 special.append((TRACE, self._names[place], value))
                 self._varies[place] = True
                 continue

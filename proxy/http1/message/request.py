@@ -66,16 +66,14 @@ class Request(semantics.Request):
         self.method = method
         self.path = path
         self.minor = minor  # HTTP/1.minor
+        if not minor:
+            self.version = b"1.0"
         self.keep_alive = minor == 1
         self.lines = lines  # without CRLF; Host, framing, trace and Via are not among them
         self.trace = []
 
     def __repr__(self) -> str:
         return f"<Request {self.method.decode('latin-1')} {self.path.decode('latin-1')}, HTTP/1.{self.minor}>"
-
-    @property
-    def version(self) -> bytes:
-        return b"1.1" if self.minor else b"1.0"
 
     def fields(self) -> list[semantics.Field]:
         return [field_of(line) for line in self.lines]

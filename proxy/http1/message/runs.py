@@ -16,59 +16,52 @@ from proxy.semantics.fields import AUTHORIZATION, PLAIN, TRACE, FieldKinds, bind
 _CR: Final = 0x0D
 _LF: Final = 0x0A
 _END: Final = b"\r\n"
-_NO_LINES: Final[list[Any]] = []
 
 
 @final
 class _Segment:
-    """A run of unchanged lines with their CRLF, or the beginning of one line that varies."""
+    """Unchanged lines, if there are any, with their CRLF, and the beginning of one line that varies."""
 
-    __slots__ = ("begins", "kind", "lines", "name", "size", "special", "value_size", "varies")
+    __slots__ = ("begins", "kind", "line_size", "lines", "name", "size", "special", "value_size")
 
-    def __init__(self, begins: bytes, varies: bool, kind: int, name: bytes) -> None:
-        self.begins = begins
-        self.size = len(begins)
-        self.varies = varies
+    def __init__(self, run: bytes, fields: Sorted, begins: bytes, kind: int, name: bytes) -> None:
+        """`run`: the unchanged lines, which are `fields`; `begins`: of the one that varies, up to its value."""
+        self.begins = run + begins
+        self.size = len(self.begins)
+        self.line_size = len(begins)
         self.kind = kind
         self.name = name
         self.value_size = 0  # of the last value; the next one mostly has the same
-        self.lines = _NO_LINES  # of a run: as in Sorted
-        self.special = _NO_LINES
+        self.lines, self.special = fields
 
 
 @final
 class Runs:
     """The runs of one template. Valid for `kinds`."""
 
-    __slots__ = ("_segments", "kinds")
+    __slots__ = ("_ends", "_lines", "_segments", "_size", "_special", "kinds")
 
     def __init__(self, template: Template) -> None:
         self.kinds: FieldKinds = template.kinds
         self._segments: list[_Segment] = []
-        run: list[bytes] = []
-        lines: list[bytes] = []
-        special: list[Any] = []
+        run = b""
+        fields: Sorted = [], []
         for place in range(template.count):
             line, varies = template.line(place)
-            if not varies:
-                field = template.field(place)
-                run.append(line)
-                if field is None:
-                    lines.append(line)
-                else:
-                    special.append(field)
+            if varies:
+                name, beginning, kind = template.name(place)
+                self._segments.append(_Segment(run, fields, beginning, kind, name))
+                run, fields = b"", ([], [])
                 continue
-            self._end_run(run, lines, special)
-            run, lines, special = [], [], []
-            name, beginning, kind = template.name(place)
-            self._segments.append(_Segment(beginning, True, kind, name))
-        self._end_run(run, lines, special)
-
-    def _end_run(self, run: list[bytes], lines: list[bytes], special: list[Any]) -> None:
-        if run:
-            segment = _Segment(_END.join(run) + _END, False, PLAIN, b"")
-            segment.lines, segment.special = lines, special
-            self._segments.append(segment)
+            run += line + _END
+            field = template.field(place)
+            if field is None:
+                fields[0].append(line)
+            else:
+                fields[1].append(field)
+        self._ends = run + _END  # the last lines, if they do not vary, and the end of the head
+        self._size = len(self._ends)
+        self._lines, self._special = fields
 
     def read(self, data: bytes, most_bytes: int) -> tuple[bytes, Sorted, bytes] | None:
         """Start line, fields, and the bytes after the head; None if `data` does not begin with such a head.
@@ -85,10 +78,8 @@ class Runs:
             at += segment.size
             if body[begin:at] != segment.begins:
                 return None
-            if not segment.varies:
-                lines += segment.lines
-                special += segment.special
-                continue
+            lines += segment.lines
+            special += segment.special
             end = at + segment.value_size
             if end + 1 >= size or body[end] != _CR or body[end + 1] != _LF:
                 end = body.find(_END, at)
@@ -101,15 +92,17 @@ class Runs:
                 if is_text(value) is None:  # among others, if this was not the end of the line
                     segment.value_size = 0
                     return None
-            at = end + 2
             kind = segment.kind
             if kind == TRACE:
                 special.append((kind, segment.name, value))
             elif kind == PLAIN or (kind == AUTHORIZATION and not binds_connection(value)):
-                lines.append(body[begin:end])
+                lines.append(body[at - segment.line_size : end])
             else:
                 special.append((kind, segment.name, value))
-        end = at + 2
-        if end > size or body[at] != _CR or body[at + 1] != _LF or not line or len(line) + at > most_bytes:
+            at = end + 2
+        end = at + self._size
+        if body[at:end] != self._ends or not line or len(line) + end - 2 > most_bytes:
             return None
+        lines += self._lines
+        special += self._special
         return line, (lines, special), body[end:]

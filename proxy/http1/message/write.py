@@ -9,7 +9,7 @@ from proxy.semantics.request import Field, Request
 from proxy.semantics.response import Response
 
 
-def request_head(request: Request, *, trace: list[Field], host: bytes, hop: Hop) -> bytes:
+def request_head(request: Request, trace: list[Field], host: bytes, hop: Hop) -> bytes:
     """The head for the upstream. `host` is the value of Host."""
     if isinstance(request, Http1Request):
         lines = [*request.lines]  # unchanged, so they need not be joined again
@@ -51,7 +51,6 @@ def _first_hop(hop: Hop, request: Request) -> bytes:
 def response_head(
     response: Response,
     content: bytes,
-    *,
     minor: int,
     keep_alive: bool,
     chunked: bool,

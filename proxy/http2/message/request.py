@@ -35,6 +35,7 @@ class Request(semantics.Request):
     """One request of HTTP/2. Values that few have are class attributes, as in its base."""
 
     call_s = -1.0  # how long its caller gives it; -1: does not say
+    version = VERSION
 
     def __init__(self, head: RequestHead, path: bytes) -> None:
         self.head = head
@@ -47,10 +48,6 @@ class Request(semantics.Request):
 
     def __repr__(self) -> str:
         return f"<Request {self.method.decode('latin-1')} {self.path.decode('latin-1')}, HTTP/2>"
-
-    @property
-    def version(self) -> bytes:
-        return VERSION
 
     def fields(self) -> list[semantics.Field]:
         found: list[semantics.Field] = []

@@ -18,15 +18,15 @@ from proxy.listener.sides import Receiver
 class Waiters:
     """Of one pool."""
 
-    __slots__ = ("_of_clients", "_size")
+    __slots__ = ("_of_clients", "size")
 
     def __init__(self) -> None:
         # The next waiter is first. Taking one from either end, or from the middle, takes constant time.
         self._of_clients: OrderedDict[bytes, OrderedDict[Receiver, None]] = OrderedDict()
-        self._size = 0
+        self.size = 0  # how many there are
 
     def __len__(self) -> int:
-        return self._size
+        return self.size
 
     def add(self, receiver: Receiver) -> None:
         """Let it wait after all others of its client."""
@@ -34,7 +34,7 @@ class Waiters:
         if mine is None:
             mine = self._of_clients[receiver.client] = OrderedDict()
         mine[receiver] = None
-        self._size += 1
+        self.size += 1
 
     def add_first(self, receiver: Receiver) -> None:
         """Let it wait before all others."""
@@ -48,7 +48,7 @@ class Waiters:
         if mine is None or receiver not in mine:
             return False
         del mine[receiver]
-        self._size -= 1
+        self.size -= 1
         if not mine:
             del self._of_clients[receiver.client]
         return True

@@ -26,31 +26,31 @@ class SpanBuffer:
     """See the module."""
 
     __slots__ = (
+        "_batch_began",
         "_batch_spans",
         "_batches",
         "_freed",
         "_held",
         "_limit_bytes",
         "_limit_spans",
-        "_size",
         "_spans",
         "_taken",
-        "added",
+        "_whole",
         "dropped",
     )
 
     def __init__(self, *, limit_bytes: int, batch_spans: int, limit_spans: int = 0) -> None:
         """`limit_spans`: a limit in spans beside the one in bytes; 0 for none."""
-        self._limit_spans = limit_spans or 1 << 62
+        self._limit_spans = limit_spans
         self._taken = 0  # spans ever given back; the reader's
         self._limit_bytes = limit_bytes
         self._batch_spans = batch_spans
         self._spans: list[bytes] = []
-        self._size = 0
         self._held = 0  # bytes ever taken in; the writer's
+        self._batch_began = 0  # what that was when the batch was empty
         self._freed = 0  # bytes ever given back; the reader's
         self._batches: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
-        self.added = 0
+        self._whole = 0  # spans in all batches so far, without the one that is being filled
         self.dropped = 0  # because the buffer was full
 
     def __repr__(self) -> str:
@@ -63,27 +63,34 @@ class SpanBuffer:
         """The bytes that wait or are being sent."""
         return self._held - self._freed
 
+    @property
+    def added(self) -> int:
+        """Spans ever taken in."""
+        return self._whole + len(self._spans)
+
     # --- the writer's side
 
     def add(self, span: bytes) -> None:
         """Take a span, or drop it if there is no room."""
-        size = len(span) + _OVERHEAD_BYTES
-        if self._held - self._freed + size > self._limit_bytes or self.added - self._taken >= self._limit_spans:
+        held = self._held + len(span) + _OVERHEAD_BYTES
+        if held - self._freed > self._limit_bytes or (
+            self._limit_spans and self.added - self._taken >= self._limit_spans
+        ):
             self.dropped += 1
             return
-        self._held += size
-        self._size += size
-        self.added += 1
-        self._spans.append(span)
-        if len(self._spans) >= self._batch_spans or self._size >= MAX_BATCH_BYTES:
+        self._held = held
+        spans = self._spans
+        spans.append(span)
+        if len(spans) >= self._batch_spans or held - self._batch_began >= MAX_BATCH_BYTES:
             self.flush()
 
     def flush(self) -> None:
         """Give the reader everything, even less than a whole batch."""
         if self._spans:
-            self._batches.put(Batch(self._spans, self._size))
+            self._batches.put(Batch(self._spans, self._held - self._batch_began))
+            self._whole += len(self._spans)
             self._spans = []
-            self._size = 0
+            self._batch_began = self._held
 
     def wake(self) -> None:
         """End the reader's wait, if it waits: there may be nothing more to come."""
@@ -117,9 +124,3 @@ class Outlet:
     def is_on(self) -> bool:
         """Whether spans are exported."""
         return self.buffer is not None
-
-    def add(self, span: bytes) -> None:
-        """A finished span, as one entry of ScopeSpans.spans."""
-        buffer = self.buffer
-        if buffer is not None:
-            buffer.add(span)

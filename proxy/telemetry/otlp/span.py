@@ -37,7 +37,9 @@ NOT_RPC: Final = -2
 NO_STATUS: Final = -1  # a call whose end told none
 
 _Key = tuple[str, bytes, bytes, bytes, int, str, bool, int]
-"""What the fixed part of a span depends on; the parts of `SpanEncoder.encode` with these names."""
+"""What the fixed part of a span depends on; see `SpanEncoder.encode`."""
+_Alike = tuple[_Key, bytes, bytes]
+"""What mostly stays as in the last span: its key, host and agent."""
 
 MAX_URL_BYTES: Final = 2048
 _MOST_FIXED: Final = 512  # of one listener and upstream; about 400 bytes each
@@ -54,10 +56,10 @@ class SharedParts:
     __slots__ = (
         "_agents",
         "_hosts",
-        "_peers",
         "_request_sizes",
-        "_response_sizes",
         "path",
+        "peers",
+        "response_sizes",
         "session",
         "url",
         "varints",
@@ -70,9 +72,9 @@ class SharedParts:
         self.varints = [varint(size) for size in range(4096)]
         self._agents: dict[bytes, bytes] = {}
         self._hosts: dict[int, dict[bytes, bytes]] = {0: {}, 80: {}, 443: {}}  # by the default port; 0: none
-        self._peers: dict[int, dict[tuple[bytes, int], bytes]] = {SERVER: {}, CLIENT: {}}
+        self.peers: dict[int, dict[tuple[bytes, int], bytes]] = {SERVER: {}, CLIENT: {}}
         self._request_sizes: dict[int, bytes] = {}
-        self._response_sizes: dict[int, bytes] = {}
+        self.response_sizes: dict[int, bytes] = {}
 
     def agent(self, value: bytes) -> bytes:
         """`user_agent.original`."""
@@ -98,7 +100,7 @@ class SharedParts:
 
     def peer(self, kind: int, peer: tuple[bytes, int]) -> bytes:
         """`peer_attributes`. Connections come and go, so the memory is emptied when it is full."""
-        peers = self._peers[kind]
+        peers = self.peers[kind]
         known = peers.get(peer)
         if known is None:
             if len(peers) >= _MOST_PEERS:
@@ -108,11 +110,11 @@ class SharedParts:
 
     def sizes(self, request: int, response: int) -> bytes:
         """The sizes of both bodies, in bytes; a request without one has none."""
-        theirs = self._response_sizes.get(response)
+        theirs = self.response_sizes.get(response)
         if theirs is None:
             theirs = number("http.response.body.size", response)
-            if len(self._response_sizes) < _MOST_REMEMBERED:
-                self._response_sizes[response] = theirs
+            if len(self.response_sizes) < _MOST_REMEMBERED:
+                self.response_sizes[response] = theirs
         if not request:
             return theirs
         ours = self._request_sizes.get(request)
@@ -167,9 +169,8 @@ class SpanEncoder:
         "_fixed",
         "_is_client",
         "_last",
-        "_last_agent",
-        "_last_host",
-        "_last_key",
+        "_last_alike",
+        "_peers",
         "_query",
         "_route",
         "_shared",
@@ -191,14 +192,14 @@ class SpanEncoder:
         `query`: redacts the secrets in a query; None: queries are not recorded.
         """
         self._shared = shared
+        self._peers = shared.peers[kind]  # looked into here first, for speed
         self.kind = kind
         self._is_client = kind == CLIENT
         self._route = "url.template" if self._is_client else "http.route"
         self._query = query
         self._fixed: dict[_Key, bytes] = {}
-        self._last_key: _Key = ("", b"", b"", b"", -1, "", False, -1)
+        self._last_alike: _Alike = ("", b"", b"", b"", -1, "", False, -1), b"", b""
         self._last = b""  # fixed part, host and agent of the last span
-        self._last_host = self._last_agent = b""
         self._common = (
             integer(6, kind)
             + string("ops.listener", listener.encode("utf-8"))
@@ -218,6 +219,8 @@ class SpanEncoder:
         if route:
             made += string(self._route, route)
         made += string("http.request.method", method if is_known else b"_OTHER")
+        if not is_known:
+            made += string("http.request.method_original", method)
         made += string("network.protocol.version", version)
         if not self._is_client:
             made += string("url.scheme", b"https" if is_tls else b"http")
@@ -268,7 +271,6 @@ class SpanEncoder:
         span_id: bytes,
         parent_id: bytes,
         flags: int,
-        *,
         read: str,
         method: bytes,
         target: bytes,
@@ -302,33 +304,37 @@ class SpanEncoder:
         """
         shared = self._shared
         is_rpc = rpc != NOT_RPC
-        key = read, method, target if is_rpc else route, version, status, fault, is_tls, rpc
-        if key == self._last_key and host == self._last_host and agent == self._last_agent:
+        alike = (read, method, target if is_rpc else route, version, status, fault, is_tls, rpc), host, agent
+        if alike == self._last_alike:
             known = self._last  # mostly: to compare is faster than to hash
         else:
             known = (
-                self._fixed_part(key, target)
+                self._fixed_part(alike[0], target)
                 + shared.host(host, (443 if is_tls else 80) if self._is_client else 0)
                 + (shared.agent(agent) if agent else b"")
             )
             if len(known) <= _LONGEST_LAST:
-                self._last_key, self._last_host, self._last_agent, self._last = key, host, agent, known
+                self._last_alike, self._last = alike, known
         if parent_id:
             ids = unhexlify(b"0a10%b1208%b2208%b" % (trace_id, span_id, parent_id))
             flags |= _PARENT_KNOWN | _PARENT_REMOTE
         else:
             ids = unhexlify(b"0a10%b1208%b" % (trace_id, span_id))
             flags |= _PARENT_KNOWN
-        path, mark, query = target.partition(b"?")
+        sizes = shared.response_sizes.get(response_bytes)
+        if request_bytes or sizes is None:
+            sizes = shared.sizes(request_bytes, response_bytes)
         parts = [
             ids,
             _TIMES.pack(_START_TAG, end_ns - duration_ns, _END_TAG, end_ns),
             _FLAGS[flags],
             known,
-            shared.peer(self.kind, peer),
-            shared.sizes(request_bytes, response_bytes),
+            self._peers.get(peer) or shared.peer(self.kind, peer),
+            sizes,
         ]
-        query = self._query(query) if mark and self._query is not None else b""
+        path, mark, query = target.partition(b"?")
+        if mark:
+            query = self._query(query) if self._query is not None else b""
         if is_rpc:
             pass  # its path is its name
         elif self._is_client:
@@ -342,11 +348,9 @@ class SpanEncoder:
             parts.append(shared.session.encode(session))
         if more:
             parts.append(more)
-        if method not in METHODS:
-            parts.append(string("http.request.method_original", method))
         data = b"".join(parts)
         size = len(data)
-        return b"\x12%b%b" % (shared.varints[size] if size < 4096 else varint(size), data)
+        return b"\x12" + (shared.varints[size] if size < 4096 else varint(size)) + data
 
 
 def trace_state(value: bytes) -> bytes:

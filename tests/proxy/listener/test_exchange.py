@@ -40,10 +40,7 @@ class OtherRequest(Request):
         self.length = length
         self.trace = [(b"b3", b"80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1")]
         self._fields: list[Field] = [(b"x-a", b"1")]
-
-    @property
-    def version(self) -> bytes:
-        return b"2.0"
+        self.version = b"2.0"
 
     def fields(self) -> list[Field]:
         return self._fields

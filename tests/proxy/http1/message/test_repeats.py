@@ -71,16 +71,30 @@ def test_lines_that_stay_the_same_are_compared_as_runs() -> None:
         feed(reads, head(number), known)
     runs = reads._runs
     assert runs is not None
-    assert [(one.varies, one.begins) for one in runs._segments] == [
-        (False, b"Host: a\r\n"),
-        (True, b"X-B3-TraceId: "),
-        (False, b"Accept: */*\r\nContent-Length: 2\r\n"),
-    ]
+    assert [one.begins for one in runs._segments] == [b"Host: a\r\nX-B3-TraceId: "]
+    assert runs._ends == b"Accept: */*\r\nContent-Length: 2\r\n\r\n"
     changed = head(6).replace(b"*/*", b"text/html")
     for section in (changed, head(7), changed):
         assert feed(reads, section, known) == expected(section)
     assert reads._runs is not None
-    assert [one.begins for one in reads._runs._segments if one.varies] == [b"X-B3-TraceId: ", b"Accept: "]
+    assert [one.begins for one in reads._runs._segments] == [b"Host: a\r\nX-B3-TraceId: ", b"Accept: "]
+    assert reads._runs._ends == b"Content-Length: 2\r\n\r\n"
+
+
+def test_a_decision_that_stays_is_part_of_a_run_until_it_changes() -> None:
+    reads, known = reader(), kinds()
+    sections = [b"Host: a\r\nX-B3-TraceId: %032x\r\nX-B3-Sampled: 1" % number for number in range(1, 6)]
+    for section in sections:
+        assert feed(reads, section, known) == expected(section)
+    runs = reads._runs
+    assert runs is not None
+    assert [one.begins for one in runs._segments] == [b"Host: a\r\nX-B3-TraceId: "]
+    assert runs._ends == b"X-B3-Sampled: 1\r\n\r\n"
+    denied = [section[:-1] + b"0" for section in sections]
+    for section in (*denied, *sections):
+        assert feed(reads, section, known) == expected(section)
+    assert reads._runs is not None
+    assert [one.begins for one in reads._runs._segments] == [b"Host: a\r\nX-B3-TraceId: ", b"X-B3-Sampled: "]
 
 
 def test_heads_of_which_nearly_all_varies_have_no_runs() -> None:
