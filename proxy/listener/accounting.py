@@ -57,7 +57,7 @@ def account(accounted: Accounted, refusal: Refusal | None) -> tuple[int, float]:
     terms = accounted.terms
     metrics = terms.metrics
     health = terms.health
-    metrics.requests[min(status // 100, 5)] += 1  # RFC 9110, 15: a status above 599 counts as 5xx
+    metrics.requests[status // 100 if status < 600 else 5] += 1  # RFC 9110, 15: a status above 599 counts as 5xx
     _measure(accounted, terms, status, duration_s, refusal.fault.label if refusal is not None else "")
     metrics.bytes_in += accounted.bytes_in
     metrics.bytes_out += accounted.bytes_out

@@ -228,6 +228,8 @@ class Listener:
         if mirror is not None and not self.is_inbound:
             host, address = accounted.terms.host_of(accounted.request), accounted.upstream_peer[0]
             mirror.reached(host, address.decode("ascii"))
+        if not self.is_logging:
+            return
         status = logged_status(status, refusal)
         if self._explains:
             log.debug("request", extra=fields(**explanation(accounted, status, refusal)))

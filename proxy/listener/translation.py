@@ -30,7 +30,8 @@ def tally(metrics: TranslationMetrics, translation: Translation) -> None:
     for cargo in translation.withheld:
         count(metrics.withheld, cargo)
     if isinstance(translation, FastTranslation):
-        count(metrics.extracted, translation.winner)
+        counts, winner = metrics.extracted, translation.winner
+        counts[winner] = counts.get(winner, 0) + 1
         if translation.session is not None and "session" not in translation.withheld:
             metrics.sessions_carried += 1
         return
@@ -42,17 +43,17 @@ def tally(metrics: TranslationMetrics, translation: Translation) -> None:
     if extraction is None:
         metrics.untraced += 1
         return
-    winner = extraction.winner
-    if winner is None:
+    found = extraction.winner
+    if found is None:
         metrics.untraced += 1
     else:
-        count(metrics.extracted, winner)
+        count(metrics.extracted, found)
         if extraction.context is None:
             metrics.bare_decisions += 1
         for loser, _ in extraction.conflicts:
-            count(metrics.conflicts, (winner, loser))
+            count(metrics.conflicts, (found, loser))
         for loser, _ in extraction.span_conflicts:
-            count(metrics.span_conflicts, (winner, loser))
+            count(metrics.span_conflicts, (found, loser))
     for malformed, reason in extraction.malformed:
         count(metrics.malformed, (malformed, reason))
     if extraction.session is not None and "session" not in translation.withheld:

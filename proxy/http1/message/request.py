@@ -142,17 +142,29 @@ def read_request(
 def _read_special(request: Request, special: list[Special], kinds: FieldKinds) -> None:
     """The fields with a meaning for a proxy, in one pass. Their combination is judged afterwards."""
     hosts = 0
-    length: bytes | None = None
-    coding: bytes | None = None
-    connection = upgrade = trailer = expect = b""
     trace = request.trace
+    others: list[Special] = []
     for kind, name, value in special:
         if kind == TRACE:
             trace.append((name, value))
         elif kind == HOST:
             hosts += 1
             request.host = value
-        elif kind == CONTENT_LENGTH:
+        else:
+            others.append((kind, name, value))
+    if others:
+        _read_others(request, others, kinds, hosts)
+    elif hosts != 1 or not request.host:
+        _check_no_host(request, hosts)
+
+
+def _read_others(request: Request, others: list[Special], kinds: FieldKinds, hosts: int) -> None:
+    """Those that many requests do not have."""
+    length: bytes | None = None
+    coding: bytes | None = None
+    connection = upgrade = trailer = expect = b""
+    for kind, name, value in others:
+        if kind == CONTENT_LENGTH:
             if length is not None:
                 raise Refusal(Fault.BAD_FRAMING, "more than one Content-Length")
             length = value
