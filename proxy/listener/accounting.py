@@ -12,7 +12,6 @@ from proxy.participation.in_flight import InFlight
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.request import Request
 from proxy.semantics.response import Response
-from proxy.telemetry.durations import Exemplar
 from proxy.telemetry.metrics import count
 from proxy.translated import Translation
 
@@ -58,30 +57,26 @@ def account(accounted: Accounted, refusal: Refusal | None) -> tuple[int, float]:
     metrics = terms.metrics
     health = terms.health
     metrics.requests[status // 100 if status < 600 else 5] += 1  # RFC 9110, 15: a status above 599 counts as 5xx
-    _measure(accounted, terms, status, duration_s, refusal.fault.label if refusal is not None else "")
+    request = accounted.request
+    if terms.templates is not None:
+        accounted.route = terms.templates.find(request.path)
+    host = b"" if metrics.is_server else terms.span_host or request.host
+    is_tls = terms.is_tls or request.scheme == "https"
+    fault_label = refusal.fault.label if refusal is not None else ""
+    series = metrics.durations.of((request.method, status, fault_label, request.version, accounted.route, host, is_tls))
+    bucket = series.observe(duration_s)
+    translation = accounted.translation
+    if translation is not None and translation.span is not None:  # the example of its bucket
+        span = translation.span
+        series.exemplars[bucket] = duration_s, span.trace_id, span.span_id, time_ns()
     metrics.bytes_in += accounted.bytes_in
     metrics.bytes_out += accounted.bytes_out
     if refusal is not None:
-        count(metrics.faults, refusal.fault.label)
+        count(metrics.faults, fault_label)
         health.failed(refusal, now)
     elif health.is_failing:
         health.succeeded(now)
     return status, duration_s
-
-
-def _measure(accounted: Accounted, terms: Terms, status: int, duration_s: float, fault: str) -> None:
-    """Count how long it took; if it has a span, that is the example of its bucket."""
-    request = accounted.request
-    if terms.templates is not None:
-        accounted.route = terms.templates.find(request.path)
-    host = b"" if terms.metrics.is_server else terms.span_host or request.host
-    is_tls = terms.is_tls or request.scheme == "https"
-    series = terms.metrics.durations.of((request.method, status, fault, request.version, accounted.route, host, is_tls))
-    bucket = series.observe(duration_s)
-    translation = accounted.translation
-    if translation is not None and translation.span is not None:
-        span = translation.span
-        series.exemplars[bucket] = Exemplar(duration_s, span.trace_id, span.span_id, time_ns())
 
 
 def rpc_status(accounted: Accounted, refusal: Refusal | None) -> int:

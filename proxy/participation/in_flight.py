@@ -54,19 +54,16 @@ _PLACED: Final = 3  # remembered, and found by its trace
 class InFlight:
     """One request at the app. `trace_id` and `span_id` (32 and 16 digits): the caller, as the app was told."""
 
-    __slots__ = (
-        "_ids",
-        "_place",
-        "carried",
-        "evidence",
-        "exchange",
-        "is_answered",
-        "size_bytes",
-        "source",
-        "span_id",
-        "started",
-        "trace_id",
-    )
+    # Values that most of them never change are class attributes, for speed.
+    trace_id = ""
+    span_id = ""
+    carried: Carried = NOTHING_CARRIED
+    evidence: tuple[tuple[str, str], ...] = ()
+    _place = _NOWHERE
+    _ids: Callable[[object], tuple[str, str]] | None = None
+    exchange: object = None  # whose entry it is, while it is in flight
+    is_answered = False  # it ended with the app's whole answer
+    size_bytes = _OVERHEAD_BYTES
 
     def __init__(
         self,
@@ -84,20 +81,17 @@ class InFlight:
         `source`: what the app was given, as the translation has it.
         `ids`: finds both ids in `source`, when a call asks for them: many apps make none.
         """
-        self.trace_id = trace_id
-        self.span_id = span_id
         self.started = started
-        self.carried = NOTHING_CARRIED if carried is None else carried
-        self.evidence = evidence
-        self._place = _NOWHERE
         self.source = source
-        self._ids = ids
-        self.exchange: object = None  # whose entry it is, while it is in flight
-        self.is_answered = False  # it ended with the app's whole answer
-        self.size_bytes = _OVERHEAD_BYTES
+        if ids is not None:
+            self._ids = ids
+        if trace_id:
+            self.trace_id, self.span_id = trace_id, span_id
         if carried is not None:
+            self.carried = carried
             self.size_bytes += carried.size_bytes
         if evidence:
+            self.evidence = evidence
             self.size_bytes += sum(len(name) + len(text) for name, text in evidence)
 
     def learn_ids(self) -> None:

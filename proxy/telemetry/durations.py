@@ -7,7 +7,7 @@ Clients choose methods, hosts and (through an app) statuses, so the number of se
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 from proxy.semantics.request import METHODS
 
@@ -26,18 +26,13 @@ OTHERS: Final[Key] = (b"", 0, "", b"", b"", b"", False)
 """The key of the series that has what no other has room for."""
 
 
-@final
-class Exemplar:
-    """One measurement, with the span that it is of. A plain class, not a NamedTuple, for speed."""
+class Exemplar(NamedTuple):
+    """One measurement, with the span that it is of. `Series` keeps plain tuples of the same values, for speed."""
 
-    __slots__ = ("span_id", "time_ns", "trace_id", "value_s")
-
-    def __init__(self, value_s: float, trace_id: bytes, span_id: bytes, time_ns: int) -> None:
-        """Ids in hex digits; `time_ns`: Unix time."""
-        self.value_s = value_s
-        self.trace_id = trace_id
-        self.span_id = span_id
-        self.time_ns = time_ns
+    value_s: float
+    trace_id: bytes  # in hex digits, as is the next
+    span_id: bytes
+    time_ns: int  # Unix time
 
 
 @final
@@ -49,7 +44,7 @@ class Series:
     def __init__(self) -> None:
         self.counts = [0] * (len(BOUNDS_S) + 1)
         self.sum_s = 0.0
-        self.exemplars: dict[int, Exemplar] = {}  # the last of each bucket
+        self.exemplars: dict[int, tuple[float, bytes, bytes, int]] = {}  # the last of each bucket
 
     def observe(self, duration_s: float) -> int:
         """Count one duration. Returns the number of its bucket."""
@@ -73,7 +68,7 @@ class Series:
         self.sum_s += other.sum_s
         for bucket, theirs in other.exemplars.items():
             ours = self.exemplars.get(bucket)
-            if ours is None or ours.time_ns < theirs.time_ns:
+            if ours is None or ours[3] < theirs[3]:
                 self.exemplars[bucket] = theirs
 
 
@@ -122,7 +117,7 @@ def within(series: Series, bounds: Sequence[float]) -> list[tuple[float, int, Ex
     start = 0
     for bound in (*bounds, float("inf")):
         end = BOUNDS_S.index(bound) + 1 if bound in BOUNDS_S else len(series.counts)
-        exemplars = [series.exemplars[each] for each in range(start, end) if each in series.exemplars]
+        exemplars = [Exemplar(*series.exemplars[each]) for each in range(start, end) if each in series.exemplars]
         newest = max(exemplars, key=lambda one: one.time_ns, default=None)
         buckets.append((bound, sum(series.counts[start:end]), newest))
         start = end

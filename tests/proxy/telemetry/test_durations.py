@@ -61,4 +61,4 @@ def test_the_newest_example_of_all_stays() -> None:
         series.exemplars[series.observe(1.0)] = Exemplar(1.0, b"1" * 32, b"2" * 16, time_ns)
     both = total([new, old])
     assert (both.count, both.sum_s) == (2, 2.0)
-    assert [exemplar.time_ns for exemplar in both.exemplars.values()] == [2]
+    assert [exemplar[3] for exemplar in both.exemplars.values()] == [2]
