@@ -135,14 +135,11 @@ class ClientStream(TunnelAsker):
         terms = exchange.terms
         self._is_answered = True
         is_call = exchange.request.pace == CALL
-        fields, literals = response_fields(
-            response,
-            via=terms.response_via,
-            date=b"" if is_call or response.has_date() else connection.listener.date(),  # RFC 9110, 6.6.1
-            trace=trace_line(terms.metrics.translation, terms.trace_field, exchange.translation)
-            if terms.trace_field
-            else b"",
-        )
+        trace = b""
+        if terms.trace_field:
+            trace = trace_line(terms.metrics.translation, terms.trace_field, exchange.translation)
+        date = b"" if is_call or response.has_date() else connection.listener.date()  # RFC 9110, 6.6.1
+        fields, literals = response_fields(response, terms.response_via, date, trace)
         stream = self._stream
         is_last = done and not trailers
         stream.send_headers(fields, literals, is_last and not content)
@@ -164,7 +161,7 @@ class ClientStream(TunnelAsker):
         stream.send_headers(self._connection.trailers.fields(trailers), [], True)
 
     def answer_interim(self, response: Response) -> None:
-        fields, literals = response_fields(response, via=b"", date=b"", trace=b"")
+        fields, literals = response_fields(response, b"", b"", b"")
         self._stream.send_headers(fields, literals, False)
 
     def hold(self, held: bool) -> None:

@@ -111,9 +111,7 @@ class UpstreamStream(Answerer):
             text = "the upstream speaks HTTP/2, and takes no protocol but HTTP there"
             receiver.on_upstream_failed(Refusal(Fault.BAD_UPGRADE, text), HEARD)
             return
-        fields, literals = request_fields(
-            request, trace=receiver.trace, host=terms.host(request), hop=receiver.hop, is_tls=connection.is_tls
-        )
+        fields, literals = request_fields(request, receiver.trace, terms.host(request), receiver.hop, connection.is_tls)
         most = client.peer.header_list_bytes
         if most >= 0 and (size := list_bytes(fields, literals)) > most:
             self._drop()

@@ -70,7 +70,6 @@ _OTLP = "proxy.telemetry.otlp"
     [
         pytest.param(f"{_OTLP}.span.peer_attributes", marks=in_source),
         pytest.param(f"{_OTLP}.span.SpanEncoder.encode", marks=in_source),
-        pytest.param(f"{_OTLP}.buffer.Outlet.add", marks=in_source),
         f"{_OTLP}.exporter.Exporter._send_metrics",
         pytest.param(f"{_OTLP}.buffer.SpanBuffer.add", marks=in_source),
         f"{_OTLP}.buffer.SpanBuffer.flush",

@@ -38,7 +38,7 @@ _CONNECTION_SPECIFIC: Final = frozenset(
 )
 
 
-def request_fields(request: Request, *, trace: list[Field], host: bytes, hop: Hop, is_tls: bool) -> Fields:
+def request_fields(request: Request, trace: list[Field], host: bytes, hop: Hop, is_tls: bool) -> Fields:
     """A request for the upstream. `host`: the value of `:authority`; empty for none."""
     scheme = _HTTPS if is_tls else _HTTP
     literals: list[Literal] = []
@@ -122,7 +122,7 @@ def list_bytes(fields: list[HeaderField], literals: list[Literal]) -> int:
     return size
 
 
-def response_fields(response: Response, *, via: bytes, date: bytes, trace: bytes) -> Fields:
+def response_fields(response: Response, via: bytes, date: bytes, trace: bytes) -> Fields:
     """A response for the client. `via`: our name there; `date`: the time; `trace`: a line that tells the client its
     trace. Each is empty for none.
     """
