@@ -173,8 +173,8 @@ class Translator(Translates):
         """
         way = self._way
         if headers and way is not None:
-            names, values = zip(*headers)  # noqa: B905 - for speed; they are pairs
-            plain = way.read(names, values)
+            names = tuple([name for name, _ in headers])  # compiled, `zip` takes longer
+            plain = way.read(names, tuple([value for _, value in headers]))
             # A participant has to check OpenTelemetry's threshold.
             if (
                 plain is not None
