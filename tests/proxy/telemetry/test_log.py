@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from proxy.telemetry.log import JsonFormatter, TextFormatter, configure, fields
+from proxy.telemetry.log import JsonFormatter, TextFormatter, configure, fields, start_line
 from proxy.telemetry.writer import LineWriter
 
 
@@ -64,3 +65,25 @@ def test_levels_count_for_our_own_records_and_a_second_time_replaces_the_first()
     lines = os.read(reader, 65536).decode().splitlines()
     assert [json.loads(line)["message"] for line in lines] == ["ours", "a warning"]
     os.close(reader)
+
+
+def test_a_line_at_the_start_is_bare_or_an_object() -> None:
+    assert start_line("it begins", "text") == "it begins"
+    told = json.loads(start_line("it begins", "json"))
+    assert (told["level"], told["logger"], told["message"]) == ("info", "proxy", "it begins")
+    assert set(told) == {"time", "level", "logger", "message"}
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+def test_a_failure_is_told_with_its_trace(formatter: logging.Formatter) -> None:
+    try:
+        raise ValueError("odd")
+    except ValueError:
+        record = logging.makeLogRecord({"name": "proxy.x", "msg": "m", "exc_info": sys.exc_info()})
+    said = formatter.format(record)
+    assert "Traceback (most recent call last):" in said
+    assert "ValueError: odd" in said
+    if isinstance(formatter, JsonFormatter):
+        assert json.loads(said)["exception"].endswith("ValueError: odd")
+    else:
+        assert said.endswith("\nValueError: odd")

@@ -24,3 +24,10 @@ def test_they_are_bounded() -> None:
     many = tuple(("DNS", f"n{number}") for number in range(1000))
     assert len(certificate_names({"subjectAltName": many})) == 64
     assert certificate_names({"subjectAltName": (("URI", "x" * 1000),)}) == ()
+
+
+def test_names_at_the_bounds_are_kept() -> None:
+    names = tuple(("DNS", f"n{number}") for number in range(65))
+    assert certificate_names({"subjectAltName": names})[-1] == "n63"
+    kept = certificate_names({"subjectAltName": (("URI", "x" * 512), ("URI", "y" * 513), ("DNS", "z"))})
+    assert kept == ("x" * 512, "z")

@@ -56,3 +56,14 @@ def test_256_are_kept() -> None:
     assert trailers.fields(lines[:256]) == first
     trailers.fields(lines[256:])
     assert trailers.fields(lines[:1])[0] is not first[0]
+
+
+def test_256_lines_of_fields_in_a_table_are_kept() -> None:
+    """Those that come again are found by their field, without a look at their text."""
+    trailers = Trailers()
+    fields = [field(b"x", b"%d" % number) for number in range(257)]
+    first = [trailers.lines([one])[0] for one in fields[:256]]
+    assert [trailers.lines([one])[0] for one in fields[:256]] == first
+    assert len(trailers._lines) == 256
+    trailers.lines(fields[256:])
+    assert list(trailers._lines) == fields[256:]

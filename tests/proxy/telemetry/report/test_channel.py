@@ -7,7 +7,7 @@ import gzip
 import threading
 from collections.abc import Sequence
 
-from lab.collectors import collecting
+from lab.collectors import answer, collecting
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from proxy.plan import Endpoint
@@ -211,3 +211,18 @@ async def test_who_reports_is_told_beside_what_the_settings_say() -> None:
         assert len(channel.instance) == 16
         assert told.scope_logs[0].scope.name == "ops-sidecar.report"
         await channel.stop()
+
+
+async def test_what_former_consoles_refused_adds_up() -> None:
+    channel = Channel("1")
+    with collecting(answer(400)) as one, collecting(answer(400)) as other, collecting() as last:
+        for console in (one, other, last):
+            channel.use(plan(console.port))
+            channel.add(document("ops.exchange", 1, "{}"))
+            channel.add(document("ops.exchange", 1, "{}"))
+        async with asyncio.timeout(5):
+            while channel.sent().dropped != {"refused-400": 4}:
+                channel.on_tick(asyncio.get_running_loop().time())
+                await asyncio.sleep(0.002)
+        await channel.stop()
+        assert channel.sent() == (2, {"refused-400": 4}, 0)
