@@ -427,3 +427,37 @@ async def test_content_that_was_held_up_is_waited_for_anew() -> None:
     frames = client.frames()
     assert client.answer(frames)[b":status"] == b"408"
     assert b"3 bytes of the request came in 60 s" in frames[1].payload
+
+
+async def test_a_client_that_is_not_admitted_is_closed_at_once() -> None:
+    plane = SharedPlane(clients=Clients(max_connections=1))
+    plane.upstream()
+    first, second = plane.client(), plane.client()
+    assert [one.transport.is_aborted for one in (first, second)] == [False, True]
+    assert [one.connection.is_expecting for one in (first, second)] == [True, False]
+    assert second.ask(1, GET) == []
+    assert second.connection.open_exchanges == 0
+    assert plane.metrics.listener("inbound").http2.connections_total == 1
+    assert plane.client(address="10.0.0.2").connection.is_expecting
+
+
+async def test_what_a_client_is_known_by() -> None:
+    plane = SharedPlane()
+    client = plane.client()
+    connection = client.connection
+    assert (connection.address, connection.port, connection.is_tls, connection.original) == (
+        b"10.0.0.1", 50000, False, None,
+    )  # fmt: skip
+    assert client.transport.get_write_buffer_limits() == (0, 65_536)
+    assert connection.open_exchanges == 0
+    connection.connection_lost(None)
+    assert connection not in plane.listener.connections
+    assert connection.deadline == float("inf")
+
+
+async def test_a_listener_that_is_shut_tells_its_new_clients_to_leave() -> None:
+    plane = SharedPlane()
+    plane.listener.shut()
+    client = plane.client(hello=b"")
+    await plane.at(1000.25)
+    assert client.transport.is_ended

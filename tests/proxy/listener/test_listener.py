@@ -1,0 +1,120 @@
+"""A listener: whom it admits, what it counts, how it says goodbye; its clients have no sockets."""
+
+from __future__ import annotations
+
+from lab.pairs import Plane
+from lab.transports import FakeTransport
+
+from proxy.http1.client import ClientConnection
+from proxy.plan import Clients, Limits
+
+GET = b"GET /a HTTP/1.1\r\nHost: app\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def connect(plane: Plane, address: str = "10.0.0.1") -> tuple[ClientConnection, FakeTransport]:
+    client, near = ClientConnection(plane.listener), FakeTransport(peername=(address, 50000))
+    near.protocol = client
+    client.connection_made(near)
+    return client, near
+
+
+async def test_clients_are_counted_and_swept_until_they_are_gone() -> None:
+    plane = Plane()
+    metrics = plane.metrics.listener("inbound")
+    before = len(plane.ticker)
+    client, _ = connect(plane)
+    assert (metrics.connections_open, metrics.connections_total, len(plane.ticker)) == (1, 1, before + 1)
+    client.connection_lost(None)
+    client.connection_lost(None)
+    assert (metrics.connections_open, metrics.connections_total, len(plane.ticker)) == (0, 1, before)
+    assert len(plane.listener.connections) == 0
+
+
+async def test_a_listener_has_so_many_connections_and_no_more() -> None:
+    plane = Plane(rest={"limits": Limits(connections=2)})
+    metrics = plane.metrics.listener("inbound")
+    assert metrics.connections_limit == 2
+    (first, _), _ = connect(plane), connect(plane)
+    _, refused = connect(plane)
+    assert (refused.is_aborted, metrics.connections_open, metrics.connections_refused) == (True, 2, {"limit": 1})
+    assert metrics.connections_total == 3
+    first.connection_lost(None)
+    _, again = connect(plane)
+    assert not again.is_aborted
+
+
+async def test_one_address_has_so_many_connections_and_no_more() -> None:
+    plane = Plane(clients=Clients(max_connections=1))
+    first, _ = connect(plane)
+    _, refused = connect(plane)
+    _, other = connect(plane, "10.0.0.2")
+    assert (refused.is_aborted, other.is_aborted) == (True, False)
+    assert plane.metrics.listener("inbound").connections_refused == {"per-client": 1}
+    first.connection_lost(None)
+    assert not connect(plane)[1].is_aborted
+
+
+async def test_one_address_has_so_many_requests_at_once() -> None:
+    plane = Plane(clients=Clients(max_exchanges=1))
+    (first,) = plane.pairs(1)
+    first.client.data_received(GET)
+    second, near = connect(plane)
+    second.data_received(GET)
+    said = near.take()
+    assert said.startswith(b"HTTP/1.1 429 ")
+    assert b"this address has 1 requests open already" in said
+    first.upstream.data_received(OK)
+    plane.outbox.flush()
+    (third,) = plane.pairs(1)
+    third.client.data_received(GET)
+    assert third.near.take() == b""
+
+
+async def test_what_it_says_of_itself() -> None:
+    plane = Plane()
+    (pair,) = plane.pairs(1)
+    listener = plane.listener
+    told = "<Listener inbound {}, 1 connections, 1 exchanges, 0 tunnels>"
+    assert repr(listener) == "<Listener inbound serving, 1 connections, 0 exchanges, 0 tunnels>"
+    pair.client.data_received(GET)
+    assert (repr(listener), listener.is_busy()) == (told.format("serving"), True)
+    assert listener.take_leave() == []
+    assert repr(listener) == told.format("draining")
+    listener.shut()
+    assert repr(listener) == told.format("shut")
+    listener.abort()
+    assert (repr(listener), pair.near.is_aborted) == (told.format("stopped"), True)
+    pair.client.connection_lost(None)
+    assert plane.metrics.exchange("inbound", "app").faults == {"stopped": 1}
+    assert listener.is_busy() is False
+
+
+async def test_a_client_that_leaves_is_not_a_stop() -> None:
+    plane = Plane()
+    (pair,) = plane.pairs(1)
+    pair.client.data_received(GET)
+    pair.client.connection_lost(None)
+    assert plane.metrics.exchange("inbound", "app").faults == {"client-gone": 1}
+
+
+async def test_the_longest_idle_leave_first() -> None:
+    plane = Plane()
+    begin = plane.ticker.now
+    idle = []
+    for seconds in (2, 0, 1):
+        plane.ticker.now = begin + seconds
+        idle.append(connect(plane)[0])
+    assert plane.listener.take_leave() == [idle[1], idle[2], idle[0]]
+    assert plane.listener.is_draining
+    assert not plane.listener.is_shut
+
+
+async def test_bytes_that_wait_for_their_client_keep_it_busy() -> None:
+    plane = Plane()
+    client, near = connect(plane)
+    client.data_received(b"nonsense\r\n\r\n")
+    near.buffered = 5
+    assert plane.listener.is_busy() is True
+    near.buffered = 0
+    assert plane.listener.is_busy() is False
