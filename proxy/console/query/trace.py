@@ -35,9 +35,10 @@ _OF_RESOURCE: Final = ("service.instance.id", "service.version", "host.name", "k
 
 def trace(reader: Reader, trace_id: str) -> Answer | None:
     """The trace as the page draws it; None: it is not here."""
-    key, row = _find(reader, trace_id)
-    if row is None:
+    found = _find(reader, trace_id)
+    if found is None:
         return None
+    key, row = found
     stored = reader.all(
         "SELECT id, resource, scope, body FROM spans WHERE id >= ? AND id < ? LIMIT ?",
         (key << SHIFT, key + 1 << SHIFT, MOST_SPANS),
@@ -52,24 +53,25 @@ def trace(reader: Reader, trace_id: str) -> Answer | None:
     _add_logs(reader, key, spans, start_ns)
     _add_requests(reader, row["id"], spans)
     missing = [] if truncated else missing_spans(spans)
-    found = [*missing, *spans.values()]
+    shown = [*missing, *spans.values()]
     if not truncated:
         row["notes"] = [*(note for note in row["notes"] if note != GAP), *([GAP] if gaps(missing) else [])]
     row["services"] = _services(spans.values())
     return {
         **row,
-        "spans": sorted(found, key=lambda span: span["start"]),
+        "spans": sorted(shown, key=lambda span: span["start"]),
         "truncated": truncated,
         "sentence": _sentence(row, spans, missing, truncated),
     }
 
 
-def _find(reader: Reader, trace_id: str) -> tuple[int, Answer | None]:
+def _find(reader: Reader, trace_id: str) -> tuple[int, Answer] | None:
+    """Its key and its row; None: it is not here."""
     wanted = trace_bytes(trace_id)
     if wanted is None:
-        return 0, None
-    found = reader.all(f"SELECT started, key, {COLUMNS} FROM traces WHERE trace = ? AND spans > 0", (wanted,))
-    return (found[0][1], row_of(found[0])) if found else (0, None)
+        return None
+    row = reader.one(f"SELECT started, key, {COLUMNS} FROM traces WHERE trace = ? AND spans > 0", (wanted,))
+    return (row[1], row_of(row)) if row is not None else None
 
 
 def _resources(reader: Reader, ids: Iterable[int]) -> dict[int, Answer]:

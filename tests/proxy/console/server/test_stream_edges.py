@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
+from aiohttp import web
 from lab.consoles import WAIT_S, Console
 
 from proxy.console.filter.terms import read_filter
@@ -80,3 +82,37 @@ async def test_a_reader_to_whom_nothing_comes_hears_that_we_are_here(
 def test_the_bounds() -> None:
     assert (module._MOST_KEPT, module._MOST_WAITING, module._MOST_READERS) == (2000, 1000, 64)
     assert (module._BEAT_S, module._PATIENCE_S) == (15.0, 10.0)
+
+
+@pytest.mark.parametrize(("is_silent", "cut"), [(True, 1), (False, 0)])
+async def test_a_reader_that_takes_nothing_is_cut(is_silent: bool, cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that has left is not counted."""
+    if is_silent:
+        monkeypatch.setattr(module, "_PATIENCE_S", 0.05)
+    stream, ended, connected = Stream("1"), asyncio.Event(), asyncio.Event()
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        connected.set()
+        try:
+            return await stream.serve(request, {})
+        finally:
+            ended.set()
+
+    app = web.Application()
+    app.router.add_get("/", serve)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        await web.SockSite(runner, listener).start()
+        client = socket.create_connection(listener.getsockname())
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        async with asyncio.timeout(WAIT_S):
+            await connected.wait()
+            if not is_silent:
+                client.close()
+            while not ended.is_set():
+                stream.publish([{"id": "x" * 1_000_000}] * 10)
+                await asyncio.sleep(0)
+        client.close()
+        assert (stream.cut, stream.readers) == (cut, 0)
+        await runner.cleanup()
