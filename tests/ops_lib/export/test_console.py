@@ -282,3 +282,23 @@ def test_is_collected_when_it_is_replaced() -> None:
     gone = weakref.ref(ConsoleProcessor(io.StringIO()))
     gc.collect()
     assert gone() is None
+
+
+def test_what_is_shown_of_a_span_that_has_not_ended() -> None:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Status, StatusCode
+
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("x")
+    span = tracer.start_span("s", attributes={"a": 1}, start_time=5)
+    node = console.node_of(span)  # type: ignore[arg-type]  # the SDK's
+    assert (node.name, node.start, node.end, node.parent_id, node.error) == ("s", 5, 0, None, None)
+    assert (node.attributes, node.events) == ({"a": 1}, ())
+    span.set_status(Status(StatusCode.ERROR))
+    assert console.node_of(span).error == "error"  # type: ignore[arg-type]
+    span.set_status(Status(StatusCode.ERROR, "odd"))
+    span.add_event("e", {"b": 2}, timestamp=6)
+    span.end(7)
+    node = console.node_of(span)  # type: ignore[arg-type]
+    assert (node.error, node.end, node.events) == ("odd", 7, (("e", {"b": 2}),))
+    assert (node.trace_id, node.span_id) == (span.get_span_context().trace_id, span.get_span_context().span_id)
+    assert ConsoleProcessor(io.StringIO()).traces_dropped == 0
