@@ -369,3 +369,26 @@ def test_requests_that_cannot_leave_stay_all_of_them(store: sqlite3.Connection) 
         trim_size(store, 1)
     assert not store.in_transaction
     assert there(store)["requests"] == (300, 1)
+
+
+def test_a_transaction_takes_batches_until_it_has_enough_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spans, logs and reports are records; the last batch may go beyond."""
+    monkeypatch.setattr(module, "_MOST_RECORDS", 2)
+    lab = Lab()
+    begun: list[int] = []
+    lab.connection.set_trace_callback(lambda sql: begun.append(1) if sql == "BEGIN IMMEDIATE" else None)
+    ends = [threading.Event() for _ in range(5)]
+    batches = (
+        read_traces(sent(span(1))),
+        log_of(1),
+        read_traces(sent(span(2), span(3), span(4))),
+        log_of(2),
+        log_of(3),
+    )
+    for batch, end in zip(batches, ends, strict=True):
+        assert lab.writer.add(batch, done=end)
+    lab.writer.start()
+    assert all(end.wait(WAIT_S) for end in ends)
+    assert lab.writer.stop()
+    assert len(begun) == 3  # 1 and 1, 3, 1 and 1
+    lab.connection.close()
