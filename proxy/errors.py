@@ -9,6 +9,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
+def reason_of(error: Exception) -> str:
+    """Why, in the system's words, without its number: `Connection refused`, `/gone: No such file or directory`."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+
+
 class SettingsProblem(NamedTuple):
     """One problem in the settings: the key, the value, its source, and what would be right."""
 

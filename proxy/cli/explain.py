@@ -12,7 +12,7 @@ from proxy.cli.flags import add_settings_flags, collect_flags
 from proxy.cli.help import parser
 from proxy.cli.problems import print_problems
 from proxy.cli.question import add_question_flags
-from proxy.errors import SettingsError
+from proxy.errors import SettingsError, reason_of
 from proxy.explain.by_plan import Question, UnknownListenerError, as_json, as_text, explain
 from proxy.explain.headers import HeaderInputError, from_input
 from proxy.explain.question import QuestionError, question_of
@@ -50,7 +50,7 @@ def _explain(headers: list[tuple[str, str]], question: Question, arguments: argp
         print_problems(error)
         return 2
     except OSError as error:
-        print(f"ops-sidecar: a certificate cannot be read: {error}", file=sys.stderr)
+        print(f"ops-sidecar: a certificate cannot be read: {reason_of(error)}", file=sys.stderr)
         return 2
     print(json.dumps(as_json(answers), indent=2) if arguments.json else as_text(answers))
     return 0

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from proxy.cli.help import parser
-from proxy.errors import SettingsError
+from proxy.errors import SettingsError, reason_of
 from proxy.settings.admin_address import DEFAULT, admin_address, first_process
 
 _LONGEST_S = 3600.0
@@ -38,7 +38,7 @@ def run(argv: Sequence[str]) -> int:
     try:
         status, said = ask(address, path, arguments.timeout)
     except (OSError, ValueError) as error:
-        print(f"ops-sidecar health: no answer from {address}{path}: {error}", file=sys.stderr)
+        print(f"ops-sidecar health: no answer from {address}{path}: {reason_of(error)}", file=sys.stderr)
         return 1
     print(f"{address}{path} answered {status}{said}")
     return 0 if status == 200 else 1

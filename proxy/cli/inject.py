@@ -9,7 +9,7 @@ from pathlib import Path
 from proxy.cli.flags import add_settings_flags, collect_flags
 from proxy.cli.help import parser
 from proxy.cli.problems import print_problems
-from proxy.errors import SettingsError
+from proxy.errors import SettingsError, reason_of
 from proxy.settings import Flag
 
 
@@ -53,7 +53,7 @@ def transform(files: Sequence[Path], name: str, change: Callable[..., object]) -
         print_problems(error)
         return 2
     except (OSError, UnicodeDecodeError, ManifestError, InjectionError) as error:
-        problems = error.problems if isinstance(error, InjectionError) else (str(error),)
+        problems = error.problems if isinstance(error, InjectionError) else (reason_of(error),)
         for problem in problems:
             print(f"ops-sidecar {name}: {problem}", file=sys.stderr)
         return 2

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from proxy.cli.health import admin_of, ask, connect, seconds
 from proxy.cli.help import parser
+from proxy.errors import reason_of
 
 _ATTEMPT_S = 2.0  # one attempt
 _PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)  # between attempts; the last one again and again
@@ -110,7 +111,7 @@ def _wait(awaited: Sequence[Awaited], until: float, timeout_s: float) -> bool:
                 one.attempt(min(_ATTEMPT_S, max(left_s, 0.05)))
                 break
             except (OSError, ValueError) as error:
-                reason = str(error)
+                reason = reason_of(error)
             left_s = until - time.monotonic()
             if left_s <= 0:
                 print(

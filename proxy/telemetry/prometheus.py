@@ -168,7 +168,9 @@ def _listeners(metrics: Metrics) -> list[Family]:
     return [
         _gauge("connections_open", "Clients connected now.", ((labels, one.connections_open) for labels, one in found)),
         _gauge(
-            "connections_limit", "How many there may be.", ((labels, one.connections_limit) for labels, one in found)
+            "connections_limit",
+            "Clients that may be connected at a time.",
+            ((labels, one.connections_limit) for labels, one in found),
         ),
         _counter(
             "connections",

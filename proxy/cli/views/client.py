@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from proxy.errors import reason_of
+
 URL_VARIABLE: Final = "OPS_CONSOLE_URL"
 TOKEN_VARIABLE: Final = "OPS_CONSOLE_TOKEN"
 _USUAL: Final = "http://127.0.0.1:9083"
@@ -69,7 +71,7 @@ class Console:
             answer = response.read(_MOST_BYTES)
         except (OSError, http.client.HTTPException) as error:
             raise ConsoleError(
-                f"no console answers at {self.url}: {error}\n"
+                f"no console answers at {self.url}: {reason_of(error)}\n"
                 f"Start one with `ops-sidecar console`, or name it with --console or {URL_VARIABLE}."
             ) from None
         finally:

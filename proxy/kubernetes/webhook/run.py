@@ -14,7 +14,7 @@ from pathlib import Path
 from aiohttp import web
 
 from proxy.address import Address
-from proxy.errors import StartError
+from proxy.errors import StartError, reason_of
 from proxy.kubernetes.injection.wanted import Configure
 from proxy.kubernetes.webhook.certificates import now_utc
 from proxy.kubernetes.webhook.cluster import ACCOUNT, Cluster
@@ -89,7 +89,7 @@ def _cluster(options: Options) -> Cluster | None:
     try:
         return Cluster(f"https://{f'[{host}]' if ':' in host else host}:{port}", options.namespace, options.account)
     except OSError as error:
-        raise StartError(f"the service account cannot be read: {error}") from None
+        raise StartError(f"the service account cannot be read: {reason_of(error)}") from None
 
 
 async def _listen(
@@ -101,5 +101,5 @@ async def _listen(
     try:
         await site.start()
     except OSError as error:
-        raise StartError(f"cannot listen on {address}: {error}") from None
+        raise StartError(f"cannot listen on {address}: {reason_of(error)}") from None
     return Address(*runner.addresses[0][:2])
