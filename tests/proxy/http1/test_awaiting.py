@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from lab.pairs import Plane
 
-from proxy.plan import Clients
+from proxy.plan import Clients, Limits
 
 GET = b"GET /a HTTP/1.1\r\nHost: app\r\n\r\n"
 POST = b"POST /a HTTP/1.1\r\nHost: app\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -209,3 +211,26 @@ async def test_an_old_proxy_gets_no_connection_that_is_kept(direction: str, vers
     said = pair.near.take()
     assert (b"Connection: close" in said, b"Via: 1.1 test" in said) == (not kept, direction == "outbound")
     assert (b"Connection: keep-alive" in said) is (kept and version == b"1.0")
+
+
+async def test_behind_options_that_end_here_comes_the_next_request() -> None:
+    case = Case()
+    options = b"OPTIONS * HTTP/1.1\r\nHost: app\r\nMax-Forwards: 0\r\n\r\n"
+    case.client.data_received(options + GET)
+    await asyncio.sleep(0)  # the next head is read in a turn of its own
+    case.plane.outbox.flush()
+    assert case.near.take().startswith(b"HTTP/1.1 200 OK\r\nDate: ")
+    assert case.client.open_exchanges == 1
+    assert case.pair.far.take().startswith(b"GET /a HTTP/1.1\r\n")
+    other = Case()
+    other.client.data_received(options)
+    assert other.client.is_expecting
+    assert other.client.deadline == other.begin + 75
+
+
+async def test_an_upstreams_write_buffer_is_that_of_the_settings() -> None:
+    plane = Plane(rest={"limits": Limits(buffer_bytes=4096)})
+    (pair,) = plane.pairs(1)
+    assert pair.near.get_write_buffer_limits() == (0, 4096)
+    pair.client.data_received(GET)
+    assert pair.far.get_write_buffer_limits() == (0, 4096)
