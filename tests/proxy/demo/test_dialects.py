@@ -59,3 +59,38 @@ def test_shows_whatever_is_about_a_trace(name: str) -> None:
 @pytest.mark.parametrize("name", ["Host", "b3x", "x-b30", "my-traceparent", "Content-Type"])
 def test_shows_nothing_else(name: str) -> None:
     assert not is_trace_header(name)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "headers"),
+    [
+        (B3_MULTI, {"x-b3-traceid": TRACE}),
+        (B3_MULTI, {"x-b3-spanid": SPAN}),
+        (W3C, {"traceparent": f"01-{TRACE}-{SPAN}-01"}),
+        (W3C, {"traceparent": f"00-{TRACE}-{SPAN}-01-x"}),
+        (JAEGER, {"uber-trace-id": f"{TRACE}0:{SPAN}:0:1"}),
+        (JAEGER, {"uber-trace-id": f"{TRACE}:{SPAN}:0:123"}),
+    ],
+)
+def test_half_a_context_is_none(dialect: Dialect, headers: dict[str, str]) -> None:
+    assert dialect.read(headers) is None
+
+
+@pytest.mark.parametrize(
+    ("flags", "sampling"),
+    [("0", "deny"), ("1", "accept"), ("2", "deny"), ("3", "debug"), ("7", "debug"), ("5", "accept")],
+)
+def test_flags_of_jaeger(flags: str, sampling: str) -> None:
+    assert JAEGER.read({"uber-trace-id": f"1:2:0:{flags}"}) == Span("1", "2", sampling)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "span", "headers"),
+    [
+        (W3C, Span(TRACE, SPAN, "debug"), (("traceparent", f"00-{TRACE}-{SPAN}-00"),)),
+        (JAEGER, Span(TRACE, SPAN, "defer", PARENT), (("uber-trace-id", f"{TRACE}:{SPAN}:{PARENT}:0"),)),
+        (B3_MULTI, Span(TRACE, SPAN, "defer"), (("X-B3-TraceId", TRACE), ("X-B3-SpanId", SPAN))),
+    ],
+)
+def test_what_a_format_cannot_say_is_left_out(dialect: Dialect, span: Span, headers: object) -> None:
+    assert dialect.write(span) == headers

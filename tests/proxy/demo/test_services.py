@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
 
+from proxy.demo import services
 from proxy.demo.dialects import SESSION
 from proxy.demo.echo import build as build_echo
 from proxy.demo.services import SERVICES, Call, build
@@ -147,3 +149,39 @@ async def test_the_table_says_what_failed_too(aiohttp_client, unused_tcp_port: i
     response = await client.post("/checkout", headers={"Accept": "*/*"})
     assert response.status == 502
     assert "✘ shop: http://127.0.0.1" in await response.text()
+
+
+@pytest.mark.parametrize(
+    ("words", "environ", "dialect", "call", "collector", "where"),
+    [
+        (["orders"], {}, "b3multi", None, "", ("127.0.0.1", 8080)),
+        (["orders", "--speaks", "jaeger", "--listen", "0.0.0.0:7"], {}, "jaeger", None, "", ("0.0.0.0", 7)),
+        (["shop", "--call", "http://a/"], {"http_proxy": "http://p"}, "tracecontext", Call("http://a/", "http://p"), "",
+         ("127.0.0.1", 8080)),
+        (["shop", "--call", "http://a/"],
+         {"HTTP_PROXY": "http://q", "http_proxy": "http://p", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c"},
+         "tracecontext", Call("http://a/", "http://q"), "http://c", ("127.0.0.1", 8080)),
+        (["billing", "--call", "http://a/"], {}, "jaeger", Call("http://a/", None), "", ("127.0.0.1", 8080)),
+    ],
+)  # fmt: skip
+def test_one_service_as_a_command(
+    words: list[str], environ: dict[str, str], dialect: str, call: Call | None, collector: str, where: tuple[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    for name in ("HTTP_PROXY", "http_proxy", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    built: list[object] = []
+    ran: list[object] = []
+    monkeypatch.setattr(services, "build", lambda *given: built.append(given))
+    monkeypatch.setattr(
+        services.web, "run_app", lambda _, *, host, port, loop, **__: ran.append((host, port, loop.close()))
+    )
+    try:
+        services.main(words)
+    finally:
+        asyncio.set_event_loop(None)
+    ((service, given, sent_to),) = built  # type: ignore[misc]  # as `build` takes them
+    assert (service.dialect.name, given, sent_to) == (dialect, call, collector)  # type: ignore[has-type]
+    assert ran == [(*where, None)]

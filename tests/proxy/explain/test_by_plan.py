@@ -168,3 +168,27 @@ def test_that_peers_are_mirrored_is_said(mirror: bool) -> None:
     inbound, _ = asked(Question(), {"inbound": {"propagation": {"mirror": mirror}}})
     said = "or, once the peer was seen to speak other formats, those"
     assert (said in inbound.upstreams[0].sentences) is mirror
+
+
+@pytest.mark.parametrize(("names", "listener", "is_right"), [
+    (["n" * 512], "l" * 512, True), (["n" * 513], "", False), ([], "l" * 513, False), (["a", "n" * 513], "", False),
+])  # fmt: skip
+def test_a_name_has_512_characters(names: list[str], listener: str, is_right: bool) -> None:
+    if is_right:
+        assert question_of("", names, listener, "") == Question("", tuple(names), listener, "", 0)
+    else:
+        with pytest.raises(QuestionError, match=r"^a name has more than 512 characters$"):
+            question_of("", names, listener, "")
+
+
+@pytest.mark.parametrize(
+    ("peer", "host", "question"),
+    [
+        (" 10.1.2.3 ", "", Question("10.1.2.3", (), "", "", 0)),
+        ("::1", "Billing.internal", Question("::1", (), "", "billing.internal", 80)),
+        ("", " a:8080 ", Question("", (), "", "a", 8080)),
+    ],
+)
+def test_a_question_as_people_ask_it(peer: str, host: str, question: Question) -> None:
+    assert question_of(peer, [" ", ""], "", host) == question
+    assert question_of(peer, [" Ann "], " in ", host) == question._replace(names=("ann",), listener="in")
