@@ -332,3 +332,35 @@ async def test_a_visit_says_what_happened() -> None:
                 assert await visitors.visit(session, f"{url}?status={status}", ()) == said
             await runner.cleanup()
             assert (await visitors.visit(session, url, ())).startswith("ClientConnectorError ")
+
+
+@pytest.mark.parametrize(("is_json", "is_kept"), [(False, True), (True, True), (False, False)])
+async def test_the_second_journey_is_told_in_brief(
+    is_json: bool, is_kept: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And a journey that lost something makes the exit code 1."""
+    told: list[tuple[int, bool]] = []
+
+    @contextlib.asynccontextmanager
+    async def topology(*_: object, **__: object) -> AsyncIterator[Any]:
+        yield SimpleNamespace(entry="http://e", sidecars={})
+
+    async def journey(*_: object) -> Any:
+        problems = () if is_kept else ("lost",)
+        return SimpleNamespace(problems=problems, to_json=lambda: {"problems": list(problems)})
+
+    def tell(_: object, number: int, __: object, *, brief: bool) -> list[str]:
+        told.append((number, brief))
+        return [f"journey {number}"]
+
+    monkeypatch.setattr(command, "running_topology", topology)
+    monkeypatch.setattr(command, "travel", journey)
+    for name in ("intro", "closing"):
+        monkeypatch.setattr(command.show, name, lambda *_, name=name: [name])
+    monkeypatch.setattr(command.show, "journey", tell)
+    assert await command._demo(command.parse(["--json"] if is_json else [])) == (0 if is_kept else 1)
+    out = capsys.readouterr().out
+    if is_json:
+        assert json.loads(out) == {"ok": True, "requests": [{"problems": []}] * 2}
+    else:
+        assert (out, told) == ("intro\njourney 1\njourney 2\nclosing\n", [(1, False), (2, True)])
