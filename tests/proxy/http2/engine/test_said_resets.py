@@ -305,6 +305,17 @@ def test_two_thousand_window_updates_at_once_and_500_a_second(id: int) -> None:
     assert last(end.get(window_update(id, 1))) == (codes.ENHANCE_YOUR_CALM, "too many WINDOW_UPDATEs")
 
 
+def test_requests_beyond_the_number_of_streams_are_noise() -> None:
+    end = ServerEnd(Limits(max_streams=1))
+    end.request(1, POST, end=False)
+    end.now = 100.0
+    for id in range(3, 2003, 2):
+        end.get(end.peer.headers(id, GET, end=True))
+    assert not end.engine.is_failed
+    said = "too many frames without content: requests beyond SETTINGS_MAX_CONCURRENT_STREAMS"
+    assert last(end.get(end.peer.headers(2003, GET, end=True))) == (codes.ENHANCE_YOUR_CALM, said)
+
+
 def spent(end: ServerEnd, wire: bytes) -> int:
     """How often it may come until the connection ends."""
     number = 0
