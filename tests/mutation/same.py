@@ -94,6 +94,10 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         "proxy/console/query/doctor.py",
         'of = text(json.loads(zlib.decompress(packed[0])).get("report", {}), "ops.request.of")',
     ): (frozenset({"(-1)"}), _ONE_COLUMN),
+    ("proxy/cli/explain.py", "answers = explain(compile_plan(settings, 1), headers, question)"): (
+        frozenset({"(0)", "(2)"}),
+        "no answer tells the plan's generation",
+    ),
 }
 
 

@@ -386,3 +386,8 @@ async def test_the_oldest_makes_room_whatever_it_is_at(
         await until(lambda: not server._tasks)
     assert server._state.admin_connections_cut == 1
     assert caplog.records == []
+
+
+def test_the_bounds() -> None:
+    """Those that no page promises: the time for a client to end, and the steps of a turn of the loop."""
+    assert (connection.ENDING_S, connection._STEPS_A_TURN) == (2.0, 32)

@@ -165,3 +165,19 @@ def test_wrong_settings_are_told_and_the_default_is_asked(
     shown = capsys.readouterr()
     assert shown.out == f"{address}/healthz answered 200\n"
     assert "admin.listen = nowhere (from environment variable OPS_SIDECAR_ADMIN__LISTEN)" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("anywhere", "family"), [("0.0.0.0", socket.AF_INET), ("*", socket.AF_INET), ("[::]", socket.AF_INET6)]
+)
+def test_every_interface_is_asked_on_this_machine(anywhere: str, family: socket.AddressFamily) -> None:
+    with socket.create_server(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0), family=family) as listener:
+        connection = health.connect(f"{anywhere}:{listener.getsockname()[1]}", 5.0)
+        with connection:
+            assert connection.getpeername()[:2] == listener.getsockname()[:2]
+
+
+@pytest.mark.parametrize("address", ["a", "a:", ":x", "a:65536", "a:-1", "http://a"])
+def test_what_is_not_an_address(address: str) -> None:
+    with pytest.raises(ValueError, match=r"^expected host:port or unix:/path$"):
+        health.connect(address, 5.0)
