@@ -45,6 +45,14 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"(1)", "(-1)"}),
         "its window is set as it is opened, and nobody asks before",
     ),
+    ("proxy/http2/client_waits.py", "self._is_complete = False  # the request is"): (
+        frozenset({"pass"}),
+        "`begin` sets it, and nobody asks before",
+    ),
+    ("proxy/http2/client_waits.py", "self._judged_bytes = 0  # that had come at the last check"): (
+        frozenset({"pass", "(1)", "(-1)"}),
+        "it is set with the time of the first check, and nobody asks before",
+    ),
     ("proxy/http2/hpack/decoder.py", "self._place = 0  # in the block"): (
         frozenset({"pass", "(1)", "(-1)"}),
         "each string and integer sets it before it is read",

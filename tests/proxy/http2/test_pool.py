@@ -118,6 +118,21 @@ async def test_a_goodbye_retires_a_connection_until_its_streams_are_over() -> No
     assert plane.metrics.upstream("app").connections_open == 0
 
 
+async def test_those_that_wait_are_connected_for_when_a_connection_is_retired() -> None:
+    plane = SharedPlane(pool=PoolPlan(streams=1))
+    upstream, client = plane.upstream(), plane.client()
+    plane.descriptors.most = 1  # another pool has the others
+    client.ask(1, GET)
+    client.ask(3, GET)
+    told = "<StreamPool http://127.0.0.1:8080, 1 connections, 0 retired, 0 being made, 1 waiting>"
+    assert (repr(plane.pool), heads(upstream.frames())) == (told, [1])
+    plane.descriptors.most = 2  # it has left one
+    upstream.get(goaway(1))
+    told = "<StreamPool http://127.0.0.1:8080, 0 connections, 1 retired, 1 being made, 1 waiting>"
+    assert repr(plane.pool) == told
+    plane.pool.abort()
+
+
 async def test_a_pool_that_closes_retires_its_connections() -> None:
     plane = SharedPlane()
     busy, client = plane.upstream(), plane.client()
