@@ -25,6 +25,7 @@ from proxy.semantics.fields import MAX_TRAILERS, FieldKinds, allowed_in_trailers
 
 CHUNKS_A_FEED: Final = 512  # about a tenth of a millisecond
 _MAX_CHUNK_LINE: Final = 1024  # chunk size and extensions, which nobody uses
+_MAX_CHUNK: Final = 2**63 - 1  # what the system can count (RFC 9112, 7.1: sizes may be too large to convert)
 _MAX_TRAILERS: Final = 16 * 1024
 # A line with extensions may have 16 bytes, and as many as came since the last such line.
 # Beyond that, all lines of a body share this limit: a limit per line would not stop tiny chunks with long extensions.
@@ -214,6 +215,8 @@ class ChunkedBody(Body):
         if match is None:
             raise Refusal(self._fault, "malformed chunk size")
         size = int(match[1], 16)
+        if size > _MAX_CHUNK:
+            raise Refusal(self._fault, "the chunk size is too large")
         self._overhead = max(0, self._overhead - since_bytes) + max(0, end - 16)
         if self._overhead > _MAX_OVERHEAD:
             raise Refusal(self._fault, "more chunk extensions than content")

@@ -185,3 +185,12 @@ def test_trailers_that_have_no_place_there_are_dropped() -> None:
     assert refused(chunked(), b"0\r\nX : 1\r\n\r\n")[0] is Fault.BAD_RESPONSE
     with pytest.raises(Refusal, match=r"in the trailers$"):
         chunked().feed(b"0\r\nX: \x01")
+
+
+@pytest.mark.parametrize("extension", [b"", b";a=b"])
+def test_a_chunk_may_be_as_large_as_the_system_can_count(extension: bytes) -> None:
+    largest = b"7FFFFFFFFFFFFFFF" + extension + b"\r\n"
+    assert chunked().feed(largest + b"abc") == (b"abc", None)
+    for size in (b"8000000000000000", b"ffffffffffffffff"):
+        for piece in (b"", b"abc"):
+            assert refused(chunked(), size + extension + b"\r\n" + piece)[1] == "the chunk size is too large"
