@@ -177,6 +177,11 @@ def test_every_interface_is_asked_on_this_machine(anywhere: str, family: socket.
             assert connection.getpeername()[:2] == listener.getsockname()[:2]
 
 
+def test_a_url_is_an_address_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        health.connect(f"http://127.0.0.1:{listener.getsockname()[1]}/", 5.0).close()
+
+
 @pytest.mark.parametrize("address", ["a", "a:", ":x", "a:65536", "a:-1", "http://a"])
 def test_what_is_not_an_address(address: str) -> None:
     with pytest.raises(ValueError, match=r"^expected host:port or unix:/path$"):
