@@ -136,3 +136,19 @@ def test_a_certificate_is_verified_unless_told_otherwise(verify: bool, mode: int
 def test_a_certificate_that_cannot_be_read_is_told(files: dict[str, str]) -> None:
     with pytest.raises(StartError, match=r"^console\.forward\.tls: "):
         Forwarder(ForwardPlan(url="https://collector", **files))  # type: ignore[arg-type]  # by name
+
+
+def test_each_failure_makes_the_next_pause_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def backoff_s(failures: int, _: object) -> float:
+        asked.append(failures)
+        return 0.0
+
+    monkeypatch.setattr(module, "backoff_s", backoff_s)
+    with collecting(answer(503), answer(503), answer(503)) as collector:
+        sender = forwarder(collector.port)
+        sender.start()
+        sender.add("traces", b"", HEADERS)
+        sender.stop(WAIT_S)
+    assert (sender.counts, asked) == (ForwardCounts(sent=1, retries=3), [1, 2, 3])

@@ -291,3 +291,17 @@ def test_a_span_whose_resource_is_not_known(store: Store) -> None:
     store.take(sent(span(1)))
     store._connection.execute("DELETE FROM resources")
     assert store.only()["service"] == "unknown_service"
+
+
+@pytest.mark.parametrize(
+    ("spans", "kept", "notes"),
+    [
+        ([span(1), span(2, parent=1)], " gap retry ", ["retry"]),
+        ([span(1), span(2, parent=9)], " retry ", ["retry", "gap"]),
+        ([span(1), span(2, parent=9)], " gap retry ", ["retry", "gap"]),
+    ],
+)
+def test_a_gap_is_noted_as_it_is_now(store: Store, spans: list[Span], kept: str, notes: list[str]) -> None:
+    store.take(sent(*spans))
+    store._connection.execute("UPDATE traces SET notes = ?", (kept,))
+    assert store.ask()["notes"] == notes
