@@ -48,9 +48,10 @@ def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
 class Peer:
     """Writes what a caller or a service would."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int = 7) -> None:
+        """`seed`: of the ids of its calls."""
         self._encoder = Encoder()
-        self._random = random.Random(7)
+        self._random = random.Random(seed)
 
     def _headers(self, stream: int, fields: Sequence[tuple[bytes, bytes]], flags: int) -> bytes:
         block = self._encoder.encode([HeaderField(name, value) for name, value in fields], [])

@@ -172,9 +172,9 @@ def _idle_streams(port: int, child: Child) -> float:
     """MB that `_IDLE` open calls take, over four connections."""
     before = child.rss_bytes()
     with ExitStack() as stack:
-        for _ in range(4):
+        for seed in range(4):
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
-            caller = Caller()
+            caller = Caller(seed)  # each call has a trace of its own
             connection.sendall(PREFACE + frames.settings([]))
             for number in range(_IDLE // 4):
                 connection.sendall(caller.open(2 * number + 1))

@@ -178,7 +178,7 @@ class Sender:
             self._pause(self._stopping, wait_s)
 
     def _body(self, batch: Batch) -> bytes:
-        pieces = self._encode(batch.spans)
+        pieces = self._encode(batch.pieces)
         if not self._endpoint.gzip:
             return b"".join(pieces)
         compressor = zlib.compressobj(1, zlib.DEFLATED, 31)  # 31: a gzip header; level 1, for speed
@@ -197,13 +197,13 @@ class Sender:
         except ValueError:  # some collectors answer with text; the status counts
             partial = None
         if partial is not None:
-            rejected = min(max(partial.rejected, 0), len(batch.spans))
+            rejected = min(max(partial.rejected, 0), batch.spans)
             count_many(metrics.dropped, "rejected", rejected)
             self._tell("partial", f"{self._endpoint} did not take {rejected} {self._what}: {partial.message}")
-        metrics.sent += len(batch.spans) - rejected
+        metrics.sent += batch.spans - rejected
 
     def _drop(self, batch: Batch, reason: str) -> None:
-        count_many(self.metrics.dropped, reason, len(batch.spans))
+        count_many(self.metrics.dropped, reason, batch.spans)
 
     def _tell(self, kind: str, words: str, error: Exception | None = None) -> None:
         """Log it, unless the same kind of problem was just logged."""

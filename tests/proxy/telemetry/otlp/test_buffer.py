@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from proxy.telemetry.otlp.buffer import MAX_BATCH_BYTES, Outlet, SpanBuffer
 
 
-def spans_of(buffer: SpanBuffer) -> list[list[bytes]]:
-    """All batches that wait, and their room given back."""
+def spans_of(buffer: SpanBuffer) -> list[tuple[bytes, int]]:
+    """All batches that wait, each with the number of its spans, and their room given back."""
     found = []
     while (batch := buffer.take(0)) is not None:
-        found.append(batch.spans)
+        found.append((b"".join(batch.pieces), batch.spans))
         buffer.free(batch)
     return found
 
@@ -23,9 +23,9 @@ def test_a_batch_is_full_or_flushed() -> None:
     buffer = SpanBuffer(limit_bytes=10_000, batch_spans=3)
     for name in (b"a", b"b", b"c", b"d"):
         buffer.add(name)
-    assert spans_of(buffer) == [[b"a", b"b", b"c"]]
+    assert spans_of(buffer) == [(b"abc", 3)]
     buffer.flush()
-    assert spans_of(buffer) == [[b"d"]]
+    assert spans_of(buffer) == [(b"d", 1)]
     buffer.flush()
     assert spans_of(buffer) == []
 
@@ -34,7 +34,25 @@ def test_a_batch_ends_at_a_size_as_well() -> None:
     buffer = SpanBuffer(limit_bytes=8 * MAX_BATCH_BYTES, batch_spans=1000)
     for _ in range(5):
         buffer.add(bytes(MAX_BATCH_BYTES // 4))
-    assert [len(batch) for batch in spans_of(buffer)] == [4]
+    assert [spans for _, spans in spans_of(buffer)] == [4]
+
+
+def test_each_32_spans_are_one_piece() -> None:
+    names = [b"<%d>" % number for number in range(1, 101)]
+    for most, counts in ((1000, []), (100, [[32, 32, 32, 4]]), (64, [[32, 32]]), (33, [[32, 1], [32, 1], [32, 1]])):
+        buffer = SpanBuffer(limit_bytes=1 << 20, batch_spans=most)
+        for added, name in enumerate(names, 1):
+            buffer.add(name)
+            assert buffer.added == added
+        found = []
+        while (batch := buffer.take(0)) is not None:
+            found.append(batch)
+        assert [[piece.count(b"<") for piece in batch.pieces] for batch in found] == counts
+        assert [batch.spans for batch in found] == [sum(pieces) for pieces in counts]
+        buffer.flush()
+        last = buffer.take(0)
+        left = [] if last is None else last.pieces
+        assert b"".join([piece for batch in found for piece in batch.pieces] + left) == b"".join(names)
 
 
 def test_what_does_not_fit_is_dropped_and_counted_and_room_comes_back() -> None:
@@ -59,7 +77,9 @@ def test_the_bound_holds_and_every_span_is_sent_or_counted(sizes: list[int], bat
         buffer.add(bytes(size))
         assert buffer.held_bytes <= limit
     buffer.flush()
-    assert sum(map(len, spans_of(buffer))) + buffer.dropped == len(sizes)
+    batches = spans_of(buffer)
+    assert sum(spans for _, spans in batches) + buffer.dropped == len(sizes)
+    assert all(spans <= batch_spans for _, spans in batches)
     assert buffer.held_bytes == 0
     assert repr(buffer) == f"<SpanBuffer 0 of {limit} bytes, {buffer.added} spans, {buffer.dropped} dropped>"
 
@@ -69,10 +89,12 @@ def test_two_threads_lose_nothing() -> None:
     received: list[bytes] = []
 
     def read() -> None:
-        while len(received) < 20_000:
+        spans = 0
+        while spans < 20_000:
             batch = buffer.take(5)
             assert batch is not None
-            received.extend(batch.spans)
+            received.extend(batch.pieces)
+            spans += batch.spans
             buffer.free(batch)
 
     reader = threading.Thread(target=read)
@@ -81,7 +103,7 @@ def test_two_threads_lose_nothing() -> None:
         buffer.add(b"%d" % number)
     buffer.flush()
     reader.join(20)
-    assert received == [b"%d" % number for number in range(20_000)]
+    assert b"".join(received) == b"".join(b"%d" % number for number in range(20_000))
     assert buffer.held_bytes == 0
 
 
@@ -93,7 +115,7 @@ def test_a_limit_in_spans_beside_the_one_in_bytes() -> None:
     assert (buffer.added, buffer.dropped, buffer.held_bytes) == (3, 2, 3 * 49)
     batch = buffer.take(0)
     assert batch is not None
-    assert (batch.spans, batch.held_bytes) == ([b"a", b"a"], 98)
+    assert batch == ([b"aa"], 2, 98)
     buffer.free(batch)
     for _ in range(3):
         buffer.add(b"b")
