@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -86,7 +87,14 @@ class Browser:
     def open(self, url: str) -> None:
         """Load `url` anew, even where only its hash differs."""
         self.command("browsingContext.navigate", context=self.context, url="about:blank", wait="complete")
-        self.command("browsingContext.navigate", context=self.context, url=url, wait="complete")
+        self.command("browsingContext.navigate", context=self.context, url=url, wait="none")
+        end = time.monotonic() + WAIT_S
+        while time.monotonic() < end:  # asked, not told: Firefox 153 sometimes tells nobody of a page that is complete
+            with contextlib.suppress(BrowserError):  # between two pages
+                if self.run("location.href !== 'about:blank' && document.readyState === 'complete'"):
+                    return
+            time.sleep(0.02)
+        raise BrowserError(f"{url} was not loaded")
 
     def go(self, route: str) -> None:
         """Change the hash, as a link does."""
