@@ -48,11 +48,6 @@ class Spans:
         self.outlet = outlet
         self._shared = SharedParts()
 
-    @property
-    def is_on(self) -> bool:
-        """Whether spans are exported."""
-        return self.outlet.buffer is not None
-
     def encoder(self, plan: UpstreamPlan, translator: Translator, *, listener: str, is_inbound: bool) -> SpanEncoder:
         """For the spans of one route."""
         return SpanEncoder(
