@@ -2,8 +2,9 @@
 
     python -m mutation --sample 300 --seed 1 [--only proxy/http1] [--beside] [--collect] [--more tests/new]
 
-Works in copies of the tree, two at a time.
-For each mutant the tests run that run its line, until one fails: first those beside its module, then the others.
+For each mutant the tests run that call its function, until one fails: first those beside its module, then the others.
+What changes functions alone is tried first in forks of one process (`warm`). What needs an import, and what survives
+there, is tried in copies of the tree, where tests may start processes. Two at a time.
 What survives is printed as a diff: a test is missing, or the code does nothing, or the mutant means the same.
 """
 
@@ -23,8 +24,11 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
+
 from mutation.contexts import KEPT, PLACES, ROOT, Beside, Contexts, collect
 from mutation.mutants import Mutant, mutants
+from mutation.warm import Warm, in_function
 
 HANGS_S = 60.0  # a mutant hangs if its tests take longer than this, and twice as long as without it
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", "build", "node_modules", "*_cache", ".hypothesis", "__pycache__")
@@ -37,6 +41,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="beginning of the paths that are mutated")
     parser.add_argument("--collect", action="store_true", help="ask anew which test runs which line")
     parser.add_argument("--beside", action="store_true", help="only the tests of each module's folder")
+    parser.add_argument("--warm", action="store_true", help="only what needs neither an import nor a process: quick")
     parser.add_argument("--at-once", type=int, default=2, help="copies of the tree in which tests run")
     parser.add_argument("--tests", default="tests", help="where tests are collected from")
     parser.add_argument("--more", default="", help="collect these tests beside what is kept: they are newer")
@@ -56,11 +61,49 @@ def main() -> int:
     ]
     chosen = random.Random(seed).sample(every, min(options.sample, len(every)))
     print(f"{len(chosen)} of {len(every)} mutants, SEED={seed}", flush=True)
-    return report(chosen, run_all(chosen, Beside() if options.beside else Contexts(), options.at_once))
+    return report(chosen, run_all(chosen, Beside() if options.beside else Contexts(), options))
 
 
-def run_all(chosen: list[Mutant], contexts: Contexts | Beside, at_once: int) -> dict[Mutant, str]:
+def run_all(chosen: list[Mutant], contexts: Contexts | Beside, options: argparse.Namespace) -> dict[Mutant, str]:
     """Mutant -> killed, survived, timeout or not run (by no test)."""
+    outcomes = warmly(chosen, contexts, options) if isinstance(contexts, Contexts) else {}
+    left = [mutant for mutant in chosen if outcomes.get(mutant, "survived") == "survived"]
+    if options.warm:
+        return outcomes
+    skipped = {mutant for mutant, outcome in outcomes.items() if outcome == "survived"}
+    return outcomes | in_copies(left, contexts, options.at_once, skipped)
+
+
+def warmly(chosen: list[Mutant], contexts: Contexts, options: argparse.Namespace) -> dict[Mutant, str]:
+    """Those whose functions tests call."""
+    texts = {mutant.path: (ROOT / mutant.path).read_text() for mutant in chosen}
+    tests = {
+        mutant: found
+        for mutant in chosen
+        if in_function(mutant, texts[mutant.path])
+        and (found := contexts.of_function(mutant.path, mutant.line, texts[mutant.path]))
+    }
+    print(f"{len(tests)} of them without an import; collecting tests", flush=True)
+    outcomes: dict[Mutant, str] = {}
+
+    def plan(mutant: Mutant, names: list[str]) -> tuple[list[str], float]:
+        newer = [name for name in names if contexts.is_newer(name, mutant.path)]
+        return newer + tests[mutant], min(2 * contexts.took_s(tests[mutant]), HANGS_S) + len(newer)
+
+    def done(mutant: Mutant, outcome: str, by: str, took_s: float) -> None:
+        outcomes[mutant] = outcome
+        told = f"{outcome:9} {mutant.path}:{mutant.line} {mutant.kind} ({took_s:.1f} s)"
+        print(f"{len(outcomes):4} {told} {by if outcome == 'killed' else ''}", flush=True)
+
+    warm = Warm(tests, plan, done, options.at_once)
+    pytest.main(["-q", "--no-header", "-p", "no:cacheprovider", *options.tests.split()], plugins=[warm])
+    return outcomes
+
+
+def in_copies(
+    chosen: list[Mutant], contexts: Contexts | Beside, at_once: int, skipped: set[Mutant]
+) -> dict[Mutant, str]:
+    """With the fault in the file. `skipped` survived the tests that call their function, which need not run again."""
     with tempfile.TemporaryDirectory(prefix="mutation-") as scratch:
         trees: queue.Queue[Tree] = queue.Queue()
         for number in range(at_once):
@@ -69,7 +112,7 @@ def run_all(chosen: list[Mutant], contexts: Contexts | Beside, at_once: int) -> 
         def run(mutant: Mutant) -> tuple[str, float]:
             tree, begun = trees.get(), time.monotonic()
             try:
-                return tree.outcome(mutant), time.monotonic() - begun
+                return tree.outcome(mutant, is_rest=mutant in skipped), time.monotonic() - begun
             finally:
                 trees.put(tree)
 
@@ -106,12 +149,15 @@ class Tree:
     def close(self) -> None:
         self._worker.communicate()
 
-    def outcome(self, mutant: Mutant) -> str:
+    def outcome(self, mutant: Mutant, *, is_rest: bool) -> str:
         """Put it in, run its tests, take it out."""
         file = self._root / mutant.path
         text, times = file.read_text(), file.stat()
         batches = self._contexts.batches(mutant.path, mutant.line, text)
-        if not batches:
+        if is_rest and isinstance(self._contexts, Contexts):
+            known = set(self._contexts.of_function(mutant.path, mutant.line, text))
+            batches = [rest for batch in batches if (rest := [name for name in batch if name not in known])]
+        elif not batches:
             return "not run"
         changed = mutant.apply(text)
         file.write_text(changed)
@@ -149,6 +195,7 @@ class Tree:
 
 def report(chosen: list[Mutant], outcomes: dict[Mutant, str]) -> int:
     """Print what survived. 0 where nothing did."""
+    chosen = [mutant for mutant in chosen if mutant in outcomes]
     survivors = [mutant for mutant in chosen if outcomes[mutant] in ("survived", "not run")]
     for mutant in sorted(survivors, key=lambda one: (one.path, one.line)):
         print(f"\n{outcomes[mutant]}: {mutant.path}:{mutant.line} ({mutant.kind})")

@@ -1,8 +1,7 @@
-"""Which test runs which line: collected once over the whole suite, kept in build/mutation.
+"""Which test calls which function: collected once over the whole suite, kept in build/mutation.
 
-As a pytest plugin (`-p mutation.contexts`), under coverage, it gives each test a context of its own, and a time.
-Lines that run in a process of their own have no context.
-Then the tests count that started a process.
+As a pytest plugin (`-p mutation.contexts`) it notes for each test the functions that it calls, and its time.
+Functions that run in a process of their own are seen by nobody: so tests that start a process count as well, last.
 """
 
 from __future__ import annotations
@@ -14,14 +13,15 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import CodeType, FrameType
 from typing import Any
 
-import coverage
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +29,9 @@ KEPT = ROOT / "build" / "mutation"
 PLACES = ("proxy", "ops_lib")
 MOST_S = 120.0  # of tests that are not beside the module; lines that every request runs are run by more
 BATCH = 100  # tests; each batch reads the files that its tests are in
+MOST_PROCESS_S = 30.0  # of tests that perhaps run the line in a process of their own
 _spawns = False
+_called: dict[int, CodeType] = {}
 
 
 def _note(event: str, _: Any) -> None:
@@ -38,29 +40,47 @@ def _note(event: str, _: Any) -> None:
         _spawns = True
 
 
+def _trace(frame: FrameType, event: str, _: Any) -> None:
+    """Of each call alone: no line is traced."""
+    if _called is not None:  # which it is while the interpreter ends
+        _called[id(frame.f_code)] = frame.f_code
+
+
 def pytest_configure() -> None:
     sys.addaudithook(_note)
+    threading.settrace(_trace)
+    sys.settrace(_trace)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """One context a test; whether it started a process, and its seconds, go into a file of this worker."""
+    """What a test called, whether it started a process, and its seconds go into a file of this worker."""
     global _spawns
-    running = coverage.Coverage.current()
-    if running is not None:
-        running.switch_context(item.nodeid)
+    _write(["", False, 0.0, _functions()])
     _spawns = False
     begun = time.monotonic()
+    sys.settrace(_trace)
     result = yield
-    if running is not None:
-        running.switch_context("")
-    with (KEPT / f"tests.{os.getpid()}").open("a") as notes:
-        notes.write(json.dumps([item.nodeid, _spawns, round(time.monotonic() - begun, 3)]) + "\n")
+    _write([item.nodeid, _spawns, round(time.monotonic() - begun, 3), _functions()])
     return result
 
 
+def _write(note: list[Any]) -> None:
+    with (KEPT / f"tests.{os.getpid()}").open("a") as notes:
+        notes.write(json.dumps(note) + "\n")
+
+
+def _functions() -> list[str]:
+    """The project's functions called since this was asked last: path and qualified name."""
+    codes = list(_called.values())
+    _called.clear()
+    prefixes = tuple(f"{ROOT}/{place}/" for place in PLACES)
+    of_us = [code for code in codes if code.co_filename.startswith(prefixes)]
+    return sorted({f"{os.path.relpath(code.co_filename, ROOT)} {code.co_qualname}" for code in of_us})
+
+
 def collect(arguments: list[str], *, is_more: bool = False) -> None:
-    """Run tests under coverage and keep what that tells. Minutes, for the whole suite.
+    """Run tests and keep what they call. Minutes, for the whole suite.
 
     `is_more`: these tests are newer than what is kept, which they are added to.
     """
@@ -68,35 +88,50 @@ def collect(arguments: list[str], *, is_more: bool = False) -> None:
     before = json.loads((KEPT / "contexts.json").read_text()) if is_more else None
     for old in KEPT.iterdir():
         old.unlink()
-    settings = KEPT / "coveragerc"
-    settings.write_text(
-        f"[run]\nparallel = true\npatch = subprocess\nsource = {','.join(PLACES)}\ndata_file = {KEPT}/data\n"
-    )
-    command = [sys.executable, "-m", "coverage", "run", f"--rcfile={settings}", "-m", "pytest", "-q", "-n", "2"]
-    command += ["-p", "mutation.contexts", "-p", "no:cacheprovider", *arguments]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "tests")}, check=False)
-    data = coverage.CoverageData(str(KEPT / "data"))
-    merged = coverage.Coverage(data_file=str(KEPT / "data"), config_file=str(settings))
-    merged.combine()
-    merged.save()
-    data.read()
-    names: dict[str, int] = {}  # each once: a line that every request runs has thousands
-    lines = {}
-    for file in data.measured_files():
-        if Path(file).is_relative_to(ROOT) and Path(file).exists():  # not a tree that a test has copied
-            lines[str(Path(file).relative_to(ROOT))] = {
-                str(line): sorted(names.setdefault(name, len(names)) for name in found)
-                for line, found in data.contexts_by_lineno(file).items()
-            }
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "mutation.contexts", "-p", "no:cacheprovider"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    subprocess.run([*command, *arguments], cwd=ROOT, env=environment, check=False)
     notes = [json.loads(line) for kept in KEPT.glob("tests.*") for line in kept.read_text().splitlines()]
+    names: dict[str, int] = {}  # each once: a function that every request runs has thousands
+    functions: dict[str, set[int]] = defaultdict(set)
+    for name, _, _, called in notes:
+        for function in called:
+            functions[function].add(names.setdefault(name, len(names)))
+    by_path: dict[str, dict[str, set[int]]] = defaultdict(dict)
+    for function, tests in functions.items():
+        path, _, qualified = function.partition(" ")
+        by_path[path][qualified] = tests
     kept = {
         "names": list(names),
-        "lines": lines,
-        "spawners": [name for name, spawned, _ in notes if spawned],
-        "seconds": {name: seconds for name, _, seconds in notes},
-        "digests": {file: digest((ROOT / file).read_text()) for file in lines},
+        "lines": {path: by_line((ROOT / path).read_text(), found) for path, found in by_path.items()},
+        "spawners": [name for name, spawned, *_ in notes if spawned],
+        "seconds": {name: seconds for name, _, seconds, _ in notes if name},
+        "digests": {path: digest((ROOT / path).read_text()) for path in by_path},
     }
     (KEPT / "contexts.json").write_text(json.dumps(kept if before is None else joined(before, kept)))
+
+
+def by_line(text: str, found: dict[str, set[int]]) -> dict[str, list[int]]:
+    """The tests of each line of a module: those that call the innermost function around it."""
+    lines: dict[str, list[int]] = {}
+
+    def walk(node: ast.AST, prefix: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            inside = prefix
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                name = f"{prefix}{child.name}"
+                inside = f"{name}." if isinstance(child, ast.ClassDef) else f"{name}.<locals>."
+                if name in found and not isinstance(child, ast.ClassDef):
+                    tests = sorted(found[name])
+                    lines.update({str(line): tests for line in _lines_inside(child)})
+            walk(child, inside)
+
+    walk(ast.parse(text), "")
+    return lines
+
+
+def _lines_inside(function: ast.FunctionDef | ast.AsyncFunctionDef) -> range:
+    return range(function.body[0].lineno, (function.end_lineno or 0) + 1)
 
 
 def joined(before: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
@@ -158,24 +193,39 @@ class Contexts:
         turns: Counter[str] = Counter()
         words = _words(path)
         by_place: list[list[str]] = [[], [], []]
-        order: dict[str, tuple[bool, int, int]] = {}
+        order: dict[str, tuple[int, int]] = {}
         found = self._tests(path, line, text)
         for name in sorted(found, key=lambda name: (self._took(name), name)):
             file = name.partition("::")[0]
             is_near = name.startswith(mirrored) or file in _of_all_rooms(path)
             by_place[0 if file.startswith(own) else 1 if is_near else 2].append(name)
-            order[name] = (not found[name], -len(words & _words(file)), turns[file])
+            order[name] = (-len(words & _words(file)), turns[file])
             turns[file] += 1
-        others: list[list[str]] = [[]]
-        left_s = MOST_S
-        for name in sorted(by_place[2], key=order.__getitem__):
+        sure = [name for name in by_place[2] if found[name]]
+        perhaps = [name for name in by_place[2] if not found[name]]
+        others = self._batched(sure, order, MOST_S) + self._batched(perhaps, order, MOST_PROCESS_S)
+        return [batch for batch in [*by_place[:2], *others] if batch]
+
+    def _batched(self, names: list[str], order: dict[str, tuple[int, int]], left_s: float) -> list[list[str]]:
+        batches: list[list[str]] = [[]]
+        for name in sorted(names, key=order.__getitem__):
             left_s -= self._took(name)
             if left_s < 0:
                 break
-            if len(others[-1]) == BATCH:
-                others.append([])
-            others[-1].append(name)
-        return [batch for batch in [*by_place[:2], *others] if batch]
+            if len(batches[-1]) == BATCH:
+                batches.append([])
+            batches[-1].append(name)
+        return batches
+
+    def of_function(self, path: str, line: int, text: str) -> list[str]:
+        """The tests that call the function around this line in their own process, in the order of `batches`.
+
+        None where it is called at import as well: then new code for the function comes too late.
+        """
+        known = self._calls(path, line, text)
+        if not known or "" in known:
+            return []
+        return [name for batch in self.batches(path, line, text) for name in batch if name in known]
 
     def _tests(self, path: str, line: int, text: str) -> dict[str, bool]:
         """The tests that run this line: for sure, or perhaps.
@@ -183,24 +233,32 @@ class Contexts:
         Of a line that runs at import (also of a function that is called there), and of a module that has changed
         since, those that run anything in the module, and all beside it.
         So are those at the top of `tests` that name the module: they look its constants up.
-        Of a line that runs in a process of its own, perhaps those that start one as well.
+        Perhaps those that start a process run it there.
         """
-        by_line = {line: {self._names[one] for one in found} for line, found in self._lines.get(path, {}).items()}
-        found: set[str] = set()
-        if self._digests.get(path) == digest(text) and _is_in_function(text, line):
-            found = by_line.get(str(line), set())
+        found = self._calls(path, line, text)
         beside: set[str] = set()
         if not found - {""}:
-            found = set().union(*by_line.values())
+            numbers = set().union(*self._lines.get(path, {}).values())
+            found = {self._names[one] for one in numbers}
             # Files there may run it while they are imported; where its folder has none, those of the folder around it.
             for folder in Path("tests", path).parents:
                 beside = {name for name in self._seconds if Path(name.partition("::")[0]).parent == folder}
                 if beside:
                     break
             beside |= {name for name in self._seconds if name.partition("::")[0] in _of_all_rooms(path)}
-        perhaps = set(self._spawners) if "" in found or not found else set()
+        perhaps = set(self._spawners)
         found = found | beside
         return {name: name in found for name in found | perhaps if name and _is_there(name)}
+
+    def is_newer(self, name: str, path: str) -> bool:
+        """Whether this is a test of the module's own that nothing is known of."""
+        return name not in self._seconds and name.startswith(_own(path))
+
+    def _calls(self, path: str, line: int, text: str) -> set[str]:
+        """The tests that call the function around this line, "" for its calls outside of tests."""
+        if self._digests.get(path) != digest(text) or not _is_in_function(text, line):
+            return set()
+        return {self._names[one] for one in self._lines.get(path, {}).get(str(line), ())}
 
     def took_s(self, batch: list[str]) -> float:
         """How long these tests took when they were collected."""
@@ -234,7 +292,7 @@ def _words(path: str) -> frozenset[str]:
 @cache
 def _function_lines(text: str) -> frozenset[int]:
     inside = (
-        range(one.body[0].lineno, (one.end_lineno or 0) + 1)
+        _lines_inside(one)
         for one in ast.walk(ast.parse(text))
         if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
     )
