@@ -187,7 +187,7 @@ class Contexts:
 
         First the module's own (`_own`), then those of its folder, then the others, up to `MOST_S`.
         Of the others, those come first that run the line for sure, and files whose names share words with the module's.
-        Files that are as near take turns: the quickest test of each, then the second of each, and so on.
+        Files that are as near take turns with their tests, the quickest first.
         """
         mirrored, own = f"tests/{path.rpartition('/')[0]}/", _own(path)
         turns: Counter[str] = Counter()

@@ -12,21 +12,21 @@ from mutation import warm
 from mutation.mutants import Mutant, mutants
 
 TEXT = """\
-LIMIT = 1
-TABLE = [one + 2 for one in (0,)]
+LIMIT = 10
+TABLE = [one + 20 for one in (0,)]
 
 
-def twice(value, by=3):
+def twice(value, by=30):
     def inner():
-        return value * 4
+        return value * 40
     return inner()
 
 
 class Box:
-    size = 5
+    size = 50
 
     def whole(self):
-        return 6
+        return 60
 """
 
 
@@ -48,7 +48,7 @@ def more_than(number: int) -> Mutant:
 
 
 @pytest.mark.parametrize(
-    ("number", "is_enough"), [(1, False), (2, False), (3, False), (4, True), (5, False), (6, True)]
+    ("number", "is_enough"), [(10, False), (20, False), (30, False), (40, True), (50, False), (60, True)]
 )
 def test_what_runs_at_import_cannot_be_changed_later(module: Any, number: int, is_enough: bool) -> None:
     assert warm.in_function(more_than(number), TEXT) is is_enough
@@ -56,7 +56,7 @@ def test_what_runs_at_import_cannot_be_changed_later(module: Any, number: int, i
 
 def test_functions_and_methods_get_their_new_code(module: Any) -> None:
     functions = warm._functions()
-    warm._apply(more_than(4), functions)
-    assert (module.twice(10), module.Box().whole()) == (50, 6)
-    warm._apply(more_than(6), functions)
-    assert module.Box().whole() == 7
+    warm._apply(more_than(40), functions)
+    assert (module.twice(10), module.Box().whole()) == (410, 60)
+    warm._apply(more_than(60), functions)
+    assert module.Box().whole() == 61
