@@ -137,8 +137,3 @@ class Outlet:
 
     def __init__(self, buffer: SpanBuffer | None = None) -> None:
         self.buffer = buffer
-
-    @property
-    def is_on(self) -> bool:
-        """Whether spans are exported."""
-        return self.buffer is not None

@@ -7,7 +7,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.telemetry.otlp.buffer import MAX_BATCH_BYTES, Outlet, SpanBuffer
+from proxy.telemetry.otlp.buffer import MAX_BATCH_BYTES, SpanBuffer
 
 
 def spans_of(buffer: SpanBuffer) -> list[tuple[bytes, int]]:
@@ -148,11 +148,3 @@ def test_a_wait_ends_with_a_batch_or_with_a_call() -> None:
     assert buffer.take(60) is not None
     buffer.wake()
     assert buffer.take(60) is None
-
-
-def test_an_outlet_is_on_while_it_has_a_buffer() -> None:
-    outlet = Outlet()
-    assert outlet.is_on is False
-    buffer = outlet.buffer = SpanBuffer(limit_bytes=1000, batch_spans=1)
-    assert outlet.is_on
-    assert Outlet(buffer).is_on

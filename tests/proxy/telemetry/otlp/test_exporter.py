@@ -70,12 +70,12 @@ async def test_the_same_plan_keeps_its_connection() -> None:
 async def test_export_switched_off_and_on() -> None:
     exporter = Exporter("1.2")
     finish(exporter, named_span("lost, as nobody asked for it"))
-    assert not exporter.outlet.is_on
+    assert exporter.outlet.buffer is None
     with collecting() as collector:
         exporter.use(plan(collector.port))
-        assert exporter.outlet.is_on
+        assert exporter.outlet.buffer is not None
         exporter.use(ExportPlan())
-        assert not exporter.outlet.is_on
+        assert exporter.outlet.buffer is None
         await exporter.stop()
     assert exporter.counts().exported == 0
 
@@ -97,7 +97,7 @@ async def test_metrics_leave_at_their_interval_and_at_the_end() -> None:
     with collecting() as collector:
         endpoint = Endpoint("127.0.0.1", collector.port, "/v1/metrics")
         exporter.use(ExportPlan(metrics=endpoint, metrics_interval_s=60))
-        assert not exporter.outlet.is_on  # that is of spans
+        assert exporter.outlet.buffer is None  # that is of spans
         exporter.on_tick(1000.0)
         head, body = await asyncio.to_thread(collector.next)
         assert head.startswith(b"POST /v1/metrics ")
