@@ -76,6 +76,7 @@ def _yaml(text: str) -> YAML:
     yaml = YAML(typ="rt")
     yaml.preserve_quotes = True
     yaml.width = 1_000_000
+    yaml.brace_single_entry_mapping_in_flow_sequence = True  # [{a: 1}], which else becomes [a: 1]
     found = _ITEM.search(text)
     is_flush = found is not None and len(found.group(2)) == len(found.group(1))
     yaml.indent(mapping=2, sequence=2 if is_flush else 4, offset=0 if is_flush else 2)

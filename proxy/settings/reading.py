@@ -6,12 +6,12 @@ May know the layers, the models and the checks. Must not know what the settings 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from proxy.errors import SettingsError, SettingsProblem
 from proxy.settings.checks import check
@@ -94,14 +94,18 @@ def load(
         otel_layer(environ),
     ]
     settings = _validate(layers, wrong, file_is_known=bool(from_file.data) or not from_file.problems)
-    sections = [settings.inbound.tls, *(upstream.tls for upstream in settings.upstreams), settings.export.tls]
-    sections.append(settings.console.report.tls)
-    files = {path for section in sections for path in (section.ca_file, section.cert_file, section.key_file)}
-    listen_tls = settings.inbound.listen_tls
-    files |= {listen_tls.client_ca_file, listen_tls.cert_file, listen_tls.key_file}
-    certificates = sorted(FilePath(path) for path in files if path is not None)
-    read |= {path: signature(path) for path in certificates}
+    read |= {path: signature(path) for path in sorted(set(_certificates(settings)))}
     return Loaded(settings, file, _sources(layers), read, text)
+
+
+def _certificates(section: BaseModel) -> Iterator[FilePath]:
+    """The files of every section about TLS."""
+    for name, value in section:
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, BaseModel):
+                yield from _certificates(part)
+            elif name.endswith("_file") and part is not None:
+                yield FilePath(part)
 
 
 def _sources(layers: Sequence[Layer]) -> dict[Path, str]:

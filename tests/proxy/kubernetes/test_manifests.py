@@ -72,6 +72,11 @@ def test_line_ends_and_a_byte_order_mark_stay(newline: str, mark: str) -> None:
     assert uninject(done) == text
 
 
+def test_braces_stay_around_a_single_key() -> None:
+    text = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a, ports: [{containerPort: 8080}]}]}\n"
+    assert uninject(inject(text).text) == text
+
+
 @pytest.mark.parametrize("indent", [None, 2, 4])
 def test_json_stays_json(indent: int | None) -> None:
     text = json.dumps(yaml.safe_load(DEPLOYMENT), indent=indent) + "\n"

@@ -10,6 +10,7 @@ import trustme
 from ops_lib.propagation import FORMATS, Format
 from proxy.errors import SettingsError, SettingsProblem
 from proxy.settings import Flag, Loaded, Settings, config_file, load
+from proxy.settings.problems import all_keys
 
 
 def loaded(tmp_path: Path, text: str = "", *, flags: dict[str, str] | None = None, **environ: str) -> Loaded:
@@ -312,14 +313,26 @@ def test_a_path_that_leads_nowhere_is_an_error(tmp_path: Path, key: str, value: 
 
 
 def test_every_certificate_file_is_watched_beside_the_settings(tmp_path: Path) -> None:
-    """That of the app, and those of each upstream."""
-    names = ("app", "a", "b")
-    for name in names:
-        trustme.CA().cert_pem.write_to_path(tmp_path / f"{name}.pem")
-    tls = {name: f"tls: {{ca_file: '{tmp_path}/{name}.pem'}}" for name in names}
-    text = f"inbound: {{app: 'https://app', {tls['app']}}}\nupstreams:\n" + "".join(
-        f"  - {{name: {name}, match: {name}, target: 'https://{name}', {tls[name]}}}\n" for name in names[1:]
-    )
-    found = loaded(tmp_path, text)
-    assert set(found.read) == {tmp_path / "sidecar.yaml", *(tmp_path / f"{name}.pem" for name in names)}
+    """Each that any key names: a key that is new is watched as well."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    authority.issue_cert("a").private_key_and_cert_chain_pem.write_to_path(tmp_path / "cert.pem")
+    pems = {"cert_file": "cert.pem", "key_file": "cert.pem"}
+    environ = {
+        "OPS_SIDECAR_INBOUND__APP": "https://a",
+        "OPS_SIDECAR_INBOUND__LISTEN_TLS__CLIENT_CERTIFICATES": "required",
+        "OPS_SIDECAR_UPSTREAMS": "[{name: n, match: n, target: 'https://n'}]",
+        "OPS_SIDECAR_EXPORT__ENDPOINT": "https://a",
+        "OPS_SIDECAR_CONSOLE__REPORT__ENDPOINT": "https://a",
+        "OPS_SIDECAR_CONSOLE__FORWARD__ENDPOINT": "https://a",
+    }
+    keys = [key.replace(".N.", ".0.") for key in all_keys() if key.endswith("_file")]
+    files = {}
+    for key in keys:
+        last = key.rpartition(".")[2]
+        files[key] = tmp_path / key
+        files[key].write_bytes((tmp_path / pems.get(last, "ca.pem")).read_bytes())
+    found = load(environ=environ, flags=[Flag(tuple(key.split(".")), str(file), key) for key, file in files.items()])
+    assert len(keys) == 18
+    assert set(found.read) == set(files.values())
     assert all(looks is not None and looks[2] > 0 for looks in found.read.values())
