@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Final
 
 _SOCK_DIAG: Final = "the kernel reads neither padding nor a sequence number, and no TCP socket has the state 0"
-_ONE_COLUMN: Final = "the row has one column: its first is its last"
 _QUICK: Final = "the byte takes the way of the pattern below, which knows it as well"
 _FULL: Final = "the bucket is full at first: whatever has come until then adds nothing"
 
@@ -97,11 +96,6 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         "proxy/console/query/detail.py",
         "body = max(0.0, round(rest, 3)) if head is not None else None  # whole microseconds, as they came",
     ): (frozenset({"(4)"}), "of whole microseconds, the fourth place is what floats add"),
-    ("proxy/console/query/doctor.py", "if packed is None or packed[0] is None:"): (frozenset({"(-1)"}), _ONE_COLUMN),
-    (
-        "proxy/console/query/doctor.py",
-        'of = text(json.loads(zlib.decompress(packed[0])).get("report", {}), "ops.request.of")',
-    ): (frozenset({"(-1)"}), _ONE_COLUMN),
     ("proxy/cli/explain.py", "answers = explain(compile_plan(settings, 1), headers, question)"): (
         frozenset({"(0)", "(2)"}),
         "no answer tells the plan's generation",

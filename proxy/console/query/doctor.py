@@ -189,10 +189,10 @@ def _proof(reader: Reader, check: Check, name: str, since_ms: int) -> tuple[list
 def _last_hop(reader: Reader, name: str, proof: Sequence[Mapping[str, Any]]) -> Answer | None:
     """Where the trace still was: the request at the app that the newest call belongs to."""
     for row in proof:
-        packed = reader.one("SELECT detail FROM requests WHERE rid = ?", (row["id"],))
-        if packed is None or packed[0] is None:
+        (packed,) = reader.one("SELECT detail FROM requests WHERE rid = ?", (row["id"],)) or (None,)
+        if packed is None:
             continue
-        of = text(json.loads(zlib.decompress(packed[0])).get("report", {}), "ops.request.of")
+        of = text(json.loads(zlib.decompress(packed)).get("report", {}), "ops.request.of")
         found = reader.one(f"SELECT {COLUMNS} FROM requests WHERE rid = ?", (of,)) if of else None
         if found is not None:
             before = read_row(found)

@@ -21,7 +21,7 @@ def download(reader: Reader, trace_id: str) -> dict[str, Any] | None:
     found = reader.one("SELECT key FROM traces WHERE trace = ? AND spans > 0", (wanted,))
     if found is None:
         return None
-    key = found[0]
+    (key,) = found
     rows = reader.all(
         "SELECT resource, scope, body FROM spans WHERE id >= ? AND id < ? LIMIT ?",
         (key << SHIFT, key + 1 << SHIFT, MOST_SPANS),
@@ -35,10 +35,9 @@ def download(reader: Reader, trace_id: str) -> dict[str, Any] | None:
             continue
         seen.add(body)
         if resource not in groups:
-            stored = reader.one("SELECT body FROM resources WHERE id = ?", (resource,))
+            (stored,) = reader.one("SELECT body FROM resources WHERE id = ?", (resource,)) or (b"",)
             groups[resource] = request.resource_spans.add()
-            if stored is not None:
-                groups[resource].resource.ParseFromString(stored[0])
+            groups[resource].resource.ParseFromString(stored)
         if (resource, scope) not in scopes:
             scopes[resource, scope] = groups[resource].scope_spans.add()
             scopes[resource, scope].scope.name = scope

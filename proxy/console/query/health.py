@@ -56,7 +56,7 @@ def myself(reader: Reader, state: Mapping[str, Any], now_ns: int) -> Answer:
         "service": "console",
         "instance": state["instance"],
         "version": state["version"],
-        "services": [row[0] for row in services],
+        "services": [name for (name,) in services],
         "auth": state["auth"],
         "receives": otlp or None,
         "sidecars": len(sidecars(reader, now_ns)),

@@ -118,7 +118,10 @@ def _floor(reader: Reader, table: Table, position: Position) -> Position | None:
         f"ORDER BY {table.time} DESC, {table.key} DESC LIMIT 1 OFFSET {_STRETCH}",
         position,
     )
-    return (row[0], row[1]) if row is not None else None
+    if row is None:
+        return None
+    at, key = row
+    return at, key
 
 
 def _stretch(

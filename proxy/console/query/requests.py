@@ -71,10 +71,11 @@ def request(reader: Reader, rid: str) -> Answer | None:
 
 
 def _neighbour(reader: Reader, key: int, at: int, relation: str, order: str) -> str | None:
-    found = reader.one(
+    rid: str | None
+    (rid,) = reader.one(
         f"SELECT rid FROM requests WHERE (at, id) {relation} (?, ?) ORDER BY at {order}, id {order} LIMIT 1", (at, key)
-    )
-    return found[0] if found is not None else None
+    ) or (None,)
+    return rid
 
 
 def _hops(reader: Reader, row: Answer) -> list[Answer]:

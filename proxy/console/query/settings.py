@@ -18,8 +18,8 @@ def settings(reader: Reader, now_ns: int) -> Answer:
     found = sidecars(reader, now_ns)
     made = []
     for one in found:
-        row = reader.one("SELECT settings FROM sidecars WHERE instance = ?", (one["id"],))
-        entries = json.loads(row[0]) if row is not None and row[0] else []
+        (kept,) = reader.one("SELECT settings FROM sidecars WHERE instance = ?", (one["id"],)) or (None,)
+        entries = json.loads(kept) if kept else []
         made.append(
             {
                 "service": one["service"],

@@ -69,11 +69,11 @@ class GrpcCall(StreamUser):
         self._intake = intake
         self._tasks = tasks
         self._stream = stream
-        self._signal = ""
-        self._packs = False  # by grpc-encoding, a message may be packed
+        self._signal: str  # as the path names it
+        self._packs: bool  # by grpc-encoding, a message may be packed
         self._parts: list[bytes] = []
         self._size = 0  # of them; held by the intake
-        self._length = -1  # of the message; -1: its prefix has not come
+        self._length: int | None = None  # of the message; None: its prefix has not come
         self._is_over = False  # answered, or taken back
         self._timer: asyncio.TimerHandle | None = None
 
@@ -121,14 +121,14 @@ class GrpcCall(StreamUser):
             if not self._check_length():
                 return
         if done:
-            if self._length < 0 or self._size != _PREFIX_BYTES + self._length:
+            if self._length is None or self._size != _PREFIX_BYTES + self._length:
                 self._refuse(_INVALID_ARGUMENT, "malformed", "the request is not one whole message")
             else:
                 self._take_soon()
 
     def _check_length(self) -> bool:
         """Whether the message is one that is taken, as far as it has come."""
-        if self._length < 0:
+        if self._length is None:
             if self._size < _PREFIX_BYTES:
                 return True
             start = b"".join(self._parts[:_PREFIX_BYTES])

@@ -280,9 +280,10 @@ def _unpack(body: bytes) -> bytes:
 def _accepted(signal: str, batch: Batch | None, is_json: bool, cors: Mapping[str, str]) -> web.Response:
     """200, and what was not taken, in words."""
     if is_json:
-        rejected, reason = (batch.rejected, batch.reason) if batch is not None else (0, "")
-        name = {"traces": "rejectedSpans", "logs": "rejectedLogRecords", "metrics": "rejectedDataPoints"}[signal]
-        said = {"partialSuccess": {name: str(rejected), "errorMessage": reason}} if rejected else {}
+        said = {}
+        if batch is not None and batch.rejected:
+            name = {"traces": "rejectedSpans", "logs": "rejectedLogRecords", "metrics": "rejectedDataPoints"}[signal]
+            said["partialSuccess"] = {name: str(batch.rejected), "errorMessage": batch.reason}
         return web.Response(body=json.dumps(said).encode(), content_type=JSON, headers=cors)
     return web.Response(body=partial_success(batch), content_type=PROTOBUF, headers=cors)
 

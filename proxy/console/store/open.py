@@ -58,9 +58,9 @@ def open_reader(place: Place) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection, place: Place) -> None:
     """Settings, version, tables."""
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if tables and application != APPLICATION_ID:
         raise StoreError(f"{place} is a database of another program; give --store a path of its own")
     if version > VERSION:
@@ -96,7 +96,7 @@ def _run(connection: sqlite3.Connection, statements: str, version: int) -> None:
 
 def used_bytes(connection: sqlite3.Connection) -> int:
     """The bytes of all pages that hold something."""
-    pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    free = connection.execute("PRAGMA freelist_count").fetchone()[0]
-    size = connection.execute("PRAGMA page_size").fetchone()[0]
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
     return int((pages - free) * size)

@@ -129,9 +129,9 @@ def _add_formats(connection: sqlite3.Connection, service: str, texts: Texts, cou
         (service, day, *texts),
     ).fetchone()
     if there is None:
-        rows = connection.execute(
+        (rows,) = connection.execute(
             "SELECT count(*) FROM format_days WHERE service = ? AND day = ?", (service, day)
-        ).fetchone()[0]
+        ).fetchone()
         if rows >= _MOST_OF_DAY:
             kind, peer, host = "others", "", ""
     connection.execute(

@@ -19,9 +19,9 @@ def trim_size(connection: sqlite3.Connection, limit_bytes: int) -> int:
         return 0
     bound = connection.execute("SELECT key, started FROM traces ORDER BY key LIMIT 1 OFFSET ?", (_STEP,)).fetchone()
     if bound is None:
-        newest = connection.execute("SELECT max(key), max(started) FROM traces").fetchone()
-        return _trim_requests(connection) or (_remove_below(connection, newest[0] + 1, newest[1]) if newest[0] else 0)
-    return _remove_below(connection, bound[0], bound[1])
+        key, started = connection.execute("SELECT max(key), max(started) FROM traces").fetchone()
+        return _trim_requests(connection) or (_remove_below(connection, key + 1, started) if key else 0)
+    return _remove_below(connection, *bound)
 
 
 def trim_age(connection: sqlite3.Connection, oldest_ns: int) -> int:
@@ -72,7 +72,7 @@ def _trim_requests(connection: sqlite3.Connection) -> int:
     """The oldest twentieth, at least a step."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        there = connection.execute("SELECT count(*) FROM requests").fetchone()[0]
+        (there,) = connection.execute("SELECT count(*) FROM requests").fetchone()
         gone = connection.execute(
             "DELETE FROM requests WHERE id IN (SELECT id FROM requests ORDER BY at LIMIT ?)",
             (max(_STEP, there // 20) if there > _STEP else there,),

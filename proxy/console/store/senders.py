@@ -127,18 +127,18 @@ def heard(connection: sqlite3.Connection, report: Report, now_ns: int) -> bool:
     said, sender = report.said, report.sender
     number = _whole(said, "seq")
     _know(connection, sender, now_ns)
-    before = connection.execute(
-        "SELECT number, ended, service FROM sidecars WHERE instance = ?", (sender.instance,)
+    before, ended = connection.execute(
+        "SELECT number, ended FROM sidecars WHERE instance = ?", (sender.instance,)
     ).fetchone()
-    if number <= before[0]:
+    if number <= before:
         return False
     interval_ms = min(max(int(float(said.get("interval", 10)) * 1000), 1), 86_400_000)
     _listen(connection, now_ns, interval_ms)
     place = str(said.get("place", ""))[:500]
     since = min(_whole(said, "since") * _MS, now_ns)
-    if not before[0]:
+    if not before:
         _arrive(connection, sender, place, since, now_ns)
-    elif before[1] == SUCCEEDED:  # two served in one place for a while
+    elif ended == SUCCEEDED:  # two served in one place for a while
         connection.execute("DELETE FROM gaps WHERE instance = ? AND why = ?", (sender.instance, SILENT))
     connection.execute(
         "UPDATE sidecars SET number = ?, interval_ms = ?, ended = ?, place = ?, since = ?, seen = ?, exchanges = ? "
@@ -168,9 +168,10 @@ def _listen(connection: sqlite3.Connection, now_ns: int, interval_ms: int) -> No
     if clock is None:
         connection.execute("INSERT INTO report_clock VALUES (1, ?, ?)", (now_ns, now_ns))
         return
-    longest = connection.execute("SELECT max(interval_ms) FROM sidecars WHERE ended = ?", (RUNNING,)).fetchone()[0]
-    if now_ns - clock[0] > patience_ns(max(longest or 0, interval_ms)):
-        note_gap(connection, EVERYWHERE, "", clock[0], now_ns, DEAF)
+    (heard,) = clock
+    (longest,) = connection.execute("SELECT max(interval_ms) FROM sidecars WHERE ended = ?", (RUNNING,)).fetchone()
+    if now_ns - heard > patience_ns(max(longest or 0, interval_ms)):
+        note_gap(connection, EVERYWHERE, "", heard, now_ns, DEAF)
     connection.execute("UPDATE report_clock SET heard = max(heard, ?)", (now_ns,))
 
 
@@ -187,7 +188,7 @@ def _arrive(connection: sqlite3.Connection, sender: Sender, place: str, since: i
             connection.execute("UPDATE sidecars SET ended = ? WHERE instance = ?", (SUCCEEDED, instance))
     if others and all(ended for _, _, _, ended in others) and since - others[0][2] > _WITHOUT_NS:
         note_gap(connection, sender.service, "", others[0][2], since, NOBODY)
-    there = connection.execute("SELECT count(*) FROM reporting").fetchone()[0]
+    (there,) = connection.execute("SELECT count(*) FROM reporting").fetchone()
     if there < _MOST_SERVICES:
         connection.execute("INSERT OR IGNORE INTO reporting VALUES (?, ?)", (sender.service, since))
     _forget(connection, now_ns)
@@ -209,7 +210,7 @@ def _forget(connection: sqlite3.Connection, now_ns: int) -> None:
     old = connection.execute(
         "SELECT instance FROM sidecars WHERE ended <> ? AND seen < ? LIMIT 1000", (RUNNING, now_ns - _KEPT_NS)
     ).fetchall()
-    there = connection.execute("SELECT count(*) FROM sidecars").fetchone()[0]
+    (there,) = connection.execute("SELECT count(*) FROM sidecars").fetchone()
     if there > _MOST_SIDECARS:
         old += connection.execute(
             "SELECT instance FROM sidecars ORDER BY ended = ?, seen LIMIT ?", (RUNNING, there - _MOST_SIDECARS)

@@ -27,7 +27,8 @@ class TraceWriter:
         self._connection = connection
         self._summaries: OrderedDict[bytes, Summary] = OrderedDict()
         self._sources: OrderedDict[bytes, list[int]] = OrderedDict()  # digest: its id, and the last trace's key
-        self._next_key = 1 + (connection.execute("SELECT max(key) FROM traces").fetchone()[0] or 0)
+        (last_key,) = connection.execute("SELECT max(key) FROM traces").fetchone()
+        self._next_key = 1 + (last_key or 0)
         self._ids = 0  # remembered, of spans
         self.overfull = 0  # spans and logs beyond what one trace may hold
 
@@ -72,7 +73,7 @@ class TraceWriter:
         found = self._connection.execute("SELECT key FROM traces WHERE trace = ?", (trace,)).fetchone()
         if found is None:
             return
-        key = found[0]
+        (key,) = found
         for table in ("spans", "logs"):
             self._connection.execute(f"DELETE FROM {table} WHERE id >= ? AND id < ?", (key << SHIFT, key + 1 << SHIFT))
         self._connection.execute("DELETE FROM traces WHERE key = ?", (key,))
@@ -118,8 +119,8 @@ class TraceWriter:
                 "ON CONFLICT (digest) DO UPDATE SET last_key = max(last_key, excluded.last_key)",
                 (digest, source.service, source.body, key),
             )
-            found = self._connection.execute("SELECT id FROM resources WHERE digest = ?", (digest,)).fetchone()
-            known = self._sources[digest] = [found[0], key]
+            (number,) = self._connection.execute("SELECT id FROM resources WHERE digest = ?", (digest,)).fetchone()
+            known = self._sources[digest] = [number, key]
             while len(self._sources) > _MOST_SOURCES:
                 self._sources.popitem(last=False)
         elif known[1] < key:
