@@ -96,6 +96,10 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         "proxy/console/query/detail.py",
         "body = max(0.0, round(rest, 3)) if head is not None else None  # whole microseconds, as they came",
     ): (frozenset({"(4)"}), "of whole microseconds, the fourth place is what floats add"),
+    ("proxy/explain/by_plan.py", "translators = Translators(listener, None, lambda: 0.0)"): (
+        frozenset({"(1.0)", "(-1.0)"}),
+        "what is explained is one request: none came before it, so nobody asks for the time",
+    ),
     ("proxy/cli/explain.py", "answers = explain(compile_plan(settings, 1), headers, question)"): (
         frozenset({"(0)", "(2)"}),
         "no answer tells the plan's generation",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from lab.sidecar import plan_of
+from lab.texts import check_text
 
 from proxy.explain.by_plan import (
     ListenerAnswer,
@@ -127,6 +131,40 @@ def test_baggage_is_read_as_the_plan_has_it(mode: str, read: object, written: li
     (leaving,) = answer.upstreams
     said = leaving.reading["baggage"]
     assert (said, [name for name, _ in leaving.headers if name == "baggage"]) == (read, written)
+
+
+WARY: dict[str, Any] = {
+    "trust": [
+        {"name": "few", "peers": ["192.0.2.0/24"], "ids": "ignore", "decision": False, "session": False},
+        {"name": "all", "names": ["a"]},
+    ],
+    "propagation": {"clear": ["datadog"], "inject": ["b3", "jaeger"]},
+    "egress": {"session": ["*.internal"]},
+    "inbound": {"app": "http://127.0.0.1:8081", "propagation": {"mirror": True, "mode": "translate"}},
+}
+ASKED = (
+    (SETTINGS, HEADERS, Question()),
+    (SETTINGS, HEADERS, Question("203.0.113.9", (), "inbound")),
+    (SETTINGS, HEADERS, Question(host="api.stripe.com", port=443)),
+    (SETTINGS, [("Accept", "*/*")], Question("", ("a.mesh.internal",), "outbound", "api.stripe.com", 80)),
+    (WARY, [*HEADERS, ("tracestate", "a=1"), ("Caf\xe9\u20ac", "\xe9\u20ac")], Question("192.0.2.1")),
+    (WARY, [], Question("", ("a",))),
+)
+
+
+def test_answers_are_those_that_were_reviewed() -> None:
+    """As a terminal shows them and as JSON. Ids of our own are random."""
+    lines = []
+    for settings, headers, question in ASKED:
+        answers = explain(plan_of(settings, 1), headers, question)
+        found: Any = as_json(answers)
+        told = [json.dumps(one, default=str) for one in found["listeners"]]
+        lines += [f"# {question}", as_text(answers), *told, ""]
+    given = {T, T[16:], S, *("1" * size for size in (16, 32)), "0" * 16}
+    text = re.sub(
+        r"\b[0-9a-f]{16}(?:[0-9a-f]{16})?\b", lambda id: id[0] if id[0] in given else "random", "\n".join(lines)
+    )
+    check_text(text, Path(__file__).parent / "by_plan.txt")
 
 
 def test_a_listener_by_its_name() -> None:

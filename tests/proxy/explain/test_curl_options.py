@@ -65,7 +65,7 @@ def test_headers_without_a_value() -> None:
 
 @pytest.mark.parametrize("end", ["\\\n", "\\\r\n", "^\r\n"])
 def test_each_way_to_go_on_in_the_next_line(end: str) -> None:
-    assert read_curl(f" $ curl http://a {end} -H 'b3: 0'") == [("b3", "0")]
+    assert read_curl(f" $ curl http://a {end} -H {end} 'b3: 0'") == [("b3", "0")]
 
 
 @pytest.mark.parametrize(

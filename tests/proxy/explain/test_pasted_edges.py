@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from lab.texts import check_text
 
 from proxy.explain.pasted import explain_pasted, read_pasted
 
@@ -94,3 +97,20 @@ def test_the_record_and_what_is_beside_it() -> None:
     assert (made["record"]["trace"], made["bare"]) == (T, None)
     bare = explain_pasted("b3: 0", ())
     assert (bare["bare"], bare["winner"]) == ("deny", "b3")
+
+
+def test_answers_are_those_that_were_reviewed() -> None:
+    """As the page gets them."""
+    to = [{"sidecar": "shop", "name": "bank", "inject": ["b3multi"], "extract": ["b3", "tracecontext"]}]
+    stories = (
+        f"{W3C}\ntracestate: a=1\n{OTHER}\n{JAEGER}\nbaggage: a=1\nX-Mirascope-Session-Id: s-1",
+        f"{B3}-{'b' * 16}\nX-B3-TraceId: {T}\nX-B3-SpanId: {'c' * 16}\nuber-trace-id: 1:2",
+        f"b3: {T[16:]}-{S}-d",
+        f"traceparent: 00-{'a' * 32}-{'a' * 16}-03\ntracestate: ops=b:1",
+        "x-b3-flags: 0\nx-b3-sampled: 7\nAccept: x",
+    )
+    lines = []
+    for text in stories:
+        said = explain_pasted(text, to)
+        lines += [f"# {text!r}", *(f"{name}: {json.dumps(one)}" for name, one in said.items()), ""]
+    check_text("\n".join(lines), Path(__file__).parent / "pasted.txt")

@@ -117,8 +117,8 @@ def _broken() -> Iterator[tuple[str, dict[str, list[str]]]]:
         yield "tracecontext", {"traceparent": [value]}
     yield "tracecontext", {"traceparent": ["a", "b"]}
     for value in (
-        "", "2", "1" * 15, "1" * 16, "x" * 50, f"{'1' * 15}-{S}", f"{'1' * 16}-{'1' * 15}", f"{'1' * 17}-{S}",
-        f"{T}1-{S}",
+        "", "2", "1" * 15, "1" * 16, T, "1" * 33, "x" * 50, f"{'1' * 15}-{S}", f"{'1' * 16}-{'1' * 15}",
+        f"{'1' * 17}-{S}", f"{T}1-{S}",
         f"{T}-{S}-2", f"{T}-{S}-{P}", f"{T}-{S}-{P}-{P}", f"{T}-{S}-{P[1:]}", f"{T}-{S}-{'x' * 50}",
         f"{T}-{S}-d-{P[1:]}",
         f"{T}-{S}-1-{'0' * 16}", f"{T}-{S}-1-{P}-", f"{T}-{S}-0-{P}1", f"{'0' * 32}-{'0' * 16}", f"{T.upper()}-{S}-9",
@@ -134,7 +134,7 @@ def _broken() -> Iterator[tuple[str, dict[str, list[str]]]]:
     ):  # fmt: skip
         yield "b3multi", {name: [value] for name, value in fields.items()}
     for value in (
-        "", "x", "1:2:3", "1:2:3:4:5", "1%3A2%3a3", ":1:0:1", "1::0:1", "1:1:0:", "0:0:0:0", "g:g:g:g",
+        "", "x", "1:2:3", "1:2:3:4:5", "g:2:3:4:5", "1%3A2%3a3", ":1:0:1", "1::0:1", "1:1:0:", "0:0:0:0", "g:g:g:g",
         "1:1:0:" + "1" * 99,
         "1:1:0:" + "1" * 100, f"{T}:{S}:0:1", f"{T}1:{S}1:0:1", "1:1:0:g",
     ):  # fmt: skip
@@ -198,6 +198,7 @@ def test_what_headers_say_is_told_in_reviewed_words() -> None:
     lines = []
     stories = [(row.name, row.headers, row.settings) for row in _kinds()]
     stories += [("foreign", [W3C, *FOREIGN], {}), ("unread", [W3C, B3], {"extract": parse_formats("b3")})]
+    stories += [("state", [W3C, ("tracestate", "a=1"), ("b3", f"{T}-{S}-1-{P}")], {})]
     stories += [("bare", [("b3", "d")], {}), ("fresh", [B3, OURS], {"inject": parse_formats("b3,jaeger")})]
     for name, headers, settings in stories:
         chosen = {"inject": KNOWN_FORMATS, "extract": KNOWN_FORMATS, **settings}
