@@ -170,27 +170,6 @@ async def test_a_flood_of_tiny_pieces_does_not_hold_up_the_loop(address: Address
     assert longest < 0.05
 
 
-async def test_a_slow_head(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each byte in time is not enough."""
-    monkeypatch.setattr(connection, "HEAD_S", 0.3)
-    async with client(address) as (reader, writer):
-        answered = asyncio.create_task(answer(reader))
-        for byte in GET % b"/echo?" + b"x" * 10_000:
-            writer.write(bytes((byte,)))
-            await asyncio.sleep(0.02)
-            if answered.done():
-                break
-        assert (await answered) == (408, "408 Request Timeout\n")
-
-
-async def test_a_slow_body(address: Address, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "BODY_S", 0.2)
-    async with client(address) as (reader, writer):
-        writer.write(POST + b"Content-Length: 3\r\n\r\nab")
-        assert b" 408 Request Timeout\r\n" in await all_of(reader)
-    assert asked.paths == []
-
-
 async def test_an_idle_connection_ends_without_a_word(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the first request and after it."""
     monkeypatch.setattr(connection, "IDLE_S", 0.2)
@@ -200,17 +179,6 @@ async def test_an_idle_connection_ends_without_a_word(address: Address, monkeypa
         writer.write(b"\r\n" * 3)  # is no request
         assert await all_of(reader) == b""
         assert await all_of(silent) == b""
-
-
-async def test_a_handler_may_take_its_time(address: Address, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("IDLE_S", "HEAD_S", "BODY_S"):
-        monkeypatch.setattr(connection, name, 0.1)
-    async with client(address) as (reader, writer):
-        writer.write(GET % b"/slow")
-        await asked.began.wait()
-        await asyncio.sleep(0.3)
-        asked.goes_on.set()
-        assert await answer(reader) == (200, "slow\n")
 
 
 def sizes(server: AdminServer) -> list[int]:
