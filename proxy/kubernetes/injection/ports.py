@@ -41,22 +41,16 @@ class ServicePort(NamedTuple):
     """A port of a Service that leads to a pod."""
 
     service: Place
-    position: int
+    port: Mapping[str, Any]  # as the Service has it
     number: int | None  # of the container; None: a name that no container has
     is_web: bool
-
-    @property
-    def port(self) -> Mapping[str, Any]:
-        """As the Service has it."""
-        found = at(self.service.object, ("spec", "ports", self.position))
-        return found if isinstance(found, Mapping) else {}
 
 
 def service_ports(
     service: Place, declared: Sequence[ContainerPort], before: Mapping[str, Any]
 ) -> Iterator[ServicePort]:
     """The TCP ports of `service`. `before`: the targets that an earlier injection moved, by the port's number."""
-    for index, port in enumerate(at(service.object, ("spec", "ports")) or ()):
+    for port in at(service.object, ("spec", "ports")) or ():
         if not isinstance(port, Mapping) or port.get("protocol") not in (None, "TCP"):
             continue
         target = before.get(str(port.get("port")), port.get("targetPort"))
@@ -65,7 +59,7 @@ def service_ports(
         named = [one for one in declared if str(target) in (one.name, str(one.number))]
         number = named[0].number if named else int(str(target)) if str(target).isdecimal() else None
         names = (port.get("name"), port.get("appProtocol"), *(one.name for one in named))
-        yield ServicePort(service, index, number, any(_is_web(name) for name in names))
+        yield ServicePort(service, port, number, any(_is_web(name) for name in names))
 
 
 def app_port(ports: Sequence[ServicePort], declared: Sequence[ContainerPort]) -> int | None:

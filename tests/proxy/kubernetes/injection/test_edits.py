@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.kubernetes.injection.edits import Draft, apply, as_json_patch, pointer
+from proxy.kubernetes.injection.edits import Draft, Edit, Path, apply, as_json_patch, at, plain, pointer
 
 
 def test_a_pointer_escapes_slashes_and_tildes() -> None:
@@ -50,3 +52,69 @@ def test_the_edits_of_a_draft_carried_out_are_the_draft(tree: dict[str, Any], pu
             draft.put(tuple(path), value)
     apply(tree, draft.edits)
     assert tree == draft.document
+
+
+class Word(str):
+    """Text as a reader of YAML has it."""
+
+
+class Whole(int):
+    """A number as a reader of YAML has it."""
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({1: Word("a")}, {"1": "a"}), ((1, 2), [1, 2]), (True, True), (None, None), (Whole(5), 5), (1.5, 1.5),
+        (date(2026, 1, 2), "2026-01-02"), ({"a": [{"b": Word("c")}]}, {"a": [{"b": "c"}]}),
+    ],
+)  # fmt: skip
+def test_a_draft_is_of_plain_values(value: Any, expected: Any) -> None:
+    """Whatever reader made them; and a change of it leaves the document as it was."""
+    made = plain(value)
+    assert (made, type(made)) == (expected, type(expected))
+    document = {"a": {"b": [1]}}
+    Draft(document).put(("a", "b"), 2)
+    assert document == {"a": {"b": [1]}}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ((), {"a": [{"b": 1}], "c": "d"}), (("a", 0, "b"), 1), (("a", 1), None), (("a", "0"), None), (("x", "y"), None),
+        (("c", 0), None), (("a", 0, "b", "c"), None),
+    ],
+)  # fmt: skip
+def test_what_is_at_a_path(path: Path, value: Any) -> None:
+    assert at({"a": [{"b": 1}], "c": "d"}, path) == value
+
+
+def test_edits_within_a_larger_document_have_paths_from_its_root() -> None:
+    whole = {"items": [{"x": {"list": []}}]}
+    outer = Draft(whole["items"][0], ("items", 0))
+    inner = Draft(outer.get("x"), ("items", 0, "x"))
+    inner.insert(("list",), {"a": 1})
+    outer.extend(inner)
+    outer.insert(("made",), 1)
+    assert outer.document == {"x": {"list": [{"a": 1}]}, "made": [1]}
+    assert as_json_patch(outer.edits) == [
+        {"op": "add", "path": "/items/0/x/list/-", "value": {"a": 1}},
+        {"op": "add", "path": "/items/0/made", "value": [1]},
+    ]
+
+
+@pytest.mark.parametrize(("value", "stays"), [({}, False), ([], False), ({"a": 1}, True), ([0], True), (0, True)])
+def test_what_is_empty_is_taken_away(value: Any, stays: bool) -> None:
+    draft = Draft({"a": value})
+    draft.remove_if_empty(("a",))
+    assert ("a" in draft.document) is stays
+    assert [edit.op for edit in draft.edits] == ([] if stays else ["remove"])
+
+
+def test_what_goes_in_is_a_copy() -> None:
+    value = {"a": []}
+    documents: list[Any] = [{}, {}]
+    for document in documents:
+        apply(document, [Edit("add", ("x",), value)])
+    documents[0]["x"]["a"].append(1)
+    assert (documents[1], value) == ({"x": {"a": []}}, {"a": []})
