@@ -9,6 +9,8 @@ from typing import Final
 
 _SOCK_DIAG: Final = "the kernel reads neither padding nor a sequence number, and no TCP socket has the state 0"
 _QUICK: Final = "the byte takes the way of the pattern below, which knows it as well"
+_TREE: Final = "the way bit by bit, which is taken then, reads the same"
+_TABLE: Final = "the table and the function say the same of 255"
 _FULL: Final = "the bucket is full at first: whatever has come until then adds nothing"
 
 SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
@@ -69,9 +71,51 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         "it is made anew for the first host, which is never empty",
     ),
     ("proxy/http2/hpack/huffman.py", "while left >= 5:"): (
-        frozenset({">"}),
-        "what is left of a symbol is no padding, so the way bit by bit reads it again",
+        frozenset({">", "(4)", "(6)"}),
+        "no symbol has four bits; what is left of one is no padding, so the way bit by bit reads it again",
     ),
+    ("proxy/http2/hpack/huffman.py", "if held >= 6:"): (
+        frozenset({">", "(5)", "(7)"}),
+        "the word is written sooner or later; that 8 symbols are too many for a machine word shows compiled alone",
+    ),
+    ("proxy/http2/hpack/huffman.py", "padding: i64 = (1 << left) - 1"): (frozenset({"(0)", "(2)"}), _TREE),
+    ("proxy/http2/hpack/huffman.py", "if left > 7 or buffer & padding != padding:"): (frozenset({">=", "(6)"}), _TREE),
+    ("proxy/http2/hpack/huffman.py", 'return out[0] if len(out) == 1 else b"".join(out)'): (
+        frozenset({"(-1)"}),
+        "the first of one is the last",
+    ),
+    ("proxy/http2/hpack/encoder.py", "self._oldest = 1  # the number of the oldest that is still there"): (
+        frozenset({"(2)"}),
+        "the oldest field is found by its text instead",
+    ),
+    ("proxy/http2/hpack/encoder.py", "out.append(INDEXED[index] if index < 256 else integer(127, 0x80, index))"): (
+        frozenset({"(255)"}),
+        _TABLE,
+    ),
+    ("proxy/http2/hpack/encoder.py", "out.append(LENGTHS[size] if size < 256 else integer(127, 0, size))"): (
+        frozenset({"(255)"}),
+        _TABLE,
+    ),
+    ("proxy/http2/hpack/integers.py", "return LENGTHS[size] if size < 256 else integer(127, 0, size)"): (
+        frozenset({"(255)"}),
+        _TABLE,
+    ),
+    ("proxy/http2/hpack/decoder.py", "is_indexed = first >= 0x40"): (
+        frozenset({"(63)"}),
+        "0x3f begins an update, not a literal",
+    ),
+    ("proxy/http2/hpack/decoder.py", "size = block[start] & 0x7F if start < end else 0x7F"): (
+        frozenset({"(126)", "(128)"}),
+        "nothing follows, which the string's own check says",
+    ),
+    ("proxy/http2/hpack/decoder.py", "if first >= 0x80:"): (
+        frozenset({">", "(129)"}),
+        "0x80 is the empty string, the same in either code",
+    ),
+    (
+        "proxy/http2/hpack/decoder.py",
+        "if start >= end or not 0x80 < block[start] <= 0x80 + _LONGEST_CODE:",
+    ): (frozenset({"<=", "(127)", "(129)"}), "a name of no byte or one is the same object anyway"),
     ("ops_lib/capture/render.py", "if kind is list or kind is tuple:"): (
         frozenset({"and", "is not"}),
         "the loops below know both as well, and come to the same text",

@@ -71,9 +71,7 @@ class Decoder:
         # New objects: those that messages in flight hold keep their kinds.
         for place in range(self._first, len(self._table)):
             old = self._table[place]
-            field = HeaderField(old.name, old.value, judge.kind_of(old.name, old.value))
-            field.static = old.static
-            self._table[place] = field
+            self._table[place] = HeaderField(old.name, old.value, judge.kind_of(old.name, old.value))
 
     def allow(self, table_bytes: int) -> None:
         """The peer has acknowledged this SETTINGS_HEADER_TABLE_SIZE. If it is less, its next block says so (4.2)."""
@@ -132,7 +130,8 @@ class Decoder:
 
     def _literal(self, block: bytes, end: int, first: int) -> HeaderField:
         """6.2: a literal, which goes into the table where it says so."""
-        if first >= 0x40:  # 6.2.1
+        is_indexed = first >= 0x40
+        if is_indexed:  # 6.2.1
             index = first & 0x3F
             if index == 0x3F:
                 index = self._integer(block, end, 0x3F)
@@ -148,12 +147,12 @@ class Decoder:
                 raise BadBlock("an index beyond the table")
             name = self._table[index].name
         else:
-            if first < 0x10 and _PATH <= index <= _INDEX:
+            if _PATH <= first <= _INDEX:
                 return self._path(block, end)
             name = self._static[index].name
         value = self._string(block, end)
         kind = self._judge.kind_of(name, value)
-        if first < 0x40:
+        if not is_indexed:
             return HeaderField(name, value, kind, first >= 0x10, True)
         field = HeaderField(name, value, kind)
         room = self._limit - field.size

@@ -189,7 +189,7 @@ def by_bits(data: bytes, start: i64, stop: i64) -> bytes:
             symbols = held = 0
     # Fewer than 12 bits are left: at most two symbols, and padding, which looks like the beginning of a longer code.
     while left >= 5:
-        place = (buffer << (_BITS - left) | (1 << (_BITS - left)) - 1) & _ALL
+        place = buffer << (_BITS - left) & _ALL
         taken = _ALONE[place]
         if taken == 0 or taken > left:
             break

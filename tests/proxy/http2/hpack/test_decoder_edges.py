@@ -43,7 +43,7 @@ def numbered(codec: Decoder, number: int) -> None:
         (b"\x0f\x2e\x01w", (b"www-authenticate", b"w")),  # 61
         (b"\x0f\x2f\x01w", (b"x-79", b"w")),  # 62
         (b"\x0f\x7e\x01w", (b"x-0", b"w")),  # 141: 15 + 126
-        (b"\x0f\x80\x01\x01w", None),  # 15 + 128
+        (b"\x0f\x80\x01\x01w", "an index beyond the table"),  # 15 + 128
         (b"\x7d\x01w", (b"www-authenticate", b"w")),
         (b"\x7e\x01w", (b"x-79", b"w")),
         (b"\x7f\x00\x01w", (b"x-78", b"w")),  # 63
@@ -51,19 +51,27 @@ def numbered(codec: Decoder, number: int) -> None:
         (b"\x04\x01w", (b":path", b"w")),
         (b"\x05\x01w", (b":path", b"w")),
         (b"\x06\x01w", (b":scheme", b"w")),
-        (b"\xff\x0f", None),  # one beyond the oldest
-        (b"\x0f\x7f\x01w", None),
-        (b"\x7f\x4f\x01w", None),
+        (b"\xff\x0f", "an index beyond the table"),  # one beyond the oldest
+        (b"\x0f\x7f\x01w", "an index beyond the table"),
+        (b"\x7f\x4f\x01w", "an index beyond the table"),
+        (b"\x80", "index 0"),
+        (b"\xff", "the block ends in an integer"),
+        (b"\x0f", "the block ends in an integer"),
+        (b"\x7f\x80", "the block ends in an integer"),
+        (b"\x00", "the block ends before a string"),
+        (b"\x40", "the block ends before a string"),
+        (b"\x40\x01w", "the block ends before a string"),
+        (b"\x04", "the block ends before a string"),
         (b"\xff\x80\x80\x80\x80\x00", (b"x-14", b"v")),  # five bytes more, and no sixth
-        (b"\xff\x80\x80\x80\x80\x80\x00", None),
+        (b"\xff\x80\x80\x80\x80\x80\x00", "an integer is too long"),
     ],
 )
-def test_each_kind_of_index_at_its_edges(block: bytes, found: tuple[bytes, bytes] | None) -> None:
+def test_each_kind_of_index_at_its_edges(block: bytes, found: tuple[bytes, bytes] | str) -> None:
     codec = decoder()
     numbered(codec, 80)
     assert codec.size == 10 * 36 + 70 * 37
-    if found is None:
-        with pytest.raises(BadBlock):
+    if isinstance(found, str):
+        with pytest.raises(BadBlock, match=f"^{found}$"):
             codec.decode(block)
     else:
         assert pairs(codec, block) == [found]
@@ -201,9 +209,15 @@ def test_literals_are_marked_as_they_came() -> None:
     for first, never, literal in ((b"\x00", False, True), (b"\x10", True, True), (b"\x40", False, False)):
         (field,) = decoder().decode(first + b"\x01a\x01b")
         assert (field.never, field.is_literal) == (never, literal)
-    for first, never in ((b"\x04", False), (b"\x05", False), (b"\x14", True), (b"\x15", True)):
+    for first, never in (
+        (b"\x04", False), (b"\x05", False), (b"\x0f\x00", False), (b"\x14", True), (b"\x15", True), (b"\x1f\x00", True),
+    ):  # fmt: skip
         (field,) = decoder().decode(first + b"\x01/")
         assert (field.never, field.is_literal) == (never, True)
+
+
+def test_what_is_in_the_static_table_is_known_by_its_index() -> None:
+    assert [field.static for field in decoder().decode(b"\x81\xbd\x42\x03GET")] == [1, 61, 0]
 
 
 # --- what is remembered

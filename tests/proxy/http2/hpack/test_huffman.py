@@ -74,6 +74,14 @@ def test_bad_padding_and_the_end_of_string_are_refused(code: bytes) -> None:
         decode(code)
 
 
+def test_padding_is_of_ones_up_to_the_last_bit() -> None:
+    for symbol in range(256):
+        code = huffman.encode(bytes((symbol,)))
+        if huffman.LENGTHS[symbol] % 8:
+            with pytest.raises(BadBlock, match=r"^a string with bad padding$"):
+                decode(code[:-1] + bytes((code[-1] ^ 1,)))
+
+
 @given(st.binary(max_size=30))
 def test_any_code_is_read_or_refused_and_has_no_second_form(code: bytes) -> None:
     try:
