@@ -26,6 +26,19 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         "proxy/http1/message/grammar.py",
         "ONLY_VISIBLE: Final = bytes(byte if 0x21 <= byte <= 0x7E else byte ^ 1 for byte in range(256))",
     ): (frozenset({"<", "(34)", "(125)", "(2)"}), _QUICK),
+    **{
+        ("proxy/http2/engine/reader.py", line): (frozenset({"pass", "(1)", "(-1)"}), "`next` or `_hold` sets it first")
+        for line in (
+            "self._held = 0  # bytes in them",
+            "self._needed = 0  # bytes that must be there before it is worth looking again",
+            "self._following_at = 0",
+            "self.kind = 0",
+            "self.flags = 0",
+            "self.id = 0  # of the stream",
+            "self.start = 0",
+            "self.end = 0",
+        )
+    },
     ("proxy/http2/engine/engine.py", "end -= data[start] if start < end else 1"): (
         frozenset({"(0)", "(2)"}),
         "the frame has ended before its padding's length: whatever it is taken for, the start is behind the end",

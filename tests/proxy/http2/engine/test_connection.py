@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-from lab.http2 import GET, POST, Frame, data, frame, rst
+from lab.http2 import POST, Frame, data, frame
 from lab.http2_ends import ServerEnd
 
-from proxy.http2.engine import codes, connection
-from proxy.http2.engine.budgets import Bucket
+from proxy.http2.engine import codes
 from proxy.http2.engine.codes import WINDOW_UPDATE
 from proxy.http2.engine.limits import Limits
 
@@ -108,16 +106,6 @@ def test_a_streams_window_grows_while_its_content_is_taken() -> None:
     end = uploading(1)
     given = sum(credits(end.get(data(1, PIECE))).get(1, 0) for _ in range(64))
     assert 64 * len(PIECE) + 131072 <= given + 65535 <= 64 * len(PIECE) + 262144
-
-
-@pytest.mark.slow
-def test_what_is_remembered_of_ended_streams_is_bounded() -> None:
-    end = ServerEnd(resets=Bucket(1e9, 0))
-    for id in range(1, 10_001, 2):
-        end.get(end.peer.headers(id, GET, end=True), rst(id))
-    engine = end.engine
-    assert len(engine._recently) + len(engine._before) <= 2 * connection._REMEMBERED
-    assert end.get(data(9_999, b"a"))[0].kind == codes.RST_STREAM
 
 
 def test_a_user_may_end_the_connection_from_within_a_call() -> None:

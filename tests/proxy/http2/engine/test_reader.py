@@ -50,6 +50,7 @@ def test_what_is_left_is_read_before_what_comes_next() -> None:
 def test_the_reserved_bit_is_ignored() -> None:
     """4.1."""
     assert read(FrameReader(False), b"\0\0\0\0\0\x80\0\0\1") == [Frame(0, 0, 1, b"")]
+    assert read(FrameReader(False), b"\0\0\0\0\0\xf1\2\3\4") == [Frame(0, 0, 0x71020304, b"")]
 
 
 def test_the_largest_frame_and_one_byte_more() -> None:
