@@ -101,11 +101,11 @@ def _read_jaeger(headers: Mapping[str, str]) -> Span | None:
     if match is None:
         return None
     trace_id, span_id, flags = match.groups()
-    return Span(trace_id, span_id, {0: "deny", 1: "accept", 3: "debug"}.get(int(flags, 16) & 3, "deny"))
+    return Span(trace_id, span_id, {1: "accept", 3: "debug"}.get(int(flags, 16) & 3, "deny"))
 
 
 def _write_jaeger(span: Span) -> Headers:
-    flags = {"deny": 0, "accept": 1, "debug": 3}.get(span.sampling, 0)
+    flags = {"accept": 1, "debug": 3}.get(span.sampling, 0)
     return (("uber-trace-id", f"{span.trace_id}:{span.span_id}:{span.parent_id or 0}:{flags}"),)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import itertools
 import secrets
 import signal
@@ -57,19 +58,17 @@ async def run(url: str, per_second: float) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     timeout = aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S)
-    last = "not asked yet"
+    last: str | None = None  # not asked yet
     async with aiohttp.ClientSession(timeout=timeout) as session:
         for headers in visits():
             problem = await visit(session, url, headers)
             if problem != last:
                 print(f"{url}: {problem or 'is answered'}", flush=True)
                 last = problem
-            try:
-                async with asyncio.timeout(1 / per_second):
-                    await stop.wait()
-            except TimeoutError:
-                continue
-            return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 1 / per_second)
+            if stop.is_set():
+                break
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -102,3 +102,36 @@ def test_a_hop_that_never_happened() -> None:
 @pytest.mark.parametrize("hop", [*hops(), Hop("shop", "tracecontext", "/", (), None, "")])
 def test_a_hop_survives_json(hop: Hop) -> None:
     assert Hop.from_json(json.loads(json.dumps(hop.to_json()))) == hop
+
+
+def test_losses_in_words() -> None:
+    """Each service is held against the one that called it, the first against the caller."""
+    lossy = hops()
+    lossy[0] = replace(lossy[0], span=Span("1" * 32, "2" * 16, "deny", "", ""), session="", sent_span_id="")
+    lossy[1] = replace(lossy[1], span=None, session="other")
+    found = find_losses(JOURNEY, lossy[:3])
+    assert found == [
+        "the request went shop -> orders -> billing, not shop -> orders -> billing -> shop",
+        f"shop/checkout: lost the trace: it is in {'1' * 32}, the caller's is {TRACE}",
+        "shop/checkout: lost the sampling decision: deny, the caller said accept",
+        "shop/checkout: lost the tracestate: none came, the caller's is a=b",
+        "shop/checkout: lost the session: none came, the caller's is s-1",
+        f"shop/checkout: lost its parent: span {'2' * 16}, but the caller called from 00000000000000a0",
+        "orders/orders: lost the trace: no trace header that it understands came in",
+        "orders/orders: lost the session: other, the caller's is s-1",
+    ]
+    lossy[1] = hops()[1]
+    assert find_losses(JOURNEY, lossy)[5] == (
+        "orders/orders: lost its parent: span 00000000000000a1, but shop called from no span"
+    )
+
+
+def test_where_sidecars_make_spans_a_service_is_never_called_from_another() -> None:
+    found = find_losses(JOURNEY, hops(), sidecars_are_spans=True)
+    assert found[0] == (
+        "shop/checkout: lost its parent: span 00000000000000a0, but the caller called from 00000000000000a0, "
+        "and no sidecar's span is between"
+    )
+    assert len(found) == 4
+    between = [replace(hop, sent_span_id="f" * 16) for hop in hops()]
+    assert find_losses(replace(JOURNEY, span_id="f" * 16), between, sidecars_are_spans=True) == []

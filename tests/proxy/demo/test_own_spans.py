@@ -37,6 +37,19 @@ async def test_nobody_there() -> None:
         assert not await report(session, "http://127.0.0.1:1", {})
 
 
+@pytest.mark.parametrize(("status", "took"), [(200, True), (202, False), (503, False)])
+async def test_whether_it_was_taken(aiohttp_server: Any, status: int, took: bool) -> None:
+    async def take(request: web.Request) -> web.Response:
+        assert await request.json() == {"a": 1}
+        return web.Response(status=status)
+
+    app = web.Application()
+    app.router.add_post("/base/v1/traces", take)
+    url = str((await aiohttp_server(app)).make_url("/base/"))
+    async with ClientSession() as session:
+        assert await report(session, url, {"a": 1}) is took
+
+
 @pytest.mark.parametrize(("sampled", "told"), [("1", 1), ("0", 0)])
 async def test_a_service_reports_its_span(aiohttp_client: Any, aiohttp_server: Any, sampled: str, told: int) -> None:
     """A sampled one, from the caller's span to the call that it makes."""

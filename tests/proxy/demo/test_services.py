@@ -120,8 +120,11 @@ async def test_an_answer_that_is_none_of_ours_is_told(aiohttp_client, aiohttp_se
 
 async def test_the_shop_also_only_answers(aiohttp_client) -> None:  # type: ignore[no-untyped-def]
     client = await aiohttp_client(build(SERVICES["shop"], Call("http://127.0.0.1:9/never")))
-    (hop,) = (await (await client.post("/receipts", headers={**EVERYTHING, **ACCEPT})).json())["hops"]
+    response = await client.post("/receipts", headers={**EVERYTHING, **ACCEPT})
+    (hop,) = (await response.json())["hops"]
     assert hop["sent"] == []
+    assert (await response.text()).startswith('{\n  "hops": [\n    {\n      "service"')
+    assert (await response.text()).endswith("}\n")
     assert (await client.get("/healthz")).status == 200
 
 

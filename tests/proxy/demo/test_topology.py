@@ -7,6 +7,7 @@ import contextlib
 import json
 import re
 import socket
+import time
 from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -87,6 +88,7 @@ async def test_one_that_is_left_running(
     """It shows its traces on a console of its own, unless they are exported elsewhere, until a sidecar is gone."""
     options = command.parse([*words.split(), "--port", "7"])
     started: list[Any] = []
+    traces = ["1f", "2f"]
 
     @contextlib.asynccontextmanager
     async def running(inject: object, entry: str, collector: str, *, reports: bool) -> AsyncIterator[Any]:
@@ -98,7 +100,7 @@ async def test_one_that_is_left_running(
         yield DemoConsole("http://page", "http://otlp")
 
     async def journey(*_: object) -> Any:
-        journey = SimpleNamespace(trace_id="1f")
+        journey = SimpleNamespace(trace_id=traces.pop(0))
         return SimpleNamespace(problems=(), journey=journey, to_json=dict)
 
     async def gone(sidecars: list[str]) -> Any:
@@ -148,8 +150,10 @@ async def test_visitors_say_what_changes_until_they_are_told_to_stop(
     app = web.Application()
     app.router.add_get("/", serve)
     url = str((await aiohttp_server(app)).make_url("/"))
+    begun = time.monotonic()
     async with asyncio.timeout(10):
-        await visitors.run(url, 1000)
+        await visitors.run(url, 200)
+    assert time.monotonic() - begun >= 5 / 200
     assert asked == [f"visitor-{number}" for number in range(6)]
     assert capsys.readouterr().out == f"{url}: is answered\n{url}: answered 503\n{url}: is answered\n"
     assert sorted(stops) == [2, 15]
