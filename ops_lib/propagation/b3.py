@@ -151,7 +151,7 @@ def _why_id(value: str) -> Malformed:
     """Why this id was refused."""
     if not value:
         return Malformed.EMPTY
-    return Malformed.ZERO_ID if _match_id_shape(value) and not value.strip("0") else Malformed.SHAPE
+    return Malformed.ZERO_ID if _match_id_shape(value) and set(value) == {"0"} else Malformed.SHAPE
 
 
 _SINGLE_OUT = {DENY: "0", ACCEPT: "1", DEBUG: "d"}

@@ -47,7 +47,7 @@ A plain tuple, not a NamedTuple, for speed.
 """
 
 
-_HEX: Final = bytes(digit if digit in b"0123456789abcdef" else 0 for digit in range(256))
+_HEX: Final = bytes(digit if digit in b"0123456789abcdef" else ord("0") for digit in range(256))
 _NO_TRACE: Final = b"0" * 32
 _NO_SPAN: Final = b"0" * 16
 

@@ -22,8 +22,14 @@ def test_child_is_another_span_of_the_same_trace() -> None:
 def test_ids_are_never_zero() -> None:
     draws = iter([0, 5])
     assert new_span_id(lambda _: next(draws)) == "0" * 15 + "5"
-    draws = iter([0, 1 << 64, 1, (1 << 64) | 1])
+    draws = iter([0, 1 << 64, 1, (1 << 63) | 1, (1 << 64) | 1])
     assert new_trace_id(lambda _: next(draws)) == "0" * 15 + "1" + "0" * 15 + "1"
+
+
+def test_every_bit_of_an_id_is_asked_for() -> None:
+    asked: list[int] = []
+    new_context(random_bits=lambda bits: asked.append(bits) or (1 << bits) - 1)  # type: ignore[func-returns-value]
+    assert asked == [128, 64]
 
 
 def test_new_context_is_a_random_root() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops_lib.propagation import FAMILIES, Propagator, UnknownFamilyError, family_of, parse_families
+from ops_lib.propagation import FAMILIES, Propagator, UnknownFamilyError, cargo_of, family_of, parse_families
 from ops_lib.propagation.families import without_cargo
 
 NAMES = [(family, name.replace("*", "trace-id")) for family, names in FAMILIES.items() for name in names]
@@ -40,6 +40,20 @@ def test_families_are_named() -> None:
     assert parse_families([]) == ()
     with pytest.raises(UnknownFamilyError, match="unknown family of trace headers 'b3'; known are: datadog, xray"):
         parse_families(["b3"])
+
+
+@pytest.mark.parametrize(
+    ("name", "cargo"),
+    [
+        ("X-Mirascope-Session-Id", "session"), ("x_mirascope_session_id", "session"), ("X-Sess", "session"),
+        ("baggage", "baggage"), ("Jaeger_Baggage", "baggage"), ("uberctx-A", "baggage"), ("ot-baggage-a", "baggage"),
+        ("SW8-Correlation", "baggage"), ("Traceparent", "trace"), ("X_B3_TraceId", "trace"), ("sw8", "trace"),
+        ("grpc-trace-bin", "trace"), ("x-datadog-trace-id", "trace"), ("ot-tracer-traceid", "trace"),
+        ("accept", None), ("sentry", None), ("", None),
+    ],
+)  # fmt: skip
+def test_what_a_header_carries(name: str, cargo: str | None) -> None:
+    assert cargo_of(name, frozenset({"x-sess"})) == cargo
 
 
 @pytest.mark.parametrize(

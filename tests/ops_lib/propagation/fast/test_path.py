@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops_lib.propagation import FORMATS, HAS_STATE, Extraction, Format, Propagator, context_of
+from ops_lib.propagation import FORMATS, HAS_STATE, Extraction, Format, Propagator, RawFastPath, context_of
 from ops_lib.propagation.fast.forms import IS_SHORT
 from ops_lib.propagation.fast.path import MAX_BAGGAGE_LENGTH
 from ops_lib.propagation.fast.reader import MAX_SET_LENGTH, MAX_SETS
@@ -267,6 +267,29 @@ def test_a_session_bridge_never_takes_the_fast_path() -> None:
     propagator = Propagator(session_bridge=True)
     assert isinstance(propagator.read(B3MULTI), Extraction)
     assert propagator.fast_path is None
+
+
+@pytest.mark.parametrize(
+    ("trace_id", "span_id", "sampled"),
+    [
+        *((TRACE_ID[:size], SPAN_ID, "1") for size in (0, 15, 16, 17, 31, 32)), (TRACE_ID + "0", SPAN_ID, "1"),
+        (TRACE_ID + SPAN_ID, SPAN_ID, "1"), ("0" * 32, SPAN_ID, "1"), ("0" * 16, SPAN_ID, "1"),
+        ("0" * 31 + "1", "0" * 15 + "1", "0"), (TRACE_ID, SPAN_ID[1:], "0"), (TRACE_ID, SPAN_ID + "0", "0"),
+        (TRACE_ID, "0" * 16, "0"), *((TRACE_ID, SPAN_ID, flag) for flag in ("", "0", "1", "2", "/", "d", "01")),
+        *((odd + TRACE_ID[1:], SPAN_ID, "1") for odd in "\0/:`gA\xff"),
+        *((TRACE_ID, odd + SPAN_ID[1:], "1") for odd in "\0/:`gA\xff"),
+    ],
+    ids=ascii,
+)  # fmt: skip
+def test_three_values_in_bytes_are_plain_where_the_same_text_is(trace_id: str, span_id: str, sampled: str) -> None:
+    """The sidecar's shortest way, without a pattern."""
+    propagator = Propagator()
+    assert propagator.fast_path is not None
+    names, values = ("x-b3-traceid", "x-b3-spanid", "x-b3-sampled"), (trace_id, span_id, sampled)
+    text = propagator.fast_path.read(names, values)
+    in_bytes = [tuple(one.encode("latin-1") for one in each) for each in (names, values)]
+    raw = RawFastPath(propagator.fast_settings).read(*in_bytes)
+    assert raw is None if text is None else raw is not None and raw[0] == in_bytes[1]
 
 
 ids = st.sampled_from([TRACE_ID, SPAN_ID, "0" * 32, "0" * 16, TRACE_ID.upper(), "", TRACE_ID + "\n", "x" * 16])
