@@ -31,8 +31,8 @@ def instrument(app: object | None = None, *, allow_hosts: str | Iterable[str] | 
         from flask import Flask, got_request_exception, request_started
     except ImportError as error:
         raise missing("flask", "flask", error) from error
-    request_started.connect(_note_route, weak=False)
-    got_request_exception.connect(_note_exception, weak=False)
+    request_started.connect(_note_any_route, weak=False)
+    got_request_exception.connect(_note_any_exception, weak=False)
     return switch_on(Flask, "__call__", _wrap, app)
 
 
@@ -41,8 +41,8 @@ def uninstrument() -> None:
     from flask import Flask, got_request_exception, request_started
 
     remove(Flask, "__call__")
-    request_started.disconnect(_note_route)
-    got_request_exception.disconnect(_note_exception)
+    request_started.disconnect(_note_any_route)
+    got_request_exception.disconnect(_note_any_exception)
 
 
 def _wrap(call: Any, slot: Slot) -> Any:
@@ -86,3 +86,8 @@ def _note_route(sender: Any, **unused: Any) -> None:
 def _note_exception(sender: Any, exception: BaseException, **unused: Any) -> None:
     if (traced := _incoming()) is not None:
         traced.fail(exception)
+
+
+# Receivers of their own: to disconnect one takes it from every application, also from those of `instrument_app`.
+_note_any_route = partial(_note_route)
+_note_any_exception = partial(_note_exception)

@@ -6,7 +6,7 @@ from typing import Any
 from unittest.mock import ANY
 
 import httpx
-from flask import Flask, request, stream_with_context
+from flask import Flask, got_request_exception, request, request_started, stream_with_context
 from opentelemetry.trace import StatusCode
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -89,3 +89,15 @@ def test_a_second_call_changes_nothing_behind_another_middleware(spans: Any) -> 
     app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]  # Flask documents this assignment
     instrument_app(app).test_client().get("/books/fantasy")
     assert [span.name for span in spans.server] == ["GET /books/<genre>"]
+
+
+def test_uninstrument_leaves_what_was_instrumented_by_hand(spans: Any) -> None:
+    app = application()
+    before = dict(request_started.receivers), dict(got_request_exception.receivers)
+    ops.instrument("flask")
+    ops.uninstrument("flask")
+    assert (request_started.receivers, got_request_exception.receivers) == before
+    for path in ("/books/fantasy", "/broken"):
+        app.test_client().get(path).close()
+    assert [span.name for span in spans.server] == ["GET /books/<genre>", "GET /broken"]
+    assert [event.name for event in spans.server[1].events] == ["exception"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -331,24 +332,18 @@ def test_all_or_nothing() -> None:
     assert grpc.server is before
 
 
-@pytest.mark.parametrize(
-    ("target", "host"),
-    [
-        ("shop:50051", ("shop", 50051)),
-        ("shop", ("shop", None)),
-        ("dns:///shop.internal:50051", ("shop.internal", 50051)),
-        ("dns://8.8.8.8/shop:50051", ("shop", 50051)),
-        ("dns:shop:50051", ("shop", 50051)),
-        ("ipv4:10.0.0.1:50051,10.0.0.2:50051", ("10.0.0.1", 50051)),
-        ("ipv6:[::1]:50051", ("::1", 50051)),
-        ("[::1]:50051", ("::1", 50051)),
-        ("::1", ("::1", None)),
-        ("unix:/run/shop.sock", ("", None)),
-        ("unix-abstract:shop", ("", None)),
-    ],
-)
-def test_where_a_target_leads(target: str, host: tuple[str, int | None]) -> None:
-    assert host_of(target) == host
+def test_what_fails_leaves_all_as_it_was(spans: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Off, or with the hosts of an earlier call."""
+    monkeypatch.setitem(sys.modules, "flask", None)
+    before = grpc.server, grpc.insecure_channel, grpc.aio.server, grpc.aio.insecure_channel
+    with pytest.raises(ImportError, match="flask"):
+        ops.instrument("grpc", "flask")
+    assert (grpc.server, grpc.insecure_channel, grpc.aio.server, grpc.aio.insecure_channel) == before
+    ops.instrument("grpc", allow_hosts=["*.internal"])
+    with pytest.raises(ImportError, match="flask"):
+        ops.instrument("grpc", "flask")
+    with served() as target, grpc.insecure_channel(target) as channel, ops.session(id="s-1"):
+        assert method(channel, "Place", "unary_unary")(b"a").startswith(b"None ")
 
 
 def test_peers_and_codes() -> None:

@@ -301,6 +301,29 @@ def test_all_or_nothing(spans: Any) -> None:
     assert (flask.Flask.__call__, Starlette.__call__) == before
 
 
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_what_fails_later_undoes_what_came_first(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = type(FRAMEWORKS[name][0]())
+    method = "_handle" if name == "aiohttp-server" else "__call__"
+    before = getattr(app, method)
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    with pytest.raises(ImportError, match="grpcio"):
+        ops.instrument(name, "grpc")
+    assert getattr(app, method) is before
+
+
+def test_what_fails_leaves_an_earlier_choice_in_force(spans: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen, other = flask_app(), flask_app()
+    ops.instrument("flask", app=chosen)
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    with pytest.raises(ImportError, match="grpcio"):
+        ops.instrument("flask", "grpc")
+    for app in (chosen, other):
+        app.test_client().get("/books/fantasy").close()
+    ops.uninstrument("flask")
+    assert len(spans.server) == 1
+
+
 def test_a_path_and_a_route_are_scrubbed(spans: Any) -> None:
     """A link to reset a password has its token in the path."""
     token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N"
