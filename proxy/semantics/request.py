@@ -61,14 +61,13 @@ class Request(metaclass=ABCMeta):
     def fields(self) -> list[Field]:
         """Fields that are forwarded unchanged. Host, framing, trace and Via are not among them."""
 
+    @abstractmethod
     def field(self, name: bytes) -> bytes:
         """The value of the first of `fields` with this name (lower case); empty if there is none."""
-        return next((value for key, value in self.fields() if key.lower() == name), b"")
 
+    @abstractmethod
     def weigh(self) -> tuple[int, int]:
         """How many `fields` there are, and how many bytes they and the path take in HTTP/1.1."""
-        fields = self.fields()
-        return len(fields), sum(len(name) + len(value) + 4 for name, value in fields) + len(self.path)
 
     @abstractmethod
     def forward(self, name: bytes, value: bytes) -> None:

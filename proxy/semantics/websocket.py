@@ -41,10 +41,10 @@ class Frames:
             self._head = b""
         size, position = len(data), self._left
         for _ in range(MOST_FRAMES):
-            if position >= size:
+            head = data[position : position + 14]  # the longest form
+            if not head:
                 self._left = position - size
                 return
-            head = data[position : position + 14]  # the longest form
             if len(head) < 2 or len(head) < (needed := _head_size(head[1])):
                 self._head, self._left = head, 0
                 return

@@ -45,6 +45,12 @@ class OtherRequest(Request):
     def fields(self) -> list[Field]:
         return self._fields
 
+    def field(self, name: bytes) -> bytes:
+        return dict(self._fields).get(name, b"")
+
+    def weigh(self) -> tuple[int, int]:
+        return len(self._fields), 0
+
     def forward(self, name: bytes, value: bytes) -> None:
         self._fields.append((name, value))
 

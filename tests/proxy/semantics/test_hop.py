@@ -22,6 +22,12 @@ class Came(Request):
     def fields(self) -> list[Field]:
         return []
 
+    def field(self, name: bytes) -> bytes:
+        raise NotImplementedError
+
+    def weigh(self) -> tuple[int, int]:
+        raise NotImplementedError
+
     def forward(self, name: bytes, value: bytes) -> None:
         raise NotImplementedError
 

@@ -16,6 +16,7 @@ def test_every_fault_has_an_answer(fault: Fault) -> None:
     fields = dict(problem.fields)
     assert (problem.status, problem.title) == (fault.status, fault.title)
     assert fields[b"Content-Type"] == b"application/problem+json"
+    assert fields[b"Cache-Control"] == b"no-store"
     status = b'ops-sidecar; error=%b; details="the \\"reason\\" ?\\\\"' % fault.proxy_error.encode()
     assert fields[b"Proxy-Status"] == status
     assert json.loads(problem.content) == {
