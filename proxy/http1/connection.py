@@ -41,7 +41,7 @@ from proxy.transport.certificates import certificate_names
 from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.flow import BEHIND, OTHER_SIDE_FULL, Flow
 from proxy.transport.outbox import Outbox
-from proxy.transport.processes import Ends, ends
+from proxy.transport.processes import UNKNOWN, Ends, ends
 from proxy.transport.sockets import address_of, descriptor, has_unread, reset
 from proxy.transport.tunnel import End
 
@@ -86,8 +86,10 @@ class Connection(Asker):
     )
 
     transport: asyncio.Transport
+    _fd: int
     _flow: Flow
     _timeouts: Timeouts
+    _silent_at: float  # when a body will have been silent for too long
     _buffer_bytes: int
     _least_sent: int  # bytes a second of its request
     _least_read: int  # bytes a second of its answer
@@ -100,10 +102,8 @@ class Connection(Asker):
         self._aside = Aside()  # received, not yet processed
         self._is_due = False  # a later turn will read on
         self._saw_eof = False
-        self._fd = -1
         self.pinned = None
-        self.process = -1
-        self._silent_at = NEVER  # when a body will have been silent for too long
+        self.process = UNKNOWN
         self.is_tls = False
         self.deadline = NEVER
         self._linger_until = NEVER

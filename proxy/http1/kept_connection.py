@@ -42,7 +42,7 @@ from proxy.listener.upstreams.queued import QueuedPool
 from proxy.semantics.faults import Fault
 from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.flow import OTHER_SIDE_FULL, Flow
-from proxy.transport.processes import Ends, ends
+from proxy.transport.processes import UNKNOWN, Ends, ends
 from proxy.transport.sockets import descriptor, has_unread, watch
 
 RESPONSE_TIMEOUT: Final = Fault.RESPONSE_TIMEOUT  # bound once, for speed
@@ -146,7 +146,9 @@ class KeptConnection(Answerer):
     )
 
     transport: asyncio.Transport
+    _fd: int
     _flow: Flow
+    _is_tls: bool  # then a body ends only with a clean end of TLS: see `connection_lost`
     _watch: select.poll
 
     def __init__(self, keeper: Keeper, ticker: Ticker) -> None:
@@ -154,8 +156,6 @@ class KeptConnection(Answerer):
         self._ticker = ticker
         self._state = IDLE
         self._receiver: Receiver | None = None
-        self._fd = -1
-        self._is_tls = False  # then a body ends only with a clean end of TLS: see `connection_lost`
         self._saw_eof = False
         self.buffer_bytes = _BUFFER_BYTES
         self.connect_s = 0.0
@@ -167,7 +167,7 @@ class KeptConnection(Answerer):
         self.is_unseen = False  # nobody has looked for news, so the next request is held
         self.is_pinned = False
         self.remote = b"", 0
-        self.process = -1
+        self.process = UNKNOWN
         self.peer = ""  # IP address, empty for a Unix socket
         self.served = 0  # exchanges, including the present one
 

@@ -29,6 +29,7 @@ from proxy.plan import Address, Limits, Timeouts
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.request import CALL, PROMPT, TUNNEL
 from proxy.transport.deadlines import NEVER, Ticker
+from proxy.transport.processes import UNKNOWN
 from proxy.transport.tunnel import TunnelSide
 
 
@@ -88,7 +89,7 @@ class TimedAsker(Asker):
         self.port = port
         self.names = names
         self.pinned = None
-        self.process = -1
+        self.process = UNKNOWN
         self._connection = connection
         self._stream = stream
         self._request: Request | None = None

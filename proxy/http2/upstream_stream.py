@@ -36,7 +36,7 @@ from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import FieldKinds
 from proxy.semantics.request import CALL, TUNNEL
 from proxy.transport.deadlines import NEVER
-from proxy.transport.processes import Ends, ends
+from proxy.transport.processes import UNKNOWN, Ends, ends
 from proxy.transport.tunnel import End
 
 _RESPONSE_TIMEOUT: Final = Fault.RESPONSE_TIMEOUT  # bound once, for speed
@@ -90,7 +90,7 @@ class UpstreamStream(Answerer):
         self.timeout = _RESPONSE_TIMEOUT
         self.remote = connection.remote
         self.is_pinned = False
-        self.process = -1
+        self.process = UNKNOWN
 
     def __repr__(self) -> str:
         return f"<UpstreamStream {self._stream!r}>"

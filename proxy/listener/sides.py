@@ -39,7 +39,7 @@ class Answerer(metaclass=ABCMeta):
     deadline: float  # in seconds of the loop's clock
     remote: tuple[bytes, int]  # address and port of the other end; empty and 0 on a Unix socket
     is_pinned: bool  # it has an identity, and serves the asker that gave it one, nobody else
-    process: int  # that holds the other end; -1: not looked up yet
+    process: int  # that holds the other end; UNKNOWN: not looked up yet
     timeout: Fault  # what a deadline that passes means
 
     def ends(self) -> Ends | None:
@@ -170,7 +170,7 @@ class Asker(metaclass=ABCMeta):
     names: tuple[str, ...]  # of the client's certificate, in lower case; none if it showed none
     pinned: Answerer | None  # what the client has logged in on: its next requests go there, and nobody else's
 
-    process: int  # that holds the client's end; -1: not looked up yet, 0: cannot be known
+    process: int  # that holds the client's end; UNKNOWN: not looked up yet, NOBODY: cannot be known
 
     # --- what an exchange asks
 

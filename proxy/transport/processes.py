@@ -29,6 +29,10 @@ _REQUEST: Final = struct.Struct("=BBBBI")  # inet_diag_req_v2 before its sockid
 _ANY_COOKIE: Final = b"\xff" * 8
 _INODE_AT: Final = _HEAD.size + 68  # of inet_diag_msg.idiag_inode
 
+# What is known of the process at an end.
+NOBODY: Final = 0  # none holds it
+UNKNOWN: Final = -1  # it was not looked up yet
+
 _TCP_LISTEN: Final = 10  # include/net/tcp_states.h
 _SOCKET_LINK: Final = re.compile(r"socket:\[(\d+)\]\Z")
 
@@ -53,8 +57,7 @@ def ends(transport: asyncio.BaseTransport) -> Ends | None:
 def owners(connections: Iterable[Ends]) -> dict[Ends, int]:
     """The process of each connection; connections without a result are left out.
 
-    0: nobody holds this end.
-    It waits to be accepted, or was closed.
+    NOBODY: this end waits to be accepted, or was closed.
     A socket that several processes share (a server that forks after accepting) is left out, too.
     """
     inodes = {}
@@ -64,7 +67,7 @@ def owners(connections: Iterable[Ends]) -> dict[Ends, int]:
         if inode:
             inodes[inode] = ends
         elif inode == 0:
-            found[ends] = 0
+            found[ends] = NOBODY
     if inodes:
         found.update({inodes[inode]: process for inode, process in _holders(set(inodes)).items()})
     return found

@@ -20,14 +20,12 @@ from proxy.participation.in_flight import InFlight, InFlightTable, evidence_of
 from proxy.participation.linking import Linked, link, link_by_header
 from proxy.plan.participation import LinkingPlan
 from proxy.semantics.request import Request
-from proxy.transport.processes import Ends
+from proxy.transport.processes import NOBODY, UNKNOWN, Ends
 
 log = logging.getLogger(__name__)
 
 _MOST_ENTRIES: Final = 256  # requests in flight whose processes are looked up for a call
 _MOST_SEARCHES: Final = 256  # calls that wait for a look-up
-_NOBODY: Final = 0
-_UNKNOWN: Final = -1
 
 Owners = Callable[[Iterable[Ends]], dict[Ends, int]]
 
@@ -63,10 +61,10 @@ class Search:
 
     def wanted(self) -> set[Ends]:
         """The connections whose processes have to be known."""
-        ends = {self._asker.ends() if self._asker.process == _UNKNOWN else None}
+        ends = {self._asker.ends() if self._asker.process == UNKNOWN else None}
         for exchange in self._exchanges:
             answerer = cast(Receiver, exchange).answerer
-            if answerer is not None and answerer.process == _UNKNOWN:
+            if answerer is not None and answerer.process == UNKNOWN:
                 ends.add(answerer.ends())
         return {each for each in ends if each is not None}
 
@@ -84,13 +82,13 @@ class Search:
 
     def _judge(self, found: dict[Ends, int]) -> Linked:
         asker = self._asker
-        if asker.process == _UNKNOWN:
+        if asker.process == UNKNOWN:
             ends = asker.ends()
-            asker.process = max(found.get(ends, _NOBODY), _NOBODY) if ends is not None and found else _NOBODY
+            asker.process = max(found.get(ends, NOBODY), NOBODY) if ends is not None and found else NOBODY
         processes = {}
         for entry, exchange in zip(self._entries, self._exchanges, strict=True):
             process = self._process_of(entry, cast(Receiver, exchange), found)
-            if process != _UNKNOWN:
+            if process != UNKNOWN:
                 processes[entry] = process
         return link(
             self._linker.plan,
@@ -103,14 +101,14 @@ class Search:
     @staticmethod
     def _process_of(entry: InFlight, exchange: Receiver, found: dict[Ends, int]) -> int:
         if entry.is_answered:
-            return _NOBODY  # the app was done with it
+            return NOBODY  # the app was done with it
         answerer = exchange.answerer
         if answerer is None:
-            return _NOBODY if entry.exchange is not None else _UNKNOWN  # not sent yet; or over, and who knows how
-        if answerer.process == _UNKNOWN:
+            return NOBODY if entry.exchange is not None else UNKNOWN  # not sent yet; or over, and who knows how
+        if answerer.process == UNKNOWN:
             ends = answerer.ends()
-            process = found.get(ends, _UNKNOWN) if ends is not None else _UNKNOWN
-            if process <= _NOBODY:
+            process = found.get(ends, UNKNOWN) if ends is not None else UNKNOWN
+            if process <= NOBODY:
                 return process  # not accepted yet: no process has begun with it
             answerer.process = process
         return answerer.process
@@ -156,7 +154,7 @@ class Linker:
             or not table.is_whole
             or len(entries) > _MOST_ENTRIES
             or len(self._waiting) >= _MOST_SEARCHES
-            or asker.process == _NOBODY
+            or asker.process == NOBODY
         ):
             return link(plan, entries, is_whole=table.is_whole)
         return Search(self, asker, entries, table.is_whole)
