@@ -12,6 +12,7 @@ import fcntl
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from math import inf
 
 _LOOK_S = 1.0
 _LOOKS = 4  # looks within the time that an app may be gone
@@ -59,7 +60,7 @@ async def until_gone(
             gone = absence.look(loop.time(), limit, app=await is_app_up(), network=has_network())
             if gone:
                 return gone
-        await asyncio.sleep(min(pause_s, limit / _LOOKS) if limit else pause_s)
+        await asyncio.sleep(min(pause_s, (limit or inf) / _LOOKS))
 
 
 def has_network() -> bool:
@@ -67,7 +68,7 @@ def has_network() -> bool:
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
             for _, name in socket.if_nameindex():
-                answer = fcntl.ioctl(asking, _SIOCGIFFLAGS, struct.pack("16sH14x", name.encode()[:15], 0))
+                answer = fcntl.ioctl(asking, _SIOCGIFFLAGS, struct.pack("16sH14x", name.encode(), 0))
                 flags = struct.unpack("16xH14x", answer)[0]
                 if flags & _IFF_UP and not flags & _IFF_LOOPBACK:
                     return True

@@ -21,8 +21,8 @@ class ServiceManager:
         """`pid`: our process. A watchdog that is meant for another process does not count."""
         path = environ.get("NOTIFY_SOCKET", "")
         self._path = f"\0{path[1:]}" if path.startswith("@") else path
-        self._pause_s = _watchdog_s(environ, pid) / 2 if path[:1] in ("/", "@") else 0.0
-        self._is_told = path[:1] in ("/", "@")
+        self._is_told = path.startswith(("/", "@"))
+        self._pause_s = _watchdog_s(environ, pid) / 2 if self._is_told else 0.0
 
     def ready(self) -> None:
         """The start, or a reload, is over."""

@@ -88,4 +88,3 @@ class PublicListeners:
         """Close them all."""
         for server in self._servers.values():
             await server.close()
-        self._servers = {}

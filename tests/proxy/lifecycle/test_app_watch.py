@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+from pathlib import Path
+
 import pytest
 
 from proxy.lifecycle.app_watch import Absence, has_network, until_gone
@@ -51,6 +55,38 @@ async def test_nobody_is_asked_while_it_is_off() -> None:
     assert len(asked) >= 3
 
 
-def test_whether_there_is_a_network_can_be_asked() -> None:
-    """By the kernel's flags of each interface; in a namespace of its own, see `wire/test_exit_with_app.py`."""
-    assert has_network() in (True, False)
+@pytest.mark.parametrize(("limit_s", "pause_s"), [(0.0, 1.0), (3.0, 0.75), (4.0, 1.0), (4.2, 1.0), (60.0, 1.0)])
+async def test_the_app_is_looked_at_once_a_second(
+    limit_s: float, pause_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And four times within the time that it may be gone."""
+    pauses = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        raise asyncio.CancelledError
+
+    async def is_app_up() -> bool:
+        return True
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await until_gone(lambda: limit_s, is_app_up, lambda: True)
+    assert pauses == [pause_s]
+
+
+def test_a_network_is_an_interface_that_is_up_and_not_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the kernel's flags of each; in a namespace of its own, see `wire/test_exit_with_app.py`."""
+    flags = {each.parent.name: int(each.read_text(), 16) for each in Path("/sys/class/net").glob("*/flags")}
+    up = {name: bool(bits & 1) and not bits & 8 for name, bits in flags.items()}
+    assert has_network() is any(up.values())
+    for name, is_network in up.items():
+        monkeypatch.setattr(socket, "if_nameindex", lambda name=name: [(1, "lo"), (2, name)])
+        assert has_network() is is_network
+
+
+def test_where_interfaces_cannot_be_asked_there_may_be_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "if_nameindex", lambda: [(1, "no-such-one")])
+    assert has_network()
+    monkeypatch.setattr(socket, "if_nameindex", list)
+    assert not has_network()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,11 +32,11 @@ def told(end: socket.socket) -> list[str]:
 def test_a_life(manager: socket.socket) -> None:
     sidecar = ServiceManager({"NOTIFY_SOCKET": manager.getsockname()}, PID)
     sidecar.ready()
-    assert told(manager)[0] == "READY=1"
+    assert told(manager) == ["READY=1", "STATUS=serving"]
     sidecar.reloading()
-    reloading, when, _ = told(manager)
-    assert reloading == "RELOADING=1"
-    assert re.fullmatch(r"MONOTONIC_USEC=[1-9][0-9]+", when)
+    reloading, when, status = told(manager)
+    assert (reloading, status) == ("RELOADING=1", "STATUS=reading the settings")
+    assert 0 <= time.monotonic() - int(when.removeprefix("MONOTONIC_USEC=")) / 1e6 < 5, "CLOCK_MONOTONIC"
     sidecar.stopping(3)
     assert told(manager) == ["STOPPING=1", "STATUS=draining, 3 in flight at the beginning"]
 
@@ -75,6 +75,23 @@ async def test_the_watchdog_hears_twice_in_each_interval(manager: socket.socket,
         heard = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(manager, 100), 5)
         assert heard == b"WATCHDOG=1"
     task.cancel()
+
+
+@pytest.mark.parametrize(("microseconds", "pause_s"), [("30000000", 15.0), ("1", 0.0000005)])
+async def test_the_pause_between_two_signs_of_life(
+    manager: socket.socket, microseconds: str, pause_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    environ = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": microseconds}
+    with pytest.raises(asyncio.CancelledError):
+        await ServiceManager(environ, PID).keep_alive()
+    assert pauses == [pause_s]
 
 
 @pytest.mark.parametrize("further", [{"WATCHDOG_PID": "1"}, {"WATCHDOG_USEC": "soon"}, {"WATCHDOG_USEC": "0"}])
