@@ -6,161 +6,19 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
+from lab.lives import ADMIN, Bench, started
 
 from proxy.errors import SettingsError, SettingsProblem, StartError
-from proxy.lifecycle import Generation, Lifecycle
-from proxy.plan import Address, Plan
-from proxy.telemetry.state import Phase, State
-
-ADMIN = Address("127.0.0.1", 1)
-
-
-class DataPlane:
-    """Notes what is asked of it; drains when told to."""
-
-    def __init__(self) -> None:
-        self.calls: list[object] = []
-        self.flying = 0
-        self.finish = asyncio.Event()
-        self.drained_whole = True
-        self.refuse: Exception | None = None
-        self.app_is_up = True
-        self.asked = 0  # whether it is up
-        self.admin: Address | None = None
-
-    async def start(self) -> None:
-        self.calls.append("start")
-        if self.refuse:
-            raise self.refuse
-
-    def addresses(self) -> dict[str, tuple[Address, ...]]:
-        return {}
-
-    async def replace_plan(self, plan: Plan) -> None:
-        if self.refuse:
-            raise self.refuse
-        self.calls.append(plan.generation)
-
-    def know_admin(self, admin: Address | None) -> None:
-        self.admin = admin
-
-    def in_flight(self, direction: None = None, *, tunnels: bool = True) -> int:
-        return self.flying
-
-    async def drain(self, *, linger: bool) -> bool:
-        self.calls.append("drain" if linger else "drain without lingering")
-        await self.finish.wait()
-        return self.drained_whole
-
-    async def stop(self) -> None:
-        self.calls.append("stop")
-
-    async def is_app_up(self) -> bool:
-        self.asked += 1
-        return self.app_is_up
-
-
-class Admin:
-    """One admin listener."""
-
-    def __init__(self, calls: list[object], refuse: list[Address]) -> None:
-        self._calls = calls
-        self._refuse = refuse
-        self._address = Address()
-
-    async def listen(self, address: Address, *, reuse_port: bool = False) -> Address:
-        if address in self._refuse:
-            raise StartError("listener admin cannot listen")
-        self._address = address
-        self._calls.append(("admin", address.port))
-        return address
-
-    def pass_on(self) -> None:
-        self._calls.append("admin passes on")
-
-    async def close(self) -> None:
-        self._calls.append(("admin closed", self._address.port))
-
-
-class Watch:
-    """Changes when told to."""
-
-    def __init__(self) -> None:
-        self.change = False
-        self.looks = 0
-
-    def changed(self) -> bool:
-        self.looks += 1
-        change, self.change = self.change, False
-        return change
-
-
-class Bench:
-    """A lifecycle with its stand-ins."""
-
-    def __init__(self) -> None:
-        self.data_plane = DataPlane()
-        self.calls = self.data_plane.calls
-        self.state = State()
-        self.watch = Watch()
-        self.ready = asyncio.Event()
-        self.next_admin: Address | None = ADMIN
-        self.read_error: Exception | None = None
-        self.level = "info"
-        self.reuse_port = False
-        self.exit_with_app_s = 0.0
-        self.hang: threading.Event | None = None  # a reading waits for it
-        self.refuse_admin: list[Address] = []
-        self.life = Lifecycle(
-            self.generation(1),
-            data_plane=self.data_plane,
-            make_admin=lambda: Admin(self.calls, self.refuse_admin),
-            read=self.read,
-            state=self.state,
-            announce=lambda plan, addresses, admin: self.ready.set(),
-            clock=lambda: 1000.0 + self.state.reloads_ok,
-            patience_s=0.2,
-            has_network=lambda: True,
-        )
-
-    def generation(self, number: int) -> Generation:
-        plan = Plan(number, (), self.next_admin, exit_with_app_s=self.exit_with_app_s, reuse_port=self.reuse_port)
-        values = {"log.level": self.level}
-        return Generation(plan, self.watch, 0.01, lambda: self.calls.append(f"apply {number}"), values)
-
-    def read(self, number: int) -> Generation:
-        if self.hang is not None:
-            self.hang.wait()
-        if self.read_error:
-            raise self.read_error
-        return self.generation(number)
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(5):
-            while not condition():  # noqa: ASYNC110 - whatever the condition is about, it has no event
-                await asyncio.sleep(0.001)
-
-    async def end(self, running: asyncio.Task[bool]) -> bool:
-        self.data_plane.finish.set()
-        if self.state.phase is not Phase.DRAINING:
-            os.kill(os.getpid(), signal.SIGTERM)
-        async with asyncio.timeout(5):
-            return await running
+from proxy.plan import Address
+from proxy.telemetry.state import Phase
 
 
 @pytest.fixture
 async def bench() -> Bench:
     return Bench()
-
-
-async def started(bench: Bench) -> asyncio.Task[bool]:
-    running = asyncio.create_task(bench.life.run())
-    async with asyncio.timeout(5):
-        await bench.ready.wait()
-    return running
 
 
 @pytest.mark.parametrize(
@@ -185,12 +43,13 @@ async def test_from_start_to_end(
     assert any(record.getMessage().startswith("draining") for record in caplog.records)
 
 
-async def test_the_admin_listener_passes_on_to_the_next_process(bench: Bench) -> None:
+async def test_the_admin_listener_passes_on_to_the_next_process() -> None:
     """At once, so that probes hear of the one that is ready. Only if another may listen there."""
-    bench.reuse_port = True
-    bench.life._current = bench.generation(1)
+    bench = Bench(reuse_port=True, next_public=(Address("0.0.0.0", 2),))
     assert await bench.end(await started(bench)) is True
-    assert bench.calls == ["start", ("admin", 1), "admin passes on", "drain", "stop", ("admin closed", 1)]
+    passed = ["admin passes on"] * 2  # the public one as well
+    closed = [("admin closed", 1), ("admin closed", 2)]
+    assert bench.calls == ["start", ("admin", 1), ("admin", 2), *passed, "drain", "stop", *closed]
 
 
 async def test_a_cut_drain_is_told(bench: Bench) -> None:
