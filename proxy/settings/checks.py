@@ -226,52 +226,50 @@ def _tls_of(
 
 def _tls_files(section: Path, tls: TlsClientSettings) -> Iterator[Finding]:
     """Problems of certificates."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if tls.ca_file is not None:
         path = (*section, "ca_file")
         if not tls.verify:
             message = "unused while verify is false: remove one of them"
             yield Finding(path, tls.ca_file, message, ((*section, "verify"),))
-        yield from _authorities(path, context, tls.ca_file)
+        yield from _authorities(path, tls.ca_file)
     if tls.key_file is not None and tls.cert_file is None:
         message = "a key needs its certificate: set cert_file"
         yield Finding((*section, "key_file"), tls.key_file, message, ((*section, "cert_file"),))
     elif tls.cert_file is not None:
-        yield from _key_pair(section, context, tls.cert_file, tls.key_file)
+        yield from _key_pair(section, tls.cert_file, tls.key_file)
 
 
 def _listen_tls(section: Path, tls: ListenTlsSettings) -> Iterator[Finding]:
     """Certificates for clients that connect with TLS."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     set_keys = [key for key in type(tls).model_fields if getattr(tls, key) != type(tls).model_fields[key].default]
     if tls.cert_file is None:
         if set_keys:
             message = "there is no TLS without a certificate: set cert_file"
             yield Finding((*section, set_keys[0]), getattr(tls, set_keys[0]), message, ((*section, "cert_file"),))
         return
-    yield from _key_pair(section, context, tls.cert_file, tls.key_file)
+    yield from _key_pair(section, tls.cert_file, tls.key_file)
     both = ((*section, "client_certificates"),)
     if tls.client_ca_file is not None:
         path = (*section, "client_ca_file")
         if tls.client_certificates == "off":
             message = "never used while client_certificates is off: set it to optional or required"
             yield Finding(path, tls.client_ca_file, message, both)
-        yield from _authorities(path, context, tls.client_ca_file)
+        yield from _authorities(path, tls.client_ca_file)
     elif tls.client_certificates != "off":
         message = "clients' certificates are verified against client_ca_file: set it"
         yield Finding(both[0], tls.client_certificates, message, ((*section, "client_ca_file"),))
 
 
-def _authorities(path: Path, context: ssl.SSLContext, file: str) -> Iterator[Finding]:
+def _authorities(path: Path, file: str) -> Iterator[Finding]:
     try:
-        context.load_verify_locations(cafile=file)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
     except ssl.SSLError:
         yield Finding(path, file, "the file holds no certificate in PEM form")
     except OSError as error:
         yield Finding(path, file, f"cannot read the file: {error.strerror}")
 
 
-def _key_pair(section: Path, context: ssl.SSLContext, cert_file: str, key_file: str | None) -> Iterator[Finding]:
+def _key_pair(section: Path, cert_file: str, key_file: str | None) -> Iterator[Finding]:
     for key, path in (("cert_file", cert_file), ("key_file", key_file)):
         if path is not None:
             try:
@@ -280,7 +278,7 @@ def _key_pair(section: Path, context: ssl.SSLContext, cert_file: str, key_file: 
                 yield Finding((*section, key), path, f"cannot read the file: {error.strerror}")
                 return
     try:
-        context.load_cert_chain(cert_file, key_file, password=_no_password)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert_file, key_file, password=_no_password)
     except (ssl.SSLError, ValueError):
         where = f"with the key of {key_file}" if key_file else "and its key"
         message = f"the file holds no certificate in PEM form {where}; a key with a password cannot be used"
