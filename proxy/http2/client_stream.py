@@ -128,7 +128,7 @@ class ClientStream(TunnelAsker):
     def answer(self, response: Response, content: bytes, done: bool, trailers: list[bytes]) -> None:
         exchange, connection = self._exchange, self._connection
         assert exchange is not None
-        if self._is_for_tunnel and 200 <= response.status < 300:  # to a CONNECT that would be a yes
+        if self._is_for_tunnel and response.status < 300:  # to a CONNECT that would be a yes
             text = f"the upstream answered {response.status} to an Upgrade, and did not switch"
             self.refuse(Refusal(Fault.BAD_UPGRADE, text))
             return
@@ -219,7 +219,7 @@ class ClientStream(TunnelAsker):
         tells = listener.rules.plan.details
         is_call = request is not None and request.pace == CALL
         if self._is_answered:
-            if is_call and refusal.fault is not Fault.STREAM_RESET and refusal.fault is not Fault.CLIENT_TOO_SLOW:
+            if is_call and refusal.fault is not Fault.STREAM_RESET:
                 _, literals = call_refusal(refusal, details=tells, date=listener.date())
                 stream.send_headers([], literals, True)
             else:

@@ -17,7 +17,7 @@ from proxy.http1.upstream import UpstreamConnection
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.records.spans import Spans
-from proxy.listener.upstreams.pools import HTTP_1_1, PoolFactory, Pools
+from proxy.listener.upstreams.pools import HTTP_1_1, HTTP_2, PoolFactory, Pools
 from proxy.plan import Address, Clients, ListenerPlan, PoolPlan, PropagationPlan, Router, UpstreamPlan, UpstreamTarget
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.otlp.buffer import Outlet
@@ -37,12 +37,13 @@ class Plane:
         clients: Clients | None = None,
         held: asyncio.AbstractEventLoop | None = None,
         rest: dict[str, Any] | None = None,
+        http2: str = "never",
     ) -> None:
         """`held`: the loop whose turns requests on kept connections wait for; None: they are sent at once.
-        `rest`: of the listener's plan.
+        `rest`: of the listener's plan; `http2`: whether the upstream is known to speak it.
         `names`: patterns of hosts with their own upstream; the listener then routes by names."""
         loop = asyncio.get_running_loop()
-        plan_of_pool = replace(pool or PoolPlan(), http2="never")
+        plan_of_pool = replace(pool or PoolPlan(), http2=http2)
         propagation = PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,))
         target = UpstreamTarget("http", Address("127.0.0.1", 8080))
         upstream = UpstreamPlan("app", target, propagation, pool=plan_of_pool)
@@ -57,7 +58,7 @@ class Plane:
         factory = make_pool or connection_pools(
             self.ticker, self.outbox, HeldRequests(held or cast(Any, AtOnce())), descriptors
         )
-        self.pools = pools = Pools({HTTP_1_1: factory}, self.metrics, lambda _ip, _port: "")
+        self.pools = pools = Pools({HTTP_1_1: factory, HTTP_2: factory}, self.metrics, lambda _ip, _port: "")
         spans = Spans(Outlet())
         rules = ListenerRules(plan, pools, self.metrics, spans, "test")
         self.listener = Listener(

@@ -21,12 +21,14 @@ from proxy.transport.descriptors import Descriptors
 class SharedPlane:
     """A listener and a pool of connections of HTTP/2. Time passes when a test says so."""
 
-    def __init__(self, *, pool: PoolPlan | None = None, clients: Clients | None = None, **rest: Any) -> None:
-        """`rest`: of the listener's plan."""
+    def __init__(
+        self, *, pool: PoolPlan | None = None, clients: Clients | None = None, http2: str = "never", **rest: Any
+    ) -> None:
+        """`rest`: of the listener's plan; `http2`: whether the upstream is known to speak it."""
         self._ticker = Ticker(asyncio.get_running_loop())
         self.descriptors = Descriptors()
         self._http2 = Http2(self._ticker, self.descriptors)
-        self.plane = Plane(pool, self._http2.pool, clients=clients, rest=rest)
+        self.plane = Plane(pool, self._http2.pool, clients=clients, rest=rest, http2=http2)
         self.listener, self.metrics = self.plane.listener, self.plane.metrics
         self.pool = cast(StreamPool, self.plane.pool)
         self._ticker.now = self.plane.ticker.now = 1000.0
@@ -39,8 +41,9 @@ class SharedPlane:
         self.pool.on_tick()
         await asyncio.sleep(0)  # what a pool has to say goes out with the turn
 
-    def client(self, *, hello: bytes = HELLO, address: str = "10.0.0.1") -> Client:
-        return Client(self._http2.connection(self.listener), hello, address)
+    def client(self, *, hello: bytes = HELLO, address: str = "10.0.0.1", **extra: object) -> Client:
+        """`extra`: what its transport knows."""
+        return Client(self._http2.connection(self.listener), hello, address, **extra)
 
     def upstream(self, *, hello: bytes = settings() + SETTINGS_ACK) -> Upstream:
         """A connection that the pool has made, and that has been greeted."""
@@ -55,9 +58,9 @@ class SharedPlane:
 class Client:
     """A client's connection, as the client sees it."""
 
-    def __init__(self, connection: ClientConnection, hello: bytes, address: str) -> None:
+    def __init__(self, connection: ClientConnection, hello: bytes, address: str, **extra: object) -> None:
         self.connection, self.peer = connection, Peer()
-        self.transport = FakeTransport(peername=(address, 50000))
+        self.transport = FakeTransport(peername=(address, 50000), **extra)
         self.transport.protocol = connection
         connection.connection_made(self.transport)
         self.get(hello)
@@ -82,9 +85,9 @@ class Client:
 class Upstream:
     """A connection to an upstream, as the upstream sees it."""
 
-    def __init__(self, connection: UpstreamConnection) -> None:
+    def __init__(self, connection: UpstreamConnection, peername: object = ("127.0.0.1", 8080)) -> None:
         self.connection, self.peer = connection, Peer()
-        self.transport = FakeTransport(peername=("127.0.0.1", 8080))
+        self.transport = FakeTransport(peername=peername)
         self.transport.protocol = connection
         connection.connection_made(self.transport)
 

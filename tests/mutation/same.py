@@ -59,6 +59,14 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"(1)", "(-1)"}),
         "its window is set as it is opened, and nobody asks before",
     ),
+    ("proxy/http2/upstream.py", "self._is_waited_for = False"): (
+        frozenset({"pass"}),
+        "a pool for which nobody waits is asked again, to no end",
+    ),
+    ("proxy/http2/upstream.py", "return mine if mine < theirs else theirs"): (
+        frozenset({"<="}),
+        "both are equal",
+    ),
     ("proxy/http2/client_waits.py", "self._is_complete = False  # the request is"): (
         frozenset({"pass"}),
         "`begin` sets it, and nobody asks before",

@@ -28,6 +28,7 @@ async def test_streams_share_a_connection_up_to_a_number() -> None:
     plane = SharedPlane(pool=PoolPlan(streams=2, max_connections=1))
     upstream, client = plane.upstream(), plane.client()
     assert (plane.pool.is_idle, plane.pool.is_unused, upstream.connection.room) == (True, False, 2)
+    assert upstream.connection.is_lost is False
     client.ask(1, GET)
     assert (upstream.connection.room, upstream.connection.is_idle) == (1, False)
     client.ask(3, GET)
@@ -112,6 +113,7 @@ async def test_a_goodbye_retires_a_connection_until_its_streams_are_over() -> No
     assert upstream.transport.is_closing()
     assert plane.metrics.upstream("app").http2.goaways == {("received", "NO_ERROR"): 1, ("sent", "NO_ERROR"): 1}
     assert plane.metrics.upstream("app").connections_open == 1
+    assert upstream.connection.is_lost is True
     upstream.connection.connection_lost(None)
     assert plane.metrics.upstream("app").connections_open == 0
     upstream.connection.connection_lost(None)  # of one that is forgotten
@@ -167,11 +169,41 @@ async def test_an_upstream_that_has_moved_gets_no_more_streams() -> None:
     assert not stays.connection.is_retired
     plane.pool._leave(frozenset(("127.0.0.2",)))
     assert (stays.connection.is_retired, plane.metrics.upstream("app").idle_closed) == (True, {"moved": 1})
+    assert (stays.connection.room, stays.transport.is_closing()) == (0, False)
 
 
 def made(plane: SharedPlane) -> Upstream:
     """A connection that is not greeted yet."""
     return Upstream(plane.pool.new_protocol())  # type: ignore[arg-type]  # what the pool makes
+
+
+async def test_the_first_stream_of_a_connection_knows_how_long_connecting_took() -> None:
+    upstream = SharedPlane().upstream()
+    upstream.connection.connect_s = 0.5
+    first, second = upstream.connection.stream(), upstream.connection.stream()
+    assert [one.connect_s for one in (first, second)] == [0.5, 0.0]
+    assert (first.remote, first.is_pinned, first.process) == ((b"127.0.0.1", 8080), False, -1)
+
+
+async def test_an_upstream_on_a_unix_socket_has_no_address() -> None:
+    upstream = Upstream(SharedPlane().pool.new_protocol(), peername="")  # type: ignore[arg-type]  # what the pool makes
+    assert repr(upstream.connection) == "<UpstreamConnection unix, 0 streams, 0 served>"
+    assert upstream.connection.stream().remote == (b"", 0)
+
+
+async def test_a_silent_upstream_with_open_streams_is_asked_and_lost_20_s_later() -> None:
+    plane = SharedPlane(pool=PoolPlan(ping_s=30.0))
+    upstream, client = plane.upstream(), plane.client()
+    client.ask(1, CALL)
+    upstream.frames()
+    await plane.at(1029.9)
+    assert upstream.frames() == []
+    await plane.at(1030.0)
+    assert upstream.frames() == [Frame(codes.PING, 0, 0, b"ops-ping")]
+    await plane.at(1049.9)
+    assert not upstream.transport.is_aborted
+    await plane.at(1050.0)
+    assert upstream.transport.is_aborted
 
 
 async def test_an_upstream_is_greeted_by_its_settings() -> None:
@@ -207,6 +239,17 @@ async def test_an_upstream_that_is_none_says_why(wire: bytes | None, words: str)
     assert (refusal.fault, refusal.detail) == (Fault.NO_HTTP2, words)
 
 
+async def test_an_upstream_that_breaks_a_rule_is_retired_at_once() -> None:
+    plane = SharedPlane(pool=PoolPlan(max_connections=1))
+    upstream, client = plane.upstream(), plane.client()
+    client.ask(1, GET)
+    upstream.frames()
+    assert [one.kind for one in upstream.get(frame(codes.PING, 0, 1, bytes(8)))] == [codes.GOAWAY]
+    assert status(client) == b"502"
+    assert (upstream.transport.is_closing(), upstream.connection.is_retired) == (True, True)
+    assert repr(plane.pool).startswith("<StreamPool http://127.0.0.1:8080, 0 connections, 1 retired, ")
+
+
 # --- what becomes of a request
 
 
@@ -230,6 +273,9 @@ async def test_an_answer_that_is_malformed_fails_its_request() -> None:
     frames = upstream.get(upstream.peer.headers(1, [(b":status", b"200"), (b"connection", b"close")]))
     assert frames == [Frame(codes.RST_STREAM, 0, 1, codes.PROTOCOL_ERROR.to_bytes(4, "big"))]
     assert status(client) == b"502"
+    client.ask(3, GET)
+    upstream.get(rst(3, codes.INTERNAL_ERROR))  # which is not malformed
+    assert plane.metrics.exchange("inbound", "app").faults == {"bad-response": 1, "stream-reset": 1}
 
 
 @pytest.mark.parametrize(("fields", "wait_s"), [(GET, 60.0)])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+
 import pytest
-from lab.http2 import GET, POST, SETTINGS_ACK, Fields, Frame, data, rst, settings, window_update
+from lab.http2 import GET, POST, SETTINGS_ACK, Fields, Frame, data, goaway, rst, settings, window_update
 from lab.shared import Client, SharedPlane, Upstream
 
 from proxy.http2.engine import codes
 from proxy.http2.engine.codes import END_HEADERS, END_STREAM
-from proxy.plan import PoolPlan, Timeouts
+from proxy.plan import Clients, PoolPlan, Timeouts
 
 CALL: Fields = [*POST, (b"content-type", b"application/grpc"), (b"te", b"trailers")]
 OK: Fields = [(b":status", b"200")]
@@ -43,6 +46,42 @@ async def test_content_and_trailers_go_both_ways() -> None:
     metrics = plane.metrics.exchange("inbound", "app")
     assert (metrics.requests[2], metrics.bytes_in, metrics.bytes_out, metrics.faults) == (1, 6, 5, {})
     assert (client.connection.open_exchanges, upstream.connection.is_idle) == (0, True)
+
+
+@pytest.mark.parametrize("content", [b"", b"content"])
+@pytest.mark.parametrize("has_trailers", [False, True])
+async def test_a_request_that_comes_in_one_piece_goes_on_whole(content: bytes, has_trailers: bool) -> None:
+    plane, upstream, client = pair()
+    wire = [client.peer.headers(1, POST, end=not content and not has_trailers)]
+    if content:
+        wire.append(data(1, content, end=not has_trailers))
+    if has_trailers:
+        wire.append(client.peer.headers(1, END, end=True))
+    client.get(*wire)
+    head, *rest = upstream.frames()
+    last = rest[-1] if rest else head
+    assert [one.payload for one in rest if one.kind == codes.DATA] == [content] * bool(content)
+    assert [upstream.peer.fields(one.payload) for one in (head, *rest) if one.kind == codes.HEADERS][1:] == (
+        [END] * has_trailers
+    )
+    assert [one for one in (head, *rest) if one.flags & END_STREAM] == [last]
+    upstream.answer(1)
+    assert plane.metrics.exchange("inbound", "app").requests[2] == 1
+
+
+async def test_a_request_that_its_upstream_has_not_seen_goes_to_another() -> None:
+    """8.7: even one that is not whole."""
+    plane = SharedPlane()
+    first, client = plane.upstream(), plane.client()
+    client.ask(1, POST, end=False)
+    assert [one.kind for one in first.frames()] == [codes.HEADERS]
+    second = plane.upstream()
+    first.get(goaway(0))
+    assert [one.kind for one in second.frames()] == [codes.HEADERS]
+    client.get(data(1, b"a", end=True))
+    assert [one.payload for one in second.frames()] == [b"a"]
+    second.answer(1)
+    assert client.answer(client.frames())[b":status"] == b"200"
 
 
 async def test_an_answer_that_is_whole_in_its_head() -> None:
@@ -88,6 +127,7 @@ async def test_a_request_that_is_taken_back_is_reset_at_the_upstream() -> None:
     assert upstream.frames() == [reset(1, codes.CANCEL)]
     assert plane.metrics.exchange("inbound", "app").faults == {"client-gone": 1}
     assert plane.metrics.exchange("inbound", "app").requests == [1, 0, 0, 0, 0, 0]
+    assert (upstream.connection.is_idle, client.connection.open_exchanges) == (True, 0)
 
 
 async def test_an_answer_before_the_request_is_whole_ends_it() -> None:
@@ -141,14 +181,49 @@ async def test_head_gets_no_content_of_a_refusal() -> None:
     assert dict(client.peer.fields(head.payload))[b":status"] == b"502"
 
 
+async def test_what_comes_over_tls_is_https() -> None:
+    _, upstream, _ = (plane := pair())
+    client = plane[0].client(sslcontext=object())
+    client.ask(1, GET)
+    (head,) = upstream.frames()
+    assert (client.connection.is_tls, dict(upstream.peer.fields(head.payload))[b"x-forwarded-proto"]) == (
+        True,
+        b"https",
+    )
+
+
+async def test_much_that_waited_is_written_over_several_turns() -> None:
+    plane = SharedPlane(pool=PoolPlan(max_connections=1))
+    upstream = plane.upstream()
+    client = plane.client(hello=codes.PREFACE + settings((4, 1 << 20)) + SETTINGS_ACK)
+    for id in range(1, 42, 2):
+        client.ask(id, GET)
+        upstream.answer(id, end=False)
+        for _ in range(4):
+            upstream.get(data(id, bytes(16_000)))
+    turns = [sum(len(one.payload) for one in client.get(window_update(0, 1 << 24)) if one.kind == codes.DATA)]
+    while turns[-1]:
+        await asyncio.sleep(0)
+        turns.append(sum(len(one.payload) for one in client.frames() if one.kind == codes.DATA))
+    assert sum(turns) == 21 * 64_000 - 65_535  # which the connection's window had let go
+    assert len(turns) == 3
+
+
 async def test_a_list_of_fields_larger_than_the_upstream_takes_is_refused() -> None:
     plane = SharedPlane(pool=PoolPlan(max_connections=1))
     upstream, client = plane.upstream(hello=settings((6, 400)) + SETTINGS_ACK), plane.client()
     frames = client.ask(1, [*GET, (b"x", b"y" * 400)])
     assert client.answer(frames)[b":status"] == b"431"
-    assert b"and the upstream takes 400 (SETTINGS_MAX_HEADER_LIST_SIZE)" in frames[1].payload
+    found = re.search(rb"the header fields count (\d+) bytes, and the upstream takes 400 ", frames[1].payload)
+    assert found is not None
+    assert b"(SETTINGS_MAX_HEADER_LIST_SIZE)" in frames[1].payload
     assert upstream.frames() == []
     assert upstream.connection.is_idle
+    for most, passes in ((int(found[1]), True), (int(found[1]) - 1, False), (0, False)):
+        upstream.get(settings((6, most)))
+        client.connection.connection_lost(None)
+        client = plane.client()
+        assert (client.ask(1, [*GET, (b"x", b"y" * 400)]) == []) is passes
 
 
 async def test_an_upload_waits_for_the_upstreams_window() -> None:
@@ -188,6 +263,34 @@ async def test_a_call_is_waited_for_as_long_as_it_takes() -> None:
     assert client.connection.open_exchanges == 1
 
 
+async def test_content_that_is_held_up_is_not_waited_for_and_afterwards_for_a_minute() -> None:
+    plane = SharedPlane(clients=Clients(read_bytes_per_s=0), timeouts=Timeouts(idle_s=9999), pool=PoolPlan(idle_s=9999))
+    upstream, client = plane.upstream(), plane.client(hello=codes.PREFACE + settings((4, 10)) + SETTINGS_ACK)
+    client.ask(1, GET)
+    upstream.answer(1, end=False)
+    upstream.get(data(1, bytes(20)))
+    for now in (1100.0, 1200.0):
+        await plane.at(now)
+        assert client.connection.open_exchanges == 1
+    client.get(window_update(1, 10))
+    await plane.at(1259.9)
+    assert client.connection.open_exchanges == 1
+    await plane.at(1260.0)
+    assert client.connection.open_exchanges == 0
+    assert plane.metrics.exchange("inbound", "app").faults == {"response-body-timeout": 1}
+
+
+async def test_a_head_moves_the_deadline() -> None:
+    plane, upstream, client = pair()
+    client.ask(1, GET)
+    await plane.at(1030.0)
+    upstream.answer(1, end=False)
+    await plane.at(1089.9)
+    assert client.connection.open_exchanges == 1
+    await plane.at(1090.0)
+    assert plane.metrics.exchange("inbound", "app").faults == {"response-body-timeout": 1}
+
+
 async def test_content_that_comes_moves_the_deadline() -> None:
     plane, upstream, client = pair(timeouts=Timeouts(idle_s=9999))
     client.ask(1, GET)
@@ -214,6 +317,27 @@ async def test_a_websocket_needs_an_upstream_that_takes_it() -> None:
     frames = client.ask(1, asked, end=False)
     assert client.answer(frames)[b":status"] == b"502"
     assert b"the upstream speaks HTTP/2, and takes no protocol but HTTP there" in frames[1].payload
+
+
+@pytest.mark.parametrize("takes", [True, False])
+async def test_a_websocket_goes_as_it_is_to_an_upstream_that_is_known_to_take_it(takes: bool) -> None:
+    """RFC 8441. Its silence, on either side, is a tunnel's."""
+    plane = SharedPlane(pool=PoolPlan(max_connections=1), http2="always", timeouts=Timeouts(idle_s=9999, grpc_idle_s=9))
+    upstream, client = plane.upstream(hello=settings(*[(8, 1)] * takes) + SETTINGS_ACK), plane.client()
+    frames = client.ask(1, [(b":method", b"CONNECT"), (b":protocol", b"websocket"), *GET[1:]], end=False)
+    if not takes:
+        assert client.answer(frames)[b":status"] == b"502"
+        assert upstream.frames() == []
+        return
+    (head,) = upstream.frames()
+    assert dict(upstream.peer.fields(head.payload))[b":protocol"] == b"websocket"
+    await plane.at(1070.0)
+    upstream.answer(1, end=False)
+    client.get(data(1, b"to"))
+    upstream.get(data(1, b"fro"))
+    await plane.at(1250.0)
+    assert [one.payload for one in client.frames() if one.kind == codes.DATA] == [b"fro"]
+    assert client.connection.open_exchanges == 1
 
 
 async def test_options_that_end_here_are_answered_here() -> None:
