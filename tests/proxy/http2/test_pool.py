@@ -42,6 +42,9 @@ async def test_streams_share_a_connection_up_to_a_number() -> None:
     assert repr(upstream.connection) == "<UpstreamConnection 127.0.0.1, 2 streams, 3 served>"
     metrics = plane.metrics.upstream("app")
     assert (metrics.connects, metrics.connections_open, metrics.reused) == (1, 1, 2)
+    client.ask(7, GET)
+    client.ask(9, GET)
+    assert [heads(upstream.answer(id)) for id in (3, 5, 7)] == [[7], [9], []]
 
 
 async def test_the_upstream_may_take_fewer() -> None:
@@ -85,6 +88,15 @@ async def test_a_connection_without_streams_is_kept_for_30_s() -> None:
     assert metrics.http2.connections_open == 0
 
 
+async def test_a_connection_that_nobody_has_used_is_kept_for_30_s() -> None:
+    plane = SharedPlane()
+    upstream = plane.upstream()
+    await plane.at(1029.9)
+    assert not upstream.transport.is_closing()
+    await plane.at(1030.0)
+    assert upstream.transport.is_closing()
+
+
 async def test_an_idle_connection_makes_room_for_a_descriptor() -> None:
     plane = SharedPlane()
     busy, idle, client = plane.upstream(), plane.upstream(), plane.client()
@@ -107,6 +119,7 @@ async def test_a_goodbye_retires_a_connection_until_its_streams_are_over() -> No
     assert repr(upstream.connection) == "<UpstreamConnection 127.0.0.1, 1 streams, retired, 1 served>"
     told = "<StreamPool http://127.0.0.1:8080, 0 connections, 1 retired, 0 being made, 0 waiting>"
     assert (repr(plane.pool), upstream.connection.room, plane.pool.is_idle) == (told, 0, False)
+    assert not plane.pool.is_unused
     frames = upstream.answer(1)
     assert status(client) == b"200"
     assert frames[-1] == Frame(codes.GOAWAY, 0, 0, bytes(8) + b"no more streams are open")
