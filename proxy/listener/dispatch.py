@@ -89,8 +89,6 @@ def _whose_call(listener: Listener, route: Route, asker: Asker, request: Request
 
 def _go_on(listener: Listener, route: Route, exchange: Exchange, linked: Linked, rule: int) -> None:
     """It is known, as far as it can be, whose call `exchange` is."""
-    if not exchange.is_looking:
-        return  # abandoned
     translation = route.translate_linked(exchange.request, linked, rule)
     if _is_told(listener, route, translation):
         exchange.translation = translation

@@ -118,11 +118,6 @@ class Exchange(Receiver):
         self._search = search
         self._on_found = on_found
 
-    @property
-    def is_looking(self) -> bool:
-        """Whether it waits for `go_on`."""
-        return self._state == LOOKING
-
     def go_on(self, trace: list[Field]) -> None:
         """It is known what trace fields go out."""
         self._search = None

@@ -5,6 +5,8 @@ May know the plan, requests by their meaning, metrics. Must not know pools, tran
 
 from __future__ import annotations
 
+from abc import ABCMeta, abstractmethod
+
 from proxy.listener.upstream_health import UpstreamHealth
 from proxy.path_templates import PathTemplates
 from proxy.plan import UpstreamPlan
@@ -14,7 +16,7 @@ from proxy.telemetry.otlp.span import SpanEncoder
 from proxy.transport.deadlines import NEVER
 
 
-class Terms:
+class Terms(metaclass=ABCMeta):
     """The terms for both sides of an exchange."""
 
     __slots__ = (
@@ -79,9 +81,9 @@ class Terms:
         self.span_host = b"" if is_inbound else self._host  # server.address of client spans: the target, if it is set
         self.templates = PathTemplates(plan.spans.routes) if plan.spans.routes else None
 
+    @abstractmethod
     def unread(self, request: Request) -> str:
         """The formats in `request` that are known, and not asked for here: tokens such as `b3?`, joined by commas."""
-        return ""
 
     def host_of(self, request: Request) -> str:
         """The name or address of the host that `request` goes to, without its port; empty for a Unix socket."""

@@ -7,6 +7,7 @@ While a console wants to know, more is looked at: what gets lost beside the ids,
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from time import time
 from typing import Final, cast
 
@@ -230,18 +231,19 @@ class Repeated:
 
     __slots__ = ("_is_background", "_newest", "_others", "last", "pending", "trace_id", "usual")
 
+    _newest: InFlight | None
+    _others: int
+
     def __init__(self) -> None:
-        self.trace_id = ""
-        self.usual = ""  # the finding if it is not stale
         self.pending = 0  # calls that are not counted yet
-        self.last = 0.0  # when the last of them came
-        self._newest: InFlight | None = None
-        self._others = 0
+        self.last = -inf  # when the last of them came
         self._is_background = ""
+        self.begin("", "")
 
     def begin(self, trace_id: str, usual: str) -> None:
-        """Another trace."""
-        self.trace_id, self.usual, self._newest, self._others = trace_id, usual, None, 0
+        """Another trace; `usual`: the finding if it is not stale."""
+        self.trace_id, self.usual = trace_id, usual
+        self.end()
 
     def add(self, newest: InFlight | None) -> None:
         """A call of this trace; `newest`: the request that came last."""
@@ -265,8 +267,8 @@ class Repeated:
 
     def end(self) -> None:
         """A call has come that belongs to its request."""
-        self._others = 0
         self._newest = None
+        self._others = 0
 
 
 _SPOKEN_OF: dict[tuple[Format, ...], frozenset[Format]] = {}  # as many entries as there are sets of formats in plans

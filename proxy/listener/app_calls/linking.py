@@ -123,8 +123,6 @@ class Linker:
         self._threads: ThreadPoolExecutor | None = None
         self._waiting: list[Search] = []
         self._looking: asyncio.Future[dict[Ends, int]] | None = None
-        self.plan = plan
-        self._names: frozenset[bytes] = frozenset()
         self.use(plan)
 
     def use(self, plan: LinkingPlan) -> None:

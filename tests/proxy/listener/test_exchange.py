@@ -13,6 +13,7 @@ from lab.pairs import Pair, Plane
 
 from proxy.listener import sides
 from proxy.listener.dispatch import open_exchange
+from proxy.listener.exchange import Exchange
 from proxy.listener.sides import HEARD, PERHAPS, UNHEARD, Answerer, Asker, Receiver
 from proxy.listener.upstreams.pools import Pool, PoolFactory
 from proxy.semantics.authority import Authority
@@ -114,7 +115,7 @@ class OtherAnswerer(Answerer):
 
     def __init__(self) -> None:
         self.remote = b"127.0.0.1", 8080
-        self.is_pinned = False
+        self.is_pinned = self.is_behind = False
         self.told: list[Any] = []
 
     def ask(self, receiver: Receiver, content: bytes, done: bool, trailers: list[bytes]) -> None:
@@ -131,7 +132,7 @@ class OtherAnswerer(Answerer):
         self.told.append("resume")
 
     def has_more(self) -> bool:
-        return False
+        return self.is_behind
 
     def is_ready_for(self, pool: object) -> bool:
         raise NotImplementedError
@@ -150,29 +151,34 @@ class OtherAnswerer(Answerer):
 
 
 class OtherPool(Pool):
-    """Answers at once, each time anew."""
+    """Answers at once, each time anew; or lets wait while it is full."""
 
-    is_unused = is_idle = False
+    is_unused = is_idle = is_full = False
 
     def __init__(self) -> None:
         self.answerers: list[OtherAnswerer] = []
-        self.retries = 0
+        self.waiting: list[Receiver] = []
+        self.retries = self.timeouts = 0
 
     def acquire(self, receiver: Receiver) -> None:
         self.enqueue(receiver)
 
     def enqueue(self, receiver: Receiver) -> None:
+        if self.is_full:
+            receiver.deadline = NEVER
+            self.waiting.append(receiver)
+            return
         self.answerers.append(answerer := OtherAnswerer())
         receiver.on_connected(answerer)
 
     def give_up(self, receiver: Receiver) -> None:
-        raise NotImplementedError
+        self.waiting.remove(receiver)
 
     def count_retry(self) -> None:
         self.retries += 1
 
     def count_queue_timeout(self) -> None:
-        raise NotImplementedError
+        self.timeouts += 1
 
     def on_tick(self) -> None:
         raise NotImplementedError
@@ -315,3 +321,28 @@ async def test_what_it_says_of_itself() -> None:
     assert repr(receiver) == "<Exchange PUT /a?b answering, status 200, 2 bytes in, 4 out>"
     receiver.on_response_content(b"", True, [])
     assert repr(receiver) == "<Exchange PUT /a?b over, status 200, 2 bytes in, 4 out>"
+
+
+async def test_a_request_that_waited_too_long_leaves_the_queue() -> None:
+    """Once: what comes later in the same tick finds it gone."""
+    _, pool, pair = other_plane()
+    pool.is_full = True
+    pair.client.data_received(b"GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+    (receiver,) = pool.waiting
+    for _ in range(2):
+        cast(Exchange, receiver).on_deadline()
+        assert (pool.waiting, pool.timeouts) == ([], 1)
+    assert pair.near.take().startswith(b"HTTP/1.1 503 ")
+
+
+async def test_it_knows_whether_more_of_the_response_has_come() -> None:
+    _, pool, pair = other_plane()
+    pair.client.data_received(b"GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+    (answerer,) = pool.answerers
+    exchange = cast(Exchange, answerer.receiver)
+    exchange.on_response(OtherResponse(200, None), b"ok", False, [])
+    assert not exchange.is_arriving()
+    answerer.is_behind = True
+    assert exchange.is_arriving()
+    exchange.on_response_content(b"", True, [])
+    assert not exchange.is_arriving()
