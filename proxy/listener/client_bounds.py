@@ -77,8 +77,6 @@ class ClientBounds:
 
 
 def _take_one(counts: dict[bytes, int], client: bytes) -> None:
-    left = counts.get(client, 0) - 1
-    if left > 0:
-        counts[client] = left
-    else:
-        counts.pop(client, None)
+    open_until_now = counts.pop(client, None)  # None: it began before anybody counted
+    if open_until_now is not None and open_until_now > 1:
+        counts[client] = open_until_now - 1

@@ -1,8 +1,93 @@
-"""The random numbers that a translation and its shadow share."""
+"""What a shadow finds, and the random numbers that it shares with the translation."""
 
 from __future__ import annotations
 
-from proxy.shadow import Tape
+from typing import Any
+
+import pytest
+
+from ops_lib.propagation import FORMATS, parse_formats
+from proxy.participation.linking import Linked
+from proxy.plan import PropagationPlan
+from proxy.shadow import Found, Shadow, Tape
+from proxy.translate import Translator
+from proxy.translated import Translation
+
+T, S = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312"
+W3C, B3 = f"traceparent: 00-{T}-{S}-01", f"b3: {T}-{S}-1"
+STATE, SESSION, BAGGAGE = "tracestate: vendor=1", "X-Mirascope-Session-Id: s-1", "baggage: a=1"
+DATADOG = "x-datadog-trace-id: 5"
+
+
+def plan(said: dict[str, Any]) -> PropagationPlan:
+    lists = {name: parse_formats(said[name]) for name in ("extract", "inject") if name in said}
+    return PropagationPlan(**{"extract": FORMATS, "inject": parse_formats("tracecontext"), **said, **lists})
+
+
+def compared(
+    real: dict[str, Any], other: dict[str, Any], *lines: str, linked: Linked | None = None
+) -> tuple[Found, Translation]:
+    """What a shadow with the settings `other` finds of a request, and its translation with those of `real`."""
+    tape = Tape()
+    one = Translator(plan(real), random_bits=tape.record)
+    two = Translator(plan(other), random_bits=tape.replay)
+    shadow = Shadow((one,), (two,), tape, {*plan(real).session_extract, plan(real).session_inject, "x-user-session"})
+    fields = [(name.encode(), value.encode()) for name, _, value in (line.partition(": ") for line in lines)]
+    shadow.begin()
+    owned = [field for field in fields if one.owns(field[0])]
+    made = one.translate(owned) if linked is None else one.translate_linked(owned, lambda: (0, 0), linked)
+    return shadow.compare(made, fields, lambda: (0, 0), 0, linked), made
+
+
+@pytest.mark.parametrize(
+    ("real", "other", "fields", "differences"),
+    [
+        ({}, {}, [W3C], "same"),
+        ({}, {"inject": "b3"}, [W3C], "headers"),
+        ({}, {"inject": "b3"}, [W3C, STATE], "headers losses"),
+        ({"inject": "b3"}, {}, [W3C, STATE], "headers"),  # less is lost
+        ({"inject": "b3"}, {"inject": "b3,tracecontext"}, [B3], "headers"),
+        ({}, {"extract": "b3"}, [W3C], "headers ids"),
+        ({"extract": "b3"}, {}, [W3C], "headers ids"),
+        ({}, {"extract": "b3,tracecontext"}, [W3C, B3.replace(T, "1" * 32)], "ids"),
+        ({}, {"extract": "b3,tracecontext"}, [W3C, B3.replace(S, "1" * 16)], "ids"),
+        ({}, {"extract": "b3,tracecontext"}, [W3C, B3[:-1] + "0"], "decision"),
+        ({}, {"on_defer": 0.0}, [B3[:-2]], "decision"),
+        ({}, {"extract": "b3,tracecontext"}, [W3C, STATE, B3.replace(T, "1" * 32)], "headers ids tracestate"),
+        ({}, {"baggage": "drop"}, [W3C, BAGGAGE], "headers baggage"),
+        ({"inject": "jaeger"}, {}, [W3C, BAGGAGE], "headers"),  # the same members, in another form
+        ({"inject": "jaeger"}, {}, [W3C, "baggage: a=1, b=x%20y"], "headers"),
+        ({}, {"clear": ("datadog",)}, [W3C, DATADOG], "headers"),
+        ({}, {"inject": "b3"}, [SESSION], "same"),
+        ({}, {"session_inject": "x-user-session"}, [W3C, SESSION], "headers"),  # under another name
+        ({}, {"session_extract": ("x-user-session",)}, [W3C, SESSION, "x-user-session: u"], "headers session"),
+        ({}, {"inject": "b3"}, [], "same"),
+        ({"mode": "participate"}, {"mode": "participate"}, [], "same"),
+        ({"mode": "participate"}, {"mode": "participate", "inject": "b3"}, [], "headers losses"),
+        ({}, {"mode": "participate"}, [W3C], "ids"),
+        ({}, {"lossless": False}, [f"uber-trace-id: {T[16:]}:{S}:0:1"], "headers tracestate losses"),
+    ],
+)  # fmt: skip
+def test_what_would_differ(real: dict[str, Any], other: dict[str, Any], fields: list[str], differences: str) -> None:
+    """New span ids are no difference: both get the same ones."""
+    assert " ".join(compared(real, other, *fields)[0].differences) == differences
+
+
+def test_what_goes_out_is_shown_beside_what_would() -> None:
+    """With what passes: fields that one of the two leaves alone."""
+    other = {"inject": "b3", "session_extract": ("x-user-session",)}
+    found, made = compared({}, other, W3C, "x-user-session: u", DATADOG)
+    assert found.goes == [*made.headers, (b"x-user-session", b"u")]
+    assert [name for name, _ in made.headers] == [b"traceparent", b"x-datadog-trace-id"]
+    assert found.would_go[0] == (b"b3", f"{T}-{S}-1".encode())
+    assert [name for name, _ in found.would_go[1:]] == [b"X-Mirascope-Session-Id", b"x-datadog-trace-id"]
+    found, _ = compared(other, {}, W3C, "x-user-session: u")
+    assert found.would_go[-1] == (b"x-user-session", b"u")
+
+
+def test_a_call_that_was_joined_is_compared_as_one() -> None:
+    found, made = compared({}, {"mode": "participate"}, linked=Linked(None, "none"))
+    assert (found.differences, made.headers) == (("headers", "ids"), [])
 
 
 def test_a_shadow_gets_the_same_numbers_by_their_size() -> None:
