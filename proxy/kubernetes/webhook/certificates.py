@@ -76,7 +76,7 @@ def _make_authority(now: datetime) -> Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     # The serial number tells it from a former one.
     serial = x509.random_serial_number()
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"ops-sidecar webhook {serial:x}"[:60])])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"ops-sidecar webhook {serial:x}")])
     made = (
         _builder(name, name, key.public_key(), serial, now, AUTHORITY_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

@@ -72,6 +72,28 @@ def test_line_ends_and_a_byte_order_mark_stay(newline: str, mark: str) -> None:
     assert uninject(done) == text
 
 
+INDENTED = """\
+apiVersion: apps/v1
+kind: Deployment
+spec:
+  template:
+    spec:
+      containers:
+        - name: a
+          image: a:1
+          ports:
+            - name: http
+              containerPort: 8080
+"""
+
+
+@pytest.mark.parametrize("text", [INDENTED, DEPLOYMENT], ids=["indented", "flush"])
+def test_lists_stay_indented_as_they_are(text: str) -> None:
+    done = inject(text).text
+    assert f"\n{' ' * (8 if text is INDENTED else 6)}- name: ops-sidecar\n" in done
+    assert uninject(done) == text
+
+
 def test_braces_stay_around_a_single_key() -> None:
     text = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a, ports: [{containerPort: 8080}]}]}\n"
     assert uninject(inject(text).text) == text

@@ -206,6 +206,17 @@ def test_taking_out_undoes_putting_in(pod: dict[str, Any], settings: dict[str, s
     assert not is_injected(draft.document)
 
 
+@pytest.mark.parametrize("before", ["{", "[]", "5", '{"env": null}'])
+def test_it_is_taken_out_whatever_became_of_our_note(before: str) -> None:
+    """Variables and the time to stop cannot be given back then."""
+    done = put(POD)
+    done["metadata"]["annotations"]["ops-sidecar/before"] = before
+    draft = Draft(done)
+    take_out(draft)
+    assert not is_injected(draft.document)
+    assert draft.document["spec"]["initContainers"] == []
+
+
 def test_the_ports_of_the_sidecar_are_told() -> None:
     """Services may name them."""
     (sidecar,) = put(POD)["spec"]["initContainers"]

@@ -124,12 +124,13 @@ async def _value(value: object) -> object:
 
 @pytest.mark.parametrize("wrong", ["bm90IGEgY2VydGlmaWNhdGU=", "!"])
 async def test_a_secret_with_something_else_is_made_anew(
-    api: ApiServer, cluster: Cluster, clock: Clock, wrong: str
+    api: ApiServer, cluster: Cluster, clock: Clock, wrong: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     api.secret["data"] = dict.fromkeys(("ca.crt", "ca.key", "tls.crt", "tls.key", "bundle.crt"), wrong)
     one = keeper(cluster, clock)
     await one.round()
     assert one.is_ready
+    assert "the Secret's certificates cannot be read; making new ones" in caplog.messages
 
 
 async def test_a_round_that_fails_is_counted_and_the_certificate_stays(
