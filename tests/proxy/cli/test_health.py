@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import socket
@@ -186,3 +187,49 @@ def test_a_url_is_an_address_too() -> None:
 def test_what_is_not_an_address(address: str) -> None:
     with pytest.raises(ValueError, match=r"^expected host:port or unix:/path$"):
         health.connect(address, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\nfine\n", (200, "")),
+        (b"HTTP/1.0 503\r\nA: b\r\n\r\n draining \n", (503, ": draining")),
+        (b"HTTP/1.1 404 No\r\n\r\n", (404, "")),
+        (b"HTTP/1.1 503 No\r\n\r\n" + b"x" * 201, (503, ": " + "x" * 200)),
+        (b"HTTP/1.1 503 No\r\n\r\n\x1b[1m", (503, "")),
+        (b"HTTP/1.1 503 No\r\n\r\n\xff", (503, ": \ufffd")),
+        (b"HTTP/2 200 OK\r\n\r\n", "not an HTTP answer: b'HTTP/2 200 OK\\r\\n'"),
+        (b"HTTP/1.1 2x0 OK\r\n\r\n", "not an HTTP answer: b'HTTP/1.1 2x0 OK\\r\\n'"),
+        (b"y" * 61, f"not an HTTP answer: b'{'y' * 60}'"),
+    ],
+)
+def test_what_an_answer_says(answer: bytes, said: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its text is told in one line, if it may be shown."""
+    ours, theirs = socket.socketpair()
+    asked: list[object] = []
+
+    def connect(address: str, timeout_s: float) -> socket.socket:
+        asked.append((address, timeout_s))
+        return ours
+
+    monkeypatch.setattr(health, "connect", connect)
+    with theirs:
+        theirs.sendall(answer)
+        theirs.shutdown(socket.SHUT_WR)
+        if isinstance(said, str):
+            with pytest.raises(ValueError) as caught:
+                health.ask("a:1", "/p", 5.0)
+            assert str(caught.value) == said
+        else:
+            assert health.ask("a:1", "/p", 5.0, host="h") == said
+            assert theirs.recv(999) == b"GET /p HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+    assert asked == [("a:1", 5.0)]
+
+
+@pytest.mark.parametrize(("text", "value"), [("3600", 3600.0), ("0.001", 0.001), ("3600.1", None), ("0", None)])
+def test_how_long_it_may_take(text: str, value: float | None) -> None:
+    if value is not None:
+        assert health.seconds(text) == value
+    else:
+        with pytest.raises(argparse.ArgumentTypeError, match=r": expected seconds, more than 0 and at most 3600$"):
+            health.seconds(text)

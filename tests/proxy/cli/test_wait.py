@@ -149,3 +149,83 @@ def test_a_command_that_may_not_run(tmp_path: Path, capsys: pytest.CaptureFixtur
         there = f"127.0.0.1:{listener.getsockname()[1]}"
         assert wait.run(["--no-sidecar", "--for", there, "--", str(tmp_path)]) == 126
     assert f"cannot run {tmp_path}" in capsys.readouterr().err
+
+
+class Clock:
+    """Goes on while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(round(seconds, 6))
+        self.now += seconds
+
+
+@pytest.mark.parametrize(
+    ("fails", "timeout_s", "is_there", "slept", "attempts"),
+    [
+        (0, 10.0, True, [], [2.0]),
+        (3, 10.0, True, [0.05, 0.1, 0.2], [2.0] * 4),
+        (99, 2.0, False, [0.05, 0.1, 0.2, 0.4, 0.8, 0.45], [2.0, 1.95, 1.85, 1.65, 1.25, 0.45, 0.05]),
+        (7, 4.0, True, [0.05, 0.1, 0.2, 0.4, 0.8, 0.8, 0.8], [2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 1.65, 0.85]),
+        (99, 0.0, False, [], [0.05]),
+    ],
+)
+def test_attempts_and_the_pauses_between_them(
+    fails: int, timeout_s: float, is_there: bool, slept: list[float], attempts: list[float],
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """An attempt has two seconds, and no more than is left; there is one more when the time is over."""
+    clock, tried = Clock(), []
+    monkeypatch.setattr(wait, "time", clock)
+
+    def attempt(limit_s: float) -> None:
+        tried.append(round(limit_s, 6))
+        if len(tried) <= fails:
+            raise ValueError("not yet")
+
+    found = wait._wait([wait.Awaited("it", attempt), wait.Awaited("other", lambda _: None)], 100 + timeout_s, timeout_s)
+    assert (found, clock.slept, tried) == (is_there, slept, attempts)
+    told = "" if is_there else f"ops-sidecar wait: it is not there after {timeout_s:g} s: not yet\n"
+    assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize(
+    ("where", "asked"),
+    [
+        ("http://a", ("a:80", "/", "a")), ("http://a:81", ("a:81", "/", "a:81")),
+        ("http://a/b/c?d", ("a:80", "/b/c?d", "a")), ("http://[::1]:5/x", ("[::1]:5", "/x", "[::1]:5")),
+        ("http://5", ("5:80", "/", "5")),
+    ],
+)  # fmt: skip
+def test_where_a_url_is_asked(where: str, asked: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[object] = []
+
+    def ask(address: str, path: str, timeout_s: float, *, host: str) -> tuple[int, str]:
+        found.append((address, path, host, timeout_s))
+        return 204, ""
+
+    monkeypatch.setattr(wait, "ask", ask)
+    wait._other(where).attempt(1.5)
+    assert found == [(*asked, 1.5)]
+
+
+@pytest.mark.parametrize("where", ["a:65535", "[::1]:0", "unix:/a"])
+def test_addresses_are_connected_to_and_left(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[object] = []
+
+    def connect(address: str, timeout_s: float) -> socket.socket:
+        found.append((address, timeout_s))
+        made = socket.socket()
+        found.append(made)
+        return made
+
+    monkeypatch.setattr(wait, "connect", connect)
+    wait._other(where).attempt(1.5)
+    assert found[0] == (where, 1.5)
+    assert found[1].fileno() == -1  # type: ignore[attr-defined]  # a socket

@@ -127,3 +127,19 @@ def test_a_file_that_a_flag_names(tmp_path: Path) -> None:
 )
 def test_a_console_answers_at_its_page(environ: dict[str, str], flags: tuple[str, ...], address: str) -> None:
     assert admin_address(environ, ["console", *flags]) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["admin: 5", "admin: [a]", "admin: {listen: 'a:1', listen: 'b:1'}", "a: [", "admin: {listen: 5}",
+     "admin: {listen: true}", "admin: {listen: 'a:123456'}", "admin: {listen: 'a b:1'}"],
+)  # fmt: skip
+def test_a_file_that_is_wrong_is_told_as_run_would(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "sidecar.yaml"
+    file.write_text(text, encoding="utf-8")
+    environ = {"OPS_SIDECAR_CONFIG": str(file)}
+    with pytest.raises(SettingsError) as expected:
+        load(environ=environ)
+    with pytest.raises(SettingsError) as found:
+        admin_address(environ)
+    assert found.value.problems == expected.value.problems

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 from pathlib import Path
 
 import pytest
 
 from proxy.errors import SettingsError
+from proxy.settings import config_file
 from proxy.settings.config_file import LIMIT_BYTES, read_file
 
 
@@ -69,3 +71,26 @@ def test_the_limit_is_met_at_its_edge(tmp_path: Path, size: int) -> None:
 def test_what_has_no_end_is_refused() -> None:
     with pytest.raises(SettingsError, match="larger than"):
         read_file(Path("/dev/zero"), "--config", 1.0)
+
+
+@pytest.mark.parametrize(("later_s", "ms"), [(1.5, 3500.0), (5.0, 0.0), (99.0, 0.0)])
+def test_a_writer_has_what_is_left_of_its_time(
+    later_s: float, ms: float, pipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it is over, nobody waits for it."""
+    waited: list[float] = []
+    times = iter([10.0, 10.0 + later_s])
+
+    class Poll:
+        def register(self, fd: int, events: int) -> None:
+            assert events == select.POLLIN | select.POLLHUP
+
+        def poll(self, left_ms: float) -> list[object]:
+            waited.append(left_ms)
+            return []
+
+    monkeypatch.setattr(config_file.select, "poll", Poll)
+    monkeypatch.setattr(config_file, "monotonic", lambda: next(times))
+    with pytest.raises(SettingsError, match="its writer has not finished within 5 s"):
+        read_file(pipe, "--config", 5.0)
+    assert waited == [ms]

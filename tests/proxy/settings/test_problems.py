@@ -8,6 +8,7 @@ import pytest
 
 from proxy.errors import SettingsError, SettingsProblem
 from proxy.settings import Flag, load
+from proxy.settings.problems import shown, source_of, without_item
 
 
 def all_problems(
@@ -277,3 +278,40 @@ def test_errors_inside_lists_are_told_by_their_place_and_the_rest_is_checked_all
         "upstreams.0.target": ("8", "http://127.0.0.1:9081"),
         "upstreams.2.name": ("10", "a"),
     }
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("a.b", "a.b"), ("propagation.inject.0", "propagation.inject"), ("admin.hosts.1.x", "admin.hosts"),
+        ("upstreams.0", "upstreams.0"), ("upstreams.0.match.1", "upstreams.0.match"),
+        ("upstreams.0.name", "upstreams.0.name"), ("trust.2.peers.0", "trust.2.peers"), ("trust.2", "trust.2"),
+        ("0.a", ""),
+    ],
+)  # fmt: skip
+def test_of_a_list_of_words_the_whole_key_counts(path: str, key: str) -> None:
+    assert ".".join(without_item(tuple(path.split(".")))) == key
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "text"),
+    [
+        ("a", "x" * 80, "x" * 80), ("a", "x" * 81, "x" * 80 + "..."), ("a", "b\x1bc\n", "b?c?"), ("a", None, "null"),
+        ("a", True, "true"), ("a", {"é": 1}, '{"é": 1}'), ("admin.password", "x", "(hidden)"),
+        ("api_key", "x", "(hidden)"), ("export.headers", "a=b", "(hidden)"), ("linking.headers", "a,b", "a,b"),
+        ("a", "token: x y", "token: (hidden)"),
+        ("a", "https://u:p@h/x", "https://(hidden)@h/x"), ("a", "u:p@h", "(hidden)@h"), ("headers_of", "x", "x"),
+        ("a", "token-service:8080", "token-service:8080"), ("a", "?api_key=5&b", "?api_key= (hidden)"),
+    ],
+)  # fmt: skip
+def test_a_value_is_shown_in_one_line_of_80_characters_without_secrets(path: str, value: object, text: str) -> None:
+    assert shown(tuple(path.split(".")), value) == text
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [("a.b", "own"), ("a.b.c", "own"), ("a.x", "around"), ("z", "inside"), ("q", "default"), ("y.1", "default")],
+)
+def test_a_source_is_the_keys_own_or_the_nearest(path: str, source: str) -> None:
+    sources = {("a",): "around", ("a", "b"): "own", ("z", "1", "x"): "inside", ("z", "2"): "other", ("y", "2"): "y"}
+    assert source_of(tuple(path.split(".")), sources) == source

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from proxy.cli.commands import main
-from proxy.cli.views import answers, client, tables
+from proxy.cli.views import answers, client, tables, top
 from proxy.cli.views.client import Console, ConsoleError
 
 ROW = {
@@ -256,3 +256,126 @@ def test_doctor_for_agents(asked: list[str]) -> None:
         "billing: Fine.",
         "Page: http://x/#/doctor",
     ]
+
+
+def span(id: str, parent: str | None, start: float, ms: float, **more: Any) -> dict[str, Any]:
+    made = {"id": id, "parent": parent, "service": "shop", "name": id, "start": start, "ms": ms, "status": "ok"}
+    return made | {"in": [], "out": []} | more
+
+
+WHOLE: dict[str, Any] = {
+    "id": "1" * 32, "ms": 100.0, "root": {"service": "shop"}, "title": "GET /orders", "sentence": "4 spans.",
+    "spans": [
+        span("late", "root", 60, 20, service="bill", missing=True),
+        span("root", None, 0, 100, **{"in": ["b3"], "out": ["jaeger"]}),
+        span("soon", "root", 20, 10, status="error", out=["b3"]),
+        span("below", "soon", 20, 5, service="\x1b[1m"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", [100, 20])
+def test_trace(
+    columns: int, asked: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Parents first, children by their start, and at least 24 columns for their names, 10 for time."""
+    monkeypatch.setitem(ANSWERS, f"/traces/{'1' * 32}", WHOLE)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    names, line = (50, 38) if columns == 100 else (24, 10)
+    rows = [
+        (" shop root [b3 → jgr]", "100 ms", 0, line),
+        ("!  shop soon [– → b3]", " 10 ms", round(line * 0.2 - 0.4), round(line / 10)),
+        ("     ?[1m below", "5.0 ms", round(line * 0.2 - 0.4), round(line / 20)),
+        ("?  bill late", " 20 ms", int(line * 0.6), round(line / 5)),
+    ]
+    lines = [f"{text:{names}} {took:>8} {' ' * before}{'█' * max(1, size)}" for text, took, before, size in rows]
+    told = printed(f"trace {'1' * 32}", capsys).splitlines()
+    assert told == ["shop GET /orders", "4 spans.", "", *lines, f"http://127.0.0.1:9083/#/traces/{'1' * 32}"]
+    for flag in ("--json", "--otlp"):
+        assert json.loads(printed(f"trace {'1' * 32} {flag}", capsys)) == WHOLE
+    assert [one.partition("?")[2] for one in asked] == ["", "", "format=otlp"]
+
+
+def test_of_a_trace_500_spans_are_shown_and_12_levels(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chain = [span(f"s{number}", f"s{number - 1}" if number else None, 0, 1) for number in range(502)]
+    monkeypatch.setitem(ANSWERS, "/traces/a%2Fb", WHOLE | {"spans": chain})
+    told = printed("trace a/b", capsys).splitlines()
+    assert (len(told), told[-2]) == (505, "and 2 more spans")
+    depths = [len(line) - len(line.lstrip()) for line in told[3:18]]
+    assert depths == [*(1 + 2 * level for level in range(13)), 25, 25]
+
+
+def test_a_trace_that_is_not_there(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(ANSWERS, "/traces/1", None)
+    assert main(["trace", "1"]) == 1
+    assert capsys.readouterr().err == "ops-sidecar trace: the trace 1 is not at http://127.0.0.1:9083\n"
+
+
+@pytest.mark.parametrize(("lines", "rows", "every", "pause"), [(30, 24, "2", 2.0), (8, 5, "0.1", 0.2)])
+def test_top_goes_on_at_a_terminal(
+    lines: int, rows: int, every: str, pause: float, asked: list[str], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """As many requests as it has lines, cut to its columns, until Ctrl-C."""
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(top.sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(top.time, "sleep", sleep)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("LINES", str(lines))
+    assert main(["top", "--every", every]) == 130
+    screens = capsys.readouterr().out.split("\x1b[H\x1b[2J")
+    assert (screens[0], len(screens), screens[1]) == ("", 3, screens[2])
+    assert screens[1].splitlines()[3] == "08:00:00  ? → shop  GET /orders     cut…"
+    assert pauses == [pause] * 2
+    assert asked == ["GET /health", f"GET /requests?limit={rows}"] * 2
+
+
+def test_health_for_agents(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    one = {"service": "shop", "instance": "i", "silent": "", "running": True, "ready": False, "requests_per_s": None,
+           "p99_ms": 9.96, "overhead_us": 50, "rss_mb": 40.5}  # fmt: skip
+    store = {"bytes": 1234, "limit_bytes": 5000, "kind": "memory"}
+    said = {"sentence": "Well.", "console": {"store": store, "refused": {"spans": 3}}, "sidecars": [one]}
+    monkeypatch.setitem(ANSWERS, "/health", said)
+    assert answers.health(Console("x")).splitlines() == [
+        "Well.", "store: 1,234 of 5,000 bytes, memory", "refused 3: spans",
+        "sidecar shop i: p99 ≤ 10 ms, 50 µs CPU each, 40.5 MB, not ready", "Page: http://x/#/settings",
+    ]  # fmt: skip
+
+
+def test_explanations_for_agents(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    header = {"name": "b3", "parts": [{"text": "1"}, {"text": "-2"}]}
+    said = {
+        "error": "Oh.", "sentence": "B3 wins.", "groups": [{"title": "B3", "why": ["So.", "Thus."]}],
+        "says": [{"format": "b3", "verdict": "valid"}, {"format": "jaeger", "verdict": "none", "absent": True}],
+        "to": [{"sidecar": "shop", "name": "app", "headers": [header], "lost": ["debug", "state"]},
+               {"sidecar": "shop", "name": "bill", "headers": [], "lost": []}],
+    }  # fmt: skip
+    monkeypatch.setitem(ANSWERS, "/explain", said)
+    assert answers.explain(Console("x"), "b3: 1").splitlines() == [
+        "Oh.", "B3 wins.", "b3: valid", "B3. So. Thus.", "shop to app:", "  b3: 1-2", "  cannot be said: debug; state",
+        "shop to bill:", "Page: http://x/#/explain",
+    ]  # fmt: skip
+
+
+def test_migration_and_sessions_for_agents(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert answers.migration(Console("x")).splitlines() == [
+        "1 format can go.", "One is silent.", "Yes. Nobody came. Setting: ",
+        "Soon. A day. Would be lost: debug; tracestate. Setting: a: [b]", "No. bank. Setting: c: [d]",
+        "? ? Setting: ", "Shadow: 2 differ.", "Page: http://x/#/migration",
+    ]  # fmt: skip
+    rows = [TRACE | {"start": 1_800_000_001_000, "notes": ["gap"]}, TRACE]
+    monkeypatch.setitem(ANSWERS, "/sessions/a%2Fb", {"sentence": "2 traces.", "traces": rows})
+    told = f"{'1' * 32} 1.2 s, 0 errors, shop GET /orders"
+    assert answers.session(Console("x"), "a/b").splitlines() == [
+        "2 traces.", f"08:00:00 {told}", f"08:00:01 {told} (gap)", "Page: http://x/#/sessions/a%2Fb",
+    ]  # fmt: skip
