@@ -119,5 +119,5 @@ async def _end(process: asyncio.subprocess.Process, ended: asyncio.Future[int]) 
 def _environment() -> dict[str, str]:
     """The same code runs in any working directory, and whatever the settings say in variables does not count twice."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPS_SIDECAR_", "OTEL_"))}
-    path = (str(Path(proxy.__path__[0]).parent), os.environ.get("PYTHONPATH"))
+    path = (str(Path(proxy.__file__).parents[1]), os.environ.get("PYTHONPATH"))
     return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, path))}

@@ -14,6 +14,9 @@ OTHER_SIDE_FULL: Final = 1  # the consumer of these bytes is full
 BEHIND: Final = 2  # more has come than was processed: waiting requests, or more chunks than fit in one turn
 
 
+_NOT_JUDGED: Final = -1
+
+
 class Flow:
     """Of one transport."""
 
@@ -26,7 +29,7 @@ class Flow:
         self._on_paused = on_paused
         self.paused = 0  # the reasons why reading is paused
         self.is_stalled = False  # the peer does not keep up with what is written
-        self._unread_bytes = -1  # bytes in the write buffer when the peer was last judged; -1: not yet
+        self._unread_bytes = _NOT_JUDGED  # in the write buffer when the peer was judged last
 
     def __repr__(self) -> str:
         reading = f"paused ({self.paused})" if self.paused else "reading"
@@ -57,15 +60,15 @@ class Flow:
     def unstall(self) -> None:
         """The write buffer has room again, or the peer is judged afresh."""
         self.is_stalled = False
-        self._unread_bytes = -1
+        self._unread_bytes = _NOT_JUDGED
 
     def owe(self, size: int) -> None:
         """So many more bytes were written while the write buffer was full."""
-        if self._unread_bytes >= 0:
+        if self._unread_bytes != _NOT_JUDGED:
             self._unread_bytes += size
 
     def has_moved(self, least_bytes: float = 1) -> bool:
         """Whether the peer still has bytes to read, and has read at least `least_bytes` since the last call."""
         before = self._unread_bytes
         self._unread_bytes = left = self._transport.get_write_buffer_size()
-        return left > 0 and (before < 0 or before - left >= max(1, least_bytes))
+        return left > 0 and (before == _NOT_JUDGED or before - left >= max(1, least_bytes))

@@ -10,6 +10,7 @@ from typing import Final
 
 from ops_lib.hosts import read_host
 from proxy.semantics.faults import Fault, Refusal
+from proxy.transport.deadlines import NEVER
 
 MAX_LOOKUPS: Final = 256  # names that are being looked up at a time
 _PATIENCE_S: Final = 1.0  # how long to wait for a new answer if there is an old one
@@ -78,9 +79,9 @@ class Resolver:
         self._lookups = lookups
         self._literal = literal_address(host)
         self._addresses: tuple[str, ...] = ()
-        self._expires = 0.0
+        self._expires = -NEVER
         self.answers = 0  # how many have come
-        self._anew_from = 0.0  # no look-up out of turn before
+        self._anew_from = -NEVER  # no look-up out of turn before
 
     def is_stale(self, now: float) -> bool:
         """Whether `addresses` would look up again."""
@@ -131,5 +132,5 @@ class Resolver:
             return
         self.answers += 1
         if frozenset(found) != frozenset(self._addresses):
-            self._anew_from = 0.0
+            self._anew_from = -NEVER
         self._addresses = found  # for as long as the former answer would have been good: see `is_stale`

@@ -109,9 +109,12 @@ class Watch:
     def __init__(self) -> None:
         self.change = False
         self.looks = 0
+        self.hang: threading.Event | None = None  # a look waits for it
 
     def changed(self) -> bool:
         self.looks += 1
+        if self.hang is not None:
+            self.hang.wait()
         change, self.change = self.change, False
         return change
 
@@ -134,6 +137,7 @@ class Bench:
         self.read_error: Exception | None = None
         self.level = "info"
         self.reuse_port = False
+        self.patience_s = 0.2
         self.exit_with_app_s = 0.0
         self.hang: threading.Event | None = None  # a reading waits for it
         self.refuse_admin: list[Address] = []
@@ -147,7 +151,7 @@ class Bench:
             state=self.state,
             announce=self.announce,
             clock=lambda: 1000.0 + self.state.reloads_ok,
-            patience_s=0.2,
+            patience_s=self.patience_s,
             has_network=lambda: True,
             manager=self.manager,
         )

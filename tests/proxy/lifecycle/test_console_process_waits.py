@@ -53,8 +53,13 @@ class Process:
 
     def kill(self) -> None:
         self.notes.append("killed")
-        self._end(-9)
+        self._dying = asyncio.ensure_future(self._die())
         raise ProcessLookupError  # as where it has ended just now
+
+    async def _die(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        self._end(-9)
 
     async def wait(self) -> int:
         await self._over.wait()
@@ -96,8 +101,12 @@ class Bench:
     async def use(self, plan: ConsolePlan | None) -> None:
         """Until nothing more happens."""
         self.console.use(plan)
-        for _ in range(200):
-            await asyncio.sleep(0)
+        await turns(200)
+
+
+async def turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -149,6 +158,18 @@ async def test_a_console_that_does_not_end_is_killed(bench: Bench) -> None:
     bench.hangs = True
     await bench.console.stop()
     assert bench.made[0].notes == ["input closed", "killed"]
+    assert bench.made[0].returncode == -9
+
+
+async def test_a_stop_waits_for_every_console_that_ends(bench: Bench) -> None:
+    """Also for that of the plan before."""
+    await bench.use(PLAN)
+    bench.hangs = True
+    bench.console.use(OTHER)
+    await turns(10)
+    assert bench.made[0].notes == ["input closed", "killed"]
+    await bench.console.stop()
+    assert [one.returncode for one in bench.made] == [-9]
 
 
 async def test_a_console_that_reads_nothing_is_waited_for_all_the_same(bench: Bench) -> None:
@@ -170,7 +191,7 @@ async def test_how_a_console_is_started(bench: Bench, path: str | None, monkeypa
     await bench.use(PLAN)
     [made] = bench.made
     assert made.how == (sys.executable, "-P", "-m", "proxy", "console", "--beside-sidecar")
-    root = str(Path(proxy.__path__[0]).parent)
+    root = str(Path(proxy.__file__).parents[1])
     expected = {name: value for name, value in os.environ.items() if not name.startswith(("OPS_SIDECAR_", "OTEL_"))}
     assert made.more == {
         "stdin": asyncio.subprocess.PIPE,

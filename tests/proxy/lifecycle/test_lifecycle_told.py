@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from typing import Any
 
 import pytest
@@ -163,6 +164,18 @@ async def test_without_files_to_watch_only_orders_reload() -> None:
     running = await started(bench)
     await reloaded(bench)
     assert (bench.state.generation, bench.watch.looks) == (2, 0)
+    await bench.end(running)
+
+
+async def test_files_that_cannot_be_looked_at_have_not_changed() -> None:
+    """As on a disk that is lost. Meanwhile the old plan stays."""
+    bench = Bench(patience_s=0.01)
+    bench.watch.hang = threading.Event()
+    running = await started(bench)
+    await bench.until(lambda: bench.watch.looks)
+    await asyncio.sleep(0.04)  # longer than its patience
+    assert (bench.state.generation, bench.state.reloads_failed) == (1, 0)
+    bench.watch.hang.set()
     await bench.end(running)
 
 

@@ -60,6 +60,17 @@ async def test_nobody_listens(path: str) -> None:
     await asyncio.wait_for(sidecar.keep_alive(), 5)
 
 
+def test_a_name_that_is_not_a_path_is_not_told(
+    manager: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the systemd protocol, only absolute paths and abstract sockets are addresses."""
+    monkeypatch.chdir(tmp_path)
+    ServiceManager({"NOTIFY_SOCKET": "notify"}, PID).ready()
+    manager.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        manager.recv(100)
+
+
 def test_a_manager_that_does_not_read_holds_nothing_up(manager: socket.socket) -> None:
     sidecar = ServiceManager({"NOTIFY_SOCKET": manager.getsockname()}, PID)
     for _ in range(2000):  # more than its queue holds

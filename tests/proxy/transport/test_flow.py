@@ -75,3 +75,34 @@ def test_progress() -> None:
     assert throttle.has_moved(), "judged anew"
     transport.left = 0
     assert not throttle.has_moved()
+
+
+def test_what_is_written_to_a_stalled_peer_does_not_count_against_it() -> None:
+    throttle, transport = flow()
+    transport.left = 100
+    throttle.owe(7)  # it keeps up
+    assert throttle.has_moved()
+    throttle.stall()
+    throttle.owe(50)
+    transport.left = 140
+    assert throttle.has_moved(10)
+    transport.left = 131
+    assert not throttle.has_moved(10)
+    assert not throttle.has_moved(0), "a byte is the least"
+    transport.left = 130
+    assert throttle.has_moved(0)
+
+
+def test_who_pauses_is_told_when_reading_pauses_and_goes_on() -> None:
+    """Once for all reasons."""
+    transport: Any = Transport()
+    told: list[bool] = []
+    throttle = Flow(transport, told.append)
+    for reason, on in ((BEHIND, True), (OTHER_SIDE_FULL, True), (BEHIND, False), (BEHIND, False)):
+        throttle.pause(reason, on)
+        assert told == [True]
+    assert repr(throttle) == "<Flow paused (1), writing>"
+    throttle.pause(OTHER_SIDE_FULL, False)
+    assert told == [True, False]
+    throttle.stall()
+    assert repr(throttle) == "<Flow reading, stalled>"

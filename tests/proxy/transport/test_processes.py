@@ -12,7 +12,7 @@ import pytest
 from lab.transports import FakeTransport
 
 from proxy.transport import processes
-from proxy.transport.processes import Ends, owners
+from proxy.transport.processes import NOBODY, Ends, owners
 
 # Connects to the port it is given, says so, and ends with its standard input.
 CALLER = (
@@ -68,13 +68,37 @@ def test_a_socket_that_two_processes_hold_belongs_to_neither() -> None:
         assert owners([ends]) == {}
 
 
-def test_a_connection_that_waits_to_be_accepted_is_held_by_nobody() -> None:
+@pytest.fixture(params=["netlink", "table"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How the kernel is asked: it may have no sock_diag."""
+    if request.param == "table":
+        monkeypatch.setattr(socket, "AF_NETLINK", socket.AF_UNSPEC)
+    return str(request.param)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_connection_that_waits_to_be_accepted_is_held_by_nobody(
+    host: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is there, and no process has begun with it: unlike one that is held where we cannot look."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
-        ends = Ends(*listener.getsockname(), *client.getsockname())
-        assert owners([ends]) == {ends: 0}
-        with listener.accept()[0]:
-            assert owners([ends]) == {}  # ours
+    ours = os.getpid()
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as listener:
+        port = listener.getsockname()[1]
+        with socket.create_connection((host, port)) as client:
+            ends = Ends(host, port, host, client.getsockname()[1])
+            wrong = [
+                ends._replace(port=port ^ 1),
+                ends._replace(peer_port=ends.peer_port ^ 1),
+                ends._replace(host="::2" if family == socket.AF_INET6 else "127.0.0.2"),
+                ends._replace(peer_host="::2" if family == socket.AF_INET6 else "127.0.0.2"),
+            ]
+            assert owners([*wrong, ends]) == {ends: NOBODY}
+            with listener.accept()[0]:
+                assert owners([ends]) == {}  # ours
+                monkeypatch.setattr(os, "getpid", lambda: 1)  # as if another process asked
+                theirs = Ends(ends.peer_host, ends.peer_port, host, port)
+                assert owners([ends, theirs]) == dict.fromkeys((ends, theirs), ours)
 
 
 def test_our_own_sockets_are_nobodys() -> None:

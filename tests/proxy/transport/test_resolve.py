@@ -139,3 +139,34 @@ async def test_a_look_up_out_of_turn_that_fails_brings_nothing(monkeypatch: pyte
     assert await resolver.anew(tried, resolver.answers) == ()  # within a second
     resolver._anew_from = 0.0
     assert await resolver.anew(tried, resolver.answers) == ("10.0.0.2",)
+    assert resolver.answers == 2
+
+
+async def test_a_name_is_asked_out_of_turn_only_where_that_may_bring_something_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing new, and it is asked again after a second at the earliest; something new, and it may be asked at once."""
+    answers = [["10.0.0.1", "10.0.0.2"], ["10.0.0.2", "10.0.0.3"], ["10.0.0.3", "10.0.0.2"], ["10.0.0.4"]]
+    asked: list[float] = []
+
+    async def getaddrinfo(host: str, port: int, **how: Any) -> list[Any]:
+        assert (host, port, how) == ("app.test", 0, {"type": socket.SOCK_STREAM})
+        asked.append(0.0)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in answers[len(asked) - 1]]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo, raising=False)
+    resolver = Resolver("app.test", 1000, Lookups())
+    assert (resolver.known, resolver.answers) == ((), 0)
+    one, two = await resolver.addresses()
+    assert await resolver.anew([one], 1) == (two,), "it was not tried yet"
+    assert await resolver.anew([one, two], 0) == (), "it has been asked since"
+    assert len(asked) == 1
+    assert await resolver.anew([one, two], 1) == ("10.0.0.3",)
+    assert await resolver.anew([one, two, "10.0.0.3"], 2) == (), "the same in another order"
+    assert await resolver.anew([one, two, "10.0.0.3"], 3) == ()
+    assert (len(asked), resolver.answers) == (3, 3)
+    assert resolver.known == await resolver.addresses() == ("10.0.0.3", "10.0.0.2")
+
+
+async def test_a_literal_is_never_asked_anew() -> None:
+    assert await Resolver("10.0.0.1", 1, Lookups()).anew(["10.0.0.1"], 0) == ()
