@@ -69,7 +69,7 @@ def has_network() -> bool:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
             for _, name in socket.if_nameindex():
                 answer = fcntl.ioctl(asking, _SIOCGIFFLAGS, struct.pack("16s16x", name.encode()))
-                flags = struct.unpack("16xH14x", answer)[0]
+                (flags,) = struct.unpack("16xH14x", answer)
                 if flags & _IFF_UP and not flags & _IFF_LOOPBACK:
                     return True
     except OSError:

@@ -21,10 +21,13 @@ class Server(Protocol):
     async def close(self) -> None: ...
 
 
+Servers = dict[Address, tuple[Server, Address]]  # by what the plan says: each with the address that it has
+
+
 class Opened:
     """The servers that a plan wants, those that were there already among them. Neither used nor given up yet."""
 
-    def __init__(self, owner: PublicListeners, servers: dict[Address, Server], new: Sequence[Server]) -> None:
+    def __init__(self, owner: PublicListeners, servers: Servers, new: Sequence[Server]) -> None:
         self._owner = owner
         self._servers = servers
         self._new = new
@@ -49,42 +52,39 @@ class PublicListeners:
 
     def __init__(self, make: Callable[[], Server]) -> None:
         self._make = make
-        self._servers: dict[Address, Server] = {}
-        self._bound: dict[Server, Address] = {}
+        self._servers: Servers = {}
 
     def addresses(self) -> tuple[Address, ...]:
         """Where they listen, with the real port if 0 was asked."""
-        return tuple(self._bound[server] for server in self._servers.values())
+        return tuple(bound for _, bound in self._servers.values())
 
     async def open(self, addresses: Sequence[Address], *, reuse_port: bool) -> Opened:
         """Open what is not open yet. Raises StartError, and then nothing has changed."""
-        new: dict[Address, Server] = {}
+        new: Servers = {}
         for address in addresses:
             if address in self._servers:
                 continue
             server = self._make()
             try:
-                self._bound[server] = await server.listen(address, reuse_port=reuse_port)
+                new[address] = server, await server.listen(address, reuse_port=reuse_port)
             except BaseException:
-                for one in new.values():
+                for one, _ in new.values():
                     await one.close()
                 raise
-            new[address] = server
-        kept = {address: server for address, server in self._servers.items() if address in addresses}
-        return Opened(self, kept | new, list(new.values()))
+        kept = {address: found for address, found in self._servers.items() if address in addresses}
+        return Opened(self, kept | new, [server for server, _ in new.values()])
 
-    def _use(self, servers: dict[Address, Server]) -> list[Server]:
-        gone = [server for address, server in self._servers.items() if address not in servers]
+    def _use(self, servers: Servers) -> list[Server]:
+        gone = [server for address, (server, _) in self._servers.items() if address not in servers]
         self._servers = servers
-        self._bound = {server: self._bound[server] for server in servers.values()}
         return gone
 
     def pass_on(self) -> None:
         """Leave new connections to another process that listens there."""
-        for server in self._servers.values():
+        for server, _ in self._servers.values():
             server.pass_on()
 
     async def close(self) -> None:
         """Close them all."""
-        for server in self._servers.values():
+        for server, _ in self._servers.values():
             await server.close()

@@ -143,6 +143,8 @@ async def test_another_plan_ends_one_and_starts_the_next(bench: Bench) -> None:
         assert bench.made[-1].notes == ([] if plan else ["input closed"])
     assert [one.said for one in bench.made] == [to_json(plan).encode() + b"\n" for plan in (PLAN, OTHER, PLAN)]
     assert (bench.console.restarts, bench.pauses) == (0, [])
+    keeps = 1  # the task that waits for another plan
+    assert len(asyncio.all_tasks()) == 1 + keeps
     await bench.console.stop()
 
 

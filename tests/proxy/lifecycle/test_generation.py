@@ -16,7 +16,9 @@ def test_no_change_is_told_as_well() -> None:
 
 
 def test_a_line_has_an_end() -> None:
-    assert changes({}, {f"k{n}": "1" for n in range(20)}).count("->") == 20
+    told = changes({}, {f"k{n}": "1" for n in range(20)})
+    assert told.count("->") == 20
+    assert told.endswith("k19: none -> 1")
     told = changes({}, {f"k{n}": "1" for n in range(23)})
     assert told.count("->") == 20
     assert told.endswith(", and 3 more")

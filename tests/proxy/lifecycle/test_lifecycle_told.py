@@ -145,6 +145,28 @@ async def test_who_orders_a_reload_hears_its_problems(bench: Bench, error: Excep
     assert await bench.life.reload() == ("the sidecar is ending",)
 
 
+async def test_nobody_waits_for_a_reload_beyond_the_end() -> None:
+    """Neither for one that is under way, nor for one that is to follow it."""
+    bench = Bench(patience_s=5.0)
+    running = await started(bench)
+    begun, release = threading.Event(), threading.Event()
+
+    def read(_: int) -> Any:
+        begun.set()
+        release.wait(5)
+
+    orders = [asyncio.create_task(bench.life.reload(read))]
+    await bench.until(begun.is_set)
+    orders.append(asyncio.create_task(bench.life.reload()))
+    await asyncio.sleep(0)
+    ending = asyncio.create_task(bench.end(running))
+    try:
+        assert await asyncio.wait_for(asyncio.gather(*orders), 5) == [("the sidecar is ending",)] * 2
+    finally:
+        release.set()
+        await ending
+
+
 async def test_a_public_listener_opens_with_its_plan_or_not_at_all(bench: Bench) -> None:
     running = await started(bench)
     bench.next_public = (NEW,)

@@ -12,12 +12,16 @@ def read(_: int) -> Any:
     return None
 
 
+def other(_: int) -> Any:
+    return None
+
+
 async def test_orders_that_came_meanwhile_are_one() -> None:
     orders = Orders()
-    waiting = [orders.add_and_wait(read), orders.add_and_wait(read)]
+    waiting = [orders.add_and_wait(other), orders.add_and_wait(read)]
     await orders.wait()
     order = orders.take()
-    assert order.read is read
+    assert order.read is read, "the last"
     later = orders.add_and_wait(read)
     order.over(("wrong",))
     assert [await one for one in waiting] == [("wrong",), ("wrong",)]
