@@ -45,7 +45,7 @@ CHOSEN: dict[str, dict[str, Any]] = {
     "proxy.http1.awaiting": {"_LAST_TURNS": 16},
     "proxy.http1.client": {"_PIECE_BYTES": 16 * KIB, "_BEGUN_BYTES": 16, "_FIRST_REQUEST_S": 1},
     "proxy.http1.connection": {"_LINGER_S": 3, "_LINGER_LONGEST_S": 30},
-    "proxy.http1.kept_connection": {"_BUFFER_BYTES": 64 * KIB, "_LAST_BYTES_S": 3},
+    "proxy.http1.kept_connection": {"_LAST_BYTES_S": 3},
     "proxy.http1.message.bodies": {"CHUNKS_A_FEED": 512},
     "proxy.http1.message.grammar": {"_MAX_LENGTH_DIGITS": 18, "_MOST_LENGTHS": 512},
     "proxy.http1.message.repeats": {

@@ -109,7 +109,7 @@ class UpstreamConnection(KeptConnection):
             data += content
         if terms.leniency or self._lenient is not None:
             self._be_lenient(terms.leniency, receiver.method)
-        if self.buffer_bytes != terms.buffer_bytes:  # it last served another listener or plan
+        if self.buffer_bytes != terms.buffer_bytes:  # it has served none, or another listener or plan
             self.buffer_bytes = terms.buffer_bytes
             self.transport.set_write_buffer_limits(high=terms.buffer_bytes)
         if self.is_unseen:

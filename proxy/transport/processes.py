@@ -108,7 +108,7 @@ def _inode_by_table(ends: Ends) -> int | None:
         for host, port in ((ends.host, ends.port), (ends.peer_host, ends.peer_port))
     )
     with suppress(OSError), Path("/proc/net/tcp6" if is_v6 else "/proc/net/tcp").open("rb") as table:
-        for line in table.read(_MOST_TABLE_BYTES).decode("ascii", "replace").splitlines()[1:]:
+        for line in table.read(_MOST_TABLE_BYTES).decode("ascii", "replace").splitlines():
             columns = line.split()
             if len(columns) > 9 and (columns[1], columns[2]) == wanted:
                 return int(columns[9])

@@ -88,10 +88,10 @@ class AtOnce:
 class Pair:
     """One client's connection, and an idle one to the upstream, which has served a request before."""
 
-    def __init__(self, plane: Plane, *, kept: bool = True, address: str = "10.0.0.1") -> None:
-        """`kept`: whether there is one to the upstream."""
+    def __init__(self, plane: Plane, *, kept: bool = True, address: str = "10.0.0.1", **extra: Any) -> None:
+        """`kept`: whether there is one to the upstream. `extra`: what else the client's transport knows."""
         self.client = ClientConnection(plane.listener)
-        self.near = FakeTransport(peername=(address, 50000))
+        self.near = FakeTransport(peername=(address, 50000), **extra)
         self.near.protocol = self.client
         self.client.connection_made(self.near)
         if kept:

@@ -145,6 +145,20 @@ async def test_an_answer_is_taken_at_240_bytes_a_second(taken: int, is_slow: boo
     assert case.faults() == ({"client-too-slow": 1} if is_slow else {})
 
 
+async def test_a_client_that_has_sent_all_has_to_take_what_waits_for_it() -> None:
+    """Where it is being answered while it sends: from then on its reading counts, not its sending."""
+    for is_behind in (True, False):
+        case = Case()
+        case.client.data_received(POST + chunk(9))
+        case.pair.upstream.data_received(LONG)
+        if is_behind:
+            case.near.buffered = 60_000
+            case.client.pause_writing()
+        case.at(7.0)
+        case.client.data_received(b"0\r\n\r\n")
+        assert case.client.deadline == (case.begin + 7 + 75 if is_behind else float("inf"))
+
+
 async def test_a_client_that_takes_all_is_waited_for_no_longer() -> None:
     case = Case()
     case.client.data_received(GET)
@@ -229,8 +243,10 @@ async def test_behind_options_that_end_here_comes_the_next_request() -> None:
 
 
 async def test_an_upstreams_write_buffer_is_that_of_the_settings() -> None:
-    plane = Plane(rest={"limits": Limits(buffer_bytes=4096)})
-    (pair,) = plane.pairs(1)
-    assert pair.near.get_write_buffer_limits() == (0, 4096)
-    pair.client.data_received(GET)
-    assert pair.far.get_write_buffer_limits() == (0, 4096)
+    for size, limits in ((4096, Limits(buffer_bytes=4096)), (65_536, Limits())):
+        plane = Plane(rest={"limits": limits})
+        (pair,) = plane.pairs(1)
+        assert pair.near.get_write_buffer_limits() == (0, size)
+        pair.far.set_write_buffer_limits(high=1)  # as TLS may have it
+        pair.client.data_received(GET)
+        assert pair.far.get_write_buffer_limits() == (0, size)

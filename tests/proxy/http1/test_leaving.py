@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
-from lab.pairs import Plane
+from lab.pairs import Pair, Plane
 
 from proxy.http1.message.bodies import CHUNKS_A_FEED
 
@@ -41,3 +42,42 @@ async def test_a_client_that_leaves_before_its_answer_is_gone_at_once() -> None:
     await asyncio.sleep(0)
     assert pair.near.is_aborted
     assert pair.far.is_closing()
+
+
+class Endpoint:
+    """A socket that notes whether its end is to be a reset."""
+
+    def __init__(self) -> None:
+        self.family = socket.AF_INET
+        self.is_reset = False
+
+    def fileno(self) -> int:
+        return -1
+
+    def setsockopt(self, level: int, option: int, value: object) -> None:
+        self.is_reset |= (level, option) == (socket.SOL_SOCKET, socket.SO_LINGER)
+
+
+@pytest.mark.parametrize(
+    ("version", "answer", "is_reset"),
+    [
+        (b"1.0", b"HTTP/1.1 200 OK\r\n\r\npart", True),
+        (b"1.0", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart", False),
+        (b"1.1", b"HTTP/1.1 200 OK\r\n\r\npart", False),
+        (b"1.0", b"", False),
+    ],
+)
+async def test_an_answer_that_ends_with_its_connection_is_not_cut_unnoticed(
+    version: bytes, answer: bytes, is_reset: bool
+) -> None:
+    """A client that has only ended its own side would take a clean end for the end of the answer."""
+    plane = Plane()
+    endpoint = Endpoint()
+    pair = Pair(plane, socket=endpoint)
+    pair.client.data_received(GET.replace(b"1.1", version))
+    if answer:
+        pair.upstream.data_received(answer)
+    pair.client.eof_received()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert (pair.near.is_aborted, endpoint.is_reset) == (True, is_reset)

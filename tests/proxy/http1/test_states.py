@@ -8,6 +8,7 @@ import asyncio
 
 import pytest
 from lab.pairs import Pair, Plane
+from lab.transports import FakeTransport
 
 from proxy.plan import PoolPlan
 from proxy.semantics.faults import Fault, Refusal
@@ -233,10 +234,15 @@ def test_one_that_closes_after_a_byte(pair: Pair) -> None:
     assert b'details="the upstream closed in the middle of its response"' in pair.near.written
 
 
-def test_a_fresh_connection_is_not_tried_twice(pair: Pair) -> None:
-    pair.upstream.served = 0
+def test_a_fresh_connection_is_not_tried_twice(plane: Plane) -> None:
+    pair = Pair(plane, kept=False)
+    fresh, far = plane.pool.new_protocol(), FakeTransport(peername=("127.0.0.1", 8080))
+    fresh.connection_made(far)
+    assert repr(fresh) == "<UpstreamConnection 127.0.0.1 idle, 0 served, 0 bytes to send>"
+    plane.pool.adopt(fresh)
     pair.client.data_received(GET)
-    pair.upstream.connection_lost(None)
+    assert repr(fresh) == "<UpstreamConnection 127.0.0.1 asked, 1 served, 0 bytes to send>"
+    fresh.connection_lost(None)
     assert b'details="the upstream closed without a response"' in pair.near.written
 
 

@@ -49,6 +49,17 @@ def test_fields_are_sorted_alike_each_time() -> None:
         assert sort_fields(FIELDS, known, Fault.BAD_REQUEST) == SORTED
 
 
+def test_heads_like_those_before_are_sorted_by_the_kinds_of_now() -> None:
+    """After a reload they may be others."""
+    before, after = kinds(), request_kinds(lambda name: name == b"Accept", via=True, x_forwarded=True)
+    reads = reader()
+    for known in (before, after, before):
+        for number in range(20):
+            fields = FIELDS.replace(b"6124", b"%04d" % number)
+            parsed = reads.feed(b"GET / HTTP/1.1\r\n" + fields + b"\r\n\r\n", known)
+            assert parsed == (b"GET / HTTP/1.1", sort_fields(fields, known, Fault.BAD_REQUEST), b"")
+
+
 def test_what_is_remembered_is_bounded() -> None:
     known = kinds()
     for number in range(5000):

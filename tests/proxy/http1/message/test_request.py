@@ -46,6 +46,22 @@ def test_keep_alive(minor: int, connection: bytes, kept: bool) -> None:
     assert read(b"GET / HTTP/1.%d" % minor, *fields).keep_alive is kept
 
 
+@pytest.mark.parametrize(
+    ("minor", "fields", "upgrade"),
+    [
+        (1, [b"Connection: upgrade", b"Upgrade: websocket"], b"websocket"),
+        (1, [b"Connection: keep-alive, UPGRADE", b"Upgrade: WebSocket"], b"WebSocket"),
+        (0, [b"Connection: upgrade", b"Upgrade: websocket"], b""),
+        (1, [b"Connection: close", b"Upgrade: websocket"], b""),
+        (1, [b"Upgrade: websocket"], b""),
+        (1, [b"Connection: upgrade"], b""),
+    ],
+)
+def test_an_upgrade_is_one_that_connection_names(minor: int, fields: list[bytes], upgrade: bytes) -> None:
+    """RFC 9110, 7.8; and HTTP/1.0 has none."""
+    assert read(b"GET / HTTP/1.%d" % minor, b"Host: a", *fields).upgrade == upgrade
+
+
 def test_no_body_but_a_length_is_said() -> None:
     request = read(b"POST / HTTP/1.1", b"Host: a", b"Content-Length: 0")
     assert not request.has_body
