@@ -50,7 +50,6 @@ class Ticker:
         """Stop ticking."""
         if self._handle is not None:
             self._handle.cancel()
-            self._handle = None
         self.ends.close()
 
     def add(self, member: Timed) -> None:

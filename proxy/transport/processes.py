@@ -89,7 +89,7 @@ def _inode_by_netlink(ends: Ends) -> int | None:
     head = _HEAD.pack(_HEAD.size + len(request), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, 1, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG) as netlink:
         netlink.settimeout(1.0)
-        netlink.sendto(head + request, (0, 0))
+        netlink.send(head + request)  # to the kernel
         answer = netlink.recv(4096)
     _, kind, *_ = _HEAD.unpack_from(answer)
     if kind != _SOCK_DIAG_BY_FAMILY:  # NLMSG_ERROR: there is no such socket
@@ -139,7 +139,9 @@ def _holders(inodes: set[int]) -> dict[int, int]:
                 link = _SOCKET_LINK.match(os.readlink(f"/proc/{process}/fd/{name}"))  # noqa: PTH115
             except OSError:
                 continue
-            inode = int(link[1]) if link is not None else 0
+            if link is None:
+                continue
+            inode = int(link[1])
             if inode in inodes and found.setdefault(inode, process) != process:
                 shared.add(inode)
     return {inode: process for inode, process in found.items() if inode not in shared}

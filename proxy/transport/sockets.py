@@ -48,7 +48,7 @@ def keep_alive(endpoint: Any, idle_s: float) -> None:
     """
     if endpoint.family == socket.AF_UNIX:
         return
-    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1 if idle_s else 0)
+    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, bool(idle_s))
     if not idle_s:
         return
     idle = min(max(1, round(idle_s)), _MOST_KEEPALIVE_S)
@@ -100,9 +100,9 @@ def take_unread(fd: int, most_bytes: int) -> bytes:
     A write that fails ends a transport at once, although the peer may have said why before it closed.
     """
     found = bytearray()
-    while fd >= 0 and len(found) < most_bytes:
+    while fd >= 0 and (room := most_bytes - len(found)):
         try:
-            piece = os.read(fd, min(_READ_BYTES, most_bytes - len(found)))
+            piece = os.read(fd, min(_READ_BYTES, room))
         except OSError:  # nothing left, or the reset that the write met
             break
         if not piece:

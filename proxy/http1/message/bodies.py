@@ -33,6 +33,7 @@ _MAX_OVERHEAD: Final = 16 * 1024
 _PARTIAL_CHUNK_LINE: Final = re.compile(rb"[0-9A-Fa-f]{1,16}(?:[ \t;][^\r\n]*)?\r?")
 _CRLF: Final = b"\r\n"
 # The lines of nearly all chunks, without extensions or leading zeros: one look-up parses them.
+_NOT_PLAIN: Final = -1
 _PLAIN: Final = {spelling % size: size for size in range(4096) for spelling in (b"%x\r\n", b"%X\r\n")}
 
 
@@ -174,7 +175,7 @@ class ChunkedBody(Body):
                 is_inside = False
             else:
                 line = readline()
-                size = plain.get(line, -1)
+                size = plain.get(line, _NOT_PLAIN)
                 if size <= 0:
                     if size < 0:
                         size = self._read_line(line, stream.tell() - unplain - len(line))

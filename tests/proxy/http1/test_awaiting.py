@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any, cast
 
 import pytest
 from lab.pairs import Plane
@@ -240,6 +241,27 @@ async def test_behind_options_that_end_here_comes_the_next_request() -> None:
     other.client.data_received(options)
     assert other.client.is_expecting
     assert other.client.deadline == other.begin + 75
+
+
+@pytest.mark.parametrize(
+    ("rest", "half_close", "is_closed"),
+    [(GET, "serve", False), (GET, "abandon", True), (b"\r\n", "serve", True), (GET[:9], "serve", True)],
+)
+async def test_a_client_that_ended_its_side_behind_several_requests(
+    rest: bytes, half_close: str, is_closed: bool
+) -> None:
+    """What came before is read first. Then a setting says whether it still waits."""
+    case = Case(Clients(half_close=cast(Any, half_close)))
+    case.client.data_received(b"OPTIONS * HTTP/1.1\r\nHost: app\r\nMax-Forwards: 0\r\n\r\n" + rest)
+    assert case.client.eof_received() is True
+    for _ in range(4):
+        await asyncio.sleep(0)
+    assert case.near.is_closing() is is_closed
+    if not is_closed:
+        case.pair.upstream.data_received(OK)
+        assert case.near.is_closing()
+        case.plane.outbox.flush()
+        assert case.near.take().endswith(b"ok")
 
 
 async def test_an_upstreams_write_buffer_is_that_of_the_settings() -> None:

@@ -261,6 +261,16 @@ def test_a_response_that_retires_its_connection(pair: Pair, response: bytes) -> 
     assert (client(pair), upstream(pair)) == ("waiting", "closing, 2")
 
 
+def test_bytes_that_nobody_asked_for_end_a_connection(pair: Pair) -> None:
+    """They would pass for the next response."""
+    pair.client.data_received(GET)
+    pair.upstream.data_received(OK)
+    pair.near.take()
+    pair.upstream.data_received(OK)
+    assert (client(pair), upstream(pair)) == ("waiting", "closing, 2")
+    assert (pair.far.is_aborted, pair.near.take()) == (True, b"")
+
+
 def test_a_retired_connection_serves_its_exchange_to_the_end(pair: Pair) -> None:
     pair.client.data_received(GET)
     pair.upstream.data_received(LONG)

@@ -6,6 +6,7 @@ import pytest
 from lab.pairs import Pair, Plane
 
 from proxy.http1.upstream import RESPONSE_LIMITS
+from proxy.plan import Timeouts
 
 GET = b"GET /a HTTP/1.1\r\nHost: app\r\n\r\n"
 POST = b"POST /a HTTP/1.1\r\nHost: app\r\nContent-Length: 4\r\n\r\n1234"
@@ -45,6 +46,28 @@ def test_a_pause_ends_with_its_exchange(pair: Pair, plane: Plane) -> None:
     pair.upstream.data_received(b"ok")  # it was on its way already
     assert not pair.far.is_reading_paused
     assert plane.pool.is_idle
+
+
+def test_a_response_may_be_silent_for_a_while(pair: Pair, plane: Plane) -> None:
+    """Each piece of it begins that anew. While the client is behind, the upstream is not to blame."""
+    begin, body_s = plane.ticker.now, Timeouts().response_body_s
+    pair.client.data_received(GET)
+    pair.upstream.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1")
+    assert pair.upstream.deadline == begin + body_s
+    plane.ticker.now = begin + 5
+    pair.upstream.data_received(b"2")
+    assert pair.upstream.deadline == begin + 5 + body_s
+    pair.client.pause_writing()
+    assert pair.upstream.deadline == float("inf")
+    pair.upstream.data_received(b"3")  # it was on its way
+    assert pair.upstream.deadline == float("inf")
+    plane.ticker.now = begin + 7
+    pair.client.resume_writing()
+    assert pair.upstream.deadline == begin + 7 + body_s
+    plane.ticker.now = pair.upstream.deadline
+    pair.upstream.on_deadline()
+    assert (pair.far.is_aborted, pair.upstream.deadline) == (True, float("inf"))
+    assert plane.metrics.exchange("inbound", "app").faults == {"response-body-timeout": 1}
 
 
 def answered(plane: Plane, raw: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import socket
 import sys
 from contextlib import ExitStack
@@ -12,7 +13,16 @@ from pathlib import Path
 import pytest
 
 from proxy.plan import Address
-from proxy.transport.binding import cannot_listen, file_identity, pass_on, remove_own_socket, remove_stale_socket
+from proxy.transport.binding import (
+    bind_every_interface,
+    cannot_listen,
+    file_identity,
+    pass_on,
+    path_to_bind,
+    remove_own_socket,
+    remove_stale_socket,
+    take_path,
+)
 
 
 @pytest.mark.parametrize(
@@ -112,3 +122,37 @@ def test_who_passes_on_gets_no_further_clients() -> None:
         pass_on(second)
         connect(30)
         assert (take_all(second), take_all(third)) == (0, 30)
+
+
+@pytest.mark.parametrize("v6_only", [False, True])
+@pytest.mark.parametrize("reuse_port", [False, True])
+def test_every_interface_is_bound_as_asked(v6_only: bool, reuse_port: bool) -> None:
+    """A taken port says so, and leaves nothing open."""
+    with bind_every_interface(0, v6_only=v6_only, reuse_port=reuse_port) as bound:
+        host, port = bound.getsockname()[:2]
+        assert (host, bound.type) == ("::", socket.SOCK_STREAM)
+        assert bound.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR) == 1
+        assert bool(bound.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT)) is reuse_port
+        system = bool(int(Path("/proc/sys/net/ipv6/bindv6only").read_text()))
+        assert bool(bound.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)) is (v6_only or system)
+        bound.listen()
+        if reuse_port:
+            bind_every_interface(port, v6_only=v6_only, reuse_port=True).close()
+        with pytest.raises(OSError, match="Address already in use"):
+            bind_every_interface(port, v6_only=v6_only)
+
+
+@pytest.mark.parametrize("reuse_port", [False, True])
+def test_a_socket_file_that_is_shared_is_bound_beside_its_place(tmp_path: Path, reuse_port: bool) -> None:
+    """Then it takes the place at once: nobody finds it empty, and who is in the other's queue stays there."""
+    path = tmp_path / "a.sock"
+    if reuse_port:
+        path.write_text("the other's", encoding="utf-8")
+    own = path_to_bind(str(path), reuse_port=reuse_port)
+    assert own == (f"{path}.{os.getpid()}" if reuse_port else str(path))
+    with listening(Path(own)):
+        take_path(own, str(path))
+        assert path.is_socket()
+        assert [each.name for each in tmp_path.iterdir()] == ["a.sock"]
+        with pytest.raises(OSError, match="Address already in use"):
+            path_to_bind(str(path), reuse_port=False)

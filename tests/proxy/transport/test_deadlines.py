@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from proxy.transport import deadlines as module
 from proxy.transport.deadlines import NEVER, Ticker
 
 
@@ -78,3 +79,41 @@ async def test_a_deadline_never_comes_due_early() -> None:
         await asyncio.wait_for(member.passed.wait(), 5)
         assert loop.time() - start >= 0.05
     ticker.stop()
+
+
+class Clock:
+    """A loop whose time the test sets."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.after_s: list[float] = []
+        self.is_cancelled = False
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, after_s: float, _: object) -> Clock:
+        self.after_s.append(after_s)
+        return self
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+@pytest.mark.skipif(not cast(str, module.__file__).endswith(".py"), reason="what is compiled takes no stand-ins")
+@pytest.mark.parametrize(("left_s", "times"), [(-9.0, 1), (-0.1, 1), (-0.09, 0), (0.0, 0)])
+def test_a_deadline_is_met_by_the_tick_after_it(left_s: float, times: int) -> None:
+    """Not by an earlier one: who set it may have looked at a clock that was one tick old."""
+    clock = Clock()
+    ticker = Ticker(cast(Any, clock))
+    assert ticker.now == 100.0
+    ticker.stop()
+    assert not clock.is_cancelled, "it has not begun"
+    clock.now = 200.0
+    member = Timed(clock.now + left_s)
+    ticker.add(member)
+    ticker.start()
+    assert (ticker.now, member.times, clock.after_s) == (200.0, times, [0.1])
+    ticker.ends.watch(5, lambda lost: None)
+    ticker.stop()
+    assert (clock.is_cancelled, len(ticker.ends)) == (True, 0)

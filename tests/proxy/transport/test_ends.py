@@ -84,3 +84,28 @@ def test_a_socket_that_is_closed_by_then_is_left_out(ends: Ends) -> None:
     ends.on_tick()
     assert len(ends) == 0
     other.close()
+
+
+def test_after_the_close_nobody_is_watched(near_far: tuple[socket.socket, socket.socket]) -> None:
+    """Neither those of a former tick nor new ones. It may be used again."""
+    near, far = near_far
+    ends, told = Ends(), []
+    ends.watch(-1, told.append)
+    assert len(ends) == 0, "there is no socket"
+    for before in (1, 2):
+        ends.watch(near.fileno(), told.append)
+        assert len(ends) == 1
+        if before == 2:
+            ends.on_tick()
+            ends.watch(near.fileno(), told.append)
+            assert len(ends) == 1
+        ends.close()
+        assert len(ends) == 0
+    ends.close()
+    far.close()
+    ends.on_tick()
+    assert told == []
+    ends.watch(near.fileno(), told.append)
+    ends.on_tick()
+    assert told == [False]
+    ends.close()

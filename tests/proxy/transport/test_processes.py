@@ -70,9 +70,11 @@ def test_a_socket_that_two_processes_hold_belongs_to_neither() -> None:
 
 @pytest.fixture(params=["netlink", "table"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How the kernel is asked: it may have no sock_diag."""
+    """How the kernel is asked, and no other way: it may have no sock_diag."""
     if request.param == "table":
         monkeypatch.setattr(socket, "AF_NETLINK", socket.AF_UNSPEC)
+    else:
+        monkeypatch.setattr(processes, "_inode_by_table", lambda _: pytest.fail("it has sock_diag"))
     return str(request.param)
 
 
