@@ -180,7 +180,7 @@ SPECIFIED: dict[str, dict[str, Any]] = {
         "_UNITS_S": {b"H": 3600, b"M": 60, b"S": 1, b"m": 0.001, b"u": 0.000_001, b"n": 0.000_000_001},
     },
     "proxy.console.server.grpc_call": {  # gRPC: codes of status
-        "_OK": 0, "_INVALID_ARGUMENT": 3, "_DEADLINE_EXCEEDED": 4, "_RESOURCE_EXHAUSTED": 8, "_UNIMPLEMENTED": 12,
+        "_INVALID_ARGUMENT": 3, "_DEADLINE_EXCEEDED": 4, "_RESOURCE_EXHAUSTED": 8, "_UNIMPLEMENTED": 12,
         "_INTERNAL": 13, "_PREFIX_BYTES": 5,
     },
     "proxy.console.server.intake": {"GRPC_CODES": {400: 3, 401: 16, 403: 7, 408: 4, 413: 8, 415: 3, 503: 14}},

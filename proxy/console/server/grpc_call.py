@@ -35,7 +35,6 @@ _SIGNALS: Final = {
 }
 
 # Statuses of gRPC.
-_OK: Final = 0
 _INVALID_ARGUMENT: Final = 3
 _DEADLINE_EXCEEDED: Final = 4
 _RESOURCE_EXHAUSTED: Final = 8

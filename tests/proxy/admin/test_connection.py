@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from proxy.admin import connection
+from proxy.admin import connection, conversation
 from proxy.admin import server as listening
 from proxy.admin.answers import text
 from proxy.admin.conversation import Waiting
@@ -357,5 +357,6 @@ async def test_the_oldest_makes_room_whatever_it_is_at(
 
 
 def test_the_bounds() -> None:
-    """Those that no page promises: the time for a client to end, and the steps of a turn of the loop."""
+    """Those that no page promises: times, steps of a turn of the loop, and how much one of them looks at."""
     assert (connection.ENDING_S, connection._STEPS_A_TURN) == (2.0, 32)
+    assert (listening._CLOSING_S, conversation._PIECE_BYTES) == (1.0, 2048)

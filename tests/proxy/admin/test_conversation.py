@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from itertools import pairwise
 
 import pytest
@@ -334,3 +335,8 @@ def test_100_is_asked_for_content_of_one_byte() -> None:
         conversation.receive(POST + b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % length)
         steps(conversation)
         assert conversation.wants_100 is is_asked
+
+
+def test_reasons_are_those_of_rfc_9110() -> None:
+    """Python 3.11 has an older one for 413."""
+    assert {status: HTTPStatus(status).phrase for status in REASONS} | {413: "Content Too Large"} == REASONS
