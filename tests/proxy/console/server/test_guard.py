@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from lab.consoles import Console, Start
+from multidict import CIMultiDict
 
-from proxy.console.server.guard import _cookie
+from proxy.admin.hosts import AdminHosts
+from proxy.console.server.guard import HEADERS, Guard, _cookie
+
+HERE = "localhost:9083"
+TOKEN = "correct-horse"
 
 
 async def status(console: Console, path: str = "/api/v1/traces", method: str = "GET", **headers: str) -> int:
@@ -104,3 +113,103 @@ async def test_a_health_check_needs_no_token(start_console: Start) -> None:
 def test_a_cookie_is_named_after_the_port(host: str, name: str) -> None:
     """Cookies do not know ports: two consoles of one machine would send each other's token."""
     assert _cookie(make_mocked_request("GET", "/", headers={"Host": host})) == f"ops-console-{name}"
+
+
+async def guarded(
+    guard: Guard, method: str, path: str, headers: list[tuple[str, str]], error: Exception | None = None
+) -> web.StreamResponse:
+    """The answer to a request whose handler answers 204, or fails."""
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        if error is not None:
+            raise error
+        return web.Response(status=204)
+
+    fields = CIMultiDict([("Host", HERE), *headers])
+    return await guard.middleware()(make_mocked_request(method, path, fields), handler)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status", "why"),
+    [
+        ("GET", "/api/v1/self", [], 204, ""),
+        ("GET", "/api/v1/self", [("Host", "evil.test")], 421, "host"),  # one more Host
+        ("GET", "/", [("Host", "evil.test")], 421, "host"),
+        ("GET", "/api/v1/self", [("Origin", f"http://{HERE}")], 204, ""),
+        ("GET", "/api/v1/self", [("Origin", "http://localhost:9084")], 403, "origin"),
+        ("GET", "/", [("Origin", "http://evil.test")], 403, "origin"),
+        ("POST", "/api/v1/explain", [("Origin", "null")], 403, "origin"),
+        ("GET", "/api/v1/self", [("Sec-Fetch-Site", "same-origin")], 204, ""),
+        ("GET", "/api/v1/self", [("Sec-Fetch-Site", "cross-site")], 403, "origin"),
+        ("GET", "/", [("Sec-Fetch-Site", "cross-site")], 204, ""),  # a link from elsewhere
+        ("HEAD", "/page.css", [("Sec-Fetch-Site", "cross-site")], 204, ""),
+        ("POST", "/", [("Sec-Fetch-Site", "cross-site")], 403, "origin"),
+    ],
+)
+async def test_pages_of_other_sites_are_refused_and_counted(
+    method: str, path: str, headers: list[tuple[str, str]], status: int, why: str
+) -> None:
+    guard = Guard(AdminHosts(), "")
+    response = await guarded(guard, method, path, headers)
+    assert (response.status, guard.refused, guard.has_token) == (status, {why: 1} if why else {}, False)
+    assert HEADERS.items() <= dict(response.headers).items()
+    await guarded(guard, method, path, headers)
+    assert guard.refused == ({why: 2} if why else {})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/", {}, 204),
+        ("GET", "/page.css", {}, 204),
+        ("GET", "/healthz", {}, 204),
+        ("POST", "/api/v1/login", {}, 204),
+        ("GET", "/api/v1/login/", {}, 401),
+        ("GET", "/api/v1/self", {}, 401),
+        ("GET", "/api/v1/self", {"Authorization": f"bEARER  {TOKEN} "}, 204),
+        ("GET", "/api/v1/self", {"Authorization": f"Basic {TOKEN}"}, 401),
+        ("GET", "/api/v1/self", {"Authorization": f"Bearer {TOKEN}s"}, 401),
+        ("GET", "/api/v1/self", {"Authorization": TOKEN}, 401),
+        ("GET", "/api/v1/self", {"Cookie": f"ops-console-9083={TOKEN}"}, 204),
+        ("GET", "/api/v1/self", {"Cookie": f"ops-console-9084={TOKEN}"}, 401),
+        ("GET", "/api/v1/self", {"Cookie": "ops-console-9083=wrong"}, 401),
+        ("GET", f"/api/v1/self?token={TOKEN}", {}, 401),
+        ("POST", f"/?token={TOKEN}", {}, 204),  # is not the way in
+    ],
+)
+async def test_what_asks_for_the_token(method: str, path: str, headers: dict[str, str], status: int) -> None:
+    guard = Guard(AdminHosts(), TOKEN)
+    response = await guarded(guard, method, path, list(headers.items()))
+    assert (response.status, guard.refused, guard.has_token) == (status, {"token": 1} if status == 401 else {}, True)
+    assert response.headers.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
+
+
+@pytest.mark.parametrize(("said", "is_right"), [(TOKEN, True), ("wrong", False), ("", False)])
+async def test_the_printed_url_leads_to_one_without_the_token(said: str, is_right: bool) -> None:
+    guard = Guard(AdminHosts(), TOKEN)
+    response = await guarded(guard, "GET", f"/?token={said}", [])
+    assert (response.status, response.headers["Location"], response.headers["Cache-Control"]) == (303, "/", "no-store")
+    assert [one.OutputString() for one in response.cookies.values()] == (
+        [f"ops-console-9083={TOKEN}; HttpOnly; Max-Age=31536000; Path=/; SameSite=Strict"] if is_right else []
+    )
+    assert guard.refused == ({} if is_right else {"token": 1})
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "detail", "allow"),
+    [
+        (web.HTTPNotFound(), 404, "There is nothing at this path. /api/v1/openapi.json lists what is.", None),
+        (web.HTTPMethodNotAllowed("PUT", ["GET"]), 405, "This path does not take that method.", "GET"),
+        (web.HTTPServiceUnavailable(reason="Too many."), 503, "Too many.", None),
+        (KeyError("hunter2"), 500, "The console failed at this. Its log says more.", None),
+    ],
+)
+async def test_a_failure_is_told_as_a_problem(
+    error: Exception, status: int, detail: str, allow: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    response: Any = await guarded(Guard(AdminHosts(), ""), "GET", "/", [], error)
+    assert (response.status, response.headers.get("Allow")) == (status, allow)
+    assert f'"detail": "{detail}"' in response.text
+    assert HEADERS.items() <= dict(response.headers).items()
+    told = [(one.levelno, one.getMessage(), one.exc_info is not None) for one in caplog.records]
+    assert told == ([(logging.ERROR, "a question was not answered: KeyError", True)] if status == 500 else [])
