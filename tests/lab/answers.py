@@ -8,6 +8,12 @@ from jsonschema import Draft202012Validator
 
 from proxy.console.server.openapi import document
 
+UNTOLD: dict[str, Any] = {
+    "groups": [], "passed": [], "added": [], "removed": [], "response": [], "record": None, "bare": None,
+    "conflicts": [], "lost": [], "link": None, "timing": None,
+}  # fmt: skip
+"""What a request's answer has of headers and times where nothing is told of them."""
+
 
 def check(schema: dict[str, Any], said: Any) -> None:
     """`said` is as the schema has it, and has no key that the schema does not name."""

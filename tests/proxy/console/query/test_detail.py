@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from lab.answers import UNTOLD
 
 from proxy.console.query.detail import detail
 
@@ -12,17 +13,7 @@ T, S, P, OTHER = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312", "b" * 1
 ROW: dict[str, Any] = {"fault": None}
 JOINED = "Joined to the request at the app by"
 NOTHING: dict[str, Any] = {
-    "groups": [],
-    "passed": [],
-    "added": [],
-    "removed": [],
-    "response": [],
-    "record": None,
-    "bare": None,
-    "conflicts": [],
-    "lost": [],
-    "link": None,
-    "timing": None,
+    **UNTOLD,
     "findings": [],
     "request_of": None,
     "fault_detail": None,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from gates.fleet import Console, fleet
-from lab.answers import check_named
+from lab.answers import UNTOLD, check_named
 
 from proxy.console.query.requests import request, requests
 from proxy.console.store.requests import put_request
@@ -40,17 +40,7 @@ def test_a_request_that_only_a_span_told_of(console: Console) -> None:
     check_named("Request", said)
     assert said == {
         **row,
-        "groups": [],
-        "passed": [],
-        "added": [],
-        "removed": [],
-        "response": [],
-        "record": None,
-        "bare": None,
-        "conflicts": [],
-        "lost": [],
-        "link": None,
-        "timing": None,
+        **UNTOLD,
         "headers": False,
         "sentence": "B3 came, W3C went out. Headers are not known: the sidecar reports only spans; "
         "set console.report.endpoint there to see them.",
