@@ -136,6 +136,20 @@ def test_what_keeps_verdicts_from_reaching_back(store: Store, since: int, gap: s
     assert store.known.gap(600) == gap
 
 
+@pytest.mark.parametrize(
+    ("count", "named"), [(1, "s1"), (3, "s1, s2, s3"), (4, "s1, s2, s3 and 1 more"), (5, "s1, s2, s3 and 2 more")]
+)
+def test_three_are_named(store: Store, count: int, named: str) -> None:
+    store.clock(1)
+    for number in range(1, count + 1):
+        store.since(f"s{number}", 100)
+    assert store.known.gap(99) == f"Reports do not reach back far enough yet at {named}."
+    for number in range(1, count + 1):
+        store.sidecar(f"i{number}", number, name=f"s{number}")
+    verb = "is" if count == 1 else "are"
+    assert store.known.gap(99) == f"{named} {verb} silent. Nothing is safe there until they report again."
+
+
 def test_2000_services_gaps_and_sidecars_are_looked_at(store: Store) -> None:
     store.clock(1)
     for number in range(2001):
