@@ -127,8 +127,9 @@ class Intake:
         detail = "this is OTLP over HTTP: POST to /v1/traces, /v1/metrics or /v1/logs"
         if request.content_type.startswith("application/grpc"):
             detail = _GRPC_ADVICE
-        count(self.counts.refused, "path")
-        return _refusal(RefusalError(404, "path", detail), request.content_type == JSON)
+        error = RefusalError(404, "path", detail)
+        count(self.counts.refused, error.label)
+        return _refusal(error, request.content_type == JSON)
 
     async def _receive(
         self, signal: str, request: web.Request, is_json: bool, cors: Mapping[str, str]

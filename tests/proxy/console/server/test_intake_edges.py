@@ -268,3 +268,21 @@ async def test_a_rejected_record_is_told_by_its_signal(
     async with console.client.post(f"{console.otlp}/v1/{signal}", data=data, headers=JSON) as response:
         said = json.loads(await response.read())
     assert said.get("partialSuccess", {}).get(name) == "1"
+
+
+async def test_what_is_not_otlp_is_counted_by_what_is_wrong(start_console: Start) -> None:
+    console = await start_console(otlp_token="let-me-in", cors_origins=("https://shop.example",))
+    known = {"Authorization": "Bearer let-me-in", "Content-Type": "application/json"}
+    for method, path, headers in (
+        ("GET", "/", {}),  # says what it is
+        ("HEAD", "/", {}), ("POST", "/", {}), ("GET", "/v2/traces", {}),
+        ("GET", "/v1/traces", {}),
+        ("POST", "/v1/traces", {}),
+        ("POST", "/v1/traces", known | {"Content-Type": "text/plain"}),
+        ("POST", "/v1/traces", known | {"Content-Encoding": "zstd"}),
+        ("POST", "/v1/traces", known | {"Origin": "https://evil.example"}),
+    ):  # fmt: skip
+        async with console.client.request(method, console.otlp + path, headers=headers) as response:
+            assert response.status == 200 or response.status >= 400
+    counted = {"path": 3, "method": 1, "token": 1, "content-type": 1, "content-encoding": 1, "origin": 1}
+    assert await refused(console) == counted
