@@ -165,6 +165,10 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"(1.0)", "(-1.0)"}),
         "what is explained is one request: none came before it, so nobody asks for the time",
     ),
+    (
+        "proxy/explain/by_plan.py",
+        '_UNLISTED: Final = "host.invalid"  # RFC 6761, 6.4; for a request whose host is not known',
+    ): (frozenset({"'qost.invalid'"}), "any name that no setting lists"),
     ("proxy/cli/explain.py", "answers = explain(compile_plan(settings, 1), headers, question)"): (
         frozenset({"(0)", "(2)"}),
         "no answer tells the plan's generation",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -50,15 +50,9 @@ class _Connection(web.RequestHandler):
 
     __slots__ = ()
 
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
+    def handle_error(self, request: web.BaseRequest, *more: Any, **named: Any) -> web.StreamResponse:
         """The answer, under our name."""
-        response = super().handle_error(request, status, exc, message)
+        response = super().handle_error(request, *more, **named)
         response.headers["Server"] = NAME
         return response
 

@@ -62,7 +62,7 @@ class Reader:
                 raise QueryTimeoutError from None
             raise
         finally:
-            connection.set_progress_handler(None, 0)
+            connection.set_progress_handler(None, _STEPS)
 
     def _connection(self) -> sqlite3.Connection:
         """This thread's own."""

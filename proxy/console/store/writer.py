@@ -7,6 +7,7 @@ A failure of SQLite loses the batch that it comes from, and is counted and logge
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
 import threading
 import time
@@ -76,7 +77,7 @@ class Writer:
         self._wake = threading.Condition()
         self._is_stopping = False
         self._used = used_bytes(connection)
-        self._told_at = 0.0
+        self._told_at = -math.inf
         self._aged_at = 0.0
         self._thread = threading.Thread(target=self._run, name="console-writer", daemon=True)
 
@@ -199,7 +200,7 @@ class Writer:
         lost = sum(len(batch.spans) + len(batch.logs) + len(batch.reports) for batch, _, _ in taken)
         self.counts.lost[kind] = self.counts.lost.get(kind, 0) + lost
         now = time.monotonic()
-        if now - self._told_at >= _QUIET_S or not self._told_at:
+        if now - self._told_at >= _QUIET_S:
             self._told_at = now
             log.error("the store refused %d records: %s: %s", lost, kind, error)
 

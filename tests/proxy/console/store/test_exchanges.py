@@ -41,6 +41,18 @@ def test_a_row_has_what_was_said() -> None:
     }  # fmt: skip
 
 
+def test_what_a_row_has_of_rarer_attributes() -> None:
+    more = {
+        "ops__fault": "reset", "ops__short": True, "session__id": "ann", "ops__retries": 2, "ops__bare": True,
+        "url__path": "/healthz",
+    }  # fmt: skip
+    usual, said = row(), row(**more)
+    assert {key: value for key, value in said.items() if value != usual[key]} == {
+        "fault": "reset", "short": True, "session": "ann", "retries": 2, "probe": True, "target": "/healthz",
+        "notes": ["malformed", "bare", "64-bit", "retry"],
+    }  # fmt: skip
+
+
 def test_without_an_id_there_is_no_row() -> None:
     for wrong in ("", None, 5):
         assert row_of(Report("exchange", SENDER, 1, 1, USUAL | {"ops.request.id": wrong}), {}) is None

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from proxy.console.intake.records import Source, Span
-from proxy.console.store.requests import row_of_span
+from proxy.console.store.open import Place, open_store
+from proxy.console.store.requests import COLUMNS, put_request, read_row, row_of_span
 
 
 def row(kind: int = 2, links: tuple[str, ...] = (), session: str | None = None, **said: Any) -> dict[str, Any]:
@@ -96,3 +97,34 @@ def test_the_methods_own_spelling_comes_first() -> None:
     assert row(http__request__method="_OTHER", http__request__method_original="get")["method"] == "get"
     assert row()["method"] == ""
     assert row()["winner"] is None
+
+
+FULL: dict[str, Any] = {
+    "id": "r-1", "at": 2.5, "sidecar": "shop", "leg": "out", "from": "web", "to": "bank", "method": "GET",
+    "target": "/orders", "status": 503, "fault": "reset", "ms": 1.5, "in": ["b3", "jaeger"], "out": ["tracecontext"],
+    "winner": "b3", "trace": "01" * 16, "span": "02" * 8, "sampling": "deny", "short": True, "session": "Ann",
+    "notes": ["gap", "retry"], "probe": True, "retries": 2,
+}  # fmt: skip
+EMPTY = FULL | {
+    "from": "", "to": "", "status": None, "fault": None, "in": [], "out": [], "winner": None, "trace": None,
+    "span": None, "sampling": None, "short": False, "session": None, "notes": [], "probe": False, "retries": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kept", "words"),
+    [
+        (FULL, ["r-1", "get", "/orders", "web", "bank", "01" * 16, "ann", "reset", "gap", "retry"]),
+        (EMPTY, ["r-1", "get", "/orders"]),
+    ],
+)
+def test_a_row_is_read_as_it_was_kept(kept: dict[str, Any], words: list[str]) -> None:
+    """With the words that a filter without a key looks for."""
+    connection = open_store(Place(None, 1 << 30))
+    assert put_request(connection, kept)
+    assert not put_request(connection, kept | {"status": 1})  # a span does not replace what is there
+    assert read_row(connection.execute(f"SELECT {COLUMNS} FROM requests").fetchone()) == kept
+    assert connection.execute("SELECT words FROM requests").fetchone() == ("\n".join(words),)
+    assert put_request(connection, kept | {"status": 200}, {"report": {}})  # a report does
+    assert connection.execute("SELECT status FROM requests").fetchall() == [(200,)]
+    connection.close()

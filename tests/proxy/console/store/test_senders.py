@@ -289,3 +289,8 @@ def test_gaps_leave_after_60_days(store: Store) -> None:
 
 def test_the_bounds() -> None:
     assert (module._MOST_SIDECARS, module._MOST_GAPS, module._MOST_SERVICES) == (5000, 2000, 2000)
+
+
+def test_a_report_that_names_no_interval_comes_each_ten_seconds(store: Store) -> None:
+    store.tell("ops.counts", {"seq": 1, "since": NOW})
+    assert store.ask("SELECT interval_ms FROM sidecars") == [(10_000,)]

@@ -139,17 +139,20 @@ def test_failures_are_counted_by_name_and_logged_once_a_minute(
     assert lab.writer.waiting_bytes == 0
 
 
+def test_what_sqlite_refuses_is_counted_by_its_own_name(lab: Lab) -> None:
+    lab.connection.execute("PRAGMA query_only = ON")
+    lab.write(read_traces(sent(span(1))))
+    assert lab.writer.counts.lost == {"SQLITE_READONLY": 1}
+
+
 def test_a_trace_holds_so_many_spans_and_logs(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_traces, "MOST_IN_TRACE", 3)
     lab.write(read_traces(sent(span(1), span(2))), log_of(1, 1), read_traces(sent(span(3))))
     assert lab.writer.stop()
     assert lab.writer.counts.overfull == 2
     assert lab.ask("SELECT spans, items FROM traces") == [(3, 3)]  # what came is counted, what is kept numbered
-    assert [id & 0xFFFFF for (id,) in lab.ask("SELECT id FROM spans UNION SELECT id FROM logs ORDER BY id")] == [
-        0,
-        1,
-        2,
-    ]
+    numbers = lab.ask("SELECT id & 0xFFFFF FROM spans UNION SELECT id & 0xFFFFF FROM logs ORDER BY 1")
+    assert numbers == [(0,), (1,), (2,)]
 
 
 def test_a_resource_is_kept_once_with_its_newest_trace(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
