@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from lab.transports import FakeTransport
 from ops_lib.hosts import parse_pattern
@@ -37,7 +37,7 @@ class Plane:
         clients: Clients | None = None,
         held: asyncio.AbstractEventLoop | None = None,
         rest: dict[str, Any] | None = None,
-        http2: str = "never",
+        http2: Literal["always", "never"] = "never",
     ) -> None:
         """`held`: the loop whose turns requests on kept connections wait for; None: they are sent at once.
         `rest`: of the listener's plan; `http2`: whether the upstream is known to speak it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from lab.http2 import HELLO, SETTINGS_ACK, Fields, Frame, Peer, parse, settings
 from lab.pairs import Plane
@@ -22,7 +22,12 @@ class SharedPlane:
     """A listener and a pool of connections of HTTP/2. Time passes when a test says so."""
 
     def __init__(
-        self, *, pool: PoolPlan | None = None, clients: Clients | None = None, http2: str = "never", **rest: Any
+        self,
+        *,
+        pool: PoolPlan | None = None,
+        clients: Clients | None = None,
+        http2: Literal["always", "never"] = "never",
+        **rest: Any,
     ) -> None:
         """`rest`: of the listener's plan; `http2`: whether the upstream is known to speak it."""
         self._ticker = Ticker(asyncio.get_running_loop())

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytest
 from lab.http2 import SETTINGS_ACK, frame, settings
@@ -60,7 +60,7 @@ class Other(FallBack):
 class Rig:
     """A pool whose connector connects when the test says so."""
 
-    def __init__(self, *, scheme: str = "http", other: Other | None = None, **plan: Any) -> None:
+    def __init__(self, *, scheme: Literal["http", "https"] = "http", other: Other | None = None, **plan: Any) -> None:
         self.target = UpstreamTarget(scheme, Address("app.test", 80))
         self.resolver = SimpleNamespace(is_stale=lambda now: False)
         loop = asyncio.get_running_loop()
@@ -114,7 +114,7 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-def given(waiters: list[Waiter]) -> list[object]:
+def given(waiters: Sequence[Waiter]) -> list[object]:
     """What each has got: a fault, a stream, or nothing."""
     return [one.given[0] if one.given and isinstance(one.given[0], Fault) else len(one.given) for one in waiters]
 
@@ -249,7 +249,9 @@ async def test_a_pool_is_in_use_while_a_connection_is_made_even_for_nobody() -> 
 
 
 @pytest.mark.parametrize(("scheme", "alpn"), [("https", "h2"), ("http", ""), ("http", "http/1.1")])
-async def test_http2_is_spoken_where_tls_has_chosen_it_or_there_is_none(scheme: str, alpn: str) -> None:
+async def test_http2_is_spoken_where_tls_has_chosen_it_or_there_is_none(
+    scheme: Literal["http", "https"], alpn: str
+) -> None:
     other = Other()
     rig = Rig(scheme=scheme, other=other)
     waiters = rig.wait(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import Any
 
 import pytest
 from lab.http2 import GET, POST, SETTINGS_ACK, Fields, Frame, data, goaway, rst, settings, window_update
@@ -22,7 +23,7 @@ def reset(id: int, code: int) -> Frame:
     return Frame(codes.RST_STREAM, 0, id, code.to_bytes(4, "big"))
 
 
-def pair(**more: object) -> tuple[SharedPlane, Upstream, Client]:
+def pair(**more: Any) -> tuple[SharedPlane, Upstream, Client]:
     plane = SharedPlane(pool=PoolPlan(max_connections=1), **more)
     return plane, plane.upstream(), plane.client()
 
