@@ -87,8 +87,12 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"(-1)"}),
         "the last of these tables says of one symbol what the first says of two: one look-up more",
     ),
+    ("proxy/http2/message/trailers.py", "if known_line is not None and known_line in known:"): (
+        frozenset({"or"}),
+        "where the line is forgotten, its field is made anew, and goes as well",
+    ),
     ("proxy/http2/message/write.py", 'self._host_field = HeaderField(b"x-forwarded-host", b"")'): (
-        frozenset({"b'q-forwarded-host'"}),
+        frozenset({"b'q-forwarded-host'", "pass"}),
         "it is made anew for the first host, which is never empty",
     ),
     ("proxy/http2/hpack/huffman.py", "while left >= 5:"): (

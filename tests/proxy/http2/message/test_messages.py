@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from lab.texts import check_text
 
 from proxy.http1.message.response import Response, read_start
@@ -116,7 +117,9 @@ def _asked(text: str, done: bool) -> list[str]:
             as_upgrade(request, bytes(16))
         except Refusal as refusal:
             return [*lines, f"{refusal.fault.label}: {refusal.detail}"]
-        lines.append(f"as an upgrade: {request.method!r} {request.upgrade!r} {request.length} {request.fields()}")
+        lines.append(
+            f"as an upgrade: {request.method!r} {request.upgrade!r} {request.length} {request.pace} {request.fields()}"
+        )
     return lines
 
 
@@ -151,12 +154,33 @@ def test_requests_and_responses() -> None:
     check_text("\n".join([*lines, ""]), Path(__file__).parent / "messages.txt")
 
 
+@pytest.mark.parametrize(
+    ("status", "length", "told"),
+    [
+        (200, None, None), (200, 5, b"5"), (200, 0, b"0"), (201, 1, b"1"), (304, 7, b"7"), (204, 0, None),
+        (199, 0, None), (103, 0, None), (999, 0, b"0"),
+    ],
+)  # fmt: skip
+def test_an_answer_of_http_1_1_goes_on_without_what_is_of_its_connection(
+    status: int, length: int | None, told: bytes | None
+) -> None:
+    lines = [b"X-A: 1", b"Connection: close", b"Keep-Alive: 5", b"Transfer-Encoding: chunked", b"Upgrade: a", b"TE: x"]
+    response = Response(read_start(b"HTTP/1.1 %d OK" % status), lines)
+    response.length = length
+    fields, literals = response_fields(response, via=b"shop", date=b"now", trace=b"Server-Timing: a: b")
+    assert [(one.name, one.value) for one in fields] == [(b":status", b"%d" % status)]
+    lengths = [(b"content-length", told)] if told is not None else []
+    ours = [(b"date", b"now"), (b"via", b"1.1 shop"), (b"server-timing", b"a: b")]
+    assert literals == [(b"x-a", b"1"), *lengths, *ours]
+
+
 def test_the_answer_to_a_websockets_key() -> None:
     """RFC 6455, 1.3: the example."""
     head = read_head(fields(SOCKET, FieldJudge(KINDS, True)), False, True)
     request = read_request(head, KINDS, parse_authority, False)
     as_upgrade(request, b"the sample nonce")
     assert request.field(b"sec-websocket-key") == b"dGhlIHNhbXBsZSBub25jZQ=="
+    assert request.field(b"sec-websocket-protocol") == b""
 
     def answer(*accepted: bytes) -> Response:
         lines = [b"X: 1", *(b"Sec-WebSocket-Accept: " + one for one in accepted)]

@@ -22,6 +22,7 @@ def test_fields_of_lines() -> None:
     trailers = Trailers()
     made = trailers.fields([b"Grpc-Status: 0", b"X-A:\t 1 2 ", b"x:"])
     assert [(one.name, one.value) for one in made] == [(b"grpc-status", b"0"), (b"x-a", b"1 2"), (b"x", b"")]
+    assert trailers.fields([b"x: x1x"])[0].value == b"x1x"
     again = trailers.fields([b"Grpc-Status: 0"])
     assert again[0] is made[0]
 
@@ -67,3 +68,7 @@ def test_256_lines_of_fields_in_a_table_are_kept() -> None:
     assert len(trailers._lines) == 256
     trailers.lines(fields[256:])
     assert list(trailers._lines) == fields[256:]
+    longest = field(b"x", b"1" * 61)
+    for one in (field(b"x", b"1" * 62), field(b"x", b"y", is_literal=True), longest):
+        assert trailers.lines([one]) == [b"x: " + one.value]
+    assert list(trailers._lines) == [*fields[256:], longest]
