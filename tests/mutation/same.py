@@ -87,6 +87,17 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"(-1)"}),
         "the last of these tables says of one symbol what the first says of two: one look-up more",
     ),
+    (
+        "proxy/http2/message/write.py",
+        'for name in (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"CONNECT")',
+    ): (
+        frozenset({"b'qET'", "b'qEAD'", "b'qOST'", "b'qUT'", "b'qATCH'", "b'qELETE'", "b'qPTIONS'", "b'qONNECT'"}),
+        "the field of a method that is not among them is made anew",
+    ),
+    (
+        "proxy/http2/message/write.py",
+        '_STATUSES: Final = {status: HeaderField(b":status", b"%d" % status, STATUS) for status in range(100, 600)}',
+    ): (frozenset({"(99)", "(101)", "(599)", "(601)"}), "the field of a status that is not among them is made anew"),
     ("proxy/http2/message/trailers.py", "if known_line is not None and known_line in known:"): (
         frozenset({"or"}),
         "where the line is forgotten, its field is made anew, and goes as well",
