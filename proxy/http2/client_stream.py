@@ -224,10 +224,9 @@ class ClientStream(TunnelAsker):
                 stream.send_headers([], literals, True)
             else:
                 stream.reset(refusal.http2_code)
+        elif is_call and refusal.fault is Fault.STREAM_RESET:
+            stream.reset(refusal.http2_code)  # gRPC says what each code means
         elif is_call:
-            if refusal.fault is Fault.STREAM_RESET:
-                stream.reset(refusal.http2_code)  # gRPC says what each code means
-                return
             fields, literals = call_refusal(refusal, details=tells, date=listener.date())
             stream.send_headers(fields, literals, True)
         else:

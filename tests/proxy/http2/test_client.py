@@ -179,16 +179,50 @@ async def test_resets_are_of_an_address_and_not_of_a_connection() -> None:
     assert other.get(rst(1)) == []
 
 
-async def test_resets_on_a_unix_socket_are_of_a_connection() -> None:
-    """Many clients may share it: it has no address."""
-    plane = SharedPlane(clients=Clients(resets=1, resets_per_s=1))
+async def test_resets_of_a_proxy_are_of_a_connection() -> None:
+    """Many clients are behind it; as on a Unix socket, which has no address."""
+    for address, more in (("", {}), ("10.9.9.9", {"max_connections": 5, "proxies": ("10.9.0.0/16",)})):
+        plane = SharedPlane(clients=Clients(resets=1, resets_per_s=1, **more))
+        plane.upstream()
+        for _ in range(2):
+            client = plane.client(address=address)
+            client.ask(1, GET)
+            assert client.get(rst(1)) == []
+            client.ask(3, GET)
+            assert client.get(rst(3))[-1].kind == GOAWAY
+
+
+async def test_each_code_of_a_reset_is_counted_by_its_name() -> None:
+    plane = SharedPlane()
     plane.upstream()
-    for _ in range(2):
-        client = plane.client(address="")
-        client.ask(1, GET)
-        assert client.get(rst(1)) == []
-        client.ask(3, GET)
-        assert client.get(rst(3))[-1].kind == GOAWAY
+    client = plane.client()
+    for id, code in ((1, 0), (3, 13), (5, 14)):
+        client.ask(id, GET)
+        client.get(rst(id, code))
+    resets = plane.metrics.listener("inbound").http2.resets
+    assert resets == {("received", "NO_ERROR"): 1, ("received", "HTTP_1_1_REQUIRED"): 1, ("received", "OTHER"): 1}
+
+
+async def test_nothing_is_written_to_a_transport_that_closes() -> None:
+    client = SharedPlane().client()
+    client.frames()
+    client.transport.close()
+    assert client.get(frame(PING, 0, 0, bytes(8))) == []
+
+
+async def test_rules_that_are_loaded_anew_judge_the_next_request_of_a_connection() -> None:
+    """What they call a forwarding field, and how much may wait to be written."""
+    before = SharedPlane(x_forwarded=False, via=False)
+    client = before.client()
+    after = SharedPlane(limits=Limits(buffer_bytes=1234))
+    upstream = after.upstream()
+    before.listener.use(after.listener.rules)
+    assert client.transport.get_write_buffer_limits() == (0, 1234)
+    client.ask(1, [*GET, (b"x-forwarded-for", b"1.1.1.1")])
+    await asyncio.sleep(0)
+    (head,) = upstream.frames()
+    fields = upstream.peer.fields(head.payload)
+    assert [value for name, value in fields if name == b"x-forwarded-for"] == [b"1.1.1.1, 10.0.0.1"]
 
 
 async def test_a_flood_is_read_over_several_turns() -> None:

@@ -308,3 +308,16 @@ async def test_content_that_was_held_up_is_waited_for_anew() -> None:
     frames = client.frames()
     assert client.answer(frames)[b":status"] == b"408"
     assert b"3 bytes of the request came in 60 s" in frames[1].payload
+
+
+async def test_a_whole_request_that_waited_for_a_connection_is_not_waited_for() -> None:
+    plane = SharedPlane(pool=PoolPlan(streams=1, max_connections=1), timeouts=Timeouts(body_read_s=5.0))
+    upstream, client = plane.upstream(), plane.client()
+    client.ask(1, GET)
+    client.ask(3, GET)
+    upstream.answer(1)
+    assert client.frames()[0].id == 1
+    await plane.at(1050.0)
+    assert client.frames() == []
+    upstream.answer(3)
+    assert client.answer(client.frames())[b":status"] == b"200"
