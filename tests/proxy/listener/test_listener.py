@@ -118,3 +118,47 @@ async def test_bytes_that_wait_for_their_client_keep_it_busy() -> None:
     assert plane.listener.is_busy() is True
     near.buffered = 0
     assert plane.listener.is_busy() is False
+
+
+async def test_a_handshake_is_counted_once_however_it_ends() -> None:
+    """Its connection is admitted again by the protocol that follows; one that fails is a refusal."""
+    plane = Plane()
+    metrics = plane.metrics.listener("inbound")
+    for is_made, refused in ((True, {}), (False, {"tls-handshake": 1})):
+        handshake, _ = connect(plane)
+        for _ in range(2):
+            plane.listener.forget_handshake(handshake, is_made=is_made)
+        assert (metrics.connections_open, metrics.connections_refused) == (0, refused)
+    assert metrics.connections_total == 1
+    handshake, _ = connect(plane)
+    plane.listener.abort()
+    plane.listener.forget_handshake(handshake, is_made=False)
+    assert metrics.connections_refused == {"tls-handshake": 1}
+
+
+async def test_open_connections_are_served_by_new_rules() -> None:
+    plane, other = Plane(), Plane(rest={"limits": Limits(connections=7, header_bytes=600), "explain": True})
+    client, near = connect(plane)
+    assert plane.listener.is_logging is False
+    plane.listener.use(other.listener.rules)
+    assert (plane.listener.rules, plane.listener.is_logging) == (other.listener.rules, True)
+    before, now = plane.metrics.listener("inbound"), other.metrics.listener("inbound")
+    assert (before.connections_open, now.connections_open, now.connections_limit) == (0, 1, 7)
+    client.data_received(b"GET / HTTP/1.1\r\nHost: app\r\nX: " + b"x" * 600 + b"\r\n\r\n")
+    assert near.take().startswith(b"HTTP/1.1 431 ")
+    client.connection_lost(None)
+    assert now.connections_open == 0
+
+
+async def test_tunnels_count_where_the_rules_in_force_do() -> None:
+    plane, other = Plane(), Plane()
+    plane.listener.tunnel_opened("connect", b"10.0.0.1")
+    plane.listener.count_tunnel_in(3)
+    plane.listener.use(other.listener.rules)
+    plane.listener.count_tunnel_out(4)
+    before, now = plane.metrics.listener("inbound"), other.metrics.listener("inbound")
+    assert (before.tunnels_open, before.tunnels_total, before.tunnel_bytes_in) == (0, {"connect": 1}, 3)
+    assert (now.tunnels_open, now.tunnels_total, now.tunnel_bytes_out) == (1, {}, 4)
+    assert (plane.listener.tunnels, plane.listener.exchanges) == (1, 1)
+    plane.listener.tunnel_closed(b"10.0.0.1")
+    assert (now.tunnels_open, plane.listener.tunnels, plane.listener.exchanges) == (0, 0, 0)
