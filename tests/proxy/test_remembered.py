@@ -28,8 +28,10 @@ from proxy.http1.pool import connection_pools
 from proxy.http2.engine.budgets import budgets
 from proxy.http2.serving import Http2
 from proxy.listener.upstreams.pools import EITHER, Pools
-from proxy.plan import Clients, PoolPlan
+from proxy.plan import Clients, PoolPlan, PropagationPlan
 from proxy.telemetry.metrics import Metrics
+from proxy.telemetry.report.exchange import NOTHING_RARE, ExchangeEncoder, Shared
+from proxy.translate import Translator
 from proxy.transport.deadlines import Ticker
 from proxy.transport.descriptors import Descriptors
 from proxy.transport.outbox import Outbox
@@ -286,3 +288,28 @@ def test_names_of_secrets_are_remembered_within_a_bound() -> None:
         is_secret(token(number, 64).decode())
         is_secret(token(number, 10_000).decode())
     assert size_of(scrubbing._known_role) - before < 512 * KIB
+
+
+@pytest.mark.parametrize(("number", "length", "most"), [(3000, 100, 1 * MIB), (50, 60_000, 64 * KIB)])
+def test_what_is_reported_is_remembered_within_a_bound(number: int, length: int, most: int) -> None:
+    """512 hosts, methods and agents, and 512 lists of names, of 512 characters at most."""
+    encoder = ExchangeEncoder()
+    for one in range(number):
+        chosen = token(one, length)
+        shared = Shared(True, "", "", "", "", chosen, b"", 200, "", "", "", "", "", False, b"")
+        encoder.encode(
+            shared, NOTHING_RARE, request_id=b"", path=b"", duration_ns=0, end_ns=0, context=None, parent=b"",
+            session=None, came=(), went=(), others=(chosen,), added=(), timing=None, answered=(),
+        )  # fmt: skip
+    assert size_of(encoder) < most
+
+
+@pytest.mark.parametrize(("number", "length"), [(3000, 60), (50, 60_000)])
+def test_names_that_translators_look_up_are_remembered_within_a_bound(number: int, length: int) -> None:
+    """256 sets of names of 256 characters at most."""
+    made = Translator(PropagationPlan(extract=FORMATS[:1], inject=FORMATS[:1]))
+    before = size_of(made)
+    for one in range(number):
+        name = b"uberctx-" + token(one, length)
+        assert made.formats_of((name,)) == made.unread([(name, b"1"), (b"b3", b"1")]).replace("b3?", "") == ""
+    assert size_of(made) - before < 256 * KIB

@@ -119,7 +119,7 @@ class SpanBuffer:
     def take(self, timeout_s: float) -> Batch | None:
         """The next batch; None if none comes in time, or after `wake`. The caller gives its room back with `free`."""
         try:
-            return self._batches.get(timeout=timeout_s) if timeout_s > 0 else self._batches.get_nowait()
+            return self._batches.get(timeout=timeout_s)
         except queue.Empty:
             return None
 

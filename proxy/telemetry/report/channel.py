@@ -71,7 +71,7 @@ class Channel:
         self._refilled_at = 0.0
         self._usual = 0.0  # how many exchanges may be reported now
         self._notable = 0.0
-        self._most_bytes = 0  # that exchanges may hold
+        self._most_bytes: int  # that exchanges may hold; as the pipeline has it
         self.formats = FormatCounts()
         self.seen = 0  # exchanges
         self.reported = 0

@@ -53,3 +53,12 @@ def test_what_two_plans_did_not_ask_for_is_forgotten() -> None:
     contexts.next_plan()
     contexts.next_plan()
     assert contexts.get(TlsSettings(verify=False)) is not first
+
+
+def test_without_a_file_the_systems_certificates_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSSL's own variable says where they are."""
+    trustme.CA(organization_name="System").cert_pem.write_to_path(str(tmp_path / "system.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
+    [trusted] = tls_context(TlsSettings()).get_ca_certs()
+    assert (("organizationName", "System"),) in trusted["subject"]
+    assert tls_context(TlsSettings(verify=False)).get_ca_certs() == []

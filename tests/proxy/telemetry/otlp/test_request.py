@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from proxy.telemetry.otlp import protobuf, request
+from proxy.telemetry.otlp.protobuf import integer, message
 from proxy.telemetry.otlp.request import PartialSuccess
 
 
@@ -52,3 +53,11 @@ def test_a_warning_without_a_loss_is_told_too() -> None:
 def test_garbage_is_a_value_error(answer: bytes) -> None:
     with pytest.raises(ValueError):
         request.partial_success(answer)
+
+
+def test_a_partial_success_of_other_types_says_nothing() -> None:
+    """A number where its message belongs, and a text where its number does."""
+    assert request.partial_success(message(1, message(1, b"x") + integer(2, 5))) is None
+    assert request.partial_success(integer(1, 7) + message(2, integer(1, 7))) is None
+    strange = message(1, message(1, b"x") + integer(3, 9) + integer(1, 7))
+    assert request.partial_success(strange) == PartialSuccess(7, "")

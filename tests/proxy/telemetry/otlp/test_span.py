@@ -183,6 +183,7 @@ def test_a_unix_socket_has_no_peer() -> None:
         (b"a:", (b"a:", 0)),
         (b"", (b"", 0)),
         (b"a:65535", (b"a", 65535)),
+        (b"a:123456", (b"a", 12345)),  # which no port is
     ],
 )
 def test_an_authority_falls_in_two(authority: bytes, split: tuple[bytes, int]) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from lab.collectors import answer, collecting
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from proxy.plan import Endpoint
 from proxy.plan.report import ReportPlan
+from proxy.telemetry.exposition import Family, Sample
+from proxy.telemetry.otlp.metric import metrics
 from proxy.telemetry.report.channel import Channel, Source
 from proxy.telemetry.report.record import document
 
@@ -226,3 +231,39 @@ async def test_what_former_consoles_refused_adds_up() -> None:
                 await asyncio.sleep(0.002)
         await channel.stop()
         assert channel.sent() == (2, {"refused-400": 4}, 0)
+
+
+class Counting(Source):
+    """Metrics that are numbered."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def metrics(self) -> Sequence[bytes]:
+        self.number += 1
+        return metrics([Family("x", "gauge", "X.", [Sample((), self.number)])], 0, 1)
+
+
+async def test_metrics_are_reported_each_interval_unless_the_last_still_wait() -> None:
+    """Counters are cumulative: only a point in time is lost."""
+    channel, source, leave = Channel("1"), Counting(), threading.Event()
+    channel.tell_from(source)
+    wait: list[Callable[[socket.socket], None]] = [lambda one: (leave.wait(20), one.sendall(answer(200)))[1]]
+    with collecting() as console, collecting(*wait) as slow:
+        endpoint = Endpoint("127.0.0.1", slow.port, "/v1/metrics")
+        channel.use(replace(plan(console.port), metrics=endpoint, flush_s=1.0, interval_s=10.0))
+        for now in (1000.0, 1009.9, 1010.0):
+            channel.on_tick(now)
+        assert source.number == 1
+        head, body = await asyncio.to_thread(slow.next)
+        assert head.startswith(b"POST /v1/metrics ")
+        (told,) = ExportMetricsServiceRequest.FromString(body).resource_metrics
+        assert [one.gauge.data_points[0].as_int for one in told.scope_metrics[0].metrics] == [1]
+        leave.set()
+        async with asyncio.timeout(5):
+            now = 1020.0
+            while source.number == 1:
+                channel.on_tick(now)
+                now += 10.0
+                await asyncio.sleep(0.001)
+        await channel.stop()
