@@ -46,3 +46,19 @@ def test_proxies_and_unix_sockets_have_none(client: bytes) -> None:
     bounds.connected(client, exchanges=1)
     assert bounds.has_room(client)
     bounds.check(client)
+
+
+def test_what_ends_leaves_the_rest_counted() -> None:
+    bounds = ClientBounds(Clients(max_connections=1, max_exchanges=1))
+    for _ in range(3):
+        bounds.connected(A, exchanges=1)
+    for left in (2, 1):
+        bounds.disconnected(A)
+        bounds.ended(A)
+        assert not bounds.has_room(A), left
+        with pytest.raises(Refusal):
+            bounds.check(A)
+    bounds.disconnected(A)
+    bounds.ended(A)
+    assert bounds.has_room(A)
+    bounds.check(A)

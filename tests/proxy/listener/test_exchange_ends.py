@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from lab.others import OtherAnswerer, OtherAsker, OtherPool, OtherRequest, OtherResponse, other_plane
@@ -78,6 +78,7 @@ async def test_what_is_over_hears_nothing_more() -> None:
     exchange.on_upstream_failed(LOST, UNHEARD)
     exchange.send_content(b"more", True, [])
     exchange.on_unsent()
+    exchange.on_client_full(True)
     exchange.abandon()
     assert case.asker.told == told == [(200, [(b"x-b", b"2")], b"ok", True), "over"]
     assert (answerer.told[1:], case.pool.retries) == (["end"], 0)
@@ -181,3 +182,40 @@ async def test_times_are_told_while_somebody_wants_to_know() -> None:
     untimed, _ = case.ask()
     answered(untimed)
     assert (untimed.waited_s, untimed.head_s, untimed.response) == (-1.0, -1.0, None)
+
+
+class Search:
+    """Looks up a process, and writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def begin(self, on_found: object) -> None:
+        self.told.append("begin")
+
+    def give_up(self) -> None:
+        self.told.append("give up")
+
+    def cancel(self) -> None:
+        self.told.append("cancel")
+
+
+@pytest.mark.parametrize("end", ["deadline", "abandon"])
+async def test_a_call_whose_process_is_looked_up_is_held_for_half_a_second(end: str) -> None:
+    case, search = Case(), Search()
+    exchange = case.open()
+    exchange.look_first(cast(Any, search), lambda _: None)
+    exchange.begin(b"", True, [])
+    assert (search.told, case.pool.answerers, case.asker.told) == (["begin"], [], [("hold", True)])
+    assert (exchange.deadline, len(case.plane.ticker)) == (case.plane.ticker.now + 0.5, case.waits + 1)
+    if end == "deadline":
+        exchange.on_deadline()
+        assert search.told[1:] == ["give up"]
+        exchange.go_on([(b"b3", b"0")])
+        assert (len(case.pool.answerers), case.asker.told[1:], exchange.trace) == (
+            1, [("hold", False)], [(b"b3", b"0")],
+        )  # fmt: skip
+    else:
+        exchange.abandon()
+        assert search.told[1:] == ["cancel"]
+    assert len(case.plane.ticker) == case.waits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from lab.pairs import Plane
 from lab.transports import FakeTransport
 
@@ -162,3 +163,12 @@ async def test_tunnels_count_where_the_rules_in_force_do() -> None:
     assert (plane.listener.tunnels, plane.listener.exchanges) == (1, 1)
     plane.listener.tunnel_closed(b"10.0.0.1")
     assert (now.tunnels_open, plane.listener.tunnels, plane.listener.exchanges) == (0, 0, 0)
+
+
+async def test_at_debug_the_log_says_why_a_request_was_refused(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    plane = Plane(rest={"explain": True})
+    client, _ = connect(plane)
+    client.data_received(b"GET /a?b HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+    assert [one.getMessage() for one in caplog.records] == ["request refused"]
+    assert plane.metrics.listener("inbound").protocol_errors == {"bad-host": 1}

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 
 from ops_lib.propagation import FORMATS, Extraction, Format, Loss, Sampling, TraceContext, parse_formats
+from proxy.http1.message.request import Request
 from proxy.listener.accounting import Accounted, logged_status
 from proxy.listener.reports.facts import (
     context_of,
     parent_of,
+    peer_of,
     rare_of,
     read_tokens,
     timing_of,
@@ -122,3 +127,33 @@ def test_what_few_exchanges_have() -> None:
 def test_a_client_that_left_is_logged_as_499() -> None:
     gone = Refusal(Fault.CLIENT_GONE, "x")
     assert [logged_status(200, one) for one in (None, gone, Refusal(Fault.BAD_HOST, "x"))] == [200, 499, 200]
+
+
+@pytest.mark.parametrize(
+    ("via", "names", "address", "peer"),
+    [
+        (b"1.1 x.shop.ops-sidecar", ("svc.test",), b"10.0.0.9", ("sidecar", "shop")),
+        (b"1.0 a, 1.1 x.shop.ops-sidecar ", (), b"10.0.0.9", ("sidecar", "shop")),
+        (b"1.1 x.shop.ops-sidecar, 1.1 edge", ("svc.test", "other.test"), b"10.0.0.9", ("certificate", "svc.test")),
+        (b"", ("svc.test", "other.test"), b"10.0.0.9", ("certificate", "svc.test")),
+        (b"", (), b"10.0.0.9", ("rule", "edge")),
+        (b"1.1 edge", (), b"192.0.2.7", ("address", "192.0.2.7")),
+        (b"", (), b"", ("address", "unix")),
+    ],
+)
+@pytest.mark.parametrize("is_read", [True, False])
+def test_who_called_by_what_is_known_for_sure(
+    via: bytes, names: tuple[str, ...], address: bytes, peer: tuple[str, str], is_read: bool
+) -> None:
+    """`is_read`: only a listener that writes Via sets it aside; elsewhere it is a field like others."""
+    request = Request(b"GET", b"/", 1, [b"Via: " + via] if via and not is_read else [])
+    if via and is_read:
+        request.via = (b"1.1 first", via)
+    rules = SimpleNamespace(
+        has_trust=True, rule_of=lambda asker: asker.address == b"10.0.0.9", trust_names=("", "edge")
+    )
+    asker = SimpleNamespace(address=address, names=names)
+    assert peer_of(cast(Any, rules), cast(Any, asker), request) == peer
+    rules.has_trust = False
+    if peer[0] == "rule":
+        assert peer_of(cast(Any, rules), cast(Any, asker), request) == ("address", "10.0.0.9")
