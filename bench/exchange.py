@@ -1,6 +1,6 @@
 """What one exchange costs in Python alone: the data plane's own objects, with transports that lead nowhere.
 
-    python -m bench.exchange [--untraced | --spans] [--report all | --report counted] [--runs N]
+    python -m bench.exchange [--untraced | --spans] [--outbound] [--report all | --report counted] [--runs N]
 
 No sockets, no system calls, one connection on either side; every request has ids and a path of its own. The minimum
 over many short runs is hardly moved by what else runs, so a change to the hot path can be judged in seconds.
@@ -25,12 +25,16 @@ from proxy.http1.client import ClientConnection
 from proxy.http1.kept_connection import HeldRequests
 from proxy.http1.pool import ConnectionPool, connection_pools
 from proxy.http1.upstream import UpstreamConnection
+from proxy.listener.app_calls.doctor import Doctor
+from proxy.listener.app_calls.linking import Linker
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.records.spans import Spans
 from proxy.listener.reports.reporter import Reporter
 from proxy.listener.upstreams.pools import HTTP_1_1, Pools
-from proxy.plan import Address, ListenerPlan, PoolPlan, PropagationPlan, Router, UpstreamPlan, UpstreamTarget
+from proxy.participation.in_flight import InFlightTable
+from proxy.plan import Address, Direction, ListenerPlan, PoolPlan, PropagationPlan, Router, UpstreamPlan, UpstreamTarget
+from proxy.plan.participation import LinkingPlan
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.otlp.buffer import Outlet, SpanBuffer
 from proxy.telemetry.report.channel import Channel
@@ -121,8 +125,9 @@ def connect(
     held_requests: HeldRequests,
     channel: Channel | None = None,
     kept: SpanBuffer | None = None,
+    direction: Direction = "inbound",
 ) -> tuple[ClientConnection, Nowhere, UpstreamConnection, Nowhere]:
-    """A client's and an upstream's connection of one inbound listener, b3multi → tracecontext.
+    """A client's and an upstream's connection of one listener, b3multi → tracecontext.
 
     `kept`: takes a span of each exchange; None: there are no spans.
     """
@@ -132,14 +137,17 @@ def connect(
     target = UpstreamTarget("http", Address("127.0.0.1", 8080))
     plan_of_pool = PoolPlan(http2="never")
     upstream_plan = UpstreamPlan("app", target, propagation, pool=plan_of_pool)
-    plan = ListenerPlan("inbound", "inbound", (Address("127.0.0.1", 0),), Router(upstream_plan), fixed_upstream=True)
+    plan = ListenerPlan(direction, direction, (Address("127.0.0.1", 0),), Router(upstream_plan), fixed_upstream=True)
     metrics = Metrics()
     descriptors = Descriptors()
     pools = Pools(
         {HTTP_1_1: connection_pools(ticker, outbox, held_requests, descriptors)}, metrics, lambda _ip, _port: ""
     )
     spans = Spans(Outlet(kept))
-    rules = ListenerRules(plan, pools, metrics, spans, "bench")
+    at_app = InFlightTable()
+    linker = Linker(at_app, LinkingPlan(), lambda _ends: {})
+    doctor = Doctor(at_app, metrics.app_calls)
+    rules = ListenerRules(plan, pools, metrics, spans, "bench", in_flight=at_app, linker=linker, doctor=doctor)
     listener = Listener(
         rules,
         ticker=ticker,
@@ -162,14 +170,21 @@ def connect(
     return client, near, upstream, far
 
 
-def measure(*, traced: bool, runs: int, channel: Channel | None = None, spans_too: bool = False) -> tuple[float, float]:
+def measure(
+    *,
+    traced: bool,
+    runs: int,
+    channel: Channel | None = None,
+    spans_too: bool = False,
+    direction: Direction = "inbound",
+) -> tuple[float, float]:
     """Microseconds from the request's bytes to the upstream's, and from the response's to the client's."""
     loop = asyncio.get_running_loop()
     turns = Turns()
     of_turns = cast(asyncio.AbstractEventLoop, turns)
     outbox, held_requests = Outbox(of_turns), HeldRequests(of_turns)
     kept = SpanBuffer(limit_bytes=1 << 40, batch_spans=512) if spans_too else None
-    client, near, upstream, far = connect(Ticker(loop), outbox, held_requests, channel, kept)
+    client, near, upstream, far = connect(Ticker(loop), outbox, held_requests, channel, kept, direction)
     following = requests(traced=traced)
     best_request = best_response = float("inf")
     for _ in range(runs):
@@ -196,12 +211,17 @@ async def _main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--untraced", action="store_true", help="requests without trace headers")
     parser.add_argument("--spans", action="store_true", help="a span is made of each exchange")
+    parser.add_argument("--outbound", action="store_true", help="a call of the app, while it has no request")
     parser.add_argument("--runs", type=int, default=500, help="short runs, of which the fastest counts (default 500)")
     parser.add_argument("--report", choices=("all", "counted"), help="a console is told: of each, or of counts alone")
     options = parser.parse_args()
     channel = Told(all_exchanges=options.report == "all") if options.report else None
     request_us, response_us = measure(
-        traced=not options.untraced, runs=options.runs, channel=channel, spans_too=options.spans
+        traced=not options.untraced,
+        runs=options.runs,
+        channel=channel,
+        spans_too=options.spans,
+        direction="outbound" if options.outbound else "inbound",
     )
     print(f"Python per exchange: {request_us + response_us:.2f} µs ({request_us:.2f} + {response_us:.2f})")
     return 0

@@ -30,7 +30,8 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
         route = rules.only or rules.route_redirected(request, original)
         pool = route.pool_at(request, original)
     rule = rules.rule_of(asker) if rules.has_trust else 0
-    found = None if listener.is_inbound else _whose_call(listener, route, asker, request)
+    is_inbound = listener.is_inbound
+    found = None if is_inbound else _whose_call(listener, route, asker, request)
     if found is None:  # first, for speed
         translation = route.translate(request, rule)
     elif isinstance(found, Linked):
@@ -48,7 +49,7 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
             rules.doctor.note(exchange)
     if rules.mirror is not None:
         _note_what_it_speaks(rules.mirror, listener, route, asker, translation)
-    if listener.is_inbound:
+    if is_inbound:
         entry = route.remember(translation, listener.ticker.now, rules.linker is not None and rules.linker.is_on)
         if entry is not None:
             entry.exchange = exchange

@@ -33,6 +33,7 @@ class Route(Terms):
         "_fixed_pool",
         "_is_inbound",
         "_is_shared",
+        "_is_usual",
         "_mirroring",
         "_plan",
         "_pools",
@@ -81,6 +82,7 @@ class Route(Terms):
         self._doctor = doctor
         self._mirroring = mirroring
         self._trial = trial
+        self._is_usual = mirroring is None and trial is None  # one translator for each rule
         self._is_inbound = inbound
         self._translators = translators
         self._trust_names = trust_names
@@ -130,7 +132,7 @@ class Route(Terms):
         """
         metrics = self.metrics.translation
         try:
-            translator = self._translator(request, rule)
+            translator = self._translators[rule] if self._is_usual else self._translator(request, rule)
             trace = self._own(request, translator) if self._is_shared else request.trace
             translation = translator.translate(trace, request.weigh)
             tally(metrics, translation)

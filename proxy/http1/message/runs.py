@@ -11,27 +11,32 @@ from __future__ import annotations
 from typing import Any, Final, final
 
 from proxy.http1.message.repeats import Sorted, Template, is_text
-from proxy.semantics.fields import AUTHORIZATION, PLAIN, TRACE, FieldKinds, binds_connection
+from proxy.semantics.fields import AUTHORIZATION, PLAIN, FieldKinds, binds_connection
 
-_CR: Final = 0x0D
-_LF: Final = 0x0A
 _END: Final = b"\r\n"
 
 
 @final
-class _Segment:
-    """Unchanged lines, if there are any, with their CRLF, and the beginning of one line that varies."""
+class _Varying:
+    """One line that varies, and what follows its value: the unchanged lines, and the beginning of the next one."""
 
-    __slots__ = ("begins", "kind", "line_size", "lines", "name", "size", "special", "value_size")
+    __slots__ = ("beginning", "follows", "kind", "lines", "name", "size", "special", "value_size")
 
-    def __init__(self, run: bytes, fields: Sorted, begins: bytes, kind: int, name: bytes) -> None:
-        """`run`: the unchanged lines, which are `fields`; `begins`: of the one that varies, up to its value."""
-        self.begins = run + begins
-        self.size = len(self.begins)
-        self.line_size = len(begins)
+    def __init__(self, beginning: bytes, kind: int, name: bytes) -> None:
+        """`beginning`: of the line, up to its value."""
+        self.beginning = beginning
         self.kind = kind
         self.name = name
         self.value_size = 0  # of the last value; the next one mostly has the same
+        self.follows = b""
+        self.size = 0  # of what follows
+        self.lines: list[bytes] = []  # the unchanged ones, sorted
+        self.special: list[Any] = []
+
+    def end_with(self, follows: bytes, fields: Sorted) -> None:
+        """It is followed by these bytes, which have these unchanged `fields`."""
+        self.follows = follows
+        self.size = len(follows)
         self.lines, self.special = fields
 
 
@@ -39,19 +44,20 @@ class _Segment:
 class Runs:
     """The runs of one template. Valid for `kinds`."""
 
-    __slots__ = ("_ends", "_lines", "_segments", "_size", "_special", "kinds")
+    __slots__ = ("_begins", "_lines", "_size", "_special", "_varying", "kinds")
 
     def __init__(self, template: Template) -> None:
         self.kinds: FieldKinds = template.kinds
-        self._segments: list[_Segment] = []
-        run = b""
+        self._varying: list[_Varying] = []
+        run = _END
         fields: Sorted = [], []
         for place in range(template.count):
             line, varies = template.line(place)
             if varies:
                 name, beginning, kind = template.name(place)
-                self._segments.append(_Segment(run, fields, beginning, kind, name))
-                run, fields = b"", ([], [])
+                self._end_with(run + beginning, fields)
+                self._varying.append(_Varying(beginning, kind, name))
+                run, fields = _END, ([], [])
                 continue
             run += line + _END
             field = template.field(place)
@@ -59,50 +65,63 @@ class Runs:
                 fields[0].append(line)
             else:
                 fields[1].append(field)
-        self._ends = run + _END  # the last lines, if they do not vary, and the end of the head
-        self._size = len(self._ends)
-        self._lines, self._special = fields
+        self._end_with(run + _END, fields)
+
+    def __repr__(self) -> str:
+        return f"<Runs {self.stretches}>"
+
+    @property
+    def stretches(self) -> list[bytes]:
+        """What does not change: before the first value that varies, between two, and behind the last."""
+        return [self._begins, *(one.follows for one in self._varying)]
+
+    def _end_with(self, run: bytes, fields: Sorted) -> None:
+        """`run` comes next, with these `fields`: behind the start line, or the last line that varies."""
+        if self._varying:
+            self._varying[-1].end_with(run, fields)
+        else:
+            self._begins = run
+            self._size = len(run)
+            self._lines, self._special = fields
 
     def read(self, data: bytes, most_bytes: int) -> tuple[bytes, Sorted, bytes] | None:
         """Start line, fields, and the bytes after the head; None if `data` does not begin with such a head.
 
         `most_bytes`: the longest head, without the CRLF of its last line and of the empty one.
         """
-        line, _, body = data.partition(_END)
-        lines: list[bytes] = []
-        special: list[Any] = []
-        size = len(body)
-        at = 0
-        for segment in self._segments:
-            begin = at
-            at += segment.size
-            if body[begin:at] != segment.begins:
-                return None
-            lines += segment.lines
-            special += segment.special
-            end = at + segment.value_size
-            if end + 1 >= size or body[end] != _CR or body[end + 1] != _LF:
-                end = body.find(_END, at)
-                if end < 0:
+        first = data.find(_END)
+        if first <= 0:
+            return None
+        at = first + self._size
+        if data[first:at] != self._begins:
+            return None
+        lines = self._lines.copy()
+        special = self._special.copy()
+        for one in self._varying:
+            end = at + one.value_size
+            behind = end + one.size
+            if data[end:behind] != one.follows:
+                end = data.find(_END, at)
+                behind = end + one.size
+                if end < 0 or data[end:behind] != one.follows:
                     return None
-                segment.value_size = end - at
-            value = body[at:end]
+                one.value_size = end - at
+            value = data[at:end]
             if not value.isalnum():  # such as ids and numbers: nothing to strip or refuse
                 value = value.strip(b" \t")
                 if is_text(value) is None:  # among others, if this was not the end of the line
-                    segment.value_size = 0
+                    one.value_size = 0
                     return None
-            kind = segment.kind
-            if kind == TRACE:
-                special.append((kind, segment.name, value))
-            elif kind == PLAIN or (kind == AUTHORIZATION and not binds_connection(value)):
-                lines.append(body[at - segment.line_size : end])
+            kind = one.kind
+            if kind == PLAIN or (kind == AUTHORIZATION and not binds_connection(value)):
+                lines.append(one.beginning + data[at:end])
             else:
-                special.append((kind, segment.name, value))
-            at = end + 2
-        end = at + self._size
-        if body[at:end] != self._ends or not line or len(line) + end - 2 > most_bytes:
+                special.append((kind, one.name, value))
+            if one.lines:
+                lines += one.lines
+            if one.special:
+                special += one.special
+            at = behind
+        if at - 4 > most_bytes:
             return None
-        lines += self._lines
-        special += self._special
-        return line, (lines, special), body[end:]
+        return data[:first], (lines, special), data[at:]

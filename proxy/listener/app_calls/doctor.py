@@ -87,8 +87,12 @@ class Doctor:
         `unread`: formats in `sent` that are known and not asked for.
         """
         table = self._table
-        self._findings.clear()
         self._entry = None
+        if self._findings:
+            self._findings = []
+        if not len(table) and isinstance(translation, FastTranslation):
+            self._repeated.without_request(translation.ids[0])
+            return
         parent_id: str | None = None
         formats: tuple[Format, ...]
         is_torn = False
@@ -108,7 +112,7 @@ class Doctor:
             formats = tuple(each.format for each in said.says)
             is_torn = bool(said.conflicts or said.span_conflicts)
         if not table:
-            self._repeated.without_request(trace_id)
+            self._repeated.without_request(trace_id.encode("ascii"))
             return
         if self._formats is not None:
             self.evidence.calls["examined"] += 1
@@ -229,7 +233,7 @@ class Repeated:
     Work that goes on behind an answer looks alike, but it also calls while no request is there.
     """
 
-    __slots__ = ("_is_background", "_newest", "_others", "last", "pending", "trace_id", "usual")
+    __slots__ = ("_background", "_newest", "_others", "last", "pending", "trace_id", "usual")
 
     _newest: InFlight | None
     _others: int
@@ -237,7 +241,7 @@ class Repeated:
     def __init__(self) -> None:
         self.pending = 0  # calls that are not counted yet
         self.last = -inf  # when the last of them came
-        self._is_background = ""
+        self._background = b""  # the trace of the last call without a request; of 32 digits, or of 16
         self.begin("", "")
 
     def begin(self, trace_id: str, usual: str) -> None:
@@ -254,16 +258,16 @@ class Repeated:
     @property
     def is_stale(self) -> bool:
         """Whether so many requests had it that it belongs to none of them."""
-        return self._others >= _MOST_OTHERS and self.trace_id != self._is_background
+        return self._others >= _MOST_OTHERS and self.trace_id != self._background.decode("ascii").rjust(32, "0")
 
     def take(self) -> int:
         """The calls that were not counted yet; they are now."""
         pending, self.pending = self.pending, 0
         return pending
 
-    def without_request(self, trace_id: str) -> None:
+    def without_request(self, trace_id: bytes) -> None:
         """A call while no request is at the app."""
-        self._is_background = trace_id
+        self._background = trace_id
 
     def end(self) -> None:
         """A call has come that belongs to its request."""

@@ -130,11 +130,7 @@ class Linker:
         self.plan = plan
         self._names = frozenset(name.encode("latin-1") for name in plan.headers)
         self._table.find_evidence_by(None)
-
-    @property
-    def is_on(self) -> bool:
-        """Whether any method is."""
-        return bool(self.plan.headers or self.plan.process or self.plan.single)
+        self.is_on = bool(plan.headers or plan.process or plan.single)  # whether any method is
 
     def find(self, asker: Asker, request: Request) -> Linked | Search:
         """The request that a call belongs to; or a Search, if the process has to be looked up first."""

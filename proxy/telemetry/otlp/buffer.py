@@ -29,14 +29,16 @@ class SpanBuffer:
     """See the module."""
 
     __slots__ = (
-        "_batch_began",
         "_batch_spans",
         "_batches",
+        "_flush_at",
         "_freed",
         "_held",
+        "_joined",
         "_limit_bytes",
         "_limit_spans",
         "_pieces",
+        "_room",
         "_spans",
         "_taken",
         "_whole",
@@ -49,10 +51,12 @@ class SpanBuffer:
         self._taken = 0  # spans ever given back; the reader's
         self._limit_bytes = limit_bytes
         self._batch_spans = batch_spans
+        self._room = min(PIECE_SPANS, batch_spans)  # spans in the piece that is being filled, when it is full
         self._pieces: list[bytes] = []  # of the batch that is being filled
+        self._joined = 0  # spans in them
         self._spans: list[bytes] = []  # those behind them
         self._held = 0  # bytes ever taken in; the writer's
-        self._batch_began = 0  # what that was when the batch was empty
+        self._flush_at = MAX_BATCH_BYTES  # what that is when the batch has enough bytes
         self._freed = 0  # bytes ever given back; the reader's
         self._batches: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._whole = 0  # spans in all batches so far, without the one that is being filled
@@ -75,7 +79,7 @@ class SpanBuffer:
 
     def _count(self) -> int:
         """Spans in the batch that is being filled."""
-        return len(self._pieces) * PIECE_SPANS + len(self._spans)
+        return self._joined + len(self._spans)
 
     # --- the writer's side
 
@@ -90,13 +94,16 @@ class SpanBuffer:
         self._held = held
         spans = self._spans
         spans.append(span)
-        size = len(spans)
-        if size == PIECE_SPANS:
-            self._pieces.append(b"".join(spans))
-            spans.clear()
-            size = 0
-        if size + len(self._pieces) * PIECE_SPANS >= self._batch_spans or held - self._batch_began >= MAX_BATCH_BYTES:
+        if len(spans) < self._room and held < self._flush_at:
+            return
+        self._pieces.append(b"".join(spans))
+        self._joined += len(spans)
+        spans.clear()
+        left = self._batch_spans - self._joined
+        if left <= 0 or held >= self._flush_at:
             self.flush()
+        elif left < PIECE_SPANS:
+            self._room = left
 
     def flush(self) -> None:
         """Give the reader everything, even less than a whole batch."""
@@ -106,9 +113,12 @@ class SpanBuffer:
             if self._spans:
                 pieces.append(b"".join(self._spans))
                 self._spans = []
-            self._batches.put(Batch(pieces, count, self._held - self._batch_began))
+            held_bytes = self._held - (self._flush_at - MAX_BATCH_BYTES)
+            self._batches.put(Batch(pieces, count, held_bytes))
             self._whole += count
-            self._batch_began = self._held
+            self._joined = 0
+            self._room = min(PIECE_SPANS, self._batch_spans)
+            self._flush_at = self._held + MAX_BATCH_BYTES
 
     def wake(self) -> None:
         """End the reader's wait, if it waits: there may be nothing more to come."""

@@ -71,14 +71,14 @@ def test_lines_that_stay_the_same_are_compared_as_runs() -> None:
         feed(reads, head(number), known)
     runs = reads._runs
     assert runs is not None
-    assert [one.begins for one in runs._segments] == [b"Host: a\r\nX-B3-TraceId: "]
-    assert runs._ends == b"Accept: */*\r\nContent-Length: 2\r\n\r\n"
+    assert runs.stretches == [b"\r\nHost: a\r\nX-B3-TraceId: ", b"\r\nAccept: */*\r\nContent-Length: 2\r\n\r\n"]
     changed = head(6).replace(b"*/*", b"text/html")
     for section in (changed, head(7), changed):
         assert feed(reads, section, known) == expected(section)
     assert reads._runs is not None
-    assert [one.begins for one in reads._runs._segments] == [b"Host: a\r\nX-B3-TraceId: ", b"Accept: "]
-    assert reads._runs._ends == b"Content-Length: 2\r\n\r\n"
+    begins, between, ends = reads._runs.stretches
+    assert (begins, between) == (b"\r\nHost: a\r\nX-B3-TraceId: ", b"\r\nAccept: ")
+    assert ends == b"\r\nContent-Length: 2\r\n\r\n"
 
 
 def test_a_decision_that_stays_is_part_of_a_run_until_it_changes() -> None:
@@ -88,13 +88,13 @@ def test_a_decision_that_stays_is_part_of_a_run_until_it_changes() -> None:
         assert feed(reads, section, known) == expected(section)
     runs = reads._runs
     assert runs is not None
-    assert [one.begins for one in runs._segments] == [b"Host: a\r\nX-B3-TraceId: "]
-    assert runs._ends == b"X-B3-Sampled: 1\r\n\r\n"
+    assert runs.stretches == [b"\r\nHost: a\r\nX-B3-TraceId: ", b"\r\nX-B3-Sampled: 1\r\n\r\n"]
     denied = [section[:-1] + b"0" for section in sections]
     for section in (*denied, *sections):
         assert feed(reads, section, known) == expected(section)
     assert reads._runs is not None
-    assert [one.begins for one in reads._runs._segments] == [b"Host: a\r\nX-B3-TraceId: ", b"X-B3-Sampled: "]
+    begins, between, ends = reads._runs.stretches
+    assert (begins, between, ends) == (b"\r\nHost: a\r\nX-B3-TraceId: ", b"\r\nX-B3-Sampled: ", b"\r\n\r\n")
 
 
 def test_heads_of_which_nearly_all_varies_have_no_runs() -> None:
