@@ -38,6 +38,7 @@ async def next_service(
 
     async def serve(request: web.Request) -> web.Response:
         received.append(dict(request.headers))
+        assert await request.json() == {"item": "book", "amount": 1}
         return web.json_response({"hops": [], "errors": []})
 
     app = web.Application()
