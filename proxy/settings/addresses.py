@@ -52,7 +52,8 @@ def parse_endpoint(text: str) -> Address:
     if not host:
         raise ValueError(f"{form}; for every interface write 0.0.0.0{text} or [::]{text}")
     if port is None:
-        raise ValueError(form + ("; the IPv6 address needs brackets" if ":" in host else "; the port is missing"))
+        lacks_brackets = ":" in host and not text.startswith("[")
+        raise ValueError(form + ("; the IPv6 address needs brackets" if lacks_brackets else "; the port is missing"))
     return Address(read_host(host), parse_port(port))
 
 

@@ -6,6 +6,7 @@ May know pydantic and the parsers. Must not know any key.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -83,8 +84,12 @@ def _networks(value: object) -> tuple[str, ...]:
 
 def _listens(value: object) -> tuple[Address, ...]:
     """As a flag or a variable may write it, too: `[a, b]`."""
-    is_list = isinstance(value, str) and value.strip().startswith("[") and value.strip().endswith("]")
-    return parse_listens(read_value(str(value)) if is_list else value)
+    text = value.strip() if isinstance(value, str) else ""
+    is_list = text.startswith("[") and text.endswith("]") and not _IPV6.fullmatch(text)
+    return parse_listens(read_value(text) if is_list else value)
+
+
+_IPV6 = re.compile(r"\[[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]")  # an address that lacks its port
 
 
 def _within(parse: Callable[[object], float], low: float, high: float, unit: str) -> Callable[[object], Any]:

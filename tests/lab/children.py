@@ -19,6 +19,7 @@ class Child:
         for line in log:
             self.stderr.feed_data(line.encode() + b"\n")
         self.told: list[str] = []
+        self.is_reaped = False  # somebody knows its exit code
         self.returncode: int | None = None
         self.arguments: tuple[str, ...] = ()
         self.options: dict[str, Any] = {}
@@ -47,6 +48,7 @@ class Child:
 
     async def wait(self) -> int:
         await self._ended.wait()
+        self.is_reaped = True
         assert self.returncode is not None
         return self.returncode
 
@@ -60,7 +62,7 @@ class Child:
 
 @contextmanager
 def starting(*children: Child) -> Iterator[None]:
-    """These are started, one after the other. At the end no task is left that waits for any of them."""
+    """These are started, one after the other. At the end all are reaped, and no task is left."""
     left = list(children)
 
     async def start(program: str, *arguments: str, **options: Any) -> Child:
@@ -73,4 +75,5 @@ def starting(*children: Child) -> Iterator[None]:
         patch.setattr(asyncio, "create_subprocess_exec", start)
         yield
     assert not left
+    assert all(child.is_reaped for child in children)
     assert asyncio.all_tasks() == before

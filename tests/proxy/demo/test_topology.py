@@ -124,6 +124,7 @@ async def test_one_that_is_left_running(
     assert started == [(INJECT, "127.0.0.1:7", collector, has_console)]
     out = capsys.readouterr().out
     if options.json:
+        assert out.startswith('{\n  "ok": true,\n  "requests": [\n    {}')
         assert json.loads(out) == {"ok": True, "requests": [{}, {}], "entry": "http://e", "console": "http://page"}
     else:
         end = ["kept"] if options.keep else ["closing"]
