@@ -13,17 +13,18 @@ import pytest
 class Child:
     """As `asyncio.subprocess.Process`. It ends at TERM, unless it is deaf, or once `end` is called."""
 
-    def __init__(self, *log: str, code: int | None = None, is_deaf: bool = False) -> None:
-        """`code`: it has ended by itself with it."""
+    def __init__(self, *log: str, code: int | None = None, is_deaf: bool = False, leaves_log: bool = False) -> None:
+        """`code`: it has ended by itself with it. `leaves_log`: open, to a child of its own."""
         self.stderr = asyncio.StreamReader()
         for line in log:
-            self.stderr.feed_data(line.encode() + b"\n")
+            self.stderr.feed_data(line.encode("latin-1") + b"\n")
         self.told: list[str] = []
         self.is_reaped = False  # somebody knows its exit code
         self.returncode: int | None = None
         self.arguments: tuple[str, ...] = ()
         self.options: dict[str, Any] = {}
         self._is_deaf = is_deaf
+        self._leaves_log = leaves_log
         self._ended = asyncio.Event()
         if code is not None:
             self.end(code)
@@ -31,7 +32,8 @@ class Child:
     def end(self, code: int) -> None:
         """It ends, and its log with it."""
         self.returncode = code
-        self.stderr.feed_eof()
+        if not self._leaves_log:
+            self.stderr.feed_eof()
         self._ended.set()
 
     async def is_read(self) -> None:

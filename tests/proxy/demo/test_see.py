@@ -79,7 +79,7 @@ async def test_its_log_is_read_on(usual: int) -> None:
 
 async def test_one_that_does_not_end_is_killed(usual: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(see, "STOP_TIMEOUT_S", 0.01)
-    child = Child(*LOG, is_deaf=True)
+    child = Child(*LOG, is_deaf=True, leaves_log=True)
     with starting(child):
         async with running_console():
             pass
@@ -95,11 +95,11 @@ async def test_one_that_has_ended_by_itself(usual: int) -> None:
 
 
 async def test_one_that_cannot_start_is_told_with_its_log(usual: int) -> None:
-    child = Child(LOG[0], "error a port is taken", code=1)
+    child = Child(LOG[0], "error a port is taken \xe9", code=1)
     with starting(child), pytest.raises(DemoError) as caught:
         async with running_console():
             pass
-    assert str(caught.value) == f"the console did not start\n    {LOG[0]}\n    error a port is taken"
+    assert str(caught.value) == f"the console did not start\n    {LOG[0]}\n    error a port is taken \ufffd"
 
 
 async def test_one_that_is_never_ready_is_ended(usual: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,7 +159,7 @@ async def test_their_logs_are_read_on_and_the_end_is_kept() -> None:
 async def test_one_that_does_not_end_is_killed_after_the_others_had_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (sidecars.START_TIMEOUT_S, sidecars.STOP_TIMEOUT_S) == (20.0, 5.0)
     monkeypatch.setattr(sidecars, "STOP_TIMEOUT_S", 0.01)
-    children = Child(*READY), Child(*READY, is_deaf=True), Child(*READY)
+    children = Child(*READY), Child(*READY, is_deaf=True, leaves_log=True), Child(*READY)
     with starting(*children):
         async with running([SidecarSpec(name) for name in "abc"]):
             children[2].end(0)
