@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from proxy.cli import webhook
 from proxy.cli.commands import main
 from proxy.errors import StartError
 from proxy.kubernetes.webhook import run as webhook_run
+from proxy.telemetry.log import fields
 
 
 @pytest.mark.parametrize(
@@ -94,3 +96,24 @@ def test_its_arguments_reach_it(served: list[Any]) -> None:
     assert (told.listen, told.health) == (Address("127.0.0.1", 1), Address("::1", 2))
     assert (told.service, told.secret, told.configuration) == ("s", "c", "w")
     assert told.files == (Path("a.pem"), Path("b.pem"))
+
+
+def test_its_log_goes_to_standard_error(
+    served: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the sidecar's own form, from `info` on."""
+    root, log = logging.getLogger(), logging.getLogger("proxy.kubernetes.webhook")
+    monkeypatch.setattr(root, "handlers", [])
+    before = root.level
+    try:
+        main(["webhook"])
+        log.debug("not this")
+        log.info("a pod", extra=fields(uid="u"))
+        log.warning("another")
+    finally:
+        root.setLevel(before)
+    lines = capsys.readouterr().err.splitlines()[2:]
+    assert [line.partition(" ")[2].split() for line in lines] == [
+        ["INFO", "a", "pod", "uid=u"],
+        ["WARNING", "another"],
+    ]
