@@ -51,7 +51,6 @@ class Opening(Redirected):
             self._opening = opening
             return b""
         self._other = None
-        self._opening = b""
         return opening
 
     @abstractmethod

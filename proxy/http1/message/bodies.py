@@ -212,7 +212,7 @@ class ChunkedBody(Body):
             self._held = line
             return -1
         end = len(line) - 2
-        match = CHUNK_LINE.fullmatch(line, 0, end) if end <= _MAX_CHUNK_LINE and line[end:] == _CRLF else None
+        match = CHUNK_LINE.fullmatch(line[:end]) if end <= _MAX_CHUNK_LINE and line[end:] == _CRLF else None
         if match is None:
             raise Refusal(self._fault, "malformed chunk size")
         size = int(match[1], 16)

@@ -153,7 +153,7 @@ class HeadReader:
                 return found
         # The common case without runs: a head of usual size in one piece.
         head, blank, rest = data.partition(b"\r\n\r\n")
-        if blank and 0 < len(head) <= self._usual_bytes and head[0] != 0x0D:
+        if blank and head and len(head) <= self._usual_bytes and head[0] != 0x0D:
             section = head.split(b"\r\n")
             line = section.pop(0)
             return line, self._sort(section, kinds), rest

@@ -1,7 +1,10 @@
-"""How a client's connection ends, by a clock that the test sets."""
+"""How a client's connection ends, by a clock that the test sets, and what it is told about a bad request."""
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
 from lab.pairs import Plane
 
 
@@ -21,3 +24,53 @@ async def test_the_lingering_close_follows_a_client_that_still_sends() -> None:
         clock.now = begin + second
         pair.client.data_received(b"more of the body")
         assert pair.client.deadline == begin + 30
+
+
+@pytest.mark.parametrize(
+    ("begins", "has_content"), [(b"HEAD /", False), (b"\r\nHEAD /", False), (b"HEADS /", True), (b"GET /", True)]
+)
+async def test_a_refusal_of_head_has_no_content(begins: bytes, has_content: bool) -> None:
+    """Even where the request could not be read: the client would take it for the next response."""
+    plane = Plane()
+    [pair] = plane.pairs(1)
+    pair.client.data_received(begins + b" HTTP/1.1\r\nHost: a b\r\n\r\n")
+    head, _, content = pair.near.take().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert bool(content) is has_content
+
+
+@pytest.mark.parametrize(
+    "part",
+    [b"GET / HTT", b"GET / HTTP/1.1\r\nHost: a\r\n", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab"],
+)
+async def test_a_client_that_ends_in_the_middle_of_its_request_is_told(part: bytes) -> None:
+    """It may have ended its own side alone."""
+    plane = Plane()
+    [pair] = plane.pairs(1)
+    pair.client.data_received(part)
+    assert pair.client.eof_received() is True
+    said = pair.near.take()
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert b"the client closed in the middle of its request" in said
+    assert pair.near.is_closing() and not pair.near.is_aborted
+
+
+async def test_a_client_without_a_request_may_end_at_any_time() -> None:
+    plane = Plane()
+    [pair] = plane.pairs(1)
+    assert pair.client.eof_received() is False
+    assert pair.near.take() == b""
+
+
+async def test_a_client_is_read_again_when_all_it_sent_is_answered() -> None:
+    """Until then what comes early would only pile up."""
+    plane = Plane()
+    [pair] = plane.pairs(1)
+    get = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    pair.client.data_received(get + get)
+    assert pair.near.is_reading_paused
+    for _ in range(2):
+        pair.upstream.data_received(b"HTTP/1.1 204 No Content\r\nDate: now\r\n\r\n")
+        await asyncio.sleep(0)
+    assert not pair.near.is_reading_paused
+    assert pair.near.take().count(b"HTTP/1.1 204 ") == 2

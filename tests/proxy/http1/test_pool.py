@@ -65,6 +65,25 @@ async def test_what_is_under_way_has_ended_when_the_pool_has() -> None:
     assert used.transport.is_closing()
 
 
+async def test_a_pool_is_used_while_anything_of_it_is_left() -> None:
+    """A connection, one that is being made, or a tunnel that has taken one along."""
+    rig = Rig()
+    assert (rig.pool.is_unused, rig.pool.is_idle) == (True, True)
+    gone = rig.wait()
+    assert (rig.pool.is_unused, rig.pool.is_idle) == (False, False)
+    rig.pool.give_up(cast(Any, gone))
+    assert (rig.pool.is_unused, rig.pool.is_idle) == (False, False), "one is being made"
+    made = await rig.connected()
+    assert (rig.pool.is_unused, rig.pool.is_idle) == (False, True)
+    assert rig.wait().given == [made]
+    assert (rig.pool.is_unused, rig.pool.is_idle) == (False, False)
+    rig.pool.detached(made)
+    assert (rig.pool.is_unused, rig.pool.is_idle, rig.descriptors.upstreams) == (False, True, 1)
+    made.connection_lost(None)
+    assert (rig.pool.is_unused, rig.descriptors.upstreams) == (True, 0)
+    await rig.stop()
+
+
 async def test_a_pool_that_closes_keeps_nothing() -> None:
     """What is in use then is closed when it is given back."""
     rig = Rig()

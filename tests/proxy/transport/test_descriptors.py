@@ -9,6 +9,7 @@ def test_a_part_is_kept_for_others() -> None:
     """64 descriptors for logs, listeners and look-ups; of the rest a half, as each client may need an upstream."""
     assert Descriptors(1024).most == 480
     assert Descriptors(64 + 2).most == 1
+    assert Descriptors(64 + 2 * 3).most == 3
     assert Descriptors(1).most == 1
     assert Descriptors().most > 1_000_000 < NO_LIMIT
 

@@ -62,6 +62,13 @@ def test_an_upgrade_is_one_that_connection_names(minor: int, fields: list[bytes]
     assert read(b"GET / HTTP/1.%d" % minor, b"Host: a", *fields).upgrade == upgrade
 
 
+def test_a_field_is_found_by_its_name_alone() -> None:
+    """Whatever its letter case, and with or without a space."""
+    request = read(b"GET / HTTP/1.1", b"Host: a", b"Xx: 1", b"X:y", b"X: z", b"Y: \t")
+    found = [request.field(name) for name in (b"x", b"xx", b"y", b"xxx", b"z")]
+    assert found == [b"y", b"1", b"", b"", b""]
+
+
 def test_no_body_but_a_length_is_said() -> None:
     request = read(b"POST / HTTP/1.1", b"Host: a", b"Content-Length: 0")
     assert not request.has_body
