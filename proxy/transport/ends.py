@@ -14,6 +14,8 @@ import select
 from collections.abc import Callable
 from typing import Final, final
 
+from proxy.transport.sockets import NO_DESCRIPTOR
+
 _ENDED: Final = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _LOST: Final = select.EPOLLHUP | select.EPOLLERR
 
@@ -39,7 +41,7 @@ class Ends:
         """Call `tell` once the peer of the socket `fd` has ended its side, or the connection is lost."""
         if fd in self._watched:
             self._watched[fd] = tell
-        elif fd >= 0:
+        elif fd != NO_DESCRIPTOR:
             self._new[fd] = tell
 
     def forget(self, fd: int) -> None:

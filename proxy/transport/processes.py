@@ -104,11 +104,11 @@ def _inode_by_table(ends: Ends) -> int | None:
     """From /proc/net/tcp: addresses are hex digits in the machine's byte order, four bytes at a time."""
     is_v6 = ":" in ends.host
     wanted = tuple(
-        f"{_table_address(host, is_v6)}:{port:04X}"
+        f"{_table_address(host, is_v6)}:{port:04X}".encode()
         for host, port in ((ends.host, ends.port), (ends.peer_host, ends.peer_port))
     )
     with suppress(OSError), Path("/proc/net/tcp6" if is_v6 else "/proc/net/tcp").open("rb") as table:
-        for line in table.read(_MOST_TABLE_BYTES).decode("ascii", "replace").splitlines():
+        for line in table.read(_MOST_TABLE_BYTES).splitlines():
             columns = line.split()
             if len(columns) > 9 and (columns[1], columns[2]) == wanted:
                 return int(columns[9])

@@ -12,6 +12,7 @@ import termios
 from collections.abc import Callable
 from typing import Any, Final, cast
 
+NO_DESCRIPTOR: Final = -1
 _NONE: Final = bytes(4)
 _READ_BYTES: Final = 64 * 1024
 _MOST_KEEPALIVE_S: Final = 32767  # Linux takes no more
@@ -66,9 +67,9 @@ def address_of(peer: object) -> bytes:
 
 
 def descriptor(transport: asyncio.BaseTransport) -> int:
-    """Its file descriptor; -1 for none."""
+    """Its file descriptor, or NO_DESCRIPTOR."""
     endpoint = transport.get_extra_info("socket")
-    return endpoint.fileno() if endpoint is not None else -1
+    return endpoint.fileno() if endpoint is not None else NO_DESCRIPTOR
 
 
 def watch(fd: int) -> select.poll:
@@ -77,14 +78,14 @@ def watch(fd: int) -> select.poll:
     Keep it, for speed: making one costs more than asking it.
     """
     watching = select.poll()
-    if fd >= 0:
+    if fd != NO_DESCRIPTOR:
         watching.register(fd, select.POLLIN)
     return watching
 
 
 def has_unread(fd: int) -> bool:
     """Whether the kernel holds bytes that have not been read from the socket `fd` yet."""
-    if fd < 0:
+    if fd == NO_DESCRIPTOR:
         return False
     waiting = bytearray(4)
     try:
@@ -100,7 +101,7 @@ def take_unread(fd: int, most_bytes: int) -> bytes:
     A write that fails ends a transport at once, although the peer may have said why before it closed.
     """
     found = bytearray()
-    while fd >= 0 and (room := most_bytes - len(found)):
+    while fd != NO_DESCRIPTOR and (room := most_bytes - len(found)):
         try:
             piece = os.read(fd, min(_READ_BYTES, room))
         except OSError:  # nothing left, or the reset that the write met

@@ -11,6 +11,7 @@ def test_a_part_is_kept_for_others() -> None:
     assert Descriptors(64 + 2).most == 1
     assert Descriptors(64 + 2 * 3).most == 3
     assert Descriptors(1).most == 1
+    assert Descriptors().clients == Descriptors().upstreams == 0
     assert Descriptors().most > 1_000_000 < NO_LIMIT
 
 

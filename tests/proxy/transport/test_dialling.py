@@ -182,3 +182,30 @@ async def test_it_is_given_up(descriptors: Descriptors) -> None:
     await over.close()
     assert network.closed == ["dead"]
     assert descriptors.upstreams == 1
+
+
+async def test_attempts_beside_the_first_are_counted_while_they_last(descriptors: Descriptors) -> None:
+    """Each takes a file descriptor; the first was counted by who began it all."""
+    network = Network()
+    attempts = Dialling(("dead1", "dead2", "late"), network.dial, nothing_more, descriptors)
+    waiting = asyncio.ensure_future(attempts.next())
+    async with asyncio.timeout(5):
+        while descriptors.upstreams < 3:  # noqa: ASYNC110 - the dialling has no event for it
+            await asyncio.sleep(0.001)
+        network.go.set()
+        found = await waiting
+    assert found is not None and found[0] == "late"
+    assert descriptors.upstreams == 1
+    await attempts.close()
+    found[1].close()
+    assert descriptors.upstreams == 1
+
+
+async def test_a_bug_of_who_dials_is_not_taken_for_a_refusal(descriptors: Descriptors) -> None:
+    async def dial(ip: str) -> socket.socket:
+        raise ValueError(ip)
+
+    attempts = Dialling(("a", "b"), dial, nothing_more, descriptors)
+    with pytest.raises(ValueError, match="a"):
+        await attempts.next()
+    await attempts.close()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from proxy.plan import Address
+from proxy.transport.binding import file_identity, take_path
 from proxy.transport.listening import ListeningSocket, drop, serve
 
 ANYWHERE = Address("127.0.0.1", 0)
@@ -20,6 +21,14 @@ class Greeting(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         transport.write(b"hello")
+        transport.close()
+
+
+class Leaving(asyncio.Protocol):
+    """Says goodbye to whoever comes."""
+
+    def connection_made(self, transport: Any) -> None:
+        transport.write(b"bye")
         transport.close()
 
 
@@ -59,21 +68,46 @@ async def test_unix_paths_name_it(tmp_path: Path) -> None:
     assert one.is_at(bind)
     assert not one.is_at(Address(unix_path=str(tmp_path / "other.sock")))
     assert one.address == bind
-    one.close()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(bind.unix_path)
+        waiting = one.close()
+        assert len(waiting) == 1
+        drop(waiting)
+    assert file_identity(bind.unix_path) is None, "nobody listens there any more"
+
+
+async def test_a_socket_file_of_another_process_stays(tmp_path: Path) -> None:
+    """It has taken the place of ours meanwhile."""
+    path = tmp_path / "in.sock"
+    one = ListeningSocket(Address(unix_path=str(path)), Greeting)
+    await one.open("inbound")
+    with socket.socket(socket.AF_UNIX) as theirs:
+        theirs.bind(f"{path}.theirs")
+        take_path(f"{path}.theirs", str(path))
+        one.close()
+        assert file_identity(str(path)) is not None
+
+
+async def test_who_comes_is_served(opened: ListeningSocket) -> None:
+    """By what accepts at the time: a reload may have changed that."""
+    assert await received(connect(opened.address)) == b"hello"
+    opened.accept = Leaving
+    assert await received(connect(opened.address)) == b"bye"
+    opened.close()
 
 
 async def test_who_waits_when_it_closes(opened: ListeningSocket) -> None:
     """They are given back once, in their order, and nobody comes after."""
-    first, second = connect(opened.address), connect(opened.address)  # without a turn of the loop
+    first, second, third = (connect(opened.address) for _ in range(3))  # without a turn of the loop
     address = opened.address
     waiting = opened.close()
     with pytest.raises(ConnectionRefusedError):
         connect(address)
-    assert [peer.getpeername() for _, peer in waiting] == [first.getsockname(), second.getsockname()]
-    drop(waiting[1:])
+    assert [peer.getpeername() for _, peer in waiting] == [one.getsockname() for one in (first, second, third)]
+    drop(waiting[1:2])
     assert await received(second) == b""
-    await serve(waiting[:1])
-    assert await received(first) == b"hello"
+    await serve([waiting[0], waiting[2]])
+    assert [await received(one) for one in (first, third)] == [b"hello"] * 2
 
 
 async def test_who_waits_when_serving_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:

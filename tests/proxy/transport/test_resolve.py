@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from typing import Any
 
@@ -170,3 +171,24 @@ async def test_a_name_is_asked_out_of_turn_only_where_that_may_bring_something_n
 
 async def test_a_literal_is_never_asked_anew() -> None:
     assert await Resolver("10.0.0.1", 1, Lookups()).anew(["10.0.0.1"], 0) == ()
+
+
+async def test_a_look_up_that_nobody_waits_for_any_more_is_over_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that fails, and one that was stopped."""
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context))
+    dns, lookups = Hanging(monkeypatch), Lookups()
+    lookups.begin("hangs.test")
+    await asyncio.sleep(0)
+    await lookups.stop()
+
+    async def getaddrinfo(*_: Any, **__: Any) -> list[Any]:
+        raise socket.gaierror("unknown")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo, raising=False)
+    lookups.begin("fails.test")
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not lookups.is_under_way("fails.test")
+    gc.collect()
+    assert (told, dns.asked) == ([], ["hangs.test"])
