@@ -7,6 +7,8 @@ import asyncio
 import pytest
 from lab.pairs import Plane
 
+from proxy.transport.turns import FULL_READ_BYTES
+
 
 async def test_the_lingering_close_follows_a_client_that_still_sends() -> None:
     """3 s of silence end it, and 30 s in all, whatever comes."""
@@ -74,3 +76,14 @@ async def test_a_client_is_read_again_when_all_it_sent_is_answered() -> None:
         await asyncio.sleep(0)
     assert not pair.near.is_reading_paused
     assert pair.near.take().count(b"HTTP/1.1 204 ") == 2
+
+
+@pytest.mark.parametrize(("size", "waits"), [(FULL_READ_BYTES - 1, False), (FULL_READ_BYTES, True)])
+async def test_what_follows_a_refusal_is_not_read_faster_than_the_rest(size: int, waits: bool) -> None:
+    plane = Plane()
+    [pair] = plane.pairs(1)
+    pair.client.data_received(b"nonsense\r\n\r\n")
+    pair.client.data_received(bytes(size))
+    assert pair.near.is_reading_paused is waits
+    await asyncio.sleep(0)
+    assert not pair.near.is_reading_paused

@@ -9,6 +9,7 @@ import pytest
 from lab.pairs import Pair, Plane
 
 from proxy.http1.message.bodies import CHUNKS_A_FEED
+from proxy.plan import Clients
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\nDate: now\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -81,3 +82,35 @@ async def test_an_answer_that_ends_with_its_connection_is_not_cut_unnoticed(
     for _ in range(20):
         await asyncio.sleep(0)
     assert (pair.near.is_aborted, endpoint.is_reset) == (True, is_reset)
+
+
+async def test_a_client_that_is_not_read_is_watched_until_it_is_lost() -> None:
+    """Its number may be another connection's from then on."""
+    plane = Plane()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        pair = Pair(plane, socket=ours)
+        pair.client.data_received(GET + GET)
+        assert (pair.near.is_reading_paused, len(plane.ticker.ends)) == (True, 1)
+        pair.client.connection_lost(None)
+        assert len(plane.ticker.ends) == 0
+
+
+@pytest.mark.parametrize("is_behind", [False, True])
+async def test_a_client_that_ends_its_side_may_be_served_all_the_same(is_behind: bool) -> None:
+    """Where the settings say so; and where it only has to read what is written."""
+    plane = Plane(clients=Clients(half_close="abandon" if is_behind else "serve"))
+    [pair] = plane.pairs(1)
+    pair.client.data_received(GET)
+    if is_behind:
+        pair.client.pause_writing()
+        pair.upstream.data_received(b"HTTP/1.1 204 No Content\r\nDate: now\r\n\r\n")
+    assert pair.client.eof_received() is True
+    await asyncio.sleep(0)
+    assert not pair.near.is_closing()
+    if is_behind:
+        pair.client.resume_writing()
+    else:
+        pair.upstream.data_received(b"HTTP/1.1 204 No Content\r\nDate: now\r\n\r\n")
+    assert (pair.near.is_closing(), pair.near.is_aborted) == (True, False)
+    assert pair.near.take().startswith(b"HTTP/1.1 204 ")

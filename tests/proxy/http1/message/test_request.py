@@ -62,9 +62,19 @@ def test_an_upgrade_is_one_that_connection_names(minor: int, fields: list[bytes]
     assert read(b"GET / HTTP/1.%d" % minor, b"Host: a", *fields).upgrade == upgrade
 
 
+@pytest.mark.parametrize("hosts", [[], [b"Host:"], [b"Host: a", b"Host: a"], [b"Host: a", b"Host: b"]])
+@pytest.mark.parametrize("others", [[], [b"Connection: keep-alive"], [b"Content-Length: 1"], [b"Via: 1.1 a"]])
+def test_one_host_is_needed_whatever_else_is_said(hosts: list[bytes], others: list[bytes]) -> None:
+    """RFC 9112, 3.2."""
+    for fields in ([*hosts, *others], [*others, *hosts]):
+        with pytest.raises(Refusal) as caught:
+            read(b"POST / HTTP/1.1", *fields)
+        assert caught.value.fault is Fault.BAD_HOST
+
+
 def test_a_field_is_found_by_its_name_alone() -> None:
     """Whatever its letter case, and with or without a space."""
-    request = read(b"GET / HTTP/1.1", b"Host: a", b"Xx: 1", b"X:y", b"X: z", b"Y: \t")
+    request = read(b"GET / HTTP/1.1", b"Host: a", b"Xx: 1", b"X:y", b"X: z", b"Y:")
     found = [request.field(name) for name in (b"x", b"xx", b"y", b"xxx", b"z")]
     assert found == [b"y", b"1", b"", b"", b""]
 
