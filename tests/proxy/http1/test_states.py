@@ -206,6 +206,7 @@ def test_a_switch(pair: Pair, plane: Plane) -> None:
     assert (client(pair), upstream(pair)) == ("tunnel", "detached, 2")
     assert repr(pair.near.protocol) == "<TunnelSide 10.0.0.1 open, 0 bytes to send>"
     assert repr(plane.listener) == "<Listener inbound serving, 1 connections, 1 exchanges, 1 tunnels>"
+    assert plane.metrics.listener("inbound").tunnels_total == {"upgrade": 1}
 
 
 @pytest.mark.parametrize("method", [b"GET", b"POST"])
