@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 from lab.pairs import Plane
 from lab.transports import FakeTransport
 
 from proxy.http1.client import ClientConnection
+from proxy.http1.message.request import Request
+from proxy.listener import listener as module
+from proxy.listener.listener import Listener
 from proxy.plan import Clients, Limits
+from proxy.semantics.faults import Fault, Refusal
+from proxy.telemetry.access_log import AccessRecord
+from proxy.transport.descriptors import Descriptors
+
+in_source = pytest.mark.skipif(
+    not cast(str, module.__file__).endswith(".py"), reason="what is compiled takes no stand-ins"
+)
 
 GET = b"GET /a HTTP/1.1\r\nHost: app\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -172,3 +184,65 @@ async def test_at_debug_the_log_says_why_a_request_was_refused(caplog: pytest.Lo
     client.data_received(b"GET /a?b HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
     assert [one.getMessage() for one in caplog.records] == ["request refused"]
     assert plane.metrics.listener("inbound").protocol_errors == {"bad-host": 1}
+
+
+class Told:
+    """A listener's console, and its access log, that write down what they are told."""
+
+    is_on = True
+
+    def __init__(self, plane: Plane, most: int = 9) -> None:
+        self.records: list[AccessRecord] = []
+        self.ours: list[tuple[int, Refusal | None]] = []
+        self.exchanges: list[tuple[int, Refusal | None]] = []
+        before = plane.listener
+        self.listener = Listener(
+            before.rules, ticker=plane.ticker, outbox=plane.outbox, pools=plane.pools,
+            descriptors=Descriptors(64 + 2 * most), access_log=self.records.append, spans=before.spans,
+            reports=cast(Any, self),
+        )  # fmt: skip
+        plane.listener = self.listener
+
+    def record(self, *told: Any) -> None:
+        self.exchanges.append((told[3], told[5]))
+
+    def record_ours(self, *told: Any) -> None:
+        self.ours.append(told[3:])
+
+
+@in_source
+async def test_a_console_and_the_log_are_told_of_answers_while_they_want_to_know() -> None:
+    plane = Plane()
+    told = Told(plane)
+    (pair,) = plane.pairs(1)
+    pair.client.data_received(GET)
+    pair.upstream.data_received(OK)
+    plane.outbox.flush()
+    refusal = Refusal(Fault.BAD_HOST, "two of them")
+    told.listener.record_refused(None, b"10.0.0.1", refusal)
+    told.listener.record_answered(Request(b"OPTIONS", b"*", 1, []), b"10.0.0.1")
+    assert (told.exchanges, told.ours) == ([(200, None)], [(400, refusal), (200, None)])
+    assert [(one.method, one.status, one.error) for one in told.records] == [
+        ("GET", 200, ""), ("", 400, "bad-host"), ("OPTIONS", 200, ""),
+    ]  # fmt: skip
+    told.is_on = False
+    told.listener.choose_what_is_told()
+    assert (told.listener.is_reporting, told.listener.is_logging) == (False, True)
+    told.listener.record_refused(None, b"10.0.0.1", refusal)
+    assert (len(told.ours), len(told.records)) == (2, 4)
+    told.is_on = True
+    told.listener.choose_what_is_told()
+    assert told.listener.is_reporting is True
+
+
+@in_source
+async def test_clients_have_half_of_the_file_descriptors() -> None:
+    plane = Plane()
+    Told(plane, most=1)
+    metrics = plane.metrics.listener("inbound")
+    first, near = connect(plane)
+    _, refused = connect(plane)
+    assert (near.is_aborted, refused.is_aborted, metrics.connections_limit) == (False, True, 1)
+    assert metrics.connections_refused == {"file-descriptors": 1}
+    first.connection_lost(None)
+    assert not connect(plane)[1].is_aborted

@@ -7,7 +7,7 @@ from lab.pairs import Plane
 
 from proxy.http1.message.heads import sort_fields
 from proxy.http1.message.request import read_request
-from proxy.plan import Address
+from proxy.plan import Address, Limits
 from proxy.semantics.authority import Authority, parse_authority
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import request_kinds
@@ -89,3 +89,22 @@ async def test_an_authority_is_parsed_and_remembered(plane: Plane) -> None:
     assert parse(b"a" * 260) == Authority("a" * 260, 0)
     assert parse(b"a" * 261) is None
     assert parse(b"A:81") == Authority("a", 81)
+
+
+@pytest.mark.parametrize(
+    ("method", "steps", "is_refused"),
+    [("TRACE", "0", True), ("TRACE", "1", False), ("OPTIONS", "0", False), ("TRACE", None, False)],
+)
+async def test_a_trace_that_ends_here_is_not_answered(method: str, steps: str | None, is_refused: bool) -> None:
+    """RFC 9110, 9.3.8 and 7.6.2."""
+    rules = Plane(rest={"limits": Limits(refused_methods=())}).listener.rules
+    asked = request(f"{method} / HTTP/1.1", *([f"Max-Forwards: {steps}"] if steps is not None else []))
+    if is_refused:
+        with pytest.raises(Refusal) as caught:
+            rules.check(asked)
+        assert (caught.value.fault, caught.value.detail) == (
+            Fault.METHOD_NOT_ALLOWED,
+            "TRACE ends here, and the sidecar does not answer it",
+        )
+    else:
+        rules.check(asked)

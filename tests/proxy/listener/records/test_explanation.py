@@ -57,6 +57,11 @@ def test_what_became_of_each_format_is_told() -> None:
     assert explained((b"b3", b"0"), TRACEPARENT)["read"] == "tracecontext:wins b3:bare-decision"
 
 
+def test_headers_of_other_families_are_told_one_by_one() -> None:
+    told = explained(TRACEPARENT, (b"x-datadog-trace-id", b"5"), (b"sentry-trace", b"1"))
+    assert sorted(str(told["others"]).split(",")) == ["datadog:passed", "sentry:passed"]
+
+
 def test_nothing_came_and_nothing_went() -> None:
     told = explained()
     assert (told["read"], told["written"], told["why"]) == ("nothing", "nothing", "no trace header came")

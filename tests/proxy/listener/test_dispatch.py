@@ -1,0 +1,140 @@
+"""From a request to an exchange: with which trace it goes out, and what is remembered of it for whom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+from lab.others import OtherAsker, OtherRequest, other_plane
+
+from proxy.listener import sides
+from proxy.listener.app_calls.doctor import Doctor
+from proxy.listener.app_calls.linking import Linker
+from proxy.listener.dispatch import open_exchange
+from proxy.listener.exchange import Exchange
+from proxy.listener.listener_rules import ListenerRules
+from proxy.participation.in_flight import InFlightTable
+from proxy.plan import Router
+from proxy.plan.participation import LinkingPlan
+from proxy.semantics.request import Field
+from proxy.telemetry.otlp.buffer import SpanBuffer
+from proxy.telemetry.report.counts import FormatCounts
+
+pytestmark = pytest.mark.skipif(
+    not cast(str, sides.__file__).endswith(".py"), reason="compiled classes have no subclass in Python"
+)
+
+T, S = "80f198ee56343ba864fe8b2a57d3eff7", "e457b5a2e4d86bd1"
+B3 = (b"b3", f"{T}-{S}-1".encode())
+UNSAMPLED = (b"b3", f"{T}-{S}-0".encode())
+
+
+class Case:
+    """A listener, the requests at the app, and what calls are joined and compared by."""
+
+    def __init__(
+        self, direction: str = "inbound", linking: LinkingPlan | None = None, *, explain: bool = False, **said: Any
+    ) -> None:
+        """`said`: of the upstream's propagation."""
+        self.plane, self.pool, _ = other_plane()
+        self.table = InFlightTable()
+        self.linker = Linker(self.table, linking or LinkingPlan(process=False), lambda _: {})
+        self.doctor = Doctor(self.table, {}, lambda: 0.0)
+        plan = self.plane.listener.rules.plan
+        upstream = plan.router.upstreams()[0]
+        upstream = replace(upstream, propagation=replace(upstream.propagation, **said))
+        plan = replace(plan, router=Router(upstream), direction=cast(Any, direction), explain=explain)
+        self.listener = self.plane.listener
+        self.listener.is_inbound = direction == "inbound"
+        self.listener.use(
+            ListenerRules(
+                plan, self.plane.pools, self.plane.metrics, self.listener.spans, "test",
+                in_flight=self.table, linker=self.linker, doctor=self.doctor,
+            )
+        )  # fmt: skip
+
+    def open(self, *trace: Field) -> Exchange:
+        request = OtherRequest(b"GET")
+        request.trace = list(trace)
+        return open_exchange(self.listener, OtherAsker(), request)
+
+    @property
+    def counted(self) -> Any:
+        return self.plane.metrics.exchange("inbound", "app").translation
+
+
+async def test_what_no_log_and_no_console_asks_for_is_not_kept() -> None:
+    """The translation: a response that tells the trace, a log, and a span that is exported need it."""
+    assert Case().open(B3).translation is None
+    assert Case(explain=True).open(B3).translation is not None
+    assert Case(response_header="traceresponse").open(B3).translation is not None
+
+
+@pytest.mark.parametrize(
+    ("mode", "trace", "is_exported", "is_kept"),
+    [
+        ("participate", B3, True, True),
+        ("participate", B3, False, False),
+        ("participate", UNSAMPLED, True, False),
+        ("translate", B3, True, False),
+    ],
+)
+async def test_a_translation_with_a_span_is_kept_while_spans_are_exported(
+    mode: str, trace: Field, is_exported: bool, is_kept: bool
+) -> None:
+    case = Case(mode=mode)
+    case.listener.spans.outlet.buffer = SpanBuffer(limit_bytes=1000, batch_spans=1) if is_exported else None
+    assert (case.open(trace).translation is not None) is is_kept
+
+
+async def test_a_request_to_the_app_is_remembered_while_calls_may_have_to_be_joined_to_it() -> None:
+    case = Case()
+    exchange = case.open(B3)
+    entry = exchange.in_flight
+    assert entry is not None
+    assert (case.table.entries(), entry.exchange, case.listener.exchanges) == ((entry,), exchange, 1)
+    assert entry.started == case.plane.ticker.now
+    off = Case(linking=LinkingPlan((), False, False))
+    assert (off.open(B3).in_flight, len(off.table)) == (None, 0)
+    assert Case("outbound").open(B3).in_flight is None
+
+
+async def test_a_call_without_a_context_is_joined_to_the_only_request() -> None:
+    inbound = Case()
+    inbound.open(B3)
+    case = Case("outbound")
+    case.table.begin(cast(Any, inbound.table.entries()[0]))
+    assert [value for _, value in case.open().trace] == [f"00-{T}-{S}-01".encode()]
+    assert case.counted.linked == {"single": 1}
+    other = (b"b3", f"{'c' * 32}-{S}-1".encode())
+    assert [value for _, value in case.open(other).trace] == [f"00-{'c' * 32}-{S}-01".encode()]
+    assert case.counted.linked == {"single": 1}
+
+
+async def test_one_whose_process_is_looked_up_first_gets_its_trace_when_it_is_known() -> None:
+    case = Case("outbound", LinkingPlan(), explain=True)
+    inbound = Case()
+    inbound.open(B3)
+    case.table.begin(cast(Any, inbound.table.entries()[0]))
+    exchange = case.open()
+    assert (exchange.trace, exchange.translation, case.counted.linked) == ([], None, {})
+    exchange.begin(b"", True, [])
+    assert case.pool.answerers == []
+
+
+async def test_what_a_call_shows_of_the_app_is_told_with_it() -> None:
+    inbound = Case()
+    inbound.open(B3)
+    case = Case("outbound", explain=True)
+    case.table.begin(cast(Any, inbound.table.entries()[0]))
+    case.doctor.tell(FormatCounts(), lambda _: b"r-1")
+    exchange = case.open((b"b3", f"{'c' * 32}-{S}-1".encode()))
+    assert (exchange.findings, exchange.request_of) == (("another-trace",), "r-1")
+
+
+async def test_a_bug_of_ours_in_the_search_for_its_request_stops_no_call() -> None:
+    case = Case("outbound")
+    case.linker.find = lambda *_: cast(Any, 1 / 0)  # type: ignore[method-assign]
+    assert case.open().trace == []
+    assert case.counted.errors == {"ZeroDivisionError": 1}
