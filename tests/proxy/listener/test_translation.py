@@ -138,10 +138,10 @@ def test_what_the_access_log_says_of_a_translation() -> None:
     assert (said.trace_id, said.span_id, said.session, said.written) == (T, S, "s-1", "b3,tracecontext")
     assert (said.conflict, said.span_conflict) == (f"b3:{OTHER}", f"jaeger:{U}")
     assert said.read.split(",")[0] == "tracecontext"
+    assert sorted(said.read.split(",")) == ["b3", "jaeger", "tracecontext"]
     conflicts = ((Format.B3, CONTEXT._replace(trace_id=OTHER, span_id=U)), (Format.JAEGER, CONTEXT))
     said = log_view(metrics, full(extraction=Extraction(CONTEXT, conflicts=conflicts, span_conflicts=conflicts)))
     assert (said.conflict, said.span_conflict) == (f"b3:{OTHER},jaeger:{T}", f"b3:{U},jaeger:{S}")
-    assert sorted(said.read.split(",")) == ["b3", "jaeger", "tracecontext"]
     assert said.malformed == ""
     bad = log_view(
         metrics, translated((b"traceparent", b"x"), (b"X-Mirascope-Session-Id", b"\x01"), (b"baggage", b"="))
