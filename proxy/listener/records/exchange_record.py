@@ -78,4 +78,4 @@ def _grpc_status(accounted: Accounted, refusal: Refusal | None) -> str:
 
 def _path(target: bytes) -> str:
     """A request target without its query, which may hold secrets."""
-    return target.split(b"?", 1)[0].decode("latin-1")
+    return target.partition(b"?")[0].decode("latin-1")

@@ -44,7 +44,7 @@ def _failed(refusal: Refusal | None) -> dict[str, object]:
 
 
 def _path(request: Request) -> str:
-    return request.path.split(b"?", 1)[0].decode("latin-1")[:_LONGEST]
+    return request.path.partition(b"?")[0].decode("latin-1")[:_LONGEST]
 
 
 def _translated(translation: Translation, upstream: str) -> dict[str, object]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Final
 
 from proxy.plan.export import ExportPlan
@@ -54,8 +55,7 @@ class Exporter:
         self.outlet = Outlet()
         self._spans: Pipeline | None = None
         self._metrics: Pipeline | None = None
-        self._flush_at = 0.0
-        self._collect_at = 0.0
+        self._flush_at = self._collect_at = -inf
         self._former = Former()  # of spans
         self._former_metrics = Former()
         self._past = ExportCounts()  # of ended pipelines of spans

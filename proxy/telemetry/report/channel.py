@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import inf
 from secrets import token_hex
 from typing import Final, NamedTuple
 
@@ -65,12 +66,10 @@ class Channel:
         self._former_metrics = Former()
         self._past = NOTHING_SENT
         self._source = Source()
-        self._flush_at = 0.0
-        self._report_at = 0.0
-        self._whole_at = 0.0  # when all is told again
-        self._refilled_at = 0.0
-        self._usual = 0.0  # how many exchanges may be reported now
-        self._notable = 0.0
+        self._flush_at = self._refilled_at = -inf
+        self._report_at = self._whole_at = -inf  # when there is a report, and when all is told again
+        self._usual: float  # how many exchanges may be reported now; as the plan has it
+        self._notable: float
         self._most_bytes: int  # that exchanges may hold; as the pipeline has it
         self.formats = FormatCounts()
         self.seen = 0  # exchanges
@@ -127,7 +126,7 @@ class Channel:
 
     def tell_all(self) -> None:
         """Report everything with the next tick: the settings may be new, or the console."""
-        self._whole_at = self._report_at = 0.0
+        self._whole_at = self._report_at = -inf
 
     # --- exchanges
 

@@ -18,6 +18,7 @@ from proxy.participation.in_flight import InFlightTable
 from proxy.plan import Router
 from proxy.plan.participation import LinkingPlan
 from proxy.semantics.request import Field
+from proxy.telemetry.metrics import ExchangeMetrics
 from proxy.telemetry.otlp.buffer import SpanBuffer
 from proxy.telemetry.report.counts import FormatCounts
 
@@ -44,7 +45,7 @@ class Case:
         plan = self.plane.listener.rules.plan
         upstream = plan.router.upstreams()[0]
         upstream = replace(upstream, propagation=replace(upstream.propagation, **said))
-        plan = replace(plan, router=Router(upstream), direction=cast(Any, direction), explain=explain)
+        plan = replace(plan, name=direction, router=Router(upstream), direction=cast(Any, direction), explain=explain)
         self.listener = self.plane.listener
         self.listener.is_inbound = direction == "inbound"
         self.listener.use(
@@ -61,7 +62,11 @@ class Case:
 
     @property
     def counted(self) -> Any:
-        return self.plane.metrics.exchange("inbound", "app").translation
+        return self.exchanges.translation
+
+    @property
+    def exchanges(self) -> ExchangeMetrics:
+        return self.plane.metrics.exchange(self.listener.name, "app")
 
 
 async def test_what_no_log_and_no_console_asks_for_is_not_kept() -> None:
@@ -138,3 +143,11 @@ async def test_a_bug_of_ours_in_the_search_for_its_request_stops_no_call() -> No
     case.linker.find = lambda *_: cast(Any, 1 / 0)  # type: ignore[method-assign]
     assert case.open().trace == []
     assert case.counted.errors == {"ZeroDivisionError": 1}
+
+
+async def test_a_call_is_timed_by_the_host_that_it_goes_to() -> None:
+    """OpenTelemetry's `server.address`: of clients alone, the target's where it is set."""
+    for direction, host in (("inbound", b""), ("outbound", b"127.0.0.1:8080")):
+        case = Case(direction)
+        case.listener.record(case.open(B3), OtherAsker(), None)
+        assert [key[5] for key in case.exchanges.durations.series] == [host]

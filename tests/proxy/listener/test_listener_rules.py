@@ -108,3 +108,11 @@ async def test_a_trace_that_ends_here_is_not_answered(method: str, steps: str | 
         )
     else:
         rules.check(asked)
+
+
+@pytest.mark.parametrize(("direction", "port"), [("inbound", 9000), ("outbound", 8080)])
+async def test_an_app_is_at_the_port_that_a_redirected_caller_meant(direction: str, port: int) -> None:
+    rules = Plane(rest={"direction": direction}).listener.rules
+    assert rules.only is not None
+    pool = rules.only.pool_at(request(), Address("10.0.0.1", 9000))
+    assert f":{port}" in repr(pool)

@@ -164,6 +164,20 @@ def test_a_call_is_counted_with_what_it_should_have_brought_along() -> None:
     ]  # fmt: skip
 
 
+def test_formats_that_an_app_speaks_stand_beside_all_that_it_was_given() -> None:
+    case = Case(console=True)
+    case.begin(w3c(), inject="b3,tracecontext")
+    case.call(b3(span_id=U), w3c())
+    assert [row[5:8] for row in case.formats.listed()] == [["tracecontext,b3", "b3,tracecontext", 1]]
+
+
+def test_a_call_that_is_not_read_is_examined_as_well() -> None:
+    case = Case(console=True)
+    case.begin(w3c())
+    case.call(said=NOTHING, unread="b3?")
+    assert case.doctor.settled().calls == {"examined": 1, "unread-format": 1}
+
+
 def test_when_a_finding_was_seen_first_and_last() -> None:
     case = Case(console=True)
     case.begin(w3c())

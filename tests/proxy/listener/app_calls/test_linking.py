@@ -47,6 +47,7 @@ class Case:
         self.linker = Linker(self.table, plan or LinkingPlan(), self.owners)
 
     def owners(self, wanted: Iterable[Ends]) -> dict[Ends, int]:
+        assert threading.current_thread().name.startswith("ops-sidecar-processes")
         self.looked.append(set(wanted))
         self.go.wait(5)
         if self.error is not None:
@@ -226,3 +227,16 @@ async def test_at_the_end_nobody_waits() -> None:
     case.linker.stop()
     assert not search.is_waiting
     case.go.set()
+
+
+async def test_a_bug_of_ours_joins_the_call_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    case = Case()
+    case.begin(ONE, side(8001, 7))
+    search, told = case.find(side(5, 7)), []
+    assert isinstance(search, Search)
+    search.begin(told.append)
+    cast(Any, case.table.entries()[0]).exchange.answerer = object()
+    search.give_up()
+    assert told == [Linked(None, "none")]
+    assert [one.getMessage() for one in caplog.records] == ["a call was not joined, it went on"]
+    case.linker.stop()

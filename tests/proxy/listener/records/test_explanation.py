@@ -67,6 +67,10 @@ def test_nothing_came_and_nothing_went() -> None:
     assert (told["read"], told["written"], told["why"]) == ("nothing", "nothing", "no trace header came")
 
 
+def test_a_session_is_told_without_its_value() -> None:
+    assert explained(TRACEPARENT, (b"x-mirascope-session-id", b"s-1"))["session"] == "carried"
+
+
 def test_what_cannot_be_said_is_told_as_lost() -> None:
     assert explained((b"b3", f"{TRACE}-{SPAN}-d-{SPAN}".encode()), inject="jaeger")["lost"] == "jaeger:parent"
 
