@@ -146,14 +146,14 @@ class Writer:
 
     def items(self, values: Iterator[object], length: int, kind: type, depth: int) -> list[object]:
         """Values as a list; a value is scrubbed if the one before makes it secret. `kind`: of their container."""
-        found = list(islice(values, self._limits.items + 1))
+        found = list(islice(values, self._limits.items))
         # A pair whose first half is a secret's name, as in a list of headers (ASGI: pairs of bytes; HPACK: a third).
-        is_pair = length == 2 if kind is list else kind is tuple and 2 <= length <= 3
+        is_pair = (length == 2 and kind in (list, tuple)) or (length == 3 and kind is tuple)
         if is_pair and names_a_secret(found[0], self._extra):
             return [self.plain(decoded(found[0]), depth + 1), *[SCRUBBED] * (length - 1)]
         written: list[object] = []
         is_told = False  # because of the word before, as in a command
-        for value in found[: self._limits.items]:
+        for value in found:
             if self._left <= 0:
                 break
             written.append(SCRUBBED if is_told else self.plain(value, depth + 1))
@@ -187,9 +187,8 @@ def told(message: str | tuple[object, ...], writer: Writer) -> str:
     if isinstance(message, str):
         return message[: 4 * writer._limits.total]
     rendered = [writer.plain(argument, 1) for argument in message[: writer._limits.items]]
-    if len(rendered) == 1 and isinstance(rendered[0], str):
-        return rendered[0]
-    return _encoder()(rendered[0] if len(rendered) == 1 else rendered)
+    said = rendered.pop() if len(rendered) == 1 else rendered
+    return said if isinstance(said, str) else _encoder()(said)
 
 
 def said(error: BaseException, settings: CaptureSettings) -> str:

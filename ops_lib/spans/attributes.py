@@ -49,7 +49,7 @@ def attribute(value: object) -> Attribute:
     if kind is bool or kind is float or (kind is int and -_INT <= value < _INT):  # type: ignore[operator]  # a number
         return value  # type: ignore[return-value]  # a scalar
     if (kind is list or kind is tuple) and value:
-        return _list([_scalar(item) for item in islice(value, capture.limits.items + 1)], len(value), kind, capture)  # type: ignore[call-overload, arg-type]  # one of the two
+        return _list([_scalar(item) for item in islice(value, capture.limits.items)], len(value), kind, capture)  # type: ignore[call-overload, arg-type]  # one of the two
     return render(value, capture)
 
 

@@ -156,10 +156,6 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"and", "is not"}),
         "the loops below know both as well, and come to the same text",
     ),
-    ("ops_lib/capture/render.py", "if len(rendered) == 1 and isinstance(rendered[0], str):"): (
-        frozenset({"(-1)"}),
-        "the first of one is the last",
-    ),
     (
         "ops_lib/export/trace_text.py",
         'f"{nanoseconds / size:.3g} {unit}" if nanoseconds < 100 * size else f"{nanoseconds / size:.0f} {unit}"',

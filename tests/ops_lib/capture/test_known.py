@@ -232,3 +232,16 @@ async def test_what_runs_is_named_and_not_run() -> None:
 
 def test_an_endless_iterator_is_not_begun() -> None:
     assert render(iter([1]), DEFAULT) == '"<list_iterator>"'
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (numpy.bool_(True), "true"),
+        (numpy.int64(-5), "-5"),
+        (numpy.uint8(5), "5"),
+        (numpy.float32(0.5), "0.5"),
+    ],
+)
+def test_numbers_of_numpy_are_numbers(value: object, text: str) -> None:
+    assert render(value, CaptureSettings()) == text

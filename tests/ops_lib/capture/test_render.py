@@ -251,6 +251,23 @@ def test_the_total_at_its_edge() -> None:
     assert render(["a" * 10, "b" * 12, "c"], room) == '["aaaaaaaaaa", "bbbbbbbbbbbb", "… 1 more"]'
 
 
+@pytest.mark.parametrize(
+    ("value", "total", "text"),
+    [
+        ([1, 2], 10, '[1, "… 1 more"]'), ([1, 2], 11, "[1, 2]"), ([None, True], 10, '[null, "… 1 more"]'),
+        ([1.5, 1], 11, "[1.5, 1]"), ([[], 1], 4, '[[], "… 1 more"]'), ([{}, 1], 5, "[{}, 1]"),
+        (["", 1], 4, '["", "… 1 more"]'), (["", 1], 5, '["", 1]'),
+        ({"ab": 1, "c": 2}, 12, '{"ab": 1, "…": "…"}'), ({"ab": 1, "c": 2}, 13, '{"ab": 1, "c": 2}'),
+        ({"ab": 1}, 2, '{"…": "…"}'), ({"ab": 1}, 3, '{"ab": 1}'), (["abcd"], 5, '["abc…"]'),
+        (["abc"], 2, '["… 1 more"]'),
+        ([1] * 30, 90, f"[{'1, ' * 11}" + '"… 19 more"]'),
+    ],
+)  # fmt: skip
+def test_what_each_kind_of_value_takes_of_the_total(value: object, total: int, text: str) -> None:
+    """Eight characters a number, two a container, a name or a text as long as it is."""
+    assert render(value, CaptureSettings(limits=CaptureLimits(total=total))) == text
+
+
 def test_sizes() -> None:
     assert render("x" * 1000, DEFAULT) == '"' + "x" * 256 + '…"'
     assert json.loads(render(list(range(1000)), DEFAULT)) == [*range(20), "… 980 more"]
