@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import gc
 import inspect
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from lab.traced import Shop, add, later
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Sampler
 
 import ops_lib as ops
 from ops_lib.context.current import current
@@ -83,6 +85,48 @@ async def test_interrupted_while_arguments_are_recorded(ops_spans: SpanCapture) 
     failed = "✗ KeyboardInterrupt"
     assert ops_spans.tree() == f"call {failed}\ncall {failed}\nmany {failed}\namany {failed}"
     assert current() == {}
+
+
+@pytest.mark.parametrize("sampler", [None, ALWAYS_OFF], ids=["no tracing", "unsampled"])
+async def test_values_of_a_call_that_is_not_recorded_are_not_looked_at(sampler: Sampler | None) -> None:
+    class Asked(Exception):
+        def __str__(self) -> str:
+            raise KeyboardInterrupt
+
+    asked = Asked()
+
+    @ops.trace
+    def call(value: object) -> object:
+        return value
+
+    @ops.trace
+    def receives(trace_ctx: ops.Span, value: object) -> object:
+        return value
+
+    @ops.trace
+    async def coroutine(value: object) -> object:
+        return value
+
+    @ops.trace
+    async def coroutine_receives(trace_ctx: ops.Span, value: object) -> object:
+        return value
+
+    @ops.trace
+    def many(value: object) -> Iterator[object]:
+        yield value
+
+    @ops.trace
+    async def amany(value: object) -> AsyncIterator[object]:
+        yield value
+
+    with capture_spans(sampler=sampler) if sampler is not None else contextlib.nullcontext():
+        for made in (call(asked), receives(asked), call.wrapped(asked).result, receives.wrapped(asked).result):
+            assert made is asked
+        for run in (coroutine, coroutine_receives):
+            assert await run(asked) is asked
+            assert (await run.wrapped(asked)).result is asked
+        assert list(many(asked)) == [asked]
+        assert [one async for one in amany(asked)] == [asked]
 
 
 async def test_coroutine(ops_spans: SpanCapture) -> None:
@@ -186,8 +230,6 @@ def test_traced_twice_makes_two_spans(ops_spans: SpanCapture) -> None:
 
 
 def test_unconfigured_and_unsampled_calls_carry_ids() -> None:
-    from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-
     @ops.trace
     def ids() -> dict[str, str]:
         headers: dict[str, str] = {}
