@@ -2,6 +2,7 @@
 
 The tests are collected once. For each mutant a fork gives the functions that it changes their new code and runs
 tests until one fails. What a module makes when it is imported (constants, tables, defaults) cannot be changed so.
+Modules that only a test would import are imported before, or a fork would import them without the mutant.
 A test that fails is trusted only if it passes after the same tests without the mutant.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import inspect
 import os
 import resource
@@ -77,6 +79,9 @@ class Warm:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self._items = {item.nodeid: item for item in session.items}
+        for path in {mutant.path for mutant in self._left}:
+            with contextlib.suppress(Exception):  # which only its tests could import, then
+                importlib.import_module(path.removesuffix(".py").replace("/", ".").removesuffix(".__init__"))
         self._functions = _functions()
         gc.collect()
         gc.freeze()
