@@ -50,7 +50,8 @@ class Bound(functools.partial):  # type: ignore[type-arg]  # stands for a Traced
 
     @property
     def __self__(self) -> object:
-        return self.args[0]
+        (receiver,) = self.args
+        return receiver
 
     @property
     def __func__(self) -> object:
@@ -58,7 +59,7 @@ class Bound(functools.partial):  # type: ignore[type-arg]  # stands for a Traced
 
     def wrapped(self, /, *args: Any, **kwargs: Any) -> Any:
         """See TracedFunction.wrapped."""
-        return self._traced.wrapped(self.args[0], *args, **kwargs)
+        return self._traced.wrapped(self.__self__, *args, **kwargs)
 
     def __get__(self, receiver: object, owner: type | None = None) -> Any:
         return self  # already bound; from Python 3.14 on, a partial in a class would bind again
@@ -69,10 +70,10 @@ class Bound(functools.partial):  # type: ignore[type-arg]  # stands for a Traced
         return getattr(self._traced, name)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Bound) and self._traced is other._traced and self.args[0] is other.args[0]
+        return isinstance(other, Bound) and self._traced is other._traced and self.__self__ is other.__self__
 
     def __hash__(self) -> int:
-        return hash((self._traced, id(self.args[0])))
+        return hash((self._traced, id(self.__self__)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return getattr, (self.args[0], self._traced.__name__)
+        return getattr, (self.__self__, self._traced.__name__)

@@ -37,12 +37,11 @@ def _record_later(span: Span, name: str, attributes: dict[str, object]) -> None:
 
     `attributes`: as OpenTelemetry accepts them.
     """
-    ids = span.span_context
     made = span.otel_span
-    if ids is None or made is None or span.is_noop:
+    if made is None or span.is_noop:
         return
     context = with_value(EMPTY, SPAN_KEY, made)
-    later: OtelSpan = start_in(context, name, attributes, links=[Link(ids)])
+    later: OtelSpan = start_in(context, name, attributes, links=[Link(made.get_span_context())])
     end_span(later)
 
 

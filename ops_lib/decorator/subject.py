@@ -37,7 +37,7 @@ def outermost(fn: Callable[..., Any]) -> Callable[..., Any]:
     if inspect.ismethod(fn):
         return fn.__func__
     call = getattr(fn, "__call__", None)  # noqa: B004  # the method itself is wanted, not whether there is one
-    if not hasattr(fn, "__code__") and inspect.ismethod(call):
+    if inspect.ismethod(call):
         return call.__func__
     return fn
 

@@ -296,3 +296,17 @@ async def test_methods_that_generate(ops_spans: SpanCapture) -> None:
     names = [span.name.rpartition(".")[2] for span in ops_spans.spans]
     assert names == ["step", "step", "numbers", "step", "numbers", "step", "letters"]
     assert all(span.parent is not None for span in ops_spans.named("step"))
+
+
+def test_an_exit_that_is_thrown_in_comes_out(ops_spans: SpanCapture) -> None:
+    """As from a generator that does not handle it."""
+
+    @ops.trace(name="numbers")
+    def numbers() -> Iterator[int]:
+        yield 1
+
+    running: Any = numbers()
+    next(running)
+    with pytest.raises(GeneratorExit):
+        running.throw(GeneratorExit)
+    assert ops_spans.tree() == "numbers"

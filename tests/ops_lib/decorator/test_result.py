@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import ops_lib as ops
-from ops_lib.testing import SpanCapture
+from ops_lib.testing import SpanCapture, capture_spans
 
 
 @ops.trace(name="answer")
@@ -72,3 +72,11 @@ def test_failure(ops_spans: SpanCapture) -> None:
     with pytest.raises(ZeroDivisionError):
         ops.trace(name="f")(lambda: 1 // 0).wrapped()
     assert ops_spans.tree().startswith("f ✗ ZeroDivisionError")
+
+
+def test_nothing_is_said_later_of_a_call_that_was_not_recorded() -> None:
+    made = answer.wrapped(42)
+    with capture_spans() as captured:
+        made.tag("late")
+        made.annotate(label="pass")
+    assert captured.spans == []

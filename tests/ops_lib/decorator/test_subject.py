@@ -30,6 +30,7 @@ def positional(a: int, b: int, /, c: int = 0, *rest: int, d: int = 0, **more: in
         ((1, 2), {}, '{"a": 1, "b": 2}'),
         ((1, 2, 3, 4, 5), {"d": 6, "e": 7}, '{"a": 1, "b": 2, "c": 3, "rest": [4, 5], "d": 6, "e": 7}'),
         ((1, 2), {"c": 3}, '{"a": 1, "b": 2, "c": 3}'),
+        ((1, 2, 3), {}, '{"a": 1, "b": 2, "c": 3}'),
         ((), {}, None),
     ],
 )
@@ -83,6 +84,8 @@ def test_underlying() -> None:
 def real(trace_ctx: Span, x: int) -> None: ...
 def qualified(trace_ctx: ops.Span) -> None: ...
 def unresolvable(trace_ctx: ops.Span, x: Missing) -> None: ...
+def quoted(trace_ctx: "ops.Span", x: Missing) -> None: ...  # noqa: UP037  # as people write it who quote already
+def another_name(trace_ctx: "Spanx", x: Missing) -> None: ...  # type: ignore[name-defined]  # noqa: F821, UP037  # this is the test
 def another_type(trace_ctx: int) -> None: ...
 def another_place(x: int, trace_ctx: Span) -> None: ...
 
@@ -104,6 +107,8 @@ class Holder:
         (real, 0),
         (qualified, 0),
         (unresolvable, 0),
+        (quoted, 0),
+        (another_name, None),
         (another_type, None),
         (another_place, None),
         (Holder.method, 1),

@@ -16,6 +16,7 @@ from lab.traced import Shop, add, later
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Sampler
 
 import ops_lib as ops
+from ops_lib.capture.bounds import CaptureSettings
 from ops_lib.context.current import current
 from ops_lib.testing import SpanCapture, capture_spans
 
@@ -270,3 +271,13 @@ async def test_a_coroutine_closed_in_the_middle_elsewhere_is_quiet(ops_spans: Sp
     coroutine.close()
     assert ops_spans.one("hangs").status.is_unset
     assert current() == {}
+
+
+def test_attributes_follow_the_settings_of_the_moment() -> None:
+    @ops.trace(metadata={"iban": "DE00"})
+    def pay() -> None: ...
+
+    for scrub, shown in ((frozenset[str](), "DE00"), (frozenset({"iban"}), "[scrubbed]"), (frozenset(), "DE00")):
+        with capture_spans(capture=CaptureSettings(scrub=scrub)) as captured:
+            pay()
+        assert (captured.spans[0].attributes or {})["ops.metadata.iban"] == shown

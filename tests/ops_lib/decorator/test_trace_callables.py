@@ -125,3 +125,16 @@ def test_what_wraps_a_traced_function_is_not_taken_for_it(ops_spans: SpanCapture
     assert isinstance(ops.trace(plain), ops.TracedFunction)
     assert ops.trace(plain).wrapped(1).result == 30
     assert list(ops.trace(numbers).wrapped(1).result) == [30]
+
+
+def test_the_name_of_the_span_is_not_the_functions() -> None:
+    named = ops.trace(name="pay")(add)
+    assert (named.__name__, named.__qualname__) == ("add", "add")
+    partial = ops.trace(name="pay")(functools.partial(add, 1))
+    assert (partial.__name__, partial.__qualname__) == ("pay", "pay")
+
+
+def test_frameworks_find_the_functions_globals() -> None:
+    """They resolve annotations by them."""
+    for made in (add, Shop.price):  # as a function, and as an object
+        assert made.__globals__ is vars(traced)  # type: ignore[attr-defined]  # as functions have

@@ -141,3 +141,18 @@ def test_what_python_makes_a_class_method_by_its_name(ops_spans: SpanCapture) ->
     assert (type(Second(5)), Second(5).value) == (Second, 5)
     names = [span.name.rpartition(".")[2] for span in ops_spans.spans]
     assert names == ["__init_subclass__"] * 2 + ["__class_getitem__"] * 3 + ["__new__"] * 2
+
+
+def test_a_bound_method_has_the_functions_words() -> None:
+    assert Shop("s").price.__doc__ == Shop.price.__doc__
+    assert Shop("s").price.__module__ == "lab.traced"
+
+
+def test_new_stays_a_static_method() -> None:
+    class Made:
+        @ops.trace
+        def __new__(cls) -> Any:
+            return super().__new__(cls)
+
+    made = Made()
+    assert type(made.__new__(Made)) is Made

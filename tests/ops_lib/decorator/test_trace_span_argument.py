@@ -87,3 +87,27 @@ def test_receives_its_span_only_when_asked_for_by_name_and_type(ops_spans: SpanC
     with ops.span("mine") as mine:
         assert other(mine) is mine
     assert list(inspect.signature(untyped).parameters) == ["trace_ctx"]
+
+
+async def test_what_it_returns_and_raises_is_on_its_span(ops_spans: SpanCapture) -> None:
+    @ops.trace(name="call")
+    def call(trace_ctx: ops.Span, value: int) -> float:
+        return 6 / value
+
+    @ops.trace(name="coroutine")
+    async def coroutine(trace_ctx: ops.Span, value: int) -> float:
+        return 6 / value
+
+    call(2)
+    await coroutine(2)
+    for run in (call, call.wrapped):
+        with pytest.raises(ZeroDivisionError):
+            run(0)
+    for again in (coroutine, coroutine.wrapped):
+        with pytest.raises(ZeroDivisionError):
+            await again(0)
+    done, failed = "ops.result=3.0", "✗ ZeroDivisionError: division by zero"
+    assert ops_spans.tree(attributes=["ops.result"]).splitlines() == [
+        *(f"call {done}", f"coroutine {done}"),
+        *(f"call {failed}", f"call {failed}", f"coroutine {failed}", f"coroutine {failed}"),
+    ]
