@@ -11,6 +11,7 @@ import gc
 import inspect
 import threading
 from collections.abc import AsyncIterator, Generator, Iterator
+from typing import Any
 
 import pytest
 from lab.traced import anumbers, here, numbers
