@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -20,9 +21,10 @@ from opentelemetry.sdk.trace.sampling import (
     SamplingResult,
     TraceIdRatioBased,
 )
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import NonRecordingSpan, SpanKind
 
 import ops_lib as ops
+from ops_lib.spans.unrecorded import LightSpan
 from ops_lib.testing import SpanCapture, capture_spans
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -307,3 +309,34 @@ def test_a_global_provider_that_fails_costs_the_record_and_nothing_else(
     assert [record.getMessage() for record in caplog.records] == [
         "the global tracer provider has no tracer for us; spans go on unrecorded"
     ]
+
+
+def otel_parent(flags: int, trace_id: int = int(TRACE_ID, 16)) -> NonRecordingSpan:
+    return NonRecordingSpan(otel_trace.SpanContext(trace_id, int(SPAN_ID, 16), True, otel_trace.TraceFlags(flags)))
+
+
+@pytest.mark.parametrize(
+    ("sampler", "parent", "is_dropped"),
+    [
+        (DEFAULT_ON, None, False), (DEFAULT_OFF, None, True), (ALWAYS_ON, None, False), (ALWAYS_OFF, None, True),
+        (DEFAULT_ON, f"{TRACE_ID}-{SPAN_ID}-0", True), (DEFAULT_ON, f"{TRACE_ID}-{SPAN_ID}-1", False),
+        (DEFAULT_OFF, f"{TRACE_ID}-{SPAN_ID}-1", False), (ALWAYS_OFF, f"{TRACE_ID}-{SPAN_ID}-1", True),
+        (ALWAYS_ON, f"{TRACE_ID}-{SPAN_ID}-0", False), (DEFAULT_ON, "0", True), (DEFAULT_ON, "1", False),
+        (DEFAULT_ON, otel_parent(0), True), (DEFAULT_ON, otel_parent(1), False), (ALWAYS_ON, otel_parent(0), False),
+        (DEFAULT_ON, otel_parent(0, 0), False), (DEFAULT_ON, otel_parent(2), True),
+        (DEFAULT_OFF, otel_parent(1), False),
+    ],
+)  # fmt: skip
+def test_what_is_certainly_not_sampled_costs_no_span_of_the_sdk(
+    sampler: Sampler, parent: str | NonRecordingSpan | None, is_dropped: bool
+) -> None:
+    """Nor does what is called within."""
+    with capture_spans(sampler=sampler) as captured, contextlib.ExitStack() as within:
+        if isinstance(parent, str):
+            within.enter_context(ops.propagated_context(extract_from={"b3": parent}))
+        elif parent is not None:
+            within.enter_context(otel_trace.use_span(parent))
+        with ops.span("s") as outer, ops.span("t") as inner:
+            kinds = {isinstance(span.otel_span, LightSpan) for span in (outer, inner)}
+    assert kinds == {is_dropped}
+    assert len(captured.spans) == (0 if is_dropped else 2)
