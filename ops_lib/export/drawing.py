@@ -36,7 +36,7 @@ def draw(
     title = f"{_clock(first.start, zone)} trace {first.trace_id:032x} · {count} · {duration(length)}"
     sessions = dict.fromkeys(str(node.attributes["session.id"]) for node in nodes if "session.id" in node.attributes)
     lines = [paint(" · ".join([title, *(f"session {safe(name)}" for name in sessions)]), _CYAN)]
-    known = {node.span_id: node for node in nodes}
+    known: dict[int | None, Node] = {node.span_id: node for node in nodes}
     for line in arrange(nodes):
         node = line.node
         name = paint(safe(node.name), _RED if node.error is not None else _BOLD)
@@ -54,7 +54,7 @@ def draw(
     return "\n".join(lines) + "\n"
 
 
-def _events(line: Line, known: dict[int, Node]) -> Iterator[str]:
+def _events(line: Line, known: dict[int | None, Node]) -> Iterator[str]:
     """The lines of a span's events.
     A traceback is shown under the outermost span that its exception has left: there it is longest.
     """
@@ -70,10 +70,10 @@ def _events(line: Line, known: dict[int, Node]) -> Iterator[str]:
                 yield f"{line.below}{safe(row)}"
 
 
-def _is_above(node: Node, message: object, known: dict[int, Node]) -> bool:
+def _is_above(node: Node, message: object, known: dict[int | None, Node]) -> bool:
     """Whether an exception with this message has left a span above `node`, too."""
     seen = {node.span_id}
-    while (parent := known.get(node.parent_id or 0)) is not None and parent.span_id not in seen:
+    while (parent := known.get(node.parent_id)) is not None and parent.span_id not in seen:
         node = parent
         seen.add(node.span_id)
         if any(event == "exception" and said.get("exception.message") == message for event, said in node.events):

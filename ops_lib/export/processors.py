@@ -73,7 +73,7 @@ class WhenThere(SpanExporter):
             now = self._clock_s()
             if now < self._again_at or not self._is_there(self._address):
                 if now >= self._again_at:
-                    self._pause_s = min(max(1.0, self._pause_s * 2), _LONGEST_PAUSE_S)
+                    self._pause_s = min(self._pause_s * 2 or 1.0, _LONGEST_PAUSE_S)
                     self._again_at = now + self._pause_s
                 self.dropped += len(spans)
                 self._say_missing()

@@ -35,10 +35,10 @@ def arrange(nodes: Iterable[Node]) -> list[Line]:
     """
     ordered = sorted(nodes, key=lambda node: (node.start, node.end))
     known = {(node.trace_id, node.span_id) for node in ordered}
-    children: dict[tuple[int, int], list[Node]] = {}
+    children: dict[tuple[int, int | None], list[Node]] = {}
     roots: list[Node] = []
     for node in ordered:
-        parent = (node.trace_id, node.parent_id or 0)
+        parent = (node.trace_id, node.parent_id)
         if parent in known and node.parent_id != node.span_id:
             children.setdefault(parent, []).append(node)
         else:

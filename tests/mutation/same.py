@@ -159,7 +159,7 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
     (
         "ops_lib/export/trace_text.py",
         'f"{nanoseconds / size:.3g} {unit}" if nanoseconds < 100 * size else f"{nanoseconds / size:.0f} {unit}"',
-    ): (frozenset({"(101)"}), "from 100 to 101 both forms have three digits"),
+    ): (frozenset({"(101)", "<="}), "from 100 to 101 both forms have three digits"),
     ("proxy/transport/aside.py", "self._at = 0  # the bytes before it are taken"): (
         frozenset({"(1)"}),
         "there are no bytes yet, so a slice from 1 is as empty, and what comes first sets it",

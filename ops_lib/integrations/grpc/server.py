@@ -81,7 +81,7 @@ def _wrapped(handler: Any, details: Any, unary: Any, stream: Any) -> Any:
 
 def _failed(call: Call, context: Any, error: BaseException) -> None:
     """Note an exception that leaves a behaviour. If a status was set before, the exception is only a way to return."""
-    if isinstance(error, asyncio.CancelledError):
+    if isinstance(error, (asyncio.CancelledError, GeneratorExit)):  # the latter: nobody reads the rest
         call.fail(error)
         call.end(grpc.StatusCode.CANCELLED)
     elif code_name(_told(context, "code")) in (None, "OK"):
@@ -130,9 +130,6 @@ def _traced_stream(inner: Behaviour, start: Callable[[Any], Call]) -> Behaviour:
                     except StopIteration:
                         break
                 yield answer
-        except GeneratorExit:  # nobody reads the rest
-            call.end(grpc.StatusCode.CANCELLED)
-            raise
         except BaseException as error:
             _failed(call, context, error)
             raise
@@ -178,9 +175,6 @@ def _aio_traced_stream(inner: Behaviour, start: Callable[[Any], Call]) -> Behavi
                     except StopAsyncIteration:
                         break
                 yield answer
-        except GeneratorExit:
-            call.end(grpc.StatusCode.CANCELLED)
-            raise
         except BaseException as error:
             _failed(call, context, error)
             raise

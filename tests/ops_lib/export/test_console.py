@@ -302,3 +302,22 @@ def test_what_is_shown_of_a_span_that_has_not_ended() -> None:
     assert (node.error, node.end, node.events) == ("odd", 7, (("e", {"b": 2}),))
     assert (node.trace_id, node.span_id) == (span.get_span_context().trace_id, span.get_span_context().span_id)
     assert ConsoleProcessor(io.StringIO()).traces_dropped == 0
+
+
+def test_a_failure_among_parents_of_each_other_is_drawn() -> None:
+    """Only made-up ids can do that. Each is told with its own trace."""
+    nodes = [
+        Node(str(own), 1, own, parent, own, own + 1, "E", {}, (("exception", {"exception.message": str(own)}),))
+        for own, parent in ((2, 1), (1, 2), (3, 1), (4, None))
+    ]
+    assert draw(nodes, colour=False).count("✗ E") == 4
+
+
+def test_a_traceback_is_left_out_only_below_its_own() -> None:
+    told = (("exception", {"exception.message": "m", "exception.stacktrace": "Traceback"}),)
+    nodes = [Node(str(own), 1, own, None, own, own + 1, "E", {}, told) for own in (0, 1, 5)]
+    assert draw(nodes, colour=False).count("Traceback") == 3
+
+
+def test_nothing_waits_to_be_flushed() -> None:
+    assert ConsoleProcessor(io.StringIO()).force_flush()

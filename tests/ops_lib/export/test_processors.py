@@ -105,3 +105,22 @@ def test_another_protocol_is_said_not_to_be_spoken(caplog: pytest.LogCaptureFixt
         assert [record.getMessage().startswith("OTEL_EXPORTER_OTLP_PROTOCOL=grpc") for record in caplog.records] == (
             [True] * warnings
         )
+
+
+def test_one_that_is_lost_again_is_told_of_again(caplog: pytest.LogCaptureFixture) -> None:
+    """And looked for as the first time."""
+    world, inner = World(), Counting()
+    exporter = WhenThere(inner, RECEIVER, is_there=world.is_there, clock_s=lambda: world.now)
+    inner.result = SpanExportResult.FAILURE
+    for start in (0.0, 100.0):
+        world.there, world.now = False, start
+        exporter.export([])
+        world.now += 0.5
+        exporter.export([])
+        assert world.looked == 1
+        world.there, world.now = True, start + 1
+        exporter.export([])
+        assert world.looked == 2
+        world.looked = 0
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+    assert inner.batches == 2

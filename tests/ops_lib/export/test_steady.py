@@ -101,3 +101,7 @@ def test_a_processor_that_fails_is_told_once(method: str, caplog: pytest.LogCapt
         with ops.span("s"):
             pass
     assert len(caplog.records) == 1
+
+
+def test_what_raises_has_failed() -> None:
+    assert SteadyExporter(Failing()).export([]) is SpanExportResult.FAILURE

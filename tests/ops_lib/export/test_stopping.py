@@ -179,3 +179,16 @@ def test_wrong_settings_leave_no_thread_behind() -> None:
     with pytest.raises(ValueError, match="unknown exporter"):
         ops.configure(exporter="otlp,gopher")
     assert [thread for thread in threading.enumerate() if thread not in before] == []
+
+
+def test_an_exporter_that_is_still_busy_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    done = threading.Event()
+
+    def hang() -> None:
+        done.wait()
+
+    Stop(hang, 0.001)()
+    done.set()
+    assert [record.getMessage() for record in caplog.records] == [
+        "the span exporter is still busy after 0.001 s; what it has not sent may be lost"
+    ]

@@ -92,3 +92,7 @@ def test_what_is_drawn_before_the_events_of_a_node() -> None:
     assert [(line.branches, line.below) for line in lines] == [
         ("", "│  "), ("├─ ", "│  │  "), ("│  └─ ", "│     " + "   "), ("└─ ", "      "),
     ]  # fmt: skip
+
+
+def test_zero_is_not_the_parent_of_those_without_one() -> None:
+    assert text(node(0, None, 0), node(1, None, 1), node(2, None, 2)) == "0\n1\n2"

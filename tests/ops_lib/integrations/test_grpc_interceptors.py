@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+from opentelemetry import context as otel_context
 from opentelemetry.trace import StatusCode
 
 from ops_lib.integrations import grpc as ops_grpc
@@ -112,6 +113,7 @@ async def test_a_stream_that_nobody_reads_to_its_end_is_cancelled(spans: Any) ->
     assert await anext(aio_answers) == b"1"
     await aio_answers.aclose()
     assert [span.attributes["rpc.response.status_code"] for span in spans.server] == ["CANCELLED"] * 2
+    assert [span.events for span in spans.server] == [(), ()]
 
 
 async def test_what_a_server_does_not_know_stays_unknown() -> None:
@@ -136,7 +138,7 @@ async def test_one_interceptor_is_enough_and_keeps_how_messages_are_read(spans: 
 
 def test_what_a_client_asks_for_passes_with_its_metadata(spans: Any) -> None:
     seen: list[Any] = []
-    given = {"timeout": 2.5, "credentials": object(), "wait_for_ready": True, "compression": object()}
+    given: dict[str, Any] = {"timeout": 2.5, "credentials": object(), "wait_for_ready": True, "compression": object()}
     for allowed in (None, ["elsewhere"]):
         call(
             lambda details, request: seen.append((details, request)),
@@ -173,3 +175,17 @@ def test_an_outcome_that_cannot_be_asked_fails_nothing(spans: Any, caplog: pytes
     assert call(lambda details, request: outcome) is outcome
     assert len(spans.client) == 1
     assert "the call goes on" in caplog.text
+
+
+async def test_what_is_not_to_be_traced_passes(spans: Any) -> None:
+    """As OpenTelemetry says it, for a library's own calls."""
+
+    async def continuation(details: Any, request: bytes) -> bytes:
+        return request + b"x"
+
+    token = otel_context.attach(otel_context.set_value("suppress_instrumentation", True))
+    details = grpc.aio.ClientCallDetails(METHOD.encode(), None, None, None, None)
+    answer = await ops_grpc.aio_client_interceptors("shop")[0].intercept_unary_unary(continuation, details, b"a")
+    assert answer == call(lambda details, request: request + b"x") == b"ax"
+    otel_context.detach(token)
+    assert spans.client == []

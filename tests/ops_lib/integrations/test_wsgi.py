@@ -252,3 +252,29 @@ def test_a_status_that_is_none_is_the_servers_to_complain_of(status: str) -> Non
     body = TraceMiddleware(app)(request, lambda *said: told.append(said))
     assert list(body) == [b"x"]
     assert told == [(status, [])]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, {"url.path": "/", "url.scheme": "http"}),
+        ({"SCRIPT_NAME": "/shop", "PATH_INFO": "/books"}, {"url.path": "/shop/books", "url.scheme": "http"}),
+        ({"PATH_INFO": "/\xc3\xa9"}, {"url.path": "/é", "url.scheme": "http"}),
+        ({"SERVER_NAME": "shop", "wsgi.url_scheme": "https"}, {"server.address": "shop", "url.scheme": "https"}),
+        ({"SERVER_NAME": "here", "HTTP_HOST": "shop"}, {"server.address": "shop"}),
+        ({"SERVER_PROTOCOL": "HTTP/1.1"}, {"network.protocol.version": "1.1"}),
+        ({"SERVER_PROTOCOL": "INCLUDED"}, {"network.protocol.version": None}),  # CGI, RFC 3875 4.1.16
+        ({"REMOTE_ADDR": "10.0.0.9"}, {"client.address": "10.0.0.9"}),
+        ({"HTTP_USER_AGENT": "curl/8"}, {"user_agent.original": "curl/8"}),
+    ],
+)
+def test_what_an_environ_tells(given: dict[str, str], told: dict[str, str | None], spans: Any) -> None:
+    """Servers need not set all of it (PEP 3333, "environ Variables")."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [b""]
+
+    TraceMiddleware(app)({"REQUEST_METHOD": "GET", **given}, start)
+    (span,) = spans.server
+    assert {name: span.attributes.get(name) for name in told} == told
