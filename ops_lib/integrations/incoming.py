@@ -59,7 +59,7 @@ class Incoming:
         self.has_failed = False  # with a status that counts as the server's error
         self._ended = False
         self._error: BaseException | None = None  # the exception recorded last, since two callers may report it
-        self._method = "HTTP"
+        self._method = ""
         self._span: Span = INVALID_SPAN
         self._context = otel_context.get_current()
         with _fails_open():

@@ -321,3 +321,30 @@ async def test_mounted_routes_say_where_they_are(spans: Any, path: str, route: s
     assert span.name == f"GET {route}"
     assert span.attributes["server.address"] == "books.example"
     assert "server.port" not in span.attributes
+
+
+@pytest.mark.parametrize(
+    ("scope", "told"),
+    [
+        ({"type": "http", "method": "GET"}, {"url.scheme": "http", "server.address": None, "client.address": None}),
+        ({"type": "http", "method": "GET", "scheme": "https"}, {"url.scheme": "https"}),
+        ({"type": "http", "method": "PUT", "client": ("10.0.0.9", 4000)}, {"client.address": "10.0.0.9"}),
+        ({"type": "http", "method": "GET", "http_version": "2"}, {"network.protocol.version": "2"}),
+        ({"type": "websocket"}, {"url.scheme": "ws", "http.request.method": "GET"}),
+        (
+            {"type": "http", "method": "GET", "headers": [(b"host", b"shop"), (b"user-agent", b"curl/8")]},
+            {"server.address": "shop", "user_agent.original": "curl/8"},
+        ),
+    ],
+)
+async def test_what_a_scope_tells(scope: dict[str, Any], told: dict[str, str | None], spans: Any) -> None:
+    """ASGI, "HTTP Connection Scope": what may be left out has a default."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None: ...
+
+    async def nothing(*message: Any) -> Any: ...
+
+    await TraceMiddleware(app)({"path": "/books", "headers": [], **scope}, nothing, nothing)
+    (span,) = spans.server
+    assert {name: span.attributes.get(name) for name in told} == told
+    assert span.attributes["url.path"] == "/books"
