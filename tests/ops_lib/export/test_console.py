@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan
 
 import ops_lib as ops
 from ops_lib.export import console
@@ -321,3 +322,20 @@ def test_a_traceback_is_left_out_only_below_its_own() -> None:
 
 def test_nothing_waits_to_be_flushed() -> None:
     assert ConsoleProcessor(io.StringIO()).force_flush()
+
+
+def test_a_span_that_has_nothing_is_drawn_as_such() -> None:
+    node = console.node_of(ReadableSpan("n"))
+    assert node == Node("n", 0, 0, None, 0, 0, None, {}, ())
+    assert draw([node], colour=False).endswith(" · 1 span · 0 ns\nn 0 ns\n")
+
+
+def test_traces_beyond_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "MAX_TRACES", 2)
+    processor = ConsoleProcessor(io.StringIO())
+    ops.configure(exporter=processor)
+    for _ in range(5):
+        ops.span("open").__enter__()
+        ops.propagated_context(parent=ops.extract_context({})).__enter__()
+    assert processor.traces_dropped == 3
+    ops.shutdown()

@@ -142,14 +142,14 @@ def test_what_a_client_asks_for_passes_with_its_metadata(spans: Any) -> None:
     for allowed in (None, ["elsewhere"]):
         call(
             lambda details, request: seen.append((details, request)),
-            metadata=[("x-mine", "1")], allow_hosts=allowed, **given,
+            metadata=[("x-mine", "1"), ("x-mine-bin", b"\xff"), ("b3", "0")], allow_hosts=allowed, **given,
         )  # fmt: skip
     for details, request in seen:
         assert request == b"a"
         assert details.method == METHOD
         assert {name: getattr(details, name) for name in given} == given
-    assert [name for name, _ in seen[0][0].metadata] == ["x-mine", "traceparent"]
-    assert seen[1][0].metadata == [("x-mine", "1")]
+    assert [name for name, _ in seen[0][0].metadata] == ["x-mine", "x-mine-bin", "traceparent"]
+    assert seen[1][0].metadata == [("x-mine", "1"), ("x-mine-bin", b"\xff")]
 
 
 async def test_the_answer_of_an_interceptor_within_ends_the_call(spans: Any) -> None:
