@@ -118,6 +118,10 @@ def _last(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             yield from _last(last.orelse)
         elif isinstance(last, ast.With | ast.AsyncWith):
             yield from _last(last.body)
+        elif isinstance(last, ast.Try):
+            for handler in last.handlers:
+                yield from _last(handler.body)
+            yield from _last(last.orelse or last.body)
 
 
 def _walk(text: _Text, node: ast.AST, *, in_function: bool) -> Iterator[Mutant]:

@@ -82,6 +82,7 @@ def test_what_is_put_in(text: str, wanted: set[str]) -> None:
         'T = TypeVar("T")',
         "def f():\n    return",
         "def f():\n    with a:\n        return",
+        "def f():\n    try:\n        return\n    except E:\n        return None",
     ],
 )
 def test_what_is_left_alone(text: str) -> None:

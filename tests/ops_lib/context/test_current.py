@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+from collections.abc import Iterator
 
 import pytest
 from opentelemetry import context as otel_context
@@ -110,3 +111,46 @@ def test_a_context_that_is_kept_elsewhere_goes_opentelemetrys_way() -> None:
     assert otel_context.get_current() is context
     context_module._detach_slowly(token, context)
     assert otel_context.get_current() == {}
+
+
+@pytest.mark.parametrize("before", [Context(), Context({"a": 1})])
+def test_what_was_inherited_is_taken_away_elsewhere(before: Context) -> None:
+    """A copy of the place has the Context as well; there is no token for it there."""
+    made = Context({"b": 2})
+
+    def here() -> tuple[Context, Context]:
+        if before:
+            attach(before)
+        token = attach(made)
+        elsewhere = contextvars.copy_context()
+        elsewhere.run(detach, token, made)
+        return elsewhere.run(current), current()
+
+    assert contextvars.Context().run(here) == (before, made)
+
+
+def test_a_block_takes_away_what_was_left_within() -> None:
+    before = current()
+    with Attached(lambda: Context({"a": 1})):
+        attach(Context({"b": 2}))
+    assert current() is before
+
+
+def test_a_generator_that_is_closed_leaves_its_place() -> None:
+    """Where it ran, its block ends; elsewhere it has nothing to end."""
+
+    def steps() -> Iterator[None]:
+        with ops.span("s"):
+            yield
+
+    before = current()
+    here = steps()
+    next(here)
+    assert current() is not before
+    here.close()
+    assert current() is before
+    gone = steps()
+    contextvars.copy_context().run(next, gone)
+    with Attached(lambda: Context({"mine": 1})) as mine:
+        gone.close()
+        assert current() is mine

@@ -213,3 +213,8 @@ def test_no_headers_at_all_are_no_error(caplog: pytest.LogCaptureFixture) -> Non
         with pytest.raises(ValueError, match="needs parent"):
             ops.propagated_context()
     assert caplog.records == []
+
+
+def test_a_parent_is_given_or_read() -> None:
+    with pytest.raises(ValueError, match=r"^propagated_context takes either parent or extract_from, not both$"):
+        ops.propagated_context(parent=ops.extract_context({}), extract_from={})  # type: ignore[call-overload]  # this is the test

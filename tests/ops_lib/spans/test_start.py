@@ -340,3 +340,9 @@ def test_what_is_certainly_not_sampled_costs_no_span_of_the_sdk(
             kinds = {isinstance(span.otel_span, LightSpan) for span in (outer, inner)}
     assert kinds == {is_dropped}
     assert len(captured.spans) == (0 if is_dropped else 2)
+
+
+def test_a_span_from_before_the_configuration_is_a_parent_that_was_sampled() -> None:
+    with ops.span("outer") as outer, capture_spans(sampler=DEFAULT_ON) as captured, ops.span("inner") as inner:
+        assert inner.trace_id == outer.trace_id
+    assert [span.name for span in captured.spans] == ["inner"]

@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 import ops_lib as ops
 from ops_lib.context.current import EMPTY, SPAN_KEY, with_value
+from ops_lib.spans import unrecorded
 from ops_lib.spans.unrecorded import DenyingSpan, LightSpan, light_span
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -122,3 +123,11 @@ def test_ids_that_are_made_up_have_all_their_bits() -> None:
     assert any(one.span_id >> 63 for one in denying)
     assert {(one.is_remote, int(one.trace_flags)) for one in denying} == {(True, int(denying[0].trace_flags))}
     assert not any(one.trace_flags & 1 for one in denying)
+
+
+def test_ids_are_never_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    """W3C Trace Context 3.2.2.3 and 3.2.2.4."""
+    monkeypatch.setattr(unrecorded, "getrandbits", lambda bits: 0)
+    with ops.span("s") as span:
+        assert span.span_context is not None
+        assert span.span_context.is_valid
