@@ -56,7 +56,7 @@ def _headers(words: list[str]) -> Iterator[Header]:
             yield from _header(next(rest, ""))
         elif word.startswith("--header="):
             yield from _header(word.partition("=")[2])
-        elif word.startswith("-H") and len(word) > 2:
+        elif word.startswith("-H"):
             yield from _header(word[2:])
         elif word in _NAMED:
             yield _NAMED[word], next(rest, "")
@@ -68,5 +68,5 @@ def _header(text: str) -> list[Header]:
     """`Name;` is curl's empty header, and `Name:` removes one."""
     if text.endswith(";") and ":" not in text:
         return [(text[:-1], "")]
-    found = read_headers([text])
-    return found if found[0][1] else []
+    ((name, value),) = read_headers([text])
+    return [(name, value)] if value else []
