@@ -37,9 +37,6 @@ Row = dict[str, Any]
 class WriterCounts:
     """Only the writer's thread changes it."""
 
-    spans: int = 0
-    logs: int = 0
-    reports: int = 0
     overfull: int = 0
     removed: int = 0  # traces and requests that left for size or age
     lost: dict[str, int] = field(default_factory=dict)  # records, by SQLite's error
@@ -78,7 +75,7 @@ class Writer:
         self._is_stopping = False
         self._used = used_bytes(connection)
         self._told_at = -math.inf
-        self._aged_at = 0.0
+        self._aged_at = -math.inf
         self._thread = threading.Thread(target=self._run, name="console-writer", daemon=True)
 
     def start(self) -> None:
@@ -189,9 +186,6 @@ class Writer:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
-        self.counts.spans += sum(len(batch.spans) for batch, _, _ in taken)
-        self.counts.logs += sum(len(batch.logs) for batch, _, _ in taken)
-        self.counts.reports += sum(len(batch.reports) for batch, _, _ in taken)
         self.counts.overfull = self._traces.overfull
         return rows
 

@@ -48,12 +48,16 @@ class Talk:
         self.asked: list[str] = []
         self.goes_on = asyncio.Event()
         routes = {"/": {"GET": self._answer, "POST": self._answer}, "/slow": {"GET": self._slow}}
-        application = Application(routes, 100)
-        self.server = AdminServer(application, State())
-        self.connection = Connection(application, self.server)
-        self.transport = Transport(peername=("192.0.2.1", 1))
-        self.transport.protocol = self.connection
-        self.connection.connection_made(self.transport)
+        self._application = Application(routes, 100)
+        self.server = AdminServer(self._application, State())
+        self.connection, self.transport = self.another()
+
+    def another(self) -> tuple[Connection, Transport]:
+        """One more connection to the same listener."""
+        connection, transport = Connection(self._application, self.server), Transport(peername=("192.0.2.1", 1))
+        transport.protocol = connection
+        connection.connection_made(transport)
+        return connection, transport
 
     async def _answer(self, request: Request) -> Response:
         self.asked.append(request.text)
@@ -175,11 +179,12 @@ def test_a_handler_may_take_its_time() -> None:
     told(story)
 
 
-def test_a_client_has_30_seconds_to_take_an_answer() -> None:
+@pytest.mark.parametrize(("asked", "status"), [(GET, 200), (GET.replace(b"/ ", b"/nothing "), 404)])
+def test_a_client_has_30_seconds_to_take_an_answer(asked: bytes, status: int) -> None:
     async def story(talk: Talk) -> None:
         talk.transport.is_jammed = True
-        await talk.send(GET + GET)
-        assert talk.statuses == [200]
+        await talk.send(asked * 2)
+        assert talk.statuses == [status]
         await asyncio.sleep(30.0 - A_MOMENT_S)
         assert talk.end == ""
         await asyncio.sleep(2 * A_MOMENT_S)
@@ -196,7 +201,8 @@ def test_a_client_that_takes_its_answer_is_served_on() -> None:
         talk.transport.is_jammed = False
         talk.connection.resume_writing()
         await talk.settle()
-        assert talk.statuses == [200, 200]
+        await talk.send(GET)
+        assert talk.statuses == [200, 200, 200]
         await asyncio.sleep(14.0)
         assert talk.end == ""
         talk.connection.pause_writing()
@@ -374,5 +380,19 @@ def test_100_continue_is_sent_once() -> None:
     async def story(talk: Talk) -> None:
         await talk.send(POST + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n", b"a", b"b")
         assert (talk.statuses, talk.asked) == ([100, 200], ["ab"])
+
+    told(story)
+
+
+def test_the_oldest_makes_room_for_each_that_comes() -> None:
+    """Also where several come at once; and after the end nobody may come."""
+
+    async def story(talk: Talk) -> None:
+        there = [talk.transport, *(talk.another()[1] for _ in range(33))]
+        assert [one.is_aborted for one in there] == [True, True, *[False] * 32]
+        for one in there:
+            one.protocol.connection_lost(None)  # type: ignore[attr-defined]
+        await talk.server.close()
+        assert talk.another()[1].is_aborted
 
     told(story)

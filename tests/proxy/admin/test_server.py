@@ -80,7 +80,7 @@ async def test_readiness_can_include_the_app(url: str, state: State, app: App, q
             async with session.get(f"/readyz{query}") as response:
                 assert response.status == status
                 assert there or await response.text() == "the app accepts no connections\n"
-        for other in ("", "?app=0", "?app="):
+        for other in ("", "?app=0", "?app=", "?app=false", "?apps=1"):
             async with session.get(f"/readyz{other}") as response:
                 assert response.status == 200
         state.phase, app.there = Phase.DRAINING, True

@@ -54,7 +54,7 @@ def test_a_full_queue_refuses() -> None:
     lab.writer.start()
     assert lab.writer.stop()
     assert lab.writer.waiting_bytes == 0
-    assert lab.writer.counts.spans == 19
+    assert lab.connection.execute("SELECT count(*) FROM spans").fetchone() == (19,)
     lab.connection.close()
 
 
