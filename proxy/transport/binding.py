@@ -40,7 +40,7 @@ def pass_on(listening: socket.socket) -> None:
     Then whoever closes can serve its own queue to the end, without new clients coming in behind the last look.
     Elsewhere than on Linux nothing happens.
     """
-    program = ctypes.create_string_buffer(struct.pack("HBBI", _RETURN_CONSTANT, 0, 0, 1))
+    program = ctypes.create_string_buffer(struct.pack("HxxI", _RETURN_CONSTANT, 1))
     with contextlib.suppress(OSError):
         option = struct.pack("HP", 1, ctypes.addressof(program))
         listening.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_REUSEPORT_CBPF, option)
@@ -50,11 +50,11 @@ def bind_every_interface(port: int, *, v6_only: bool, reuse_port: bool = False) 
     """A socket bound to `[::]` and `port`; for IPv6 alone if `v6_only`, else as the system has it. Raises OSError."""
     bound = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
     try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, True)
         if reuse_port:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, True)
         if v6_only:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, True)
         bound.bind(("::", port))
     except BaseException:
         bound.close()

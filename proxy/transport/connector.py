@@ -19,6 +19,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 from proxy.plan import UpstreamTarget
 from proxy.semantics.faults import Fault, Refusal
 from proxy.transport.alerts import alert_detail, alert_of
+from proxy.transport.deadlines import NEVER
 from proxy.transport.descriptors import Descriptors
 from proxy.transport.dialling import Dialling, in_order
 from proxy.transport.resolve import Resolver
@@ -97,7 +98,7 @@ class Connector:
             barred.extend(refusal for refusal in refusals.values() if refusal is not None)
             order = in_order([ip for ip in ips if refusals[ip] is None], turn)
             now = loop.time()
-            return tuple(sorted(order, key=lambda ip: self._last_until.get(ip, 0.0) > now))
+            return tuple(sorted(order, key=lambda ip: self._last_until.get(ip, -NEVER) > now))
 
         async def more() -> tuple[str, ...]:
             found = await self.resolver.anew(tuple(tried), answers)

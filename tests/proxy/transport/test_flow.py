@@ -72,6 +72,7 @@ def test_progress() -> None:
     assert not throttle.has_moved()
     throttle.unstall()
     assert not throttle.is_stalled
+    transport.left = 1
     assert throttle.has_moved(), "judged anew"
     transport.left = 0
     assert not throttle.has_moved()

@@ -78,3 +78,14 @@ def test_nobody_has_redirected_it() -> None:
 def test_a_unix_socket() -> None:
     assert look(Socket(None), "/run/x") is None
     assert look(None, None) is None
+
+
+@pytest.mark.parametrize("local", ["/run/in.sock", None])
+def test_nobody_redirects_to_a_unix_socket(local: object) -> None:
+    endpoint = Socket(sockaddr_in("10.1.2.3", 80))
+    assert look(endpoint, local) is None
+    assert endpoint.asked is None
+
+
+def test_without_a_socket_nothing_is_known() -> None:
+    assert look(None, ("127.0.0.1", 9081)) is None
