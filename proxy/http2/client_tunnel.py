@@ -34,7 +34,7 @@ class TunnelAsker(TimedAsker):
     ) -> None:
         super().__init__(connection, stream, address, port, names)
         self._early = b""
-        self._is_for_tunnel = False  # it has asked for one, and has none
+        self._is_for_tunnel = False  # it has asked for one
 
     def wait_for_tunnel(self, done: bool) -> None:
         """It is a CONNECT; `done`: its client sends nothing."""
@@ -92,7 +92,6 @@ class TunnelAsker(TimedAsker):
     def _open(self, kind: str, far: End, idle_s: float, fields: list[Literal]) -> None:
         connection, stream = self._connection, self._stream
         listener = connection.listener
-        self._is_for_tunnel = False
         self._is_answered = True
         early, self._early = self._early, b""
         near = end_of(

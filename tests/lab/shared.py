@@ -65,7 +65,7 @@ class Client:
 
     def __init__(self, connection: ClientConnection, hello: bytes, address: str, **extra: object) -> None:
         self.connection, self.peer = connection, Peer()
-        self.transport = FakeTransport(peername=(address, 50000), **extra)
+        self.transport = FakeTransport(**{"peername": (address, 50000), **extra})
         self.transport.protocol = connection
         connection.connection_made(self.transport)
         self.get(hello)

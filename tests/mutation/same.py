@@ -67,6 +67,14 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"<="}),
         "both are equal",
     ),
+    ("proxy/http2/client.py", "self.deadline = NEVER  # every tick, once it is admitted"): (
+        frozenset({"pass"}),
+        "its admission sets it, and nobody asks before",
+    ),
+    ("proxy/http2/client.py", "self._idle_at = NEVER  # when it will have been idle for too long"): (
+        frozenset({"pass"}),
+        "its admission sets it, and nobody asks before",
+    ),
     ("proxy/http2/client_waits.py", "self._is_complete = False  # the request is"): (
         frozenset({"pass"}),
         "`begin` sets it, and nobody asks before",

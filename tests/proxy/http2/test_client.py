@@ -241,6 +241,18 @@ async def test_a_flood_is_read_over_several_turns() -> None:
         await plane.at(plane.listener.ticker.now + 10)
 
 
+async def test_what_two_turns_do_not_read_waits_for_a_third() -> None:
+    plane = SharedPlane()
+    upstream, client = plane.upstream(), plane.client()
+    client.ask(1, POST, end=False)
+    client.get(data(1, b"a") * 1100)
+    paused = [client.transport.is_reading_paused]
+    for _ in range(4):
+        await asyncio.sleep(0)
+    assert [*paused, client.transport.is_reading_paused] == [True, False]
+    assert len(b"".join(one.payload for one in upstream.frames() if one.kind == codes.DATA)) == 1100
+
+
 async def test_a_full_read_asks_for_the_next_in_a_later_turn() -> None:
     plane = SharedPlane()
     plane.upstream()
@@ -305,6 +317,8 @@ async def test_what_a_client_is_known_by() -> None:
     assert (connection.address, connection.port, connection.is_tls, connection.original) == (
         b"10.0.0.1", 50000, False, None,
     )  # fmt: skip
+    unix = plane.client(peername="").connection
+    assert (unix.address, unix.port, repr(unix)) == (b"", 0, "<ClientConnection unix, HTTP/2, 0 streams>")
     assert client.transport.get_write_buffer_limits() == (0, 65_536)
     assert connection.open_exchanges == 0
     connection.connection_lost(None)

@@ -196,3 +196,13 @@ async def test_content_and_trailers_of_http_1_1_come_on_the_stream(at: int | Non
         codes.END_HEADERS | codes.END_STREAM,
         [(b"x-end", b"1")],
     )
+
+
+@pytest.mark.parametrize("scheme", [b"NTLM", b"Negotiate"])
+async def test_a_connection_on_which_somebody_logs_in_is_not_kept(scheme: bytes) -> None:
+    """It is that of one client, and a stream has none to itself."""
+    asked = Asked(GET, end=True)
+    await asked.head()
+    frames = asked.answer(b"HTTP/1.1 401 No\r\nWWW-Authenticate: %s\r\nContent-Length: 0\r\n\r\n" % scheme)
+    assert asked.client.answer(frames)[b":status"] == b"401"
+    assert asked.far.is_closing()

@@ -150,6 +150,10 @@ async def test_an_answer_is_taken_at_240_bytes_a_second(taken: int, is_slow: boo
     assert (frames == [Frame(codes.RST_STREAM, 0, 1, codes.CANCEL.to_bytes(4, "big"))]) is is_slow
     assert client.connection.open_exchanges == (0 if is_slow else 1)
     assert plane.metrics.exchange("inbound", "app").faults == ({"client-too-slow": 1} if is_slow else {})
+    assert ([one.kind for one in upstream.frames()][-1:] == [codes.RST_STREAM]) is is_slow
+    for now, is_cut in ((1149.9, is_slow), (1150.0, True)):
+        await plane.at(now)
+        assert (client.connection.open_exchanges == 0) is is_cut
 
 
 @pytest.mark.parametrize(("taken", "is_slow"), [(1, False), (0, True)])
@@ -189,6 +193,18 @@ async def test_the_content_of_a_call_may_be_silent(idle_s: float, now: float) ->
     assert all(one.kind == PING for one in client.frames())
     await plane.at(now)
     assert (client.connection.open_exchanges == 0) is bool(idle_s)
+
+
+async def test_a_call_that_is_answered_has_no_timeout_while_its_client_reads() -> None:
+    plane = SharedPlane()
+    upstream, client = plane.upstream(), plane.client(hello=PREFACE + settings((4, 0)) + SETTINGS_ACK)
+    client.ask(1, [*CALL, (b"grpc-timeout", b"2S")])
+    upstream.answer(1, end=False)
+    upstream.get(data(1, b"answer", end=True))
+    client.frames()
+    await plane.at(1002.0)
+    assert (client.frames(), client.connection.open_exchanges) == ([], 1)
+    assert [one.payload for one in client.get(window_update(1, 10))] == [b"answer"]
 
 
 async def test_what_comes_of_a_call_moves_the_end_of_its_silence() -> None:

@@ -199,3 +199,25 @@ def test_content_that_came_before_its_stream_was_open_goes_once() -> None:
     stream.send(b"later", True)
     assert content(end.out()) == b"la"
     assert content(end.get(window_update(1, 10))) == b"ter"
+
+
+def test_a_request_that_has_ended_gets_nothing_more_though_its_answer_comes() -> None:
+    end = ClientEnd()
+    stream = end.open(POST, end=False)
+    end.out()
+    stream.send(b"all", True)
+    assert [(one.payload, one.flags) for one in end.out()] == [(b"all", END_STREAM)]
+    stream.send(b"more", False)
+    stream.send_headers([], [], True)
+    assert end.out() == []
+    end.get(end.peer.headers(1, OK))
+    stream.send(b"more", True)
+    assert end.out() == []
+
+
+def test_requests_on_a_stream_that_we_have_reset_are_noise() -> None:
+    end = ServerEnd()
+    end.request(1, POST, end=False).reset(codes.CANCEL)
+    head = end.peer.headers(1, GET, end=True)
+    assert [one.kind for one in end.get(head * 900)] == [codes.RST_STREAM]
+    assert end.get(head * 200)[-1].payload[4:] == b"\0\0\0\x0btoo many frames without content: HEADERS"
