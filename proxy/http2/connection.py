@@ -137,8 +137,6 @@ class Connection(ServerOwner):
     def resume_writing(self) -> None:
         self._flow.unstall()
         self.engine.resume_sending()
-        if self.engine.has_more:
-            self.wants_flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_closed = True

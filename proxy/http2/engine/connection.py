@@ -114,13 +114,8 @@ class Connection(Output):
         if self.is_failed:
             return
         due = self._uncredited + size
-        excess = self._held_bytes - self._limits.max_held_bytes
-        if excess > 0:
-            self._uncredited = min(due, excess)
-            due -= self._uncredited
-        else:
-            self._uncredited = 0
-        increment = self._receive.give(due)
+        self._uncredited = min(due, max(0, self._held_bytes - self._limits.max_held_bytes))
+        increment = self._receive.give(due - self._uncredited)
         if increment:
             self._write(frames.window_update(b"\x00\x00\x00\x00", increment))
 

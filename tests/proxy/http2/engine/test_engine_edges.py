@@ -221,3 +221,10 @@ def test_requests_on_a_stream_that_we_have_reset_are_noise() -> None:
     head = end.peer.headers(1, GET, end=True)
     assert [one.kind for one in end.get(head * 900)] == [codes.RST_STREAM]
     assert end.get(head * 200)[-1].payload[4:] == b"\0\0\0\x0btoo many frames without content: HEADERS"
+
+
+def test_content_of_the_announced_length_may_end_with_an_empty_frame() -> None:
+    end = ServerEnd()
+    end.request(1, [*POST, (b"content-length", b"5")], end=False)
+    end.get(data(1, b"12345"), data(1, b"", end=True))
+    assert end.told[1:] == [(1, "content", b"12345", False), (1, "content", b"", True)]
