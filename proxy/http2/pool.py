@@ -198,13 +198,13 @@ class StreamPool(Sharer):
             self._tasks.discard(task)
             self._descriptors.upstreams -= 1
             self._refuse(refusal)
-            return
         except BaseException:
             self._tasks.discard(task)
             self._descriptors.upstreams -= 1
             raise
-        self._tasks.discard(task)
-        self.adopt(connection)
+        else:
+            self._tasks.discard(task)
+            self.adopt(connection)
 
     async def _greeted(self, connect_s: float) -> UpstreamConnection:
         """A connection to an upstream that has shown that it speaks HTTP/2. Raises Refusal."""

@@ -273,6 +273,7 @@ async def test_a_stream_that_the_upstream_resets_fails_its_request() -> None:
     upstream.frames()
     upstream.get(rst(1, codes.INTERNAL_ERROR))
     assert status(client) == b"502"
+    assert upstream.connection.is_idle
     client.ask(3, CALL)
     upstream.get(rst(3, codes.ENHANCE_YOUR_CALM))
     assert client.frames() == [Frame(codes.RST_STREAM, 0, 3, codes.ENHANCE_YOUR_CALM.to_bytes(4, "big"))]

@@ -69,17 +69,19 @@ def test_only_the_given_part_is_read(read: Callable[[bytes, int, int], bytes]) -
         b"\x18",  # "a" and three zeros
     ],
 )
-def test_bad_padding_and_the_end_of_string_are_refused(code: bytes) -> None:
+@pytest.mark.parametrize("read", [huffman.decode, huffman.by_bits])
+def test_bad_padding_and_the_end_of_string_are_refused(read: Callable[[bytes, int, int], bytes], code: bytes) -> None:
     with pytest.raises(BadBlock):
-        decode(code)
+        read(code, 0, len(code))
 
 
-def test_padding_is_of_ones_up_to_the_last_bit() -> None:
+@pytest.mark.parametrize("read", [huffman.decode, huffman.by_bits])
+def test_padding_is_of_ones_up_to_the_last_bit(read: Callable[[bytes, int, int], bytes]) -> None:
     for symbol in range(256):
         code = huffman.encode(bytes((symbol,)))
         if huffman.LENGTHS[symbol] % 8:
             with pytest.raises(BadBlock, match=r"^a string with bad padding$"):
-                decode(code[:-1] + bytes((code[-1] ^ 1,)))
+                read(code[:-1] + bytes((code[-1] ^ 1,)), 0, len(code))
 
 
 @given(st.binary(max_size=30))
