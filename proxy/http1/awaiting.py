@@ -11,6 +11,7 @@ from proxy.http1.answering import BY_CLOSE, Answering
 from proxy.http1.connection import BODY, BUSY, ENDING
 from proxy.listener.listener import Listener
 from proxy.semantics.faults import Fault, Refusal
+from proxy.transport.deadlines import NEVER
 from proxy.transport.sockets import reset
 
 _LAST_TURNS: Final = 16  # for an answer that is ready when its client leaves
@@ -21,11 +22,10 @@ class Awaiting(Answering):
 
     __slots__ = ("_judged_at", "_judged_bytes", "_turns_left")
 
-    _judged_at: float  # when to check the body's progress next
-    _judged_bytes: int  # that had come at the last check
-
     def __init__(self, listener: Listener) -> None:
         super().__init__(listener)
+        self._judged_at = NEVER  # when to check the body's progress next
+        self._judged_bytes = 0  # bytes that had come at the last check
         self._turns_left = -1  # until a client that has ended its side counts as gone; -1: it has not
 
     # --- a client that is slow

@@ -86,10 +86,8 @@ class Connection(Asker):
     )
 
     transport: asyncio.Transport
-    _fd: int
     _flow: Flow
     _timeouts: Timeouts
-    _silent_at: float  # when a body will have been silent for too long
     _buffer_bytes: int
     _least_sent: int  # bytes a second of its request
     _least_read: int  # bytes a second of its answer
@@ -102,8 +100,10 @@ class Connection(Asker):
         self._aside = Aside()  # received, not yet processed
         self._is_due = False  # a later turn will read on
         self._saw_eof = False
+        self._fd = -1
         self.pinned = None
         self.process = UNKNOWN
+        self._silent_at = NEVER  # when a body will have been silent for too long
         self.is_tls = False
         self.deadline = NEVER
         self._linger_until = NEVER

@@ -46,7 +46,7 @@ from proxy.transport.processes import UNKNOWN, Ends, ends
 from proxy.transport.sockets import descriptor, has_unread, watch
 
 RESPONSE_TIMEOUT: Final = Fault.RESPONSE_TIMEOUT  # bound once, for speed
-_NOT_SET: Final = -1
+_BUFFER_BYTES: Final = 64 * 1024  # the default
 _LAST_BYTES_S: Final = 3.0  # for an upstream that has answered to read the rest of its request
 
 IDLE: Final = 0  # serves no exchange
@@ -146,9 +146,7 @@ class KeptConnection(Answerer):
     )
 
     transport: asyncio.Transport
-    _fd: int
     _flow: Flow
-    _is_tls: bool  # then a body ends only with a clean end of TLS: see `connection_lost`
     _watch: select.poll
 
     def __init__(self, keeper: Keeper, ticker: Ticker) -> None:
@@ -156,8 +154,10 @@ class KeptConnection(Answerer):
         self._ticker = ticker
         self._state = IDLE
         self._receiver: Receiver | None = None
+        self._fd = -1
+        self._is_tls = False  # then a body ends only with a clean end of TLS: see `connection_lost`
         self._saw_eof = False
-        self.buffer_bytes = _NOT_SET  # as the plan of the present exchange has it
+        self.buffer_bytes = _BUFFER_BYTES
         self.connect_s = 0.0
         self.deadline = NEVER
         self.timeout = RESPONSE_TIMEOUT  # the fault when the deadline passes
@@ -260,6 +260,7 @@ class KeptConnection(Answerer):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self._flow = Flow(self.transport)
+        self.transport.set_write_buffer_limits(high=self.buffer_bytes)
         peer = transport.get_extra_info("peername")
         self.peer = str(peer[0]) if isinstance(peer, tuple) else ""
         if isinstance(peer, tuple):

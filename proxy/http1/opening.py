@@ -51,6 +51,7 @@ class Opening(Redirected):
             self._opening = opening
             return b""
         self._other = None
+        self._opening = b""
         return opening
 
     @abstractmethod

@@ -74,9 +74,6 @@ class UpstreamConnection(KeptConnection):
         "_reader",
     )
 
-    _interim: int  # 1xx responses to the present request
-    _chunks: bool  # its body is chunked
-
     def __init__(
         self, keeper: Keeper, ticker: Ticker, outbox: Outbox, held_requests: HeldRequests, kinds: FieldKinds
     ) -> None:
@@ -89,6 +86,8 @@ class UpstreamConnection(KeptConnection):
         self._reader = HeadReader(RESPONSE_LIMITS, read_start)
         self._lenient: LenientHeads | None = None  # of an upstream whose responses the settings forgive
         self._body: Body | None = None
+        self._interim = 0
+        self._chunks = False  # the request's body is chunked
         self._aside = Aside()  # received, not yet processed
         self._is_due = False  # a later turn will read on; nothing is taken from the transport until then
         self._lost: Exception | None = None  # the error that ended the connection
@@ -110,7 +109,7 @@ class UpstreamConnection(KeptConnection):
             data += content
         if terms.leniency or self._lenient is not None:
             self._be_lenient(terms.leniency, receiver.method)
-        if self.buffer_bytes != terms.buffer_bytes:  # it has served none, or another listener or plan
+        if self.buffer_bytes != terms.buffer_bytes:  # it last served another listener or plan
             self.buffer_bytes = terms.buffer_bytes
             self.transport.set_write_buffer_limits(high=terms.buffer_bytes)
         if self.is_unseen:

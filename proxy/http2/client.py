@@ -174,6 +174,7 @@ class ClientConnection(ClientSide):
 
     def on_oversized(self, stream: Stream, done: bool) -> None:
         asker = ClientStream(self, stream, self.address, self.port, self._names)
+        self._users.add(asker)
         limits = self._rules.plan.limits
         text = f"the header fields have more than {limits.header_bytes} bytes"
         asker.refuse(Refusal(Fault.HEADERS_TOO_LARGE, text))
@@ -196,6 +197,7 @@ class ClientConnection(ClientSide):
         self._count_goaway(code, False)
         if code != NO_ERROR:
             count(self._rules.metrics.protocol_errors, Fault.BAD_REQUEST.label)
+        self.wants_flush()
 
     def on_malformed(self, code: int, detail: str) -> None:
         count(self._rules.metrics.protocol_errors, Fault.BAD_REQUEST.label)

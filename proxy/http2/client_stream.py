@@ -52,6 +52,7 @@ class ClientStream(TunnelAsker):
 
     def begin(self, request: Request, exchange: Exchange, done: bool) -> None:
         """It goes on with `set_off`."""
+        self._request = request
         self._exchange = exchange
         self._is_complete = done
         if request.call_s >= 0:

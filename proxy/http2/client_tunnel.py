@@ -27,14 +27,13 @@ class TunnelAsker(TimedAsker):
 
     __slots__ = ("_early", "_has_ended", "_is_for_tunnel")
 
-    _has_ended: bool  # the client's direction
-
     def __init__(
         self, connection: ClientSide, stream: Stream, address: bytes, port: int, names: tuple[str, ...]
     ) -> None:
         super().__init__(connection, stream, address, port, names)
         self._early = b""
-        self._is_for_tunnel = False  # it has asked for one
+        self._has_ended = False  # the client's direction
+        self._is_for_tunnel = False  # it has asked for one, and has none
 
     def wait_for_tunnel(self, done: bool) -> None:
         """It is a CONNECT; `done`: its client sends nothing."""
@@ -46,7 +45,8 @@ class TunnelAsker(TimedAsker):
     def keep(self, content: bytes, done: bool) -> None:
         """Bytes for the tunnel, which is not there yet; or for nobody, if there will be none."""
         self._has_ended = done
-        self._early += content
+        if not self._is_answered:
+            self._early += content
 
     def begin_upgrade(self, exchange: Exchange, done: bool) -> None:
         """A WebSocket whose upstream is not known to speak HTTP/2 alone: it is asked for by GET and Upgrade.
@@ -92,6 +92,7 @@ class TunnelAsker(TimedAsker):
     def _open(self, kind: str, far: End, idle_s: float, fields: list[Literal]) -> None:
         connection, stream = self._connection, self._stream
         listener = connection.listener
+        self._is_for_tunnel = False
         self._is_answered = True
         early, self._early = self._early, b""
         near = end_of(

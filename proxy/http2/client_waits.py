@@ -126,9 +126,8 @@ class TimedAsker(Asker):
         elif not self._is_held and self._silent_at != NEVER:
             timeouts = self._connection.timeouts
             request = self._request
-            assert request is not None  # else its content would not be waited for
-            idle_s = timeouts.body_read_s if request.pace == PROMPT else timeouts.grpc_idle_s
-            self._silent_at = self._connection.now + idle_s
+            is_prompt = request is None or request.pace == PROMPT
+            self._silent_at = self._connection.now + (timeouts.body_read_s if is_prompt else timeouts.grpc_idle_s)
 
     def close_tunnel(self) -> None:
         """End its tunnel, if it is one."""

@@ -12,12 +12,12 @@ import asyncio
 from abc import abstractmethod
 from typing import Final, cast
 
-from proxy.http2.engine.codes import HTTP_1_1_REQUIRED, name_of
+from proxy.http2.engine.codes import HTTP_1_1_REQUIRED, NO_ERROR, name_of
 from proxy.http2.engine.engine import Engine
 from proxy.http2.engine.owner import ServerOwner
 from proxy.http2.flushing import Flushed, Flusher
 from proxy.telemetry.metrics import Http2Metrics, count
-from proxy.transport.deadlines import Ticker
+from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.flow import BEHIND, Flow
 from proxy.transport.sockets import descriptor
 from proxy.transport.turns import FULL_READ_BYTES
@@ -66,23 +66,23 @@ class Connection(ServerOwner):
 
     transport: asyncio.Transport
     engine: Engine
-    ping_s: float  # silence before we ask; 0: we do not
-    is_tls: bool
     _flow: Flow
-    _fd: int
-    _heard_at: float  # when bytes came last
 
     def __init__(self, ticker: Ticker, flusher: Flusher) -> None:
         self._ticker = ticker
         self._flusher = flusher
         self._writer = Writer(self)
+        self._fd = -1
         self._discarded_bytes = 0  # behind the end
         self._is_due = False  # a later turn reads on; until then nothing is taken from the transport
         self._is_more_due = False  # a later turn writes on
+        self._heard_at = NEVER  # when bytes came last
         self._is_pinged = False  # and no answer has come
         self._counts: Http2Metrics | None = None
         self._streams_open = 0  # as they are counted there
         self._streams_total = 0
+        self.ping_s = 0.0  # silence before we ask; 0: we do not
+        self.is_tls = False
         self.is_closed = False  # by us, or lost
 
     # --- asyncio.Protocol
@@ -137,6 +137,8 @@ class Connection(ServerOwner):
     def resume_writing(self) -> None:
         self._flow.unstall()
         self.engine.resume_sending()
+        if self.engine.has_more:
+            self.wants_flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_closed = True
@@ -252,4 +254,4 @@ class Connection(ServerOwner):
 
 def _label(code: int) -> str:
     """An error code in a metric: those that nobody has defined are one."""
-    return name_of(code) if code <= HTTP_1_1_REQUIRED else "OTHER"
+    return name_of(code) if NO_ERROR <= code <= HTTP_1_1_REQUIRED else "OTHER"

@@ -135,7 +135,7 @@ class UpstreamConnection(UpstreamSide):
     @property
     def room(self) -> int:
         """How many more streams it takes now."""
-        if self.is_retired:
+        if self.is_retired or self.is_closed:
             return 0
         mine = self._most_streams - len(self._users)
         theirs = self.client.room
@@ -179,6 +179,8 @@ class UpstreamConnection(UpstreamSide):
 
     def on_settings(self) -> None:
         self._greet(None)
+        if self._is_waited_for:
+            self.wants_flush()
 
     def on_stream_over(self) -> None:
         if self._is_waited_for:
@@ -194,6 +196,7 @@ class UpstreamConnection(UpstreamSide):
         if not self.is_retired:
             self.is_retired = True
             self._sharer.retired(self)
+        self.wants_flush()
 
     def on_malformed(self, code: int, detail: str) -> None:
         self._is_malformed = True
@@ -209,7 +212,7 @@ class UpstreamConnection(UpstreamSide):
         self.transport.close()
 
     def flush(self) -> None:
-        if self._is_waited_for:  # first, so that what then begins goes out with the rest
+        if self._is_waited_for and self.room > 0:  # first, so that what then begins goes out with the rest
             self._is_waited_for = False
             self._sharer.has_room(self)
         super().flush()

@@ -109,7 +109,6 @@ class TunnelSide:
     )
 
     peer: TunnelSide
-    deadline: float
 
     def __init__(self, end: End, ticker: Ticker, idle_s: float, frames: Frames | None) -> None:
         """`frames`: of what is read here, if that is a WebSocket's."""
@@ -123,9 +122,10 @@ class TunnelSide:
         self._idle_s = idle_s
         self._saw_eof = False
         self._lost = False
-        self._left_bytes = 0  # to be sent at the last look, once the other end is lost
+        self._left_bytes = -1  # bytes to be sent at the last look, once the other end is lost; -1: it is not
         self._is_held = False  # reading is paused: the peer's write buffer is full
         self._is_due = False  # reading is paused until a later turn
+        self.deadline = NEVER
 
     def __repr__(self) -> str:
         name = self.transport.get_extra_info("peername")

@@ -43,7 +43,9 @@ _MOST_FRAME_WRITTEN: Final = 65536  # however much the peer takes
 class Control(Connection):
     """Reads frames that carry no message."""
 
-    __slots__ = ()
+    __slots__ = ("_is_acknowledged",)
+
+    _is_acknowledged: bool  # the peer has taken our settings
 
     @abstractmethod
     def _is_unused(self, id: int) -> bool:
@@ -192,7 +194,9 @@ class Control(Connection):
             if payload:
                 raise ConnectionFault(FRAME_SIZE_ERROR, "an acknowledgement with settings")
             self._charge_noise("SETTINGS")
-            self._on_acknowledged()
+            if not self._is_acknowledged:
+                self._is_acknowledged = True
+                self._on_acknowledged()
             return
         size = len(payload)
         if size % 6:

@@ -76,22 +76,21 @@ class Engine(Control):
         "_work_of_a_block",
     )
 
-    # Of the block that is being read.
-    _block_parts: list[bytes]
-    _block_bytes: int
-    _block_done: bool  # it ends the stream
-    _block_is_bad: bool  # its stream depends on itself
-
     def __init__(self, owner: Owner, limits: Limits, judge: Judge, is_server: bool) -> None:
         super().__init__(owner, limits)
         # Until the peer has acknowledged our settings, it may use the table that the protocol starts with.
         table_bytes = max(limits.table_bytes, DEFAULT_TABLE_BYTES)
         self._decoder = Decoder(judge, limits.header_list_bytes, table_bytes)
         self._reader = FrameReader(is_server)
+        self._is_acknowledged = False
         self._has_settings = False  # the peer's first frame has come (3.4)
         # Larger lists than the limit are refused in order. A block that is much larger cannot be one by accident.
         self._most_block_bytes = max(_LEAST_BLOCK_BYTES, 2 * limits.header_list_bytes)
         self._block_id = 0  # of the stream whose block is not whole yet
+        self._block_parts: list[bytes] = []
+        self._block_bytes = 0
+        self._block_done = False  # it ends the stream
+        self._block_is_bad = False  # its stream depends on itself
         self._work_of_a_block = _WORK_OF_A_REQUEST if is_server else _WORK_OF_A_RESPONSE
 
     @property

@@ -80,6 +80,7 @@ class FrameReader:
                 return
             data = self.data[self._at :] + self._following[self._following_at :] + data
             self._following = b""
+            self._following_at = 0
         self.data = data
         self._at = 0
         if self._wants_preface:
@@ -119,7 +120,7 @@ class FrameReader:
     def stop(self) -> None:
         """Forget what is left: the connection is over."""
         self.data = self._following = b""
-        self._at = 0
+        self._at = self._following_at = 0
         self._parts = []
 
     def _go_on(self, needed: int) -> bool:
@@ -133,6 +134,7 @@ class FrameReader:
                 self.data = following
                 self._at = at
                 self._following = b""
+                self._following_at = 0
                 return True
             self.data = rest + following[at : at + missing]
             self._at = 0
@@ -140,6 +142,7 @@ class FrameReader:
             if len(self.data) == needed:
                 return True
         self._following = b""
+        self._following_at = 0
         self._hold(needed)
         return False
 

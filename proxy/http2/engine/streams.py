@@ -107,12 +107,11 @@ class Stream:
         "window",
     )
 
-    id_bytes: bytes  # from its opening on
-
     def __init__(self, carrier: Carrier, user: StreamUser, window: int) -> None:
         self._carrier = carrier
         self.user = user
         self.id = 0
+        self.id_bytes = b""
         self.is_open = False
         self.is_local_done = False
         self.is_remote_done = False

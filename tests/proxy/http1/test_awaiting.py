@@ -269,6 +269,5 @@ async def test_an_upstreams_write_buffer_is_that_of_the_settings() -> None:
         plane = Plane(rest={"limits": limits})
         (pair,) = plane.pairs(1)
         assert pair.near.get_write_buffer_limits() == (0, size)
-        pair.far.set_write_buffer_limits(high=1)  # as TLS may have it
         pair.client.data_received(GET)
         assert pair.far.get_write_buffer_limits() == (0, size)
