@@ -68,8 +68,8 @@ class GrpcCall(StreamUser):
         self._intake = intake
         self._tasks = tasks
         self._stream = stream
-        self._signal: str  # as the path names it
-        self._packs: bool  # by grpc-encoding, a message may be packed
+        self._signal = ""  # as the path names it
+        self._packs = False  # by grpc-encoding, a message may be packed
         self._parts: list[bytes] = []
         self._size = 0  # of them; held by the intake
         self._length: int | None = None  # of the message; None: its prefix has not come

@@ -66,11 +66,12 @@ class Channel:
         self._former_metrics = Former()
         self._past = NOTHING_SENT
         self._source = Source()
-        self._flush_at = self._refilled_at = -inf
+        self._flush_at = -inf
+        self._refilled_at = 0.0
         self._report_at = self._whole_at = -inf  # when there is a report, and when all is told again
-        self._usual: float  # how many exchanges may be reported now; as the plan has it
-        self._notable: float
-        self._most_bytes: int  # that exchanges may hold; as the pipeline has it
+        self._usual = 0.0  # how many exchanges may be reported now
+        self._notable = 0.0
+        self._most_bytes = 0  # that exchanges may hold
         self.formats = FormatCounts()
         self.seen = 0  # exchanges
         self.reported = 0
