@@ -129,7 +129,8 @@ async def test_they_are_started_as_a_user_would(monkeypatch: pytest.MonkeyPatch)
     assert (first.arguments, second.arguments) == ((*program, "--admin", "off"), (*program, "--config", file))
     assert text_of(file) is None
     environment = first.options["env"]
-    assert {name: value for name, value in environment.items() if name.startswith(("OPS_", "MIRASCOPE_", "OTEL_"))} == {
+    ours_alone = ("OPS_SIDECAR_", "MIRASCOPE_", "OTEL_")
+    assert {name: value for name, value in environment.items() if name.startswith(ours_alone)} == {
         "OTEL_SERVICE_NAME": "a"
     }
     assert environment["OTHER"] == "x"
