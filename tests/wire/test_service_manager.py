@@ -103,6 +103,9 @@ def test_a_loop_that_hangs_is_not_alive(tmp_path: Path, upstream: Upstream) -> N
         manager.bind(str(tmp_path / "notify"))
         environ = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "20000"}
         with SidecarProcess("--inbound", "127.0.0.1:0", "--app", upstream.url, *OFF, environ=environ) as sidecar:
+            manager.settimeout(20)
+            while manager.recv(4096) != b"WATCHDOG=1":
+                continue  # it is starting
             sidecar.send_signal(signal.SIGSTOP)
             os.waitid(os.P_PID, sidecar.process.pid, os.WSTOPPED | os.WNOWAIT)
             manager.settimeout(0.2)  # ten times the watchdog's interval
