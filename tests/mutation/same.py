@@ -12,6 +12,7 @@ _QUICK: Final = "the byte takes the way of the pattern below, which knows it as 
 _TREE: Final = "the way bit by bit, which is taken then, reads the same"
 _TABLE: Final = "the table and the function say the same of 255"
 _FULL: Final = "the bucket is full at first: whatever has come until then adds nothing"
+_FIRST: Final = "another value always comes before it is read; it is there so that no state is without one"
 
 SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
     (
@@ -37,6 +38,29 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
             "self.id = 0  # of the stream",
             "self.start = 0",
             "self.end = 0",
+        )
+    },
+    **{
+        (path, line): (frozenset(others), _FIRST)
+        for path, line, *others in (
+            ("proxy/http1/awaiting.py", "self._judged_at = NEVER  # when to check the body's progress next", "pass"),
+            (
+                "proxy/http1/awaiting.py",
+                "self._judged_bytes = 0  # bytes that had come at the last check",
+                *("pass", "(1)", "(-1)"),
+            ),
+            ("proxy/http1/connection.py", "self._fd = -1", "pass", "(2)", "(0)"),
+            (
+                "proxy/http1/connection.py",
+                "self._silent_at = NEVER  # when a body will have been silent for too long",
+                "pass",
+            ),
+            ("proxy/http1/kept_connection.py", "self._fd = -1", "pass", "(2)", "(0)"),
+            ("proxy/http2/connection.py", "self._fd = -1", "pass", "(2)", "(0)"),
+            ("proxy/http2/connection.py", "self._heard_at = NEVER  # when bytes came last", "pass"),
+            ("proxy/http2/engine/engine.py", "self._block_bytes = 0", "pass", "(1)", "(-1)"),
+            ("proxy/http2/engine/engine.py", "self._block_done = False  # it ends the stream", "pass"),
+            ("proxy/http2/engine/streams.py", 'self.id_bytes = b""', "pass"),
         )
     },
     ("proxy/http2/engine/engine.py", "end -= data[start] if start < end else 1"): (
