@@ -12,6 +12,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import ScopeLogs
 
 from ops_lib.propagation import FORMATS, Format
 from proxy.http1.message.request import Request
+from proxy.listener import accounting
 from proxy.listener.accounting import Accounted
 from proxy.listener.reports.reporter import Reporter
 from proxy.listener.sides import Asker
@@ -134,6 +135,7 @@ async def test_without_room_it_is_counted_by_what_was_spoken_alone() -> None:
 
 async def test_an_exchange_keeps_its_id_and_others_have_others() -> None:
     case, other = Case(), Accounted()
+    other.translation = None  # as an exchange begins
     mine = case.reporter.id_of(case.exchange)
     assert case.reporter.id_of(case.exchange) == mine
     assert int(case.reporter.id_of(other)[2:], 16) == (int(mine[2:], 16) + 1) % (1 << 64)
@@ -170,6 +172,9 @@ async def test_an_answer_of_ours(direction: str) -> None:
     assert len(case.told.entries) == 2
 
 
+@pytest.mark.skipif(
+    not cast(str, accounting.__file__).endswith(".py"), reason="compiled attributes cannot be taken away"
+)
 async def test_a_bug_of_ours_is_counted_and_told_at_debug(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     case = Case()
