@@ -152,12 +152,13 @@ class Connector:
                 made.set_result(dialled)
 
         def on_writable() -> None:
+            loop.remove_writer(dialled.fileno())  # before anybody has the socket, who may close it at once
             if not made.done():
                 settle(dialled.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 
         def on_over(_: asyncio.Future[socket.socket]) -> None:
-            loop.remove_writer(dialled.fileno())
             if made.cancelled() or made.exception() is not None:
+                loop.remove_writer(dialled.fileno())
                 dialled.close()
 
         made.add_done_callback(on_over)

@@ -97,3 +97,19 @@ async def test_a_socket_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(Refusal) as caught:
         await Connector(target, Moving(), lambda ip, port: None).connect(str, 5)
     assert (caught.value.fault, caught.value.detail) == (Fault.CONNECTION_REFUSED, f"{path} refuses connections")
+
+
+async def test_a_socket_that_is_closed_as_soon_as_it_is_made_leaves_nothing_to_the_next(port: int) -> None:
+    """Its number is the next one's, which would wait for ever beside what the loop still watches for the first."""
+    told: list[Any] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    dial = connector(port, [])._dial
+    for _ in range(3):
+        made = dial("127.0.0.1")
+        async with asyncio.timeout(5):
+            while not made.done():  # noqa: ASYNC110 - whoever awaits it is told too late
+                await asyncio.sleep(0)
+        made.result().close()
+        await asyncio.sleep(0)
+    assert told == []
