@@ -90,7 +90,7 @@ class Doctor:
         self._entry = None
         if self._findings:
             self._findings = []
-        if not len(table) and isinstance(translation, FastTranslation):
+        if not table and isinstance(translation, FastTranslation):
             self._repeated.without_request(translation.ids[0])
             return
         parent_id: str | None = None
