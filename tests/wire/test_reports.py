@@ -150,9 +150,10 @@ def test_the_time_of_a_response_that_comes_late_is_that_of_its_head(
         far.request()
         time.sleep(0.03)
         far.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+        assert b" 200 OK" in client.until(b"\r\n\r\n")  # so the sidecar has seen it, too
         time.sleep(0.02)
         far.send(b"ok")
-        client.response()
+        assert client.exactly(2) == b"ok"
         told = console.exchange()
         assert told["ops.head_us"] >= 29_000
         assert told["ops.duration_us"] - told["ops.head_us"] >= 19_000  # the content is no part of it

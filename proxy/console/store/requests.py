@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from proxy.console.intake.records import Span
+from proxy.console.store.exchanges import is_probe
 from proxy.console.store.summary import as_list, format_names
 
 COLUMNS: Final = (
@@ -23,7 +24,6 @@ _PUT_WITHOUT_DETAIL: Final = f"INSERT INTO requests ({_ALL}) VALUES ({_MARKS}) O
 _WORDS: Final = ("id", "method", "target", "from", "to", "trace", "session", "fault")
 _SERVER: Final = 2
 _LONGEST_TARGET: Final = 2048
-_PROBES: Final = ("/healthz", "/readyz", "/livez", "/health", "/ready", "/live", "/metrics", "/ping")
 
 Row = dict[str, Any]
 
@@ -129,7 +129,7 @@ def row_of_span(span: Span) -> Row:
         "short": False,
         "session": span.session,
         "notes": notes,
-        "probe": target in _PROBES,
+        "probe": is_probe(target, _text(said, "user_agent.original")),
         "retries": resent if _is_count(resent := said.get("http.request.resend_count")) else 0,
     }
 

@@ -78,10 +78,18 @@ def test_a_target(said: dict[str, Any], target: str) -> None:
     assert row(**said)["target"] == target
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/livez", "/health", "/ready", "/live", "/metrics", "/ping"])
+@pytest.mark.parametrize(
+    "path",
+    ["/healthz", "/readyz", "/livez", "/health", "/ready", "/live", "/metrics", "/ping", "/-/healthy", "/-/ready"],
+)
 def test_each_path_of_a_probe(path: str) -> None:
     assert row(url__path=path)["probe"] is True
     assert row(url__path=path + "x")["probe"] is False
+
+
+def test_so_is_what_a_prober_asks_for() -> None:
+    assert row(url__path="/", user_agent__original="kube-probe/1.31")["probe"] is True
+    assert row(url__path="/", user_agent__original="curl/8.5.0")["probe"] is False
 
 
 @pytest.mark.parametrize(
