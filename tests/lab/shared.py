@@ -68,7 +68,7 @@ class Client:
         self.transport = FakeTransport(**{"peername": (address, 50000), **extra})
         self.transport.protocol = connection
         connection.connection_made(self.transport)
-        self.get(hello)
+        self.greeting = self.get(hello)
 
     def get(self, *wire: bytes) -> list[Frame]:
         """Bytes from the client; the frames that go to it."""

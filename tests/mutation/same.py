@@ -119,6 +119,17 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         "proxy/http2/hpack/encoder.py",
         r'out.append(integer(63, 0x40, index) if index else b"\x40" + length(len(name)) + name)',
     ): (frozenset({"(62)", "(64)"}), "the largest index of a name is 61, below any of these prefixes"),
+    ("proxy/http2/hpack/integers.py", "return LENGTHS[size] if size < 256 else integer(127, 0, size)"): (
+        frozenset({"(255)", "(1)"}),
+        "the table and the function say the same of 255; the prefix has that bit, too",
+    ),
+    (
+        "proxy/http2/engine/engine.py",
+        'self._block_is_bad = int.from_bytes(data[start - 5 : start - 1], "big") & LARGEST_ID == id',
+    ): (
+        frozenset({"(6)"}),
+        "LARGEST_ID masks the byte before as well",
+    ),
     ("proxy/http2/hpack/huffman.py", "_USED: Final = _SHORT[0]"): (
         frozenset({"(-1)"}),
         "the last of these tables says of one symbol what the first says of two: one look-up more",
@@ -165,10 +176,6 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         _TABLE,
     ),
     ("proxy/http2/hpack/encoder.py", "out.append(LENGTHS[size] if size < 256 else integer(127, 0, size))"): (
-        frozenset({"(255)"}),
-        _TABLE,
-    ),
-    ("proxy/http2/hpack/integers.py", "return LENGTHS[size] if size < 256 else integer(127, 0, size)"): (
         frozenset({"(255)"}),
         _TABLE,
     ),

@@ -89,6 +89,14 @@ async def test_what_comes_behind_the_end_is_read_up_to_a_mib() -> None:
 # --- what is allowed, and counted
 
 
+async def test_a_client_is_told_how_many_streams_and_how_large_a_head_it_may_send() -> None:
+    """Each field counts as 32 bytes more than it has (6.5.2). Extended CONNECT is understood (RFC 8441, 3)."""
+    client = SharedPlane(limits=Limits(streams=7, header_bytes=1000, header_count=10)).client()
+    payload = client.greeting[0].payload
+    told = {payload[at + 1]: int.from_bytes(payload[at + 2 : at + 6], "big") for at in range(0, len(payload), 6)}
+    assert (client.greeting[0].kind, told[3], told[6], told[8]) == (codes.SETTINGS, 7, 1000 + 10 * 32, 1)
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "words"),
     [
@@ -251,6 +259,17 @@ async def test_what_two_turns_do_not_read_waits_for_a_third() -> None:
         await asyncio.sleep(0)
     assert [*paused, client.transport.is_reading_paused] == [True, False]
     assert len(b"".join(one.payload for one in upstream.frames() if one.kind == codes.DATA)) == 1100
+
+
+async def test_a_connection_that_ends_while_nothing_is_read_from_it_reads_what_still_comes() -> None:
+    """Or our last bytes would be lost with it."""
+    plane = SharedPlane()
+    client = plane.client()
+    client.get(frame(PING, 0, 0, bytes(8)) * 600)
+    assert client.transport.is_reading_paused
+    client.connection.engine.fail(codes.NO_ERROR, "enough")
+    client.connection.flush()
+    assert (client.transport.is_ended, client.transport.is_reading_paused) == (True, False)
 
 
 async def test_a_full_read_asks_for_the_next_in_a_later_turn() -> None:

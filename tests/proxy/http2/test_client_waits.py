@@ -156,6 +156,20 @@ async def test_an_answer_is_taken_at_240_bytes_a_second(taken: int, is_slow: boo
         assert (client.connection.open_exchanges == 0) is is_cut
 
 
+async def test_a_client_that_took_enough_is_judged_again_75_s_later() -> None:
+    plane = SharedPlane()
+    upstream, client = plane.upstream(), plane.client(hello=PREFACE + settings((4, 0)) + SETTINGS_ACK)
+    client.ask(1, GET)
+    upstream.answer(1, end=False)
+    upstream.get(*[data(1, bytes(16_000))] * 3)
+    client.get(window_update(1, 18_000))
+    open_exchanges = []
+    for now in (1075.0, 1075.5, 1149.9, 1150.0):
+        await plane.at(now)
+        open_exchanges.append(client.connection.open_exchanges)
+    assert open_exchanges == [1, 1, 1, 0]
+
+
 @pytest.mark.parametrize(("taken", "is_slow"), [(1, False), (0, True)])
 async def test_where_the_settings_ask_for_no_pace_one_byte_is_enough(taken: int, is_slow: bool) -> None:
     plane = SharedPlane(clients=Clients(read_bytes_per_s=0))

@@ -38,6 +38,23 @@ async def test_a_turn_is_flushed_when_all_of_its_input_is_read() -> None:
     assert told == ["one", "two"]
 
 
+async def test_a_turn_is_asked_for_once_and_only_outside_of_reading() -> None:
+    asked: list[object] = []
+
+    class Loop:
+        def call_soon(self, callback: object) -> None:
+            asked.append(callback)
+
+    flusher = Flusher(cast(asyncio.AbstractEventLoop, Loop()))
+    flusher.begin()
+    flusher.later(_Writes("one", []))
+    assert asked == []
+    flusher.end()
+    flusher.later(_Writes("one", []))
+    flusher.later(_Writes("two", []))
+    assert len(asked) == 1
+
+
 async def test_what_is_written_outside_of_reading_goes_at_the_end_of_the_turn() -> None:
     told: list[str] = []
     flusher = Flusher(asyncio.get_running_loop())

@@ -148,6 +148,20 @@ async def test_those_that_wait_are_connected_for_when_a_connection_is_retired() 
     plane.pool.abort()
 
 
+async def test_those_that_wait_are_connected_for_when_another_pool_has_left_a_descriptor() -> None:
+    """With the next tick: the pools do not know each other."""
+    plane = SharedPlane(pool=PoolPlan(streams=1))
+    upstream, client = plane.upstream(), plane.client()
+    plane.descriptors.most = 1
+    client.ask(1, GET)
+    client.ask(3, GET)
+    assert heads(upstream.frames()) == [1]
+    plane.descriptors.most = 2
+    await plane.at(1000.1)
+    assert repr(plane.pool).endswith(" 1 connections, 0 retired, 1 being made, 1 waiting>")
+    plane.pool.abort()
+
+
 async def test_a_pool_that_closes_retires_its_connections() -> None:
     plane = SharedPlane()
     busy, client = plane.upstream(), plane.client()

@@ -36,6 +36,13 @@ def test_content_that_is_taken_is_credited() -> None:
     assert 40 * len(PIECE) - 32768 <= given[0] <= 40 * len(PIECE)
 
 
+def test_a_stream_whose_content_has_come_whole_gets_no_more_credit() -> None:
+    for done, expected in ((False, {1}), (True, set())):
+        end = uploading(1)
+        frames = end.get(data(1, PIECE), data(1, PIECE, end=done))
+        assert {id for id in credits(frames) if id} == expected
+
+
 def test_a_held_stream_gets_no_credit_until_it_is_released() -> None:
     end = uploading(1, limits=Limits(most_stream_window=65535))
     end.owner.holds = True
