@@ -199,6 +199,88 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"and", "is not"}),
         "the loops below know both as well, and come to the same text",
     ),
+    **{
+        (path, line): (frozenset(others), "for type checkers alone, which refuse the other")
+        for path, line, *others in (
+            (
+                "ops_lib/capture/scrubbing.py",
+                'Role: TypeAlias = Literal["secret", "names", "holds", "none"]',
+                *("'qecret'", "'qames'", "'qolds'", "'qone'"),
+            ),
+            (
+                "ops_lib/propagation/baggage.py",
+                'BaggageMode = Literal["translate", "pass", "drop"]',
+                *("'qranslate'", "'qass'", "'qrop'"),
+            ),
+            (
+                "ops_lib/propagation/families.py",
+                'Cargo = Literal["trace", "session", "baggage"]',
+                *("'qrace'", "'qession'", "'qaggage'"),
+            ),
+            (
+                "ops_lib/headers/context_propagator.py",
+                "PropagatorFormat: TypeAlias = "
+                'Literal["tracecontext", "grpc-trace-bin", "b3", "b3multi", "jaeger", "composite"]',
+                *("'qracecontext'", "'qrpc-trace-bin'", "'q3'", "'q3multi'", "'qaeger'", "'qomposite'"),
+            ),
+            (
+                "ops_lib/propagation/fast/shapes.py",
+                'Match = Callable[[Any], "re.Match[Any] | None"]',
+                "'qe.Match[Any] | None'",
+            ),
+        )
+    },
+    **{
+        (path, line): (frozenset({other}), "the name is seen in the variable's repr alone")
+        for path, line, other in (
+            (
+                "ops_lib/logs.py",
+                '_in_logger: ContextVar[bool] = ContextVar("ops-in-logger", default=False)',
+                "'qps-in-logger'",
+            ),
+            (
+                "ops_lib/export/steady.py",
+                '_exporting: ContextVar[bool] = ContextVar("ops-exporting", default=False)',
+                "'qps-exporting'",
+            ),
+            (
+                "ops_lib/integrations/aiohttp.py",
+                '_within: ContextVar[ref[Any] | None] = ContextVar("ops_aiohttp_within", default=None)',
+                "'qps_aiohttp_within'",
+            ),
+            (
+                "ops_lib/integrations/grpc/client.py",
+                '_within: ContextVar[bool] = ContextVar("ops_grpc_within", default=False)',
+                "'qps_grpc_within'",
+            ),
+        )
+    },
+    **{
+        ("ops_lib/context/current.py", f'{name}: Final = otel_context.create_key("{key}")'): (
+            frozenset({f"'q{key[1:]}'"}),
+            "OpenTelemetry makes each key unique by itself",
+        )
+        for name, key in (
+            ("SESSION_KEY", "ops-session"),
+            ("EXTRACTION_KEY", "ops-extraction"),
+            ("TRACER_KEY", "ops-tracer"),
+        )
+    },
+    ("ops_lib/capture/bounds.py", '_WORD: Final = string.ascii_letters + string.digits + "_-.+~="'): (
+        frozenset({"'_-.+~=x'"}),
+        "the letter is among them already",
+    ),
+    ("ops_lib/capture/shapes.py", '_SHORTEST: Final = len("?sig=x")  # of the texts that hold one of them'): (
+        frozenset({"'?qig=x'"}),
+        "its length alone counts",
+    ),
+    **{
+        (path, "def force_flush(self, timeout_millis: int = 30000) -> bool:"): (
+            frozenset({"(30001)", "(29999)"}),
+            "nothing waits there",
+        )
+        for path in ("ops_lib/export/console.py",)
+    },
     (
         "ops_lib/export/trace_text.py",
         'f"{nanoseconds / size:.3g} {unit}" if nanoseconds < 100 * size else f"{nanoseconds / size:.0f} {unit}"',

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+import ops_lib as ops
+
 AT_IMPORT = {
     "a decorated function": "import ops_lib as ops\n@ops.trace\ndef f(): pass",
     "the name of a function": "from ops_lib import inject_context",
@@ -45,3 +47,19 @@ def test_what_an_app_has_set_itself_is_in_force() -> None:
 def test_who_does_not_use_it_is_not_told(code: str) -> None:
     """The sidecar says it in its own words; a test run is not to end before it begins."""
     assert run(code, MIRASCOPE_PROPAGATOR="zipkin").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ContextExecutor", "context_carry", "extract_context", "extract_session_id", "inject_context", "instrument",
+     "propagated_context", "trace"],
+)  # fmt: skip
+def test_each_name_that_an_app_uses_at_its_start_shows_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the first use of the name, which is kept only if all is well."""
+    monkeypatch.setenv("MIRASCOPE_PROPAGATOR", "zipkin")
+    monkeypatch.delitem(vars(ops), name, raising=False)
+    ops.reset_propagator()
+    with pytest.raises(ops.ConfigurationError, match="MIRASCOPE_PROPAGATOR"):
+        getattr(ops, name)
+    monkeypatch.setenv("MIRASCOPE_PROPAGATOR", "b3")
+    assert getattr(ops, name) is vars(ops)[name]

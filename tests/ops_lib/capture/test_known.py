@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import re
+import sys
 import types
 import uuid
 import weakref
@@ -63,8 +64,18 @@ async def coroutine() -> None: ...
         (datetime.time(1, 2), "datetime.time(1, 2)"),
         (datetime.datetime(1, 2, 3, tzinfo=OtherZone()), f"datetime.datetime(1, 2, 3, 0, 0) <{__name__}.OtherZone>"),
         (zoneinfo.ZoneInfo("UTC"), "zoneinfo.ZoneInfo(key='UTC')"),
+        (UTC, "datetime.timezone.utc"),
+        (datetime.datetime(1, 2, 3, tzinfo=zoneinfo.ZoneInfo("UTC")),
+         "datetime.datetime(1, 2, 3, 0, 0, tzinfo=zoneinfo.ZoneInfo(key='UTC'))"),
+        (ipaddress.ip_address("10.0.0.1"), "IPv4Address('10.0.0.1')"),
+        (ipaddress.ip_network("10.0.0.0/8"), "IPv4Network('10.0.0.0/8')"),
+        (ipaddress.ip_network("fe80::/10"), "IPv6Network('fe80::/10')"),
+        (ipaddress.ip_interface("10.0.0.1/8"), "IPv4Interface('10.0.0.1/8')"),
+        (ipaddress.ip_interface("fe80::1/10"), "IPv6Interface('fe80::1/10')"),
         (ipaddress.ip_address("::1"), "IPv6Address('::1')"),
         (pathlib.PurePosixPath("/a"), "PurePosixPath('/a')"),
+        (pathlib.PureWindowsPath("/a"), "PureWindowsPath('/a')"),
+        (pathlib.Path("/a"), "PosixPath('/a')"),
         (Colour.RED, "Colour.RED"),
         (len, "<function builtins.len>"),
         (coroutine, f"<function {__name__}.coroutine>"),
@@ -245,3 +256,28 @@ def test_an_endless_iterator_is_not_begun() -> None:
 )
 def test_numbers_of_numpy_are_numbers(value: object, text: str) -> None:
     assert render(value, CaptureSettings()) == text
+
+
+@pytest.mark.parametrize("module", ["pathlib", "pathlib._local"])
+@pytest.mark.parametrize("name", ["PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"])
+def test_paths_are_known_on_every_system_and_in_every_python(
+    module: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.13 has them in a module of their own."""
+    kind = type(name, (), {"__module__": module, "__repr__": lambda self: f"{name}('a')"})
+    with monkeypatch.context() as only_here:
+        only_here.setitem(sys.modules, module, types.SimpleNamespace(**{name: kind}))  # type: ignore[arg-type]  # enough
+        assert json.loads(render(kind(), DEFAULT)) == f"{name}('a')"
+    assert json.loads(render(kind(), DEFAULT)) == f"<{module}.{name}>"
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("pandas", "DataFrame"), ("pandas", "Series"), ("polars", "DataFrame"), ("polars", "Series"), ("torch", "Tensor")],
+)
+def test_tables_and_tensors_are_told_by_their_shape(module: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = type(name, (), {"__module__": module, "shape": (1000, 7)})
+    with monkeypatch.context() as only_here:
+        only_here.setitem(sys.modules, module, types.SimpleNamespace(**{name: kind}))  # type: ignore[arg-type]  # enough
+        assert json.loads(render(kind(), DEFAULT)) == f"[{name} 1000×7]"
+    assert json.loads(render(kind(), DEFAULT)) == f"<{module}.{name}>"

@@ -144,3 +144,51 @@ def test_a_megabyte_of_anything_costs_little(piece: str) -> None:
 )
 def test_the_shortest_of_each_shape(text: str, kept: str) -> None:
     assert without_shapes(text) == kept
+
+
+REST = "0123456789ABCDEFGHIJ"
+PREFIXES = """
+    ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ sk_live_ rk_live_ sk_test_ rk_test_ whsec_ npm_ hf_ gsk_
+    shpat_ shpca_ shppa_ shpss_ doo_v1_ dop_v1_ dor_v1_ sk-
+    glpat- xoxa- xoxb- xoxe- xoxo- xoxp- xoxr- xoxs- xapp- pypi- GOCSPX-
+    AKIA ASIA ABIA ACCA AIza ya29. hvs. hvb.
+"""
+
+
+@pytest.mark.parametrize("prefix", PREFIXES.split())
+def test_each_issuer_is_known_by_how_its_keys_begin(prefix: str) -> None:
+    assert without_shapes(f"a {prefix}{REST} b") == f"a {SCRUBBED} b"
+    assert without_shapes(f"a {prefix} b") == f"a {prefix} b"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "shortest"),
+    [("ghp_", 16), ("github_pat_", 16), ("sk-", 16), ("xoxb-", 10), ("AKIA", 12), ("AIza", 20), ("ya29.", 16),
+     ("hvs.", 16)],
+)  # fmt: skip
+def test_a_key_that_is_cut_is_known_from_this_length_on(prefix: str, shortest: int) -> None:
+    rest = "0" * shortest
+    assert without_shapes(prefix + rest) == SCRUBBED
+    assert without_shapes(prefix + rest[:-1]) == prefix + rest[:-1]
+
+
+@pytest.mark.parametrize("kind", ["", "RSA ", "EC ", "DSA ", "OPENSSH ", "ENCRYPTED ", "PGP "])
+def test_each_private_key_is_cut_to_its_end(kind: str) -> None:
+    end = " BLOCK" if kind == "PGP " else ""
+    text = f"-----BEGIN {kind}PRIVATE KEY{end}-----\nMIIE\n-----END {kind}PRIVATE KEY{end}-----"
+    assert without_shapes(f"a {text} b") == f"a {SCRUBBED} b"
+
+
+PROSE = "token tokens auth authorization scheme schemes realm error of is was or and for in"
+
+
+@pytest.mark.parametrize("word", PROSE.split())
+def test_each_word_after_bearer_that_makes_it_prose(word: str) -> None:
+    assert without_shapes(f"the Bearer {word} x") == f"the Bearer {word} x"
+    assert without_shapes(f"the Bearer q{word} x") == f"the Bearer {SCRUBBED} x"
+
+
+@pytest.mark.parametrize("name", ["sig", "Signature"])
+def test_each_signature_of_a_url(name: str) -> None:
+    assert without_shapes(f"/p?{name}=a1&b=2") == f"/p?{name}={SCRUBBED}&b=2"
+    assert without_shapes(f"/p?a=1&{name}=a1 b") == f"/p?a=1&{name}={SCRUBBED} b"

@@ -156,3 +156,24 @@ def test_new_stays_a_static_method() -> None:
 
     made = Made()
     assert type(made.__new__(Made)) is Made
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["__name__", "__qualname__", "__annotations__", "__annotate__", "__type_params__", "__globals__", "__closure__",
+     "__code__", "__defaults__", "__kwdefaults__"],
+)  # fmt: skip
+def test_a_bound_method_has_what_python_takes_from_the_function(name: str) -> None:
+    """Python's Data model, "Instance methods". Other names with two underscores are its own, or missing."""
+
+    def given(self: object, a: int = 1, *, b: int = 2) -> int:
+        return a + b
+
+    given.__dict__.setdefault("__annotate__", None)  # of Python 3.14
+    given.__dict__.setdefault("__type_params__", ())  # of Python 3.12
+
+    class Made:
+        price = ops.trace(given)
+
+    assert getattr(Made().price, name) == getattr(Made.price, name)
+    assert not hasattr(Made().price, "__of_nobody__")
