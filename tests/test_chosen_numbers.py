@@ -7,9 +7,11 @@ there is one, is beside the module. Numbers that pages promise are in `test_prom
 from __future__ import annotations
 
 import importlib
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from aiohttp import ClientTimeout
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -75,7 +77,7 @@ CHOSEN: dict[str, dict[str, Any]] = {
     "proxy.transport.dialling": {"_AT_ONCE": 4},
     "proxy.transport.flow": {"OTHER_SIDE_FULL": 1, "BEHIND": 2},
     "proxy.transport.listening": {"_BACKLOG": 1024},
-    "proxy.transport.processes": {"_MOST_TABLE_BYTES": 4 * MIB},
+    "proxy.transport.processes": {"_MOST_PROCESSES": 1024, "_MOST_FILES": 65_536, "_MOST_TABLE_BYTES": 4 * MIB},
     "proxy.transport.resolve": {"MAX_LOOKUPS": 256, "_PATIENCE_S": 1},
     "proxy.transport.sockets": {"_READ_BYTES": 64 * KIB, "_MOST_KEEPALIVE_S": 32_767},
     "proxy.transport.tunnel": {"_BUFFER_BYTES": 64 * KIB, "_GOODBYE_S": 1, "_LAST_BYTES_S": 10},
@@ -87,7 +89,7 @@ CHOSEN: dict[str, dict[str, Any]] = {
         "_BOUNDS_S": (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10),
     },
     "proxy.telemetry.otlp.attributes": {"MAX_TEXT_BYTES": 1024, "_SHORT": 128},
-    "proxy.telemetry.otlp.buffer": {"_OVERHEAD_BYTES": 48, "MAX_BATCH_BYTES": 1 * MIB},
+    "proxy.telemetry.otlp.buffer": {"PIECE_SPANS": 32, "_OVERHEAD_BYTES": 48, "MAX_BATCH_BYTES": 1 * MIB},
     "proxy.telemetry.otlp.collector": {"_MAX_ANSWER_BYTES": 64 * KIB},
     "proxy.telemetry.otlp.exporter": {"_GRACE_S": 5},
     "proxy.telemetry.otlp.request": {"_MAX_MESSAGE": 300},
@@ -107,11 +109,44 @@ CHOSEN: dict[str, dict[str, Any]] = {
     "proxy.telemetry.report.exchange": {"_MOST_FIXED": 512, "_LONGEST_FIXED": 512, "_LONGEST_NAME": 100},
     "proxy.telemetry.state": {"_MOST_RELOADS": 20, "_LONGEST": 500},
     "proxy.telemetry.writer": {"_BATCH_LINES": 512},
+    "proxy.admin.connection": {"TAKING_S": 30, "ENDING_S": 2, "_STEPS_A_TURN": 32},
+    "proxy.admin.conversation": {"_MOST_QUERY_FIELDS": 100, "_PIECE_BYTES": 2 * KIB},
+    "proxy.admin.server": {"_CLOSING_S": 1},
+    "proxy.app": {"_MOST_TOLD": 8},
+    "proxy.path_templates": {"MAX_TEMPLATE_CHARACTERS": 256},
+    "proxy.reporting": {"_MOST_CHARACTERS": 64 * KIB},
+    "proxy.shadow": {"_MOST_NUMBERS": 64},
+    "proxy.translate": {"_MOST_NAMES": 256, "_LONGEST_NAMES": 256},
+    "proxy.cli.console": {"_NICENESS": 5},
+    "proxy.cli.health": {"_LONGEST_S": 3600, "_LONGEST": 200},
+    "proxy.cli.redirect": {"_PATIENCE_S": 30},
+    "proxy.cli.views.answers": {"MOST_BYTES": 4000, "_MOST_LIMIT": 25, "_FEW_SPANS": 30},
+    "proxy.cli.views.client": {"_TIMEOUT_S": 20, "_MOST_BYTES": 64 * MIB},
+    "proxy.cli.views.top": {"_MOST_SIDECARS": 10},
+    "proxy.cli.views.trace": {"_MOST_LINES": 500},
+    "proxy.cli.wait": {"_ATTEMPT_S": 2, "_PAUSES_S": (0.05, 0.1, 0.2, 0.4, 0.8)},
+    "proxy.kubernetes.configuration": {"_REMEMBERED": 256, "_LONGEST": 4 * KIB},
+    "proxy.kubernetes.injection.pod": {"_DEFAULT_GRACE_S": 30, "_MARGIN_S": 2},
+    "proxy.kubernetes.manifests": {"MOST_BYTES": 64 * MIB},
+    "proxy.kubernetes.webhook.admission": {"_MOST_WARNING": 250},
+    "proxy.kubernetes.webhook.certificates": {"_SKEW": timedelta(minutes=10)},
+    "proxy.kubernetes.webhook.cluster": {"_TIMEOUT": ClientTimeout(total=20), "_PAGE": 500},
+    "proxy.kubernetes.webhook.keeper": {"ROUND_S": 60, "_SOON_S": 2, "_MOST_TOLD": 10},
+    "proxy.kubernetes.webhook.run": {"_SHUTDOWN_S": 5},
+    "proxy.kubernetes.webhook.server": {"_MOST_BYTES": 8 * MIB},
+    "proxy.demo.command": {"KEEP_PORT": 9080},
+    "proxy.demo.http": {"NOTED_HEADS": 64, "CHUNK_BYTES": 64 * KIB},
+    "proxy.demo.journeys": {"REQUEST_TIMEOUT_S": 15},
+    "proxy.demo.own_spans": {"REPORT_TIMEOUT_S": 5},
+    "proxy.demo.services": {"CALL_TIMEOUT_S": 10},
+    "proxy.demo.sidecars": {"START_TIMEOUT_S": 20, "STOP_TIMEOUT_S": 5, "KEPT_LINES": 40},
+    "proxy.demo.table": {"WIDTH": 80, "_LABEL": 4},
+    "proxy.demo.visitors": {"ANSWER_TIMEOUT_S": 10},
+    "proxy.participation.own_span": {"SAMPLED": 1, "RANDOM": 2, "_NO_ID": b"0" * 16, "_LEAST_ID": b"0" * 15 + b"1"},
     "proxy.participation.in_flight": {"_MOST_OF_TRACE": 64, "_MOST_NEW": 256, "_OVERHEAD_BYTES": 600},
     "proxy.participation.linking": {"MAX_CANDIDATES": 8},
     "proxy.participation.mirror": {"MAX_NAME": 256},
     "proxy.participation.ot_member": {"_PRECISION": 4},
-    "proxy.participation.own_span": {"SAMPLED": 1, "RANDOM": 2},
     "proxy.participation.recent": {"_MOST": 4 * KIB},
     "proxy.participation.sizes": {"_MOST_TRACE_FIELDS": 10, "_MOST_TRACE_BYTES": 1536},
     "proxy.semantics.faults": {

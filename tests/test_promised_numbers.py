@@ -204,6 +204,8 @@ SPECIFIED: dict[str, dict[str, Any]] = {
                                  "_SOCKADDR_IN6_BYTES": 28},
     "proxy.transport.processes": {"_NETLINK_SOCK_DIAG": 4, "_SOCK_DIAG_BY_FAMILY": 20, "_NLM_F_REQUEST": 1,
                                   "_ANY_COOKIE": bytes([255] * 8), "_INODE_AT": 84, "_TCP_LISTEN": 10},
+    "proxy.lifecycle.app_watch": {"_IFF_UP": 1, "_IFF_LOOPBACK": 8},  # netdevice(7)
+    "proxy.demo.own_spans": {"_SERVER": 2},  # opentelemetry-proto, trace.proto
 }  # fmt: skip
 
 

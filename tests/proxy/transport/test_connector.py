@@ -284,6 +284,29 @@ def test_faults(error: OSError, fault: Fault) -> None:
     assert refusal_of(error, "x").fault is fault
 
 
+def test_an_alert_of_the_upstream_is_told_apart_from_other_failures_of_tls() -> None:
+    error = ssl.SSLError(1, "it failed")
+    error.reason = "TLSV1_ALERT_INTERNAL_ERROR"
+    refusal = refusal_of(error, "a port 1")
+    assert refusal.fault is Fault.TLS_ALERT
+    assert refusal.detail == "a port 1 refused us with the TLS alert: internal error"
+
+
+async def test_of_several_addresses_that_may_not_be_dialled_the_first_is_told() -> None:
+    target = UpstreamTarget("http", Address("name.test", 1))
+    to = Connector(target, Fixed(A, B), lambda ip, _: Refusal(Fault.LOOP, f"round by {ip}"))
+    assert (await refusal(to)).detail == f"round by {A}"
+
+
+async def test_a_tunnel_to_an_https_upstream_is_left_to_the_client(ports: Ports) -> None:
+    """It speaks TLS itself, with the upstream: we dial, and say nothing."""
+    ports.serve(A)
+    target = UpstreamTarget("https", Address(A, ports.port), ssl.create_default_context(), A)
+    made = await Connector(target, Fixed(A), lambda ip, _: None).connect(lambda _alpn: Peer(), 5, tls=False)
+    assert made.ip == A
+    made.transport.abort()
+
+
 async def test_a_connection_made_too_late_is_closed() -> None:
     """Made in the very turn in which its time is over: the event loop closes it, and tells nobody of the loss."""
     with socket.create_server(("127.0.0.1", 0)) as server:

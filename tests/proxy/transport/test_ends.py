@@ -86,6 +86,17 @@ def test_a_socket_that_is_closed_by_then_is_left_out(ends: Ends) -> None:
     other.close()
 
 
+def test_a_socket_that_is_not_watched_may_be_forgotten(
+    ends: Ends, near_far: tuple[socket.socket, socket.socket]
+) -> None:
+    """A transport without a socket as well: whoever closes it need not know."""
+    ends.watch(near_far[0].fileno(), lambda _lost: None)
+    ends.on_tick()
+    ends.forget(-1)
+    ends.forget(near_far[1].fileno())
+    assert len(ends) == 1
+
+
 def test_after_the_close_nobody_is_watched(near_far: tuple[socket.socket, socket.socket]) -> None:
     """Neither those of a former tick nor new ones. It may be used again."""
     near, far = near_far

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import pytest
@@ -51,10 +52,17 @@ def test_the_last_bytes_of_a_lost_end_are_waited_for_while_they_go(
 class Ends:
     """Both ends of a tunnel, and what they have told."""
 
-    def __init__(self, *, is_websocket: bool = False, idle_s: float = 60.0, **more: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        *,
+        is_websocket: bool = False,
+        idle_s: float = 60.0,
+        near_socket: socket.socket | None = None,
+        **more: dict[str, Any],
+    ) -> None:
         """`more`: fields of the End of `near` or `far`."""
         self.ticker = Ticker(asyncio.get_running_loop())
-        self.near, self.far = FakeTransport(peername=("10.0.0.1", 5)), FakeTransport()
+        self.near, self.far = FakeTransport(peername=("10.0.0.1", 5), socket=near_socket), FakeTransport()
         self.read: dict[str, list[int]] = {"near": [], "far": []}
         self.lost: list[tuple[str, Exception | None]] = []
         for transport in (self.near, self.far):
@@ -85,6 +93,7 @@ async def test_bytes_pass_in_both_directions() -> None:
     near, far = ends.sides
     assert (ends.tunnel, ends.paused(), len(ends.ticker)) == (near, (False, False), 2)
     assert repr(near) == "<TunnelSide 10.0.0.1 open, 0 bytes to send>"
+    assert repr(far) == "<TunnelSide unix open, 0 bytes to send>"
     begin = ends.ticker.now
     assert near.deadline == far.deadline == begin + 60
     ends.ticker.now = begin + 5
@@ -162,7 +171,20 @@ async def test_a_lost_end_ends_the_other() -> None:
     assert far.eof_received() is False
     far.connection_lost(None)
     assert (ends.lost, len(ends.ticker)) == ([("near", error), ("far", None)], 0)
-    assert "lost" in repr(near)
+    ends.near.buffered = 3
+    assert repr(near) == "<TunnelSide 10.0.0.1 lost, 0 bytes to send>"
+
+
+async def test_an_end_that_is_lost_is_no_longer_watched() -> None:
+    """Its socket's number may be another's from then on."""
+    here, there = socket.socketpair()
+    with here, there:
+        ends = Ends(near_socket=here)
+        near, far = ends.sides
+        far.pause_writing()
+        assert len(ends.ticker.ends) == 1
+        near.connection_lost(None)
+        assert len(ends.ticker.ends) == 0
 
 
 @pytest.mark.parametrize(
