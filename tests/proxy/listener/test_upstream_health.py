@@ -19,7 +19,7 @@ def test_a_failure_and_the_end_of_it_are_told_once(caplog: pytest.LogCaptureFixt
     for second in range(30):
         health.failed(REFUSED, 100.0 + second)
     assert health.is_failing
-    health.succeeded(130.0)
+    health.succeeded(130.04)
     assert not health.is_failing
     assert told(caplog) == [
         (

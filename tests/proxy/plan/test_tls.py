@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from proxy.plan.tls import TlsContexts, tls_context
+from proxy.plan.tls import TlsContexts, server_context, tls_context
+from proxy.settings.sections.section import ListenTlsSettings
 from proxy.settings.sections.traffic import TlsSettings
 
 
@@ -62,3 +63,26 @@ def test_without_a_file_the_systems_certificates_count(tmp_path: Path, monkeypat
     [trusted] = tls_context(TlsSettings()).get_ca_certs()
     assert (("organizationName", "System"),) in trusted["subject"]
     assert tls_context(TlsSettings(verify=False)).get_ca_certs() == []
+
+
+def test_our_own_certificate_is_read_for_a_target(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        tls_context(TlsSettings(cert_file=str(tmp_path / "gone"), key_file=str(tmp_path / "gone")))
+
+
+def test_a_server_verifies_its_clients_as_it_is_told_and_shares_its_context(tmp_path: Path) -> None:
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+    ca.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "own.pem")
+    files = {"cert_file": str(tmp_path / "own.pem"), "key_file": str(tmp_path / "own.pem")}
+    plain = server_context(ListenTlsSettings(**files))
+    assert (plain.verify_mode, plain.get_ca_certs()) == (ssl.CERT_NONE, [])
+    assert plain.minimum_version is ssl.TLSVersion.TLSv1_2
+    contexts = TlsContexts()
+    contexts.next_plan()
+    for asked, mode in (("optional", ssl.CERT_OPTIONAL), ("required", ssl.CERT_REQUIRED)):
+        settings = ListenTlsSettings(**files, client_ca_file=str(tmp_path / "ca.pem"), client_certificates=asked)
+        made = contexts.get_server(settings)
+        assert (made.verify_mode, len(made.get_ca_certs())) == (mode, 1)
+        assert contexts.get_server(settings) is made
+        assert contexts.get_server(settings, http2=False) is not made

@@ -248,6 +248,15 @@ def test_a_call_that_belongs_to_its_request_begins_anew(stale: Case) -> None:
     assert stale.doctor.settled(is_final=True).calls == {"examined": 5, "another-trace": 4, "forwarded": 1}
 
 
+def test_what_was_called_before_a_call_that_belongs_is_not_stale_with_what_comes_behind_it(stale: Case) -> None:
+    requests(stale, 2)
+    entry = stale.begin(w3c())
+    stale.call(b3())
+    stale.table.end(entry)
+    requests(stale, 3)
+    assert stale.doctor.settled().calls == {"examined": 6, "another-trace": 2, "forwarded": 1, "stale": 3}
+
+
 def test_work_in_the_background_is_not_stale(stale: Case) -> None:
     """It calls while no request is there, too."""
     stale.call(b3(OTHER))

@@ -14,6 +14,8 @@ def test_a_refused_request_is_told_without_its_query() -> None:
     record = refused_record("inbound", b"10.0.0.1", request, 400, REFUSAL)
     assert (record.method, record.path, record.client) == ("GET", "/a", "10.0.0.1")
     assert (record.status, record.error, record.detail) == (400, "bad-host", "empty Host")
+    assert (record.bytes_in, record.bytes_out, record.duration_s) == (0, 0, 0.0)
+    assert (record.trace_id, record.session, record.conflict, record.span_conflict) == ("", "", "", "")
 
 
 def test_of_what_could_not_be_read_only_the_fault_is_told() -> None:

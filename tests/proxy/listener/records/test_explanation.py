@@ -5,13 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import cast
 
-from ops_lib.propagation import FORMATS, parse_formats
+from ops_lib.propagation import FORMATS, Extraction, Format, Sampling, TraceContext, parse_formats
+from ops_lib.propagation.precedence import Said
 from proxy.http1.message.request import Request
 from proxy.listener.accounting import Accounted
 from proxy.listener.records.explanation import explanation, refused
 from proxy.plan import PropagationPlan
 from proxy.semantics.faults import Fault, Refusal
 from proxy.translate import Translator
+from proxy.translated import FullTranslation, Translation
 
 TRACE, SPAN = "a" * 32, "b" * 16
 TRACEPARENT = (b"traceparent", f"00-{TRACE}-{SPAN}-01".encode())
@@ -22,11 +24,15 @@ def explained(
 ) -> dict[str, object]:
     """Of a request with `headers`, for the app."""
     propagation = PropagationPlan(extract=FORMATS, inject=parse_formats(inject))
+    return explained_as(Translator(propagation).translate(list(headers)), refusal)
+
+
+def explained_as(translation: Translation, refusal: Refusal | None = None) -> dict[str, object]:
     accounted = SimpleNamespace(
         terms=SimpleNamespace(listener="inbound", upstream="app"),
         request=Request(b"GET", b"/a?token=hunter2", 1, []),
         method=b"GET",
-        translation=Translator(propagation).translate(list(headers)),
+        translation=translation,
     )
     return explanation(cast(Accounted, accounted), 200, refusal)
 
@@ -90,3 +96,19 @@ def test_a_request_without_a_route() -> None:
     }
     told = refused("inbound", Request(b"GET", b"/a?token=hunter2", 1, []), refusal)
     assert (told["method"], told["path"]) == ("GET", "/a")
+
+
+def test_what_was_kept_back_or_not_believed_is_told_joined_by_commas() -> None:
+    nothing = FullTranslation([], None, (), (), None)
+    told = explained_as(nothing._replace(refused=("session", "baggage"), withheld=("context", "session")))
+    assert (told["refused"], told["withheld"]) == ("session,baggage", "context,session")
+    told = explained_as(nothing)
+    assert "refused" not in told
+    assert "withheld" not in told
+
+
+def test_a_context_that_counts_for_nothing_is_aside() -> None:
+    other = TraceContext("c" * 32, SPAN, Sampling.ACCEPT)
+    says = (Said(Format.B3, other, None), Said(Format.JAEGER, None, None))
+    told = explained_as(FullTranslation([], Extraction(says=says), (), (), None))
+    assert told["read"] == "b3:aside jaeger:says-nothing"

@@ -110,3 +110,24 @@ async def test_a_bug_of_ours_is_counted_and_told_once(caplog: pytest.LogCaptureF
         assert exported(cast(Any, full(losses=(1,))), plane) == []
     assert plane.metrics.exchange("inbound", "app").translation.errors == {"TypeError": 2}
     assert [one.getMessage() for one in caplog.records] == ["a span was lost, but not its exchange"]
+
+
+@pytest.mark.parametrize(
+    ("direction", "version", "scheme", "told"),
+    [
+        ("inbound", b"1.1", "http", ("shop", "http", "1.1")),
+        ("inbound", b"2.0", "https", ("shop", "https", "2")),
+        ("outbound", b"1.1", "http", ("127.0.0.1", None, "1.1")),  # its url.full has the scheme
+    ],
+)
+async def test_where_it_went_and_how(
+    direction: str, version: bytes, scheme: str, told: tuple[str, str | None, str]
+) -> None:
+    """A caller's words for a server's span, the target for a client's."""
+    request = Request(b"GET", b"/a", 1, [])
+    request.host, request.scheme = b"shop", scheme
+    request.version = version
+    (span,) = exported(full(), Plane(rest={"direction": direction}), request=request)
+    said = attributes(span)
+    names = ("server.address", "url.scheme", "network.protocol.version")
+    assert tuple(said.get(name) for name in names) == told

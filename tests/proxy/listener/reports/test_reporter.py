@@ -102,6 +102,15 @@ async def test_a_request_of_a_caller() -> None:
     ]
 
 
+async def test_a_call_of_the_app() -> None:
+    case = Case(direction="outbound")
+    told = case.record()
+    assert (told["ops.leg"], told.get("ops.peer")) == ("out", None)
+    assert [row[:8] for row in case.told.formats.listed()] == [
+        ["out", "", "", "app", "", "tracecontext", "b3,tracecontext", 1]
+    ]
+
+
 async def test_what_failed_or_disagrees_is_of_note() -> None:
     case = Case()
     case.record()
