@@ -5,6 +5,7 @@ Specifications fix them, or pages promise them. Elsewhere tests use the constant
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -18,15 +19,18 @@ WORDS: dict[str, dict[str, Any]] = {
     "ops_lib.propagation.b3": {  # B3 propagation
         "B3": "b3", "TRACE_ID": "X-B3-TraceId", "SPAN_ID": "X-B3-SpanId", "PARENT_SPAN_ID": "X-B3-ParentSpanId",
         "SAMPLED": "X-B3-Sampled", "FLAGS": "X-B3-Flags",
-        "CODEC.family": "b3", "MULTI_CODEC.family": "b3",
+        "CODEC.family": "b3", "MULTI_CODEC.family": "b3", "_PARENT_ZERO": "0" * 16,
     },
     "ops_lib.propagation.baggage": {"BAGGAGE": "baggage", "JAEGER_BAGGAGE": "jaeger-baggage", "UBERCTX": "uberctx-"},
+    "ops_lib.propagation.context": {"TRACE_ID_ZERO": "0" * 32, "SPAN_ID_ZERO": "0" * 16},
+    "ops_lib.propagation.fast.forms": {"PADDING": "0" * 16},  # of an id of 64 bits, to 128
     "ops_lib.propagation.families": {"SESSION_KEY": "session.id"},
     "ops_lib.propagation.jaeger": {
         "UBER_TRACE_ID": "uber-trace-id", "DEBUG_ID": "jaeger-debug-id", "CODEC.baggage": "jaeger",
     },
-    "ops_lib.propagation.ops_member": {"KEY": "ops", "PREFIX": "ops="},
+    "ops_lib.propagation.ops_member": {"KEY": "ops", "PREFIX": "ops=", "_ZERO_HALF": "0" * 16},
     "ops_lib.propagation.optional.grpc_trace_bin": {"GRPC_TRACE_BIN": "grpc-trace-bin"},
+    "ops_lib.propagation.precedence": {"_ZERO_HALF": "0" * 16},
     "ops_lib.propagation.registry": {
         "FORMAT_NAMES": ("tracecontext", "grpc-trace-bin", "b3", "b3multi", "jaeger", "composite"),
     },
@@ -64,9 +68,27 @@ WORDS: dict[str, dict[str, Any]] = {
     "ops_lib.capture.bounds": {"CUT": "…"},
     "ops_lib.capture.messages": {"UNREADABLE": "[unreadable]"},
     "ops_lib.capture.shapes": {"SCRUBBED": "[scrubbed]"},
+    "ops_lib.integrations.asgi": {"INCOMING_KEY": "ops.incoming"},  # beside those of servers and frameworks
+    "ops_lib.integrations.wsgi": {"INCOMING_KEY": "ops.incoming"},
+    "ops_lib.integrations.flask": {"_DONE": "ops_lib"},  # in app.extensions
+    "ops_lib.integrations.django": {"_SIGNAL_ID": "ops_lib"},
     "ops_lib.integrations.incoming": {  # OpenTelemetry, "HTTP spans"
         "METHODS": {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"},
     },
+}  # fmt: skip
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "ops_lib.propagation.propagator:Propagator": {
+        "baggage": "translate", "on_defer": 1.0, "grpc_unsampled": "deny",
+    },
+    "ops_lib.propagation.baggage:Beside": {"fields": 0, "size": 0, "came_fields": 0, "came_size": 0},
+    "ops_lib.propagation.baggage:Baggage": {"longest": 0},
+    "ops_lib.configuration:flush": {"timeout_s": 30},
+    "ops_lib.context.sessions:session": {"on_invalid": "raise"},
+    "ops_lib.export.processors:WhenThere.force_flush": {"timeout_millis": 30_000},  # as the SDK has it
+    "ops_lib.hosts.patterns:HostPattern": {"port": 0},
+    "ops_lib.logs:correlate_logs": {"missing": "-"},
+    "ops_lib.testing:SteppedClock": {"start_ns": 1_700_000_000 * 10**9, "step_ns": 1_000_000},
 }  # fmt: skip
 
 
@@ -105,3 +127,9 @@ def test_the_labels_of_headers_that_were_not_believed() -> None:
 def test_the_labels_of_what_a_format_cannot_say() -> None:
     words = "defer debug width parent tracestate tracestate-cut random bare baggage-cut"
     assert [str(one) for one in Loss] == words.split()
+
+
+@pytest.mark.parametrize("call", DEFAULTS)
+def test_what_a_call_leaves_out_is_this(call: str) -> None:
+    parameters = inspect.signature(constant(call)).parameters
+    assert {name: parameters[name].default for name in DEFAULTS[call]} == DEFAULTS[call]

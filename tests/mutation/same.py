@@ -268,6 +268,50 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         )
     },
     **{
+        (path, line): (frozenset({other}), "an attribute of our own on a stranger: any name does")
+        for path, line, other in (
+            (
+                "ops_lib/decorator/bound.py",
+                'TRACED: Final = "_ops_traced"  # on a function: the TracedFunction that it belongs to',
+                "'_qps_traced'",
+            ),
+            (
+                "ops_lib/integrations/grpc/server.py",
+                '_TRACED = "_ops_traced"  # on a behaviour: a second interceptor adds nothing',
+                "'_qps_traced'",
+            ),
+            (
+                "ops_lib/logs.py",
+                '_BEFORE: Final = "_ops_lib_before"  # on each of our patches: the original',
+                "'_qps_lib_before'",
+            ),
+            ("ops_lib/integrations/patches.py", '_SLOT = "_ops_slot_"', "'_qps_slot_'"),
+        )
+    },
+    **{
+        ("ops_lib/propagation/registry.py", line): (
+            frozenset(others),
+            "so close to the format's name that it is understood as well",
+        )
+        for line, *others in (
+            (
+                '"tracecontext": ("w3c", "traceparent", "trace-context", "trace_context", "tracestate", "otel", '
+                '"opentelemetry"),',
+                *("'qraceparent'", "'qrace-context'", "'qrace_context'", "'qracestate'"),
+            ),
+            ('"b3multi": ("b3-multi", "b3_multi", "multi"),', "'q3-multi'", "'q3_multi'", "'qulti'"),
+            ('"jaeger": ("uber", "uber-trace-id", "jaegertracing"),', "'qaegertracing'"),
+            (
+                '"grpc-trace-bin": ("grpc", "grpc_trace_bin", "opencensus", "oc", "binary"),',
+                "'qrpc_trace_bin'",
+            ),
+        )
+    },
+    ("ops_lib/spans/unrecorded.py", "_FLAGS = tuple(TraceFlags(bits) for bits in range(4))"): (
+        frozenset({"(5)"}),
+        "there are two flags: the largest is 3",
+    ),
+    **{
         ("ops_lib/context/current.py", f'{name}: Final = otel_context.create_key("{key}")'): (
             frozenset({f"'q{key[1:]}'"}),
             "OpenTelemetry makes each key unique by itself",
