@@ -307,6 +307,13 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
             ),
         )
     },
+    (
+        "ops_lib/capture/known.py",
+        'return repr(value) if value.dtype.kind in "biufcMm" else None  # other arrays may hold objects',
+    ): (
+        frozenset({"'qiufcMm'"}),
+        "a bool has become Python's own before",
+    ),
     ("ops_lib/spans/unrecorded.py", "_FLAGS = tuple(TraceFlags(bits) for bits in range(4))"): (
         frozenset({"(5)"}),
         "there are two flags: the largest is 3",

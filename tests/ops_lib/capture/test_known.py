@@ -88,6 +88,10 @@ async def coroutine() -> None: ...
         (numpy.zeros((2, 3)), "[ndarray <f8 2×3]"),
         (numpy.array(1), "[ndarray <i8 ()]"),
         (numpy.array([object()]), "[ndarray |O 1]"),
+        (numpy.complex64(1 + 2j), "np.complex64(1+2j)"),
+        (numpy.timedelta64(1, "s"), "np.timedelta64(1,'s')"),
+        (numpy.longdouble(1.5), "np.longdouble('1.5')"),
+        (numpy.void(b"hush"), "<numpy.void>"),
         (numpy.datetime64("2026-11-29"), "np.datetime64('2026-11-29')"),
         (pandas.DataFrame({"a": [1, 2], "password": ["hush", "hush"]}), "[DataFrame 2×2]"),
         (pandas.Series([1, 2, 3]), "[Series 3]"),
@@ -211,6 +215,31 @@ def test_a_subclass_is_read_by_its_base(base: Any, arguments: tuple[Any, ...], t
     Effects.ran.clear()
     assert render(value, DEFAULT) == text
     assert Effects.ran == []
+
+
+def test_a_subclass_of_a_number_of_numpy_is_not_asked() -> None:
+    class Own(numpy.complex64):
+        def __repr__(self) -> str:
+            raise AssertionError("asked")
+
+        __str__ = __repr__
+
+    assert json.loads(render(Own(1), DEFAULT)).startswith(f"<{__name__}.")
+
+
+def test_fields_of_older_pydantic_are_where_it_kept_them() -> None:
+    """Before 2.10."""
+
+    class Model:
+        model_fields = {  # noqa: RUF012  # as pydantic has it
+            "user": types.SimpleNamespace(repr=True), "note": types.SimpleNamespace(repr=False), "n": None,
+        }  # fmt: skip
+
+        def __init__(self) -> None:
+            self.user, self.note, self.n = "u", "hush", 1
+            self.__pydantic_extra__ = {"more": 2}
+
+    assert render(Model(), DEFAULT) == '{"user": "u", "n": 1, "more": 2}'
 
 
 def test_a_borrowed_name_does_not_make_a_type_known() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from opentelemetry.trace import TraceState
 
-from ops_lib.context.otel_tracestate import RawTraceState, state_text
+from ops_lib.context.otel_tracestate import NO_STATE, RawTraceState, plain_text, state_text
 
 
 def test_our_member_is_left_out_and_another_vendors_stays() -> None:
@@ -13,6 +13,25 @@ def test_our_member_is_left_out_and_another_vendors_stays() -> None:
     assert state_text(TraceState([("ops", "s:d"), ("congo", "1")])) == "congo=1"
     assert state_text(TraceState([("ops", "9f3c-payments"), ("congo", "1")])) == "ops=9f3c-payments,congo=1"
     assert state_text(RawTraceState("foo@=1,ops=9f3c")) == "foo@=1,ops=9f3c"
+    assert state_text(NO_STATE) == state_text(TraceState()) == ""
+
+
+LONG = f"k={'v' * 510}"
+MANY = ",".join(f"k{number}=1" for number in range(32))
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        (NO_STATE, ""), (TraceState(), ""), (RawTraceState(""), ""), (RawTraceState("a=1"), "a=1"),
+        (RawTraceState(LONG), LONG), (RawTraceState(LONG + "v"), None),
+        (RawTraceState(MANY), MANY), (RawTraceState(MANY + ",more=1"), None),
+        (TraceState([("a", "1")]), None),
+    ],
+)  # fmt: skip
+def test_what_may_go_out_unchanged(state: TraceState, text: str | None) -> None:
+    """At most 512 characters and 32 members, as they came: else it has to be checked or cut."""
+    assert plain_text(state) == text
 
 
 LEVEL_2 = "foo@=1,1a=2,a@b@c=3,x=4,x=5"

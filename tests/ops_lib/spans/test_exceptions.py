@@ -83,3 +83,26 @@ def test_recording_an_exception_outside_a_span_does_nothing() -> None:
     ops.current_span().record_exception(ValueError("bad"))
     with ops.span("unrecorded") as span:
         span.record_exception(ValueError("bad"))
+
+
+@pytest.mark.parametrize("records", [True, False])
+@pytest.mark.parametrize("fails", [True, False])
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_tracer_does_with_an_exception_what_it_is_told(
+    records: bool, fails: bool, ends: bool, ops_spans: SpanCapture
+) -> None:
+    """OpenTelemetry's own words for it, as instrumentation of others passes them."""
+    tracer = ops.get_tracer_provider().get_tracer("theirs")
+    with (
+        pytest.raises(KeyError),
+        tracer.start_as_current_span(
+            "s", record_exception=records, set_status_on_exception=fails, end_on_exit=ends
+        ) as span,
+    ):
+        raise KeyError("tea")
+    assert span.is_recording() is not ends
+    if not ends:
+        span.end()
+    done = ops_spans.one("s")
+    assert [event.name for event in done.events] == ["exception"] * records
+    assert (done.status.status_code is StatusCode.ERROR) == fails

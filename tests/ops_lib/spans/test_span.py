@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from opentelemetry import trace as otel_trace
@@ -127,6 +128,38 @@ def test_the_kind_of_a_span(ops_spans: SpanCapture, kind: SpanKind) -> None:
         pass
     assert ops_spans.one("s").kind is kind
     assert dict(ops_spans.one("s").attributes or {}) == {"a": 1}
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "critical"])
+def test_what_is_logged_before_the_start_is_not_recorded(level: str, ops_spans: SpanCapture) -> None:
+    span = ops.span("s")
+    assert getattr(span, level)("early") is span
+    with span:
+        pass
+    assert ops_spans.one("s").status.status_code is StatusCode.UNSET
+    assert ops_spans.one("s").events == ()
+
+
+def test_only_valid_links_reach_a_tracer() -> None:
+    """Also one that does not look at them itself."""
+    foreign = otel_trace.SpanContext(7, 8, True)
+    asked: list[otel_trace.Link] = []
+
+    class Unwary(otel_trace.Tracer):
+        def start_span(self, *_: Any, links: Any = None, **__: Any) -> otel_trace.Span:
+            raise NotImplementedError
+
+        start_as_current_span = otel_trace.NoOpTracer.start_as_current_span
+
+    def start_span(name: str, context: Any, kind: Any, attributes: Any, links: Any, start_time: Any) -> Any:
+        asked.extend(links)
+        return otel_trace.NonRecordingSpan(foreign)
+
+    tracer = Unwary()
+    tracer.start_span = start_span  # type: ignore[method-assign]
+    with ops.tracer_context(tracer), ops.span("s").link(otel_trace.INVALID_SPAN_CONTEXT).link(foreign):
+        pass
+    assert [link.context for link in asked] == [foreign]
 
 
 def test_links(ops_spans: SpanCapture) -> None:

@@ -131,3 +131,5 @@ def test_ids_are_never_zero(monkeypatch: pytest.MonkeyPatch) -> None:
     with ops.span("s") as span:
         assert span.span_context is not None
         assert span.span_context.is_valid
+    for ids in (light_span(EMPTY).get_span_context(), DenyingSpan().get_span_context()):
+        assert (ids.trace_id, ids.span_id) == (1, 1)
