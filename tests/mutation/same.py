@@ -368,6 +368,68 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         "proxy/explain/by_plan.py",
         '_UNLISTED: Final = "host.invalid"  # RFC 6761, 6.4; for a request whose host is not known',
     ): (frozenset({"'qost.invalid'"}), "any name that no setting lists"),
+    **{
+        ("proxy/telemetry/otlp/sender.py", line): (frozenset(others), "the key under which its time is kept, no more")
+        for line, *others in (
+            ('self._tell("refused", f"{self._endpoint} refuses {self._what}: {trouble}")', "'qefused'"),
+            (
+                'self._tell("failed", f"{self._what} cannot be sent to {self._endpoint}: {trouble}; trying again")',
+                "'qailed'",
+            ),
+            (
+                'self._tell("partial", f"{self._endpoint} did not take {rejected} {self._what}: {partial.message}")',
+                "'qartial'",
+            ),
+        )
+    },
+    ("proxy/telemetry/otlp/sender.py", "wait_s = max(wait_s or 0.0, backoff_s(self._failures, self._chance))"): (
+        frozenset({"(-1.0)"}),
+        "the pause after a failure is half a second at least",
+    ),
+    (
+        "proxy/telemetry/otlp/sender.py",
+        "compressor = zlib.compressobj(1, zlib.DEFLATED, 31)  # 31: a gzip header; level 1, for speed",
+    ): (frozenset({"(30)", "(2)"}), "gzip says the same by another window or level"),
+    ("proxy/telemetry/otlp/sender.py", "rejected = min(max(partial.rejected, 0), batch.spans)"): (
+        frozenset({"(-1)"}),
+        "what was read has no sign",
+    ),
+    ("proxy/telemetry/otlp/span.py", "self.varints = [varint(size) for size in range(4096)]"): (
+        frozenset({"(4097)"}),
+        "what is not looked up is worked out",
+    ),
+    (
+        "proxy/telemetry/otlp/span.py",
+        'return b"\\x12" + (shared.varints[size] if size < 4096 else varint(size)) + data',
+    ): (frozenset({"(4095)"}), "what is not looked up is worked out"),
+    (
+        "proxy/telemetry/otlp/span.py",
+        'self._last_alike: _Alike = ("", b"", b"", b"", -1, "", False, -1), b"", b""',
+    ): (frozenset({"(0)", "(2)"}), "no request has an empty method"),
+    ("proxy/telemetry/otlp/span.py", 'self._last = b""  # fixed part, host and agent of the last span'): (
+        frozenset({"pass"}),
+        _FIRST,
+    ),
+    (
+        "proxy/telemetry/report/channel.py",
+        "self._report_at = self._whole_at = -inf  # when there is a report, and when all is told again",
+    ): (frozenset({"pass"}), _FIRST),
+    ("proxy/telemetry/report/channel.py", "self._most_bytes = 0  # that exchanges may hold"): (
+        frozenset({"pass", "(1)", "(-1)"}),
+        _FIRST,
+    ),
+    ("proxy/telemetry/report/channel.py", "self._past = Sent(self._past.sent + one.sent, dropped, 0)"): (
+        frozenset({"(1)", "(-1)"}),
+        "what waits is counted anew",
+    ),
+    ("proxy/cli/check.py", "compile_plan(loaded.settings, 1)"): (
+        frozenset({"(0)", "(2)"}),
+        "the plan is thrown away; what it has no part in is its number",
+    ),
+    (
+        "proxy/cli/help.py",
+        'found[0] for flag in unknown if (found := difflib.get_close_matches(flag.partition("=")[0], known, n=1))',
+    ): (frozenset({"(2)"}), "the first of two is the first of one"),
     ("proxy/cli/explain.py", "answers = explain(compile_plan(settings, 1), headers, question)"): (
         frozenset({"(0)", "(2)"}),
         "no answer tells the plan's generation",

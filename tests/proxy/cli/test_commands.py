@@ -52,6 +52,21 @@ def test_a_missing_package_of_our_own_is_a_bug_and_not_hidden(monkeypatch: pytes
         main(["version"])
 
 
+def test_a_reader_that_leaves_is_an_error_without_a_traceback() -> None:
+    """As in `ops-sidecar version | head -0`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as gone:
+        ended = subprocess.run(
+            [sys.executable, "-P", "-m", "proxy", "version"],
+            stdout=gone,
+            stderr=subprocess.PIPE,
+            timeout=20,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (1, b"")
+
+
 def help_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     with pytest.raises(SystemExit) as caught:
         main([*arguments, "--help"])

@@ -183,7 +183,14 @@ def test_a_url_is_an_address_too() -> None:
         health.connect(f"http://127.0.0.1:{listener.getsockname()[1]}/", 5.0).close()
 
 
-@pytest.mark.parametrize("address", ["a", "a:", ":x", "a:65536", "a:-1", "http://a"])
+def test_the_last_port_is_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(socket, "create_connection", lambda *given: asked.append(given))
+    health.connect("127.0.0.1:65535", 5.0)
+    assert asked == [((b"127.0.0.1", 65535), 5.0)]
+
+
+@pytest.mark.parametrize("address", ["a", "a:", ":x", "a:65536", "a:-1", "http://a", "a:1x"])
 def test_what_is_not_an_address(address: str) -> None:
     with pytest.raises(ValueError, match=r"^expected host:port or unix:/path$"):
         health.connect(address, 5.0)

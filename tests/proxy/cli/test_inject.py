@@ -36,6 +36,17 @@ def images(text: str) -> list[str]:
     return [one["image"] for one in (*spec.get("initContainers", ()), *spec["containers"])]
 
 
+def test_nobody_types_a_manifest(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a terminal it says so, rather than to wait for one."""
+    stdin = io.TextIOWrapper(io.BytesIO(BOTH.encode()), encoding="utf-8")
+    monkeypatch.setattr(stdin, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert main(["inject"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "give manifests as files, or on standard input" in told.err
+
+
 @pytest.mark.usefixtures("give")
 def test_standard_input_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inject", "--image", "registry.internal/ops-sidecar:1"]) == 0

@@ -32,6 +32,13 @@ def test_senders_cannot_make_up_methods() -> None:
     assert durations.series[key(b"_OTHER")].count == 2
 
 
+def test_the_first_request_may_be_one_of_those_that_have_no_series() -> None:
+    durations = Durations()
+    durations.of(OTHERS).observe(1.0)
+    durations.of(OTHERS).observe(1.0)
+    assert {key: series.count for key, series in durations.series.items()} == {(b"_OTHER", *OTHERS[1:]): 2}
+
+
 def test_what_no_series_has_room_for_is_counted_in_one() -> None:
     durations = Durations()
     for number in range(MOST_SERIES + 50):

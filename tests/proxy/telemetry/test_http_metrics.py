@@ -61,6 +61,8 @@ def points(metrics: Metrics) -> dict[str, Any]:
             "http_response_status_code": "404", "http_route": "/orders/{id}", "url_scheme": "https",
             "network_protocol_version": "2"}),
         ((b"GET", 503, "", b"1.1", b"", b"", False), {"http_response_status_code": "503", "error_type": "503"}),
+        ((b"GET", 500, "", b"1.1", b"", b"", False), {"http_response_status_code": "500", "error_type": "500"}),
+        ((b"GET", 499, "", b"1.1", b"", b"", False), {"http_response_status_code": "499"}),
         ((b"GET", 502, "connection-refused", b"1.1", b"", b"", False), {
             "http_response_status_code": "502", "error_type": "connection-refused"}),
         ((b"GET", 0, "client-gone", b"1.1", b"", b"", False), {"error_type": "client-gone"}),
@@ -98,6 +100,12 @@ def test_the_labels_of_a_client(host: bytes, is_tls: bool, address: str, port: s
         }
     ]
     assert labels_of(metrics, SERVER) == []
+
+
+@pytest.mark.parametrize(("status", "error"), [(399, None), (400, "400"), (500, "500")])
+def test_from_which_status_on_an_answer_is_an_error_to_the_client(status: int, error: str | None) -> None:
+    (labels,) = labels_of(measured((b"GET", status, "", b"1.1", b"", b"a", False), is_server=False), CLIENT)
+    assert labels.get("error_type") == error
 
 
 def test_listeners_that_agree_are_one_series() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from proxy.telemetry.log import JsonFormatter, TextFormatter, configure, fields, start_line
+from proxy.telemetry.log import JsonFormatter, TextFormatter, configure, fields, quoted, start_line
 from proxy.telemetry.writer import LineWriter
 
 
@@ -65,6 +65,25 @@ def test_levels_count_for_our_own_records_and_a_second_time_replaces_the_first()
     lines = os.read(reader, 65536).decode().splitlines()
     assert [json.loads(line)["message"] for line in lines] == ["ours", "a warning"]
     os.close(reader)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("one", "one"),
+        (7, "7"),
+        ("", '""'),
+        ("two words", '"two words"'),
+        ("a=b", '"a=b"'),
+        ('a"b', r'"a\"b"'),
+        ("a\\b", r'"a\\b"'),
+        ("a\nb", r'"a\nb"'),
+        ("é", "é"),
+        ("\x9f", r'"\u009f"'),
+    ],
+)
+def test_what_could_be_taken_for_more_than_one_word_is_quoted(value: object, told: str) -> None:
+    assert quoted(value) == told
 
 
 def test_a_line_at_the_start_is_bare_or_an_object() -> None:

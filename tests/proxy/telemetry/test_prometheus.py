@@ -22,6 +22,7 @@ from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.otlp.exporter import ExportCounts
 from proxy.telemetry.process import ProcessUsage
 from proxy.telemetry.prometheus import families
+from proxy.telemetry.report.channel import Sent
 from proxy.telemetry.state import Phase, State
 
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
@@ -174,6 +175,29 @@ def test_every_counter_of_an_exchange_is_there() -> None:
     assert value(series, f"{prefix}in_flight_unremembered_total", reason="no-room") == 16
     assert value(series, f"{prefix}app_calls_total", finding="dropped") == 17
     assert value(series, f"{prefix}calls_linked_total", **both, method="process") == 18
+
+
+def test_what_was_dropped_on_its_way_out_is_told_by_its_reason() -> None:
+    exported = ExportCounts()
+    exported.exported, exported.retries, exported.waiting_bytes = 9, 2, 640
+    exported.dropped = {"queue-full": 4}
+    found = families(
+        Metrics(),
+        State(),
+        version="1",
+        process=ProcessUsage(0.0, 0, 0),
+        dropped_lines={},
+        exported=exported,
+        reported=Sent(10, {"rate": 11}, 12),
+    )
+    series = parse(page_of(found))
+    assert value(series, "ops_sidecar_spans_exported_total") == 9
+    assert value(series, "ops_sidecar_spans_dropped_total", reason="queue-full") == 4
+    assert value(series, "ops_sidecar_export_retries_total") == 2
+    assert value(series, "ops_sidecar_spans_waiting_bytes") == 640
+    assert value(series, "ops_sidecar_report_records_sent_total") == 10
+    assert value(series, "ops_sidecar_report_records_dropped_total", reason="rate") == 11
+    assert value(series, "ops_sidecar_report_waiting_bytes") == 12
 
 
 def test_every_counter_of_listeners_and_upstreams_is_there() -> None:

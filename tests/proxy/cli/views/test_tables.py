@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.cli.views.tables import bar, hop
+from proxy.cli.views.tables import bar, cut, hop
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,14 @@ from proxy.cli.views.tables import bar, hop
 def test_a_span_on_a_line_of_time(start: float, ms: float, total: float, shown: str) -> None:
     """Each can be seen, however short it is, and none goes beyond the line."""
     assert bar(start, ms, total, 10) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [("abc", 4, "abc"), ("abc", 3, "abc"), ("abc", 2, "a…"), ("abc", 1, "…"), ("abc", 0, "…"), ("", 0, "")],
+)
+def test_a_long_text_says_that_it_goes_on(text: str, width: int, shown: str) -> None:
+    assert cut(text, width) == shown
 
 
 def test_formats_of_a_hop() -> None:

@@ -115,6 +115,23 @@ def test_top_says_of_a_request_without_a_status_that_it_was_cut() -> None:
     ]
 
 
+def test_top_cuts_what_is_long() -> None:
+    row = {"at": 0, "from": "f" * 28, "to": "a", "method": "GET", "target": "/" + "p" * 35, "status": 200, "ms": 1.0}
+    row |= {"in": ["b3"], "out": ["b3"], "trace": "0123456789abcdef" * 2, "notes": []}
+    more = row | {"from": "f" * 29, "target": "/" + "p" * 36}
+    said = {
+        "health": {"sentence": "All is well.", "sidecars": []},
+        "requests": {"items": [row, more], "error": "a part only"},
+    }
+    told = list(top.lines(said))
+    assert told[:3] == ["All is well.", "a part only", ""]
+    assert [line.partition("  200 ")[0].split(" ", 1)[1].strip() for line in told[4:]] == [
+        f"{'f' * 28} → a  GET /{'p' * 35}",
+        f"{'f' * 29} →…  GET /{'p' * 34}…",
+    ]
+    assert all("  0123456789abcdef" in line and "abcdef0" not in line for line in told[4:])
+
+
 async def test_a_token(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(token="correct-horse") as console:
         assert (await run(console, "traces"))[0] == 0

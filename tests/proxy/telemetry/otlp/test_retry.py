@@ -22,6 +22,7 @@ def test_the_pause_doubles_to_half_a_minute_and_half_of_it_is_chance() -> None:
         (None, None),
         ("0", 0),
         (" 7 ", 7),
+        ("0000000007", 7),
         ("300", 300),
         ("301", 300),
         ("9" * 400, 300),

@@ -22,7 +22,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from proxy.plan.export import Endpoint
 from proxy.telemetry.otlp import request
-from proxy.telemetry.otlp.buffer import SpanBuffer
+from proxy.telemetry.otlp.buffer import Batch, SpanBuffer
 from proxy.telemetry.otlp.sender import Sender
 
 
@@ -136,7 +136,7 @@ def test_retry_after_is_heeded_and_never_shortens_the_pause() -> None:
     assert pauses.waited == [17, 2]
 
 
-@pytest.mark.parametrize("status", [301, 400, 401, 404, 413, 500])
+@pytest.mark.parametrize("status", [300, 301, 400, 401, 404, 413, 500])
 def test_what_will_not_pass_is_given_up_at_once(status: int, caplog: pytest.LogCaptureFixture) -> None:
     with collecting(answer(status)) as collector, sending(collector.port, "a", "b") as sender:
         collector.next()
@@ -169,6 +169,19 @@ def test_a_batch_is_given_up_after_five_minutes_without_a_collector() -> None:
     assert sender.wait_stopped(LIMIT_S)
 
 
+@pytest.mark.parametrize(("give_up_s", "waited"), [(3.0, [1.0]), (3.001, [1.0, 2.0])])
+def test_the_time_to_give_up_is_when_the_next_try_would_be(give_up_s: float, waited: list[float]) -> None:
+    pauses = Pauses()
+    with (
+        collecting(*[answer(503)] * 9) as collector,
+        sending(collector.port, "a", pause=pauses, clock=lambda: pauses.now, give_up_s=give_up_s) as sender,
+    ):
+        for _ in range(len(waited) + 1):
+            collector.next()
+    assert (pauses.waited, sender.metrics.retries) == (waited, len(waited))
+    assert sender.metrics.dropped == {"retries-exhausted": 1}
+
+
 def test_partial_success_is_counted_and_told(caplog: pytest.LogCaptureFixture) -> None:
     partial = ExportTracePartialSuccess(rejected_spans=2, error_message="too old")
     body = ExportTraceServiceResponse(partial_success=partial).SerializeToString()
@@ -178,13 +191,14 @@ def test_partial_success_is_counted_and_told(caplog: pytest.LogCaptureFixture) -
     assert "did not take 2 spans: too old" in caplog.text
 
 
-@pytest.mark.parametrize("rejected", [-5, 10_000])
-def test_a_partial_success_that_lies_counts_no_more_than_was_sent(rejected: int) -> None:
+@pytest.mark.parametrize(("rejected", "counted"), [(-5, 2), (0, 0), (1, 1), (2, 2), (10_000, 2)])
+def test_a_partial_success_that_lies_counts_no_more_than_was_sent(rejected: int, counted: int) -> None:
     partial = ExportTracePartialSuccess(rejected_spans=rejected, error_message="x")
     body = ExportTraceServiceResponse(partial_success=partial).SerializeToString()
-    with collecting(answer(200, body)) as collector, sending(collector.port, "a") as sender:
+    with collecting(answer(200, body)) as collector, sending(collector.port, "a", "b") as sender:
         collector.next()
-    assert sender.metrics.sent + sender.metrics.dropped.get("rejected", 0) == 1
+    assert sender.metrics.sent == 2 - counted
+    assert sender.metrics.dropped == ({"rejected": counted} if counted else {})
 
 
 def test_an_answer_that_is_a_text_is_a_success() -> None:
@@ -250,6 +264,28 @@ def test_a_collector_that_says_nothing_holds_up_no_stop() -> None:
         collector.next()
     leave.set()
     assert sender.metrics.dropped == {"stopped": 1}
+
+
+def test_a_stop_does_not_wait_for_the_next_look_at_the_buffer() -> None:
+    woken = threading.Event()
+
+    class Empty(SpanBuffer):
+        """Nothing comes, for ever."""
+
+        def take(self, timeout_s: float) -> Batch | None:
+            if timeout_s:
+                woken.wait(LIMIT_S)
+            return None
+
+        def wake(self) -> None:
+            woken.set()
+
+    buffer = Empty(limit_bytes=1, batch_spans=1)
+    sender = Sender(Endpoint("127.0.0.1", 1, "/"), buffer, encode=encode, user_agent="t")
+    sender.start()
+    sender.stop(1)
+    assert woken.is_set()
+    assert sender.wait_stopped(LIMIT_S)
 
 
 def test_what_waits_at_the_stop_is_still_sent() -> None:

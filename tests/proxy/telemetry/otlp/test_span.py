@@ -239,6 +239,17 @@ def test_what_is_remembered_changes_nothing(methods: list[str], status: int) -> 
     assert encoded(used, status=status) == encoded(encoder(), status=status)
 
 
+@pytest.mark.parametrize("size", [127, 128, 4094, 4095, 4096, 4097, 16_384])
+def test_a_span_of_any_size_is_framed_by_it(size: int) -> None:
+    """The sizes that are looked up, and those that are worked out."""
+    made = encoder()
+    empty = len(made.encode(TRACE, SPAN, PARENT, SAMPLED, **ORDINARY))
+    for more in range(max(0, size - empty - 8), max(0, size - empty) + 8):
+        note = protobuf.message(3, b"x" * more)
+        data = made.encode(TRACE, SPAN, PARENT, SAMPLED, **{**ORDINARY, "more": note})
+        assert len(decoded(data).trace_state) == more
+
+
 @given(st.binary(max_size=4000), st.integers(1, 2000))
 def test_text_is_utf8_and_within_its_limit(value: bytes, limit: int) -> None:
     made = attributes.text(value, limit)

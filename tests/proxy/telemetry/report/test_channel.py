@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import pytest
 from lab.collectors import answer, collecting
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -36,6 +38,11 @@ async def test_trouble_is_not_crowded_out() -> None:
         channel.on_tick(asyncio.get_running_loop().time())
         assert channel.has_room(False)  # a tick brings new room
         await channel.stop()
+
+
+def test_it_has_a_name_before_anybody_is_told() -> None:
+    assert [len(Channel("1").instance) for _ in range(2)] == [16, 16]
+    assert Channel("1").instance != Channel("1").instance
 
 
 async def test_another_life_begins_when_nobody_was_told_for_a_while() -> None:
@@ -101,7 +108,7 @@ async def test_everything_is_told_anew_each_minute_and_what_has_changed_each_int
     channel.tell_from(told)
     with collecting() as console:
         channel.use(plan(console.port, interval_s=10.0))
-        for now in (1000.0, 1009.9, 1010.0, 1059.9, 1060.0, 1060.1, 1070.0):
+        for now in (1000.0, 1009.9, 1010.0, 1059.9, 1060.0, 1060.1, 1069.9):
             channel.on_tick(now)
         assert told.asked == [(True, False), (False, False), (False, False), (True, False)]
         told.asked.clear()
@@ -111,6 +118,50 @@ async def test_everything_is_told_anew_each_minute_and_what_has_changed_each_int
         told.asked.clear()
         await channel.stop()
         assert told.asked == [(False, True)]
+
+
+@pytest.mark.parametrize(("interval_s", "anew_s"), [(1.0, 60.0), (59.0, 60.0), (61.0, 61.0), (90.0, 90.0)])
+async def test_all_is_told_anew_after_a_minute_or_a_longer_interval(interval_s: float, anew_s: float) -> None:
+    channel, told = Channel("1"), Told()
+    channel.tell_from(told)
+    with collecting() as console:
+        channel.use(plan(console.port, interval_s=interval_s))
+        for now in (1000.0, 1000.0 + anew_s - interval_s, 1000.0 + anew_s):
+            channel.on_tick(now)
+        is_between = anew_s > interval_s and anew_s - interval_s >= interval_s
+        assert told.asked == [(True, False), *[(False, False)] * is_between, (True, False)]
+        await channel.stop()
+
+
+async def test_a_console_that_drips_its_answer_is_left_by_the_tick() -> None:
+    """That of records, and that of metrics."""
+    for kind in ("logs", "metrics"):
+        channel, source, left = Channel("1"), Counting(), threading.Event()
+        channel.tell_from(source)
+
+        def drip(connection: socket.socket, left: threading.Event = left) -> None:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            connection.settimeout(0.05)
+            with contextlib.suppress(ConnectionError):
+                while not left.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        if not connection.recv(1):
+                            break
+                    connection.sendall(b"x")
+            left.set()
+
+        with collecting(drip) as slow, collecting() as other:
+            ends = Endpoint("127.0.0.1", slow.port, "/", timeout_s=0.2), Endpoint("127.0.0.1", other.port, "/")
+            logs, metrics_to = ends if kind == "logs" else reversed(ends)
+            channel.use(ReportPlan(logs=logs, metrics=metrics_to, flush_s=0.1, interval_s=1000.0))
+            channel.add(document("ops.exchange", 1, "{}"))
+            channel.on_tick(1000.0)
+            await asyncio.to_thread(slow.next)
+            async with asyncio.timeout(5):
+                while not left.is_set():
+                    channel.on_tick(1000.1)
+                    await asyncio.sleep(0.01)
+            await channel.stop()
 
 
 async def test_a_rate_is_of_a_second_and_two_seconds_worth_may_come_at_once() -> None:
