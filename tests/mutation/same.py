@@ -430,6 +430,17 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         "proxy/cli/help.py",
         'found[0] for flag in unknown if (found := difflib.get_close_matches(flag.partition("=")[0], known, n=1))',
     ): (frozenset({"(2)"}), "the first of two is the first of one"),
+    ("proxy/telemetry/log.py", 'level = {"levelno": logging.INFO, "levelname": "INFO"}'): (
+        frozenset({"'qevelno'"}),
+        "JSON tells the level's name alone",
+    ),
+    **{
+        (path, "context.minimum_version = ssl.TLSVersion.TLSv1_2"): (
+            frozenset({"pass"}),
+            "Python's own default since 3.10; it is there to be read",
+        )
+        for path in ("proxy/plan/tls.py", "proxy/kubernetes/webhook/server.py")
+    },
     ("proxy/cli/explain.py", "answers = explain(compile_plan(settings, 1), headers, question)"): (
         frozenset({"(0)", "(2)"}),
         "no answer tells the plan's generation",

@@ -28,6 +28,16 @@ async def test_an_answer_counts_by_the_class_of_its_status(status: bytes, place:
     assert metrics.faults == {}
 
 
+@pytest.mark.parametrize("scheme", [b"http", b"https"])
+async def test_the_time_that_it_took_is_told_by_the_scheme_that_the_client_spoke(scheme: bytes) -> None:
+    plane = SharedPlane()
+    upstream, client = plane.upstream(), plane.client()
+    client.ask(1, [(name, scheme if name == b":scheme" else value) for name, value in GET])
+    upstream.answer(1)
+    ((*_, is_tls),) = plane.metrics.exchange("inbound", "app").durations.series
+    assert is_tls is (scheme == b"https")
+
+
 async def test_an_upstream_that_fails_is_told_and_when_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
     plane = SharedPlane(pool=PoolPlan(max_connections=1))
     upstream, client = plane.upstream(), plane.client()

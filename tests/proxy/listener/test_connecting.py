@@ -77,6 +77,51 @@ async def test_one_that_is_given_up_is_alone() -> None:
     await connecting.wait_closed()
 
 
+class Dialled:
+    """A connector that gives this connection at once."""
+
+    def __init__(self, *, is_lost: bool) -> None:
+        self.is_lost = is_lost
+        self.asked: list[tuple[float, bool]] = []
+
+    async def connect(self, make: Any, timeout_s: float, *, tls: bool) -> Any:
+        self.asked.append((timeout_s, tls))
+        far = make("")
+        far.is_lost = self.is_lost
+        return far
+
+
+class Asking:
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def refuse(self, refusal: Refusal) -> None:
+        self.told.append((refusal.fault, refusal.detail))
+
+    def connected(self, far: Any, idle_s: float) -> None:
+        self.told.append((far.is_lost, idle_s))
+
+
+LOST = Fault.CONNECTION_LOST, "the upstream closed the connection at once"
+
+
+@pytest.mark.parametrize(("is_lost", "told", "held"), [(False, (False, 1.0), 1), (True, LOST, 0)])
+async def test_what_was_connected_is_given_away_unless_it_is_lost_by_then(
+    is_lost: bool, told: object, held: int
+) -> None:
+    """Its place among the descriptors goes with it. TLS is the client's own, through the tunnel."""
+    dialled, asking = Dialled(is_lost=is_lost), Asking()
+    connecting, descriptors, over = lab(cast(Any, dialled))
+    connecting.begin_to(rules(), cast(Any, asking), Address("a", 1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert asking.told == [told]
+    assert (over, len(connecting), descriptors.upstreams) == ([asking], 0, held)
+    assert dialled.asked == [(1.0, False)]
+
+
 @pytest.mark.parametrize(
     ("connect", "body", "port", "fault", "text"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from typing import Any, cast
 
 import pytest
@@ -11,10 +13,12 @@ from lab.transports import FakeTransport
 from proxy.http1.client import ClientConnection
 from proxy.http1.message.request import Request
 from proxy.listener import listener as module
+from proxy.listener.handshake import Handshake
 from proxy.listener.listener import Listener
 from proxy.plan import Clients, Limits
 from proxy.semantics.faults import Fault, Refusal
 from proxy.telemetry.access_log import AccessRecord
+from proxy.transport.deadlines import NEVER
 from proxy.transport.descriptors import Descriptors
 
 in_source = pytest.mark.skipif(
@@ -131,6 +135,15 @@ async def test_bytes_that_wait_for_their_client_keep_it_busy() -> None:
     assert plane.listener.is_busy() is True
     near.buffered = 0
     assert plane.listener.is_busy() is False
+
+
+async def test_a_handshake_that_is_too_slow_is_ended_once() -> None:
+    plane = Plane()
+    handshake = Handshake(plane.listener, lambda _: asyncio.Protocol(), ssl.create_default_context())
+    handshake.transport = transport = FakeTransport()
+    handshake.deadline = plane.ticker.now
+    handshake.on_deadline()
+    assert (transport.is_aborted, handshake.deadline) == (True, NEVER)
 
 
 async def test_a_handshake_is_counted_once_however_it_ends() -> None:

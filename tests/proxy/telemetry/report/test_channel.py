@@ -53,8 +53,12 @@ async def test_another_life_begins_when_nobody_was_told_for_a_while() -> None:
         channel.use(plan(console.port))
         first = channel.instance, channel.started
         channel.formats.add(("in", "", "", "app", "", "b3", ""), 1.0)
+        channel.has_room(False)
+        channel.add(document("ops.exchange", 1, "{}"))
+        assert (channel.seen, channel.reported) == (1, 1)
         channel.use(ReportPlan())
         channel.use(plan(console.port))
+        assert (channel.seen, channel.reported) == (0, 0)
         assert channel.formats.listed() == []
         assert channel.instance != first[0]
         assert channel.started > first[1]
@@ -80,6 +84,10 @@ class Told(Source):
     def documents(self, *, is_new: bool, is_final: bool) -> Sequence[bytes]:
         self.asked.append((is_new, is_final))
         return [document("ops.told", 1, "{}")]
+
+
+def test_who_has_nothing_to_tell_tells_nothing() -> None:
+    assert (*Source().documents(is_new=True, is_final=False), *Source().metrics()) == ()
 
 
 async def test_what_was_sent_and_what_waits_is_counted() -> None:
