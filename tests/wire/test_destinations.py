@@ -199,6 +199,27 @@ def test_own_addresses_of_every_interface(start: Callable[..., Sidecar]) -> None
     assert sidecar.ask(by_connect(authority), "outbound", "CONNECT").status == 508
 
 
+@pytest.mark.parametrize(
+    ("listen", "to", "is_own"),
+    [
+        ("127.0.0.1", b"127.0.0.1", True),
+        ("127.0.0.1", b"127.0.0.2", False),  # where something else may listen
+        ("127.0.0.1", b"0.0.0.0", True),  # which the system takes for this machine
+        ("127.0.0.2", b"0.0.0.0", True),
+        ("0.0.0.0", b"127.0.0.2", True),
+        ("0.0.0.0", b"0.0.0.0", True),
+        ("0.0.0.0", b"192.0.2.1", False),
+        ("127.0.0.1", b"[::ffff:127.0.0.1]", True),
+    ],
+)
+def test_which_addresses_are_our_own(start: Callable[..., Sidecar], listen: str, to: bytes, is_own: bool) -> None:
+    settings = {"inbound": {"listen": "off"}, "outbound": {"listen": f"{listen}:0"}, "timeouts": {"connect_s": 0.1}}
+    sidecar = start(settings)
+    authority = to + b":%d" % sidecar.addresses["outbound"].port
+    answer = sidecar.ask(by_connect(authority), "outbound", "CONNECT")
+    assert (answer.status == 508) is is_own
+
+
 def address_of_this_machine() -> str | None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:

@@ -13,6 +13,7 @@ from lab.collectors import Collector, attributes
 from lab.messages import Message
 from lab.peers import Upstream
 from lab.sidecar import LISTEN, Sidecar, merged
+from lab.wire import Wire
 
 S = "a2fb4a1d1a96d312"
 ONE, TWO = "1" * 32, "2" * 32
@@ -119,6 +120,25 @@ def test_a_header_that_one_request_came_with(both: Callable[..., Both]) -> None:
         with wire.at_app(traceparent("3" * 32), "X-Order: 2"):
             assert value(wire.call("X-Order: 2"), "traceparent") == ""
     assert wire.linked == {"header": 3, "none": 2}
+
+
+def test_without_a_way_out_no_request_is_remembered(wired: Callable[..., Wire], both: Callable[..., Both]) -> None:
+    """No call can come that would have to be joined to it."""
+
+    def remembered(sidecar: Sidecar) -> int:
+        return sidecar.call(lambda: len(sidecar.plane._in_flight))
+
+    alone = wired()
+    client = alone.sidecar.client()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    far = alone.upstream.accept()
+    far.request()
+    assert remembered(alone.sidecar) == 0
+    far.reply()
+    assert client.response().status == 200
+    wire = both()
+    with wire.at_app():
+        assert remembered(wire.sidecar) == 1
 
 
 def test_each_method_can_be_switched_off(both: Callable[..., Both], monkeypatch: pytest.MonkeyPatch) -> None:

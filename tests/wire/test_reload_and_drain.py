@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
@@ -46,6 +47,18 @@ def test_reload_takes_effect_for_the_next_request(wired: Callable[..., Wire]) ->
     other.answer(b"new")
     assert client.response().body == b"new"
     other.close()
+
+
+def test_readiness_asks_the_app_of_the_settings_that_hold(wired: Callable[..., Wire]) -> None:
+    wire = wired()
+    sidecar = wire.sidecar
+    assert sidecar.thread.run(sidecar.plane.is_app_up())
+    with socket.socket() as deaf:  # nobody listens there
+        deaf.bind(("127.0.0.1", 0))
+        app = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        off = {"outbound": {"listen": "off"}, "admin": {"listen": "off"}}
+        sidecar.replace({"inbound": {"listen": str(sidecar.addresses["inbound"]), "app": app}, **off})
+        assert not sidecar.thread.run(sidecar.plane.is_app_up())
 
 
 @pytest.mark.parametrize("begun", [b"", LONG[:9]], ids=["between", "amid a head"])

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from lab.consoles import Console, Start, running, sent, span
+from lab import http2
+from lab.consoles import WAIT_S, Console, Start, running, sent, span
 from lab.h2 import Answer, Peer, client
 from lab.sidecar import connect
+from lab.transports import FakeTransport
 
 from proxy.console.server import grpc, grpc_call, intake
 from proxy.console.store.writer import Writer
@@ -197,6 +199,21 @@ async def test_a_token_is_asked_for_by_its_status(start_console: Start) -> None:
     assert (await counted(console))["refused"] == {"token": 1}
 
 
+@pytest.mark.parametrize(
+    ("path", "fields", "label"),
+    [
+        (f"{SERVICES}profiles.v1.ProfilesService/Export", {}, "path"),
+        (EXPORT, {"grpc_encoding": "x"}, "content-encoding"),
+    ],
+)
+async def test_what_is_refused_is_not_asked_for_its_token_too(
+    start_console: Start, path: str, fields: dict[str, str], label: str
+) -> None:
+    console = await start_console(otlp_token="let-me-in-please")
+    assert (await talk(console, asked(message(BODY), path, **fields))).field("grpc-status") == "12"
+    assert (await counted(console))["refused"] == {label: 1}
+
+
 async def test_what_is_held_of_all_bodies_is_bounded_and_free_again(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,6 +342,71 @@ async def test_a_sender_that_does_not_read_its_end_is_cut_off(
         return peer.is_over()
 
     assert await talk(console, say)
+
+
+class Far:
+    """A sender's connection without a socket."""
+
+    def __init__(self) -> None:
+        self.intake = intake.Intake(lambda _: True)
+        self.connection = grpc.GrpcIntake(self.intake).connection()
+        self.transport = FakeTransport()
+        self.connection.connection_made(self.transport)
+        self.peer = http2.Peer()
+
+    async def get(self, *wire: bytes) -> list[http2.Frame]:
+        """Bytes from the sender; the frames that go to it within a turn."""
+        self.connection.data_received(b"".join(wire))
+        await asyncio.sleep(0)
+        return http2.parse(self.transport.take())
+
+    async def ask(self, *, end: bool = False) -> None:
+        """It begins an Export."""
+        fields = [*http2.POST, (b"content-type", b"application/grpc"), (b"te", b"trailers")]
+        fields[2] = (b":path", EXPORT.encode())
+        await self.get(http2.HELLO, self.peer.headers(1, fields, end=end))
+
+
+async def test_a_flood_of_frames_is_read_in_pieces_while_nothing_more_is_taken() -> None:
+    far = Far()
+    await far.ask()
+    await far.get(http2.data(1, b"\0" + (2000).to_bytes(4, "big")))
+    far.connection.data_received(http2.data(1, b"\0") * 1100)
+    paused = [far.transport.is_reading_paused]
+    for _ in range(4):
+        await asyncio.sleep(0)
+    assert [*paused, far.transport.is_reading_paused] == [True, False]
+    frames = await far.get(http2.rst(1), http2.frame(6, 0, 0, b"are-here"))
+    assert [one.payload for one in frames if one.kind == 6] == [b"are-here"]
+
+
+async def test_what_waits_for_a_full_transport_goes_when_it_has_room() -> None:
+    far = Far()
+    await far.ask()
+    far.connection.pause_writing()
+    frames = await far.get(http2.data(1, message(b""), end=True))
+    async with asyncio.timeout(WAIT_S):
+        while not any(one.kind == 1 for one in frames):
+            await asyncio.sleep(0.002)  # another thread reads the message
+            frames += http2.parse(far.transport.take())
+    assert [one.kind for one in frames if one.id] == [1]
+    far.connection.resume_writing()
+    await asyncio.sleep(0)
+    assert [one.kind for one in http2.parse(far.transport.take())] == [0, 1]
+    far.intake.close()
+
+
+@in_source
+async def test_a_sender_that_stays_behind_our_end_is_aborted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{GRPC}._LAST_BYTES_S", 0.0)
+    far = Far()
+    frames = await far.get(b"rubbish, which is no frame" * 4)
+    assert (frames[-1].kind, far.transport.is_ended, far.transport.is_closing()) == (7, True, False)
+    for _ in range(100):
+        if far.transport.is_aborted:
+            break
+        await asyncio.sleep(0.01)
+    assert far.transport.is_aborted
 
 
 async def test_no_more_than_32_calls_at_once(console: Console) -> None:

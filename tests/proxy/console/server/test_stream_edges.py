@@ -7,6 +7,7 @@ import socket
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from lab.consoles import WAIT_S, Console
 
 from proxy.console.filter.terms import read_filter
@@ -69,6 +70,15 @@ async def test_as_many_as_may_listen(console: Console, monkeypatch: pytest.Monke
         assert (await console.get("/health"))["console"]["stream"] == {"readers": 2, "lost": 0, "cut": 0}
 
 
+async def test_a_reader_too_many_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_READERS", 0)
+    stream = Stream("1")
+    for _ in range(2):
+        with pytest.raises(web.HTTPServiceUnavailable):
+            await stream.serve(make_mocked_request("GET", "/"), {})
+    assert (stream.refused, stream.readers) == (2, 0)
+
+
 async def test_a_reader_to_whom_nothing_comes_hears_that_we_are_here(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,8 +100,11 @@ async def test_a_reader_that_takes_nothing_is_cut(is_silent: bool, cut: int, mon
     if is_silent:
         monkeypatch.setattr(module, "_PATIENCE_S", 0.05)
     stream, ended, connected = Stream("1"), asyncio.Event(), asyncio.Event()
+    transports: list[asyncio.Transport] = []
 
     async def serve(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        transports.append(request.transport)
         connected.set()
         try:
             return await stream.serve(request, {})
@@ -113,6 +126,7 @@ async def test_a_reader_that_takes_nothing_is_cut(is_silent: bool, cut: int, mon
             while not ended.is_set():
                 stream.publish([{"id": "x" * 1_000_000}] * 10)
                 await asyncio.sleep(0)
+        assert [one.is_closing() for one in transports] == [True]
         client.close()
         assert (stream.cut, stream.readers) == (cut, 0)
         await runner.cleanup()

@@ -53,6 +53,18 @@ class Store:
         return self.ask("SELECT service, hour, name, count, first, last FROM call_hours ORDER BY hour, name")
 
 
+def test_a_report_that_cannot_be_read_is_told_at_debug_and_costs_no_other(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    sender = Sender("i-7", "shop", "i-7", "h", "1", False)
+    bad = Report("ops.counts", sender, 0, 0, {"seq": 1 << 70, "since": 0, "interval": 10})
+    good = Report("ops.counts", sender, 0, 0, {"seq": 1, "since": 0, "interval": 10, "formats": [[*ROW, 1, NOW, NOW]]})
+    write_reports(store.connection, [bad, good], NOW * MS)
+    assert len(store.formats) == 1
+    assert [one.getMessage() for one in caplog.records] == ["a report of i-7 cannot be read: ValueError"]
+
+
 @pytest.fixture
 def store() -> Iterator[Store]:
     connection = open_store(Place(None, 1 << 30))

@@ -71,6 +71,7 @@ def test_a_fault_is_an_error_that_is_no_status(error: object, fault: str | None)
     [
         ({}, "/"), ({"url__path": "/a"}, "/a"), ({"url__path": "/a", "url__full": "http://b/c"}, "/a"),
         ({"url__full": "http://b/c?d=e"}, "/c"), ({"url__full": "http://b"}, "/"), ({"url__full": "http://b?x"}, "/"),
+        ({"url__full": "unix:///c?d"}, "/c"),
         ({"url__full": "/c"}, "/"), ({"url__path": "/" + "x" * 2048}, "/" + "x" * 2047), ({"url__path": 5}, "/"),
     ],
 )  # fmt: skip
