@@ -314,6 +314,11 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"'qiufcMm'"}),
         "a bool has become Python's own before",
     ),
+    (
+        "ops_lib/propagation/families.py",
+        "_EXACT: Final = {name: family for family, names in FAMILIES.items() for name in names "
+        'if not name.endswith("*")}',
+    ): (frozenset({"'*x'"}), "a name with a star is found by its prefix as well"),
     ("ops_lib/spans/unrecorded.py", "_FLAGS = tuple(TraceFlags(bits) for bits in range(4))"): (
         frozenset({"(5)"}),
         "there are two flags: the largest is 3",

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import ops_lib as ops
+from ops_lib.integrations import client_spans
 
 FRAMEWORKS = ("aiohttp", "flask", "httpx", "httpcore", "requests", "starlette", "fastapi", "urllib3", "wrapt")
 
@@ -37,10 +38,19 @@ def test_what_is_missing_is_named_with_its_command(name: str, missing: str, monk
     blocked = name if missing == "library" else f"opentelemetry.instrumentation.{package}"
     with (
         monkeypatch.context() as patch,
-        pytest.raises(ImportError, match=rf"{blocked}.*is not installed; pip install 'ops-sidecar\[{name}\]'"),
+        pytest.raises(ImportError, match=rf"\): '{blocked}' is not installed; pip install 'ops-sidecar\[{name}\]'"),
     ):
         patch.setitem(sys.modules, blocked, None)
         ops.instrument(name)
+
+
+def test_a_package_that_fails_without_a_name_is_told_by_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str) -> None:
+        raise ImportError("libssl cannot be opened")
+
+    monkeypatch.setattr(client_spans, "import_module", broken)
+    with pytest.raises(ImportError, match="'libssl cannot be opened' is not installed"):
+        client_spans.load("httpx", "opentelemetry.instrumentation.httpx", "HTTPXClientInstrumentor")
 
 
 @pytest.mark.parametrize("name", ["httpx", "requests", "aiohttp", "urllib3"])

@@ -7,6 +7,7 @@ import pytest
 from proxy.address import Address
 from proxy.settings.addresses import parse_listen
 from proxy.settings.otlp_values import CollectorUrl, parse_attributes, parse_headers, parse_rate, parse_ratio, parse_url
+from proxy.settings.problems import shown, unknown_key
 from proxy.settings.values import METHOD, parse_response_header, parse_session_header, parse_switch, ratio_of
 from proxy.settings.words import OFF_WORDS, ON_WORDS
 
@@ -228,3 +229,25 @@ def test_a_collector(text: str, url: CollectorUrl) -> None:
 def test_what_is_no_collector(text: object, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         parse_url(text)
+
+
+GUESSES = {
+    "port bind address host_port": "inbound.listen",
+    "backend service app_url app_port proxy_pass upstream_url": "inbound.app",
+    "propagator propagators format formats": "propagation.inject or propagation.extract",
+    "loglevel verbosity debug": "log.level",
+}
+
+
+@pytest.mark.parametrize(("key", "meant"), [(key, meant) for keys, meant in GUESSES.items() for key in keys.split()])
+def test_each_key_of_other_programs_is_understood(key: str, meant: str) -> None:
+    assert unknown_key((key,), by_variable=False).endswith(f"; did you mean {meant}?")
+
+
+@pytest.mark.parametrize(
+    "word", ["password", "passwd", "secret", "token", "credential", "apikey", "api_key", "private"]
+)
+def test_each_word_that_names_a_secret_hides_its_value(word: str) -> None:
+    assert shown((f"my_{word.upper()}_2",), "x") == "(hidden)"
+    assert shown(("a",), f"{word}: x") == f"{word}: (hidden)"
+    assert shown(("a",), f"my_{word}_2=x&b") == f"my_{word}_2= (hidden)"
