@@ -11,9 +11,12 @@ _SOCK_DIAG: Final = "the kernel reads neither padding nor a sequence number, and
 _QUICK: Final = "the byte takes the way of the pattern below, which knows it as well"
 _TREE: Final = "the way bit by bit, which is taken then, reads the same"
 _TABLE: Final = "the table and the function say the same of 255"
+_TABLE_OR_PREFIX: Final = "the table and the function say the same of 255; of what is larger, the prefix has the bit"
+_HAS_HOST: Final = "a head of HTTP/1.1 without a host has been refused before"
 _FULL: Final = "the bucket is full at first: whatever has come until then adds nothing"
 _FIRST: Final = "another value always comes before it is read; it is there so that no state is without one"
 
+_WAITED: Final = "if self._is_waited_for and self.room > 0:  # first, so that what then begins goes out with the rest"
 SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
     (
         "proxy/transport/processes.py",
@@ -99,6 +102,10 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"pass"}),
         "a pool for which nobody waits is asked again, to no end",
     ),
+    ("proxy/http2/upstream.py", _WAITED): (
+        frozenset({">=", "(-1)", "or"}),
+        "without room nobody is served, and those that wait ask to be called again; without a call nobody waits",
+    ),
     ("proxy/http2/upstream.py", "return mine if mine < theirs else theirs"): (
         frozenset({"<="}),
         "both are equal",
@@ -133,7 +140,7 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
     ): (frozenset({"(62)", "(64)"}), "the largest index of a name is 61, below any of these prefixes"),
     ("proxy/http2/hpack/integers.py", "return LENGTHS[size] if size < 256 else integer(127, 0, size)"): (
         frozenset({"(255)", "(1)"}),
-        "the table and the function say the same of 255; the prefix has that bit, too",
+        _TABLE_OR_PREFIX,
     ),
     (
         "proxy/http2/engine/engine.py",
@@ -184,12 +191,12 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         "the oldest field is found by its text instead",
     ),
     ("proxy/http2/hpack/encoder.py", "out.append(INDEXED[index] if index < 256 else integer(127, 0x80, index))"): (
-        frozenset({"(255)"}),
-        _TABLE,
+        frozenset({"(255)", "(129)"}),
+        _TABLE_OR_PREFIX,
     ),
     ("proxy/http2/hpack/encoder.py", "out.append(LENGTHS[size] if size < 256 else integer(127, 0, size))"): (
-        frozenset({"(255)"}),
-        _TABLE,
+        frozenset({"(255)", "(1)"}),
+        _TABLE_OR_PREFIX,
     ),
     ("proxy/http2/hpack/decoder.py", "is_indexed = first >= 0x40"): (
         frozenset({"(63)"}),
@@ -207,6 +214,23 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         "proxy/http2/hpack/decoder.py",
         "if start >= end or not 0x80 < block[start] <= 0x80 + _LONGEST_CODE:",
     ): (frozenset({"<=", "(127)", "(129)"}), "a name of no byte or one is the same object anyway"),
+    ("proxy/http1/message/request.py", "if request.host or request.minor == 1:"): (frozenset({"(2)"}), _HAS_HOST),
+    (
+        "proxy/http1/message/request.py",
+        "if (request.host or request.minor == 1) and parse_authority(request.host) is None:",
+    ): (frozenset({"(2)"}), _HAS_HOST),
+    (
+        "proxy/listener/app_calls/linking.py",
+        "asker.process = max(found.get(ends, NOBODY), NOBODY) if ends is not None and found else NOBODY",
+    ): (frozenset({"or"}), "what is not found is nobody's process, too"),
+    (
+        "proxy/listener/client_bounds.py",
+        "return not most or self._connections.get(client, 0) < most or not self._is_bounded(client)",
+    ): (frozenset({"(-1)"}), "both are below any number of which one may be had"),
+    ("proxy/listener/reports/reporter.py", "self._next_id = randbits(64)"): (
+        frozenset({"(63)", "(65)"}),
+        "it is random, and what follows it has 64 bits either way",
+    ),
     ("ops_lib/capture/render.py", "if kind is list or kind is tuple:"): (
         frozenset({"and", "is not"}),
         "the loops below know both as well, and come to the same text",

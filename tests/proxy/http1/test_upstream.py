@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from lab.pairs import Pair, Plane
+from lab.transports import FakeTransport
 
 from proxy.http1.upstream import RESPONSE_LIMITS
 from proxy.plan import Timeouts
@@ -21,6 +22,22 @@ async def plane() -> Plane:
 @pytest.fixture
 def pair(plane: Plane) -> Pair:
     return Pair(plane)
+
+
+async def test_who_is_at_the_other_end(plane: Plane) -> None:
+    """Its address and port, for spans; a Unix socket has neither."""
+    told = []
+    for peername in (("127.0.0.2", 8081), ("::1", 8082, 0, 0), ""):
+        made, far = plane.pool.new_protocol(), FakeTransport(peername=peername)
+        made.connection_made(far)
+        told.append((made.peer, made.remote, made.process, made.may_be_unheard(), repr(made)))
+        assert far.get_write_buffer_limits() == (0, made.buffer_bytes)
+    assert [one[:4] for one in told] == [
+        ("127.0.0.2", (b"127.0.0.2", 8081), -1, False),
+        ("::1", (b"::1", 8082), -1, False),
+        ("", (b"", 0), -1, False),
+    ]
+    assert told[2][4].startswith("<UpstreamConnection unix ")
 
 
 def test_one_that_has_not_taken_its_request_serves_no_other(pair: Pair, plane: Plane) -> None:

@@ -168,6 +168,15 @@ def test_targets_replace_hosts() -> None:
     assert refused(lambda: asked(b"GET / HTTP/1.0", b"Host: a b")) == said
 
 
+@pytest.mark.parametrize("target", [b".", b"0", b"%", b"?a", b"\\a", b"a/", b".//a/"])
+def test_a_target_that_begins_with_no_slash_is_no_path(target: bytes) -> None:
+    """Not even by one bit."""
+    assert refused(lambda: asked(b"GET %b HTTP/1.1" % target, b"Host: a")) == (
+        Fault.BAD_TARGET,
+        "the request target is neither a path nor an absolute http or https URI",
+    )
+
+
 def test_request_lines_of_rare_methods_take_the_same_way() -> None:
     for method in (b"GET", b"POST", b"PATCH", b"CONNECT", b"QUERY", b"X-RARE", b"get", b"!"):
         assert check_request_line(method + b" /~ HTTP/1.1") == (method, b"/~", b"1")
