@@ -470,6 +470,14 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         )
         for path in ("proxy/plan/tls.py", "proxy/kubernetes/webhook/server.py")
     },
+    ("proxy/translate.py", "self.losses_of_traits = tuple(map(losses_of, range(ALL_TRAITS + 1)))"): (
+        frozenset({"(2)"}),
+        "no translation has more traits than all",
+    ),
+    ("proxy/participation/in_flight.py", "found.append((name, values[0]))"): (
+        frozenset({"(-1)"}),
+        "the first of one is the last",
+    ),
     ("proxy/cli/explain.py", "answers = explain(compile_plan(settings, 1), headers, question)"): (
         frozenset({"(0)", "(2)"}),
         "no answer tells the plan's generation",

@@ -49,3 +49,22 @@ def test_these_are_templates(template: str) -> None:
 def test_these_are_not(template: str) -> None:
     with pytest.raises(ValueError):
         check_template(template)
+
+
+def test_the_longest_template_is_one() -> None:
+    check_template(f"/{'a' * 255}")
+
+
+@pytest.mark.parametrize(
+    ("template", "problem"),
+    [
+        ("orders", "it does not begin with /"),
+        (f"/{'a' * 256}", "longer than 256 characters"),
+        ("/a/{b", "the segment '{b' is neither text, nor {name}, nor * at the end"),
+        ("/*/b", "* may only be the last segment"),
+    ],
+)
+def test_what_is_wrong_with_a_template_is_told(template: str, problem: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        check_template(template)
+    assert str(caught.value) == problem

@@ -94,6 +94,17 @@ def test_a_console_that_may_know_nothing_is_told_of_plan_and_settings(tmp_path: 
     assert "ops.proofs" not in case.told()
 
 
+@pytest.mark.parametrize(
+    ("export", "spans"),
+    [({"endpoint": "http://127.0.0.1:4399"}, ["spans to http://127.0.0.1:4399/v1/traces"]), ({}, [])],
+)
+def test_it_is_told_where_spans_and_reports_go(tmp_path: Path, export: dict[str, str], spans: list[str]) -> None:
+    case = Case(tmp_path, {"export": export})
+    case.know()
+    told = case.told()["ops.health"]["exporters"]
+    assert [one["name"] for one in told] == [*spans, "reports to http://127.0.0.1:4318/v1/logs", "log"]
+
+
 def test_settings_are_told_with_who_set_them_and_when_they_count(tmp_path: Path) -> None:
     case = Case(tmp_path)
     case.know()

@@ -99,6 +99,18 @@ def test_a_shadow_gets_the_same_numbers_by_their_size() -> None:
     assert tape.replay(128) == three
 
 
+def test_numbers_of_a_former_request_are_forgotten() -> None:
+    """Its shadow may have needed fewer of them."""
+    tape = Tape()
+    taking_part = plan({"mode": "participate"})
+    one = Translator(taking_part, random_bits=tape.record)
+    shadow = Shadow((one,), (Translator(taking_part, random_bits=tape.replay),), tape)
+    tape.record(64)
+    tape.record(128)
+    shadow.begin()
+    assert shadow.compare(one.translate([]), [], lambda: (0, 0), 0).differences == ("same",)
+
+
 def test_a_shadow_that_needs_more_gets_new_ones() -> None:
     tape = Tape()
     number = tape.record(64)

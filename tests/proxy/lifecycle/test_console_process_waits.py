@@ -48,18 +48,20 @@ class Process:
 
     def close(self) -> None:
         self.notes.append("input closed")
-        if not self._bench.hangs:
+        if self._bench.is_slow:
+            self._dying = asyncio.ensure_future(self._die(0))
+        elif not self._bench.hangs:
             self._end(0)
 
     def kill(self) -> None:
         self.notes.append("killed")
-        self._dying = asyncio.ensure_future(self._die())
+        self._dying = asyncio.ensure_future(self._die(-9))
         raise ProcessLookupError  # as where it has ended just now
 
-    async def _die(self) -> None:
+    async def _die(self, code: int) -> None:
         for _ in range(20):
             await asyncio.sleep(0)
-        self._end(-9)
+        self._end(code)
 
     async def wait(self) -> int:
         await self._over.wait()
@@ -73,7 +75,8 @@ class Bench:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
         self.lasts_s: list[float] = []  # of the next consoles, which end by themselves
-        self.hangs = self.is_deaf = False
+        self.hangs = self.is_deaf = self.is_slow = False
+        self.is_patient = False  # a pause lasts
         self.pauses: list[float] = []
         self.made: list[Process] = []
         self.console = ConsoleProcess()
@@ -90,10 +93,10 @@ class Bench:
 
     @contextlib.asynccontextmanager
     async def timeout(self, seconds: float) -> AsyncIterator[None]:
-        """It passes at once, unless it is for a console that ends."""
+        """It passes at once, unless it is for a console that ends, or a pause that lasts."""
         if seconds != STOP_S:
             self.pauses.append(seconds)
-        elif not self.hangs:
+        if self.is_patient if seconds != STOP_S else not self.hangs:
             yield
             return
         raise TimeoutError
@@ -132,6 +135,23 @@ async def test_a_console_that_ends_is_started_ever_more_rarely(
     assert {record.msg for record in caplog.records} == {"the console has ended and is started again"}
     await bench.console.stop()
     assert bench.made[-1].notes == ["input closed"]
+
+
+async def test_another_plan_ends_a_pause(bench: Bench) -> None:
+    bench.lasts_s, bench.is_patient = [0.0], True
+    await bench.use(PLAN)
+    assert (len(bench.made), bench.pauses) == (1, [1])
+    await bench.use(OTHER)
+    assert (len(bench.made), bench.pauses) == (2, [1])
+    assert bench.made[1].said == to_json(OTHER).encode() + b"\n"
+    await bench.console.stop()
+
+
+async def test_a_stop_waits_while_a_console_ends(bench: Bench) -> None:
+    await bench.use(PLAN)
+    bench.is_slow = True
+    await bench.console.stop()
+    assert (bench.made[0].returncode, bench.made[0].notes) == (0, ["input closed"])
 
 
 async def test_another_plan_ends_one_and_starts_the_next(bench: Bench) -> None:

@@ -31,6 +31,15 @@ def test_a_request_without_a_valid_header_says_nothing() -> None:
     assert (mirror.speaks("a"), mirror.app_speaks()) == (B3, None)
 
 
+def test_the_app_is_known_by_what_it_called_with_last() -> None:
+    mirror = Mirror()
+    mirror.heard_app("b3")
+    assert (mirror.app_speaks(), len(mirror)) == (B3, 1)
+    mirror.heard_app("tracecontext")
+    assert (mirror.app_speaks(), len(mirror)) == (W3C, 1)
+    assert mirror.speaks("10.0.0.1") is None
+
+
 def test_a_host_is_known_by_where_it_was_reached_last() -> None:
     mirror = Mirror()
     mirror.heard("10.0.0.1", (), "b3")
