@@ -55,3 +55,13 @@ def test_what_is_merged_in_is_a_level_as_well(levels: int, is_read: bool) -> Non
     text = "a: &a {b: 1}\n" + "".join(f"{'  ' * level}c:\n" for level in range(levels - 1))
     read = read_yaml(f"{text}{'  ' * (levels - 1)}<<: *a\n", "f")
     assert bool(read.problems) is not is_read
+
+
+def test_a_change_of_one_upstream_takes_what_is_known_of_all_along() -> None:
+    """Also where each value came from, for the problems with them; what was below stays as it was."""
+    below = read_yaml("log: {level: debug}\nupstreams:\n- {name: a}\n- {name: b}\n", "f")
+    known = Layer(below.data, {("log", "level"): "f:1", ("upstreams", "0", "name"): "f:3"})
+    layer = flag_layer([Flag(("upstreams", "a", "match"), "new", "--set")], known)
+    assert layer.data == {"upstreams": [{"name": "a", "match": "new"}, {"name": "b"}]}
+    assert layer.sources == {("upstreams", "0", "name"): "f:3", ("upstreams", "0", "match"): "--set"}
+    assert known.data["upstreams"] == [{"name": "a"}, {"name": "b"}]
