@@ -65,3 +65,22 @@ def test_a_change_of_one_upstream_takes_what_is_known_of_all_along() -> None:
     assert layer.data == {"upstreams": [{"name": "a", "match": "new"}, {"name": "b"}]}
     assert layer.sources == {("upstreams", "0", "name"): "f:3", ("upstreams", "0", "match"): "--set"}
     assert known.data["upstreams"] == [{"name": "a"}, {"name": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("a: {<<: 5}", "a.<<", "5"),
+        ("a: {b: 1, b: 2}", "a.b", "2"),
+        ("a: 1\na: {b: 2}", "a", "(section)"),
+        ("a:\n- {? [b] : 3}", "a.0", ""),
+    ],
+)
+def test_a_problem_tells_its_whole_key_and_its_value(text: str, key: str, value: str) -> None:
+    assert [(one.key, one.value) for one in read_yaml(text, "f").problems] == [(key, value)]
+
+
+def test_of_a_key_that_is_there_twice_the_first_counts() -> None:
+    read = read_yaml("a: 1\nb: {c: 1}\na: {c: 2}\n", "f")
+    assert read.data == {"a": 1, "b": {"c": 1}}
+    assert read.lines == {("a",): 1, ("b",): 2, ("b", "c"): 2}

@@ -52,7 +52,7 @@ def problems(
         ("inbound: 5", "inbound", "expected a section with the keys listen, app"),
         ("inbound: {propagation: [b3]}", "inbound.propagation", "expected a section"),
         ("propagation: {mode: translat}", "propagation.mode", "did you mean translate?"),
-        ("propagation: {lossless: 5}", "propagation.lossless", "true or false"),
+        ("propagation: {lossless: 5}", "propagation.lossless", "expected true or false"),
         ("propagation: {inject: []}", "propagation.inject", "at least one format"),
         ("propagation: {inject: null}", "propagation.inject", "expected a list of formats"),
         ("propagation: {inject: [5]}", "propagation.inject", "expected a list of formats"),
