@@ -74,7 +74,7 @@ async def test_what_is_over_hears_nothing_more() -> None:
     case = Case()
     exchange, answerer = case.ask()
     answered(exchange)
-    told = list(case.asker.told)
+    told, counted = list(case.asker.told), (exchange.bytes_in, exchange.bytes_out)
     exchange.on_upstream_failed(LOST, UNHEARD)
     exchange.send_content(b"more", True, [])
     exchange.on_unsent()
@@ -82,6 +82,7 @@ async def test_what_is_over_hears_nothing_more() -> None:
     exchange.abandon()
     assert case.asker.told == told == [(200, [(b"x-b", b"2")], b"ok", True), "over"]
     assert (answerer.told[1:], case.pool.retries) == (["end"], 0)
+    assert (exchange.bytes_in, exchange.bytes_out) == counted
 
 
 async def test_the_time_for_a_response_begins_with_the_end_of_the_request() -> None:

@@ -166,6 +166,7 @@ async def test_open_connections_are_served_by_new_rules() -> None:
     plane, other = Plane(), Plane(rest={"limits": Limits(connections=7, header_bytes=600), "explain": True})
     client, near = connect(plane)
     assert plane.listener.is_logging is False
+    other.metrics.listener("inbound").connections_limit = 0  # the other's own
     plane.listener.use(other.listener.rules)
     assert (plane.listener.rules, plane.listener.is_logging) == (other.listener.rules, True)
     before, now = plane.metrics.listener("inbound"), other.metrics.listener("inbound")
@@ -174,6 +175,20 @@ async def test_open_connections_are_served_by_new_rules() -> None:
     assert near.take().startswith(b"HTTP/1.1 431 ")
     client.connection_lost(None)
     assert now.connections_open == 0
+
+
+async def test_new_bounds_of_a_client_count_what_it_has_and_the_same_ones_stay() -> None:
+    plane = Plane(clients=Clients(max_connections=2))
+    connect(plane)
+    before = plane.listener.bounds
+    plane.listener.use(Plane(clients=Clients(max_connections=2)).listener.rules)
+    assert plane.listener.bounds is before
+    plane.listener.use(Plane(clients=Clients(max_connections=1)).listener.rules)
+    assert [connect(plane, address)[1].is_aborted for address in ("10.0.0.1", "10.0.0.2")] == [True, False]
+    plane.listener.use(Plane(clients=Clients(max_exchanges=1)).listener.rules)
+    assert [connect(plane, address)[1].is_aborted for address in ("10.0.0.1", "10.0.0.2")] == [False, False]
+    plane.listener.use(Plane().listener.rules)
+    assert plane.listener.bounds is None
 
 
 async def test_tunnels_count_where_the_rules_in_force_do() -> None:
