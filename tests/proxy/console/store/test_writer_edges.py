@@ -13,6 +13,7 @@ from lab.consoles import NOW_NS, WAIT_S, hop, pairs, sent, span
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from proxy.console.intake.decode import read_logs, read_traces
+from proxy.console.intake.records import Batch
 from proxy.console.store import retention
 from proxy.console.store import traces as store_traces
 from proxy.console.store import writer as module
@@ -103,6 +104,21 @@ def test_an_empty_queue_takes_one_of_any_size() -> None:
     assert lab.writer.stop()
     assert lab.ask("SELECT count(*) FROM spans") == [(1,)]
     lab.connection.close()
+
+
+def test_a_queue_has_64_mib_unless_it_is_said_otherwise() -> None:
+    lab = Lab()
+    taken = [lab.writer.add(Batch(size=size)) for size in (1, 64 * 1024 * 1024, 64 * 1024 * 1024 - 1)]
+    assert taken == [True, False, True]
+    lab.writer.start()
+    assert lab.writer.stop()
+    lab.connection.close()
+
+
+def test_without_an_age_what_is_old_stays(lab: Lab) -> None:
+    for number in (1, 2):  # whoever is too old leaves behind each
+        lab.write(read_traces(sent(span(number, trace=number, start_ms=-86_400_000))))
+    assert lab.ask("SELECT count(*) FROM traces") == [(2,)]
 
 
 def test_what_replaces_a_trace_leaves_nothing_of_it(lab: Lab) -> None:
