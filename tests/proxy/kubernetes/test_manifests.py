@@ -133,6 +133,24 @@ def test_a_document_that_cannot_be_read_is_named_with_its_line(text: str, told: 
     assert told in str(caught.value)
 
 
+def test_braces_after_a_comment_are_not_json() -> None:
+    text = "# a pod\n{apiVersion: v1, kind: Pod, spec: {containers: [{name: a, ports: [{containerPort: 8080}]}]}}\n"
+    done = inject(text).text
+    assert done.startswith("# a pod\n{apiVersion: v1, kind: Pod, spec: {containers: ")
+    assert yaml.safe_load(done)["spec"]["initContainers"][0]["name"] == "ops-sidecar"
+
+
+def test_neighbours_that_share_an_anchor_are_edited_apart() -> None:
+    """Both get something of ours, and neither what is the other's."""
+    text = DEPLOYMENT.replace(
+        "      labels: {app: orders}", "      annotations: &both {app: orders}\n      labels: *both"
+    )
+    metadata = inject(text).documents[0]["spec"]["template"]["metadata"]
+    assert set(metadata["labels"]) == {"app", "ops-sidecar/injected"}
+    assert "ops-sidecar/before" in metadata["annotations"]
+    assert "ops-sidecar/injected" not in metadata["annotations"]
+
+
 def test_an_anchor_is_not_edited_twice() -> None:
     """Labels that a selector shares by an alias: the selector must not get the label of the sidecar."""
     text = DEPLOYMENT.replace("matchLabels: {app: orders}", "matchLabels: &labels {app: orders}").replace(

@@ -177,6 +177,27 @@ async def test_who_asks_for_a_sidecar_and_has_none_is_counted_and_told(
     assert told == [{"pods": "a/asks, a/asks-2, a/asks-3, shop/of-the-namespace", "all": 4}]
 
 
+@pytest.mark.parametrize(("count", "more"), [(10, ""), (11, ", ...")])
+async def test_of_many_pods_that_were_missed_ten_are_named(
+    cluster: Cluster, clock: Clock, count: int, more: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = tuple(f"a/pod-{number}" for number in range(count))
+    cluster.missed = lambda: _value(names)  # type: ignore[method-assign]  # so many are slow to make
+    await keeper(cluster, clock).round()
+    (told,) = (record.__dict__["fields"] for record in caplog.records if record.levelno == logging.WARNING)
+    assert told == {"pods": ", ".join(names[:10]) + more, "all": count}
+
+
+async def test_what_it_changes_is_told(cluster: Cluster, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        await keeper(cluster, clock).round()
+    ours = [record for record in caplog.records if record.name.startswith("proxy.")]
+    assert [(record.getMessage(), record.__dict__["fields"]) for record in ours] == [
+        ("the API server has a new bundle of authorities", {"configuration": "zz-ops-sidecar"}),
+        ("certificates renewed", {"secret": "ops-sidecar-webhook"}),
+    ]
+
+
 async def test_files_that_somebody_else_renews(tmp_path: Path, clock: Clock) -> None:
     """cert-manager, for example; nothing is asked of the API server outside of a cluster."""
     certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
