@@ -38,13 +38,15 @@ class Plane:
         held: asyncio.AbstractEventLoop | None = None,
         rest: dict[str, Any] | None = None,
         http2: Literal["always", "never"] = "never",
+        response_header: str = "",
     ) -> None:
         """`held`: the loop whose turns requests on kept connections wait for; None: they are sent at once.
         `rest`: of the listener's plan; `http2`: whether the upstream is known to speak it.
+        `response_header`: of answers, to tell the trace; none if empty.
         `names`: patterns of hosts with their own upstream; the listener then routes by names."""
         loop = asyncio.get_running_loop()
         plan_of_pool = replace(pool or PoolPlan(), http2=http2)
-        propagation = PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,))
+        propagation = PropagationPlan(extract=FORMATS, inject=(Format.TRACECONTEXT,), response_header=response_header)
         target = UpstreamTarget("http", Address("127.0.0.1", 8080))
         upstream = UpstreamPlan("app", target, propagation, pool=plan_of_pool)
         other = replace(upstream, name="other")

@@ -27,13 +27,16 @@ class SharedPlane:
         pool: PoolPlan | None = None,
         clients: Clients | None = None,
         http2: Literal["always", "never"] = "never",
+        response_header: str = "",
         **rest: Any,
     ) -> None:
         """`rest`: of the listener's plan; `http2`: whether the upstream is known to speak it."""
         self._ticker = Ticker(asyncio.get_running_loop())
         self.descriptors = Descriptors()
         self._http2 = Http2(self._ticker, self.descriptors)
-        self.plane = Plane(pool, self._http2.pool, clients=clients, rest=rest, http2=http2)
+        self.plane = Plane(
+            pool, self._http2.pool, clients=clients, rest=rest, http2=http2, response_header=response_header
+        )
         self.listener, self.metrics = self.plane.listener, self.plane.metrics
         self.pool = cast(StreamPool, self.plane.pool)
         self._ticker.now = self.plane.ticker.now = 1000.0

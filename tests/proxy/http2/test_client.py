@@ -351,3 +351,20 @@ async def test_a_listener_that_is_shut_tells_its_new_clients_to_leave() -> None:
     client = plane.client(hello=b"")
     await plane.at(1000.25)
     assert client.transport.is_ended
+
+
+@pytest.mark.parametrize("name", ["", "x-trace"])
+async def test_an_answer_and_a_refusal_tell_the_trace_where_the_settings_say_so(name: str) -> None:
+    trace = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    plane = SharedPlane(response_header=name)
+    upstream, client = plane.upstream(), plane.client()
+    for id, status in ((1, b"200"), (3, b"502")):
+        client.ask(id, [*GET, (b"traceparent", trace)])
+        upstream.frames()
+        if id == 1:
+            upstream.answer(id)
+        else:
+            upstream.get(rst(id, codes.INTERNAL_ERROR))
+        fields = client.answer(client.frames())
+        assert fields[b":status"] == status
+        assert [value for field, value in fields.items() if field in (b"x-trace", b"")] == [trace] * bool(name)

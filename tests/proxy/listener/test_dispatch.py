@@ -69,6 +69,13 @@ class Case:
         return self.plane.metrics.exchange(self.listener.name, "app")
 
 
+async def test_an_exchange_is_timed_while_a_console_wants_to_know() -> None:
+    case = Case()
+    assert case.open(B3).is_timed is False
+    case.listener.is_reporting = True
+    assert case.open(B3).is_timed is True
+
+
 async def test_what_no_log_and_no_console_asks_for_is_not_kept() -> None:
     """The translation: a response that tells the trace, a log, and a span that is exported need it."""
     assert Case().open(B3).translation is None
