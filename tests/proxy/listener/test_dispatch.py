@@ -17,6 +17,7 @@ from proxy.listener.listener_rules import ListenerRules
 from proxy.participation.in_flight import InFlightTable
 from proxy.plan import Router
 from proxy.plan.participation import LinkingPlan
+from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.request import Field
 from proxy.telemetry.metrics import ExchangeMetrics
 from proxy.telemetry.otlp.buffer import SpanBuffer
@@ -74,6 +75,16 @@ async def test_an_exchange_is_timed_while_a_console_wants_to_know() -> None:
     assert case.open(B3).is_timed is False
     case.listener.is_reporting = True
     assert case.open(B3).is_timed is True
+
+
+async def test_a_request_that_failed_was_not_answered_by_the_app() -> None:
+    for refusal in (None, Refusal(Fault.CONNECTION_LOST, "gone")):
+        case = Case()
+        exchange = case.open(B3)
+        entry = exchange.in_flight
+        assert entry is not None
+        case.listener.record(exchange, OtherAsker(), refusal)
+        assert (entry.is_answered, len(case.table)) == (refusal is None, 0)
 
 
 async def test_what_no_log_and_no_console_asks_for_is_not_kept() -> None:

@@ -220,3 +220,19 @@ async def test_a_call_whose_process_is_looked_up_is_held_for_half_a_second(end: 
         exchange.abandon()
         assert search.told[1:] == ["cancel"]
     assert len(case.plane.ticker) == case.waits
+
+
+async def test_a_call_whose_process_was_not_found_in_time_may_wait_for_a_connection_as_any() -> None:
+    case = Case()
+    exchange = case.open()
+
+    class GivesUpAtOnce(Search):
+        def give_up(self) -> None:
+            exchange.go_on([])
+
+    exchange.look_first(cast(Any, GivesUpAtOnce()), lambda _: None)
+    case.pool.is_full = True
+    exchange.begin(b"", True, [])
+    exchange.on_deadline()
+    assert case.asker.told == [("hold", True), ("hold", False), ("hold", True)]
+    assert len(case.plane.ticker) == case.waits + 1
