@@ -72,7 +72,7 @@ class Exporter:
             self._spans = Pipeline(plan, plan.traces, self._version, batch=batch, limit=limit)
             self.outlet.buffer = self._spans.buffer
         if plan.metrics is not None:
-            self._metrics = Pipeline(plan, plan.metrics, self._version, batch=1_000_000)
+            self._metrics = Pipeline(plan, plan.metrics, self._version, batch=1_000_000, what="metrics")
 
     def on_tick(self, now: float) -> None:
         """From the event loop, a few times a second: no span waits longer than the delay, no request too long.

@@ -35,10 +35,14 @@ async def test_bytes_pass_and_heads_are_noted() -> None:
                     writer.write(bytes([byte]))
                 assert await reader.readexactly(len(SECOND)) == SECOND
                 assert tap.take() == (("b3", "0"), ("X-Mirascope-Session-Id", "s"))
+                writer.write(FIRST + SECOND)
+                assert await reader.readexactly(len(FIRST + SECOND)) == FIRST + SECOND
+                assert tap.take() == (("b3", "0"), ("X-Mirascope-Session-Id", "s"))  # of the last
+                assert tap.take() == ()
                 writer.close()
                 assert await reader.read() == b""
                 await writer.wait_closed()
-    assert bytes(received) == FIRST + SECOND
+    assert bytes(received) == (FIRST + SECOND) * 2
 
 
 async def test_nobody_behind_it(unused_tcp_port: int) -> None:

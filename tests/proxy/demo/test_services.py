@@ -126,7 +126,8 @@ async def test_the_shop_also_only_answers(aiohttp_client) -> None:  # type: igno
     assert hop["sent"] == []
     assert (await response.text()).startswith('{\n  "hops": [\n    {\n      "service"')
     assert (await response.text()).endswith("}\n")
-    assert (await client.get("/healthz")).status == 200
+    health = await client.get("/healthz")
+    assert (health.status, await health.json()) == (200, {"service": "shop"})
 
 
 async def test_echo_answers_with_what_is_about_the_trace(aiohttp_server) -> None:  # type: ignore[no-untyped-def]

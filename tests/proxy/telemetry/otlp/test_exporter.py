@@ -6,7 +6,8 @@ import asyncio
 import time
 from dataclasses import replace
 
-from lab.collectors import LIMIT_S, collecting, named_span
+import pytest
+from lab.collectors import LIMIT_S, answer, collecting, named_span
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from proxy.plan.export import Endpoint, ExportPlan
@@ -89,6 +90,22 @@ async def test_a_dead_collector_holds_up_no_end_and_is_counted() -> None:
     async with asyncio.timeout(LIMIT_S):
         await exporter.stop()
     assert exporter.counts().dropped == {"stopped": 1}
+
+
+async def test_what_a_collector_refuses_is_called_by_its_name(caplog: pytest.LogCaptureFixture) -> None:
+    exporter = Exporter("1.2", lambda: metrics([Family("x", "gauge", "X.", [Sample((), 1)])], 0, 1))
+    with collecting(answer(400)) as of_spans, collecting(answer(400)) as of_metrics:
+        endpoint = Endpoint("127.0.0.1", of_metrics.port, "/v1/metrics")
+        exporter.use(replace(plan(of_spans.port), metrics=endpoint))
+        finish(exporter, named_span("a"))
+        exporter.on_tick(1.0)
+        await asyncio.to_thread(of_spans.next)
+        await asyncio.to_thread(of_metrics.next)
+        await exporter.stop()
+    assert sorted(record.getMessage() for record in caplog.records) == sorted(
+        f"http://127.0.0.1:{collector.port}/v1/{kind} refuses {name}: it answered 400"
+        for collector, kind, name in ((of_spans, "traces", "spans"), (of_metrics, "metrics", "metrics"))
+    )
 
 
 async def test_metrics_leave_at_their_interval_and_at_the_end() -> None:
