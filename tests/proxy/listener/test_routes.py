@@ -179,3 +179,19 @@ def test_what_is_remembered_of_a_request_to_the_app() -> None:
     assert (entry.trace_id, entry.started, entry.source) == ("", 7.0, plain)
     entry.learn_ids()
     assert (entry.trace_id, entry.span_id) == (T, S)
+
+
+def test_a_peer_that_no_rule_of_trust_is_about_has_the_first_translator() -> None:
+    first = PropagationPlan(extract=parse_formats("tracecontext"), inject=parse_formats("b3"))
+    second = PropagationPlan(extract=FORMATS, inject=parse_formats("jaeger"))
+    made = route(APP, translators=(Translator(first), Translator(second)))
+    request = Request(b"GET", b"/", 1, [])
+    assert made.unread(request) == ""
+    request.trace = [W3C]
+    linked = Linked(None, "none")
+    for said, written in (((), "b3"), ((0,), "b3"), ((1,), "jaeger")):
+        assert made.translate(request, *said).injected == parse_formats(written)
+        assert made.translate_linked(request, linked, *said).injected == parse_formats(written)
+    request.trace = [(b"b3", f"{T}-{S}-1".encode())]
+    assert made.unread(request) == "b3?"
+    assert not made.lacks_context(request)
