@@ -83,6 +83,7 @@ CASES = (
     "inbound: {listen_tls: {cert_file: /gone, client_ca_file: /gone, client_certificates: optional}}",
     # TLS of collectors
     "export: {tls: {verify: false}}",
+    "export: {tls: {verify: false, ca_file: /gone}}",
     "export: {endpoint: 'http://a', traces_endpoint: 'http://b', tls: {verify: false}}",
     "export: {endpoint: 'http://a', metrics_endpoint: 'https://b', tls: {verify: false}}",
     "export: {endpoint: 'https://a', tls: {ca_file: /gone}}",
