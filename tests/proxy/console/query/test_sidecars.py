@@ -45,6 +45,7 @@ HEALTH: dict[str, Any] = {
         {"name": "app", "open": 1, "idle": 2, "limit": 3, "queued": 4, "connects": 1, "reused": 2, "failures": {}},
         {"name": "billing", "connects": 0, "reused": 0, "failures": {"connect-timeout": 2, "reset": 1}},
         {"name": "gone", "reused": 4},
+        {"name": "new", "connects": 4},
     ],
     "exporters": [
         {"name": "spans", "sent": 5, "waiting_bytes": 6, "dropped": {"queue-full": 1, "refused": 2}},
@@ -102,6 +103,8 @@ def test_a_sidecar_with_all_that_it_reports(console: Console) -> None:
              "queued": None, "reused": None, "failures": 3, "p99_ms": 100.0, "why": "connect-timeout × 2, reset × 1"},
             {"name": "gone", "target": "as requested", "inject": [], "open": None, "idle": None, "max": None,
              "queued": None, "reused": 1.0, "failures": 0, "p99_ms": None, "why": None},
+            {"name": "new", "target": "as requested", "inject": [], "open": None, "idle": None, "max": None,
+             "queued": None, "reused": 0.0, "failures": 0, "p99_ms": None, "why": None},
         ],
         "exporters": [
             {"name": "spans", "state": "warn", "sent": 5, "dropped": 3, "queued": 6,
