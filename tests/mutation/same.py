@@ -372,6 +372,10 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         "proxy/kubernetes/manifests.py",
         'if text.lstrip("- \\n").startswith("{") and isinstance(value, CommentedMap) and value.fa.flow_style():',
     ): (frozenset({"'- \\nx'"}), "a mapping in braces does not follow an x"),
+    (
+        "proxy/admin/hosts.py",
+        "return self._table.find(name, int(port) if port and port.isdecimal() else 0) is not None",
+    ): (frozenset({"(-1)"}), "no pattern has this port either"),
     ("proxy/cli/explain.py", "answers = explain(compile_plan(settings, 1), headers, question)"): (
         frozenset({"(0)", "(2)"}),
         "no answer tells the plan's generation",

@@ -44,6 +44,13 @@ def test_it_does_not_answer_for_others(hosts: AdminHosts, host: str) -> None:
     assert not hosts.allows(host)
 
 
+def test_a_name_without_a_port_is_not_that_of_a_pattern_with_one(hosts: AdminHosts) -> None:
+    hosts.use([parse_pattern("metrics.example:1")])
+    assert [hosts.allows(host) for host in ("metrics.example:1", "metrics.example", "metrics.example:x")] == [
+        True, False, False,
+    ]  # fmt: skip
+
+
 def test_patterns_change_with_the_settings(hosts: AdminHosts) -> None:
     hosts.use([])
     assert not hosts.allows("metrics.example:9082")

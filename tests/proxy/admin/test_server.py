@@ -150,6 +150,12 @@ async def test_a_unix_socket_will_do(state: State, tmp_path: Path) -> None:
     assert file_identity(address.unix_path) is None
 
 
+async def test_one_that_never_listened_has_nothing_to_pass_on_or_to_close(state: State) -> None:
+    server = AdminServer(routes(state), state)
+    server.pass_on()
+    await server.close()
+
+
 @pytest.mark.parametrize("is_unix", [False, True], ids=["tcp", "unix"])
 async def test_the_next_process_takes_over(state: State, tmp_path: Path, is_unix: bool) -> None:
     """At the same address; whoever passes on is asked no more."""
