@@ -18,7 +18,7 @@ from types import FrameType
 
 from bench import included, machine, page
 from bench.children import ChildError
-from bench.measure import Sample, bench, run_all
+from bench.measure import Sample, bench, run_all, turns
 from bench.peers import PEERS, Peer, find
 from bench.report import QUIET_SHARE, Table, proxy_table, proxy_targets, render, summarise
 
@@ -29,7 +29,10 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The options; see `--help`."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "--rounds", type=int, default=ROUNDS, help=f"how often each proxy is measured (default {ROUNDS})"
+        "--rounds",
+        type=int,
+        default=ROUNDS,
+        help=f"in each, every proxy is measured, three times where a target is close (default {ROUNDS})",
     )
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help=f"length of one measurement (default {SECONDS:g})"
@@ -71,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     present = [peer for peer in chosen if peer.key not in missing]
     samples: list[Sample] = []
     if present:
-        estimate_s = options.rounds * len(present) * (options.seconds + WARM_UP_S + 0.8)
+        # Each run has a load and a constant rate.
+        estimate_s = options.rounds * len(turns(present)) * (2 * options.seconds + WARM_UP_S + 3)
         print(f"{len(present)} proxies, {options.rounds} rounds: about {estimate_s / 60:.0f} minutes", flush=True)
         try:
             with bench() as running:

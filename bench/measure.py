@@ -19,7 +19,7 @@ from pathlib import Path
 from bench import load, machine, peer_files, steady
 from bench.check import CheckError, check
 from bench.children import Child, ChildError, free_port
-from bench.peers import COMPILED_NAME, ROOT, Peer, Place, find
+from bench.peers import COMPILED_NAME, JUDGED_TIMES, ROOT, Peer, Place, find
 
 _OUR_MODULES = {"PYTHONPATH": str(ROOT)}
 FAILURES = (
@@ -139,6 +139,17 @@ def run_once(bench: Bench, peer: Peer, round_: int, seconds: float, warm_up_s: f
         )
 
 
+def turns(peers: Sequence[Peer]) -> list[Peer]:
+    """Who is measured in one round, in this order: those that are judged several times, between the others."""
+    judged = [peer for peer in peers if peer.judged]
+    others = [peer for peer in peers if not peer.judged]
+    order: list[Peer] = []
+    for part in range(JUDGED_TIMES):
+        order += judged
+        order += others[len(others) * part // JUDGED_TIMES : len(others) * (part + 1) // JUDGED_TIMES]
+    return order
+
+
 def run_all(
     bench: Bench,
     peers: Sequence[Peer],
@@ -148,17 +159,18 @@ def run_all(
     warm_up_s: float,
     progress: Callable[[Sample | str, int, int], None],
 ) -> tuple[list[Sample], dict[str, str]]:
-    """Every peer once per round, each round beginning one peer further, so that drift of the machine meets all alike.
+    """Every peer in each round (see `turns`), each round beginning one peer further.
 
+    So drift of the machine meets all alike.
     A run that fails is tried once more; if it fails again the peer is left out, with the reason in the second result.
     `progress` hears of every sample and every failure, with how many runs are done and how many there are.
     """
     samples: list[Sample] = []
     failed: dict[str, str] = {}
-    done = 0
+    done, total = 0, rounds * len(turns(peers))
     for round_ in range(rounds):
         shift = round_ % len(peers)
-        for peer in (*peers[shift:], *peers[:shift]):
+        for peer in turns((*peers[shift:], *peers[:shift])):
             done += 1
             if peer.key in failed:
                 continue
@@ -166,12 +178,12 @@ def run_all(
                 try:
                     sample = run_once(bench, peer, round_, seconds, warm_up_s)
                 except FAILURES as error:
-                    progress(f"{peer.key}: {error}", done, rounds * len(peers))
+                    progress(f"{peer.key}: {error}", done, total)
                     if attempt == 2:
                         failed[peer.key] = str(error)
                 else:
                     samples.append(sample)
-                    progress(sample, done, rounds * len(peers))
+                    progress(sample, done, total)
                     break
     return [sample for sample in samples if sample.peer not in failed], failed
 

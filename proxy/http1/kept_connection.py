@@ -104,17 +104,18 @@ class HeldRequests:
     So nobody has to ask the kernel before each request (docs/decisions/006).
     """
 
-    __slots__ = ("_connections", "_loop")
+    __slots__ = ("_connections", "_loop", "_turn_ends")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._turn_ends = self._let_go  # bound once, for speed
         self._connections: list[KeptConnection] = []
 
     def hold(self, connection: KeptConnection) -> None:
         """Let `connection` depart when this turn ends."""
         self._connections.append(connection)
         if len(self._connections) == 1:
-            self._loop.call_soon(self._let_go)
+            self._loop.call_soon(self._turn_ends)
 
     def _let_go(self) -> None:
         connections, self._connections = self._connections, []

@@ -46,6 +46,8 @@ class ConnectionPool(Keeper):
         super().__init__(connector, plan, metrics, ticker, descriptors, shed, kinds, 1)
         self._outbox = outbox
         self._held_requests = held_requests
+        self._max_idle = plan.max_idle  # these two here, for speed
+        self._idle_s = plan.idle_s
         self._idle: list[KeptConnection] = []  # the last was used last. A list, for speed: most take it from there
         self._all: set[KeptConnection] = set()
         self._tunnels: set[KeptConnection] = set()  # which count no more, but end with the pool
@@ -118,15 +120,15 @@ class ConnectionPool(Keeper):
                 self._metrics.reused += 1
                 waiter.on_connected(connection)
                 return
-        if len(self._idle) >= self.plan.max_idle:
+        if len(self._idle) >= self._max_idle:
             count(self._metrics.idle_closed, "surplus")
             connection.close()
         else:
             # An upstream may say how long it keeps idle connections.
             # We stop using one a little earlier: it must not close while our request is on its way.
             kept_s = connection.keep_alive_s - _KEEP_ALIVE_MARGIN_S
-            if kept_s > self.plan.idle_s:  # not `min`, for speed
-                kept_s = self.plan.idle_s
+            if kept_s > self._idle_s:  # not `min`, for speed
+                kept_s = self._idle_s
             connection.idle_until = self._ticker.now + kept_s
             self._idle.append(connection)
             self._metrics.connections_idle += 1

@@ -114,8 +114,10 @@ class InFlightTable:
         "_by_trace",
         "_entries",
         "_evidence",
+        "_limit",
+        "_limit_bytes",
+        "_max_age_s",
         "_new",
-        "_plan",
         "_size",
         "_untracked",
         "counts",
@@ -123,7 +125,7 @@ class InFlightTable:
     )
 
     def __init__(self, plan: InFlightPlan = DEFAULT_IN_FLIGHT) -> None:
-        self._plan = plan
+        self.use(plan)
         self._entries: dict[InFlight, None] = {}  # in the order in which they began
         # Dicts as ordered sets: however many requests share a key, to take one out costs the same.
         # Most traces have one request, which needs no dict.
@@ -137,7 +139,7 @@ class InFlightTable:
         self.counts: dict[str, int] = {"no-room": 0, "too-old": 0}  # entries never remembered, or forgotten
 
     def __repr__(self) -> str:
-        return f"<InFlightTable {len(self)} requests, {self._size} of {self._plan.limit_bytes} bytes>"
+        return f"<InFlightTable {len(self)} requests, {self._size} of {self._limit_bytes} bytes>"
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -149,12 +151,11 @@ class InFlightTable:
 
     def use(self, plan: InFlightPlan) -> None:
         """Keep to other limits from now on. What is remembered stays so until it ends, or is too old."""
-        self._plan = plan
+        self._limit, self._limit_bytes, self._max_age_s = plan.limit, plan.limit_bytes, plan.max_age_s
 
     def begin(self, entry: InFlight) -> bool:
         """A request is given to the app. False, and counted, if there is no room to remember it."""
-        plan = self._plan
-        if len(self._entries) >= plan.limit or self._size + entry.size_bytes > plan.limit_bytes:
+        if len(self._entries) >= self._limit or self._size + entry.size_bytes > self._limit_bytes:
             self.counts["no-room"] += 1
             self._untracked += 1
             entry._place = _UNTRACKED
@@ -248,7 +249,7 @@ class InFlightTable:
 
     def sweep(self, now: float) -> None:
         """Forget entries that are too old."""
-        oldest = now - self._plan.max_age_s
+        oldest = now - self._max_age_s
         while self._entries:
             entry = next(iter(self._entries))
             if entry.started > oldest:

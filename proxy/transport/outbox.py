@@ -17,16 +17,17 @@ import asyncio
 class Outbox:
     """Messages to be sent. They wait for the rest of one turn, so they are bounded by what that turn received."""
 
-    __slots__ = ("_loop", "_messages")
+    __slots__ = ("_flush", "_loop", "_messages")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._flush = self.flush  # bound once, for speed
         self._messages: list[tuple[asyncio.Transport, bytes]] = []
 
     def send(self, transport: asyncio.Transport, message: bytes) -> None:
         """Write `message` to `transport` when this turn ends, unless the transport is closing by then."""
         if not self._messages:
-            self._loop.call_soon(self.flush)
+            self._loop.call_soon(self._flush)
         self._messages.append((transport, message))
 
     def flush(self) -> None:
