@@ -41,6 +41,7 @@ class Waiter:
         self.deadline = 0.0
         self.client = client
         self.given: list[Any] = []
+        self.details: list[str] = []  # of the faults among them
 
     def can_begin_again(self) -> bool:
         return False
@@ -50,6 +51,7 @@ class Waiter:
 
     def on_unconnected(self, refusal: Refusal) -> None:
         self.given.append(refusal.fault)
+        self.details.append(refusal.detail)
 
 
 class Name:

@@ -234,6 +234,10 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"(63)", "(65)"}),
         "it is random, and what follows it has 64 bits either way",
     ),
+    (
+        "proxy/console/server/api.py",
+        'if request.content_type != "application/json" or (request.content_length or 0) > _MOST_LOGIN_BYTES:',
+    ): (frozenset({"(1)", "(-1)"}), "neither is more than a login may have"),
     ("ops_lib/capture/render.py", "if kind is list or kind is tuple:"): (
         frozenset({"and", "is not"}),
         "the loops below know both as well, and come to the same text",

@@ -44,7 +44,7 @@ async def test_a_connection_that_is_lost_before_it_is_known_was_never_there() ->
     rig = Rig()
     waiter = rig.wait()
     await rig.connected(lost=True)
-    assert waiter.given == [Fault.CONNECTION_LOST]
+    assert (waiter.given, waiter.details) == ([Fault.CONNECTION_LOST], ["the upstream closed the connection at once"])
     assert (rig.pool.is_unused, rig.descriptors.upstreams, len(rig.ticker)) == (True, 0, 0)
     assert (rig.metrics.connects, rig.metrics.connections_open) == (0, 0)
 

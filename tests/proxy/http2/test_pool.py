@@ -188,6 +188,14 @@ async def test_a_pool_that_is_aborted_closes_all_at_once() -> None:
     assert [one.connection.is_retired for one in (first, second)] == [True, True]
 
 
+async def test_a_pool_that_is_aborted_keeps_no_connection_that_is_made_late() -> None:
+    plane = SharedPlane()
+    plane.pool.abort()
+    late = plane.upstream()
+    await asyncio.sleep(0)
+    assert late.transport.is_closing()
+
+
 async def test_an_upstream_that_has_moved_gets_no_more_streams() -> None:
     plane = SharedPlane()
     stays, client = plane.upstream(), plane.client()

@@ -178,6 +178,7 @@ async def test_an_upstream_that_leaves_behind_its_settings_is_lost() -> None:
     made.set_result(connection)
     await turns()
     assert given(waiters) == [Fault.CONNECTION_LOST]
+    assert waiters[0].details == ["the upstream closed the connection at once"]
     assert (rig.descriptors.upstreams, rig.metrics.connections_open) == (0, 0)
 
 
@@ -221,6 +222,17 @@ async def test_others_wait_their_turn_even_where_there_is_room() -> None:
     assert (given([late]), rig.metrics.queued) == ([0], 1)
     await rig.connected()
     assert given([late]) == [1]
+    rig.pool.abort()
+
+
+async def test_who_waits_although_there_is_room_is_served_with_the_next_tick() -> None:
+    rig = Rig(streams=2)
+    rig.wait(1)
+    await rig.connected()
+    late = Asking()
+    rig.pool.enqueue(cast(Any, late))
+    rig.pool.on_tick()
+    assert (given([late]), rig.metrics.queued) == ([1], 0)
     rig.pool.abort()
 
 
@@ -269,6 +281,7 @@ async def test_what_speaks_http_1_1_serves_those_that_wait(lost: bool) -> None:
     if lost:
         assert other.told[:1] == ["http/1.1"]
         assert given(waiters) == [Fault.CONNECTION_LOST, 0]
+        assert waiters[0].details == ["the upstream closed the connection at once"]
         rig.pool.abort()
         return
     assert other.told == ["http/1.1", HTTP_1, *((one, Fault.NO_HTTP2) for one in waiters)]
