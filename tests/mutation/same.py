@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from mutation.same_library import OF_THE_LIBRARY
+from mutation.same_settings import OF_SETTINGS
 
 _SOCK_DIAG: Final = "the kernel reads neither padding nor a sequence number, and no TCP socket has the state 0"
 _QUICK: Final = "the byte takes the way of the pattern below, which knows it as well"
@@ -21,6 +22,7 @@ _FIRST: Final = "another value always comes before it is read; it is there so th
 _WAITED: Final = "if self._is_waited_for and self.room > 0:  # first, so that what then begins goes out with the rest"
 SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
     **OF_THE_LIBRARY,
+    **OF_SETTINGS,
     (
         "proxy/transport/processes.py",
         "request = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF) + sockid",
@@ -242,27 +244,6 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"and", "is not"}),
         "the loops below know both as well, and come to the same text",
     ),
-    (
-        "proxy/settings/admin_address.py",
-        'return _read(section["listen"]) if section and "listen" in section else key.default',
-    ): (frozenset({"None"}), "then all settings are read, which say the same"),
-    ("proxy/settings/problems.py", 'kept = 2 if path[:1] in (("upstreams",), ("trust",)) else 0'): (
-        frozenset({"(3)", "(-1)"}),
-        "a word follows the number of an item, and no place is below 0",
-    ),
-    **{
-        ("proxy/settings/problems.py", line): (
-            frozenset(others),
-            "pydantic does not use this kind for our models today",
-        )
-        for line, *others in (
-            (
-                'elif kind in ("model_type", "model_attributes_type", "dict_type"):',
-                *("'qodel_attributes_type'", "'qict_type'"),
-            ),
-            ('elif kind in ("tuple_type", "list_type"):', "'qist_type'"),
-        )
-    },
     (
         "ops_lib/export/trace_text.py",
         'f"{nanoseconds / size:.3g} {unit}" if nanoseconds < 100 * size else f"{nanoseconds / size:.0f} {unit}"',

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import ops_lib as ops
 from ops_lib.capture.bounds import CaptureLimits, CaptureSettings
 from ops_lib.capture.messages import UNREADABLE
-from ops_lib.capture.render import render, render_arguments
+from ops_lib.capture.render import as_json, render, render_arguments
 from ops_lib.capture.shapes import SCRUBBED
 from ops_lib.testing import SpanCapture, capture_spans
 
@@ -370,3 +370,10 @@ class TestOnSpans:
 
         echo(Loud())
         assert len(seen) == 1
+
+
+@pytest.mark.parametrize(("length", "is_whole"), [(2, True), (74, True), (75, False), (1000, False)])
+def test_a_little_more_than_the_limit_is_whole(length: int, is_whole: bool) -> None:
+    """Up to 64 characters: brackets and quotes around texts that were cut already."""
+    value = "x" * (length - 2)
+    assert as_json(value, 10) == (f'"{value}"' if is_whole else '"xxxxxxxxx…')

@@ -24,6 +24,7 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import NonRecordingSpan, SpanKind
 
 import ops_lib as ops
+from ops_lib.context.current import EMPTY, EXTRACTION_KEY, attach, current, detach, with_value
 from ops_lib.spans.unrecorded import LightSpan
 from ops_lib.testing import SpanCapture, capture_spans
 
@@ -266,6 +267,14 @@ class TestProviderForOthers:
         with otel_trace.get_tracer("x").start_as_current_span("s") as span, ops.span("t") as inner:
             assert span.get_span_context().is_valid
             assert inner.trace_id == f"{span.get_span_context().trace_id:032x}"
+
+
+def test_what_others_put_where_the_extraction_is_changes_nothing(ops_spans: SpanCapture) -> None:
+    token = attach(with_value(EMPTY, EXTRACTION_KEY, "theirs"))
+    with ops.span("s"):
+        pass
+    detach(token, current())
+    assert ops_spans.one("s").parent is None
 
 
 def test_the_public_way_to_the_global_provider(monkeypatch: pytest.MonkeyPatch, global_provider: SpanCapture) -> None:
