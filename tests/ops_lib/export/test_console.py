@@ -184,6 +184,25 @@ class TestTracesThatRunForLong:
         assert not thread.is_alive()
 
 
+def test_the_thread_ends_with_the_processor_when_nothing_is_open_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "FIRST_LOOK_S", 0.01)
+    nothing_left = threading.Event()
+
+    class Watched(ConsoleProcessor):
+        def show_running(self) -> float | None:
+            if (next_s := super().show_running()) is None:
+                nothing_left.set()
+            return next_s
+
+    ops.configure(exporter=Watched(io.StringIO()))
+    with ops.span("job"):
+        pass
+    assert nothing_left.wait(30)
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "ops-console")
+    ops.shutdown()
+    assert not thread.is_alive()
+
+
 def test_traces_are_printed_apart_each_when_it_is_done(out: io.StringIO) -> None:
     outer = ops.span("outer").__enter__()
     with ops.propagated_context(parent=ops.extract_context({}, context=None)), ops.span("other"):
