@@ -170,6 +170,36 @@ async def test_the_answer_of_an_interceptor_within_ends_the_call(spans: Any) -> 
     assert told == [None, "OK", "OK", "OK", "OK"]
 
 
+def test_a_call_that_fails_at_once_is_a_span_as_well(spans: Any) -> None:
+    """It has ended, with the exception, when the caller gets it; the next call has a span of its own."""
+
+    def broken(details: Any, request: bytes) -> Any:
+        raise LookupError("no channel")
+
+    for number in (1, 2):
+        with pytest.raises(LookupError):
+            call(broken)
+        assert len(spans.client) == number
+    for span in spans.client:
+        assert (span.attributes["error.type"], span.status.status_code) == ("LookupError", StatusCode.ERROR)
+        assert [event.name for event in span.events] == ["exception"]
+
+
+async def test_an_asyncio_call_that_fails_at_once_is_a_span_as_well(spans: Any) -> None:
+    async def broken(details: Any, request: bytes) -> Any:
+        raise LookupError("no channel")
+
+    details = grpc.aio.ClientCallDetails(METHOD.encode(), None, None, None, None)
+    interceptor = ops_grpc.aio_client_interceptors("shop")[0]
+    for number in (1, 2):
+        with pytest.raises(LookupError):
+            await interceptor.intercept_unary_unary(broken, details, b"a")
+        assert len(spans.client) == number
+    for span in spans.client:
+        assert (span.attributes["error.type"], span.status.status_code) == ("LookupError", StatusCode.ERROR)
+        assert [event.name for event in span.events] == ["exception"]
+
+
 def test_an_outcome_that_cannot_be_asked_fails_nothing(spans: Any, caplog: pytest.LogCaptureFixture) -> None:
     outcome = SimpleNamespace(code=lambda: 1 / 0)
     assert call(lambda details, request: outcome) is outcome

@@ -243,6 +243,22 @@ class TestProviderForOthers:
         span.end()
         assert global_provider.one("s").attributes == {"a": 1}
 
+    def test_asks_a_provider_once_for_its_tracer(self) -> None:
+        provider, captured = recorder()
+        asked: list[str] = []
+
+        class Counting(TracerProvider):
+            def get_tracer(self, *scope: Any, **more: Any) -> otel_trace.Tracer:
+                asked.append(scope[0])
+                return provider.get_tracer(*scope, **more)
+
+        ops.configure(tracer_provider=Counting(shutdown_on_exit=False))
+        tracer = ops.get_tracer_provider().get_tracer("theirs")
+        for name in ("a", "b"):
+            tracer.start_span(name).end()
+        assert [span.name for span in captured.spans] == ["a", "b"]
+        assert asked.count("theirs") == 1
+
     def test_follows_tracer_context(self) -> None:
         provider, captured = recorder()
         with ops.tracer_context(provider.get_tracer("y")):
