@@ -329,7 +329,7 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
     (
         "proxy/cli/help.py",
         'found[0] for flag in unknown if (found := difflib.get_close_matches(flag.partition("=")[0], known, n=1))',
-    ): (frozenset({"(2)"}), "the first of two is the first of one"),
+    ): (frozenset({"(2)", "(-1)"}), "the first of two is the first of one"),
     ("proxy/telemetry/log.py", 'level = {"levelno": logging.INFO, "levelname": "INFO"}'): (
         frozenset({"'qevelno'"}),
         "JSON tells the level's name alone",
@@ -361,6 +361,10 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         "proxy/admin/hosts.py",
         "return self._table.find(name, int(port) if port and port.isdecimal() else 0) is not None",
     ): (frozenset({"(-1)"}), "no pattern has this port either"),
+    (
+        "proxy/telemetry/report/channel.py",
+        "until = loop.time() + max((pipeline.plan.flush_s for pipeline in pipelines), default=0.0) + _GRACE_S",
+    ): (frozenset({"(1.0)", "(-1.0)"}), "where there is no pipeline, nobody is waited for"),
     ("proxy/cli/explain.py", "answers = explain(compile_plan(settings, 1), headers, question)"): (
         frozenset({"(0)", "(2)"}),
         "no answer tells the plan's generation",

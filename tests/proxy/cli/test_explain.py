@@ -44,8 +44,13 @@ def test_as_json(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert upstream["egress"] == {"trace": True, "session": True, "baggage": True}
 
 
-def test_translate_explains_by_settings_in_the_same_words(file: str, capsys: pytest.CaptureFixture[str]) -> None:
-    question = ["--config", file, "--peer", "203.0.113.7", "--host", "api.stripe.com"]
+@pytest.mark.parametrize(
+    "more", [[], ["--peer-name", "shop.test", "--peer-name", "b.test"], ["--listener", "outbound"]]
+)
+def test_translate_explains_by_settings_in_the_same_words(
+    file: str, more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    question = ["--config", file, "--peer", "203.0.113.7", "--host", "api.stripe.com", *more]
     assert main(["explain", *question, TRACEPARENT]) == 0
     explained = capsys.readouterr().out
     assert main(["translate", "--explain", *question, TRACEPARENT]) == 0

@@ -183,6 +183,11 @@ def test_a_url_is_an_address_too() -> None:
         health.connect(f"http://127.0.0.1:{listener.getsockname()[1]}/", 5.0).close()
 
 
+def test_nobody_at_a_unix_socket_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        health.connect(f"unix:{tmp_path}/a.sock", 5.0)
+
+
 def test_the_last_port_is_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
     monkeypatch.setattr(socket, "create_connection", lambda *given: asked.append(given))

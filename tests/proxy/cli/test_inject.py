@@ -69,6 +69,16 @@ def test_files_are_one_stream_and_notes_go_to_standard_error(
     assert capsys.readouterr().err.startswith("note: deployment/orders: no Service in the input leads to it")
 
 
+def test_a_file_that_begins_with_a_separator_gets_no_second_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.yaml").write_text(DEPLOYMENT, encoding="utf-8")
+    for text in (SERVICE, SERVICE.removeprefix("---\n")):
+        (tmp_path / "b.yaml").write_text(text, encoding="utf-8")
+        assert main(["uninject", str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml")]) == 0
+        assert capsys.readouterr().out == BOTH
+
+
 def test_the_environment_of_the_user_is_not_that_of_the_pod(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

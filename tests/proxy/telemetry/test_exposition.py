@@ -13,6 +13,16 @@ def test_help_type_and_samples() -> None:
 
 
 def test_the_parts_of_a_histogram_and_odd_numbers() -> None:
-    samples = [Sample((("le", "+Inf"),), 2, "_bucket"), Sample((), float("inf"), "_sum"), Sample((), 10**20, "_count")]
+    samples = [
+        Sample((("le", "+Inf"),), 2, "_bucket"),
+        Sample((), float("inf"), "_sum"),
+        Sample((), 10**20, "_count"),
+        Sample((), float("-inf")),
+    ]
     lines = family_text(Family("a_seconds", "histogram", "x", samples)).splitlines()
-    assert lines[2:] == ['a_seconds_bucket{le="+Inf"} 2', "a_seconds_sum +Inf", "a_seconds_count 100000000000000000000"]
+    assert lines[2:] == [
+        'a_seconds_bucket{le="+Inf"} 2',
+        "a_seconds_sum +Inf",
+        "a_seconds_count 100000000000000000000",
+        "a_seconds -Inf",
+    ]

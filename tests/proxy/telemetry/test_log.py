@@ -22,8 +22,8 @@ def record(message: str, *arguments: object, **values: object) -> logging.LogRec
 
 
 def test_text_is_one_line() -> None:
-    line = TextFormatter().format(record("re%s\nwritten", "read", generation=2, problem='a "b"', empty=""))
-    assert line == '2026-11-22T10:42:03.456Z WARNING reread\\nwritten generation=2 problem="a \\"b\\"" empty=""'
+    line = TextFormatter().format(record("re%s\nwr\ritten", "read", generation=2, problem='a "b"', empty=""))
+    assert line == '2026-11-22T10:42:03.456Z WARNING reread\\nwr\\ritten generation=2 problem="a \\"b\\"" empty=""'
 
 
 def test_json_is_one_object() -> None:

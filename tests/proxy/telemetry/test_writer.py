@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 
 from proxy.telemetry.writer import LineWriter
@@ -19,6 +20,20 @@ def test_lines_come_out_in_order_and_complete() -> None:
     assert received.decode().splitlines() == [f"line {number}" for number in range(1000)]
     writer.close()
     assert (writer.written, writer.dropped) == (1000, 0)
+    os.close(reader)
+    os.close(fd)
+
+
+def test_a_line_after_a_silence_comes_out_at_once() -> None:
+    """Nobody has to write another one first."""
+    reader, fd = os.pipe()
+    writer = LineWriter(fd, limit_lines=10, name="t")
+    for number in range(20):
+        writer.write(f"line {number}")
+        ready, _, _ = select.select([reader], [], [], 10)
+        assert ready
+        assert os.read(reader, 99) == f"line {number}\n".encode()
+    writer.close()
     os.close(reader)
     os.close(fd)
 

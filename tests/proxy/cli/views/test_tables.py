@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.cli.views.tables import bar, cut, hop
+from proxy.cli.views.tables import bar, cut, hop, length
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,23 @@ def test_a_span_on_a_line_of_time(start: float, ms: float, total: float, shown: 
 )
 def test_a_long_text_says_that_it_goes_on(text: str, width: int, shown: str) -> None:
     assert cut(text, width) == shown
+
+
+@pytest.mark.parametrize(
+    ("ms", "shown"),
+    [
+        (0.0, "0.0 ms"),
+        (9.0, "9.0 ms"),
+        (9.94, "9.9 ms"),
+        (9.96, "10 ms"),
+        (10.9, "11 ms"),
+        (999.4, "999 ms"),
+        (999.5, "1.0 s"),
+        (1200.0, "1.2 s"),
+    ],
+)
+def test_a_time_has_two_or_three_digits_and_its_unit(ms: float, shown: str) -> None:
+    assert length(ms) == shown
 
 
 def test_formats_of_a_hop() -> None:

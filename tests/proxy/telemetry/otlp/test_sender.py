@@ -145,6 +145,70 @@ def test_what_will_not_pass_is_given_up_at_once(status: int, caplog: pytest.LogC
     assert f"refuses spans: it answered {status}" in caplog.text
 
 
+def test_a_collector_that_refused_is_told_of_once_it_takes_some_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    buffer = SpanBuffer(limit_bytes=1 << 20, batch_spans=1)
+    with collecting(answer(400), answer(400)) as collector:
+        sender = Sender(Endpoint("127.0.0.1", collector.port, "/"), buffer, encode=encode, user_agent="t")
+        sender.start()
+        for name in ("a", "b"):
+            buffer.add(named_span(name))
+            collector.next()
+        buffer.add(named_span("c"))
+        assert collector.names() == ["c"]
+        sender.stop(LIMIT_S)
+        assert sender.wait_stopped(LIMIT_S)
+    url = f"http://127.0.0.1:{collector.port}/"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{url} refuses spans: it answered 400",
+        f"spans reach {url} again",
+    ]
+
+
+@pytest.mark.parametrize("refusals", [1, 2, 3])
+def test_each_refusal_is_one_failure_in_a_row(refusals: int) -> None:
+    buffer = SpanBuffer(limit_bytes=1 << 20, batch_spans=1)
+    with collecting(*[answer(400)] * refusals) as collector:
+        sender = Sender(Endpoint("127.0.0.1", collector.port, "/"), buffer, encode=encode, user_agent="t")
+        sender.start()
+        for _ in range(refusals):
+            buffer.add(named_span("a"))
+            collector.next()
+        sender.stop(LIMIT_S)
+        assert sender.wait_stopped(LIMIT_S)
+    assert f"0 sent, {refusals} failures in a row>" in repr(sender)
+
+
+def test_while_it_stops_a_pause_takes_at_most_half_of_the_time_that_is_left() -> None:
+    class Stopping(Pauses):
+        """It is told to stop in the first pause, with 8 s to go."""
+
+        def __call__(self, event: threading.Event, seconds: float) -> None:
+            super().__call__(event, seconds)
+            if len(self.waited) == 1:
+                sender.stop(8.0)
+
+    pauses = Stopping()
+    buffer = SpanBuffer(limit_bytes=1 << 20, batch_spans=1)
+    with collecting(*[answer(503)] * 3) as collector:
+        sender = Sender(
+            Endpoint("127.0.0.1", collector.port, "/", timeout_s=5.0),
+            buffer,
+            encode=encode,
+            user_agent="t",
+            pause=pauses,
+            clock=lambda: pauses.now,
+            chance=lambda: 1.0,
+        )
+        buffer.add(named_span("a"))
+        sender.start()
+        for _ in range(4):
+            collector.next()
+        assert sender.wait_stopped(LIMIT_S)
+    assert pauses.waited == [1, 2, 3]
+    assert (sender.metrics.sent, sender.metrics.retries) == (1, 3)
+
+
 def test_a_batch_is_given_up_after_five_minutes_without_a_collector() -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
