@@ -36,6 +36,21 @@ def test_cut_anywhere_it_is_whole_with_its_empty_line(cuts: list[int]) -> None:
             assert scans.first_line() == b"GET / HTTP/1.1"
 
 
+@pytest.mark.parametrize("first", [0, 1, 2, 3, 4])
+def test_what_comes_at_once_is_found_at_once(first: int) -> None:
+    """Behind nothing, or behind a few bytes."""
+    line = b"GET / HTTP/1.1"
+    scans = scanner()
+    if first:
+        assert scans.feed(line[:first]) is None
+    assert scans.feed(line[first:] + b"\r\nHost") is None
+    assert (scans.line_end, scans.first_line()) == (14, line)
+    whole = scanner()
+    if first:
+        assert whole.feed(line[:first]) is None
+    assert whole.feed(line[first:] + b"\r\n\r\nrest") == line + b"\r\n\r\nrest"
+
+
 def test_an_empty_line_at_the_start_ends_it() -> None:
     scans = scanner()
     assert scans.feed(b"\r") is None

@@ -69,6 +69,19 @@ def test_a_window_may_become_negative() -> None:
     assert sizes(end.get(settings((codes.INITIAL_WINDOW_SIZE, 5)))) == [(1, 2)]
 
 
+@pytest.mark.parametrize("left", [0, -5])
+def test_a_window_that_is_taken_away_while_a_stream_waits_for_its_turn(left: int) -> None:
+    """The connection's window comes back, and its own is used up, or even negative: nothing goes."""
+    end = answering(1, 3)
+    for id, size in ((3, 10), (1, 65525), (3, 10)):
+        end.owner.streams[id].send(bytes(size), False)
+    assert sum(size for _, size in sizes(end.out())) == 65535
+    end.get(settings((codes.INITIAL_WINDOW_SIZE, 10 + left)))
+    assert end.owner.streams[3].window == left
+    assert sizes(end.get(window_update(0, 100))) == []
+    assert sizes(end.get(window_update(3, 4 - left))) == [(3, 4)]
+
+
 def test_streams_take_turns_with_the_connections_window() -> None:
     end = answering(1, 3, 5, window=1 << 20)
     for id in (1, 3, 5):
