@@ -237,6 +237,10 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         "it is random, and what follows it has 64 bits either way",
     ),
     (
+        "proxy/http1/message/section.py",
+        r'if buffer.find(_END, max(0, known - 3)) >= 0 or buffer.startswith(b"\r\n"):',
+    ): (frozenset({"(1)", ">"}), "an end at the very start begins with CRLF, too"),
+    (
         "proxy/console/server/api.py",
         'if request.content_type != "application/json" or (request.content_length or 0) > _MOST_LOGIN_BYTES:',
     ): (frozenset({"(1)", "(-1)"}), "neither is more than a login may have"),

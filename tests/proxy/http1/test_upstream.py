@@ -54,6 +54,14 @@ def test_one_that_has_not_taken_its_request_serves_no_other(pair: Pair, plane: P
     assert pair.far.is_aborted
 
 
+def test_a_tunnel_has_no_deadline_of_a_response(pair: Pair, plane: Plane) -> None:
+    upgrade = b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+    pair.client.data_received(b"GET /a HTTP/1.1\r\nHost: app\r\n" + upgrade)
+    assert pair.upstream.deadline == plane.ticker.now + Timeouts().response_head_s
+    pair.upstream.data_received(b"HTTP/1.1 101 Switching Protocols\r\n" + upgrade)
+    assert pair.upstream.deadline == float("inf")
+
+
 def test_a_pause_ends_with_its_exchange(pair: Pair, plane: Plane) -> None:
     """A client that is slow to take the last bytes pauses the connection; who uses it next is not paused."""
     pair.client.data_received(GET)
