@@ -38,3 +38,21 @@ def test_reading_stays_linear(count: int) -> None:
 
 def test_empty_members_are_passed_over_however_many() -> None:
     assert read(["," * 60_000 + " \t," * 1000 + "a=1"]) == ("a=1", "")
+
+
+def member(name: str, length: int) -> str:
+    return f"{name}={'v' * (length - 2)}"
+
+
+@pytest.mark.parametrize(("last", "kept"), [(53, "labc"), (54, "abc")])
+def test_long_members_go_from_the_end_until_512_characters_are_left(last: int, kept: str) -> None:
+    """Those over 128 characters go first, and no more of them than have to."""
+    members = {"l": member("l", 200), "a": member("a", 128), "b": member("b", 128), "c": member("c", last)}
+    assert len(",".join(members.values())) == 459 + last
+    assert write("", ",".join([*members.values(), member("m", 129)])) == ",".join(members[name] for name in kept)
+
+
+@pytest.mark.parametrize(("last", "kept"), [(125, "abcd"), (126, "abc")])
+def test_short_members_go_from_the_end_until_512_characters_are_left(last: int, kept: str) -> None:
+    members = {name: member(name, 128) for name in "abc"} | {"d": member("d", last)}
+    assert write("", ",".join([*members.values(), "z=1"])) == ",".join(members[name] for name in kept)
