@@ -77,7 +77,9 @@ CHOSEN: dict[str, dict[str, Any]] = {
     "proxy.transport.dialling": {"_AT_ONCE": 4},
     "proxy.transport.flow": {"OTHER_SIDE_FULL": 1, "BEHIND": 2},
     "proxy.transport.listening": {"_BACKLOG": 1024},
-    "proxy.transport.processes": {"_MOST_PROCESSES": 1024, "_MOST_FILES": 65_536, "_MOST_TABLE_BYTES": 4 * MIB},
+    "proxy.transport.processes": {
+        "_MOST_PROCESSES": 1024, "_MOST_FILES": 65_536, "_MOST_TABLE_BYTES": 4 * MIB, "NOBODY": 0, "UNKNOWN": -1,
+    },
     "proxy.transport.resolve": {"MAX_LOOKUPS": 256, "_PATIENCE_S": 1},
     "proxy.transport.sockets": {"_READ_BYTES": 64 * KIB, "_MOST_KEEPALIVE_S": 32_767},
     "proxy.transport.tunnel": {"_BUFFER_BYTES": 64 * KIB, "_GOODBYE_S": 1, "_LAST_BYTES_S": 10},
