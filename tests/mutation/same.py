@@ -369,6 +369,10 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         "proxy/telemetry/report/channel.py",
         "until = loop.time() + max((pipeline.plan.flush_s for pipeline in pipelines), default=0.0) + _GRACE_S",
     ): (frozenset({"(1.0)", "(-1.0)"}), "where there is no pipeline, nobody is waited for"),
+    ("proxy/participation/mirror.py", '_APP: Final = "the app"  # not a host: it has a blank'): (
+        frozenset({"'qhe app'"}),
+        "any text that is not a host",
+    ),
     ("proxy/cli/explain.py", "answers = explain(compile_plan(settings, 1), headers, question)"): (
         frozenset({"(0)", "(2)"}),
         "no answer tells the plan's generation",

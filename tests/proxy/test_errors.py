@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.errors import reason_of
+from proxy.errors import SettingsError, SettingsProblem, reason_of
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,14 @@ from proxy.errors import reason_of
 )
 def test_reasons_are_in_the_systems_words_without_a_number(error: Exception, told: str) -> None:
     assert reason_of(error) == told
+
+
+def test_settings_are_told_of_all_their_problems() -> None:
+    problems = (
+        SettingsProblem("a.b", "x", "env", "expected a number"),
+        SettingsProblem("c", "", "file", "it is unknown"),
+    )
+    error = SettingsError(problems)
+    assert str(error) == "a.b = x (from env): expected a number\nc (from file): it is unknown"
+    assert (error.problems, error.more) == (problems, 0)
+    assert SettingsError(problems, 7).more == 7
