@@ -373,6 +373,10 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"'qhe app'"}),
         "any text that is not a host",
     ),
+    (
+        "proxy/translate.py",
+        "made = self.translate_in_full([header for header in headers if header[0] not in foreign], weigh, behind)",
+    ): (frozenset({"(1)", "(-1)"}), "no propagator reads headers of another family; to leave them out saves time"),
     ("proxy/cli/explain.py", "answers = explain(compile_plan(settings, 1), headers, question)"): (
         frozenset({"(0)", "(2)"}),
         "no answer tells the plan's generation",

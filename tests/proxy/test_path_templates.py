@@ -51,6 +51,11 @@ def test_these_are_not(template: str) -> None:
         check_template(template)
 
 
+@pytest.mark.parametrize("target", [b"", b"?a", b"/", b"*"])
+def test_without_templates_no_path_has_one(target: bytes) -> None:
+    assert PathTemplates(()).find(target) == b""
+
+
 def test_the_longest_template_is_one() -> None:
     check_template(f"/{'a' * 255}")
 

@@ -133,6 +133,12 @@ def test_counts_are_numbered_and_say_where_this_process_serves(tmp_path: Path) -
     assert '"stale"' in json.dumps(first)
 
 
+def test_a_place_has_at_most_500_characters(tmp_path: Path) -> None:
+    case = Case(tmp_path, {"inbound": {"listen": [f"127.0.0.{number}:15006" for number in range(1, 60)]}})
+    case.know()
+    assert len(case.told()["ops.counts"]["place"]) == 500
+
+
 @pytest.mark.parametrize(("size", "is_whole"), [(100, True), (70_000, False)])
 def test_shadows_are_told_without_examples_where_these_take_too_much(tmp_path: Path, size: int, is_whole: bool) -> None:
     case = Case(tmp_path, {"inbound": {"propagation": {"shadow": {"inject": ["b3"]}}}})
