@@ -11,6 +11,7 @@ from ops_lib.propagation import (
     Extraction,
     Format,
     Loss,
+    Malformed,
     Member,
     Propagator,
     Sampling,
@@ -214,3 +215,9 @@ def test_what_is_remembered_of_strangers_is_bounded() -> None:
     assert len("".join(propagator._reader.strangers)) <= 1024 * 64
     assert len("".join("".join(names) for names in propagator._present)) <= 256 * 1024
     assert propagator.fields({"b3": "0", "x-newer": "1"}) == {"b3": ["0"]}
+
+
+@pytest.mark.parametrize(("length", "is_too_long"), [(512, False), (513, True)])
+def test_a_binary_context_is_read_up_to_512_characters(length: int, is_too_long: bool) -> None:
+    read = Propagator(extract=parse_formats("grpc-trace-bin")).extract({"grpc-trace-bin": ["A" * length]})
+    assert [why is Malformed.TOO_LONG for _, why in read.malformed] == [is_too_long]

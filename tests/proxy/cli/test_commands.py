@@ -110,9 +110,10 @@ def test_wrong_arguments_exit_with_2(capsys: pytest.CaptureFixture[str], argumen
     assert "usage: ops-sidecar" in capsys.readouterr().err
 
 
-def test_an_unknown_flag_is_told_what_it_may_have_meant(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("wrong", [["--inbond", "x"], ["--inbond=http://127.0.0.1:8080/with/a/long/path"]])
+def test_an_unknown_flag_is_told_what_it_may_have_meant(capsys: pytest.CaptureFixture[str], wrong: list[str]) -> None:
     with pytest.raises(SystemExit):
-        main(["run", "--inbond", "x"])
+        main(["run", *wrong])
     assert "did you mean --inbound?" in capsys.readouterr().err
 
 

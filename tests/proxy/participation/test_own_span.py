@@ -93,3 +93,9 @@ def test_span_ids_are_random_and_whole() -> None:
     assert len(set(taken)) == 1000
     assert all(len(span_id) == 16 and int(span_id, 16) for span_id in taken)
     assert all(span_id == span_id.lower() for span_id in taken)
+
+
+def test_a_span_of_ours_equals_no_other_thing() -> None:
+    ids = OwnSpan(TRACE.encode(), SPAN.encode(), b"", SAMPLED)
+    assert ids == OwnSpan(TRACE.encode(), SPAN.encode(), b"", SAMPLED)
+    assert ids != (TRACE.encode(), SPAN.encode(), b"", SAMPLED, b"")

@@ -69,3 +69,11 @@ def test_the_newest_example_of_all_stays() -> None:
     both = total([new, old])
     assert (both.count, both.sum_s) == (2, 2.0)
     assert [exemplar[3] for exemplar in both.exemplars.values()] == [2]
+
+
+def test_of_two_examples_of_one_moment_ours_stays() -> None:
+    ours, theirs = Series(), Series()
+    for series, trace_id in ((ours, b"1" * 32), (theirs, b"3" * 32)):
+        series.exemplars[series.observe(1.0)] = Exemplar(1.0, trace_id, b"2" * 16, 1)
+    ours.add(theirs)
+    assert [exemplar.trace_id for exemplar in ours.exemplars.values()] == [b"1" * 32]
