@@ -143,6 +143,22 @@ def test_what_a_peer_is_not_believed_is_counted_by_its_rule() -> None:
     assert made.metrics.translation.refused == {("edge", "nothing"): 1}
 
 
+def test_a_call_that_was_joined_is_counted_as_any_and_shown_to_the_doctor() -> None:
+    shown: list[Any] = []
+
+    class Doctor:
+        def examine(self, *told: Any) -> None:
+            shown.append(told)
+
+    made = route(APP, translators=(translator(), translator()), doctor=Doctor())
+    translation = made.translate_linked(request("", 0, W3C), Linked(None, "none"))
+    assert (made.metrics.translation.linked, made.metrics.translation.refused) == ({"none": 1}, {})
+    assert shown == [(translation, [W3C], "")]
+    made.translate_linked(request("", 0, W3C), Linked(None, "none"), 1)
+    assert made.metrics.translation.linked == {"none": 2}
+    assert made.metrics.translation.refused == {("edge", "nothing"): 1}
+
+
 def test_formats_that_were_not_asked_for() -> None:
     made = route(APP, translators=(translator(),))
     assert made.unread(request("", 0, (b"b3", b"1"), W3C)) == "b3?"
