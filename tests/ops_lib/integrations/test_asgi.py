@@ -225,6 +225,17 @@ async def test_a_refused_websocket_is_a_403(spans: Any) -> None:
     assert "client.address" not in span.attributes
 
 
+async def test_a_websocket_may_be_refused_with_a_response(spans: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.http.response.start", "status": 503, "headers": []})
+        await send({"type": "websocket.http.response.body"})
+
+    await Wire(TraceMiddleware(app), {"type": "websocket", "http_version": "1.1"}).run()
+    (span,) = spans.server
+    assert span.attributes["http.response.status_code"] == 503
+    assert span.status.status_code is StatusCode.ERROR
+
+
 async def test_headers_that_can_be_read_once(spans: Any) -> None:
     """ASGI asks for an iterable only; the app has to find them as well."""
     seen: list[Any] = []

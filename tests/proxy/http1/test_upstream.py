@@ -134,6 +134,16 @@ def test_a_request_has_32_interim_responses(pair: Pair, count: int, is_flood: bo
     assert (b"HTTP/1.1 502 " in pair.near.take()) is is_flood
 
 
+@pytest.mark.parametrize("status", [102, 199])
+def test_whatever_is_below_200_comes_before_the_answer(plane: Plane, pair: Pair, status: int) -> None:
+    pair.client.data_received(GET)
+    pair.upstream.data_received(b"HTTP/1.1 %d Wait\r\n\r\n" % status)
+    assert pair.near.take().startswith(b"HTTP/1.1 %d Wait\r\n" % status)
+    pair.upstream.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    plane.outbox.flush()
+    assert pair.near.take().startswith(b"HTTP/1.1 200 OK\r\n")
+
+
 @pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("end", ["close_notify", "cut"])
 def test_the_end_of_a_body_until_close(plane: Plane, is_tls: bool, end: str) -> None:

@@ -160,7 +160,7 @@ def test_without_a_console(url: str, capsys: pytest.CaptureFixture[str]) -> None
 def test_a_circle_of_parents_ends() -> None:
     parents = {"a": "b", "b": "a", "c": None}
     spans = [{"id": one, "parent": parent, "start": 0} for one, parent in parents.items()]
-    assert [one["id"] for _, one in in_order(spans)] == ["c", "a", "b"]
+    assert [(depth, one["id"]) for depth, one in in_order(spans)] == [(0, "c"), (0, "a"), (0, "b")]
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "漢", "🙂"])

@@ -152,3 +152,13 @@ def test_each_failure_makes_the_next_pause_longer(monkeypatch: pytest.MonkeyPatc
         sender.add("traces", b"", HEADERS)
         sender.stop(WAIT_S)
     assert (sender.counts, asked) == (ForwardCounts(sent=1, retries=3), [1, 2, 3])
+
+
+def test_a_collector_that_names_no_pause_is_asked_again_after_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "backoff_s", lambda *_: 0.0)
+    with collecting(answer(503)) as collector:
+        sender = forwarder(collector.port, clock=Clock(), give_up_s=0.9)
+        sender.start()
+        sender.add("traces", b"", HEADERS)
+        sender.stop(WAIT_S)
+    assert sender.counts == ForwardCounts(sent=1, retries=1)
