@@ -39,6 +39,17 @@ upstreams:
     assert found["upstreams.0.propagation.extract"].source == "default"
 
 
+def test_of_two_that_set_a_key_the_narrower_counts(tmp_path: Path) -> None:
+    text = """\
+propagation: {inject: [b3]}
+outbound: {propagation: {inject: [jaeger]}}
+upstreams:
+  - {name: a, match: a, propagation: {inject: [tracecontext]}}
+"""
+    key, found = "propagation.inject", entries(tmp_path, text)
+    assert [found[name].source[-2:] for name in (key, f"outbound.{key}", f"upstreams.0.{key}")] == [":1", ":2", ":4"]
+
+
 def test_what_has_no_effect_is_left_out(tmp_path: Path) -> None:
     found = entries(tmp_path, "inbound: {listen: off, app: 'http://a'}\nupstreams: [{name: a, match: a}]\n")
     assert found["inbound.listen"].value == "off"
