@@ -16,7 +16,7 @@ import ops_lib as ops
 from ops_lib.context.current import EXTRACTION_KEY, SESSION_KEY, with_value
 from ops_lib.context.otel_tracestate import NO_STATE, RawTraceState
 from ops_lib.context.sessions import session_of
-from ops_lib.headers.bridge import into_context
+from ops_lib.headers.bridge import into_context, plain_of
 from ops_lib.propagation import FORMATS, Baggage, Extraction, Member, Propagator, Sampling
 from ops_lib.spans.unrecorded import DenyingSpan, LightSpan
 
@@ -138,3 +138,12 @@ def test_a_carrier_that_says_little_leaves_what_an_earlier_one_said() -> None:
     assert into_context(Extraction(None), base) is base
     anew = Extraction(None, Sampling.ACCEPT)
     assert into_context(anew, base)[EXTRACTION_KEY] == anew
+
+
+@pytest.mark.parametrize("flags", [0, 1])
+def test_a_span_that_nobody_has_decided_about_is_not_plain(flags: int) -> None:
+    undecided, decided = (LightSpan(int(TRACE_ID, 16), TraceFlags(flags), TraceState(), told) for told in (False, True))
+    assert plain_of(undecided) is None
+    told = plain_of(decided)
+    assert told is not None
+    assert told[0] == (TRACE_ID, f"{decided.span_id:016x}", str(flags))
