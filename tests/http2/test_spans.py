@@ -76,6 +76,19 @@ def test_a_refusal_of_ours_has_a_status_too(
     assert (record.status, record.grpc_status, record.error) == (502, "14", "connection-refused")
 
 
+def test_a_call_that_ends_without_a_status_has_none_in_the_log(
+    start: Callable[..., Sidecar], app: App, knock: Callable[..., Peer]
+) -> None:
+    sidecar = start({"inbound": {"app": app.url}})
+    client = knock(sidecar)
+    asked = client.call()
+    peer = app.accept()
+    peer.headers(peer.frame(HEADERS).stream, [(":status", "200"), ("content-type", "application/grpc")], end=True)
+    assert client.answer(asked).field(":status") == "200"
+    sidecar.until(lambda: sidecar.records)
+    assert (sidecar.records[0].status, sidecar.records[0].grpc_status) == (200, "")
+
+
 def test_a_call_of_the_app_is_joined_to_its_request(
     start: Callable[..., Sidecar], app: App, knock: Callable[..., Peer], service: Service, calling: Calling
 ) -> None:

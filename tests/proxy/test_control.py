@@ -7,8 +7,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from lab.collectors import collecting
 from lab.peers import Upstream
 from lab.process import SidecarProcess
 from lab.reports import Console
+
+from proxy.control import SidecarControl
 
 T, S = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312"
 HEADERS = [["traceparent", f"00-{T}-{S}-01"], ["x-datadog-trace-id", "5"], ["baggage", "a=1"]]
@@ -177,3 +180,18 @@ def test_a_drain_ends_it_as_sigterm_does(sidecar: SidecarProcess, upstream: Upst
     busy.reply(b"late")
     assert client.response().body == b"late"
     assert sidecar.wait() == 0
+
+
+@pytest.mark.parametrize(("problems", "level"), [([], "debug"), (["inbound.app: not a URL"], "info")])
+async def test_a_level_stays_only_if_the_settings_can_be_read_again(problems: Sequence[str], level: str) -> None:
+    """Or else the next reload that works would change it, long after somebody was told that it did not."""
+
+    async def reload(_: object) -> Sequence[str]:
+        return problems
+
+    in_force: Any = SimpleNamespace(level="info", again=object())
+    lifecycle: Any = SimpleNamespace(reload=reload)
+    none: Any = None
+    control = SidecarControl(in_force, lambda: lifecycle, metrics=none, shadow_examples=dict)
+    assert await control.set_level("debug") == problems
+    assert in_force.level == level

@@ -99,6 +99,25 @@ async def test_unread_bytes_of_a_lost_connection_are_no_answer(pairs: tuple[Pair
     assert first.near.written.endswith(b"ok")
 
 
+@pytest.mark.parametrize(("error", "is_read"), [(ConnectionResetError(), True), (None, False)], ids=["reset", "end"])
+async def test_last_words_are_looked_for_where_a_write_failed(
+    pairs: tuple[Pair, Pair], error: Exception | None, is_read: bool
+) -> None:
+    """At an orderly end the event loop has read all that came."""
+    _, pair = pairs
+    post(pair)
+    await turn()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(OK)
+        ours.setblocking(False)
+        pair.upstream._fd = ours.fileno()
+        pair.upstream.connection_lost(error)
+        await turn()
+        await turn()
+    assert pair.near.written.endswith(b"ok") is is_read
+
+
 async def test_without_another_connection_it_waits_for_a_new_one(plane: Plane, pairs: tuple[Pair, Pair]) -> None:
     first, second = pairs
     post(first)

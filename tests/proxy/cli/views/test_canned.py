@@ -340,6 +340,12 @@ def test_top_goes_on_at_a_terminal(
     assert asked == ["GET /health", f"GET /requests?limit={rows}"] * 2
 
 
+def test_top_in_a_pipe_prints_once(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["top"]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+    assert asked == ["GET /health", "GET /requests?limit=20"]
+
+
 def test_health_for_agents(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     one = {"service": "shop", "instance": "i", "silent": "", "running": True, "ready": False, "requests_per_s": None,
            "p99_ms": 9.96, "overhead_us": 50, "rss_mb": 40.5}  # fmt: skip
