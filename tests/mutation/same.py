@@ -381,6 +381,19 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"(0)", "(2)"}),
         "no answer tells the plan's generation",
     ),
+    ("proxy/console/forward/forwarder.py", "wait_s = retry_after_s(answer.retry_after, time.time()) or 0.0"): (
+        frozenset({"(-1.0)"}),
+        "our own pause is never below 0, and the longer one counts",
+    ),
+    ("proxy/console/store/senders.py", "if there > _MOST_SIDECARS:"): (
+        frozenset({">="}),
+        "as many as may be there: then none is asked for",
+    ),
+    ("proxy/http1/message/runs.py", "self.size = 0  # of what follows"): (frozenset({"(-1)", "(1)", "pass"}), _FIRST),
+    ("proxy/telemetry/otlp/sender.py", "self._until = 0.0  # while it stops: when it has to end"): (
+        frozenset({"(-1.0)", "(1.0)", "pass"}),
+        _FIRST,
+    ),
 }
 
 
