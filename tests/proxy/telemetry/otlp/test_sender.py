@@ -39,6 +39,19 @@ class Pauses:
         self.now += seconds
 
 
+def pausing(endpoint: Endpoint, buffer: SpanBuffer, pauses: Pauses) -> Sender:
+    """It goes by the clock of its pauses, each as long as chance allows."""
+    return Sender(
+        endpoint,
+        buffer,
+        encode=encode,
+        user_agent="t",
+        pause=pauses,
+        clock=lambda: pauses.now,
+        chance=lambda: 1.0,
+    )
+
+
 def encode(spans: Sequence[bytes]) -> Sequence[bytes]:
     return request.export_request(request.resource({"service.name": "shop"}), request.scope("s", "1"), spans)
 
@@ -192,15 +205,7 @@ def test_while_it_stops_a_pause_takes_at_most_half_of_the_time_that_is_left() ->
     pauses = Stopping()
     buffer = SpanBuffer(limit_bytes=1 << 20, batch_spans=1)
     with collecting(*[answer(503)] * 3) as collector:
-        sender = Sender(
-            Endpoint("127.0.0.1", collector.port, "/", timeout_s=5.0),
-            buffer,
-            encode=encode,
-            user_agent="t",
-            pause=pauses,
-            clock=lambda: pauses.now,
-            chance=lambda: 1.0,
-        )
+        sender = pausing(Endpoint("127.0.0.1", collector.port, "/", timeout_s=5.0), buffer, pauses)
         buffer.add(named_span("a"))
         sender.start()
         for _ in range(4):
@@ -215,15 +220,7 @@ def test_a_batch_is_given_up_after_five_minutes_without_a_collector() -> None:
         port = gone.getsockname()[1]
     pauses = Pauses()
     buffer = SpanBuffer(limit_bytes=1 << 20, batch_spans=1)
-    sender = Sender(
-        Endpoint("127.0.0.1", port, "/"),
-        buffer,
-        encode=encode,
-        user_agent="t",
-        pause=pauses,
-        clock=lambda: pauses.now,
-        chance=lambda: 1.0,
-    )
+    sender = pausing(Endpoint("127.0.0.1", port, "/"), buffer, pauses)
     buffer.add(named_span("a"))
     sender.start()
     while not sender.metrics.dropped:
