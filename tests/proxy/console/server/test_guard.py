@@ -182,6 +182,8 @@ async def test_what_asks_for_the_token(method: str, path: str, headers: dict[str
     response = await guarded(guard, method, path, list(headers.items()))
     assert (response.status, guard.refused, guard.has_token) == (status, {"token": 1} if status == 401 else {}, True)
     assert response.headers.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
+    await guarded(guard, method, path, list(headers.items()))
+    assert guard.refused == ({"token": 2} if status == 401 else {})
 
 
 @pytest.mark.parametrize(("said", "is_right"), [(TOKEN, True), ("wrong", False), ("", False)])
@@ -193,6 +195,8 @@ async def test_the_printed_url_leads_to_one_without_the_token(said: str, is_righ
         [f"ops-console-9083={TOKEN}; HttpOnly; Max-Age=31536000; Path=/; SameSite=Strict"] if is_right else []
     )
     assert guard.refused == ({} if is_right else {"token": 1})
+    await guarded(guard, "GET", f"/?token={said}", [])
+    assert guard.refused == ({} if is_right else {"token": 2})
 
 
 @pytest.mark.parametrize(
