@@ -78,6 +78,39 @@ async def test_a_client_is_read_again_when_all_it_sent_is_answered() -> None:
     assert pair.near.take().count(b"HTTP/1.1 204 ") == 2
 
 
+async def test_a_client_that_sends_before_its_answer_is_not_read_until_then() -> None:
+    """What has come is kept, in order."""
+    plane = Plane()
+    [pair] = plane.pairs(1)
+    pair.client.data_received(b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert not pair.near.is_reading_paused
+    for piece in (b"GET /2 HT", b"TP/1.1\r\nHost: a\r\n\r\n"):
+        pair.client.data_received(piece)
+        assert pair.near.is_reading_paused
+    assert pair.far.take().count(b"GET /") == 1
+    pair.upstream.data_received(b"HTTP/1.1 204 No Content\r\nDate: now\r\n\r\n")
+    await asyncio.sleep(0)
+    assert pair.far.take().startswith(b"GET /2 HTTP/1.1\r\n")
+    assert not pair.near.is_reading_paused
+
+
+async def test_a_client_that_sends_while_it_does_not_read_its_answer_is_not_read() -> None:
+    plane = Plane()
+    [pair] = plane.pairs(1)
+    pair.client.data_received(b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\n")
+    pair.client.pause_writing()
+    pair.upstream.data_received(b"HTTP/1.1 204 No Content\r\nDate: now\r\n\r\n")
+    assert not pair.near.is_reading_paused
+    pair.client.data_received(b"nonsense\r\n\r\n")
+    assert pair.near.is_reading_paused
+    await asyncio.sleep(0)
+    assert pair.near.is_reading_paused
+    assert b" 400 " not in pair.near.take()
+    pair.client.resume_writing()
+    await asyncio.sleep(0)
+    assert b" 400 " in pair.near.take()
+
+
 @pytest.mark.parametrize(("size", "waits"), [(FULL_READ_BYTES - 1, False), (FULL_READ_BYTES, True)])
 async def test_what_follows_a_refusal_is_not_read_faster_than_the_rest(size: int, waits: bool) -> None:
     plane = Plane()

@@ -179,9 +179,9 @@ async def test_a_client_that_takes_it_back_leaves_nothing_open() -> None:
 # --- other answers of HTTP/1.1
 
 
-@pytest.mark.parametrize("at", [None, 19, 70])
+@pytest.mark.parametrize("at", [None, 19, 63, 65, 70, 72])
 async def test_content_and_trailers_of_http_1_1_come_on_the_stream(at: int | None) -> None:
-    """Whether they come with the head or behind it."""
+    """Whether they come with the head, behind it, or one behind the other. The head has 63 bytes."""
     asked = Asked([*GET, (b"te", b"trailers")], end=True)
     await asked.head()
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-End\r\n\r\n"
