@@ -193,7 +193,7 @@ class UpstreamConnection(KeptConnection):
                 return
             content, rest = body.feed(data)
             if rest is None:
-                if body.is_behind or len(data) >= FULL_READ_BYTES:
+                if body.is_behind or not self._aside.is_empty or len(data) >= FULL_READ_BYTES:
                     self._read_later()
                 timeouts = receiver.terms.timeouts
                 self.deadline = (
@@ -201,7 +201,7 @@ class UpstreamConnection(KeptConnection):
                 )
                 receiver.on_response_content(content, False, [])
             else:
-                if rest:
+                if rest or not self._aside.is_empty:
                     self.is_retired = True
                 receiver.on_response_content(content, True, body.trailers)
         except Refusal as refusal:

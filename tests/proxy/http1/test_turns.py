@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -174,6 +175,60 @@ async def test_a_slow_peer_holds_up_what_is_behind(plane: Plane) -> None:
     assert pair.far.is_reading_paused
     pair.client.resume_writing()
     assert not pair.far.is_reading_paused
+
+
+@pytest.mark.parametrize("is_chunked", [True, False])
+async def test_what_comes_of_a_response_while_its_connection_is_paused_waits_for_its_turn(
+    plane: Plane, is_chunked: bool
+) -> None:
+    """A transport may hand over what it has read already. It is passed on once, behind what came before."""
+    [pair] = plane.pairs(1)
+    pair.client.data_received(GET)
+    framing = b"Transfer-Encoding: chunked" if is_chunked else b"Content-Length: %d" % (FULL_READ_BYTES + 2)
+    pair.upstream.data_received(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n" % framing)
+    pair.upstream.data_received(CHUNKS if is_chunked else b"x" * FULL_READ_BYTES)
+    before = len(pair.near.written)
+    for piece in (b"1\r\ny\r\n", b"1\r\nz\r\n0\r\n\r\n") if is_chunked else (b"y", b"z"):
+        pair.upstream.data_received(piece)
+    assert len(pair.near.written) == before
+    await turns_until(lambda: not pair.far.is_reading_paused, lambda: 0)
+    _, _, written = pair.near.take().partition(b"\r\n\r\n")
+    assert content(written) == (len(CHUNKS) // 6 if is_chunked else FULL_READ_BYTES)
+    assert (written.count(b"y"), written.count(b"z")) == (1, 1)
+    assert written.rindex(b"x") < written.index(b"y") < written.index(b"z")
+    assert written.endswith(b"\r\n0\r\n\r\n") is is_chunked
+    assert pair.upstream in plane.pool._idle
+
+
+async def test_surplus_bytes_that_waited_behind_a_response_end_its_connection(plane: Plane) -> None:
+    """The next request on it would be answered with them."""
+    [pair] = plane.pairs(1)
+    pair.client.data_received(GET)
+    pair.upstream.data_received(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    pair.upstream.data_received(CHUNKS + b"0\r\n\r\n")
+    pair.upstream.data_received(OK)
+    await turns_until(lambda: pair.near.written.endswith(b"\r\n0\r\n\r\n"), lambda: 0)
+    assert content(pair.near.written) == len(CHUNKS) // 6
+    assert pair.far.is_closing()
+    assert pair.upstream not in plane.pool._idle
+
+
+async def test_last_words_of_a_lost_upstream_are_read_behind_what_waits(plane: Plane) -> None:
+    """The kernel has the end of a response whose middle waits for its turn."""
+    [pair] = plane.pairs(1)
+    pair.client.data_received(GET)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"1\r\ny\r\n0\r\n\r\n")
+        ours.setblocking(False)
+        pair.upstream._fd = ours.fileno()
+        pair.upstream.data_received(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS)
+        pair.far.abort()
+        pair.upstream.connection_lost(ConnectionResetError())
+    await turns_until(lambda: pair.near.written.endswith(b"\r\n0\r\n\r\n"), lambda: 0)
+    _, _, written = pair.near.take().partition(b"\r\n\r\n")
+    assert (content(written), written.count(b"y")) == (len(CHUNKS) // 6, 1)
+    assert not pair.near.is_closing()
 
 
 async def test_a_malformed_chunk_behind_many_is_found_in_its_turn(plane: Plane) -> None:
