@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ops_lib.propagation import FORMATS, Format
 from proxy.participation.own_span import SAMPLED, OwnSpan
 from proxy.plan import PropagationPlan
-from proxy.plan.participation import SamplingPlan, TrustPlan
+from proxy.plan.participation import CargoPlan, SamplingPlan, TrustPlan
 from proxy.translate import Translator
 from proxy.translated import FastTranslation, FullTranslation
 
@@ -164,6 +164,18 @@ def test_whom_we_do_not_believe_whole_goes_the_full_way() -> None:
     assert TRACE_ID not in str(translation.headers).encode()
     assert translation.span is not None
     assert translation.span.parent_id == b""
+
+
+@pytest.mark.parametrize("allowed", [CargoPlan(trace=False), CargoPlan(session=False)], ids=str)
+@pytest.mark.parametrize("beside", [[], [PARENT], [SESSION]], ids=["alone", "parent", "session"])
+def test_only_baggage_goes_the_full_way_where_a_part_of_it_may_not_leave(
+    allowed: CargoPlan, beside: list[tuple[bytes, bytes]]
+) -> None:
+    """It is looked through for what it holds of a trace and of a session."""
+    translates = Translator(PropagationPlan(extract=FORMATS, inject=FORMATS), allowed=allowed, random_bits=_ones)
+    headers = [*B3MULTI, *beside]
+    assert isinstance(translates.translate(headers), FastTranslation)
+    assert isinstance(translates.translate([*headers, (b"baggage", b"k=v")]), FullTranslation)
 
 
 def test_no_session_name_drops_the_session() -> None:

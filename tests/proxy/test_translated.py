@@ -136,3 +136,23 @@ def test_the_formats_of_names() -> None:
         assert made.formats_of((b"b3", b"traceparent", b"baggage")) == "tracecontext,b3"
     assert made.formats_of((b"x-other",)) == ""
     assert isinstance(made.translate([]), FullTranslation)
+
+
+@pytest.mark.parametrize("asked", ["formats of", "unread"])
+def test_256_sets_of_names_with_256_bytes_are_remembered(asked: str) -> None:
+    """A set that is remembered is not looked through again: the very same text comes back."""
+    made = Translator(PropagationPlan(extract=parse_formats("tracecontext,b3"), inject=parse_formats("b3")))
+    told, first = {
+        "formats of": (made.formats_of, (b"b3", b"traceparent")),
+        "unread": (lambda names: made.unread([(name, b"1") for name in names]), (b"uber-trace-id", b"x-b3-traceid")),
+    }[asked]
+
+    def is_remembered(more: bytes) -> bool:
+        return told((*first, more)) is told((*first, more))
+
+    left = 256 - len(b"".join(first))
+    assert not is_remembered(b"x" * (left + 1))
+    assert is_remembered(b"x" * left)
+    assert [is_remembered(b"x-%d" % number) for number in range(255)] == [True] * 255
+    assert not is_remembered(b"one-more")
+    assert is_remembered(b"x-0")

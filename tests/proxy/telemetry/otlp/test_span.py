@@ -239,6 +239,21 @@ def test_what_is_remembered_changes_nothing(methods: list[str], status: int) -> 
     assert encoded(used, status=status) == encoded(encoder(), status=status)
 
 
+@pytest.mark.parametrize("part", ["agent", "host"])
+def test_512_values_of_256_bytes_are_remembered(part: str) -> None:
+    """A remembered value is not encoded again: the very same bytes come back."""
+    encode = getattr(SharedParts(), part)
+
+    def is_remembered(value: bytes) -> bool:
+        return encode(value) is encode(value)
+
+    assert not is_remembered(b"x" * 257)
+    assert is_remembered(b"x" * 256)
+    assert [is_remembered(b"x-%d" % number) for number in range(511)] == [True] * 511
+    assert not is_remembered(b"one-more")
+    assert is_remembered(b"x-0")
+
+
 @pytest.mark.parametrize("size", [127, 128, 4094, 4095, 4096, 4097, 16_384])
 def test_a_span_of_any_size_is_framed_by_it(size: int) -> None:
     """The sizes that are looked up, and those that are worked out."""

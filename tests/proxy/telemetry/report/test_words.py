@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from lab.collectors import attributes
 from lab.sidecar import plan_of
 from lab.texts import check_text
@@ -92,6 +93,32 @@ def test_exchanges_are_told_as_reviewed() -> None:
     half = len(lines) // 2
     assert lines[:half] == lines[half:]
     check_text("\n".join([*lines[:half], ""]), Path(__file__).parent / "records.txt")
+
+
+@pytest.mark.parametrize("chosen", ["peer", "host", "method", "agent"])
+def test_512_kinds_of_exchanges_with_512_characters_of_peers_are_remembered(chosen: str) -> None:
+    encoder = ExchangeEncoder()
+    empty = {"peer": "", "host": b"", "method": b"", "agent": b""}
+
+    def remembered(value: str) -> int:
+        shared = SHARED | empty | {chosen: value if chosen == "peer" else value.encode()}
+        encoder.encode(Shared(**shared), NOTHING_RARE, **USUAL)
+        return len(encoder._fixed)
+
+    assert [remembered("x" * 513), remembered("x" * 512)] == [0, 1]
+    assert [remembered(str(number)) for number in range(512)] == [*range(2, 513), 512]
+
+
+@pytest.mark.parametrize("names", ["others", "added", "answered"])
+def test_512_lists_of_names_with_512_characters_are_remembered(names: str) -> None:
+    encoder = ExchangeEncoder()
+
+    def remembered(*listed: bytes) -> int:
+        encoder.encode(Shared(**SHARED), NOTHING_RARE, **USUAL | {names: listed})
+        return len(encoder._names)
+
+    assert [remembered(b"x", b"y" * 512), remembered(b"x", b"y" * 511)] == [0, 1]
+    assert [remembered(b"%d" % number) for number in range(512)] == [*range(2, 513), 512]
 
 
 def test_documents_are_told_as_reviewed() -> None:
