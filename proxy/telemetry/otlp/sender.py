@@ -47,7 +47,7 @@ class Sender:
         *,
         encode: Callable[[Sequence[bytes]], Sequence[bytes]],
         user_agent: str,
-        give_up_s: float = 300.0,
+        give_up_s: float,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,

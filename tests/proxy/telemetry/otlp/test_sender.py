@@ -26,6 +26,8 @@ from proxy.telemetry.otlp import request
 from proxy.telemetry.otlp.buffer import Batch, SpanBuffer
 from proxy.telemetry.otlp.sender import Sender
 
+GIVE_UP_S = 300.0  # by default
+
 
 class Pauses:
     """Stands for waiting: notes how long it would have been, and lets the clock pass."""
@@ -46,6 +48,7 @@ def pausing(endpoint: Endpoint, buffer: SpanBuffer, pauses: Pauses) -> Sender:
         buffer,
         encode=encode,
         user_agent="t",
+        give_up_s=GIVE_UP_S,
         pause=pauses,
         clock=lambda: pauses.now,
         chance=lambda: 1.0,
@@ -63,7 +66,8 @@ def sending(
     """A sender with one batch of spans of these names. At the end it is stopped."""
     buffer = SpanBuffer(limit_bytes=1 << 20, batch_spans=512)
     chosen = Endpoint("127.0.0.1", port, "/v1/traces", **{"timeout_s": 5.0, **(endpoint or {})})
-    sender = Sender(chosen, buffer, encode=encode, user_agent="ops-sidecar/test", chance=lambda: 1.0, **more)
+    usual: dict[str, Any] = {"user_agent": "ops-sidecar/test", "give_up_s": GIVE_UP_S, "chance": lambda: 1.0}
+    sender = Sender(chosen, buffer, encode=encode, **(usual | more))
     sender.start()
     for name in names:
         buffer.add(named_span(name))
@@ -99,7 +103,9 @@ def test_headers_and_gzip_on_request() -> None:
 def test_one_connection_is_kept_for_all_batches() -> None:
     with collecting() as collector:
         buffer = SpanBuffer(limit_bytes=1 << 20, batch_spans=1)
-        sender = Sender(Endpoint("127.0.0.1", collector.port, "/"), buffer, encode=encode, user_agent="t")
+        sender = Sender(
+            Endpoint("127.0.0.1", collector.port, "/"), buffer, encode=encode, user_agent="t", give_up_s=GIVE_UP_S
+        )
         sender.start()
         for name in ("a", "b", "c"):
             buffer.add(named_span(name))
@@ -118,7 +124,14 @@ def test_a_kept_connection_that_was_closed_meanwhile_costs_no_pause() -> None:
 
     with collecting(take_and_leave) as collector:
         buffer = SpanBuffer(limit_bytes=1 << 20, batch_spans=1)
-        sender = Sender(Endpoint("127.0.0.1", collector.port, "/"), buffer, encode=encode, user_agent="t", pause=pauses)
+        sender = Sender(
+            Endpoint("127.0.0.1", collector.port, "/"),
+            buffer,
+            encode=encode,
+            user_agent="t",
+            give_up_s=GIVE_UP_S,
+            pause=pauses,
+        )
         sender.start()
         buffer.add(named_span("a"))
         assert collector.names() == ["a"]
@@ -163,7 +176,9 @@ def test_a_collector_that_refused_is_told_of_once_it_takes_some_again(caplog: py
     caplog.set_level(logging.INFO)
     buffer = SpanBuffer(limit_bytes=1 << 20, batch_spans=1)
     with collecting(answer(400), answer(400)) as collector:
-        sender = Sender(Endpoint("127.0.0.1", collector.port, "/"), buffer, encode=encode, user_agent="t")
+        sender = Sender(
+            Endpoint("127.0.0.1", collector.port, "/"), buffer, encode=encode, user_agent="t", give_up_s=GIVE_UP_S
+        )
         sender.start()
         for name in ("a", "b"):
             buffer.add(named_span(name))
@@ -183,7 +198,9 @@ def test_a_collector_that_refused_is_told_of_once_it_takes_some_again(caplog: py
 def test_each_refusal_is_one_failure_in_a_row(refusals: int) -> None:
     buffer = SpanBuffer(limit_bytes=1 << 20, batch_spans=1)
     with collecting(*[answer(400)] * refusals) as collector:
-        sender = Sender(Endpoint("127.0.0.1", collector.port, "/"), buffer, encode=encode, user_agent="t")
+        sender = Sender(
+            Endpoint("127.0.0.1", collector.port, "/"), buffer, encode=encode, user_agent="t", give_up_s=GIVE_UP_S
+        )
         sender.start()
         for _ in range(refusals):
             buffer.add(named_span("a"))
@@ -344,7 +361,7 @@ def test_a_stop_does_not_wait_for_the_next_look_at_the_buffer() -> None:
             woken.set()
 
     buffer = Empty(limit_bytes=1, batch_spans=1)
-    sender = Sender(Endpoint("127.0.0.1", 1, "/"), buffer, encode=encode, user_agent="t")
+    sender = Sender(Endpoint("127.0.0.1", 1, "/"), buffer, encode=encode, user_agent="t", give_up_s=GIVE_UP_S)
     sender.start()
     sender.stop(1)
     assert woken.is_set()
@@ -369,7 +386,9 @@ def test_a_fault_of_ours_costs_the_batch_and_not_the_thread(caplog: pytest.LogCa
 
     with collecting() as collector:
         buffer = SpanBuffer(limit_bytes=1 << 20, batch_spans=1)
-        sender = Sender(Endpoint("127.0.0.1", collector.port, "/"), buffer, encode=breaks_once, user_agent="t")
+        sender = Sender(
+            Endpoint("127.0.0.1", collector.port, "/"), buffer, encode=breaks_once, user_agent="t", give_up_s=GIVE_UP_S
+        )
         sender.start()
         buffer.add(named_span("a"))
         buffer.add(named_span("b"))
