@@ -49,6 +49,11 @@ class SharedPlane:
         self.pool.on_tick()
         await asyncio.sleep(0)  # what a pool has to say goes out with the turn
 
+    def look_at_ends(self) -> None:
+        """A tick asks the kernel about peers that are not read from. Their transports know a `socket`."""
+        self._ticker.ends.on_tick()
+        self.plane.ticker.ends.on_tick()
+
     def client(self, *, hello: bytes = HELLO, address: str = "10.0.0.1", **extra: object) -> Client:
         """`extra`: what its transport knows."""
         return Client(self._http2.connection(self.listener), hello, address, **extra)

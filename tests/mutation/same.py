@@ -239,7 +239,21 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
     (
         "proxy/http1/message/section.py",
         r'if buffer.find(_END, max(0, known - 3)) >= 0 or buffer.startswith(b"\r\n"):',
-    ): (frozenset({"(1)", ">"}), "an end at the very start begins with CRLF, too"),
+    ): (
+        frozenset({"(1)", ">", "(4)"}),
+        "an end at the very start begins with CRLF, too; one that was there before has ended an earlier section",
+    ),
+    **{
+        ("proxy/http2/connection.py", line): (
+            frozenset({other}),
+            "what resuming writes asks for a flush already, and there is more only behind what it writes",
+        )
+        for line, other in (("if self.engine.has_more:", "not (self.engine.has_more)"), ("self.wants_flush()", "pass"))
+    },
+    ("proxy/participation/trust.py", "if peers is not None and not (address and peers.find(address, 0)):"): (
+        frozenset({"(-1)"}),
+        "no pattern has a port below 0, and one without is found by any",
+    ),
     (
         "proxy/console/server/api.py",
         'if request.content_type != "application/json" or (request.content_length or 0) > _MOST_LOGIN_BYTES:',

@@ -102,6 +102,10 @@ OF_THE_LIBRARY: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         )
     },
     (
+        "ops_lib/propagation/fast/shapes.py",
+        "if tracestate is not None or baggage is not None or len(told) > 1:",
+    ): (frozenset({"(0)"}), "of one format there are no further flags, and its parent's id is found either way"),
+    (
         "ops_lib/capture/known.py",
         'return repr(value) if value.dtype.kind in "biufcMm" else None  # other arrays may hold objects',
     ): (

@@ -93,6 +93,17 @@ def test_baggage_that_came_can_be_added_to(came: str) -> None:
     assert (carrier["baggage"], carrier["uberctx-b"]) == (came, "x")
 
 
+@pytest.mark.parametrize("entries", [{}, None, "", "a=1", 5, ["a"], [("a", "1")]], ids=repr)
+def test_what_is_not_baggage_goes_out_as_none_and_the_trace_all_the_same(entries: object) -> None:
+    """Anybody may put anything under the key of OpenTelemetry's baggage."""
+    propagator = ops.ContextPropagator()
+    came = propagator.extract_context({"traceparent": TRACEPARENT, "baggage": "a=1"})
+    (key,) = [name for name in came if name.startswith("baggage-")]
+    carrier: dict[str, str] = {}
+    propagator.inject_context(carrier, Context({**came, key: entries}))
+    assert carrier == {"traceparent": TRACEPARENT}
+
+
 STATES = ["", "a=1,b=2", ",".join(["abc=" + "v" * 100] * 6), ",".join(f"k{n}=1" for n in range(33))]
 
 

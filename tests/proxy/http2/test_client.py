@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 from lab.http2 import GET, POST, Fields, Frame, data, frame, goaway, rst, window_update
@@ -270,6 +271,32 @@ async def test_a_connection_that_ends_while_nothing_is_read_from_it_reads_what_s
     client.connection.engine.fail(codes.NO_ERROR, "enough")
     client.connection.flush()
     assert (client.transport.is_ended, client.transport.is_reading_paused) == (True, False)
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_a_client_that_leaves_while_nothing_is_read_from_it_is_cut_only_if_it_is_lost(is_lost: bool) -> None:
+    """One that has ended its own side alone may have sent more, which is read first."""
+    plane = SharedPlane()
+    upstream = plane.upstream()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        client = plane.client(socket=ours)
+        client.ask(1, POST, end=False)
+        client.get(data(1, b"a") * 1100)
+        plane.look_at_ends()
+        assert (client.transport.is_reading_paused, client.transport.is_aborted) == (True, False)
+        if is_lost:
+            theirs.close()
+        else:
+            theirs.shutdown(socket.SHUT_WR)
+        plane.look_at_ends()
+        assert (client.transport.is_aborted, client.transport.is_closing()) == (is_lost, is_lost)
+        for _ in range(4):
+            await asyncio.sleep(0)
+        if not is_lost:
+            assert len(b"".join(one.payload for one in upstream.frames() if one.kind == codes.DATA)) == 1100
+            assert not client.transport.is_reading_paused
+        client.connection.connection_lost(None)
 
 
 async def test_a_full_read_asks_for_the_next_in_a_later_turn() -> None:

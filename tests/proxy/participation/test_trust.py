@@ -120,6 +120,15 @@ def test_the_first_rule_that_is_about_a_peer_counts() -> None:
     assert rules(TrustRulePlan("all", TrustPlan())).rule_of("", ()) == 1
 
 
+def test_a_rule_is_about_addresses_from_any_port() -> None:
+    """A client's own port says nothing: a pattern that asks for one is about nobody."""
+    found = rules(
+        TrustRulePlan("a", TrustPlan(), peers=tuple(parse_pattern(f"10.0.0.{port}:{port}") for port in (1, 2))),
+        TrustRulePlan("b", TrustPlan(), peers=(parse_pattern("10.0.0.0/8"),)),
+    )
+    assert [found.rule_of(address, ()) for address in ("10.0.0.1", "10.0.0.2", "10.0.0.3")] == [2, 2, 2]
+
+
 def test_a_wildcard_stands_for_labels() -> None:
     assert is_named("a.b.internal", "*.internal")
     assert not is_named("internal", "*.internal")

@@ -205,6 +205,29 @@ def test_what_is_remembered_of_names_is_bounded() -> None:
     assert assert_same(propagator, B3MULTI)
 
 
+@pytest.mark.parametrize(
+    ("names", "is_remembered"),
+    [
+        ([f"x{n}" for n in range(16)], True),
+        ([f"x{n}" for n in range(17)], False),
+        (["x" * 255, "y"], True),
+        (["x" * 255, "yy"], False),
+        (["traceparent"], True),
+        ([], True),
+    ],
+    ids=["16", "17", "256 characters", "257 characters", "one", "none"],
+)
+@pytest.mark.parametrize("kind", [tuple, frozenset])
+def test_long_sets_of_names_are_not_remembered(names: list[str], is_remembered: bool, kind: Any) -> None:
+    """16 names of 256 characters are. The others are judged anew each time."""
+    path = Propagator().fast_path
+    assert path is not None
+    chosen = kind(names)
+    for _ in range(2):
+        assert (path.shape(chosen) is not None) is (names == ["traceparent"])
+        assert (chosen in path._shapes.known) is is_remembered
+
+
 @pytest.mark.parametrize("make", CARRIERS.values(), ids=CARRIERS)
 def test_what_is_remembered_of_sets_of_names_is_bounded(make: Any) -> None:
     """Nor does a peer that sends other names each time, few or many."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from proxy.cli.views import answers, client
+from proxy.cli.views import mcp as module
 from proxy.cli.views.client import Console, ConsoleError
 from proxy.cli.views.mcp import server
 
@@ -189,6 +191,21 @@ async def test_settings_and_reloads_are_cut(monkeypatch: pytest.MonkeyPatch) -> 
     assert (await tell("sidecar_settings", {})).splitlines() == [
         "It is.", "s i 1:", f"  k={'v' * 119}… (file)", f"  refused reload: {'m' * 199}…", "Page: http://c/#/settings",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "told"),
+    [("http://c", 0, ""), ("ftp://c", 1, "ops-sidecar mcp: ")],
+)
+def test_it_serves_standard_input_until_that_ends(
+    url: str, code: int, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served: list[str] = []
+    monkeypatch.setattr(module, "server", lambda _: SimpleNamespace(run=served.append))
+    assert module.run(["--console", url]) == code
+    assert served == ([] if code else ["stdio"])
+    out, error = capsys.readouterr()
+    assert (out, error[: len(told)], bool(error)) == ("", told, bool(told))
 
 
 def test_the_bounds() -> None:

@@ -118,6 +118,25 @@ def test_what_waits_at_the_end_is_dropped_and_counted() -> None:
         assert sender.waiting_bytes == 0
 
 
+def test_a_stop_looks_at_the_clock_ten_times_a_second() -> None:
+    """So it is over a tenth of a second after its time, whatever the collector does."""
+    clock, waited = Clock(), []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        clock.now += seconds
+
+    with collecting(lambda connection: None) as collector:
+        sender = forwarder(collector.port, clock=clock, timeout_s=30.0)
+        sender.add("traces", b"", HEADERS)
+        sender.start()
+        collector.next()
+        sender._wake.wait = wait  # type: ignore[method-assign,assignment]  # its own thread waits for an answer
+        sender.stop(0.25)
+    assert waited == [0.1, 0.1, 0.1]
+    assert (sender.counts.sent, sender.counts.dropped, sender.waiting_bytes) == (0, {"stopped": 1}, 0)
+
+
 def test_the_usual_port_is_that_of_otlp() -> None:
     plan = ForwardPlan(url="http://collector", headers={"a": "b"}, timeout_s=7.0)
     endpoint = module._endpoint(plan, "logs")

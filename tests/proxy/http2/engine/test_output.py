@@ -171,9 +171,10 @@ def test_while_the_transport_is_full_content_waits_and_the_rest_goes() -> None:
     frames = end.get(window_update(0, 10), settings())
     assert sizes(frames) == []
     assert {frame.kind for frame in frames} == {codes.HEADERS, codes.SETTINGS}
-    assert not end.engine.has_more
+    assert (end.engine.has_more, end.engine.taken_bytes) == (False, 0)
     end.engine.resume_sending()
-    assert sizes(end.out()) == [(1, 7)]
+    assert (sizes(end.out()), end.engine.taken_bytes) == ([(1, 7)], 7)
+    assert (end.out(), end.engine.taken_bytes) == ([], 0)
 
 
 def test_one_turn_writes_a_bounded_amount() -> None:
