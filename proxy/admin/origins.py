@@ -21,13 +21,13 @@ def is_of_another_site(origins: Iterable[str], fetch_sites: Iterable[str], host:
     return any(_host_of(origin) != own for origin in origins)
 
 
-def _host_of(origin: str) -> str:
-    """The host and port of an origin; `null` and what cannot be read have none that any Host has."""
+def _host_of(origin: str) -> str | None:
+    """The host and port of an origin; None: `null`, and what cannot be read."""
     try:
         parts = urlsplit(origin.strip().lower())
         port = parts.port
     except ValueError:
-        return "?"
+        return None
     if parts.scheme not in _PORTS or not parts.netloc or parts.username is not None:
-        return "?"
+        return None
     return parts.netloc.rpartition(":")[0] if port == _PORTS[parts.scheme] else parts.netloc

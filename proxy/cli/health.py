@@ -77,11 +77,11 @@ def ask(address: str, path: str, timeout_s: float, *, host: str = "localhost") -
         with connection.makefile("rb") as answer:
             line = answer.readline(256)
             body = (b"\r\n" + answer.peek()).partition(b"\r\n\r\n")[2]  # the part that came at once
-    version, _, rest = line.partition(b" ")
-    if not version.startswith(b"HTTP/1.") or not rest[:3].isdigit():
+    version, status, *_ = [*line.split(), b"", b""]
+    if not version.startswith(b"HTTP/1.") or len(status) != 3 or not status.isdigit():
         raise ValueError(f"not an HTTP answer: {line[:60]!r}")
     said = body.decode("ascii", "replace").strip()[:_LONGEST]
-    return int(rest[:3]), f": {said}" if said and rest[:3] != b"200" and said.isprintable() else ""
+    return int(status), f": {said}" if said and status != b"200" and said.isprintable() else ""
 
 
 def connect(address: str, timeout_s: float) -> socket.socket:

@@ -403,6 +403,29 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({">="}),
         "as many as may be there: then none is asked for",
     ),
+    ("proxy/cli/views/trace.py", 'print("\\n".join(waterfall(said, shutil.get_terminal_size((100, 0)).columns)))'): (
+        frozenset({"(1)", "(-1)"}),
+        "only the columns count",
+    ),
+    ("proxy/kubernetes/webhook/admission.py", 'place = Place(0, (), {"apiVersion": "v1", "kind": "Pod", **pod})'): (
+        frozenset({"(1)", "(-1)", "'qpiVersion'", "'q1'"}),
+        "the one place is not numbered; without a group, any version is of the core",
+    ),
+    (
+        "proxy/kubernetes/webhook/admission.py",
+        'Result = Literal["injected", "restored", "unchanged", "skipped", "failed"]',
+    ): (
+        frozenset({"'qnjected'", "'qestored'", "'qnchanged'", "'qkipped'", "'qailed'"}),
+        "for type checkers alone, which refuse the other",
+    ),
+    ("proxy/console/store/retention.py", "if not found and not gone:"): (
+        frozenset({"or", "bool(found)", "bool(gone)"}),
+        "nothing of reports leaves by that age",
+    ),
+    ("proxy/console/store/retention.py", "_remove_items(connection, 0, key << SHIFT)"): (
+        frozenset({"(1)", "(-1)"}),
+        "keys of traces begin with 1, and what is in them with 1 << 20",
+    ),
     ("proxy/http1/message/runs.py", "self.size = 0  # of what follows"): (frozenset({"(-1)", "(1)", "pass"}), _FIRST),
     ("proxy/telemetry/otlp/sender.py", "self._until = 0.0  # while it stops: when it has to end"): (
         frozenset({"(-1.0)", "(1.0)", "pass"}),

@@ -23,6 +23,7 @@ from proxy.admin.origins import is_of_another_site
         ("", "127.0.0.1:9082", None, True),
         ("http://[", "127.0.0.1:9082", None, True),
         ("http://a@127.0.0.1:9082", "127.0.0.1:9082", None, True),
+        *((origin, host, None, True) for origin in ("null", "", "http://[", "http://a@b") for host in ("?", "")),
         (None, "127.0.0.1:9082", "cross-site", True),
         (None, "127.0.0.1:9082", "same-site", True),
         ("http://127.0.0.1:9082", "127.0.0.1:9082", "cross-site", True),

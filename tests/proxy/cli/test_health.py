@@ -212,6 +212,9 @@ def test_what_is_not_an_address(address: str) -> None:
         (b"HTTP/1.1 503 No\r\n\r\n\xff", (503, ": \ufffd")),
         (b"HTTP/2 200 OK\r\n\r\n", "not an HTTP answer: b'HTTP/2 200 OK\\r\\n'"),
         (b"HTTP/1.1 2x0 OK\r\n\r\n", "not an HTTP answer: b'HTTP/1.1 2x0 OK\\r\\n'"),
+        (b"HTTP/1.1 2000 OK\r\n\r\n", "not an HTTP answer: b'HTTP/1.1 2000 OK\\r\\n'"),
+        (b"HTTP/1.1 20\r\n\r\n", "not an HTTP answer: b'HTTP/1.1 20\\r\\n'"),
+        (b"HTTP/1.1\r\n\r\n", "not an HTTP answer: b'HTTP/1.1\\r\\n'"),
         (b"y" * 61, f"not an HTTP answer: b'{'y' * 60}'"),
     ],
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -32,3 +35,22 @@ def test_a_closed_stream_is_no_reason_not_to_start(closed: str) -> None:
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
     assert ("cannot listen on unix:/nowhere/a.sock" in ended.stderr) is (closed == ">&-")
+
+
+def test_one_that_is_told_to_stop_while_it_starts_ends_well(tmp_path: Path) -> None:
+    """It reads its settings from a pipe whose writer has not finished. To be told to reload then changes nothing."""
+    pipe = tmp_path / "settings"
+    os.mkfifo(pipe)
+    arguments = (sys.executable, "-P", "-m", "proxy", "run", "--config", str(pipe))
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as started:
+        try:
+            writer = os.open(pipe, os.O_WRONLY)  # once it has begun to read
+            try:
+                started.send_signal(signal.SIGHUP)
+                started.send_signal(signal.SIGTERM)
+                _, said = started.communicate(timeout=20)
+            finally:
+                os.close(writer)
+        finally:
+            started.kill()
+    assert (started.returncode, said) == (0, "")

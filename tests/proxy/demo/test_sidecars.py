@@ -167,6 +167,22 @@ async def test_one_that_does_not_end_is_killed_after_the_others_had_their_time(m
     assert [child.told for child in children] == [["TERM"], ["TERM", "KILL"], []]
 
 
+async def test_one_that_takes_its_time_to_end_is_not_killed() -> None:
+    slow = Child(*READY, is_deaf=True)
+
+    async def end_after_term() -> None:
+        while not slow.told:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0)
+        slow.end(0)
+
+    with starting(slow):
+        async with running([SidecarSpec("a")]):
+            ending = asyncio.create_task(end_after_term())
+        await ending
+        del ending
+    assert slow.told == ["TERM"]
+
+
 async def test_one_that_fails_ends_the_others_and_is_told_with_its_log() -> None:
     children = Child(*READY), Child("error a port is taken", code=3)
     with starting(*children), pytest.raises(DemoError) as caught:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from typing import Any
 
@@ -272,6 +273,41 @@ WHOLE: dict[str, Any] = {
         span("below", "soon", 20, 5, service="\x1b[1m"),
     ],
 }  # fmt: skip
+
+
+@pytest.fixture
+def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing says how large the screen is."""
+
+    def no_terminal(_: int) -> None:
+        raise OSError("not a terminal")
+
+    monkeypatch.setattr(os, "get_terminal_size", no_terminal)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.delenv("LINES", raising=False)
+
+
+def test_without_a_terminal_top_has_120_columns_and_30_lines(
+    asked: list[str], no_terminal: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(top.sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(top.time, "sleep", interrupted)
+    monkeypatch.setitem(ANSWERS, "/health", {"sentence": "x" * 200, "sidecars": []})
+    assert main(["top"]) == 130
+    assert capsys.readouterr().out.removeprefix("\x1b[H\x1b[2J").splitlines()[0] == "x" * 119 + "…"
+    assert asked == ["GET /health", "GET /requests?limit=24"]
+
+
+def test_without_a_terminal_a_trace_has_100_columns(
+    asked: list[str], no_terminal: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(ANSWERS, f"/traces/{'1' * 32}", WHOLE)
+    told = printed(f"trace {'1' * 32}", capsys)
+    monkeypatch.setenv("COLUMNS", "100")
+    assert told == printed(f"trace {'1' * 32}", capsys)
 
 
 @pytest.mark.parametrize("columns", [100, 20])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from proxy.kubernetes.configuration import configuration
-from proxy.kubernetes.injection.container import Fit
+from proxy.kubernetes.injection.container import Fit, inbound_port, outbound_port
 from proxy.kubernetes.injection.edits import Draft, apply
 from proxy.kubernetes.injection.pod import is_injected, put_in, take_out
 from proxy.kubernetes.injection.wanted import Wanted
@@ -37,6 +37,13 @@ def test_a_native_sidecar_is_the_first_init_container_and_goes_on_running() -> N
     assert [one["name"] for one in spec["initContainers"]] == ["ops-sidecar", "migrate"]
     assert spec["initContainers"][0]["restartPolicy"] == "Always"
     assert [one["name"] for one in spec["containers"]] == ["app"]
+
+
+def test_of_several_addresses_the_first_is_where_others_reach_the_sidecar() -> None:
+    both = wanted(**{"inbound.listen": "0.0.0.0:7000,0.0.0.0:7001", "outbound.listen": "127.0.0.1:7002,127.0.0.1:7003"})
+    assert (inbound_port(both), outbound_port(both)) == (7000, 7002)
+    assert inbound_port(wanted(**{"inbound.listen": "off"})) == 0
+    assert outbound_port(wanted(**{"outbound.listen": "off"})) == 0
 
 
 def test_a_plain_sidecar_is_a_container_beside_the_apps() -> None:

@@ -166,12 +166,18 @@ def annotated(settings: str, pod: Pod = POD) -> Pod:
     return pod
 
 
+def bare(pod: Pod) -> Pod:
+    """Without the words that say that it is one."""
+    return {key: value for key, value in pod.items() if key not in ("apiVersion", "kind")}
+
+
 @pytest.mark.parametrize(
     ("pod", "result", "told"),
     [
         (changed(hostNetwork=True), "skipped", "hostNetwork"),
         (annotated("inbound.appp=1"), "failed", "inbound.appp"),
         (annotated("kubernetes.mode=plain", changed(restartPolicy="Never")), "failed", "would never complete"),
+        (bare(annotated("kubernetes.mode=plain", changed(restartPolicy="Never"))), "failed", "would never complete"),
         (
             changed(containers=[{"name": "a", "ports": [{"containerPort": 1}, {"containerPort": 2}]}]),
             "failed",
