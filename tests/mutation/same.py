@@ -418,6 +418,10 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"'qnjected'", "'qestored'", "'qnchanged'", "'qkipped'", "'qailed'"}),
         "for type checkers alone, which refuse the other",
     ),
+    ("proxy/console/server/grpc_call.py", "self._size = 0"): (
+        frozenset({"(1)", "(-1)", "pass"}),
+        "a call ends once: then its stream has another user",
+    ),
     ("proxy/console/store/retention.py", "if not found and not gone:"): (
         frozenset({"or", "bool(found)", "bool(gone)"}),
         "nothing of reports leaves by that age",

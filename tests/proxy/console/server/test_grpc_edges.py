@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -362,9 +363,63 @@ class Far:
 
     async def ask(self, *, end: bool = False) -> None:
         """It begins an Export."""
+        await self.get(http2.HELLO, self.export(1, end=end))
+
+    def export(self, id: int, *, end: bool = False) -> bytes:
+        """The head of one."""
         fields = [*http2.POST, (b"content-type", b"application/grpc"), (b"te", b"trailers")]
         fields[2] = (b":path", EXPORT.encode())
-        await self.get(http2.HELLO, self.peer.headers(1, fields, end=end))
+        return self.peer.headers(id, fields, end=end)
+
+    async def answer(self, *wire: bytes) -> dict[bytes, bytes]:
+        """All fields of the answer to it."""
+        heads = [one for one in await self.get(*wire) if one.kind == 1]
+        async with asyncio.timeout(WAIT_S):
+            while not heads or not heads[-1].flags & 1:  # END_STREAM
+                await asyncio.sleep(0.002)  # another thread reads the message
+                heads += [one for one in http2.parse(self.transport.take()) if one.kind == 1]
+        return dict(field for head in heads for field in self.peer.fields(head.payload))
+
+
+@in_source
+async def test_once_a_message_has_come_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it then takes to be read."""
+    monkeypatch.setattr(f"{CALL}._READ_S", 0.0)
+    far = Far()
+    answer = await far.answer(http2.HELLO, far.export(1), http2.data(1, message(b""), end=True))
+    assert answer[b"grpc-status"] == b"0"
+    far.intake.close()
+
+
+async def test_a_call_that_was_refused_and_is_then_taken_back_holds_nothing() -> None:
+    far = Far()
+    await far.ask()
+    await far.get(http2.data(1, b"\0" + (99).to_bytes(4, "big")))
+    assert far.intake._held == 5
+    assert (await far.answer(http2.data(1, b"x" * 100)))[b"grpc-message"] == b"more than one message"
+    assert far.intake._held == 0
+    await far.get(http2.rst(1))
+    assert far.intake._held == 0
+    far.intake.close()
+
+
+async def test_a_sender_may_take_back_100_calls_and_30_more_each_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+    far = Far()
+    await far.get(http2.HELLO)
+    ids = iter(range(1, 1000, 2))
+
+    async def taken_back(calls: int) -> list[int]:
+        """The codes with which the connection ends."""
+        frames = [one for id in islice(ids, calls) for one in await far.get(far.export(id), http2.rst(id))]
+        return [int.from_bytes(one.payload[4:8], "big") for one in frames if one.kind == 7]
+
+    assert await taken_back(100) == []
+    now += 1.0
+    assert await taken_back(30) == []
+    assert await taken_back(1) == [11]  # ENHANCE_YOUR_CALM
+    far.intake.close()
 
 
 async def test_a_flood_of_frames_is_read_in_pieces_while_nothing_more_is_taken() -> None:
