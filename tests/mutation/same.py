@@ -422,6 +422,10 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"(1)", "(-1)", "pass"}),
         "a call ends once: then its stream has another user",
     ),
+    (
+        "proxy/console/server/intake.py",
+        "digest = hashlib.blake2b(body, digest_size=16, key=signal.encode()).digest()",
+    ): (frozenset({"(15)", "(17)"}), "no two bodies have the same digest, of any such size"),
     ("proxy/console/store/retention.py", "if not found and not gone:"): (
         frozenset({"or", "bool(found)", "bool(gone)"}),
         "nothing of reports leaves by that age",

@@ -245,7 +245,13 @@ async def test_behind_options_that_end_here_comes_the_next_request() -> None:
 
 @pytest.mark.parametrize(
     ("rest", "half_close", "is_closed"),
-    [(GET, "serve", False), (GET, "abandon", True), (b"\r\n", "serve", True), (GET[:9], "serve", True)],
+    [
+        (GET, "serve", False),
+        (GET, "abandon", True),
+        (GET + GET, "abandon", True),
+        (b"\r\n", "serve", True),
+        (GET[:9], "serve", True),
+    ],
 )
 async def test_a_client_that_ended_its_side_behind_several_requests(
     rest: bytes, half_close: str, is_closed: bool

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from lab.pairs import Pair, Plane
 from lab.transports import FakeTransport
 
 from proxy.http1.upstream import RESPONSE_LIMITS
-from proxy.plan import Timeouts
+from proxy.listener.listener_rules import ListenerRules
+from proxy.listener.records.spans import Spans
+from proxy.plan import Router, Timeouts
+from proxy.telemetry.otlp.buffer import Outlet
 
 GET = b"GET /a HTTP/1.1\r\nHost: app\r\n\r\n"
 POST = b"POST /a HTTP/1.1\r\nHost: app\r\nContent-Length: 4\r\n\r\n1234"
@@ -162,3 +167,21 @@ def test_the_end_of_a_body_until_close(plane: Plane, is_tls: bool, end: str) -> 
         pair.upstream.connection_lost(None if end == "close_notify" else ConnectionResetError())
     is_whole = not is_tls or end == "close_notify"
     assert (pair.near.take() == b"0\r\n\r\n") is is_whole
+
+
+def test_a_connection_forgives_what_the_plan_of_each_request_does(plane: Plane, pair: Pair) -> None:
+    """It may have served another plan before."""
+    rules = plane.listener.rules
+    (upstream,) = rules.plan.router.upstreams()
+    statuses = []
+    for ways in (frozenset[str](), frozenset({"bare-lf"}), frozenset[str]()):
+        plan = replace(rules.plan, router=Router(replace(upstream, leniency=ways), []))
+        plane.listener.use(ListenerRules(plan, plane.pools, plane.metrics, Spans(Outlet()), "test"))
+        pair.client.data_received(GET)
+        pair.upstream.data_received(OK.replace(b"\r\n", b"\n") if ways else OK)
+        plane.outbox.flush()
+        statuses.append(pair.near.take()[9:12])
+    pair.client.data_received(GET)
+    pair.upstream.data_received(OK.replace(b"\r\n", b"\n"))
+    plane.outbox.flush()
+    assert [*statuses, pair.near.take()[9:12]] == [b"200", b"200", b"200", b"502"]

@@ -327,6 +327,26 @@ def test_a_step_that_fails_changes_nothing(
     assert there(store) == before
 
 
+def test_a_store_that_cannot_let_go_of_the_oldest_says_so_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(module, "trim_age", failing)
+    lab = Lab(max_age_s=3600.0)
+    lab.writer.start()
+    with caplog.at_level(logging.ERROR):
+        lab.write(read_traces(sent(span(1))), read_traces(sent(span(2))))
+        assert lab.writer.stop()
+    assert [record.getMessage() for record in caplog.records] == [
+        "the store refused 0 records: OperationalError: disk I/O error"
+    ]
+    assert lab.writer.counts.lost == {"OperationalError": 0}
+    assert lab.ask("SELECT count(*) FROM spans") == [(2,)]
+    lab.connection.close()
+
+
 def test_what_leaves_is_counted_and_forgotten() -> None:
     lab = Lab(max_age_s=3600.0, clock_ns=lambda: NOW_NS)
     lab.writer.start()

@@ -53,6 +53,7 @@ def _stories() -> list[tuple[dict[str, Any], Rare, dict[str, Any]]]:
         {"went": [(b"traceparent", LONG), (LONG, b"1")]}, {"came": [(b"x-%d" % number, b"1") for number in range(99)]},
         {"others": (b"accept", LONG), "added": (b"via",), "answered": tuple(b"y-%d" % number for number in range(200))},
         {"timing": Timing(0.0, 0.0, 0.0)}, {"timing": Timing(0.001, 0.002, 0.003)}, {"timing": Timing(0.5, 0, -1.0)},
+        {"timing": Timing(2.5, 3.5, 4.5)},
         {"duration_ns": 999}, {"path": b"/\xff"},
     ]  # fmt: skip
     return [
