@@ -426,6 +426,14 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         "proxy/console/server/intake.py",
         "digest = hashlib.blake2b(body, digest_size=16, key=signal.encode()).digest()",
     ): (frozenset({"(15)", "(17)"}), "no two bodies have the same digest, of any such size"),
+    ("proxy/kubernetes/webhook/run.py", "return Address(*runner.addresses[0][:2])"): (
+        frozenset({"(-1)"}),
+        "an address has one socket",
+    ),
+    ("proxy/dataplane/plane.py", "await asyncio.sleep(min(TICK_S, max(0.0, until - loop.time())))"): (
+        frozenset({"(-1.0)"}),
+        "a pause that is over has no length either way",
+    ),
     ("proxy/console/store/retention.py", "if not found and not gone:"): (
         frozenset({"or", "bool(found)", "bool(gone)"}),
         "nothing of reports leaves by that age",

@@ -262,6 +262,23 @@ async def test_what_two_turns_do_not_read_waits_for_a_third() -> None:
     assert len(b"".join(one.payload for one in upstream.frames() if one.kind == codes.DATA)) == 1100
 
 
+async def test_a_connection_that_is_behind_waits_in_line_once() -> None:
+    """Whatever comes all the same while nothing is read from it."""
+    plane = SharedPlane()
+    plane.upstream()
+    client = plane.client()
+    client.ask(1, POST, end=False)
+    turns = plane.listener.ticker.turns
+    before = turns.put_off
+    client.get(data(1, b"a") * 2000)
+    client.get(data(1, b"a"))
+    assert turns.put_off == before + 1
+    for _ in range(8):
+        await asyncio.sleep(0)
+    client.get(data(1, b"a") * 600)
+    assert client.transport.is_reading_paused
+
+
 async def test_a_connection_that_ends_while_nothing_is_read_from_it_reads_what_still_comes() -> None:
     """Or our last bytes would be lost with it."""
     plane = SharedPlane()

@@ -162,6 +162,37 @@ async def test_a_handshake_is_counted_once_however_it_ends() -> None:
     assert metrics.connections_refused == {"tls-handshake": 1}
 
 
+async def test_its_end_waits_for_handshakes_however_they_end() -> None:
+    plane = Plane()
+    refused = asyncio.get_running_loop().create_future()
+
+    async def shake_hands() -> None:
+        await refused
+
+    plane.listener.handshakes.add(asyncio.create_task(shake_hands()))
+    plane.listener.abort()
+    ending = asyncio.create_task(plane.listener.wait_closed())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not ending.done()
+    refused.set_exception(OSError("reset"))
+    await ending
+
+
+async def test_a_handshake_is_no_request_where_new_bounds_count_what_a_client_has() -> None:
+    plane = Plane()
+    handshake = Handshake(plane.listener, lambda _: asyncio.Protocol(), ssl.create_default_context())
+    handshake.transport, handshake.address = FakeTransport(), b"10.0.0.1"
+    assert plane.listener.admit(handshake)
+    plane.listener.use(Plane(clients=Clients(max_exchanges=1)).listener.rules)
+    bounds = plane.listener.bounds
+    assert bounds is not None
+    bounds.check(b"10.0.0.1")
+    bounds.began(b"10.0.0.1")
+    with pytest.raises(Refusal):
+        bounds.check(b"10.0.0.1")
+
+
 async def test_open_connections_are_served_by_new_rules() -> None:
     plane, other = Plane(), Plane(rest={"limits": Limits(connections=7, header_bytes=600), "explain": True})
     client, near = connect(plane)

@@ -8,6 +8,7 @@ from lab.http2_ends import ClientEnd, ServerEnd
 
 from proxy.http2.engine import codes
 from proxy.http2.engine.codes import DATA, END_STREAM, PREFACE
+from proxy.http2.engine.heads import status_field
 from proxy.http2.engine.limits import Limits
 from proxy.http2.engine.streams import Stream
 from proxy.http2.hpack.field import HeaderField
@@ -218,6 +219,17 @@ def test_the_owner_is_asked_to_flush_once() -> None:
     before = end.owner.flushes
     for _ in range(10):
         end.owner.streams[1].send(b"x", False)
+    assert end.owner.flushes == before + 1
+
+
+def test_the_owner_is_asked_to_flush_once_for_all_heads() -> None:
+    end = ServerEnd()
+    for id in (1, 3, 5):
+        end.request(id)
+    end.out()
+    before = end.owner.flushes
+    for id in (1, 3, 5):
+        end.owner.streams[id].send_headers([status_field(200)], [], False)
     assert end.owner.flushes == before + 1
 
 

@@ -10,17 +10,19 @@ import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+from aiohttp import web
 from lab.api_server import ApiServer
 
 from proxy.errors import StartError
 from proxy.kubernetes.configuration import configuration
-from proxy.kubernetes.webhook.run import Options, serve
+from proxy.kubernetes.webhook.run import Options, _listen, serve
 from proxy.plan import Address
 
 NOWHERE = Address("127.0.0.1", 0)
@@ -90,6 +92,16 @@ async def test_from_start_to_end(api: ApiServer) -> None:
     assert "ops_sidecar_webhook_certificate_expiry_timestamp_seconds " in metrics
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait_for(task, 20)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_it_says_where_it_listens(host: str) -> None:
+    async with AsyncExitStack() as stack:
+        found = await _listen(stack, web.AppRunner(web.Application()), Address(host, 0))
+        assert found == Address(host, found.port)
+        _, writer = await asyncio.open_connection(found.host, found.port)
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_outside_of_a_cluster_it_needs_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,6 +117,16 @@ def test_the_pool_that_was_not_asked_for_longest_makes_room() -> None:
     assert case.metrics.upstream("other").queue_refused == {"hosts": 1}
 
 
+def test_a_name_that_leads_elsewhere_is_counted_for_its_upstream() -> None:
+    """Whether its connections are kept in a pool or made one by one, for CONNECT."""
+    case, target = Case(), UpstreamTarget("http", Address("a.test", 80))
+    case.pools.connector("up", target, PoolPlan())._on_moved()
+    assert case.metrics.upstream("up").moved == 1
+    pool = cast(Told, case.pools.pool("up", target, PoolPlan()))
+    pool.connector._on_moved()
+    assert (case.metrics.upstream("up").moved, case.metrics.upstream("other").moved) == (2, 0)
+
+
 def test_an_idle_connection_of_any_pool_makes_room() -> None:
     case = Case()
     assert case.pools.shed() is False
