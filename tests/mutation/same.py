@@ -434,6 +434,10 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"(-1.0)"}),
         "a pause that is over has no length either way",
     ),
+    ("proxy/http2/engine/client.py", "stream.is_full = False"): (
+        frozenset({"pass"}),
+        "what is so much that its user is told does not fit into one frame",
+    ),
     ("proxy/console/store/retention.py", "if not found and not gone:"): (
         frozenset({"or", "bool(found)", "bool(gone)"}),
         "nothing of reports leaves by that age",

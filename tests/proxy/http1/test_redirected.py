@@ -72,3 +72,15 @@ async def test_one_that_cannot_be_reached_is_told_nothing_in_http() -> None:
         await plane.listener._connecting.wait_closed()
     assert (near.is_aborted, near.take()) == (True, b"")
     assert plane.metrics.listener("inbound").tunnels_total == {}
+
+
+async def test_a_listener_that_is_aborted_leaves_no_task() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        plane, client, near = await redirected(there.getsockname()[1])
+        before = asyncio.all_tasks()
+        client.data_received(HELLO)
+        assert len(asyncio.all_tasks() - before) == 1
+        plane.listener.abort()
+        await plane.listener.wait_closed()
+        assert asyncio.all_tasks() == before
+    assert (near.is_aborted, plane.metrics.listener("inbound").tunnels_total) == (True, {})
