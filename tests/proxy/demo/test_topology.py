@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
@@ -67,6 +68,15 @@ async def test_a_request_passes_every_service_and_every_wire(wanted: list[Sideca
     for spec in wanted:
         assert spec.environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", "") == collector
         assert ("OPS_SIDECAR_CONSOLE__REPORT__ENDPOINT" in spec.environment) == bool(collector)
+
+
+async def test_a_name_that_a_service_calls_is_one_that_its_sidecar_knows(wanted: list[SidecarSpec]) -> None:
+    async with running_topology(INJECT, "127.0.0.1:0") as chain:
+        calls = topology._calls(chain.sidecars)
+    by_name = {spec.name: f"{spec}" for spec in wanted}
+    assert (urlsplit(calls["shop"].url).hostname, calls["billing"].host) == ("orders.internal", "shop.internal")
+    assert "orders.internal" in by_name["shop"]
+    assert "shop.internal" in by_name["billing"]
 
 
 async def test_nothing_listens_any_more_at_the_end(wanted: list[SidecarSpec]) -> None:

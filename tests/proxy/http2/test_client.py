@@ -6,7 +6,7 @@ import asyncio
 import socket
 
 import pytest
-from lab.http2 import GET, POST, Fields, Frame, data, frame, goaway, rst, window_update
+from lab.http2 import GET, POST, SETTINGS_ACK, Fields, Frame, data, frame, goaway, rst, settings, window_update
 from lab.shared import SharedPlane
 
 from proxy.http2.engine import codes
@@ -64,6 +64,22 @@ async def test_a_client_is_told_to_leave_and_a_quarter_of_a_second_later_which_r
     await plane.at(1000.3)
     assert client.transport.is_ended
     assert said(client.frames())[:2] == (b"\0\0\0\3", "NO_ERROR")
+
+
+async def test_a_client_that_has_to_leave_may_still_take_a_refusal_that_waits_for_its_window() -> None:
+    """The connection closes behind it."""
+    plane = SharedPlane(limits=LIMITS)
+    client = plane.client(hello=codes.PREFACE + settings((codes.INITIAL_WINDOW_SIZE, 0)) + SETTINGS_ACK)
+    refused = client.ask(1, path(b"/" * 11))
+    assert [one.kind for one in refused] == [codes.HEADERS]
+    client.connection.shut()
+    await plane.at(1000.0)
+    await plane.at(1000.25)
+    assert said(client.frames())[:2] == (b"\0\0\0\1", "NO_ERROR")
+    assert not client.transport.is_ended
+    frames = client.get(window_update(1, 1000))
+    assert b"the path has more than 10 bytes" in frames[0].payload
+    assert client.transport.is_ended
 
 
 async def test_an_answer_of_a_listener_that_drains_tells_its_client_to_leave_once() -> None:
