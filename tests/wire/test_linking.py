@@ -189,6 +189,21 @@ def test_processes_tell_requests_apart(both: Callable[..., Both], monkeypatch: p
     assert wire.linked == {"none": 2, "process": 2}
 
 
+def test_nobody_looks_for_processes_once_the_sidecar_has_stopped(
+    both: Callable[..., Both], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.dataplane.plane.owners", lambda ends: {})
+    before = set(threading.enumerate())
+    wire = both()
+    with wire.at_app(traceparent(ONE)), wire.at_app(traceparent(TWO)):
+        wire.call()
+    begun = [thread for thread in threading.enumerate() if thread not in before]
+    (looking,) = [thread for thread in begun if thread.name.startswith("ops-sidecar-processes")]
+    wire.sidecar.stop()
+    looking.join(5)
+    assert not looking.is_alive()
+
+
 def test_a_look_up_that_takes_too_long_is_not_waited_for(
     both: Callable[..., Both], monkeypatch: pytest.MonkeyPatch
 ) -> None:
