@@ -183,6 +183,23 @@ def test_a_drain_does_not_wait_for_a_silent_handshake(
     assert draining.result(8) is True
 
 
+def test_a_sidecar_that_stops_leaves_no_handshake_behind(
+    start: Callable[..., Sidecar], upstream: Upstream, files: dict[str, str]
+) -> None:
+    sidecar = served(start, upstream, files)
+    silent = sidecar.client()
+    handshakes = sidecar.plane._listeners["inbound"].handshakes
+    sidecar.until(lambda: handshakes)
+
+    async def stop() -> int:
+        await sidecar.plane.stop()
+        return len(handshakes)
+
+    assert sidecar.thread.run(stop()) == 0
+    with contextlib.suppress(ConnectionResetError):
+        assert silent.is_ended()
+
+
 def test_a_reload_changes_the_certificate_and_no_connection(
     start: Callable[..., Sidecar], upstream: Upstream, ca: trustme.CA, files: dict[str, str]
 ) -> None:
