@@ -59,6 +59,25 @@ def test_one_that_has_not_taken_its_request_serves_no_other(pair: Pair, plane: P
     assert pair.far.is_aborted
 
 
+@pytest.mark.parametrize("said", [b"x", OK])
+def test_what_nobody_has_asked_for_ends_a_connection(pair: Pair, said: bytes) -> None:
+    pair.upstream.data_received(said)
+    assert pair.far.is_aborted
+    assert pair.near.take() == b""
+
+
+@pytest.mark.parametrize(("said", "fault"), [(b"", "connection-lost"), (b"HTTP/1.1 2", "response-incomplete")])
+def test_a_response_that_has_begun_is_told_from_one_that_has_not(
+    pair: Pair, plane: Plane, said: bytes, fault: str
+) -> None:
+    pair.upstream.served = 0  # else the request may go to another connection
+    pair.client.data_received(GET)
+    if said:
+        pair.upstream.data_received(said)
+    pair.upstream.connection_lost(None)
+    assert plane.metrics.exchange("inbound", "app").faults == {fault: 1}
+
+
 def test_a_tunnel_has_no_deadline_of_a_response(pair: Pair, plane: Plane) -> None:
     upgrade = b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"
     pair.client.data_received(b"GET /a HTTP/1.1\r\nHost: app\r\n" + upgrade)

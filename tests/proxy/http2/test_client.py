@@ -332,6 +332,31 @@ async def test_a_client_that_leaves_while_nothing_is_read_from_it_is_cut_only_if
         client.connection.connection_lost(None)
 
 
+async def test_a_client_is_watched_while_nothing_is_read_from_it_until_it_is_lost() -> None:
+    """The number of its socket may be another's from then on. Its streams are no longer open."""
+    plane = SharedPlane()
+    plane.upstream()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        client = plane.client(socket=ours)
+        ends = plane.listener.ticker.ends
+        watched = [len(ends)]
+        client.ask(1, POST, end=False)
+        client.get(data(1, b"a") * 1100)
+        watched.append(len(ends))
+        for _ in range(4):
+            await asyncio.sleep(0)
+        watched.append(len(ends))
+        await plane.at(1000.1)
+        client.get(data(1, b"a") * 1100)
+        watched.append(len(ends))
+        assert plane.metrics.listener("inbound").http2.streams_open == 1
+        assert client.connection.eof_received() is False  # so its transport closes
+        client.connection.connection_lost(None)
+        assert [*watched, len(ends)] == [0, 1, 0, 1, 0]
+    assert (client.connection.is_closed, plane.metrics.listener("inbound").http2.streams_open) == (True, 0)
+
+
 async def test_a_full_read_asks_for_the_next_in_a_later_turn() -> None:
     plane = SharedPlane()
     plane.upstream()

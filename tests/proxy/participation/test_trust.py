@@ -110,6 +110,7 @@ def test_the_first_rule_that_is_about_a_peer_counts() -> None:
         TrustRulePlan("b", TrustPlan(), names=("*.internal", "spiffe://a/b")),
         TrustRulePlan("c", TrustPlan(), peers=(parse_pattern("10.0.0.0/8"),), names=("never",)),
     )
+    assert len(found) == 3
     assert found.rule_of("10.1.2.3", ()) == 1
     assert found.rule_of("::ffff:10.1.2.3", ()) == 1  # of a socket for both families
     assert found.rule_of("fd00::1", ("x.internal",)) == 1

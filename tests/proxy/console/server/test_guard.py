@@ -186,6 +186,12 @@ async def test_what_asks_for_the_token(method: str, path: str, headers: dict[str
     assert guard.refused == ({"token": 2} if status == 401 else {})
 
 
+def test_what_is_not_text_of_utf_8_is_not_the_token() -> None:
+    """A header's bytes may come as half a character."""
+    assert not Guard(AdminHosts(), TOKEN).is_token("\udcff")
+    assert not Guard(AdminHosts(), TOKEN).is_token(TOKEN + "\udcff")
+
+
 @pytest.mark.parametrize(("said", "is_right"), [(TOKEN, True), ("wrong", False), ("", False)])
 async def test_the_printed_url_leads_to_one_without_the_token(said: str, is_right: bool) -> None:
     guard = Guard(AdminHosts(), TOKEN)

@@ -194,29 +194,35 @@ def test_keys_go_on_where_the_store_ended(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("bound", "most", "written", "forgotten"),
     [
-        ("_MOST_SUMMARIES", 2, {1: 1, 2: 1}, []),
-        ("_MOST_SUMMARIES", 2, {1: 1, 2: 1, 3: 1}, [1]),
-        ("_MOST_IDS", 3, {1: 2, 2: 1}, []),
-        ("_MOST_IDS", 3, {1: 2, 2: 2}, [1]),
-        ("_MOST_IDS", 3, {1: 1, 2: 1, 3: 2}, [1]),
-        ("_MOST_IDS", 3, {1: 1, 2: 1, 3: 4}, [1, 2]),
-        ("_MOST_IDS", 3, {1: 4}, []),  # the newest is remembered, however large
-        ("_MOST_IDS", 3, {1: 4, 2: 1}, [1]),
+        ("_MOST_SUMMARIES", 2, [(1, 1), (2, 1)], []),
+        ("_MOST_SUMMARIES", 2, [(1, 1), (2, 1), (3, 1)], [1]),
+        ("_MOST_SUMMARIES", 2, [(1, 1), (2, 1), (1, 1), (3, 1)], [2]),  # the first has gone on
+        ("_MOST_IDS", 3, [(1, 2), (2, 1)], []),
+        ("_MOST_IDS", 3, [(1, 2), (2, 2)], [1]),
+        ("_MOST_IDS", 3, [(1, 1), (2, 1), (3, 2)], [1]),
+        ("_MOST_IDS", 3, [(1, 1), (2, 1), (3, 4)], [1, 2]),
+        ("_MOST_IDS", 3, [(1, 4)], []),  # the newest is remembered, however large
+        ("_MOST_IDS", 3, [(1, 4), (2, 1)], [1]),
     ],
 )
 def test_the_oldest_traces_are_forgotten_as_far_as_they_have_to_be(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch, bound: str, most: int, written: dict[int, int], forgotten: list[int]
+    lab: Lab,
+    monkeypatch: pytest.MonkeyPatch,
+    bound: str,
+    most: int,
+    written: list[tuple[int, int]],
+    forgotten: list[int],
 ) -> None:
     """One that goes on is read again then, which nothing else asks for."""
     monkeypatch.setattr(store_traces, bound, most)
     writer = TraceWriter(lab.connection)
-    for trace, count in written.items():
+    for trace, count in written:
         batch = read_traces(sent(*(span(number, trace=trace) for number in range(1, count + 1))))
         writer.write(batch.spans, batch.logs)
     monkeypatch.undo()
     read: list[str] = []
     found = []
-    for trace in written:
+    for trace in sorted(dict(written)):
         lab.connection.set_trace_callback(read.append)
         batch = read_traces(sent(span(9, trace=trace)))
         writer.write(batch.spans, batch.logs)

@@ -233,6 +233,15 @@ def test_the_owner_is_asked_to_flush_once_for_all_heads() -> None:
     assert end.owner.flushes == before + 1
 
 
+def test_the_owner_is_asked_to_flush_what_a_window_lets_go() -> None:
+    end = answering(1, window=0)
+    end.owner.streams[1].send(b"x", False)
+    end.out()
+    before = end.owner.flushes
+    assert sizes(end.get(window_update(1, 1))) == [(1, 1)]
+    assert end.owner.flushes == before + 1
+
+
 def test_an_upload_before_its_stream_is_open_is_bounded() -> None:
     end = ClientEnd(hello=settings((codes.MAX_CONCURRENT_STREAMS, 0)))
     stream = end.open(POST, end=False, name="a")
