@@ -243,6 +243,14 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"(1)", ">", "(4)"}),
         "an end at the very start begins with CRLF, too; one that was there before has ended an earlier section",
     ),
+    (
+        "proxy/http1/message/section.py",
+        "unsearched = max(0, known - 1)  # the LF of a CR at the very end may have come",
+    ): (frozenset({"(2)"}), "what is legal before one more byte was legal already, and no line has ended there"),
+    ("proxy/http1/message/section.py", "if self.line_end < 0:"): (
+        frozenset({"<=", "(1)"}),
+        "a first line that ends at the very start is the end of the section",
+    ),
     **{
         ("proxy/http2/connection.py", line): (
             frozenset({other}),

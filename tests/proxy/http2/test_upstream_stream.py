@@ -193,11 +193,13 @@ async def test_what_comes_over_tls_is_https() -> None:
     )
 
 
-async def test_much_that_waited_is_written_over_several_turns() -> None:
+@pytest.mark.parametrize(("streams", "expected"), [(21, 3), (60, 4)])
+async def test_much_that_waited_is_written_over_several_turns(streams: int, expected: int) -> None:
+    """Each asks for the next, until nothing is left."""
     plane = SharedPlane(pool=PoolPlan(max_connections=1))
     upstream = plane.upstream()
     client = plane.client(hello=codes.PREFACE + settings((4, 1 << 20)) + SETTINGS_ACK)
-    for id in range(1, 42, 2):
+    for id in range(1, 2 * streams, 2):
         client.ask(id, GET)
         upstream.answer(id, end=False)
         for _ in range(4):
@@ -206,8 +208,8 @@ async def test_much_that_waited_is_written_over_several_turns() -> None:
     while turns[-1]:
         await asyncio.sleep(0)
         turns.append(sum(len(one.payload) for one in client.frames() if one.kind == codes.DATA))
-    assert sum(turns) == 21 * 64_000 - 65_535  # which the connection's window had let go
-    assert len(turns) == 3
+    assert sum(turns) == streams * 64_000 - 65_535  # which the connection's window had let go
+    assert len(turns) == expected
 
 
 async def test_a_list_of_fields_larger_than_the_upstream_takes_is_refused() -> None:
