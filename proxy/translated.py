@@ -6,9 +6,10 @@ May know the heart and the span of ours. Must not know how it was found: see `tr
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 from ops_lib.propagation import Cargo, Extraction, Format, Loss, Plain, TraceContext, child
+from proxy.compiling import mypyc_attr
 from proxy.participation.carry_over import given
 from proxy.participation.foreign import Foreign
 from proxy.participation.gate import NOTHING_WITHHELD, RawHeaders
@@ -53,6 +54,8 @@ class FullTranslation(NamedTuple):
     refused: tuple[str, ...] = ()  # what the peer was not believed
 
 
+@final
+@mypyc_attr(free_list_len=1)
 class FastTranslation:
     """The same, by the heart's fast path. Values that only logs and counters need are read on demand."""
 

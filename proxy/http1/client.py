@@ -15,8 +15,8 @@ from proxy.http1.answering import BY_CLOSE
 from proxy.http1.connection import BODY, BUSY, CLOSED, ENDING, FRESH, HEAD, TUNNEL, UNREAD
 from proxy.http1.message.answers import ESTABLISHED
 from proxy.http1.message.bodies import Body, request_body
+from proxy.http1.message.head import Head
 from proxy.http1.message.heads import HeadLimits, HeadReader
-from proxy.http1.message.repeats import Sorted
 from proxy.http1.message.request import Request, check_request_line, read_request
 from proxy.http1.message.write import switching_head
 from proxy.http1.opening import Opening, Other
@@ -79,7 +79,7 @@ class ClientConnection(Opening):
             self.transport.abort()
             return
         self._keep_to(self._listener.rules)
-        self.deadline = self._ticker.now + self._timeouts.idle_s
+        self.deadline = self._ticker.now + self._idle_s
         self._look_where_to()
         if self._listener.is_shut:
             self.shut()
@@ -126,7 +126,7 @@ class ClientConnection(Opening):
     def pause_writing(self) -> None:
         self._flow.stall()
         if self._state == BUSY or self._is_held():
-            self.deadline = self._ticker.now + self._timeouts.idle_s
+            self.deadline = self._ticker.now + self._idle_s
         if self._exchange is not None:
             self._exchange.on_client_full(True)
 
@@ -141,7 +141,7 @@ class ClientConnection(Opening):
 
     def on_deadline(self) -> None:
         if self._is_due:  # we are the ones who have to read
-            self.deadline = self._ticker.now + self._timeouts.idle_s
+            self.deadline = self._ticker.now + self._idle_s
         elif self._state <= HEAD:
             if self._begun:
                 text = f"the request head was not complete within {self._timeouts.header_read_s:g} s"
@@ -150,8 +150,8 @@ class ClientConnection(Opening):
                 self._close()
         elif self._state == BODY and not (self._is_held() and self._flow.is_stalled):
             self._judge_body()
-        elif self._flow.has_moved(self._least_read * self._timeouts.idle_s):
-            self.deadline = self._ticker.now + self._timeouts.idle_s  # the client is slow, but it reads
+        elif self._flow.has_moved(self._least_read * self._idle_s):
+            self.deadline = self._ticker.now + self._idle_s  # the client is slow, but it reads
         else:
             self._give_up_answer()
             self.transport.abort()
@@ -160,20 +160,20 @@ class ClientConnection(Opening):
 
     def _read_head(self, data: bytes) -> None:
         try:
-            parsed = self._reader.feed(data, self._listener.rules.kinds)
-            if parsed is None:
+            head = self._reader.feed(data, self._listener.rules.kinds)
+            if head is None:
                 if self._reader.is_started:  # an empty line does not start a head: old clients send one after a body
                     if not self._begun:
                         self.deadline = self._ticker.now + self._timeouts.header_read_s
                     self._begun = (self._begun + data)[:_BEGUN_BYTES]
                 return
             self.deadline = NEVER
-            line, fields, rest = parsed
             self._state = BUSY
-            self._request = request = self._read(line, fields)
+            self._request = request = self._read(head)
             if self._begun:
                 self._begun = b""
                 self._reader = self._new_reader()  # the limits may have changed by now
+            rest = head.rest
             has_body = request.length != 0  # as its property says; for speed
             if rest and not has_body:
                 self._put_back(rest)
@@ -192,10 +192,10 @@ class ClientConnection(Opening):
             self._begun = (self._begun + data)[:_BEGUN_BYTES]
             self.refuse(refusal)
 
-    def _read(self, line: bytes, fields: Sorted) -> Request:
+    def _read(self, head: Head) -> Request:
         """A request, checked against the rules for every request. Raises Refusal."""
         rules = self._listener.rules
-        request = read_request(line, fields, rules.kinds, rules.read_authority)
+        request = read_request(head, rules.kinds, rules.read_authority)
         if rules.is_proxy and request.minor == 0:
             request.keep_alive = False  # RFC 9112, 9.3: old proxies pass on a keep-alive that they do not understand
         if self.is_tls:
@@ -235,7 +235,7 @@ class ClientConnection(Opening):
             return content, False, body.trailers
         self._state = BUSY
         stalled = self._flow.is_stalled  # by an early answer
-        self.deadline = self._ticker.now + self._timeouts.idle_s if stalled else NEVER
+        self.deadline = self._ticker.now + self._idle_s if stalled else NEVER
         self._body = None
         if rest:
             self._put_back(rest)
@@ -284,7 +284,7 @@ class ClientConnection(Opening):
             self._end()
             return
         self._request = None
-        self.deadline = self._ticker.now + self._timeouts.idle_s
+        self.deadline = self._ticker.now + self._idle_s
         if self._flow.is_stalled:
             self._state = UNREAD  # the next request waits until the client has read this answer (`resume_writing`)
             return
@@ -389,7 +389,7 @@ class ClientConnection(Opening):
         if self._state == FRESH:
             self.deadline = min(self.deadline, now + _FIRST_REQUEST_S)
             return
-        answered = min(now, self.deadline - self._timeouts.idle_s)
+        answered = min(now, self.deadline - self._idle_s)
         if answered + _NEXT_REQUEST_S > now:
             self.deadline = min(self.deadline, answered + _NEXT_REQUEST_S)
         else:

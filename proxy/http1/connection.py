@@ -70,6 +70,7 @@ class Connection(Asker):
         "_buffer_bytes",
         "_fd",
         "_flow",
+        "_idle_s",
         "_is_due",
         "_least_read",
         "_least_sent",
@@ -88,6 +89,7 @@ class Connection(Asker):
     transport: asyncio.Transport
     _flow: Flow
     _timeouts: Timeouts
+    _idle_s: float
     _buffer_bytes: int
     _least_sent: int  # bytes a second of its request
     _least_read: int  # bytes a second of its answer
@@ -137,6 +139,7 @@ class Connection(Asker):
 
     def _keep_to(self, rules: ListenerRules) -> None:
         self._timeouts = rules.plan.timeouts
+        self._idle_s = self._timeouts.idle_s  # here, for speed
         self._buffer_bytes = rules.plan.limits.buffer_bytes
         clients = rules.plan.clients
         self._abandons = clients.half_close == "abandon"

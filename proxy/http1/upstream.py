@@ -235,11 +235,11 @@ class UpstreamConnection(KeptConnection):
             if mended is None:
                 return
             data = mended
-        parsed = self._reader.feed(data, self._kinds)
-        if parsed is None:
+        head = self._reader.feed(data, self._kinds)
+        if head is None:
             return
-        line, fields, data = parsed
-        response = read_response(line, fields, self._kinds)
+        data = head.rest
+        response = read_response(head, self._kinds)
         if response.status < 200:
             if response.status == 101:
                 if not (receiver.request_done and is_offered(response.upgrade, receiver.request.upgrade)):

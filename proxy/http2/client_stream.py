@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import final
 
+from proxy.compiling import mypyc_attr
 from proxy.http2.client_tunnel import TunnelAsker
 from proxy.http2.client_waits import ClientSide
 from proxy.http2.engine.heads import ResponseHead
@@ -28,6 +29,7 @@ from proxy.transport.processes import Ends, ends
 
 
 @final
+@mypyc_attr(free_list_len=1)
 class ClientStream(TunnelAsker):
     """One request, and its answer."""
 
@@ -242,6 +244,7 @@ class ClientStream(TunnelAsker):
 
 
 @final
+@mypyc_attr(free_list_len=1)
 class _Heard(StreamUser):
     """Passes on what comes on a stream: its side of the exchange has another base."""
 

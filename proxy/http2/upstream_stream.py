@@ -21,6 +21,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Final, final
 
+from proxy.compiling import mypyc_attr
 from proxy.http2.connection import Connection
 from proxy.http2.engine.client import ClientEngine
 from proxy.http2.engine.codes import CANCEL, NO_ERROR, name_of
@@ -73,6 +74,7 @@ class UpstreamSide(Connection):
 
 
 @final
+@mypyc_attr(free_list_len=1)
 class UpstreamStream(Answerer):
     """One request on its way to an upstream, and its response."""
 
@@ -258,6 +260,7 @@ class UpstreamStream(Answerer):
 
 
 @final
+@mypyc_attr(free_list_len=1)
 class _Heard(StreamUser):
     """Passes on what comes on a stream: its side of the exchange has another base."""
 

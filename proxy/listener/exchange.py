@@ -39,6 +39,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Final, final
 
+from proxy.compiling import mypyc_attr
 from proxy.listener.app_calls.linking import Search
 from proxy.listener.sides import HEARD, UNHEARD, Answerer, Asker, Receiver
 from proxy.listener.terms import Terms
@@ -65,6 +66,7 @@ _NAMES: Final = ("new", "gathering", "looking", "queued", "asking", "answering",
 
 
 @final
+@mypyc_attr(free_list_len=1)
 class Exchange(Receiver):
     """See the module. Waits for an answerer, and receives the response."""
 

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Final, NamedTuple, TypeVar, final
 
 from ops_lib.propagation import Baggage
+from proxy.compiling import mypyc_attr
 from proxy.participation.recent import RecentTraces
 from proxy.plan.participation import DEFAULT_IN_FLIGHT, InFlightPlan
 
@@ -51,6 +52,7 @@ _PLACED: Final = 3  # remembered, and found by its trace
 
 
 @final
+@mypyc_attr(free_list_len=1)
 class InFlight:
     """One request at the app. `trace_id` and `span_id` (32 and 16 digits): the caller, as the app was told."""
 

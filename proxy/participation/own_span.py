@@ -15,6 +15,7 @@ from ops_lib.propagation import (
     new_context,
     new_span_id,
 )
+from proxy.compiling import mypyc_attr
 from proxy.participation.sampling import Sampler
 
 # W3C trace flags, as a span has them.
@@ -26,6 +27,7 @@ _IDS: Final = Struct("16s" * 64)
 
 
 @final
+@mypyc_attr(free_list_len=1, acyclic=True)
 class OwnSpan:
     """A span that is recorded. A plain class, not a NamedTuple, for speed: each recorded request makes one."""
 

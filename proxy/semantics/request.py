@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABCMeta, abstractmethod
 from typing import Final
 
+from proxy.compiling import mypyc_attr
 from proxy.semantics.authority import Authority
 
 Field = tuple[bytes, bytes]  # name as it came, value
@@ -30,6 +31,7 @@ TUNNEL: Final = 2  # an extended CONNECT (RFC 8441): bytes in both directions
 _NOBODY: Final = Authority("", 0)
 
 
+@mypyc_attr(acyclic=True)
 class Request(metaclass=ABCMeta):
     """One request. Values that few requests have are class attributes, for speed (docs/decisions/006)."""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lab.heads import headed
 
 import proxy.settings
 from proxy.cli.views.client import Console, ConsoleError
@@ -17,7 +18,7 @@ from proxy.console.store.open import Place, open_store
 from proxy.errors import SettingsError, StartError
 from proxy.explain.curl import read_curl
 from proxy.explain.headers import from_input
-from proxy.http1.message.repeats import Sorted
+from proxy.http1.message.head import Head
 from proxy.http1.message.request import read_request
 from proxy.http1.message.response import read_response
 from proxy.kubernetes.redirection import parse_redirection
@@ -41,21 +42,21 @@ REQUESTS = request_kinds(lambda _: False, via=True, x_forwarded=True)
 RESPONSES = response_kinds()
 
 
-def sorted_by_hand(*fields: bytes) -> Sorted:
+def sorted_by_hand(*fields: bytes) -> Head:
     """As `sort_fields`, which refuses most of these itself."""
     special = []
     for line in fields:
         name, _, value = line.partition(b": ")
         special.append((KINDS[name], name, value))
-    return [], special
+    return Head(b"", [], special, [], b"")
 
 
 def ask(*fields: bytes) -> object:
-    return read_request(b"POST / HTTP/1.1", sorted_by_hand(b"Host: a", *fields), REQUESTS, parse_authority)
+    return read_request(headed(b"POST / HTTP/1.1", sorted_by_hand(b"Host: a", *fields)), REQUESTS, parse_authority)
 
 
 def answer(*fields: bytes) -> object:
-    return read_response(b"HTTP/1.1 200 OK", sorted_by_hand(*fields), RESPONSES)
+    return read_response(headed(b"HTTP/1.1 200 OK", sorted_by_hand(*fields)), RESPONSES)
 
 
 KINDS = {

@@ -139,6 +139,19 @@ def _lines(kind: type, settings: FastSettings, forms: list[tuple[str, _Pieces]],
     yield "    return True" if mapping else "    return headers"
 
 
+def around(settings: FastSettings, traits: int, *, is_sampled: bool) -> tuple[bytes, bytes, bytes, bytes] | None:
+    """Of contexts of this kind that go out as one header with trace id and span id, and nothing else.
+
+    The header's name, and what stands before, between and behind the ids; None of other kinds.
+    """
+    forms = _pieces(settings, traits, is_sampled=is_sampled)
+    if forms is None or len(forms) != 1 or forms[0][1][1::2] != ["trace_id", "span_id"]:
+        return None
+    name, pieces = forms[0]
+    before, between, behind = (text.encode("latin-1") for text in pieces[::2])
+    return name.encode("latin-1"), before, between, behind
+
+
 def _cannot(*_: object) -> None:
     """The form of a kind for which the formats have no plain form."""
 

@@ -22,7 +22,7 @@ from .. import ops_member
 from ..context import ACCEPT, DENY, TraceContext, new
 from ..formats import Format
 from ..tracestate import MAX_LENGTH
-from .forms import ALL_TRAITS, HAS_PARENT, HAS_STATE, IS_RANDOM, IS_SHORT, PADDING, Form, compiled
+from .forms import ALL_TRAITS, HAS_PARENT, HAS_STATE, IS_RANDOM, IS_SHORT, PADDING, Form, around, compiled
 from .shapes import IDS, RAW_IDS, SINGLE, AnyStr, Beside, FastSettings, Names, Shape, Shapes, of_kind
 
 MAX_BAGGAGE_LENGTH: Final = 1536  # small enough to be written whole, in both kinds, even if every character is a plus
@@ -211,14 +211,23 @@ class FastPath(Generic[AnyStr]):
 class RawFastPath(FastPath[bytes]):
     """A FastPath for pairs of bytes."""
 
-    __slots__ = ()
+    __slots__ = ("_around",)
 
     def __init__(self, settings: FastSettings) -> None:
         super().__init__(bytes, settings, into_mapping=False)
+        # What most requests have goes out as one header, which needs no call. By flag and traits.
+        self._around = {
+            flag: [around(settings, traits, is_sampled=flag == b"1") for traits in range(ALL_TRAITS + 1)]
+            for flag in (b"0", b"1")
+        }
 
     def write(self, plain: Plain[bytes]) -> list[tuple[bytes, bytes]] | None:
         """The headers that say `plain`, in the order of the formats; None if these formats cannot say it plainly."""
         (trace_id, span_id, flag), state, session_id, _, traits, parent, baggage = plain
+        texts = self._around[flag][traits]
+        if texts is not None and session_id is None and baggage is None:
+            name, before, between, behind = texts
+            return [(name, b"%b%b%b%b%b" % (before, trace_id, between, span_id, behind))]
         form = self._forms[flag][traits] or self._form(flag, traits)
         headers: list[tuple[bytes, bytes]] | None = form(trace_id, span_id, parent, state, session_id, baggage)
         return headers

@@ -240,8 +240,8 @@ class ChunkedBody(Body):
         trailers, _, rest = whole.partition(b"\r\n\r\n")
         if len(trailers) > _MAX_TRAILERS or trailers.count(_CRLF) >= MAX_TRAILERS:
             raise Refusal(self._fault, "the trailer section is too long")
-        lines, _special = check_fields(trailers, self._kinds, self._fault)
-        self._trailers = [line for line in lines if allowed_in_trailers(line)]
+        fields = check_fields(trailers, self._kinds, self._fault)
+        self._trailers = [line for line in fields.lines if allowed_in_trailers(line)]
         return rest
 
 

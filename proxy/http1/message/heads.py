@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 
 import httptools
 
-from proxy.http1.message.repeats import Sorted, Template, is_text
+from proxy.http1.message.head import Head
+from proxy.http1.message.repeats import Template, is_text
 from proxy.http1.message.runs import Runs
 from proxy.http1.message.section import SectionScanner
 from proxy.semantics.faults import Fault, Refusal
-from proxy.semantics.fields import PLAIN, TRANSFER_ENCODING, FieldKinds, Special
+from proxy.semantics.fields import PLAIN, TRACE, TRANSFER_ENCODING, FieldKinds
 
 _START_LINE = b"GET / HTTP/1.1"
 
@@ -53,13 +54,14 @@ class _Validator:
         self.complete = True
 
 
-def sort_fields(section: list[bytes], kinds: FieldKinds, fault: Fault) -> Sorted:
+def sort_fields(section: list[bytes], kinds: FieldKinds, fault: Fault) -> Head:
     """The fields of `section`, its lines without CRLF, sorted by kind. llhttp is only asked if it might refuse.
 
     Raises Refusal with `fault` if the section is malformed.
     """
     lines: list[bytes] = []
     special: list[Any] = []  # not Special: compiled code would unpack and rebuild it
+    trace: list[Any] = []
     known = kinds.known
     for line in section:
         name, colon, value = line.partition(b": ")
@@ -72,12 +74,14 @@ def sort_fields(section: list[bytes], kinds: FieldKinds, fault: Fault) -> Sorted
                 return check_fields(b"\r\n".join(section), kinds, fault)
         if kind == PLAIN:
             lines.append(line)
+        elif kind == TRACE:
+            trace.append((name, value))
         else:
             special.append((kind, name, value))
-    return lines, special
+    return Head(b"", lines, special, trace, b"")
 
 
-def check_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
+def check_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Head:
     """As `sort_fields`, for a section in one piece, lines joined by CRLF. llhttp judges all of it, framing included."""
     validator = _Validator()
     try:
@@ -90,7 +94,8 @@ def check_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
         raise Refusal(fault, "malformed header section")
     # llhttp has found every line well-formed: a name, a colon, a value without CR or LF.
     lines: list[bytes] = []
-    special: list[Special] = []
+    special: list[Any] = []
+    trace: list[Any] = []
     for line in section.split(b"\r\n") if section else ():
         name, _, value = line.partition(b":")
         kind = kinds.known.get(name, -1)
@@ -98,9 +103,11 @@ def check_fields(section: bytes, kinds: FieldKinds, fault: Fault) -> Sorted:
             kind = kinds.classify(name)
         if kind == PLAIN:
             lines.append(line)
+        elif kind == TRACE:
+            trace.append((name, value.strip(b" \t")))
         else:
             special.append((kind, name, value.strip(b" \t")))
-    return lines, special
+    return Head(b"", lines, special, trace, b"")
 
 
 class HeadReader:
@@ -135,8 +142,8 @@ class HeadReader:
         """Whether bytes of an incomplete head are held."""
         return self._scanner is not None
 
-    def feed(self, data: bytes, kinds: FieldKinds) -> tuple[bytes, Sorted, bytes] | None:
-        """The start line, the fields and the bytes after the head; None if the head is incomplete. Raises Refusal."""
+    def feed(self, data: bytes, kinds: FieldKinds) -> Head | None:
+        """The head, and the bytes after it; None if it is incomplete. Raises Refusal."""
         scanner = self._scanner
         if scanner is not None:
             whole = scanner.feed(data)
@@ -154,12 +161,16 @@ class HeadReader:
         # The common case without runs: a head of usual size in one piece.
         head, blank, rest = data.partition(b"\r\n\r\n")
         if blank and head and len(head) <= self._usual_bytes and head[0] != 0x0D:
-            section = head.split(b"\r\n")
-            line = section.pop(0)
-            return line, self._sort(section, kinds), rest
+            return self._sorted(head.split(b"\r\n"), kinds, rest)
         return self._feed_unusual(data, kinds)
 
-    def _sort(self, section: list[bytes], kinds: FieldKinds) -> Sorted:
+    def _sorted(self, head: list[bytes], kinds: FieldKinds, rest: bytes) -> Head:
+        line = head.pop(0)
+        fields = self._sort(head, kinds)
+        fields.line, fields.rest = line, rest
+        return fields
+
+    def _sort(self, section: list[bytes], kinds: FieldKinds) -> Head:
         limits = self._limits
         if len(section) > limits.field_count:
             raise Refusal(limits.field_fault, f"more than {limits.field_count} header fields")
@@ -181,7 +192,7 @@ class HeadReader:
             self._template = template if template.learn(section) else None
         return fields
 
-    def _feed_unusual(self, data: bytes, kinds: FieldKinds) -> tuple[bytes, Sorted, bytes] | None:
+    def _feed_unusual(self, data: bytes, kinds: FieldKinds) -> Head | None:
         """Read a head that is incomplete, comes after empty lines, or may be over a limit."""
         line_end = data.find(b"\r\n")
         while line_end == 0:
@@ -199,8 +210,7 @@ class HeadReader:
             raise Refusal(limits.line_fault, f"the start line is longer than {limits.line_bytes} bytes")
         if end - line_end > limits.field_bytes:
             raise Refusal(limits.field_fault, f"the header section is longer than {limits.field_bytes} bytes")
-        line, *section = data[:end].split(b"\r\n")
-        return line, self._sort(section, kinds), data[end + 4 :]
+        return self._sorted(data[:end].split(b"\r\n"), kinds, data[end + 4 :])
 
     def _hold(self, data: bytes) -> None:
         """Keep the beginning of a head that has no empty line yet."""

@@ -11,21 +11,15 @@ from __future__ import annotations
 import re
 from typing import Any, Final, final
 
+from proxy.http1.message.head import Head
 from proxy.semantics.fields import (
     AUTHORIZATION,
     PLAIN,
     TRACE,
     TRANSFER_ENCODING,
     FieldKinds,
-    Special,
     binds_connection,
 )
-
-Sorted = tuple[list[bytes], list[Special]]
-"""A field section, sorted: the lines that are forwarded unchanged,
-without CRLF, and those with a meaning for a proxy; both in order.
-A plain tuple, not a NamedTuple, for speed.
-"""
 
 is_text: Final = re.compile(rb"[\t -~]*").fullmatch  # of a field value: printable ASCII, and HTAB
 
@@ -62,22 +56,25 @@ class Template:
         self._beginnings: list[bytes] = []  # the name, and the bytes between it and the value
         self._kinds: list[int] = []
         self._known: list[bytes] = []  # the last line; empty (which a line never is): not remembered
-        self._fields: list[Any] = []  # the same as Special; None: a plain field
+        self._fields: list[Any] = []  # the same as Special, or as Field if it is a trace field; None: a plain field
         self._varies: list[bool] = []  # whether the line has changed, or is not remembered
         self._room_bytes = _MAX_LINES_BYTES  # for more of `_known`
 
-    def sort(self, section: list[bytes]) -> Sorted | None:
+    def sort(self, section: list[bytes]) -> Head | None:
         """The fields of `section`, which has `count` lines; None if it does not match."""
         lines: list[bytes] = []
         special: list[Any] = []  # not Special: compiled code would unpack and rebuild it
+        trace: list[Any] = []
         for line, known, field in zip(section, self._known, self._fields):  # noqa: B905 - strict is not compiled
             if line == known:
                 if field is None:
                     lines.append(line)
+                elif len(field) == 2:
+                    trace.append(field)
                 else:
                     special.append(field)
                 continue
-            place = len(lines) + len(special)
+            place = len(lines) + len(special) + len(trace)
             beginning = self._beginnings[place]
             if not line.startswith(beginning):
                 return None
@@ -88,7 +85,7 @@ class Template:
                     return None
             kind = self._kinds[place]
             if kind == TRACE and len(value) > 1:  # ids are new each time; a decision in one digit mostly stays
-                special.append((TRACE, self._names[place], value))
+                trace.append((self._names[place], value))
                 self._varies[place] = True
                 continue
             if known:
@@ -96,6 +93,9 @@ class Template:
             told: Any = None
             if kind == PLAIN or (kind == AUTHORIZATION and not binds_connection(value)):
                 lines.append(line)
+            elif kind == TRACE:
+                told = (self._names[place], value)
+                trace.append(told)
             else:
                 told = (kind, self._names[place], value)
                 special.append(told)
@@ -107,7 +107,7 @@ class Template:
             else:
                 self._varies[place] = True
         self.heads += 1
-        return lines, special
+        return Head(b"", lines, special, trace, b"")
 
     @property
     def is_steady(self) -> bool:
@@ -118,10 +118,15 @@ class Template:
         """The last line there, and whether it varies."""
         return self._known[place], self._varies[place]
 
-    def field(self, place: int) -> Special | None:
-        """What a line that does not vary means to a proxy; None if it is forwarded unchanged."""
-        field: Special | None = self._fields[place]
-        return field
+    def sort_into(self, head: Head, place: int) -> None:
+        """Add the line there, which does not vary."""
+        field: Any = self._fields[place]
+        if field is None:
+            head.lines.append(self._known[place])
+        elif len(field) == 2:
+            head.trace.append(field)
+        else:
+            head.special.append(field)
 
     def name(self, place: int) -> tuple[bytes, bytes, int]:
         """The name there; the same with the bytes up to the value; and its kind."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, final
 
+from proxy.compiling import mypyc_attr
 from proxy.http1.message.grammar import ONLY_VISIBLE, OTHER_VERSION, REQUEST_LINE, read_length
+from proxy.http1.message.head import Head
 from proxy.http1.message.lists import (
     MAX_OPTIONS,
     field_name,
@@ -21,7 +23,6 @@ from proxy.http1.message.lists import (
     real_upgrade,
     takes_trailers,
 )
-from proxy.http1.message.repeats import Sorted
 from proxy.http1.message.target import parse_target
 from proxy.semantics import request as semantics
 from proxy.semantics.authority import Authority
@@ -38,7 +39,6 @@ from proxy.semantics.fields import (
     HOST,
     MAX_FORWARDS,
     TE,
-    TRACE,
     TRAILER,
     TRANSFER_ENCODING,
     UPGRADE,
@@ -58,11 +58,14 @@ _NEVER_NOMINATED: Final = frozenset(
 
 
 @final
+@mypyc_attr(free_list_len=1, acyclic=True)
 class Request(semantics.Request):
     """One request head of HTTP/1.x. `host` is the target's authority, else Host's."""
 
-    def __init__(self, method: bytes, path: bytes, minor: int, lines: list[bytes]) -> None:
-        """`lines`: the field lines to forward as they came."""
+    def __init__(
+        self, method: bytes, path: bytes, minor: int, lines: list[bytes], trace: list[semantics.Field] | None = None
+    ) -> None:
+        """`lines`: the field lines to forward as they came; `trace`: the fields for the translator, none if None."""
         self.method = method
         self.path = path
         self.minor = minor  # HTTP/1.minor
@@ -70,7 +73,7 @@ class Request(semantics.Request):
             self.version = b"1.0"
         self.keep_alive = minor == 1
         self.lines = lines  # without CRLF; Host, framing, trace and Via are not among them
-        self.trace = []
+        self.trace = [] if trace is None else trace
 
     def __repr__(self) -> str:
         return f"<Request {self.method.decode('latin-1')} {self.path.decode('latin-1')}, HTTP/1.{self.minor}>"
@@ -95,6 +98,10 @@ class Request(semantics.Request):
 
 def check_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     """Method, target and minor version. Raises Refusal."""
+    if line.startswith(b"GET /") and line.endswith(b" HTTP/1.1"):  # mostly; for speed
+        target = line[4:-9]
+        if target.translate(ONLY_VISIBLE) == target:
+            return b"GET", target, b"1"
     parts = line.split(b" ")
     if len(parts) == 3:  # nearly always; faster than the pattern
         method, target, version = parts
@@ -108,22 +115,19 @@ def check_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     return match.groups()  # type: ignore[return-value]  # three groups, none optional
 
 
-def read_request(
-    line: bytes, fields: Sorted, kinds: FieldKinds, parse_authority: Callable[[bytes], Authority | None]
-) -> Request:
-    """The request. `fields` were sorted by `kinds`. Raises Refusal.
+def read_request(head: Head, kinds: FieldKinds, parse_authority: Callable[[bytes], Authority | None]) -> Request:
+    """The request. The fields of `head` were sorted by `kinds`. Raises Refusal.
 
     `parse_authority` is `authority.parse_authority`, remembered or not.
     """
-    method, target, minor = check_request_line(line)
-    lines, special = fields
-    request = Request(method, target, 1 if minor == b"1" else 0, lines)
+    method, target, minor = check_request_line(head.line)
+    request = Request(method, target, 1 if minor == b"1" else 0, head.lines, head.trace)
     absolute = None
     if method == b"CONNECT":
         absolute = target
     elif target[0] != 0x2F:  # "/"; the common form needs no parsing
         request.path, absolute, request.scheme = parse_target(method, target)
-    _read_special(request, special, kinds)
+    _read_special(request, head.special, kinds)
     if absolute is not None:
         # RFC 9112, 3.2.2: the authority of the target replaces Host, which had to be well-formed all the same.
         if (request.host or request.minor == 1) and parse_authority(request.host) is None:
@@ -142,12 +146,9 @@ def read_request(
 def _read_special(request: Request, special: list[Special], kinds: FieldKinds) -> None:
     """The fields with a meaning for a proxy, in one pass. Their combination is judged afterwards."""
     hosts = 0
-    trace = request.trace
     others: list[Special] = []
     for kind, name, value in special:
-        if kind == TRACE:
-            trace.append((name, value))
-        elif kind == HOST:
+        if kind == HOST:
             hosts += 1
             request.host = value
         else:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final, final
 
+from proxy.compiling import mypyc_attr
 from proxy.http1.message.grammar import KEEP_ALIVE_TIMEOUT, STATUS_LINE, read_length
+from proxy.http1.message.head import Head
 from proxy.http1.message.lists import field_name, field_of, is_too_long, list_of, members, real_upgrade
-from proxy.http1.message.repeats import Sorted
 from proxy.semantics import response as semantics
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.fields import (
@@ -45,6 +46,7 @@ class Start:
 
 
 @final
+@mypyc_attr(free_list_len=1, acyclic=True)
 class Response(semantics.Response):
     """One response head of HTTP/1.x."""
 
@@ -78,7 +80,9 @@ class Response(semantics.Response):
 
 
 def read_start(line: bytes) -> Start:
-    """A status line. Raises Refusal. Remembered, for speed: few of them exist."""
+    """A status line. Raises Refusal. Remembered, for speed: few of them exist, and most are one."""
+    if line == _OK.line:
+        return _OK
     return _known_start(line) if len(line) <= _REMEMBERED_START_BYTES else _read_start(line)
 
 
@@ -90,19 +94,20 @@ def _read_start(line: bytes) -> Start:
     return Start(int(status), reason, 1 if match[1] == b"1" else 0, b"HTTP/1.1 %b %b" % (status, reason))
 
 
+_OK: Final = _read_start(b"HTTP/1.1 200 OK")
 _known_start: Final = lru_cache(_REMEMBERED_STARTS)(_read_start)
 
 
-def read_response(line: bytes, fields: Sorted, kinds: FieldKinds) -> Response:
-    """The response. `fields` were sorted by `kinds`. Raises Refusal."""
-    start = read_start(line)
+def read_response(head: Head, kinds: FieldKinds) -> Response:
+    """The response. The fields of `head` were sorted by `kinds`. Raises Refusal."""
+    start = read_start(head.line)
     minor = start.minor
-    lines, special = fields
+    lines = head.lines
     response = Response(start, lines)
     connection = b""
     length: int | None = None
     coding: bytes | None = None
-    for kind, name, value in special:
+    for kind, name, value in head.special:
         if kind == CONTENT_LENGTH:
             if length is not None:
                 raise Refusal(Fault.BAD_RESPONSE, "more than one Content-Length in the upstream's response")

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from typing import Any, Final, final
 
-from proxy.http1.message.repeats import Sorted, Template, is_text
-from proxy.semantics.fields import AUTHORIZATION, PLAIN, FieldKinds, binds_connection
+from proxy.http1.message.head import Head
+from proxy.http1.message.repeats import Template, is_text
+from proxy.semantics.fields import AUTHORIZATION, PLAIN, TRACE, FieldKinds, binds_connection
 
 _END: Final = b"\r\n"
+_LINE_END: Final = ord("\n")
 
 
 @final
 class _Varying:
     """One line that varies, and what follows its value: the unchanged lines, and the beginning of the next one."""
 
-    __slots__ = ("beginning", "follows", "kind", "lines", "name", "size", "special", "value_size")
+    __slots__ = ("beginning", "fields", "follows", "kind", "name", "size", "value_size")
 
     def __init__(self, beginning: bytes, kind: int, name: bytes) -> None:
         """`beginning`: of the line, up to its value."""
@@ -30,41 +32,37 @@ class _Varying:
         self.value_size = 0  # of the last value; the next one mostly has the same
         self.follows = b""
         self.size = 0  # of what follows
-        self.lines: list[bytes] = []  # the unchanged ones, sorted
-        self.special: list[Any] = []
+        self.fields: Head | None = None  # the unchanged ones, sorted; None: there are none
 
-    def end_with(self, follows: bytes, fields: Sorted) -> None:
+    def end_with(self, follows: bytes, fields: Head) -> None:
         """It is followed by these bytes, which have these unchanged `fields`."""
         self.follows = follows
         self.size = len(follows)
-        self.lines, self.special = fields
+        self.fields = fields if fields.lines or fields.special or fields.trace else None
 
 
 @final
 class Runs:
     """The runs of one template. Valid for `kinds`."""
 
-    __slots__ = ("_begins", "_lines", "_size", "_special", "_varying", "kinds")
+    __slots__ = ("_begins", "_fields", "_line_size", "_size", "_varying", "kinds")
 
     def __init__(self, template: Template) -> None:
         self.kinds: FieldKinds = template.kinds
+        self._line_size = 1  # of the last start line; the next one often has the same
         self._varying: list[_Varying] = []
         run = _END
-        fields: Sorted = [], []
+        fields = _no_fields()
         for place in range(template.count):
             line, varies = template.line(place)
             if varies:
                 name, beginning, kind = template.name(place)
                 self._end_with(run + beginning, fields)
                 self._varying.append(_Varying(beginning, kind, name))
-                run, fields = _END, ([], [])
+                run, fields = _END, _no_fields()
                 continue
             run += line + _END
-            field = template.field(place)
-            if field is None:
-                fields[0].append(line)
-            else:
-                fields[1].append(field)
+            template.sort_into(fields, place)
         self._end_with(run + _END, fields)
 
     def __repr__(self) -> str:
@@ -75,28 +73,36 @@ class Runs:
         """What does not change: before the first value that varies, between two, and behind the last."""
         return [self._begins, *(one.follows for one in self._varying)]
 
-    def _end_with(self, run: bytes, fields: Sorted) -> None:
+    def _end_with(self, run: bytes, fields: Head) -> None:
         """`run` comes next, with these `fields`: behind the start line, or the last line that varies."""
         if self._varying:
             self._varying[-1].end_with(run, fields)
         else:
             self._begins = run
             self._size = len(run)
-            self._lines, self._special = fields
+            self._fields = fields
 
-    def read(self, data: bytes, most_bytes: int) -> tuple[bytes, Sorted, bytes] | None:
-        """Start line, fields, and the bytes after the head; None if `data` does not begin with such a head.
+    def read(self, data: bytes, most_bytes: int) -> Head | None:
+        """The head, and the bytes after it; None if `data` does not begin with such a head.
 
         `most_bytes`: the longest head, without the CRLF of its last line and of the empty one.
         """
-        first = data.find(_END)
-        if first <= 0:
-            return None
+        first = self._line_size
         at = first + self._size
-        if data[first:at] != self._begins:
-            return None
-        lines = self._lines.copy()
-        special = self._special.copy()
+        line = data[:first]
+        if data[first:at] != self._begins or _LINE_END in line:
+            first = data.find(_END)
+            if first <= 0:
+                return None
+            at = first + self._size
+            if data[first:at] != self._begins:
+                return None
+            self._line_size = first
+            line = data[:first]
+        fields = self._fields
+        lines = fields.lines.copy()
+        special: list[Any] = fields.special.copy()  # not Special: compiled code would unpack and rebuild it
+        trace: list[Any] = fields.trace.copy()
         for one in self._varying:
             end = at + one.value_size
             behind = end + one.size
@@ -113,15 +119,22 @@ class Runs:
                     one.value_size = 0
                     return None
             kind = one.kind
-            if kind == PLAIN or (kind == AUTHORIZATION and not binds_connection(value)):
+            if kind == TRACE:
+                trace.append((one.name, value))
+            elif kind == PLAIN or (kind == AUTHORIZATION and not binds_connection(value)):
                 lines.append(one.beginning + data[at:end])
             else:
                 special.append((kind, one.name, value))
-            if one.lines:
-                lines += one.lines
-            if one.special:
-                special += one.special
+            unchanged = one.fields
+            if unchanged is not None:
+                lines += unchanged.lines
+                special += unchanged.special
+                trace += unchanged.trace
             at = behind
         if at - 4 > most_bytes:
             return None
-        return data[:first], (lines, special), data[at:]
+        return Head(line, lines, special, trace, data[at:])
+
+
+def _no_fields() -> Head:
+    return Head(b"", [], [], [], b"")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from proxy.compiling import mypyc_attr
 from proxy.http2.engine.errors import Malformed
 from proxy.http2.engine.fields import AUTHORITY, BAD, METHOD, PATH, PROTOCOL, SCHEME, STATUS
 from proxy.http2.hpack.field import HeaderField
@@ -18,6 +19,7 @@ _DEFAULT_PORTS: Final = {b"http": b":80", b"https": b":443"}
 
 
 @final
+@mypyc_attr(free_list_len=1, acyclic=True)
 class RequestHead:
     """Of a request. `plain` and `special` are in the order in which they came."""
 
@@ -50,6 +52,7 @@ class RequestHead:
 
 
 @final
+@mypyc_attr(free_list_len=1, acyclic=True)
 class ResponseHead:
     """Of a response, final or interim."""
 

@@ -16,6 +16,7 @@ from abc import ABCMeta, abstractmethod
 from collections import deque
 from typing import final
 
+from proxy.compiling import mypyc_attr
 from proxy.http2.engine.heads import ResponseHead
 from proxy.http2.engine.windows import ReceiveWindow
 from proxy.http2.hpack.encoder import Literal
@@ -73,6 +74,7 @@ class Carrier(metaclass=ABCMeta):
 
 
 @final
+@mypyc_attr(free_list_len=1)
 class Stream:
     """One stream. Its user calls the methods; the attributes belong to its connection, but can be read."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, final
 
+from proxy.compiling import mypyc_attr
 from proxy.http2.engine.heads import RequestHead
 from proxy.http2.hpack.field import HeaderField
 from proxy.http2.message.grpc import is_call, read_timeout
@@ -31,6 +32,7 @@ _NO_FIELDS: Final[list[HeaderField]] = []
 
 
 @final
+@mypyc_attr(free_list_len=1, acyclic=True)
 class Request(semantics.Request):
     """One request of HTTP/2. Values that few have are class attributes, as in its base."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
+from proxy.compiling import mypyc_attr
 from proxy.http2.engine.heads import ResponseHead
 from proxy.http2.message.request import VERSION
 from proxy.semantics import response as semantics
@@ -12,6 +13,7 @@ from proxy.semantics.request import Field
 
 
 @final
+@mypyc_attr(free_list_len=1, acyclic=True)
 class Response(semantics.Response):
     """One response of HTTP/2."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from lab.heads import headed
 from lab.pairs import Plane
 
 from proxy.http1.message.heads import sort_fields
@@ -18,7 +19,7 @@ KINDS = request_kinds(lambda _: False, via=True, x_forwarded=True)
 
 def request(line: str = "GET / HTTP/1.1", *lines: str) -> Request:
     fields = sort_fields([one.encode() for one in ("Host: a", *lines)], KINDS, Fault.BAD_REQUEST)
-    return read_request(line.encode(), fields, KINDS, parse_authority)
+    return read_request(headed(line.encode(), fields), KINDS, parse_authority)
 
 
 def refused(plane: Plane, asked: Request) -> tuple[Fault, str]:
@@ -71,7 +72,7 @@ async def test_a_host_without_a_port_has_that_of_its_scheme(plane: Plane, target
 
 
 async def test_a_request_without_a_host_goes_where_it_was_meant_to_or_nowhere(plane: Plane) -> None:
-    asked = read_request(b"GET / HTTP/1.0", sort_fields([], KINDS, Fault.BAD_REQUEST), KINDS, parse_authority)
+    asked = read_request(headed(b"GET / HTTP/1.0", sort_fields([], KINDS, Fault.BAD_REQUEST)), KINDS, parse_authority)
     with pytest.raises(Refusal) as caught:
         plane.listener.rules.route(asked)
     assert (caught.value.fault, caught.value.detail) == (

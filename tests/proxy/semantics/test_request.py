@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from lab.heads import headed
 
 from proxy.http1.message.heads import sort_fields
 from proxy.http1.message.request import read_request as read_http1
@@ -24,7 +25,9 @@ RESPONSES = response_kinds()
 
 
 def http1(*fields: bytes, line: bytes = b"GET /p HTTP/1.1") -> Any:
-    return read_http1(line, sort_fields([b"Host: a", *fields], KINDS, Fault.BAD_REQUEST), KINDS, parse_authority)
+    return read_http1(
+        headed(line, sort_fields([b"Host: a", *fields], KINDS, Fault.BAD_REQUEST)), KINDS, parse_authority
+    )
 
 
 def judged(judge: FieldJudge, *pairs: tuple[bytes, bytes]) -> list[HeaderField]:
@@ -36,7 +39,7 @@ def responses(status: int, *pairs: tuple[bytes, bytes]) -> list[Any]:
     sorted_fields = sort_fields(lines, RESPONSES, Fault.BAD_RESPONSE)
     fields = judged(FieldJudge(RESPONSES, False), (b":status", b"%d" % status), *pairs)
     return [
-        read_http1_response(b"HTTP/1.1 %d x" % status, sorted_fields, RESPONSES),
+        read_http1_response(headed(b"HTTP/1.1 %d x" % status, sorted_fields), RESPONSES),
         read_http2_response(read_response_head(fields), RESPONSES),
     ]
 

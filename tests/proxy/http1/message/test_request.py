@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lab.heads import headed
 
+from proxy.http1.message.grammar import REQUEST_LINE
 from proxy.http1.message.heads import sort_fields
 from proxy.http1.message.request import Request, check_request_line, read_request
 from proxy.semantics.authority import parse_authority
@@ -14,7 +18,7 @@ KINDS = request_kinds(lambda name: name.lower() == b"b3", via=True, x_forwarded=
 
 
 def read(line: bytes, *fields: bytes) -> Request:
-    return read_request(line, sort_fields(list(fields), KINDS, Fault.BAD_REQUEST), KINDS, parse_authority)
+    return read_request(headed(line, sort_fields(list(fields), KINDS, Fault.BAD_REQUEST)), KINDS, parse_authority)
 
 
 def test_what_a_request_says() -> None:
@@ -134,3 +138,19 @@ def test_connection_with_128_members_is_read_and_with_more_refused() -> None:
         with pytest.raises(Refusal) as caught:
             read(b"GET / HTTP/1.1", b"Host: a", *fields)
         assert caught.value.fault is Fault.HEADERS_TOO_LARGE
+
+
+words = st.sampled_from(
+    [b"GET", b"get", b"POST", b"CONNECT", b"X", b" ", b"  ", b"/", b"/a", b"*", b"a:1", b"HTTP/1.1", b"HTTP/1.0"]
+    + [b"HTTP/1.1 ", b"\t", b"\x00", b"\x7f", b"\xe4", b"\r", b"\n", b"\r\n", b""]
+)
+
+
+@given(st.lists(words, max_size=7).map(b"".join))
+def test_the_quick_looks_at_a_request_line_say_what_the_grammar_says(line: bytes) -> None:
+    match = REQUEST_LINE.fullmatch(line)
+    try:
+        found: tuple[bytes, ...] | None = check_request_line(line)
+    except Refusal:
+        found = None
+    assert found == (match.groups() if match is not None else None)

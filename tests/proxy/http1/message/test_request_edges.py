@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from lab.heads import headed, sorts
 
 from proxy.http1.message.grammar import read_length
 from proxy.http1.message.heads import HeadLimits, HeadReader, check_fields, sort_fields
@@ -21,11 +22,11 @@ LIMITS = HeadLimits(40, 60, 3, Fault.TARGET_TOO_LONG, Fault.HEADERS_TOO_LARGE, F
 
 
 def asked(line: bytes, *fields: bytes) -> Request:
-    return read_request(line, sort_fields(list(fields), KINDS, Fault.BAD_REQUEST), KINDS, parse_authority)
+    return read_request(headed(line, sort_fields(list(fields), KINDS, Fault.BAD_REQUEST)), KINDS, parse_authority)
 
 
 def answered(line: bytes, *fields: bytes) -> Response:
-    return read_response(line, sort_fields(list(fields), RESPONSES, Fault.BAD_RESPONSE), RESPONSES)
+    return read_response(headed(line, sort_fields(list(fields), RESPONSES, Fault.BAD_RESPONSE)), RESPONSES)
 
 
 def refused(call: Callable[[], object]) -> tuple[Fault, str]:
@@ -206,7 +207,7 @@ def pieces(wire: bytes, size: int, limits: HeadLimits = LIMITS) -> object:
         found = reads.feed(wire[at : at + size], KINDS)
         assert reads.is_started or found is not None or wire[: at + size].endswith(b"\n")
     assert not reads.is_started
-    return found
+    return (found.line, (found.lines, found.special), found.rest) if found is not None else None
 
 
 FITS = b"GET /" + b"p" * 26 + b" HTTP/1.1"  # 40 bytes
@@ -273,17 +274,20 @@ def test_what_follows_a_head_is_given_back() -> None:
         reads = reader()
         assert reads.feed(wire[:cut], KINDS) is None
         assert reads.is_started is True
-        assert reads.feed(wire[cut:], KINDS) == (b"GET / HTTP/1.1", ([], []), b"rest")
+        head = reads.feed(wire[cut:], KINDS)
+        assert head is not None
+        assert (head.line, sorts(head), head.rest) == (b"GET / HTTP/1.1", ([], [], []), b"rest")
         assert reads.is_started is False
     assert reader().feed(b"", KINDS) is None
 
 
 def test_fields_are_checked_and_sorted_alike() -> None:
     section = [b"New-Name: 1", b"Host:a", b"Content-Length:\t5 ", b"Transfer-Encoding: chunked"]
-    lines, special = check_fields(b"\r\n".join(section[:3]), KINDS, Fault.BAD_REQUEST)
-    assert (lines, special) == ([b"New-Name: 1"], [(HOST, b"Host", b"a"), (CONTENT_LENGTH, b"Content-Length", b"5")])
-    assert check_fields(b"", KINDS, Fault.BAD_REQUEST) == ([], [])
-    (kind, name, value) = check_fields(section[3], KINDS, Fault.BAD_REQUEST)[1][0]
+    head = check_fields(b"\r\n".join(section[:3]), KINDS, Fault.BAD_REQUEST)
+    special = [(HOST, b"Host", b"a"), (CONTENT_LENGTH, b"Content-Length", b"5")]
+    assert sorts(head) == ([b"New-Name: 1"], special, [])
+    assert sorts(check_fields(b"", KINDS, Fault.BAD_REQUEST)) == ([], [], [])
+    (kind, name, value) = check_fields(section[3], KINDS, Fault.BAD_REQUEST).special[0]
     assert (kind, name, value) == (TRANSFER_ENCODING, b"Transfer-Encoding", b"chunked")
     for bad in (b"a\x01: 1", b"a : 1", b"a: 1\x00", b" a: 1", b"a"):
         fault, detail = refused(lambda bad=bad: check_fields(bad, KINDS, Fault.BAD_RESPONSE))  # type: ignore[misc]

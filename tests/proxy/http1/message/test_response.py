@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from lab.heads import headed
 
 from proxy.http1.message.heads import sort_fields
 from proxy.http1.message.response import Response, read_response, read_start
@@ -13,7 +14,7 @@ KINDS = response_kinds()
 
 
 def read(line: bytes, *fields: bytes) -> Response:
-    return read_response(line, sort_fields(list(fields), KINDS, Fault.BAD_RESPONSE), KINDS)
+    return read_response(headed(line, sort_fields(list(fields), KINDS, Fault.BAD_RESPONSE)), KINDS)
 
 
 @pytest.mark.parametrize(

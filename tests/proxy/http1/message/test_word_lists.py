@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from lab.heads import headed
 
 from proxy.http1.message.heads import sort_fields
 from proxy.http1.message.lists import is_offered, is_too_long, list_of, members, real_upgrade, takes_trailers
@@ -77,7 +78,7 @@ def test_two_values_are_one_list() -> None:
 def request(*lines: str) -> list[bytes]:
     """The names of the fields that pass."""
     start, *rest = [line.encode() for line in ("GET / HTTP/1.1", "Host: a", *lines)]
-    found = read_request(start, sort_fields(rest, REQUESTS, Fault.BAD_REQUEST), REQUESTS, parse_authority)
+    found = read_request(headed(start, sort_fields(rest, REQUESTS, Fault.BAD_REQUEST)), REQUESTS, parse_authority)
     return [line.partition(b":")[0].lower() for line in found.lines]
 
 

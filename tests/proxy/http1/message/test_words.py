@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lab.heads import headed
 from lab.texts import check_text
 
 from proxy.http1.message.heads import sort_fields
@@ -142,13 +143,13 @@ def _shown(made: object) -> str:
 def test_heads_are_read_or_refused_as_reviewed() -> None:
     lines = []
     for stories, kinds, fault, read in (
-        (ASKED, REQUESTS, Fault.BAD_REQUEST, lambda line, found: read_request(line, found, REQUESTS, parse_authority)),
-        (ANSWERED, RESPONSES, Fault.BAD_RESPONSE, lambda line, found: read_response(line, found, RESPONSES)),
+        (ASKED, REQUESTS, Fault.BAD_REQUEST, lambda head: read_request(head, REQUESTS, parse_authority)),
+        (ANSWERED, RESPONSES, Fault.BAD_RESPONSE, lambda head: read_response(head, RESPONSES)),
     ):
         for start, *fields in stories:
             try:
                 found = sort_fields([field.encode("latin-1") for field in fields], kinds, fault)
-                said = _shown(read(start.encode("latin-1"), found))
+                said = _shown(read(headed(start.encode("latin-1"), found)))
             except Refusal as error:
                 said = f"{error.fault.label}: {error.detail}"
             lines += [f"{start!r} {fields}"[:200], f"    {said}"]

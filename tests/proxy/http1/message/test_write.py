@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from lab.heads import headed
 
 from proxy.http1.message import answers, write
 from proxy.http1.message.heads import sort_fields
@@ -26,11 +27,11 @@ PLAIN = Hop(via=b"", client=b"", forwarded=False)
 
 
 def asked(line: bytes, *fields: bytes) -> Request:
-    return read_request(line, sort_fields(list(fields), KINDS, Fault.BAD_REQUEST), KINDS, parse_authority)
+    return read_request(headed(line, sort_fields(list(fields), KINDS, Fault.BAD_REQUEST)), KINDS, parse_authority)
 
 
 def answered(line: bytes, *fields: bytes) -> Response:
-    return read_response(line, sort_fields(list(fields), RESPONSES, Fault.BAD_RESPONSE), RESPONSES)
+    return read_response(headed(line, sort_fields(list(fields), RESPONSES, Fault.BAD_RESPONSE)), RESPONSES)
 
 
 def sent(request: Request, hop: Hop = PLAIN, trace: Any = ()) -> bytes:

@@ -1,0 +1,22 @@
+"""What the compiler (mypyc, `make compiled`) is told of a class. Without the compiler it means nothing.
+
+    @mypyc_attr(free_list_len=1)  the memory of the last instance that was freed serves the next one
+    @mypyc_attr(acyclic=True)     no instance can ever lead back to itself: the garbage collector need not look at it
+
+For speed, for objects that each exchange makes anew: docs/decisions/006-cost-per-request.md has the figures.
+The compiler knows the decorator by its type, so `mypy_extensions` is not needed where the sidecar runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from mypy_extensions import mypyc_attr as mypyc_attr
+else:
+    _Class = TypeVar("_Class")
+
+    def mypyc_attr(**_: object) -> Callable[[_Class], _Class]:
+        """Returns what leaves a class as it is."""
+        return lambda made: made
