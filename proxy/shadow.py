@@ -7,7 +7,7 @@ Both translations get the same random numbers, so that new span ids alone are no
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 from urllib.parse import unquote
@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from ops_lib.propagation import KNOWN_FORMATS, Format, Propagator, TraceContext, cargo_of
 from proxy.participation.gate import RawHeaders
 from proxy.participation.linking import Linked
+from proxy.semantics.request import Weighed
 from proxy.translate import Translator
 from proxy.translated import Translation
 
@@ -105,17 +106,20 @@ class Shadow:
         self,
         made: Translation,
         fields: RawHeaders,
-        weigh: Callable[[], tuple[int, int]],
+        rest: Weighed,
         rule: int,
         linked: Linked | None = None,
     ) -> Found:
-        """Compare `made` of a request with what it would be. `fields`: all that any translator owns."""
+        """Compare `made` of a request with what it would be.
+
+        `fields`: all that any translator owns; `rest`: the others.
+        """
         shadow = self._shadows[rule]
         owned = [field for field in fields if shadow.owns(field[0])]
         if linked is not None:
-            other: Translation = shadow.translate_linked(owned, weigh, linked)
+            other: Translation = shadow.translate_linked(owned, rest, linked)
         else:
-            other = shadow.translate(owned, weigh)
+            other = shadow.translate(owned, rest)
         real = self._real[rule]
         goes = made.headers + [field for field in fields if not real.owns(field[0])]
         would_go = other.headers + [field for field in fields if not shadow.owns(field[0])]

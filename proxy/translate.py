@@ -25,6 +25,7 @@ from ops_lib.propagation import (
     Extraction,
     Fields,
     Plain,
+    PlainBaggage,
     Propagator,
     RandomBits,
     RawFastPath,
@@ -39,10 +40,12 @@ from proxy.participation.in_flight import InFlightTable
 from proxy.participation.linking import Linked
 from proxy.participation.own_span import RANDOM, SAMPLED, OwnSpan, SpanIds, join
 from proxy.participation.sampling import Sampler
-from proxy.participation.sizes import Weigh, beside, has_room, nothing, size_of
+from proxy.participation.sizes import NOTHING as NO_WEIGHT
+from proxy.participation.sizes import More, beside, has_room
 from proxy.participation.trust import believe
 from proxy.plan import BaggageMode, PropagationPlan
 from proxy.plan.participation import ALL_CARGO, FULL_TRUST, CargoPlan, TrustPlan
+from proxy.semantics.request import Weighed
 from proxy.translated import (
     NOTHING,
     FastTranslation,
@@ -165,46 +168,45 @@ class Translator(Translates):
         text = name.decode("latin-1")
         return self._propagator.owns(text) or family_of(text) is not None or self._gate.bars(text)
 
-    def translate(self, headers: RawHeaders, weigh: Weigh = nothing) -> Translation:
+    def translate(self, headers: RawHeaders, rest: Weighed = NO_WEIGHT) -> Translation:
         """`headers`: those for which `owns` is true, in wire order. Never raises on what they hold.
 
-        `weigh` returns the number of other fields, and the bytes of them and the target: they take room from baggage.
-        It is only called if there is baggage.
+        `rest`: the other fields and the target, which take room from baggage. Weighed only if there is baggage.
         """
         way = self._way
         if headers and way is not None:
             names = tuple([name for name, _ in headers])  # compiled, `zip` takes longer
             plain = way.read(names, tuple([value for _, value in headers]))
-            # A participant has to check OpenTelemetry's threshold.
-            if (
-                plain is not None
-                and (plain[6] is None or not self._writes_jaeger_baggage or has_room(plain[6], weigh))
-                and not (self._participates and plain[4] & HAS_STATE and b"ot=" in plain[1])
-                and not (self._gate.splits_baggage and plain[6] is not None)
-                and (self._in_flight is None or not self._in_flight or not self._may_be_carried(plain))
-            ):
-                span_id, span = b"", None
-                ids = plain[0]
-                if self._participates:
-                    plain, span_id, span = self._take_part(plain)
-                written = way.write(plain)
-                if written is not None:
-                    written, withheld = self._gate.withhold(written) if self._withholds else (written, ())
-                    read = self.formats_of(names) if span is not None else ""
-                    return FastTranslation(written, plain, self, headers, span_id, span, ids, withheld, read)
+            if plain is not None:
+                ids, state, _, _, traits, _, baggage = plain  # once: compiled, each look at it unpacks the whole
+                # A participant has to check OpenTelemetry's threshold.
+                if (
+                    (baggage is None or self._passes(baggage, rest))
+                    and not (self._participates and traits & HAS_STATE and b"ot=" in state)
+                    and (self._in_flight is None or not self._in_flight or not self._may_be_carried(plain))
+                ):
+                    span_id, span = b"", None
+                    if self._participates:
+                        plain, span_id, span = self._take_part(plain)
+                    written = way.write(plain)
+                    if written is not None:
+                        written, withheld = self._gate.withhold(written) if self._withholds else (written, ())
+                        read = self.formats_of(names) if span is not None else ""
+                        return FastTranslation(written, plain, self, headers, span_id, span, ids, withheld, read)
         if headers and (foreign := self._foreign.find(headers)):
-            return self._translate_beside(foreign, headers, weigh)
-        return self.translate_in_full(headers, weigh)
+            return self._translate_beside(foreign, headers, rest)
+        return self.translate_in_full(headers, rest)
 
-    def _translate_beside(self, foreign: dict[bytes, str], headers: RawHeaders, weigh: Weigh) -> Translation:
+    def _passes(self, baggage: PlainBaggage[bytes], rest: Weighed) -> bool:
+        """Whether it goes out as it came."""
+        if self._writes_jaeger_baggage and not has_room(baggage, rest):
+            return False
+        return not self._gate.splits_baggage
+
+    def _translate_beside(self, foreign: dict[bytes, str], headers: RawHeaders, rest: Weighed) -> Translation:
         """The translation of our headers in `headers`; the rest passes unchanged."""
         passed, told = self._foreign.passing(foreign, headers)
-
-        def weigh_all() -> tuple[int, int]:
-            fields, size = weigh()
-            return fields + len(passed), size + size_of(passed)
-
-        ours = self.translate([header for header in headers if header[0] not in foreign], weigh_all)
+        ours = self.translate([header for header in headers if header[0] not in foreign], More(rest, passed))
         if isinstance(ours, FastTranslation):
             ours.headers += passed
             ours.foreign = told
@@ -257,26 +259,26 @@ class Translator(Translates):
         said = self._propagator.extract(self._fields(headers))
         return said.context is None and said.decision is None and not said.malformed
 
-    def translate_linked(self, headers: RawHeaders, weigh: Weigh, linked: Linked) -> FullTranslation:
+    def translate_linked(self, headers: RawHeaders, rest: Weighed, linked: Linked) -> FullTranslation:
         """A call without a context, joined to the request that it belongs to, or not, as `linked` says."""
         candidates = tuple(
             context for entry in linked.candidates if (context := given_to_app(entry.source).context) is not None
         )
         came = given_to_app(linked.entry.source) if linked.entry is not None else Extraction()
-        return self.translate_entirely(headers, weigh, came)._replace(
+        return self.translate_entirely(headers, rest, came)._replace(
             linked=linked.method,
             candidates=candidates if self._participates else (),
         )
 
     def translate_entirely(
-        self, headers: RawHeaders, weigh: Weigh = nothing, behind: Extraction | None = None
+        self, headers: RawHeaders, rest: Weighed = NO_WEIGHT, behind: Extraction | None = None
     ) -> FullTranslation:
         """As `translate_in_full`, with headers of other families among them."""
         foreign = self._foreign.find(headers)
         if not foreign:
-            return self.translate_in_full(headers, weigh, behind)
+            return self.translate_in_full(headers, rest, behind)
         passed, told = self._foreign.passing(foreign, headers)
-        made = self.translate_in_full([header for header in headers if header[0] not in foreign], weigh, behind)
+        made = self.translate_in_full([header for header in headers if header[0] not in foreign], rest, behind)
         refused = (*made.refused, "families") if self._ignores else made.refused
         return made._replace(headers=made.headers + passed, foreign=told, refused=refused)
 
@@ -295,7 +297,7 @@ class Translator(Translates):
         return believe(self._propagator.extract(self._fields(headers)), self._trust).extraction if headers else None
 
     def translate_in_full(
-        self, headers: RawHeaders, weigh: Weigh = nothing, behind: Extraction | None = None
+        self, headers: RawHeaders, rest: Weighed = NO_WEIGHT, behind: Extraction | None = None
     ) -> FullTranslation:
         """The same through the propagator, for any headers.
 
@@ -321,7 +323,7 @@ class Translator(Translates):
             )
         if self._participates:
             context, span = join(extraction, self._sampler, self._random_bits)
-        room = beside(weigh, headers) if extraction.baggage is not None else Beside()
+        room = beside(rest, headers) if extraction.baggage is not None else Beside()
         goes_out = self._gate.leaving(extraction)
         injection = propagator.inject(goes_out, context=context, beside=room)
         encoded = self._encoded

@@ -156,7 +156,8 @@ class DataPlane:
         A listener whose address stays keeps its socket and its connections, even under another name.
         """
         # Only calls are joined to requests: without a way out there are none.
-        linker = self._linker if any(one.direction == "outbound" for one in plan.listeners) else None
+        has_calls = any(one.direction == "outbound" for one in plan.listeners)
+        linker = self._linker if has_calls and plan.linking.is_on else None
         mirror = self._mirror if plan.mirrors else None
         rules = {listener.name: self._rules(listener, linker, mirror) for listener in plan.listeners}
         kept = kept_sockets(self._doors, plan)
@@ -289,7 +290,7 @@ class DataPlane:
 
     def _rules(self, plan: ListenerPlan, linker: Linker | None, mirror: Mirror | None) -> ListenerRules:
         pseudonym = f"{re.sub(r'[^A-Za-z0-9-]', '-', plan.name)}.{self._name}.ops-sidecar"
-        doctor = self._doctor if linker is not None and linker.is_on else None  # else not every request is remembered
+        doctor = self._doctor if linker is not None else None  # else not every request is remembered
         return ListenerRules(
             plan,
             self._pools,

@@ -50,7 +50,7 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
     if rules.mirror is not None:
         _note_what_it_speaks(rules.mirror, listener, route, asker, translation)
     if is_inbound:
-        entry = route.remember(translation, listener.ticker.now, rules.linker is not None and rules.linker.is_on)
+        entry = route.remember(translation, listener.ticker.now, rules.linker is not None)
         if entry is not None:
             entry.exchange = exchange
             exchange.in_flight = entry
@@ -79,7 +79,7 @@ def _note_what_it_speaks(
 def _whose_call(listener: Listener, route: Route, asker: Asker, request: Request) -> Linked | Search | None:
     """To which request at the app this call belongs; None if it says so itself, or if nobody wants to know."""
     linker = listener.rules.linker
-    if linker is None or not linker.is_on or not route.lacks_context(request):
+    if linker is None or not route.lacks_context(request):
         return None
     try:
         return linker.find(asker, request)

@@ -134,7 +134,7 @@ class Route(Terms):
         try:
             translator = self._translators[rule] if self._is_usual else self._translator(request, rule)
             trace = self._own(request, translator) if self._is_shared else request.trace
-            translation = translator.translate(trace, request.weigh)
+            translation = translator.translate(trace, request)
             tally(metrics, translation)
             if self._trial is not None:
                 self._trial.compare(metrics, request, translation, rule)
@@ -171,7 +171,7 @@ class Route(Terms):
         try:
             translator = self._translator(request, rule)
             trace = self._own(request, translator) if self._is_shared else request.trace
-            translation = translator.translate_linked(trace, request.weigh, linked)
+            translation = translator.translate_linked(trace, request, linked)
             tally(metrics, translation)
             if self._trial is not None:
                 self._trial.compare(metrics, request, translation, rule, linked)

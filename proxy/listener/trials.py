@@ -56,7 +56,7 @@ class Trial:
     ) -> None:
         """Count what would differ of `request`, which goes out as `made`."""
         try:
-            found = self._shadow.compare(made, request.trace, request.weigh, rule, linked)
+            found = self._shadow.compare(made, request.trace, request, rule, linked)
         except Exception:  # a bug of ours, in something that is never sent
             count(metrics.shadow, ERROR)
             return

@@ -78,6 +78,11 @@ class LinkingPlan:
     process: bool = True
     single: bool = True
 
+    @property
+    def is_on(self) -> bool:
+        """Whether any of it counts."""
+        return bool(self.headers or self.process or self.single)
+
 
 @dataclass(frozen=True, slots=True)
 class InFlightPlan:

@@ -32,7 +32,16 @@ _NOBODY: Final = Authority("", 0)
 
 
 @mypyc_attr(acyclic=True)
-class Request(metaclass=ABCMeta):
+class Weighed(metaclass=ABCMeta):
+    """What takes room in a request, beside its trace fields."""
+
+    @abstractmethod
+    def weigh(self) -> tuple[int, int]:
+        """How many fields there are, and how many bytes they and the path take in HTTP/1.1."""
+
+
+@mypyc_attr(acyclic=True)
+class Request(Weighed):
     """One request. Values that few requests have are class attributes, for speed (docs/decisions/006)."""
 
     method: bytes
@@ -66,10 +75,6 @@ class Request(metaclass=ABCMeta):
     @abstractmethod
     def field(self, name: bytes) -> bytes:
         """The value of the first of `fields` with this name (lower case); empty if there is none."""
-
-    @abstractmethod
-    def weigh(self) -> tuple[int, int]:
-        """How many `fields` there are, and how many bytes they and the path take in HTTP/1.1."""
 
     @abstractmethod
     def forward(self, name: bytes, value: bytes) -> None:

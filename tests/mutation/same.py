@@ -397,7 +397,7 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
     ),
     (
         "proxy/translate.py",
-        "made = self.translate_in_full([header for header in headers if header[0] not in foreign], weigh, behind)",
+        "made = self.translate_in_full([header for header in headers if header[0] not in foreign], rest, behind)",
     ): (frozenset({"(1)", "(-1)"}), "no propagator reads headers of another family; to leave them out saves time"),
     ("proxy/cli/explain.py", "answers = explain(compile_plan(settings, 1), headers, question)"): (
         frozenset({"(0)", "(2)"}),

@@ -8,6 +8,7 @@ import pytest
 
 from ops_lib.propagation import FORMATS, parse_formats
 from proxy.participation.linking import Linked
+from proxy.participation.sizes import NOTHING
 from proxy.plan import PropagationPlan
 from proxy.shadow import Found, Shadow, Tape
 from proxy.translate import Translator
@@ -35,8 +36,8 @@ def compared(
     fields = [(name.encode(), value.encode()) for name, _, value in (line.partition(": ") for line in lines)]
     shadow.begin()
     owned = [field for field in fields if one.owns(field[0])]
-    made = one.translate(owned) if linked is None else one.translate_linked(owned, lambda: (0, 0), linked)
-    return shadow.compare(made, fields, lambda: (0, 0), 0, linked), made
+    made = one.translate(owned) if linked is None else one.translate_linked(owned, NOTHING, linked)
+    return shadow.compare(made, fields, NOTHING, 0, linked), made
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_numbers_of_a_former_request_are_forgotten() -> None:
     tape.record(64)
     tape.record(128)
     shadow.begin()
-    assert shadow.compare(one.translate([]), [], lambda: (0, 0), 0).differences == ("same",)
+    assert shadow.compare(one.translate([]), [], NOTHING, 0).differences == ("same",)
 
 
 def test_a_shadow_that_needs_more_gets_new_ones() -> None:

@@ -9,6 +9,7 @@ import pytest
 from ops_lib.propagation import FORMATS, Format
 from proxy.participation.in_flight import Carried, InFlight, InFlightTable
 from proxy.participation.linking import Linked
+from proxy.participation.sizes import NOTHING
 from proxy.plan import PropagationPlan
 from proxy.translate import Translator
 from proxy.translated import FastTranslation, FullTranslation
@@ -67,7 +68,7 @@ def test_no_span_has_an_id_of_zeros() -> None:
 
 def test_headers_of_another_family_pass_beside_a_call_that_was_joined() -> None:
     translates = translator(mode="participate")
-    made = translates.translate_linked([DATADOG], lambda: (0, 0), Linked(None, "none"))
+    made = translates.translate_linked([DATADOG], NOTHING, Linked(None, "none"))
     assert made.headers[-1] == DATADOG
     assert (made.foreign, made.linked) == ((("datadog", "passed"),), "none")
     assert made.refused == ()

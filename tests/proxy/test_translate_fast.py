@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ops_lib.propagation import FORMATS, Format
 from proxy.participation.own_span import SAMPLED, OwnSpan
+from proxy.participation.sizes import Weight
 from proxy.plan import PropagationPlan
 from proxy.plan.participation import CargoPlan, SamplingPlan, TrustPlan
 from proxy.translate import Translator
@@ -254,16 +255,13 @@ def test_plain_baggage_leaves_the_room_that_the_full_way_leaves(to: tuple[Format
     translates = translator(to)
     headers = [*B3MULTI, SESSION, (b"baggage", MANY)]
     for beside in [(fields, 0) for fields in range(0, 110, 3)] + [(20, size) for size in range(8000, 18_000, 150)]:
-
-        def weigh(beside: tuple[int, int] = beside) -> tuple[int, int]:
-            return beside
-
-        assert translates.translate(headers, weigh).headers == translates.translate_in_full(headers, weigh).headers
+        rest = Weight(*beside)
+        assert translates.translate(headers, rest).headers == translates.translate_in_full(headers, rest).headers
 
 
 def test_headers_of_other_families_take_room_too() -> None:
     theirs = [(b"x-datadog-%d" % n, b"1") for n in range(60)]
-    got = translator((Format.JAEGER,)).translate([*B3MULTI, *theirs, (b"baggage", MANY)], lambda: (10, 0)).headers
+    got = translator((Format.JAEGER,)).translate([*B3MULTI, *theirs, (b"baggage", MANY)], Weight(10, 0)).headers
     assert len(got) + 10 == 92
     assert got[-60:] == theirs
 
@@ -273,5 +271,5 @@ def test_a_request_that_came_with_more_keeps_as_much() -> None:
     headers = [(b"uber-trace-id", TRACE_ID + b":" + SPAN_ID + b":0:1")]
     headers += [(b"uberctx-%d" % n, b"1") for n in range(50)]
     for others, kept in ((60, 50), (40, 50), (49, 42), (50, 50)):
-        got = translator((Format.JAEGER,)).translate(headers, lambda others=others: (others, 0)).headers  # type: ignore[misc]  # bound
+        got = translator((Format.JAEGER,)).translate(headers, Weight(others, 0)).headers
         assert sum(name.startswith(b"uberctx-") for name, _ in got) == kept, others

@@ -7,6 +7,7 @@ import pytest
 from ops_lib.propagation import FORMATS, Extraction, Sampling, TraceContext, parse_formats
 from proxy.participation.in_flight import InFlight
 from proxy.participation.linking import Linked
+from proxy.participation.sizes import NOTHING as NO_WEIGHT
 from proxy.plan import PropagationPlan
 from proxy.plan.participation import TrustPlan
 from proxy.translate import Translator
@@ -85,15 +86,15 @@ def test_a_call_that_is_joined_gets_what_its_request_came_with() -> None:
     source = translator().translate([W3C, SESSION, BAGGAGE])
     entry = InFlight(T, S, 0.0, source=source)
     made = translator("b3")
-    linked = made.translate_linked([], lambda: (0, 0), Linked(entry, "process"))
+    linked = made.translate_linked([], NO_WEIGHT, Linked(entry, "process"))
     b3 = (b"b3", f"{T}-{S}-1".encode())
     assert (linked.headers, linked.linked, linked.candidates) == ([b3, SESSION, BAGGAGE], "process", ())
     own = [(SESSION[0], b"s-2"), (b"baggage", b"own=1"), DATADOG]
-    linked = made.translate_linked(own, lambda: (0, 0), Linked(entry, "header"))
+    linked = made.translate_linked(own, NO_WEIGHT, Linked(entry, "header"))
     assert (linked.headers, linked.foreign) == ([b3, *own], (("datadog", "passed"),))
-    alone = made.translate_linked([DATADOG], lambda: (0, 0), Linked(None, "none"))
+    alone = made.translate_linked([DATADOG], NO_WEIGHT, Linked(None, "none"))
     assert (alone.headers, alone.linked, alone.injected) == ([DATADOG], "none", ())
-    dropping = translator("b3", baggage="drop").translate_linked([], lambda: (0, 0), Linked(entry, "single"))
+    dropping = translator("b3", baggage="drop").translate_linked([], NO_WEIGHT, Linked(entry, "single"))
     assert dropping.headers == [b3, SESSION]
 
 
@@ -101,9 +102,9 @@ def test_who_takes_part_is_told_where_a_call_may_belong() -> None:
     entries = [InFlight(T, S, 0.0, source=one) for one in (translator().translate([W3C]), NOTHING)]
     unknown = Linked(None, "none", tuple(entries))
     context = TraceContext(T, S, Sampling.ACCEPT)
-    made = translator(mode="participate").translate_linked([], lambda: (0, 0), unknown)
+    made = translator(mode="participate").translate_linked([], NO_WEIGHT, unknown)
     assert [(one.trace_id, one.span_id, one.sampling) for one in made.candidates] == [context[:3]]
-    assert translator().translate_linked([], lambda: (0, 0), unknown).candidates == ()
+    assert translator().translate_linked([], NO_WEIGHT, unknown).candidates == ()
 
 
 @pytest.mark.parametrize(

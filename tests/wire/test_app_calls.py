@@ -78,6 +78,29 @@ def test_an_encoding_of_the_same_family_is_not_foreign(both: Callable[..., Both]
     assert wire.findings == {"forwarded": 1}
 
 
+def test_a_reload_that_switches_linking_on_or_off_counts_at_once(both: Callable[..., Both]) -> None:
+    """Without linking, requests that nothing can be lost of are not remembered, and nothing is found."""
+    off = {"linking": {"headers": [], "process": False, "single": False}}
+    wire = both(**off)
+    with wire.at_app(W3C):
+        wire.call(W3C)
+    assert wire.findings == {}
+    settings = {
+        "inbound": {"listen": LISTEN, "app": wire.upstream.url},
+        "outbound": {"listen": LISTEN},
+        "upstreams": [{"name": "billing", "match": ["billing.internal"], "target": wire.billing.url}],
+        "admin": {"listen": "off"},
+    }
+    wire.sidecar.replace(settings)
+    with wire.at_app(W3C):
+        wire.call(W3C)
+    assert wire.findings == {"forwarded": 1}
+    wire.sidecar.replace(settings | off)
+    with wire.at_app(W3C):
+        wire.call(W3C)
+    assert wire.findings == {"forwarded": 1}
+
+
 def test_while_no_request_is_there_nothing_is_found(both: Callable[..., Both]) -> None:
     wire = both()
     wire.call(W3C)

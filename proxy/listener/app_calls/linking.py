@@ -130,7 +130,6 @@ class Linker:
         self.plan = plan
         self._names = frozenset(name.encode("latin-1") for name in plan.headers)
         self._table.find_evidence_by(None)
-        self.is_on = bool(plan.headers or plan.process or plan.single)  # whether any method is
 
     def find(self, asker: Asker, request: Request) -> Linked | Search:
         """The request that a call belongs to; or a Search, if the process has to be looked up first."""

@@ -52,7 +52,7 @@ class Case:
         self.listener.use(
             ListenerRules(
                 plan, self.plane.pools, self.plane.metrics, self.listener.spans, "test",
-                in_flight=self.table, linker=self.linker, doctor=self.doctor,
+                in_flight=self.table, linker=self.linker if self.linker.plan.is_on else None, doctor=self.doctor,
             )
         )  # fmt: skip
 

@@ -15,7 +15,7 @@ from proxy.participation.in_flight import Carried, InFlight, InFlightTable
 from proxy.participation.mirror import Mirror
 from proxy.participation.recent import RecentTraces
 from proxy.participation.sampling import Sampler
-from proxy.participation.sizes import has_room, nothing
+from proxy.participation.sizes import NOTHING, Weight, has_room
 from proxy.participation.trust import TrustRules, believe
 from proxy.plan.participation import CargoPlan, EgressPlan, InFlightPlan, SamplingPlan, TrustPlan, TrustRulePlan
 
@@ -209,12 +209,12 @@ def test_baggage_has_room_for_82_members_and_14_kib() -> None:
     """92 fields and 15,872 bytes, less 10 and 1536 for the trace; 4 bytes for each of text, 12 for each member."""
     for number, fits in ((82, True), (83, False)):
         members = {b"%d" % one: b"" for one in range(number)}
-        assert has_room((b"", members), nothing) is fits
-        assert has_room((b"", {}), lambda number=number: (number, 0)) is fits  # type: ignore[misc]
+        assert has_room((b"", members), NOTHING) is fits
+        assert has_room((b"", {}), Weight(number, 0)) is fits
     for size, fits in ((14_336, True), (14_337, False)):
-        assert has_room((b"", {}), lambda size=size: (0, size)) is fits  # type: ignore[misc]
-        assert has_room((b"abc", {b"a": b"", b"b": b""}), lambda size=size: (0, size - 12 - 24)) is fits  # type: ignore[misc]
-    assert nothing() == (0, 0)
+        assert has_room((b"", {}), Weight(0, size)) is fits
+        assert has_room((b"abc", {b"a": b"", b"b": b""}), Weight(0, size - 12 - 24)) is fits
+    assert NOTHING.weigh() == (0, 0)
 
 
 # --- whom to believe, and what may leave
