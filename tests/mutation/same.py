@@ -177,6 +177,14 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"b'q-forwarded-host'", "pass"}),
         "it is made anew for the first host, which is never empty",
     ),
+    **{
+        ("proxy/http2/hpack/huffman.py", line): (frozenset({"(4)"}), "no symbol has four bits")
+        for line in ("bits = 5", "bits = 5  # of the shortest code")
+    },
+    ("proxy/http2/hpack/huffman.py", "_ALONE: Final = _SHORT[3]"): (
+        frozenset({"(2)"}),
+        "a symbol of so few bits is a byte from 32 on, which is more than the bits that are left; " + _TREE,
+    ),
     ("proxy/http2/hpack/huffman.py", "while left >= 5:"): (
         frozenset({">", "(4)", "(6)"}),
         "no symbol has four bits; what is left of one is no padding, so the way bit by bit reads it again",
@@ -455,6 +463,14 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         "keys of traces begin with 1, and what is in them with 1 << 20",
     ),
     ("proxy/http1/message/runs.py", "self.size = 0  # of what follows"): (frozenset({"(-1)", "(1)", "pass"}), _FIRST),
+    (
+        "proxy/cli/check.py",
+        "width = min(max((len(left) for left, _ in rows), default=0), 72)",
+    ): (frozenset({"(-1)", "(1)"}), "where there is no row, nothing is padded"),
+    (
+        "proxy/kubernetes/injection/edits.py",
+        "depth = next((depth for depth in range(1, len(path)) if self.get(*path[:depth]) is None), len(path))",
+    ): (frozenset({"(0)"}), "what is at no steps is the document itself, which is never None"),
     ("proxy/telemetry/otlp/sender.py", "self._until = 0.0  # while it stops: when it has to end"): (
         frozenset({"(-1.0)", "(1.0)", "pass"}),
         _FIRST,

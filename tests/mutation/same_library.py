@@ -140,6 +140,10 @@ OF_THE_LIBRARY: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"'?qig=x'"}),
         "its length alone counts",
     ),
+    (
+        "ops_lib/headers/context_propagator.py",
+        "session_id = session if session is None or session.__class__ is str else session_id_of(context)",
+    ): (frozenset({"and"}), "for speed: the function, which is asked then, says the same of both"),
     **{
         (path, "def force_flush(self, timeout_millis: int = 30000) -> bool:"): (
             frozenset({"(30001)", "(29999)"}),
