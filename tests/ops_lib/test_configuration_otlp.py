@@ -91,13 +91,24 @@ class TestOtlp:
         attributes = {pair.key: pair.value.string_value for pair in request.resource_spans[0].resource.attributes}
         assert attributes["service.name"] == "shop"
 
-    @pytest.mark.parametrize("path", ["/v1/traces", "/custom/v1/traces", ""])
-    def test_paths(self, collector: Collector, path: str) -> None:
+    @pytest.mark.parametrize(
+        ("path", "posted"),
+        [
+            ("/v1/traces", "/v1/traces"),
+            ("/v1/traces/", "/v1/traces"),
+            ("/custom/v1/traces", "/custom/v1/traces"),
+            ("", "/v1/traces"),
+            ("/", "/v1/traces"),
+            ("/custom/", "/custom/v1/traces"),
+            *((f"/a/{letter}", f"/a/{letter}/v1/traces") for letter in ("v", "x", "1", "traces")),
+        ],
+    )
+    def test_paths(self, collector: Collector, path: str, posted: str) -> None:
         ops.configure(exporter="otlp", endpoint=collector.url + path)
         with ops.span("s"):
             pass
         ops.flush()
-        assert collector.requests[0][0] == (path or "/v1/traces")
+        assert collector.requests[0][0] == posted
 
     def test_to_where_the_environment_says(self, collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)

@@ -26,13 +26,20 @@ def plan(said: dict[str, Any]) -> PropagationPlan:
 
 
 def compared(
-    real: dict[str, Any], other: dict[str, Any], *lines: str, linked: Linked | None = None
+    real: dict[str, Any],
+    other: dict[str, Any],
+    *lines: str,
+    linked: Linked | None = None,
+    session_name: str = "x-user-session",
 ) -> tuple[Found, Translation]:
-    """What a shadow with the settings `other` finds of a request, and its translation with those of `real`."""
+    """What a shadow with the settings `other` finds of a request, and its translation with those of `real`.
+
+    `session_name`: a header that may hold a session, as settings name it.
+    """
     tape = Tape()
     one = Translator(plan(real), random_bits=tape.record)
     two = Translator(plan(other), random_bits=tape.replay)
-    shadow = Shadow((one,), (two,), tape, {*plan(real).session_extract, plan(real).session_inject, "x-user-session"})
+    shadow = Shadow((one,), (two,), tape, {*plan(real).session_extract, plan(real).session_inject, session_name})
     fields = [(name.encode(), value.encode()) for name, _, value in (line.partition(": ") for line in lines)]
     shadow.begin()
     owned = [field for field in fields if one.owns(field[0])]
@@ -72,6 +79,15 @@ def compared(
 def test_what_would_differ(real: dict[str, Any], other: dict[str, Any], fields: list[str], differences: str) -> None:
     """New span ids are no difference: both get the same ones."""
     assert " ".join(compared(real, other, *fields)[0].differences) == differences
+
+
+@pytest.mark.parametrize("written", ["x-user-session", "X-User-Session", "x_user_session", "X_USER-Session"])
+@pytest.mark.parametrize("name", ["x-user-session", "X-User-Session", "x_user_session", "X_USER-Session"])
+def test_the_same_session_under_another_name_is_known_in_any_spelling(name: str, written: str) -> None:
+    """`name`: as the one place of the settings has it; `written`: as the other."""
+    found, _ = compared({}, {"session_inject": written}, W3C, SESSION, session_name=name)
+    assert found.differences == ("headers",)
+    assert (written.encode(), b"s-1") in found.would_go
 
 
 def test_what_goes_out_is_shown_beside_what_would() -> None:

@@ -76,6 +76,14 @@ def test_the_only_request_is_not_it_if_another_process_called() -> None:
     assert linked(one, of={one: 7}, by=8) == (None, "none", (one,))
 
 
+def test_a_call_is_of_an_unknown_process_unless_one_is_named() -> None:
+    """It may belong to the only request, whatever process serves that; and to no process's request."""
+    one, two = request("a"), request("b")
+    assert link(ALL, [one], is_whole=True) == (one, "single", ())
+    assert link(ALL, [one], is_whole=True, processes={one: 7}) == (one, "single", ())
+    assert link(ALL, [one, two], is_whole=True, processes={one: 7, two: 0}).method == "none"
+
+
 def test_each_method_can_be_switched_off() -> None:
     one = request("a", ("x-request-id", "1"))
     assert link_by_header(LinkingPlan(), table(one), [("x-request-id", "1")]) is None

@@ -67,6 +67,29 @@ def test_levels_count_for_our_own_records_and_a_second_time_replaces_the_first()
     os.close(reader)
 
 
+@pytest.mark.parametrize("before", [logging.DEBUG, logging.CRITICAL])
+@pytest.mark.parametrize(("level", "ours"), [("debug", ["fine", "ours"]), ("warning", [])])
+@pytest.mark.usefixtures("restored")
+def test_libraries_tell_their_warnings_alone_whatever_level_was_set_before(
+    before: int, level: str, ours: list[str]
+) -> None:
+    """By who loaded us, or for our own records."""
+    logging.getLogger().setLevel(before)
+    logging.getLogger("proxy").setLevel(before)
+    reader, fd = os.pipe()
+    writer = LineWriter(fd, limit_lines=100, name="t")
+    configure(writer, level=level, form="json")
+    logging.getLogger("proxy.http1").debug("fine")
+    logging.getLogger("proxy.http1").info("ours")
+    logging.getLogger("other").info("not ours")
+    logging.getLogger("other").warning("a warning")
+    writer.close()
+    os.close(fd)
+    lines = os.read(reader, 65536).decode().splitlines()
+    assert [json.loads(line)["message"] for line in lines] == [*ours, "a warning"]
+    os.close(reader)
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [

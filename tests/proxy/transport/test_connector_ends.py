@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -58,6 +58,13 @@ class Handshakes:
     def open(self) -> list[str]:
         """Which addresses are still connected."""
         return [ip for ip, sock in self.dialled if sock.fileno() >= 0]
+
+
+class Peer(asyncio.Protocol):
+    """Its connection's transport."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
 
 
 def connector(port: int, moved: list[str]) -> Connector:
@@ -113,3 +120,19 @@ async def test_a_socket_that_is_closed_as_soon_as_it_is_made_leaves_nothing_to_t
         made.result().close()
         await asyncio.sleep(0)
     assert told == []
+
+
+@pytest.mark.parametrize(("more", "idle_s"), [({}, 0), ({"tcp_keepalive_s": 0.0}, 0), ({"tcp_keepalive_s": 7.0}, 7)])
+async def test_a_silent_upstream_is_asked_whether_it_is_still_there_only_where_that_is_wanted(
+    port: int, more: dict[str, float], idle_s: int
+) -> None:
+    """By the system; and so is another target at the same address."""
+    target = UpstreamTarget("http", Address("name.test", port))
+    to = Connector(target, Moving(), lambda ip, port: None, **more)
+    for one in (to, to.to(target)):
+        made = await one.connect(lambda _alpn: Peer(), 5)
+        dialled = made.transport.get_extra_info("socket")
+        is_asked = dialled.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        after_s = dialled.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) if is_asked else 0
+        made.transport.abort()
+        assert after_s == idle_s

@@ -179,3 +179,11 @@ def test_a_percentile_is_the_bound_of_its_bucket_and_of_nothing_there_is_none() 
     ):
         assert _percentile(counts, bounds, 0.99) == want, counts
     assert _percentile([1], (), 0.99) is None
+
+
+@pytest.mark.parametrize(("cpu_s", "overhead_us"), [(0.0, 0), (0.001, 10), (25.0, 250_000), (160.0, 1_600_000)])
+def test_what_a_request_costs_is_told_in_whole_microseconds(cpu_s: float, overhead_us: int) -> None:
+    """Of several cores together: 100 requests in 10 seconds."""
+    exchanges = [{"listener": "in", "upstream": "app", "counts": [100]}]
+    said = _health({"cpu_s": cpu_s, "exchanges": exchanges}, {}, 10.0, {})
+    assert (said["overhead_us"], said["cpu_percent"]) == (overhead_us, round(10 * cpu_s, 1))

@@ -181,6 +181,22 @@ def test_goaway_names_the_last_request_that_was_seen() -> None:
     assert end.engine.is_idle
 
 
+@pytest.mark.parametrize("code", [codes.ENHANCE_YOUR_CALM, 0x01020304, 0xFFFFFFFF])
+@pytest.mark.parametrize("reserved", [0, 1 << 31])
+def test_a_code_is_told_whole_and_without_what_stands_beside_it(code: int, reserved: int) -> None:
+    """6.4, 6.8: all 32 bits of a code, also of one that nobody knows; of the last stream's id, 31."""
+    end = ClientEnd(hello=settings((codes.MAX_CONCURRENT_STREAMS, 2)) + SETTINGS_ACK)
+    for name in range(3):
+        end.open(name=name)
+    end.out()
+    last_id = (1 | reserved).to_bytes(4, "big")
+    end.get(frame(codes.GOAWAY, 0, 0, last_id + code.to_bytes(4, "big") + b"why"))
+    assert set(end.told) == {(1, "reset", code, True), (2, "reset", code, True), ("goaway", code)}
+    assert end.owner.details[-1] == "why"
+    end.get(rst(1, code))
+    assert end.told == [(0, "reset", code, False)]
+
+
 def test_a_stream_that_was_refused_may_be_sent_again() -> None:
     """8.7."""
     end = ClientEnd()

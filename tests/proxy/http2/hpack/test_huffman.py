@@ -54,6 +54,24 @@ def test_usual_text_comes_back_with_rare_symbols_in_it(text: str) -> None:
     assert decode(huffman.encode(text.encode())) == text.encode()
 
 
+def test_the_next_twelve_bits_say_up_to_two_symbols_at_once() -> None:
+    """So that compiled, usual text is not read bit by bit."""
+    pairs = zip(REQUEST_CODES, REQUEST_CODES_LENGTH, strict=True)
+    symbols = {f"{code:0{bits}b}": symbol for symbol, (code, bits) in enumerate(pairs)}
+    used, first, second, alone = huffman._short_tables()
+    for index in range(1 << 12):
+        ahead, found, sizes = f"{index:012b}", [], []
+        while len(found) < 2:
+            code = next((ahead[:bits] for bits in range(5, len(ahead) + 1) if ahead[:bits] in symbols), None)
+            if code is None:
+                break
+            found.append(symbols[code])
+            sizes.append(len(code))
+            ahead = ahead[len(code) :]
+        assert used[index] == sum(sizes) + 16 * len(found)
+        assert (first[index], second[index], alone[index]) == ((found[0], found[-1], sizes[0]) if found else (0, 0, 0))
+
+
 @pytest.mark.parametrize("read", [huffman.decode, huffman.by_bits])
 def test_only_the_given_part_is_read(read: Callable[[bytes, int, int], bytes]) -> None:
     assert read(b"\x00" + bytes.fromhex("a8eb10649cbf") + b"\x00", 1, 7) == b"no-cache"
