@@ -176,3 +176,20 @@ def test_a_search_that_stops_for_its_time_goes_on(browser: Browser, stand_in: St
         browser.run("new Promise(requestAnimationFrame)")
     browser.click(".empty .btn")
     browser.wait("document.querySelector('.trow')")
+
+
+def test_a_report_that_comes_late_appears(browser: Browser, stand_in: StandIn) -> None:
+    """A request of which only its span has come is looked for again; one that is old is not."""
+    new, old = row(stand_in, 1), row(stand_in, 2, at=time.time() * 1000 - 60_000)
+    stand_in.data["requests"][:0] = [new, old]
+    details = next(iter(stand_in.data["details"].values()))
+    for number in (1, 2):
+        browser.open(f"{stand_in.url}#/requests/r_new{number}")
+        browser.wait("document.querySelector('.request .verdict')")
+        assert browser.run("document.querySelector('.request .grp')") is None
+        stand_in.data["details"][f"r_new{number}"] = details | {"headers": True}
+        if number == 1:
+            browser.wait("document.querySelector('.request .grp')")
+    browser.run("new Promise(done => setTimeout(() => done(1), 1500))")  # longer than between two looks
+    asked = "performance.getEntriesByType('resource').filter(e => e.name.includes('r_new2')).length"
+    assert browser.run(asked) == 1

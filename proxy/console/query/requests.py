@@ -63,7 +63,7 @@ def request(reader: Reader, rid: str) -> Answer | None:
     kept = json.loads(zlib.decompress(packed)) if packed is not None else {}
     told = detail(row, kept["report"]) if "report" in kept else kept
     made = {**_NOTHING, **row, **told, "headers": packed is not None}
-    made.setdefault("sentence", _about(row))
+    made.setdefault("sentence", _about(reader, row))
     made["hops"] = _hops(reader, row)
     made["newer"] = _neighbour(reader, key, at, ">", "ASC")
     made["older"] = _neighbour(reader, key, at, "<", "DESC")
@@ -89,15 +89,15 @@ def _hops(reader: Reader, row: Answer) -> list[Answer]:
     return [read_row(one) for one in rows]
 
 
-def _about(row: Answer) -> str:
+def _about(reader: Reader, row: Answer) -> str:
     """What is known from the span alone."""
+    why = "the sidecar reports only spans; set console.report.endpoint there to see them."
+    if reader.one("SELECT 1 FROM reporting WHERE service = ?", (row["sidecar"],)) is not None:
+        why = "the sidecar's report of it has not come. Of very many requests it reports a part."
     tokens = read_tokens(row["in"])
     came = formats(dict.fromkeys(token.format for token in tokens)) or "No trace header"
     went = formats(row["out"]) or "none"
-    return (
-        f"{came} came, {went} went out. Headers are not known: the sidecar reports only spans; "
-        "set console.report.endpoint there to see them."
-    )
+    return f"{came} came, {went} went out. Headers are not known: {why}"
 
 
 def _sentence(items: list[Answer], total: int | None, q: str) -> str:

@@ -14,6 +14,9 @@ const PHASES = [
   ['body', 'body', 'b'],
 ];
 
+const YOUNG_MS = 10_000, // a sidecar's span and its report come apart
+  AGAIN_MS = 1_000;
+
 const status = r => h('span', { class: 'strong ' + statusClass(r.status) }, r.status ?? 'cut');
 /** A response of the sidecar's own; the sentence names the fault, this says more of it. */
 const warning = r =>
@@ -188,7 +191,7 @@ function curl(r) {
   ].join(' ');
 }
 
-export async function request(root, { id }) {
+export async function request(root, { id, reload }) {
   const r = await api.request(id);
   if (!r) {
     page(
@@ -254,7 +257,23 @@ export async function request(root, { id }) {
       ),
     ),
   );
+  let again = null;
+  /** The report is shown when it comes. */
+  function lookAgain() {
+    if (r.headers || Math.abs(Date.now() - r.at) > YOUNG_MS) return;
+    again = setTimeout(async () => {
+      const now = await api.request(id).catch(() => null);
+      if (again === null) return; // it has been left
+      if (now?.headers) reload();
+      else lookAgain();
+    }, AGAIN_MS);
+  }
+  lookAgain();
   return {
+    unmount: () => {
+      clearTimeout(again);
+      again = null;
+    },
     keys: {
       j: () => to(r.older),
       k: () => to(r.newer),

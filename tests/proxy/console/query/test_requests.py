@@ -51,6 +51,20 @@ def test_a_request_that_only_a_span_told_of(console: Console) -> None:
     assert request(console.reader, "r2") is None
 
 
+def test_a_request_whose_sidecar_reports_and_has_not_reported_it(console: Console) -> None:
+    """The report is late, or one of those that are left out; to be told to switch reports on would lead astray."""
+    add(console, 1)
+    console.connection.execute("INSERT INTO reporting VALUES ('shop', 1)")
+    add(console, 2, sidecar="billing")
+    said, theirs = request(console.reader, "r1"), request(console.reader, "r2")
+    assert said is not None and theirs is not None
+    assert said["sentence"] == (
+        "B3 came, W3C went out. Headers are not known: the sidecar's report of it has not come. "
+        "Of very many requests it reports a part."
+    )
+    assert "reports only spans" in theirs["sentence"]
+
+
 @pytest.mark.parametrize(
     ("read", "written", "begins"),
     [
