@@ -26,7 +26,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 ROOT = Path(__file__).resolve().parent
 VARIABLE = "OPS_SIDECAR_COMPILE"
 _PACKAGES = ("proxy", "ops_lib")
-_NEEDED = ["mypy>=1.13", "setuptools>=75"]
+_NEEDED = ["mypy>=2.2", "setuptools>=75"]
 _SUFFIX = ".so"
 # Without these, each call inside the extension goes by a table that others could change, and none is put in line.
 _BY_GCC = ["-fvisibility=hidden", "-fno-semantic-interposition", "-fno-plt", "-flto"]
