@@ -197,16 +197,23 @@ def test_tunnel_backpressure(tunnel: tuple[Client, UpstreamConnection]) -> None:
 def test_switch_while_the_app_is_full(start: Callable[..., Sidecar], tmp_path: Path) -> None:
     """The app switches without having read the request's body: what it holds back before holds back after.
 
-    Over a Unix socket, whose buffers are small enough to be filled by a body that the sidecar has taken whole."""
+    Its socket is filled bit by bit. Then the end of the body comes in one piece, and is more than may wait for the app.
+    """
     with closing(Upstream(unix_path=tmp_path / "app")) as upstream:
-        sidecar = start({"inbound": {"app": upstream.url}})
+        sidecar = start({"inbound": {"app": upstream.url}, "limits": {"buffer_bytes": 16 * 1024}})
         client = sidecar.client()
-        client.send(UPGRADE.replace(b"\r\n\r\n", b"\r\nContent-Length: 400000\r\n\r\n"))
+        client.send(UPGRADE.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n"))
         with upstream.accept() as app:
             app.stream.request_head()
-            client.send(bytes(400_000))
             [connection] = sidecar.plane._listeners["inbound"].connections
-            sidecar.until(lambda: connection._exchange.request_done)  # type: ignore[attr-defined]  # a ClientConnection
+            exchange = connection._exchange  # type: ignore[attr-defined]  # a ClientConnection
+            sent = 0
+            while not sidecar.call(lambda: exchange.answerer.transport.get_write_buffer_size()):
+                client.send(b"1000\r\n" + bytes(4096) + b"\r\n")
+                sent += 4096
+                sidecar.until(lambda sent=sent: exchange.bytes_in == sent)  # type: ignore[misc]
+            client.send(b"7000\r\n" + bytes(28 * 1024) + b"\r\n0\r\n\r\n")
+            sidecar.until(lambda: exchange.request_done)
             app.send(SWITCH)
             assert client.stream.response_head().start[0] == b"101"
             assert fill(client.sock) < 16 * 1024 * 1024
