@@ -215,10 +215,9 @@ class RawFastPath(FastPath[bytes]):
 
     def __init__(self, settings: FastSettings) -> None:
         super().__init__(bytes, settings, into_mapping=False)
-        # What most requests have goes out as one header, which needs no call. By flag and traits.
-        self._around = {
-            flag: [around(settings, traits, is_sampled=flag == b"1") for traits in range(ALL_TRAITS + 1)]
-            for flag in (b"0", b"1")
+        # What most requests have goes out as one header, which needs no call. Found with the form, for the next ones.
+        self._around: dict[bytes, list[tuple[bytes, bytes, bytes, bytes] | None]] = {
+            flag: [None] * (ALL_TRAITS + 1) for flag in (b"0", b"1")
         }
 
     def write(self, plain: Plain[bytes]) -> list[tuple[bytes, bytes]] | None:
@@ -228,7 +227,10 @@ class RawFastPath(FastPath[bytes]):
         if texts is not None and session_id is None and baggage is None:
             name, before, between, behind = texts
             return [(name, b"%b%b%b%b%b" % (before, trace_id, between, span_id, behind))]
-        form = self._forms[flag][traits] or self._form(flag, traits)
+        form = self._forms[flag][traits]
+        if form is None:
+            form = self._form(flag, traits)
+            self._around[flag][traits] = around(self._settings, traits, is_sampled=flag == b"1")
         headers: list[tuple[bytes, bytes]] | None = form(trace_id, span_id, parent, state, session_id, baggage)
         return headers
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from ops_lib.propagation import ALL_TRAITS, FORMATS, Format
-from ops_lib.propagation.fast.forms import HAS_STATE, IS_SHORT, compiled, sample
+from ops_lib.propagation import ALL_TRAITS, FORMATS, Format, Propagator, RawFastPath
+from ops_lib.propagation.fast.forms import HAS_STATE, IS_SHORT, around, compiled, sample
 from ops_lib.propagation.fast.shapes import FastSettings
 
 T, S = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312"
@@ -92,3 +92,28 @@ def test_samples_share_no_id() -> None:
     assert sample(0, 1).span_id.startswith("0")
     assert sample(0, 2).span_id.startswith("00")
     assert len(sample(HAS_STATE, 1).tracestate) == 512
+
+
+@pytest.mark.parametrize(
+    ("inject", "texts"),
+    [
+        ((Format.TRACECONTEXT,), (b"traceparent", b"00-", b"-", b"-01")),
+        ((Format.B3,), (b"b3", b"", b"-", b"-1")),
+        ((Format.JAEGER,), (b"uber-trace-id", b"", b":", b":0:1")),
+        ((Format.B3MULTI,), None),
+        ((Format.TRACECONTEXT, Format.B3), None),
+    ],
+)
+def test_one_header_with_both_ids_is_known_by_what_stands_around_them(
+    inject: tuple[Format, ...], texts: tuple[bytes, ...] | None
+) -> None:
+    made = Propagator(extract=FORMATS, inject=inject).fast_settings
+    assert around(made, 0, is_sampled=True) == texts
+    way = RawFastPath(made)
+    assert way._around[b"1"][0] is None  # until the first of its kind
+    for number in range(3):
+        trace_id, span_id = b"%032x" % (number + 1), b"%016x" % (number + 1)
+        plain = (trace_id, span_id, b"1"), b"", None, inject[0], 0, None, None
+        form = compiled(bytes, made, 0, is_sampled=True)
+        assert way.write(plain) == form(trace_id, span_id, None, b"", None, None)
+        assert way._around[b"1"][0] == texts
