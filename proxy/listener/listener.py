@@ -220,6 +220,8 @@ class Listener:
             self.bounds.ended(asker.address)
         if accounted.in_flight is not None:
             self.rules.in_flight.end(accounted.in_flight, refusal is None)
+        elif self.is_inbound:
+            self.rules.in_flight.end_unknown()
         status, duration_s = account(accounted, refusal)
         if accounted.translation is not None:
             peer = (asker.address, asker.port) if self.is_inbound else accounted.upstream_peer

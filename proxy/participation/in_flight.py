@@ -174,6 +174,14 @@ class InFlightTable:
             self._by_evidence.setdefault(item, {})[entry] = None
         return True
 
+    def begin_unknown(self) -> None:
+        """A request is given to the app that nobody wants remembered. A reload may change that before its end."""
+        self._untracked += 1
+
+    def end_unknown(self) -> None:
+        """It is over."""
+        self._untracked -= 1
+
     def _place_new(self) -> None:
         """Let calls find the entries that have begun since the last one."""
         new = list(islice(reversed(self._entries), self._new))

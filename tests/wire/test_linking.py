@@ -17,6 +17,7 @@ from lab.wire import Wire
 
 S = "a2fb4a1d1a96d312"
 ONE, TWO = "1" * 32, "2" * 32
+OFF = {"headers": [], "process": False, "single": False}
 
 
 def traceparent(trace_id: str) -> str:
@@ -139,6 +140,35 @@ def test_without_a_way_out_no_request_is_remembered(wired: Callable[..., Wire], 
     wire = both()
     with wire.at_app():
         assert remembered(wire.sidecar) == 1
+
+
+@pytest.mark.parametrize("before", [{"linking": OFF}, {"outbound": {"listen": "off"}, "upstreams": []}])
+@pytest.mark.parametrize("headers", [[], ["X-Order"]])
+def test_what_a_reload_found_at_the_app_counts_until_its_end(
+    both: Callable[..., Both], before: dict[str, Any], headers: list[str]
+) -> None:
+    """Nobody remembered it, so a call may be its own: no other request's context, session or baggage goes out with it.
+
+    `before`: settings by which no call is joined to a request.
+    """
+    wire = both()
+    after = {
+        "inbound": {"listen": LISTEN, "app": wire.upstream.url},
+        "outbound": {"listen": LISTEN},
+        "upstreams": [{"name": "billing", "match": ["billing.internal"], "target": wire.billing.url}],
+        "admin": {"listen": "off"},
+        "linking": {"headers": headers},
+    }
+    wire.sidecar.replace(after | before)
+    other = traceparent(TWO), "X-Mirascope-Session-Id: s-2", "baggage: k=v", "X-Order: 2"
+    with ExitStack() as stack:
+        with wire.at_app(traceparent(ONE), "X-Order: 2"):
+            wire.sidecar.replace(after)
+            stack.enter_context(wire.at_app(*other))
+            seen = wire.call("X-Order: 2")
+            assert not any(value(seen, name) for name in ("traceparent", "x-mirascope-session-id", "baggage"))
+        assert value(wire.call("X-Order: 2"), "traceparent") == f"00-{TWO}-{S}-01"  # the only one that is left
+    assert wire.linked == {"none": 1, "header" if headers else "single": 1}
 
 
 def test_each_method_can_be_switched_off(both: Callable[..., Both], monkeypatch: pytest.MonkeyPatch) -> None:

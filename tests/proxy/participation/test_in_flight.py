@@ -270,3 +270,17 @@ def test_whenever_a_call_asks_it_finds_what_is_in_flight(steps: list[tuple[str, 
             named = [one for one in of_trace if one is entry]
             assert of.of_trace(trace_id, entry.span_id) is (named or of_trace or [None])[-1]
             assert (of.carried_of(trace_id) is None) is (not of_trace)
+
+
+def test_while_a_request_is_unknown_none_is_the_only_one() -> None:
+    of = table()
+    one = request(evidence=(("x-id", "1"),))
+    of.begin_unknown()
+    of.begin(one)
+    assert (of.is_whole, of.only(), of.only_with("x-id", "1")) == (False, None, None)
+    assert of.of_trace(TRACE) is one
+    of.begin_unknown()
+    of.end_unknown()
+    assert not of.is_whole
+    of.end_unknown()
+    assert (of.is_whole, of.only(), of.only_with("x-id", "1")) == (True, one, one)
