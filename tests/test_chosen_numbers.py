@@ -190,7 +190,7 @@ CHOSEN: dict[str, dict[str, Any]] = {
     },
     "proxy.console.query.plans": {"_MOST_SERVICES": 100, "_MOST": 500},
     "proxy.console.query.reported.checks": {"_FAIL_FROM": 0.5},
-    "proxy.console.query.reported.coverage": {"_MOST": 2_000, "_MS": 1_000_000},
+    "proxy.console.query.reported.coverage": {"_MOST": 2_000, "_MOST_SIDECARS": 5_000, "_MS": 1_000_000},
     "proxy.console.query.reported.peers": {"_MOST": 5_000},
     "proxy.console.query.reported.verdicts": {"_DAY_MS": 86_400_000, "_HOUR_MS": 3_600_000, "_MINUTE_MS": 60_000},
     "proxy.console.query.requests": {"_MOST_HOPS": 200},

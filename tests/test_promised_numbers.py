@@ -110,9 +110,10 @@ PROMISED: tuple[tuple[str, str, str, Any], ...] = (
     (
         "console",
         "had no sidecar that reported for five minutes",
-        "proxy.console.store.senders:_WITHOUT_NS",
+        "proxy.console.store.senders:WITHOUT_NS",
         300 * 10**9,
     ),
+    ("console", "silent for a whole day", "proxy.console.store.senders:_GIVEN_UP_NS", 86_400 * 10**9),
     ("console", "Values are cut at 512 bytes", "proxy.telemetry.report.exchange:_LONGEST_VALUE", 512),
     ("console", "trace, session and baggage, at most 40", "proxy.telemetry.report.exchange:_MOST_FIELDS", 40),
     ("console", "names alone, at most 60 each", "proxy.telemetry.report.exchange:_MOST_NAMES", 60),

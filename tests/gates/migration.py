@@ -4,6 +4,7 @@
 
 Simulated time, real reports. Replicas restart and crash, reports get lost, come twice or late, the console restarts.
 After each hour the console is asked. While the caller lives, and 14 days on, no answer may be "safe".
+Then comes one gap of each kind: no answer may be "safe" for 14 days more, and after 16 it must be.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import random
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from gates.fleet import DAY_S, HOUR_S, Console, Replica, Time, fleet
@@ -20,6 +22,12 @@ BOTH = "tracecontext,b3"
 ALONE = "b3"
 REPLICAS = 4
 WINDOW_DAYS = 14
+UNNOTICED_S = 3 * HOUR_S  # a sidecar is silent after three intervals
+PATIENCE_DAYS = 2  # beyond the window; of a sidecar that vanishes, a day is waited for
+
+
+class Broken(Exception):
+    """The promise is not kept."""
 
 
 class Story:
@@ -35,14 +43,14 @@ class Story:
         self._hours = 0
         self._random = random.Random(seed)
         self._replicas = [Replica(time, "orders", f"node-{number}") for number in range(REPLICAS)]
+        self._neighbour = Replica(time, "billing", "node-of-billing")
         self._late: list[bytes] = []
         self.requests = 0
         self.needing = 0
-        self.last_need_s = 0.0
-        self.last_gap_s = 0.0
+        self._unsafe: list[float] = []  # when there was a need, and when each gap ended
         self.asked = 0
 
-    def hour(self, *, lives: bool, troubles: bool) -> str:
+    def hour(self, *, lives: bool, troubles: bool) -> object:
         """One hour of requests and reports; then, if it is time, the verdict."""
         for _ in range(self._per_hour):
             replica = self._random.choice(self._replicas)
@@ -50,19 +58,90 @@ class Story:
             if lives and self._random.randrange(self._one_in) == 0:
                 replica.request("legacy-batch", ALONE)
                 self.needing += 1
-                self.last_need_s = self._time.now_s
+                self._unsafe.append(self._time.now_s)
             else:
                 replica.request("web", BOTH)
             self._time.now_s += HOUR_S / self._per_hour
         for number, replica in enumerate(self._replicas):
             self._report(number, replica, troubles)
+        self._console.take(self._neighbour.report())
         if troubles and self._random.random() < 0.02:
             self._console.restart()
         self._hours += 1
         if self._hours % self._ask_every:
-            return "not asked"
+            return None
+        return self.ask()
+
+    def ask(self) -> object:
+        """The verdict. It is no "safe" within the window of a need or a gap."""
         self.asked += 1
-        return str(self._console.verdict("orders", "b3")["safe"])
+        safe = self._console.verdict("orders", "b3")["safe"]
+        for when in self._unsafe if safe is True else ():
+            if UNNOTICED_S < self._time.now_s - when < WINDOW_DAYS * DAY_S:
+                raise Broken(f"safe {(self._time.now_s - when) / DAY_S:.1f} days after a need or a gap")
+        return safe
+
+    def wait(self) -> float:
+        """Until it is safe, without any caller in need: so many days after the last need or gap."""
+        days = 0.0
+        while days < WINDOW_DAYS + PATIENCE_DAYS:
+            is_safe = self.hour(lives=False, troubles=False) is True
+            days = (self._time.now_s - max(self._unsafe)) / DAY_S
+            if is_safe and days >= WINDOW_DAYS:
+                return days
+        raise Broken("not safe, though nobody needs it any more")
+
+    def crash(self) -> None:
+        """Another takes its place. What it saw since its last report, nobody will ever know."""
+        self._time.now_s += HOUR_S / 2
+        self._replicas[0] = Replica(self._time, "orders", "node-0")
+        self._console.take(self._replicas[0].report())
+        self._unsafe.append(self._time.now_s)
+
+    def crash_and_be_heard_later(self) -> None:
+        """Its last report comes after the first of its successor."""
+        self._time.now_s += HOUR_S / 2
+        late = self._replicas[0].report()
+        self.crash()
+        self._console.take(late)
+
+    def lose_a_node(self) -> None:
+        """Another takes over elsewhere, under another name."""
+        self._time.now_s += HOUR_S / 2
+        self._replicas[0] = Replica(self._time, "orders", "node-new")
+        self._console.take(self._replicas[0].report())
+        self._unsafe.append(self._time.now_s)
+
+    def leave_and_come_back(self) -> None:
+        """All say farewell, and nobody serves for a day."""
+        for replica in self._replicas:
+            self._console.take(replica.report(is_final=True))
+        for hour in range(24):
+            self._time.now_s += HOUR_S
+            self._console.take(self._neighbour.report())
+            if self.ask() is True:
+                raise Broken(f"safe, though no sidecar serves for {hour + 1} hours")
+        self._replicas = [Replica(self._time, "orders", f"node-{number}") for number in range(REPLICAS)]
+        for replica in self._replicas:
+            self._console.take(replica.report())
+        self._unsafe.append(self._time.now_s)
+
+    def deafen(self) -> None:
+        """No report at all gets through for six hours."""
+        self._time.now_s += 6 * HOUR_S
+        for replica in self._replicas:
+            self._console.take(replica.report())
+        self._unsafe.append(self._time.now_s)
+
+    def silence(self) -> None:
+        """One is silent, and vanishes."""
+        self._time.now_s += 4 * HOUR_S
+        self._replicas.pop()
+        for replica in (*self._replicas, self._neighbour):
+            self._console.take(replica.report())
+        if self.ask() is True:
+            raise Broken("safe, though one is silent")
+        self._unsafe.append(self._time.now_s)
 
     def _report(self, number: int, replica: Replica, troubles: bool) -> None:
         chance = self._random.random() if troubles else 1.0
@@ -73,7 +152,7 @@ class Story:
             self._console.take(self._replicas[number].report())
         elif chance < 0.012:  # a crash: what it saw since its last report, nobody will ever know
             self._replicas[number] = Replica(self._time, "orders", place)
-            self.last_gap_s = self._time.now_s
+            self._unsafe.append(self._time.now_s)
             self._console.take(self._replicas[number].report())
         elif chance < 0.05:
             replica.report()  # lost on the way
@@ -88,6 +167,16 @@ class Story:
                 self._console.take(self._late.pop())
 
 
+GAPS: dict[str, Callable[[Story], None]] = {
+    "a crash": Story.crash,
+    "a day without a sidecar": Story.leave_and_come_back,
+    "six hours in which the console heard nothing": Story.deafen,
+    "a crash, and a late report of the dead": Story.crash_and_be_heard_later,
+    "a node that is lost": Story.lose_a_node,
+    "a sidecar that fell silent": Story.silence,
+}
+
+
 def run(
     *,
     requests: int,
@@ -98,40 +187,25 @@ def run(
     path: Path | None = None,
 ) -> list[str]:
     """What went wrong; nothing, if all is well."""
-    wrong: list[str] = []
     with fleet(path) as (time, console):
         story = Story(time, console, per_day=requests // lives_days, one_in=one_in, seed=seed, ask_every=ask_every)
-        for hour in range(lives_days * 24):
-            if story.hour(lives=True, troubles=True) == "True" and story.needing:
-                wrong.append(f"safe in hour {hour}, though {story.needing} of {story.requests} requests needed it")
-                break
-        died_s = time.now_s
-        first_safe_s = 0.0
-        for _ in range((WINDOW_DAYS + 3) * 24):
-            is_safe = story.hour(lives=False, troubles=False) == "True"
-            since_s = time.now_s - max(story.last_need_s, story.last_gap_s)
-            if is_safe and since_s < WINDOW_DAYS * DAY_S:
-                wrong.append(f"safe {since_s / DAY_S:.1f} days after the last need or gap")
-                break
-            if is_safe and not first_safe_s:
-                first_safe_s = time.now_s
-        if not wrong and not first_safe_s:
-            wrong.append("never safe, though nobody needs it any more")
-        total = console.ask()
-        print(
-            f"{story.requests:,} requests, {story.needing} needed it; asked {story.asked:,} times; "
-            f"safe {(first_safe_s - died_s) / DAY_S:.1f} days after the caller's end"
-        )
-        print(console.verdict("orders", "b3")["sentence"])
-        if total["gap"]:
-            print(total["gap"])
-        # A sidecar that falls silent takes the verdict back.
-        time.now_s += 4 * HOUR_S
-        for replica in story._replicas[1:]:
-            console.take(replica.report())
-        if console.verdict("orders", "b3")["safe"] is True:
-            wrong.append("safe, though a sidecar is silent")
-    return wrong
+        happening = "a caller in need"
+        try:
+            for _ in range(lives_days * 24):
+                story.hour(lives=True, troubles=True)
+            days = story.wait()
+            print(
+                f"{story.requests:,} requests, {story.needing} needed it; asked {story.asked:,} times; "
+                f"safe {days:.1f} days after the last need or gap"
+            )
+            print(console.verdict("orders", "b3")["sentence"])
+            for name, happens in GAPS.items():
+                happening = name
+                happens(story)
+                print(f"safe again {story.wait():.1f} days after {name}")
+        except Broken as error:
+            return [f"{happening}: {error}"]
+    return []
 
 
 def main() -> int:

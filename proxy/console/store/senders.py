@@ -3,6 +3,7 @@
 A gap is a time about which nobody may say "nothing happened":
 a sidecar ended without a farewell, a service had no sidecar that reported, or the console heard nothing at all.
 A sidecar that is late is no gap: its next report holds what the missing ones held.
+One that stays silent for a day is given up: until then is a gap, which its next report closes.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ DEAF: Final = "the console heard nothing"
 _MS: Final = 1_000_000
 _PATIENCE: Final = 3  # intervals, until a report is missed
 _LEAST_NS: Final = 60_000 * _MS
-_WITHOUT_NS: Final = 300_000 * _MS  # so long a service may be without a sidecar, as at a restart
+_GIVEN_UP_NS: Final = 86_400_000 * _MS
+WITHOUT_NS: Final = 300_000 * _MS  # so long a service may be without a sidecar, as at a restart
 _MOST_SIDECARS: Final = 5_000
 _MOST_RATES: Final = 60
 _MOST_GAPS: Final = 2_000
@@ -162,6 +164,11 @@ def patience_ns(interval_ms: int) -> int:
     return max(_LEAST_NS, _PATIENCE * interval_ms * _MS)
 
 
+def given_up_ns(interval_ms: int) -> int:
+    """How long a sidecar may be silent until it counts as gone, such as with its node."""
+    return max(_GIVEN_UP_NS, patience_ns(interval_ms))
+
+
 def _listen(connection: sqlite3.Connection, now_ns: int, interval_ms: int) -> None:
     """Notice when nothing at all was heard, such as while the console was down."""
     clock = connection.execute("SELECT heard FROM report_clock").fetchone()
@@ -178,15 +185,17 @@ def _listen(connection: sqlite3.Connection, now_ns: int, interval_ms: int) -> No
 def _arrive(connection: sqlite3.Connection, sender: Sender, place: str, since: int, now_ns: int) -> None:
     """The first counters of a process."""
     others = connection.execute(
-        "SELECT instance, place, seen, ended FROM sidecars WHERE service = ? AND instance <> ? AND number > 0 "
+        "SELECT instance, place, seen, ended, interval_ms FROM sidecars "
+        "WHERE service = ? AND instance <> ? AND number > 0 "
         "ORDER BY seen DESC LIMIT 1000",
         (sender.service, sender.instance),
     ).fetchall()
-    for instance, where, seen, ended in others:
+    for instance, where, seen, ended, _ in others:
         if place and where == place and ended == RUNNING:
             note_gap(connection, sender.service, instance, seen, now_ns, SILENT)
             connection.execute("UPDATE sidecars SET ended = ? WHERE instance = ?", (SUCCEEDED, instance))
-    if others and all(ended for _, _, _, ended in others) and since - others[0][2] > _WITHOUT_NS:
+    is_alone = all(ended or now_ns - seen > given_up_ns(interval_ms) for _, _, seen, ended, interval_ms in others)
+    if others and is_alone and since - others[0][2] > WITHOUT_NS:
         note_gap(connection, sender.service, "", others[0][2], since, NOBODY)
     (there,) = connection.execute("SELECT count(*) FROM reporting").fetchone()
     if there < _MOST_SERVICES:
@@ -206,21 +215,19 @@ def note_gap(connection: sqlite3.Connection, service: str, instance: str, starte
 
 
 def _forget(connection: sqlite3.Connection, now_ns: int) -> None:
-    """Those that ended long ago; and of too many the oldest, with a gap if they never said farewell."""
-    old = connection.execute(
-        "SELECT instance FROM sidecars WHERE ended <> ? AND seen < ? LIMIT 1000", (RUNNING, now_ns - _KEPT_NS)
-    ).fetchall()
+    """Those last heard long ago; and of too many the oldest. There is a gap if they never said farewell."""
+    old = connection.execute("SELECT instance FROM sidecars WHERE seen < ? LIMIT 1000", (now_ns - _KEPT_NS,)).fetchall()
     (there,) = connection.execute("SELECT count(*) FROM sidecars").fetchone()
     if there > _MOST_SIDECARS:
         old += connection.execute(
             "SELECT instance FROM sidecars ORDER BY ended = ?, seen LIMIT ?", (RUNNING, there - _MOST_SIDECARS)
         ).fetchall()
     for (instance,) in old:
-        service, seen, ended = connection.execute(
-            "SELECT service, seen, ended FROM sidecars WHERE instance = ?", (instance,)
+        service, seen, ended, interval_ms = connection.execute(
+            "SELECT service, seen, ended, interval_ms FROM sidecars WHERE instance = ?", (instance,)
         ).fetchone()
         if ended == RUNNING:
-            note_gap(connection, service, instance, seen, now_ns, SILENT)
+            note_gap(connection, service, instance, seen, min(now_ns, seen + given_up_ns(interval_ms)), SILENT)
         connection.execute("DELETE FROM sidecars WHERE instance = ?", (instance,))
         connection.execute("DELETE FROM count_totals WHERE instance = ?", (instance,))
 

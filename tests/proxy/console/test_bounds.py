@@ -25,7 +25,7 @@ BOUNDS: dict[str, dict[str, object]] = {
         "MOST": 500, "USUAL": 100, "BUDGET_S": 0.25, "_STRETCH": 10_000, "_FEW": 50, "_LARGEST": 1 << 62,
     },
     "proxy.console.query.plans": {"_MOST_SERVICES": 100, "_MOST": 500},
-    "proxy.console.query.reported.coverage": {"_MOST": 2000},
+    "proxy.console.query.reported.coverage": {"_MOST": 2000, "_MOST_SIDECARS": 5000},
     "proxy.console.query.reported.peers": {"_MOST": 5000},
     "proxy.console.query.shadow": {"_MOST": 500, "_MOST_EXAMPLES": 8},
     "proxy.console.query.sidecars": {"_MOST": 200, "_BUSY": 10.0, "_ENDED_NS": 600 * 10**9},

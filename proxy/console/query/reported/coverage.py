@@ -1,17 +1,20 @@
 """Since when everything is known of a service, without a gap. "None of all requests" may be said of no longer time.
 
-It reaches back to the first report, or to the end of the last gap. A sidecar that is silent now ends it.
+It reaches back to the first report, or to the end of the last gap. A sidecar that is silent now ends it;
+after a day of silence it counts as gone, and that day is a gap. A service without any sidecar now is one great gap.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from proxy.console.store.reader import Reader
-from proxy.console.store.senders import EVERYWHERE, RUNNING, patience_ns
+from proxy.console.store.senders import EVERYWHERE, NOBODY, RUNNING, SILENT, WITHOUT_NS, given_up_ns, patience_ns
 
 _MOST: Final = 2_000
+_MOST_SIDECARS: Final = 5_000
 _MS: Final = 1_000_000
 
 
@@ -22,6 +25,7 @@ class Coverage(NamedTuple):
     why: str  # what lies before: a clause; empty: the first report
     silent: tuple[str, ...]  # sidecars of which nothing is heard now
     silent_since: int
+    gone: tuple[str, ...] = ()  # sidecars that were silent for so long that nobody waits for them
 
 
 class Known:
@@ -31,19 +35,32 @@ class Known:
         clock = reader.one("SELECT created, heard FROM report_clock") or (now_ns, now_ns)
         self._created = clock[0]
         self._first: dict[str, int] = dict(reader.all("SELECT service, since FROM reporting LIMIT ?", (_MOST,)))
-        self._gaps = reader.all(
-            "SELECT service, started, ended, why, instance FROM gaps ORDER BY ended DESC LIMIT ?", (_MOST,)
-        )
+        self._gaps: defaultdict[str, list[tuple[int, int, str]]] = defaultdict(list)
+        for service, started, ended, why in reader.all(
+            "SELECT service, started, ended, why FROM gaps ORDER BY ended DESC LIMIT ?", (_MOST,)
+        ):
+            self._gaps[service].append((started, ended, why))
         self._silent: dict[str, list[tuple[str, int]]] = {}
+        self._gone: dict[str, list[str]] = {}
         running = reader.all(
             "SELECT service, name, host, instance, seen, interval_ms FROM sidecars WHERE ended = ? AND number > 0 "
             "ORDER BY seen LIMIT ?",
-            (RUNNING, _MOST),
+            (RUNNING, _MOST_SIDECARS),
         )
+        reporting: set[str] = set()
         for service, name, host, instance, seen, interval_ms in running:
+            shown = name if name != instance else f"{host or service}-{instance[:6]}"
+            if now_ns - seen > given_up_ns(interval_ms):
+                self._gone.setdefault(service, []).append(shown)
+                self._gaps[service].append((seen, seen + given_up_ns(interval_ms), SILENT))
+                continue
+            reporting.add(service)
             if now_ns - seen > patience_ns(interval_ms):
-                shown = name if name != instance else f"{host or service}-{instance[:6]}"
                 self._silent.setdefault(service, []).append((shown, seen))
+        last = reader.all("SELECT service, max(seen) FROM sidecars WHERE number > 0 GROUP BY service LIMIT ?", (_MOST,))
+        for service, seen in last:
+            if service not in reporting and now_ns - seen > WITHOUT_NS:
+                self._gaps[service].append((seen, now_ns, NOBODY))
 
     @property
     def services(self) -> Sequence[str]:
@@ -58,18 +75,20 @@ class Known:
     def of(self, service: str) -> Coverage:
         """`service` has reported."""
         since, why = max(self._first[service], self._created), ""
-        for who, started, ended, reason, _ in self._gaps:
-            if who in (service, EVERYWHERE) and ended > since and ended > started:
-                since = ended
-                why = reason if who == EVERYWHERE else f"a sidecar of {service} {reason}"
-                if reason.startswith("had no"):
-                    why = f"{service} {reason}"
+        for who in (EVERYWHERE, service):
+            for started, ended, reason in self._gaps.get(who, ()):
+                if ended > since and ended > started:
+                    since = ended
+                    why = reason if who == EVERYWHERE else f"a sidecar of {service} {reason}"
+                    if reason.startswith("had no"):
+                        why = f"{service} {reason}"
         silent = self._silent.get(service, [])
         return Coverage(
             since // _MS,
             why,
             tuple(name for name, _ in silent),
             min((seen for _, seen in silent), default=0) // _MS,
+            tuple(self._gone.get(service, ())),
         )
 
     def gap(self, from_ms: int) -> str | None:

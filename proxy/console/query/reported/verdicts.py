@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -53,20 +54,25 @@ def verdict(
     last = ""
     if needs.last:
         last = f" The last that needed it came {_span(now_ms - needs.last)} ago, from {needs.last_peer}."
+    meanwhile, gone = "no sidecar silent meanwhile", ""
+    if coverage.gone:
+        meanwhile = f"{plural(len(coverage.gone), 'sidecar')} lost before that"
+        gone = f" Nothing was heard of {_listed(coverage.gone)} for more than {days} days."
     return {
         "safe": True,
         "sentence": (
-            f"Safe to stop sending {name} to {peer}: none of {_short(needs.of)} {what}s in {days} days, "
-            "no sidecar silent meanwhile."
+            f"Safe to stop sending {name} to {peer}: none of {_short(needs.of)} {what}s in {days} days, {meanwhile}."
         ),
-        "why": f"None of {plural(needs.of, what)} needed it: each told its trace in another format, or had none.{last}",
+        "why": (
+            f"None of {plural(needs.of, what)} needed it: each told its trace in another format, or had none."
+            f"{last}{gone}"
+        ),
     }
 
 
 def _needed(peer: str, name: str, needs: Needs, now_ms: int, days: int, what: str) -> dict[str, Any]:
     ago = _span(now_ms - needs.last)
-    more = len(needs.peers) - 3
-    who = listed(needs.peers) if more < 1 else f"{', '.join(needs.peers[:3])} and {more} more"
+    who = _listed(needs.peers)
     if what == "call":
         alone = f"Not yet: {peer} makes calls in {name} alone."
     else:
@@ -84,6 +90,12 @@ def _needed(peer: str, name: str, needs: Needs, now_ms: int, days: int, what: st
         "sentence": f"Wait: the last {what} that needed {name} came {ago} ago, from {needs.last_peer}.",
         "why": f"{count} had no other format. Safe in {left} if none comes.",
     }
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first three."""
+    more = len(names) - 3
+    return listed(names) if more < 1 else f"{', '.join(names[:3])} and {more} more"
 
 
 def _short(number: int) -> str:

@@ -236,6 +236,26 @@ def test_while_another_runs_a_service_is_not_without(store: Store) -> None:
     assert store.gaps == []
 
 
+@pytest.mark.parametrize(
+    ("later", "interval", "gaps"),
+    [
+        (DAY, 10, []),
+        (DAY + 1, 10, [("shop", "", 0, DAY + 1, NOBODY)]),
+        (DAY + 1, 50_000, []),
+        (150_000_001, 50_000, [("shop", "", 0, 150_000_001, NOBODY)]),
+    ],
+)
+def test_where_all_others_are_given_up_a_service_was_without(
+    store: Store, later: int, interval: int, gaps: list[Any]
+) -> None:
+    """After a day, or three intervals. It was not at the same place."""
+    store.count(instance="a", place="p", interval=interval)
+    store.count(instance="ended", final=True, now=NOW - 5)
+    store.count(instance="bank", service="bank", interval=80_000)
+    store.count(instance="b", place="q", now=NOW + later)
+    assert store.gaps == gaps
+
+
 def test_2000_services_report(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_SERVICES", 2)
     for service in ("a", "b", "b", "c"):
@@ -243,16 +263,20 @@ def test_2000_services_report(store: Store, monkeypatch: pytest.MonkeyPatch) -> 
     assert store.ask("SELECT service, since FROM reporting ORDER BY service") == [("a", NOW * MS), ("b", NOW * MS)]
 
 
-def test_those_that_ended_are_forgotten_after_60_days(store: Store) -> None:
+def test_those_not_heard_for_60_days_are_forgotten(store: Store) -> None:
+    """One that never said farewell leaves the gap that it was: until it was given up."""
     store.count(instance="a", final=True)
     store.count(instance="b")
     store.tell("ops.counts", {"seq": 99, "since": 0, "calls": {"stale": 1}}, instance="b")
     edge = NOW + 60 * DAY
     store.count(instance="c", now=edge)
     assert store.ask("SELECT instance FROM sidecars ORDER BY instance") == [("a",), ("b",), ("c",)]
-    store.count(instance="d", now=edge + 1)
-    assert store.ask("SELECT instance FROM sidecars ORDER BY instance") == [("b",), ("c",), ("d",)]
     assert store.ask("SELECT instance FROM count_totals") == [("b",)]
+    store.connection.execute("DELETE FROM gaps")
+    store.count(instance="d", now=edge + 1)
+    assert store.ask("SELECT instance FROM sidecars ORDER BY instance") == [("c",), ("d",)]
+    assert store.ask("SELECT * FROM count_totals") == []
+    assert store.gaps == [("shop", "b", 0, DAY, SILENT)]
 
 
 def test_of_too_many_the_oldest_are_forgotten_those_that_ended_first(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from gates.fleet import Console, fleet
@@ -11,6 +12,7 @@ from proxy.console.query.reported.coverage import Coverage, Known
 from proxy.console.query.reported.peers import Peers
 
 MS = 1_000_000
+DAY = 86_400_000  # ms
 NOW = 1_000_000  # ms
 SIDECAR = (
     "INSERT INTO sidecars (instance, service, name, host, version, newer, seen, ended, number, interval_ms, via) "
@@ -116,7 +118,7 @@ def test_a_sidecar_is_silent_after_three_intervals(
     store.clock(1)
     store.since("shop", 500)
     store.sidecar("i-123456", seen, **{"host": "h", **more})  # type: ignore[arg-type]  # by name
-    assert store.known.of("shop")[2:] == (silent, seen if silent else 0)
+    assert store.known.of("shop")[2:] == (silent, seen if silent else 0, ())
     assert store.known.silent == list(silent)  # type: ignore[call-overload]
 
 
@@ -125,7 +127,78 @@ def test_the_longest_silence_is_told(store: Store) -> None:
     store.since("shop", 500)
     for number, seen in enumerate((300, 200, 400)):
         store.sidecar(f"i{number}", seen, name=f"pod-{number}")
-    assert store.known.of("shop")[2:] == (("pod-1", "pod-0", "pod-2"), 200)
+    assert store.known.of("shop")[2:] == (("pod-1", "pod-0", "pod-2"), 200, ())
+
+
+@pytest.mark.parametrize(
+    ("silent_ms", "interval_ms", "gone"),
+    [
+        (DAY, 10_000, False),
+        (DAY + 1, 10_000, True),
+        (DAY + 1, DAY // 3 + 1, False),
+        (DAY + 4, DAY // 3 + 1, True),
+    ],
+)
+def test_after_a_day_of_silence_it_is_gone_and_the_day_is_a_gap(
+    store: Store, silent_ms: int, interval_ms: int, gone: bool
+) -> None:
+    """Or after three intervals, where those take longer. It has no place where another could succeed it."""
+    store.clock(-9 * DAY)
+    store.since("shop", -8 * DAY)
+    store.sidecar("heard", NOW - 5)
+    store.sidecar("lost", NOW - silent_ms, interval_ms=interval_ms)
+    known = store.known.of("shop")
+    if gone:
+        assert known == Coverage(NOW - 1, "a sidecar of shop ended without a farewell", (), 0, ("shop-lost",))
+    else:
+        assert known.gone == ()
+        assert known.since == -8 * DAY
+    assert store.known.gap(-8 * DAY) == (
+        "Reports do not reach back far enough yet at shop."
+        if gone
+        else "shop-lost is silent. Nothing is safe there until they report again."
+        if interval_ms == 10_000
+        else None
+    )
+
+
+@pytest.mark.parametrize(
+    ("heard", "more", "nobody"),
+    [
+        (NOW - 300_000, {"ended": 1}, False),
+        (NOW - 300_001, {"ended": 1}, True),
+        (NOW - 300_001, {"ended": 2}, True),
+        (NOW - 300_001, {"interval_ms": 300_000}, False),
+        (NOW - 300_001, {"ended": 1, "service": "bank"}, False),
+        (NOW - 2 * DAY, {}, True),
+    ],
+)
+def test_a_service_without_a_sidecar_is_not_known_until_now(
+    store: Store, heard: int, more: dict[str, Any], nobody: bool
+) -> None:
+    """All said farewell or are gone, and no other has come."""
+    store.clock(-9 * DAY)
+    store.since("shop", -8 * DAY)
+    store.sidecar("ended before", heard - 9, ended=1, service=more.get("service", "shop"))
+    store.sidecar("last", heard, **more)
+    known = store.known.of("shop")
+    assert known[:2] == ((NOW, "shop had no sidecar that reported") if nobody else (-8 * DAY, ""))
+
+
+def test_one_that_never_told_its_counters_was_never_there(store: Store) -> None:
+    store.clock(1)
+    store.since("shop", 500)
+    store.sidecar("i", NOW - 2 * DAY, number=0)
+    assert store.known.of("shop") == Coverage(500, "", (), 0)
+
+
+def test_while_one_reports_a_service_is_known(store: Store) -> None:
+    store.clock(1)
+    store.since("shop", 500)
+    store.sidecar("ended", NOW - 400_000, ended=1)
+    store.sidecar("other", NOW, service="bank")
+    store.sidecar("runs", NOW - 500_000, interval_ms=200_000)
+    assert store.known.of("shop") == Coverage(500, "", (), 0)
 
 
 @pytest.mark.parametrize(("since", "gap"), [(600, None), (601, "Reports do not reach back far enough yet at shop.")])
@@ -150,13 +223,14 @@ def test_three_are_named(store: Store, count: int, named: str) -> None:
     assert store.known.gap(99) == f"{named} {verb} silent. Nothing is safe there until they report again."
 
 
-def test_2000_services_gaps_and_sidecars_are_looked_at(store: Store) -> None:
+def test_2000_services_and_gaps_and_5000_sidecars_are_looked_at(store: Store) -> None:
     store.clock(1)
+    for number in range(5001):
+        store.sidecar(f"i{number}", number)
     for number in range(2001):
         store.since(f"s{number:04}", 1)
-        store.sidecar(f"i{number}", number)
         store.gap("*" if number == 0 else "other", 1 + number, 2 + number, "x")
-    assert (len(store.known.services), len(store.known.silent)) == (2000, 2000)
+    assert (len(store.known.services), len(store.known.silent)) == (2000, 5000)
     assert store.known.of("s0000").why == ""  # its gap ended first
     store.connection.execute("DELETE FROM gaps WHERE started = ?", (2 * MS,))
     assert store.known.of("s0000").why == "x"

@@ -51,6 +51,22 @@ def test_safe_names_the_last_that_needed_it() -> None:
     assert found["why"] == f"{SAFE['why']} The last that needed it came 14 days ago, from cron."
 
 
+@pytest.mark.parametrize(
+    ("gone", "lost", "words"),
+    [
+        ("a", "1 sidecar", "a"),
+        ("abc", "3 sidecars", "a, b and c"),
+        ("abcd", "4 sidecars", "a, b, c and 1 more"),
+    ],
+)
+def test_safe_names_sidecars_that_nobody_waits_for(gone: str, lost: str, words: str) -> None:
+    assert said(coverage=KNOWN._replace(gone=tuple(gone))) == {
+        "safe": True,
+        "sentence": f"Safe to stop sending B3 to shop: none of 1,000 requests in 14 days, {lost} lost before that.",
+        "why": f"{SAFE['why']} Nothing was heard of {words} for more than 14 days.",
+    }
+
+
 def test_where_nothing_came_nothing_is_known() -> None:
     assert said(NONE._replace(of=0), what="call") == {
         "safe": "soon",
