@@ -1,7 +1,8 @@
 """Connections of frames mean to us what they mean to libnghttp2's server; where they do not, a rule says why.
 
-Compared frame by frame: which streams are reset and with what code, and whether and why the connection ends. In the
-end: the requests, and the content of those that were not reset. `explain` names each kind of difference.
+Compared frame by frame: which streams are reset and with what code, and whether and why the connection ends.
+In the end: the requests, and the fields, content and trailers of those that were not reset.
+`explain` names each kind of difference.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from typing import NamedTuple
 import pytest
 from fuzzing import cases, nghttp2
 from fuzzing.frames import Client
-from lab.http2 import Frame, parse
+from lab.http2 import Fields, Frame, parse
 from lab.http2_ends import ServerEnd
 
 from proxy.http2.engine import codes
 from proxy.http2.engine.budgets import Bucket
+from proxy.http2.engine.heads import RequestHead
 from proxy.http2.engine.limits import Limits
 
+READ = (b"host", b"content-length", b"te")  # their meaning is told instead
 LIMITS = Limits(max_streams=100, most_stream_window=65535, connection_window=65535)
 
 
@@ -86,6 +89,13 @@ def two_faults(ours: int, theirs: int, frame: Frame) -> str:
     return ""
 
 
+def fields_of(head: RequestHead) -> Fields:
+    """All that go on, sorted: `:authority` and the others are told beside those that have no meaning here."""
+    pseudo = (head.method, head.scheme, head.path, head.authority, head.protocol)
+    fields = (*(one for one in pseudo if one is not None), *head.plain, *head.special)
+    return sorted((field.name, field.value) for field in fields)
+
+
 def compare(dice: random.Random) -> str:
     """One connection; the difference that ended the comparison, if there was one."""
     client = Client(dice, dice.choice((0, 0.05, 0.3)))
@@ -106,15 +116,20 @@ def compare(dice: random.Random) -> str:
             if ours.goaway is not None:
                 break
         content: dict[int, bytes] = {}
+        trailers: dict[int, Fields] = {}
         ended = set()
         for told in end.owner.told:
+            if told[1] == "trailers":
+                trailers[told[0]] = told[2]
             if told[1] == "content":
                 content[told[0]] = content.get(told[0], b"") + told[2]
             if told[1] == "trailers" or (told[1] in ("content", "request") and told[3]):
                 ended.add(told[0])
         assert end.owner.heads.keys() - resets == other.requests.keys() - resets
         for id in end.owner.heads.keys() - resets:
+            assert fields_of(end.owner.heads[id]) == sorted(pair for pair in other.requests[id] if pair[0] not in READ)
             assert content.get(id, b"") == other.content.get(id, b"")
+            assert trailers.get(id) == other.trailers.get(id)
         assert ended - resets == other.ended - resets
         return ""
     finally:

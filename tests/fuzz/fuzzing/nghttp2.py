@@ -112,6 +112,7 @@ class Session:
         library = self._library = LIBRARY
         self.requests: dict[int, list[tuple[bytes, bytes]]] = {}
         self.content: dict[int, bytes] = {}
+        self.trailers: dict[int, list[tuple[bytes, bytes]]] = {}
         self.ended: set[int] = set()
         self._fields: list[tuple[bytes, bytes]] = []
         callbacks = ctypes.c_void_p()
@@ -148,7 +149,8 @@ class Session:
         head = _FrameHead.from_address(frame)
         if head.kind in (0, 1):
             if head.kind == 1:
-                self.requests.setdefault(head.id, self._fields)
+                known = self.trailers if head.id in self.requests else self.requests
+                known[head.id] = self._fields
             if head.flags & 1:
                 self.ended.add(head.id)
         return 0
