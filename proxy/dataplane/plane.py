@@ -96,7 +96,7 @@ class DataPlane:
         self._ticker.every_tick(self._pools.on_tick)
         self._ticker.every_tick(self._count_turns)
         self._healths = UpstreamHealths()
-        self._in_flight = InFlightTable(plan.in_flight)  # at the app: what inbound remembers, and outbound asks
+        self._in_flight = InFlightTable(plan.in_flight, self._at_app)  # what inbound remembers, and outbound asks
         self._linker = Linker(self._in_flight, plan.linking, owners)
         self._doctor = Doctor(self._in_flight, metrics.app_calls)
         self._mirror = Mirror()
@@ -187,6 +187,9 @@ class DataPlane:
                 door.listener.abort()
             raise
         # From here on, nothing can fail.
+        for name, door in doors.items():
+            if door.listener.is_turned_by(rules[name]):
+                doors[name] = Door(self._listener(rules[name]), self._http2)
         self._retired = [listener for listener in self._retired if listener.connections]
         used = {listening for each in sockets.values() for listening in each}
         waiting: Waiting = []
@@ -270,11 +273,16 @@ class DataPlane:
         self._in_flight.sweep(self._ticker.now)
         self._metrics.in_flight.remembered = len(self._in_flight)
         self._metrics.in_flight.size_bytes = self._in_flight.size_bytes
+        self._metrics.in_flight.missing = max(0, self._in_flight.missing)
         self._metrics.mirror_peers = len(self._mirror)
 
     def _of(self, direction: str | None) -> list[Listener]:
         listeners = [*self._listeners.values(), *self._retired]
         return [one for one in listeners if direction is None or one.rules.plan.direction == direction]
+
+    def _at_app(self) -> int:
+        """How many requests and tunnels are at the app now, those of former listeners included."""
+        return sum(one.exchanges for one in (*self._listeners.values(), *self._retired) if one.is_inbound)
 
     def _listener(self, rules: ListenerRules) -> Listener:
         return Listener(

@@ -22,6 +22,7 @@ from proxy.http1.message.write import switching_head
 from proxy.http1.opening import Opening, Other
 from proxy.http1.redirected import is_foreign
 from proxy.listener.dispatch import open_exchange
+from proxy.listener.exchange import Exchange
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.sides import Answerer
@@ -58,7 +59,7 @@ def head_limits(limits: Limits) -> HeadLimits:
 class ClientConnection(Opening):
     """One connection from a client, and its requests."""
 
-    __slots__ = ("_body", "_reader", "_tunnel")
+    __slots__ = ("_body", "_reader", "_switched", "_tunnel")
 
     def __init__(self, listener: Listener, other: Other | None = None) -> None:
         """`other`: the protocol of clients that turn out not to speak HTTP/1; None: it is not served."""
@@ -66,6 +67,7 @@ class ClientConnection(Opening):
         self._reader = self._new_reader()
         self._body: Body | None = None
         self._tunnel: TunnelSide | None = None
+        self._switched: Exchange | None = None  # that has become the tunnel
 
     def _new_reader(self) -> HeadReader:
         return HeadReader(head_limits(self._listener.rules.plan.limits), check_request_line)
@@ -262,7 +264,8 @@ class ClientConnection(Opening):
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
         self.write(switching_head(response))
-        self._listener.record(exchange, self, None)
+        self._listener.record_switch(exchange, self)
+        self._switched = exchange
         is_websocket = response.upgrade.lower() == b"websocket"
         self._begin_tunnel("upgrade", answerer.detach(self._listener.count_tunnel_out, rest), idle_s, is_websocket)
 
@@ -329,7 +332,7 @@ class ClientConnection(Opening):
         self._go_on()
 
     def _tunnel_lost(self, exc: Exception | None) -> None:
-        self._listener.tunnel_closed(self.address)
+        self._listener.tunnel_closed(self.address, self._switched)
         self.connection_lost(exc)
 
     # --- what a listener asks (see sides.Asker and accepted.Accepted)

@@ -25,7 +25,7 @@ from proxy.transport.tunnel import End, FarEnd, open_tunnel
 class TunnelAsker(TimedAsker):
     """One request that may become a tunnel."""
 
-    __slots__ = ("_early", "_has_ended", "_is_for_tunnel")
+    __slots__ = ("_early", "_has_ended", "_is_for_tunnel", "_switched")
 
     def __init__(
         self, connection: ClientSide, stream: Stream, address: bytes, port: int, names: tuple[str, ...]
@@ -34,6 +34,7 @@ class TunnelAsker(TimedAsker):
         self._early = b""
         self._has_ended = False  # the client's direction
         self._is_for_tunnel = False  # it has asked for one, and has none
+        self._switched: Exchange | None = None  # that has become the tunnel
 
     def wait_for_tunnel(self, done: bool) -> None:
         """It is a CONNECT; `done`: its client sends nothing."""
@@ -86,7 +87,8 @@ class TunnelAsker(TimedAsker):
             self._exchange = exchange
             self.refuse(Refusal(Fault.BAD_UPGRADE, "Sec-WebSocket-Accept is not the answer to its key"))
             return
-        listener.record(exchange, self, None)
+        listener.record_switch(exchange, self)
+        self._switched = exchange
         self._open("upgrade", answerer.detach(listener.count_tunnel_out, rest), idle_s, fields)
 
     def _open(self, kind: str, far: End, idle_s: float, fields: list[Literal]) -> None:
@@ -109,5 +111,5 @@ class TunnelAsker(TimedAsker):
 
     def _tunnel_lost(self, exc: Exception | None) -> None:
         self.tunnel = None
-        self._connection.listener.tunnel_closed(self.address)
+        self._connection.listener.tunnel_closed(self.address, self._switched)
         self._connection.stream_over(self)

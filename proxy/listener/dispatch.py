@@ -51,9 +51,7 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
         _note_what_it_speaks(rules.mirror, listener, route, asker, translation)
     if is_inbound:
         entry = route.remember(translation, listener.ticker.now, rules.linker is not None)
-        if entry is None:
-            rules.in_flight.begin_unknown()
-        else:
+        if entry is not None:
             entry.exchange = exchange
             exchange.in_flight = entry
             try:

@@ -73,6 +73,7 @@ class Exchange(Receiver):
     # As in `Accounted`: values that most exchanges never change.
     _state = NEW
     _answerer: Answerer | None = None
+    _tunnel_to: Answerer | None = None  # the answerer whose connection is the far end of a tunnel now
     _held = b""  # content, until there is an answerer
     _trailers: list[bytes] | None = None
     _replay: bytes | None = None  # all of the content, if the request may be retried
@@ -111,7 +112,7 @@ class Exchange(Receiver):
 
     @property
     def answerer(self) -> Answerer | None:
-        return self._answerer
+        return self._answerer if self._answerer is not None else self._tunnel_to
 
     # --- the request
 
@@ -271,6 +272,8 @@ class Exchange(Receiver):
         assert answerer is not None
         self._state = OVER
         self._answerer = None
+        self._tunnel_to = answerer
+        self._replay = None
         self.status = response.status
         self._asker.switch(response, answerer, rest, self.terms.timeouts.tunnel_idle_s)
 

@@ -92,6 +92,10 @@ class Listener:
             f"{self.tunnels} tunnels>"
         )
 
+    def is_turned_by(self, rules: ListenerRules) -> bool:
+        """Whether it has open exchanges, and leads to the app where `rules` lead away from it, or the reverse."""
+        return self.exchanges > 0 and self.is_inbound != (rules.plan.direction == "inbound")
+
     def use(self, rules: ListenerRules) -> None:
         """Serve by `rules` from now on, on open connections too. Open exchanges keep the rules they began with."""
         before, self._metrics = self._metrics, rules.metrics
@@ -101,6 +105,7 @@ class Listener:
             self._metrics.connections_open += len(self.connections)
             self._metrics.tunnels_open += self.tunnels
         self.rules = rules
+        self.is_inbound = rules.plan.direction == "inbound"
         self.name = rules.plan.name
         self.choose_what_is_told()
         self._tell_limit()
@@ -220,8 +225,6 @@ class Listener:
             self.bounds.ended(asker.address)
         if accounted.in_flight is not None:
             self.rules.in_flight.end(accounted.in_flight, refusal is None)
-        elif self.is_inbound:
-            self.rules.in_flight.end_unknown()
         status, duration_s = account(accounted, refusal)
         if accounted.translation is not None:
             peer = (asker.address, asker.port) if self.is_inbound else accounted.upstream_peer
@@ -257,6 +260,12 @@ class Listener:
         if self._access_log is not None:
             self._access_log(refused_record(self.name, client, request, status, refusal))
 
+    def record_switch(self, accounted: Accounted, asker: Asker) -> None:
+        """An exchange is over, and goes on as a tunnel. The app may call on its behalf until that is closed."""
+        entry, accounted.in_flight = accounted.in_flight, None
+        self.record(accounted, asker, None)
+        accounted.in_flight = entry
+
     def tunnel_opened(self, kind: str, client: bytes) -> None:
         """`kind`: "connect" or "upgrade"; `client`: its address."""
         count(self._metrics.tunnels_total, kind)
@@ -264,11 +273,13 @@ class Listener:
         self.tunnels += 1
         self._began(client)
 
-    def tunnel_closed(self, client: bytes) -> None:
-        """One of them has ended."""
+    def tunnel_closed(self, client: bytes, switched: Accounted | None) -> None:
+        """One of them has ended. `switched`: the exchange that it was, if it was one."""
         self._metrics.tunnels_open -= 1
         self.tunnels -= 1
         self._ended(client)
+        if switched is not None and switched.in_flight is not None:
+            self.rules.in_flight.end(switched.in_flight)
 
     def count_tunnel_in(self, size: int) -> None:
         """Bytes from the client."""

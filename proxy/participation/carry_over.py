@@ -26,7 +26,7 @@ from ops_lib.propagation import (
     TraceContext,
     codec_of,
 )
-from proxy.participation.in_flight import NOTHING_CARRIED, Carried
+from proxy.participation.carried import NOTHING_CARRIED, Carried
 
 _PADDING: Final = "0" * 16
 _OF_BAGGAGE: Final = len("baggage: \r\n")

@@ -1,19 +1,19 @@
 """The requests that are at the app now. They tell where a call of the app belongs, and what it has lost. PURE.
 
 The clock is an argument.
-Bounded in number, bytes and age: entries that do not fit are counted, not remembered.
+Bounded in number and bytes: entries that do not fit are counted, not remembered.
 Code that begins an entry ends it.
-An entry that never ends (a bug, or a request of hours) is forgotten when it is too old.
+A request of hours is forgotten when its room is needed, an entry that never ends (a bug) when it is too old.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from typing import Final, NamedTuple, TypeVar, final
+from typing import Final, TypeVar, final
 
-from ops_lib.propagation import Baggage
 from proxy.compiling import mypyc_attr
+from proxy.participation.carried import NOTHING_CARRIED, Carried, agreed
 from proxy.participation.recent import RecentTraces
 from proxy.plan.participation import DEFAULT_IN_FLIGHT, InFlightPlan
 
@@ -23,26 +23,6 @@ _MOST_OF_TRACE: Final = 64  # requests of one trace that are looked at for a cal
 _MOST_NEW: Final = 256  # requests that no call has asked about yet; to place them all takes a tenth of a millisecond
 _OVERHEAD_BYTES: Final = 600  # bytes of an entry without its texts: the object, its places in dicts
 
-
-class Carried(NamedTuple):
-    """What a request said that the app's format cannot say."""
-
-    tracestate: str = ""
-    baggage: Baggage | None = None
-    session: str | None = None
-    is_debug: bool = False
-    is_short: bool = False
-    is_random: bool = False
-
-    @property
-    def size_bytes(self) -> int:
-        """Roughly, the bytes that it takes."""
-        members = self.baggage.members if self.baggage is not None else ()
-        texts = sum(len(member.key) + len(member.value) + 120 for member in members)
-        return len(self.tracestate) + len(self.session or "") + texts
-
-
-NOTHING_CARRIED: Final = Carried()
 
 # Where a request stands with the table.
 _NOWHERE: Final = 0  # it has not begun, or it is over
@@ -112,6 +92,7 @@ class InFlightTable:
     """See the module."""
 
     __slots__ = (
+        "_at_app",
         "_by_evidence",
         "_by_trace",
         "_entries",
@@ -126,8 +107,10 @@ class InFlightTable:
         "recent",
     )
 
-    def __init__(self, plan: InFlightPlan = DEFAULT_IN_FLIGHT) -> None:
+    def __init__(self, plan: InFlightPlan = DEFAULT_IN_FLIGHT, at_app: Callable[[], int] | None = None) -> None:
+        """`at_app`: how many requests are at the app now, remembered or not. None: as many as were told of here."""
         self.use(plan)
+        self._at_app = at_app
         self._entries: dict[InFlight, None] = {}  # in the order in which they began
         # Dicts as ordered sets: however many requests share a key, to take one out costs the same.
         # Most traces have one request, which needs no dict.
@@ -157,7 +140,8 @@ class InFlightTable:
 
     def begin(self, entry: InFlight) -> bool:
         """A request is given to the app. False, and counted, if there is no room to remember it."""
-        if len(self._entries) >= self._limit or self._size + entry.size_bytes > self._limit_bytes:
+        has_room = len(self._entries) < self._limit and self._size + entry.size_bytes <= self._limit_bytes
+        if not has_room and not self._make_room(entry):
             self.counts["no-room"] += 1
             self._untracked += 1
             entry._place = _UNTRACKED
@@ -174,13 +158,12 @@ class InFlightTable:
             self._by_evidence.setdefault(item, {})[entry] = None
         return True
 
-    def begin_unknown(self) -> None:
-        """A request is given to the app that nobody wants remembered. A reload may change that before its end."""
-        self._untracked += 1
-
-    def end_unknown(self) -> None:
-        """It is over."""
-        self._untracked -= 1
+    def _make_room(self, entry: InFlight) -> bool:
+        """Forget those that are too old, as long as there is no room. Whether there is now."""
+        while self._forget_old(entry.started):
+            if len(self._entries) < self._limit and self._size + entry.size_bytes <= self._limit_bytes:
+                return True
+        return False
 
     def _place_new(self) -> None:
         """Let calls find the entries that have begun since the last one."""
@@ -258,16 +241,20 @@ class InFlightTable:
             self._by_trace[entry.trace_id] = next(iter(of_trace))
 
     def sweep(self, now: float) -> None:
-        """Forget entries that are too old."""
-        oldest = now - self._max_age_s
-        while self._entries:
-            entry = next(iter(self._entries))
-            if entry.started > oldest:
-                return
-            self._forget(entry)
-            entry._place = _UNTRACKED
-            self._untracked += 1
-            self.counts["too-old"] += 1
+        """Forget entries that are too old, if there are more of them than requests: some have never ended."""
+        while self.missing < 0 and self._forget_old(now):
+            pass
+
+    def _forget_old(self, now: float) -> bool:
+        """Forget the oldest entry, if it is too old."""
+        entry = next(iter(self._entries), None)
+        if entry is None or entry.started > now - self._max_age_s:
+            return False
+        self._forget(entry)
+        entry._place = _UNTRACKED
+        self._untracked += 1
+        self.counts["too-old"] += 1
+        return True
 
     # --- questions
 
@@ -302,7 +289,7 @@ class InFlightTable:
             return NOTHING_CARRIED
         carried = next(iter(entries)).carried
         for entry in entries:
-            carried = _common(carried, entry.carried)
+            carried = agreed(carried, entry.carried)
         return carried
 
     def only_with(self, name: str, value: str) -> InFlight | None:
@@ -310,14 +297,14 @@ class InFlightTable:
 
         None while there are requests that are not remembered: any of them may have come with it.
         """
-        if self._untracked:
+        if not self.is_whole:
             return None
         entries = self._by_evidence.get((name, value))
         return next(iter(entries)) if entries is not None and len(entries) == 1 else None
 
     def only(self) -> InFlight | None:
         """The request in flight, if it is the only one, and all are remembered."""
-        return next(iter(self._entries)) if len(self._entries) == 1 and not self._untracked else None
+        return next(iter(self._entries)) if len(self._entries) == 1 and self.is_whole else None
 
     def newest(self, most: int) -> list[InFlight]:
         """The requests in flight, the newest first; `most` of them."""
@@ -333,9 +320,14 @@ class InFlightTable:
         return tuple(self._entries)
 
     @property
+    def missing(self) -> int:
+        """How many requests are at the app and not remembered: no room, too old, or nobody wanted to as they began."""
+        return self._untracked if self._at_app is None else self._at_app() - len(self._entries)
+
+    @property
     def is_whole(self) -> bool:
         """Whether every request at the app is remembered."""
-        return not self._untracked
+        return self.missing == 0
 
 
 def evidence_of(names: Iterable[str], headers: Mapping[str, list[str]]) -> tuple[tuple[str, str], ...]:
@@ -356,17 +348,6 @@ def _named(entries: dict[InFlight, None], parent_ids: tuple[str | None, ...]) ->
         if entry.span_id in parent_ids:
             return entry
     return None
-
-
-def _common(one: Carried, other: Carried) -> Carried:
-    return Carried(
-        one.tracestate if one.tracestate == other.tracestate else "",
-        one.baggage if one.baggage == other.baggage else None,
-        one.session if one.session == other.session else None,
-        one.is_debug and other.is_debug,
-        one.is_short and other.is_short,
-        one.is_random and other.is_random,
-    )
 
 
 def _remove(index: dict[_Key, dict[InFlight, None]], key: _Key, entry: InFlight) -> None:

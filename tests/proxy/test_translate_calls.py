@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from ops_lib.propagation import FORMATS, Format
-from proxy.participation.in_flight import Carried, InFlight, InFlightTable
+from proxy.participation.carried import Carried
+from proxy.participation.in_flight import InFlight, InFlightTable
 from proxy.participation.linking import Linked
 from proxy.participation.sizes import NOTHING
 from proxy.plan import PropagationPlan

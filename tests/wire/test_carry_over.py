@@ -271,10 +271,17 @@ def test_it_is_bounded_in_requests_and_bytes(both: Callable[..., Both]) -> None:
 
 
 def test_it_is_bounded_in_age(both: Callable[..., Both]) -> None:
-    wire = both("b3", in_flight={"max_age_s": 0.01})
-    with wire.at_app(W3C, "tracestate: congo=t61") as seen:
-        wire.sidecar.until(lambda: wire.sidecar.metrics.in_flight.unremembered["too-old"] == 1)
-        assert value(wire.call(*wire.forwarded(seen)), "tracestate") == ""
+    """A request that takes longer is forgotten when its room is needed."""
+    wire = both("b3", in_flight={"max_age_s": 0.01, "max_requests": 1})
+    state = "tracestate: congo=t61"
+    with wire.at_app(W3C, state) as seen:
+        now = wire.sidecar.call(lambda: wire.sidecar.plane._ticker.now)
+        wire.sidecar.until(lambda: wire.sidecar.plane._ticker.now > now + 0.01)
+        assert value(wire.call(*wire.forwarded(seen)), "tracestate") == "congo=t61"
+        with wire.at_app(f"traceparent: 00-{'1' * 32}-{S}-01", state) as second:
+            assert wire.sidecar.metrics.in_flight.unremembered == {"no-room": 0, "too-old": 1}
+            assert value(wire.call(*wire.forwarded(second)), "tracestate") == "congo=t61"
+            assert value(wire.call(*wire.forwarded(seen)), "tracestate") == ""
 
 
 def test_it_outlives_a_reload(both: Callable[..., Both], upstream: Upstream, billing: Upstream) -> None:

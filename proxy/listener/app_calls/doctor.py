@@ -91,7 +91,7 @@ class Doctor:
         if self._findings:
             self._findings = []
         if not table and isinstance(translation, FastTranslation):
-            self._repeated.without_request(translation.ids[0])
+            self._without_request(translation.ids[0])
             return
         parent_id: str | None = None
         formats: tuple[Format, ...]
@@ -112,7 +112,7 @@ class Doctor:
             formats = tuple(each.format for each in said.says)
             is_torn = bool(said.conflicts or said.span_conflicts)
         if not table:
-            self._repeated.without_request(trace_id.encode("ascii"))
+            self._without_request(trace_id.encode("ascii"))
             return
         if self._formats is not None:
             self.evidence.calls["examined"] += 1
@@ -126,6 +126,11 @@ class Doctor:
             self._elsewhere(trace_id, sent)
         if is_torn:
             self._found(found.TWO_STORIES, entry, sent)
+
+    def _without_request(self, trace_id: bytes) -> None:
+        """A call while no request is remembered."""
+        if self._formats is not None and self._table.is_whole:
+            self._repeated.without_request(trace_id)
 
     def _without(self, translation: FullTranslation, sent: list[Field], unread: str) -> None:
         """A call that says nothing of a trace, as far as it is read here."""

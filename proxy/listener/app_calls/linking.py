@@ -134,23 +134,23 @@ class Linker:
     def find(self, asker: Asker, request: Request) -> Linked | Search:
         """The request that a call belongs to; or a Search, if the process has to be looked up first."""
         plan, table = self.plan, self._table
-        if not table and table.is_whole:
+        if not table:
             return Linked(None, "none")
         if plan.headers:
             table.find_evidence_by(self._evidence_of)
             found = link_by_header(plan, table, self._evidence(request))
             if found is not None:
                 return found
-        entries = table.entries()
+        entries, is_whole = table.entries(), table.is_whole
         if (
             not plan.process
-            or not table.is_whole
+            or not is_whole
             or len(entries) > _MOST_ENTRIES
             or len(self._waiting) >= _MOST_SEARCHES
             or asker.process == NOBODY
         ):
-            return link(plan, entries, is_whole=table.is_whole)
-        return Search(self, asker, entries, table.is_whole)
+            return link(plan, entries, is_whole=is_whole)
+        return Search(self, asker, entries, is_whole)
 
     def _evidence_of(self, entry: InFlight) -> tuple[tuple[str, str], ...]:
         return self._evidence(cast(Accounted, entry.exchange).request) if entry.exchange is not None else ()

@@ -232,7 +232,7 @@ async def test_tunnels_count_where_the_rules_in_force_do() -> None:
     assert (before.tunnels_open, before.tunnels_total, before.tunnel_bytes_in) == (0, {"connect": 1}, 3)
     assert (now.tunnels_open, now.tunnels_total, now.tunnel_bytes_out) == (1, {}, 4)
     assert (plane.listener.tunnels, plane.listener.exchanges) == (1, 1)
-    plane.listener.tunnel_closed(b"10.0.0.1")
+    plane.listener.tunnel_closed(b"10.0.0.1", None)
     assert (now.tunnels_open, plane.listener.tunnels, plane.listener.exchanges) == (0, 0, 0)
 
 

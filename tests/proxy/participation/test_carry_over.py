@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops_lib.propagation import Baggage, Extraction, Format, Member, Sampling, TraceContext
+from proxy.participation.carried import NOTHING_CARRIED, Carried
 from proxy.participation.carry_over import CarryOver, lacks, put_back
-from proxy.participation.in_flight import NOTHING_CARRIED, Carried
 from proxy.plan.upstream import PropagationPlan
 from proxy.translate import Translator
 from proxy.translated import FastTranslation, RawHeaders

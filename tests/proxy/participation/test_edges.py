@@ -7,11 +7,12 @@ import pytest
 from ops_lib.hosts import parse_pattern
 from ops_lib.propagation import IS_RANDOM, IS_SHORT, Baggage, Extraction, Format, Member, Sampling, TraceContext
 from proxy.participation import ot_member
+from proxy.participation.carried import Carried
 from proxy.participation.carry_over import lacks, put_back
 from proxy.participation.egress import Egress
 from proxy.participation.foreign import ForeignHeaders
 from proxy.participation.gate import Gate
-from proxy.participation.in_flight import Carried, InFlight, InFlightTable
+from proxy.participation.in_flight import InFlight, InFlightTable
 from proxy.participation.mirror import Mirror
 from proxy.participation.recent import RecentTraces
 from proxy.participation.sampling import Sampler

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops_lib.propagation import Baggage
-from proxy.participation.in_flight import Carried, InFlight, InFlightTable, evidence_of
+from proxy.participation.carried import Carried
+from proxy.participation.in_flight import InFlight, InFlightTable, evidence_of
 from proxy.participation.recent import RecentTraces
 from proxy.plan.participation import InFlightPlan
 
@@ -95,20 +96,61 @@ def test_what_has_no_room_is_not_remembered_and_counted() -> None:
     assert small.size_bytes <= 2000
 
 
-def test_what_is_too_old_is_forgotten_and_counted() -> None:
-    of = table(max_age_s=10)
-    old, young = request(started=0.0), request(started=5.0)
-    of.begin(old)
-    of.begin(young)
-    of.sweep(9.9)
-    assert len(of) == 2
-    of.sweep(10.0)
-    assert of.entries() == (young,)
-    assert of.counts["too-old"] == 1
+def test_what_is_too_old_makes_room_and_is_counted() -> None:
+    of = table(limit=2, max_age_s=10)
+    old, young, next_one, last = (request(started=at) for at in (0.0, 5.0, 9.9, 10.0))
+    assert of.begin(old)
+    assert of.begin(young)
+    assert not of.begin(next_one)
+    of.end(next_one)
+    assert of.begin(last)
+    assert of.entries() == (young, last)
+    assert of.counts == {"no-room": 1, "too-old": 1}
     assert not of.is_whole
     of.end(old)  # its own end comes later
-    assert len(of) == 1
+    assert len(of) == 2
     assert of.is_whole
+
+
+def test_as_many_make_room_as_have_to() -> None:
+    big = Carried(tracestate="x" * 1000)
+    of = table(limit_bytes=3000, max_age_s=1)
+    for at in range(4):
+        assert of.begin(request(started=at / 10))
+    assert of.begin(request(started=9.0, carried=big))
+    assert (len(of), of.counts["too-old"]) == (3, 2)
+    assert not of.begin(request(started=9.0, carried=Carried(tracestate="x" * 3000)))
+    assert (len(of), of.counts["too-old"]) == (1, 4)
+
+
+def test_what_never_ends_is_forgotten_when_it_is_too_old() -> None:
+    """There are more entries than requests: some were not ended, by a bug."""
+    at_app = 2
+    of = InFlightTable(InFlightPlan(100, 1 << 20, 10.0), lambda: at_app)
+    for at in (0.0, 5.0):
+        of.begin(request(started=at))
+    of.sweep(20.0)
+    assert (len(of), of.is_whole) == (2, True)
+    at_app = 1
+    assert not of.is_whole
+    of.sweep(9.9)
+    assert len(of) == 2
+    of.sweep(20.0)
+    assert (len(of), of.missing, of.counts["too-old"]) == (1, 0, 1)
+
+
+def test_it_is_whole_if_it_has_as_many_as_are_at_the_app() -> None:
+    at_app = 1
+    of = InFlightTable(InFlightPlan(1, 1 << 20, 10.0), lambda: at_app)
+    one, two = request(evidence=(("h", "1"),)), request(OTHER)
+    of.begin(one)
+    assert (of.is_whole, of.missing, of.only(), of.only_with("h", "1")) == (True, 0, one, one)
+    at_app = 3
+    of.begin(two)  # for which there is no room
+    assert (of.is_whole, of.missing, of.only(), of.only_with("h", "1")) == (False, 2, None, None)
+    at_app = 2
+    of.end(two)
+    assert (of.is_whole, of.missing) == (False, 1)
 
 
 def test_what_is_not_remembered_may_be_the_one() -> None:
@@ -184,9 +226,9 @@ def test_other_limits_count_from_then_on() -> None:
     assert of.begin(request())
     of.use(InFlightPlan(limit=2))
     assert of.begin(request())
-    of.use(InFlightPlan(max_age_s=1))
-    of.sweep(1.0)
-    assert len(of) == 0
+    of.use(InFlightPlan(limit=2, max_age_s=1))
+    assert of.begin(request(started=1.0))
+    assert (len(of), of.counts["too-old"]) == (2, 1)
 
 
 def test_ids_are_looked_for_when_a_call_asks() -> None:
@@ -270,17 +312,3 @@ def test_whenever_a_call_asks_it_finds_what_is_in_flight(steps: list[tuple[str, 
             named = [one for one in of_trace if one is entry]
             assert of.of_trace(trace_id, entry.span_id) is (named or of_trace or [None])[-1]
             assert (of.carried_of(trace_id) is None) is (not of_trace)
-
-
-def test_while_a_request_is_unknown_none_is_the_only_one() -> None:
-    of = table()
-    one = request(evidence=(("x-id", "1"),))
-    of.begin_unknown()
-    of.begin(one)
-    assert (of.is_whole, of.only(), of.only_with("x-id", "1")) == (False, None, None)
-    assert of.of_trace(TRACE) is one
-    of.begin_unknown()
-    of.end_unknown()
-    assert not of.is_whole
-    of.end_unknown()
-    assert (of.is_whole, of.only(), of.only_with("x-id", "1")) == (True, one, one)
