@@ -57,10 +57,12 @@ class Known:
             reporting.add(service)
             if now_ns - seen > patience_ns(interval_ms):
                 self._silent.setdefault(service, []).append((shown, seen))
+        self._left: dict[str, int] = {}
         last = reader.all("SELECT service, max(seen) FROM sidecars WHERE number > 0 GROUP BY service LIMIT ?", (_MOST,))
         for service, seen in last:
             if service not in reporting and now_ns - seen > WITHOUT_NS:
                 self._gaps[service].append((seen, now_ns, NOBODY))
+                self._left[service] = seen
 
     @property
     def services(self) -> Sequence[str]:
@@ -92,13 +94,17 @@ class Known:
         )
 
     def gap(self, from_ms: int) -> str | None:
-        """What keeps verdicts from reaching back to `from_ms`, in a sentence; None: nothing."""
+        """What keeps verdicts from reaching back to `from_ms`, in a sentence; None: nothing.
+
+        A service that left before then is not told: it has no requests of which anything could be said.
+        """
         silent = self.silent
         if silent:
             more = f" and {len(silent) - 3} more" if len(silent) > 3 else ""
             verb = "is" if len(silent) == 1 else "are"
             return f"{', '.join(silent[:3])}{more} {verb} silent. Nothing is safe there until they report again."
-        late = [one for one in self.services if self.of(one).since > from_ms]
+        there = [one for one in self.services if self._left.get(one, from_ms * _MS) >= from_ms * _MS]
+        late = [one for one in there if self.of(one).since > from_ms]
         if not late:
             return None
         more = f" and {len(late) - 3} more" if len(late) > 3 else ""

@@ -185,6 +185,15 @@ def test_a_service_without_a_sidecar_is_not_known_until_now(
     assert known[:2] == ((NOW, "shop had no sidecar that reported") if nobody else (-8 * DAY, ""))
 
 
+@pytest.mark.parametrize(("seen", "gap"), [(0, True), (-1, False)])
+def test_a_service_that_left_long_ago_is_not_told_as_a_gap(store: Store, seen: int, gap: bool) -> None:
+    store.clock(-9 * DAY)
+    store.since("shop", -8 * DAY)
+    store.sidecar("last", seen, ended=1)
+    told = "Reports do not reach back far enough yet at shop."
+    assert store.known.gap(0) == (told if gap else None)
+
+
 def test_one_that_never_told_its_counters_was_never_there(store: Store) -> None:
     store.clock(1)
     store.since("shop", 500)
