@@ -27,7 +27,7 @@ _IDS: Final = Struct("16s" * 64)
 
 
 @final
-@mypyc_attr(free_list_len=1, acyclic=True)
+@mypyc_attr(free_list_len=1)
 class OwnSpan:
     """A span that is recorded. A plain class, not a NamedTuple, for speed: each recorded request makes one."""
 

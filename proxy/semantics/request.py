@@ -10,7 +10,6 @@ from __future__ import annotations
 from abc import ABCMeta, abstractmethod
 from typing import Final
 
-from proxy.compiling import mypyc_attr
 from proxy.semantics.authority import Authority
 
 Field = tuple[bytes, bytes]  # name as it came, value
@@ -31,7 +30,6 @@ TUNNEL: Final = 2  # an extended CONNECT (RFC 8441): bytes in both directions
 _NOBODY: Final = Authority("", 0)
 
 
-@mypyc_attr(acyclic=True)
 class Weighed(metaclass=ABCMeta):
     """What takes room in a request, beside its trace fields."""
 
@@ -40,7 +38,6 @@ class Weighed(metaclass=ABCMeta):
         """How many fields there are, and how many bytes they and the path take in HTTP/1.1."""
 
 
-@mypyc_attr(acyclic=True)
 class Request(Weighed):
     """One request. Values that few requests have are class attributes, for speed (docs/decisions/006)."""
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
 
-from proxy.compiling import mypyc_attr
 from proxy.semantics.request import Field
 
 
-@mypyc_attr(acyclic=True)
 class Response(metaclass=ABCMeta):
     """One response. Values that few responses have are class attributes, as in `Request`."""
 

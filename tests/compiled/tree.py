@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
+HAS_GC = 1 << 14  # Py_TPFLAGS_HAVE_GC
 MODULES: list[str] = tomllib.loads(PYPROJECT.read_text())["tool"]["ops-sidecar"]["compile"]["modules"]
 
 
@@ -25,3 +26,10 @@ def test_so_it_is_in_a_process_of_its_own() -> None:
         [sys.executable, "-P", "-m", "proxy", "version", "--json"], capture_output=True, check=True, timeout=30
     )
     assert json.loads(done.stdout)["compiled"] is True
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_garbage_collector_sees_every_object(name: str) -> None:
+    """Others must not be freed deep inside of something: see `proxy.compiling`."""
+    classes = [each for each in vars(import_module(name)).values() if isinstance(each, type)]
+    assert [each.__name__ for each in classes if each.__module__ == name and not each.__flags__ & HAS_GC] == []

@@ -10,7 +10,7 @@ from proxy.semantics.request import Field
 
 
 @final
-@mypyc_attr(free_list_len=1, acyclic=True)
+@mypyc_attr(free_list_len=1)
 class Head:
     """Its fields are sorted by kind, each kind in wire order. A class, not a tuple: compiled, tuples are rebuilt."""
 

@@ -58,7 +58,7 @@ _NEVER_NOMINATED: Final = frozenset(
 
 
 @final
-@mypyc_attr(free_list_len=1, acyclic=True)
+@mypyc_attr(free_list_len=1)
 class Request(semantics.Request):
     """One request head of HTTP/1.x. `host` is the target's authority, else Host's."""
 

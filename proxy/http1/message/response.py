@@ -46,7 +46,7 @@ class Start:
 
 
 @final
-@mypyc_attr(free_list_len=1, acyclic=True)
+@mypyc_attr(free_list_len=1)
 class Response(semantics.Response):
     """One response head of HTTP/1.x."""
 

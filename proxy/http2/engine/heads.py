@@ -19,7 +19,7 @@ _DEFAULT_PORTS: Final = {b"http": b":80", b"https": b":443"}
 
 
 @final
-@mypyc_attr(free_list_len=1, acyclic=True)
+@mypyc_attr(free_list_len=1)
 class RequestHead:
     """Of a request. `plain` and `special` are in the order in which they came."""
 
@@ -52,7 +52,7 @@ class RequestHead:
 
 
 @final
-@mypyc_attr(free_list_len=1, acyclic=True)
+@mypyc_attr(free_list_len=1)
 class ResponseHead:
     """Of a response, final or interim."""
 

@@ -32,7 +32,7 @@ _NO_FIELDS: Final[list[HeaderField]] = []
 
 
 @final
-@mypyc_attr(free_list_len=1, acyclic=True)
+@mypyc_attr(free_list_len=1)
 class Request(semantics.Request):
     """One request of HTTP/2. Values that few have are class attributes, as in its base."""
 

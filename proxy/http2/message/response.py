@@ -13,7 +13,7 @@ from proxy.semantics.request import Field
 
 
 @final
-@mypyc_attr(free_list_len=1, acyclic=True)
+@mypyc_attr(free_list_len=1)
 class Response(semantics.Response):
     """One response of HTTP/2."""
 
