@@ -23,6 +23,7 @@ from proxy.http2.serving import Http2
 from proxy.listener.app_calls.doctor import Doctor
 from proxy.listener.app_calls.evidence import Evidence, ShownProof
 from proxy.listener.app_calls.linking import Linker
+from proxy.listener.catching_up import catch_up
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.records.spans import Spans
@@ -45,6 +46,7 @@ from proxy.transport.outbox import Outbox
 from proxy.transport.processes import owners
 from proxy.transport.sockets import is_of_this_machine
 
+_MOST_CAUGHT_UP = 256  # requests that are remembered late, in one turn
 _HALF_OPEN_S = 0.25  # until a client whose SYN came to us is in our queue
 
 
@@ -102,6 +104,7 @@ class DataPlane:
         self._mirror = Mirror()
         self._trials = Trials()
         self._metrics.in_flight.unremembered = self._in_flight.counts
+        self._is_behind = False  # what began before linking was on is still to be remembered
         self._ticker.every_tick(self._sweep)
         self._ticker.every_tick(lambda: self._exporter.on_tick(self._ticker.now))
         self._ticker.every_tick(lambda: self._channel.on_tick(self._ticker.now))
@@ -210,6 +213,8 @@ class DataPlane:
         self._plan = plan
         self._in_flight.use(plan.in_flight)
         self._linker.use(plan.linking)
+        self._is_behind = linker is not None and not self._in_flight.is_whole
+        self._catch_up()
         self._trials.keep_only(plan.shadowed)
         self._exporter.use(plan.export)
         self._note_own()
@@ -269,7 +274,13 @@ class DataPlane:
     def _count_turns(self) -> None:
         self._metrics.put_off = self._ticker.turns.put_off
 
+    def _catch_up(self) -> None:
+        if self._is_behind:
+            listeners = *self._listeners.values(), *self._retired
+            self._is_behind = catch_up(listeners, self._ticker.now, _MOST_CAUGHT_UP)
+
     def _sweep(self) -> None:
+        self._catch_up()
         self._in_flight.sweep(self._ticker.now)
         self._metrics.in_flight.remembered = len(self._in_flight)
         self._metrics.in_flight.size_bytes = self._in_flight.size_bytes

@@ -25,7 +25,7 @@ from proxy.listener.dispatch import open_exchange
 from proxy.listener.exchange import Exchange
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
-from proxy.listener.sides import Answerer
+from proxy.listener.sides import Answerer, Receiver
 from proxy.plan import Limits
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.response import Response
@@ -375,6 +375,10 @@ class ClientConnection(Opening):
     @property
     def open_exchanges(self) -> int:
         return 1 if self._exchange is not None or self._state in (BUSY, TUNNEL) else 0
+
+    def receivers(self) -> list[Receiver]:
+        one = self._exchange if self._exchange is not None else self._switched
+        return [one] if one is not None else []
 
     def use(self, rules: ListenerRules) -> None:
         self._keep_to(rules)

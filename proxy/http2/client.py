@@ -31,6 +31,7 @@ from proxy.http2.message.write import options_answer
 from proxy.listener.dispatch import open_exchange
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
+from proxy.listener.sides import Receiver
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.problem import ALLOW
 from proxy.semantics.request import TUNNEL
@@ -230,6 +231,10 @@ class ClientConnection(ClientSide):
     @property
     def open_exchanges(self) -> int:
         return len(self._users)
+
+    def receivers(self) -> list[Receiver]:
+        found = [user.receiver for user in self._users]
+        return [each for each in found if each is not None]
 
     def on_deadline(self) -> None:
         """A tick."""

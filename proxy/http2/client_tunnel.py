@@ -66,6 +66,10 @@ class TunnelAsker(TimedAsker):
         self.wait_for_tunnel(done)
         exchange.request_done = True  # of the GET
 
+    @property
+    def receiver(self) -> Exchange | None:
+        return self._exchange if self._exchange is not None else self._switched
+
     # --- there is one
 
     def connected(self, far: FarEnd, idle_s: float) -> None:

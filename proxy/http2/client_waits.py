@@ -106,6 +106,11 @@ class TimedAsker(Asker):
         self._left_bytes = 0  # that waited for it at the last check
         self._expires_at = NEVER  # by grpc-timeout
 
+    @property
+    def receiver(self) -> Exchange | None:
+        """The exchange that it is, or was before it became a tunnel."""
+        return self._exchange
+
     def _wait_for_content(self) -> None:
         """From now on the client is waited for."""
         request = self._request

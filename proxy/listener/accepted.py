@@ -9,6 +9,7 @@ import asyncio
 from typing import Protocol
 
 from proxy.listener.listener_rules import ListenerRules
+from proxy.listener.sides import Receiver
 
 
 class Accepted(Protocol):
@@ -25,6 +26,9 @@ class Accepted(Protocol):
     @property
     def open_exchanges(self) -> int:
         """How many of its requests are being answered. A tunnel is one, too."""
+
+    def receivers(self) -> list[Receiver]:
+        """Those of its requests that are exchanges, and those that have become tunnels."""
 
     def on_deadline(self) -> None:
         """The expected event did not come in time."""

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from proxy.listener.listener import Listener
 from proxy.listener.listener_rules import ListenerRules
+from proxy.listener.sides import Receiver
 from proxy.transport.deadlines import NEVER
 from proxy.transport.sockets import address_of, descriptor
 
@@ -88,6 +89,10 @@ class Handshake(asyncio.Protocol):
         return self._make(alpn)
 
     # --- what a listener asks (see accepted.Accepted)
+
+    def receivers(self) -> list[Receiver]:
+        """None yet."""
+        return []
 
     def on_deadline(self) -> None:
         """The client was too slow."""

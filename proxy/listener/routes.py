@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from proxy.listener.app_calls.doctor import Doctor
+from proxy.listener.app_calls.rereading import reread
 from proxy.listener.destinations import prohibited
 from proxy.listener.mirroring import Mirroring
 from proxy.listener.terms import Terms
@@ -203,6 +204,18 @@ class Route(Terms):
         except Exception as error:  # a bug of ours: the outermost edge
             tell(self.metrics.translation, error)
             return None
+
+    def remember_late(self, translation: Translation | None, written: list[Field], now: float) -> InFlight | None:
+        """As `remember`, of a request that is at the app already. Never raises.
+
+        `written`: the trace fields that went out, in case the `translation` was not kept.
+        """
+        try:
+            made = translation if translation is not None else reread(self._plan.propagation, written)
+        except Exception as error:  # a bug of ours: the outermost edge
+            tell(self.metrics.translation, error)
+            return None
+        return self.remember(made, now, True)
 
     def _own(self, request: Request, translator: Translator) -> list[Field]:
         """The fields of `request` that `translator` owns. Those that only others own are forwarded unchanged."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from lab.both_sides import BothSides
 from lab.h2 import HEADERS, client
+from lab.messages import Message
 from lab.peers import Client, Upstream, UpstreamConnection
 from lab.sidecar import LISTEN, Settings, Sidecar, connect, merged
 
@@ -35,14 +36,27 @@ class Calling(BothSides):
     def reload(self, over: Settings | None = None) -> None:
         self.sidecar.replace(merged(self._settings, over or {}))
 
+    def keep_translations(self, are_kept: bool) -> None:
+        """Whether logs want to know what became of each request's trace fields, until the next reload."""
+
+        def choose() -> None:
+            for door in self.sidecar.plane._doors.values():
+                door.listener.is_logging = are_kept
+
+        self.sidecar.call(choose)
+
     def call(self, *fields: str, by: Client | None = None) -> str:
-        """The app calls billing with `fields`; the id of the trace that billing sees, or none."""
+        """As `see`; the id of the trace that billing sees, or none."""
+        return (self.see(*fields, by=by).head.value("traceparent") or b"").decode()[3:35]
+
+    def see(self, *fields: str, by: Client | None = None) -> Message:
+        """The app calls billing with `fields`; what billing sees."""
         client = by or self.client("outbound")
         head = ["GET http://billing.internal/ HTTP/1.1", "Host: billing.internal", *fields, "", ""]
         client.send("\r\n".join(head).encode())
         seen = self.billing.answer()
         assert client.response().status == 200
-        return (seen.head.value("traceparent") or b"").decode()[3:35]
+        return seen
 
     @contextmanager
     def at_app_by_http2(self, *fields: str) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Requests that nobody remembers, since linking was switched on behind them: meanwhile nothing is joined."""
+"""Linking is switched by a reload, while requests and tunnels are open at the app."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 
 import pytest
-from lab.calling import Calling, calling, traceparent
+from lab.calling import Calling, S, calling, traceparent
 from lab.peers import Upstream
 from lab.sidecar import Settings, Sidecar, merged
 
@@ -86,6 +86,74 @@ def test_a_process_may_serve_a_request_from_before(
             assert wire.call() == ""
         assert wire.call() == TWO
     assert wire.linked == {"none": 1, "process": 1}
+
+
+@pytest.mark.parametrize("is_kept", [True, False], ids=["translation kept", "read again"])
+@pytest.mark.parametrize("before", EACH)
+def test_who_is_there_from_before_is_told_apart_at_once(
+    both: Callable[..., Calling], before: Callable[[Calling], At], is_kept: bool
+) -> None:
+    """Streams and tunnels may stay for days."""
+    forgetful = {"propagation": {"carry_over": False}}
+    wire = both(**OFF, **forgetful)
+    wire.keep_translations(is_kept)
+    with before(wire)(traceparent(ONE), "X-Request-Id: w", "X-Mirascope-Session-Id: s-1", "baggage: k=v"):
+        assert wire.missing == 1
+        wire.reload(forgetful)
+        assert wire.missing == 0
+        assert wire.call() == ONE
+        with wire.at_app(traceparent(TWO), "X-Request-Id: r"):
+            assert wire.call("X-Request-Id: r") == TWO
+            seen = wire.see("X-Request-Id: w")
+            assert wire.call() == ""
+    assert wire.linked == {"single": 1, "header": 2, "none": 1}
+    assert [seen.head.value(name) for name in ("traceparent", "x-mirascope-session-id", "baggage")] == [
+        f"00-{ONE}-{S}-01".encode(),
+        b"s-1",
+        b"k=v",
+    ]
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+@pytest.mark.parametrize("format", ["tracecontext", "b3", "b3multi", "jaeger"])
+def test_the_parent_is_what_the_app_was_given(both: Callable[..., Calling], format: str, is_kept: bool) -> None:
+    """The span of the sidecar's own, and in no case a new one."""
+    inbound = {"propagation": {"mode": "participate", "inject": [format]}}
+    settings = {"inbound": inbound, "outbound": {"propagation": {"mode": "translate"}}}
+    wire = both(**merged(settings, OFF))
+    wire.keep_translations(is_kept)
+    with wire.at_app(traceparent(ONE)) as seen:
+        wire.reload(settings)
+        called = wire.see().head.value("traceparent") or b""
+    assert called.decode().split("-")[2] in seen.head.raw.decode()
+    assert wire.linked == {"single": 1}
+
+
+def test_very_many_are_remembered_bit_by_bit(both: Callable[..., Calling], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy.dataplane.plane._MOST_CAUGHT_UP", 1)
+    wire = both(**OFF)
+    with ExitStack() as stack:
+        for trace_id in (ONE, TWO, THREE):
+            stack.enter_context(wire.at_app(traceparent(trace_id), f"X-Request-Id: {trace_id}"))
+        wire.reload()
+        wire.sidecar.until(lambda: wire.sidecar.plane._in_flight.is_whole)
+        for trace_id in (ONE, TWO, THREE):
+            assert wire.call(f"X-Request-Id: {trace_id}") == trace_id
+    assert wire.missing == 0
+
+
+def test_who_does_not_fit_may_be_the_one(both: Callable[..., Calling]) -> None:
+    """Nothing is joined until it is over, and metrics say so."""
+    wire = both(**OFF)
+    with ExitStack() as later:
+        with wire.at_app(traceparent(ONE)):
+            with wire.at_app(traceparent(TWO)):
+                wire.reload({"in_flight": {"max_requests": 1}})
+                wire.sidecar.until(lambda: wire.sidecar.metrics.in_flight.missing == 1)
+                assert wire.call() == ""
+            later.enter_context(wire.at_app(traceparent(THREE)))
+        assert wire.sidecar.metrics.in_flight.unremembered["no-room"] >= 1
+    assert wire.missing == 0
 
 
 def test_requests_of_a_listener_that_has_moved(both: Callable[..., Calling]) -> None:
@@ -186,15 +254,23 @@ def test_who_has_a_request_at_the_app_does_not_call_for_it_where_listeners_swap_
     assert wire.linked == {"single": 2, "none": 1}
 
 
-def test_nothing_is_found_in_calls_of_requests_from_before(both: Callable[..., Calling]) -> None:
+def test_what_is_found_in_calls_of_requests_from_before(both: Callable[..., Calling]) -> None:
     wire = both(**OFF)
     with wire.at_app(traceparent(ONE)):
         wire.reload()
         with wire.at_app(traceparent(TWO)):
             wire.call(traceparent(ONE))
-            assert wire.findings == {}
             wire.call(traceparent(TWO))
-            assert wire.findings == {"forwarded": 1}
+            assert wire.findings == {"forwarded": 2}
     with wire.at_app(traceparent(TWO)):
         wire.call(traceparent(ONE))
-    assert wire.findings == {"forwarded": 1, "another-trace": 1}
+    assert wire.findings == {"forwarded": 2, "another-trace": 1}
+
+
+def test_nothing_is_found_while_anything_is_missing(both: Callable[..., Calling]) -> None:
+    wire = both(in_flight={"max_requests": 1})
+    with wire.at_app(traceparent(ONE)), wire.at_app(traceparent(TWO)):
+        wire.call(traceparent(TWO))
+        assert wire.findings == {}
+        wire.call(traceparent(ONE))
+    assert wire.findings == {"forwarded": 1}
