@@ -102,6 +102,7 @@ class InFlightTable:
         "_max_age_s",
         "_new",
         "_size",
+        "_traceless",
         "_untracked",
         "counts",
         "recent",
@@ -119,6 +120,7 @@ class InFlightTable:
         self._evidence: Callable[[InFlight], tuple[tuple[str, str], ...]] | None = None
         self._new = 0  # entries that have no place in `_by_trace` yet: the last of `_entries`
         self._size = 0
+        self._traceless = 0  # entries that have a place, and no trace
         self._untracked = 0
         self.recent: RecentTraces | None = None  # of requests that are over, while somebody asks
         self.counts: dict[str, int] = {"no-room": 0, "too-old": 0}  # entries never remembered, or forgotten
@@ -171,9 +173,11 @@ class InFlightTable:
         for entry in reversed(new):
             self._new -= 1  # one by one, so that the count is right if a look for ids fails
             entry._place = _PLACED
+            self._traceless += 1
             entry.learn_ids()
             if not entry.trace_id:
                 continue
+            self._traceless -= 1
             of_trace = self._by_trace.get(entry.trace_id)
             if of_trace is None:
                 self._by_trace[entry.trace_id] = entry
@@ -228,6 +232,8 @@ class InFlightTable:
             self._new -= 1
         elif entry.trace_id:
             self._forget_trace(entry)
+        else:
+            self._traceless -= 1
         for item in entry.evidence:
             _remove(self._by_evidence, item, entry)
 
@@ -305,6 +311,13 @@ class InFlightTable:
     def only(self) -> InFlight | None:
         """The request in flight, if it is the only one, and all are remembered."""
         return next(iter(self._entries)) if len(self._entries) == 1 and self.is_whole else None
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether every request at the app is remembered, and came with a trace: then so did the one behind a call."""
+        if self._new:
+            self._place_new()
+        return not self._traceless and self.is_whole
 
     def newest(self, most: int) -> list[InFlight]:
         """The requests in flight, the newest first; `most` of them."""

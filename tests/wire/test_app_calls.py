@@ -101,6 +101,39 @@ def test_a_reload_that_switches_linking_on_or_off_counts_at_once(both: Callable[
     assert wire.findings == {"forwarded": 1}
 
 
+def test_who_was_given_nothing_drops_nothing_and_may_begin_a_trace(both: Callable[..., Both]) -> None:
+    """Nobody knows whose call it is: maybe of a request without a context, or of one that is not remembered."""
+    wire, other = both(), f"traceparent: 00-{OTHER}-{S}-01"
+    with wire.at_app():
+        wire.call()
+        wire.call(W3C)
+        with wire.at_app(other):
+            wire.call()
+            wire.call(W3C)
+            assert wire.findings == {}
+            wire.call(other)
+            assert wire.findings == {"forwarded": 1}
+    with wire.at_app(other):
+        wire.call()
+        wire.call(W3C)
+    assert wire.findings == {"forwarded": 1, "dropped": 1, "another-trace": 1}
+    small = both(in_flight={"max_requests": 1})
+    with small.at_app(W3C), small.at_app(other):
+        small.call()
+    assert small.findings == {}
+    ignored = both(trust=[{"ids": "ignore"}])
+    with ignored.at_app(W3C):
+        ignored.call()
+    assert ignored.findings == {}
+
+
+def test_who_was_given_a_trace_of_the_sidecars_own_can_drop_it(both: Callable[..., Both]) -> None:
+    wire = both(propagation={"mode": "participate"})
+    with wire.at_app():
+        wire.call()
+    assert wire.findings == {"dropped": 1}
+
+
 def test_while_no_request_is_there_nothing_is_found(both: Callable[..., Both]) -> None:
     wire = both()
     wire.call(W3C)

@@ -45,6 +45,8 @@ class Doctor:
         self._repeated = Repeated()
         self._findings: list[str] = []  # of the call that was examined last
         self._entry: InFlight | None = None  # the request that it belongs to
+        self._is_told = False  # a plan has said whether a console wants to know
+        self._knows_recent_at = -inf  # from when on it is known which traces were at the app a while ago
         self.evidence = Evidence()
 
     def proofs(self) -> dict[str, ShownProof]:
@@ -60,6 +62,9 @@ class Doctor:
             self.evidence = Evidence()
             self._repeated = Repeated()
             self._table.recent = RecentTraces() if formats is not None else None
+            if self._is_told:  # requests that are over by now may still call
+                self._knows_recent_at = self._clock() + _PATIENCE_S
+        self._is_told = True
         self._formats = formats
         self._name_of = name_of
 
@@ -122,7 +127,7 @@ class Doctor:
             self._settle()
             self._repeated.end()
             self._compare(entry, translation, sampling, formats, sent)
-        elif table.is_whole:
+        elif table.is_traced:  # who was given none begins its own
             self._elsewhere(trace_id, sent)
         if is_torn:
             self._found(found.TWO_STORIES, entry, sent)
@@ -135,11 +140,12 @@ class Doctor:
     def _without(self, translation: FullTranslation, sent: list[Field], unread: str) -> None:
         """A call that says nothing of a trace, as far as it is read here."""
         is_beside = bool(translation.foreign) and translation.linked is not None
-        if not (unread or is_beside or translation.linked is not None):
-            return
+        is_unread = bool(unread) or is_beside
+        if not is_unread and (translation.linked is None or not self._table.is_traced):
+            return  # who was given nothing drops nothing
         if self._formats is not None:
             self.evidence.calls["examined"] += 1
-        self._found(found.UNREAD_FORMAT if unread or is_beside else found.DROPPED, None, sent)
+        self._found(found.UNREAD_FORMAT if is_unread else found.DROPPED, None, sent)
         if not (unread or is_beside):
             self._repeated.end()
 
@@ -150,6 +156,8 @@ class Doctor:
             return
         recent = self._table.recent
         usual = found.LATE if recent is not None and trace_id in recent else found.ANOTHER_TRACE
+        if usual == found.ANOTHER_TRACE and self._clock() < self._knows_recent_at:
+            return  # or late
         newest = next(iter(self._table.newest(1)), None)
         repeated = self._repeated
         if repeated.trace_id != trace_id:

@@ -312,3 +312,39 @@ def test_whenever_a_call_asks_it_finds_what_is_in_flight(steps: list[tuple[str, 
             named = [one for one in of_trace if one is entry]
             assert of.of_trace(trace_id, entry.span_id) is (named or of_trace or [None])[-1]
             assert (of.carried_of(trace_id) is None) is (not of_trace)
+
+
+def test_all_came_with_a_trace_or_not() -> None:
+    of = table()
+    assert of.is_traced
+    one, none, later = request(), request(trace_id=""), InFlight("", "", 0.0, ids=lambda _: ("", ""))
+    of.begin(one)
+    assert of.is_traced
+    of.begin(none)
+    assert not of.is_traced
+    of.begin(later)
+    of.end(none)
+    assert not of.is_traced
+    of.end(later)
+    assert of.is_traced
+    of.begin(none)
+    of.end(none)  # before anybody asked
+    assert of.is_traced
+    full = table(limit=1)
+    full.begin(one)
+    full.begin(request())
+    assert not full.is_traced
+
+
+def test_ids_that_cannot_be_found_are_none() -> None:
+    def fail(_: object) -> tuple[str, str]:
+        raise ValueError
+
+    of = table()
+    broken = InFlight("", "", 0.0, ids=fail)
+    of.begin(broken)
+    with pytest.raises(ValueError):
+        _ = of.is_traced
+    assert not of.is_traced
+    of.end(broken)
+    assert of.is_traced

@@ -264,6 +264,23 @@ def test_work_in_the_background_is_not_stale(stale: Case) -> None:
     assert stale.counts == {"another-trace": 5}
 
 
+def test_while_nobody_knows_what_was_at_the_app_before_a_call_may_be_late() -> None:
+    """A console wants to know since a reload: a call of a request that was over by then is of no other trace."""
+    case = Case()
+    case.doctor.tell(None, None)
+    case.begin(w3c())
+    case.doctor.tell(case.formats, None)
+    assert case.call(b3(OTHER)) == {}
+    case.now += 59.9
+    assert case.call(b3(OTHER)) == {}
+    assert case.call(b3()) == {"forwarded": 1}
+    over = case.begin(w3c(OTHER), trace_id=OTHER)
+    case.table.end(over, True)
+    assert case.call(b3(OTHER)) == {"late": 1}
+    case.now += 0.1
+    assert case.call(b3("9" * 32)) == {"another-trace": 1}
+
+
 def test_a_trace_that_was_at_the_app_lately_is_late(stale: Case) -> None:
     entry = stale.begin(w3c())
     stale.table.end(entry)
