@@ -244,6 +244,38 @@ def test_a_caller_of_the_app_comes_to_the_sidecar_and_to_the_port_that_it_meant(
     assert client.response().body == b"hello"
 
 
+def test_a_call_may_be_on_behalf_of_what_is_not_http(
+    spaces: Namespaces, serve: Serve, listen: Listen, call: Call
+) -> None:
+    """TLS may have any request in it, so beside it none is "the only one"."""
+    family = socket.AF_INET
+    app, there = listen(spaces.pod, "127.0.0.1", 8080), listen(spaces.world, WORLD[family], 80)
+    serve()
+    secret = call(POD[family], 8080, spaces.world)
+    secret.send(TLS_HELLO)
+    client = call(POD[family], 8080, spaces.world)
+
+    def joined() -> bytes | None:
+        caller = call(WORLD[family], 80)
+        caller.send(b"GET / HTTP/1.1\r\nHost: there\r\n\r\n")
+        with accept(there) as away:
+            seen = away.answer()
+        assert caller.response().status == 200
+        return seen.head.value("traceparent")
+
+    with accept(app) as tunnel:
+        assert tunnel.exactly(len(TLS_HELLO)) == TLS_HELLO
+        client.send(b"GET / HTTP/1.1\r\nHost: app\r\ntraceparent: " + TRACEPARENT + b"\r\n\r\n")
+        upstream = accept(app)
+        upstream.request()
+        assert joined() is None
+    secret.close()
+    with upstream:
+        assert TRACEPARENT in (joined() for _ in range(100))  # once the sidecar has heard of the tunnel's end
+        upstream.reply(b"hello")
+        assert client.response().body == b"hello"
+
+
 def test_ipv6_stays_as_it_is_where_the_rules_are_for_ipv4_alone(
     spaces: Namespaces, serve: Serve, listen: Listen, call: Call
 ) -> None:

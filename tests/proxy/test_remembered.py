@@ -47,6 +47,7 @@ CACHES = {
     "proxy.http1.message.response: _read_start": "256 of 64 bytes: read_start looks first",
     "proxy.http2.engine.budgets: lambda": "1024 IP addresses, with the limits of plans",
     "proxy.kubernetes.configuration: read": "256 of 4096 characters: configure looks first",
+    "proxy.listener.app_calls.rereading: _reader": "16 plans",
     "proxy.listener.client_bounds: self._judge": "1024 IP addresses",
     "proxy.listener.listener_rules: parse_authority": "1024 of 260 bytes: ListenerRules.parse_authority looks first",
     "proxy.listener.listener_rules: self._find": "1024 of 254 characters, as authorities are",
