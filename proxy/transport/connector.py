@@ -207,4 +207,6 @@ def refusal_of(error: OSError, where: str) -> Refusal:
         return Refusal(Fault.CONNECT_TIMEOUT, f"{where} did not answer")
     if error.errno in _UNREACHABLE:
         return Refusal(Fault.UNREACHABLE, f"{where} cannot be reached: {error.strerror}")
+    if not error.args:  # as uvloop and asyncio say it
+        return Refusal(Fault.CONNECTION_LOST, f"{where} closed the connection during the TLS handshake")
     return Refusal(Fault.CONNECTION_LOST, f"the connection to {where} failed: {error.strerror or error}")

@@ -198,7 +198,9 @@ def test_https_target_is_never_sent_in_clear(outbound: Callable[..., Sidecar], u
     far = upstream.accept()
     assert far.exactly(2) == b"\x16\x03"  # a TLS handshake
     far.close()
-    assert client.response().status == 502
+    answer = client.response()
+    assert answer.status == 502
+    assert b"closed the connection during the TLS handshake" in answer.body
 
 
 def test_a_method_is_the_apps_business(wire: Wire) -> None:

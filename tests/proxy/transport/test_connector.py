@@ -381,6 +381,7 @@ async def test_tls_says_what_is_made_of_a_connection(spoken: list[str], agreed: 
             )
         ),
         (OSError(errno.EMFILE, "too many"), Fault.CONNECTION_LOST, "the connection to a port 1 failed: too many"),
+        (ConnectionResetError(), Fault.CONNECTION_LOST, "a port 1 closed the connection during the TLS handshake"),
         (OSError("odd"), Fault.CONNECTION_LOST, "the connection to a port 1 failed: odd"),
         (ssl.SSLError(1, "bad"), Fault.TLS_ERROR, "TLS with a port 1 failed: "),
     ],
