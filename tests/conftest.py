@@ -150,6 +150,13 @@ def is_slow(path: Path) -> bool:
     return path in SLOW_PLACES or not SLOW_PLACES.isdisjoint(path.parents)
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """What is shown of the log of a test that fails has the fields, such as the fault of an upstream."""
+    from proxy.telemetry.log import TextFormatter
+
+    session.config.pluginmanager.getplugin("logging-plugin").report_handler.setFormatter(TextFormatter())
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """The quick run does not even import the slow places."""
     if config.option.markexpr == "not slow" and is_slow(collection_path):

@@ -129,3 +129,10 @@ def test_a_failure_is_told_with_its_trace(formatter: logging.Formatter) -> None:
         assert json.loads(said)["exception"].endswith("ValueError: odd")
     else:
         assert said.endswith("\nValueError: odd")
+
+
+def test_a_test_that_fails_shows_what_a_line_says_beside_its_message(pytestconfig: pytest.Config) -> None:
+    """`tests/conftest.py`."""
+    shown = pytestconfig.pluginmanager.getplugin("logging-plugin").report_handler
+    logging.getLogger("proxy").warning("an upstream fails", extra=fields(fault="connection-lost"))
+    assert shown.stream.getvalue().rstrip().endswith(" WARNING an upstream fails fault=connection-lost")
