@@ -85,7 +85,7 @@ class Replica:
 
     def __init__(self, time: Time, service: str, place: str, *, interval_s: float = HOUR_S) -> None:
         self._time = time
-        self._service = service
+        self.service = service
         self._place = place
         self.channel = Channel("1", lambda: time.now_s)
         self.channel._plan = ReportPlan(interval_s=interval_s)
@@ -107,7 +107,7 @@ class Replica:
         )
         described = resource(
             {
-                "service.name": self._service,
+                "service.name": self.service,
                 "ops.instance": self.channel.instance,
                 "ops.report.version": "1",
                 "host.name": self._place,

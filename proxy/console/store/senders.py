@@ -140,8 +140,10 @@ def heard(connection: sqlite3.Connection, report: Report, now_ns: int) -> bool:
     since = min(_whole(said, "since") * _MS, now_ns)
     if not before:
         _arrive(connection, sender, place, since, now_ns)
-    elif ended == SUCCEEDED:  # two served in one place for a while
-        connection.execute("DELETE FROM gaps WHERE instance = ? AND why = ?", (sender.instance, SILENT))
+    else:
+        _note_service(connection, sender.service, now_ns)  # a reload may have renamed it
+        if ended == SUCCEEDED:  # two served in one place for a while
+            connection.execute("DELETE FROM gaps WHERE instance = ? AND why = ?", (sender.instance, SILENT))
     connection.execute(
         "UPDATE sidecars SET number = ?, interval_ms = ?, ended = ?, place = ?, since = ?, seen = ?, exchanges = ? "
         "WHERE instance = ?",
@@ -197,10 +199,15 @@ def _arrive(connection: sqlite3.Connection, sender: Sender, place: str, since: i
     is_alone = all(ended or now_ns - seen > given_up_ns(interval_ms) for _, _, seen, ended, interval_ms in others)
     if others and is_alone and since - others[0][2] > WITHOUT_NS:
         note_gap(connection, sender.service, "", others[0][2], since, NOBODY)
+    _note_service(connection, sender.service, since)
+    _forget(connection, now_ns)
+
+
+def _note_service(connection: sqlite3.Connection, service: str, since: int) -> None:
+    """It reports, since then or longer."""
     (there,) = connection.execute("SELECT count(*) FROM reporting").fetchone()
     if there < _MOST_SERVICES:
-        connection.execute("INSERT OR IGNORE INTO reporting VALUES (?, ?)", (sender.service, since))
-    _forget(connection, now_ns)
+        connection.execute("INSERT OR IGNORE INTO reporting VALUES (?, ?)", (service, since))
 
 
 def note_gap(connection: sqlite3.Connection, service: str, instance: str, started: int, ended: int, why: str) -> None:

@@ -58,8 +58,11 @@ class Known:
             if now_ns - seen > patience_ns(interval_ms):
                 self._silent.setdefault(service, []).append((shown, seen))
         self._left: dict[str, int] = {}
-        last = reader.all("SELECT service, max(seen) FROM sidecars WHERE number > 0 GROUP BY service LIMIT ?", (_MOST,))
-        for service, seen in last:
+        last: dict[str, int] = dict(
+            reader.all("SELECT service, max(seen) FROM sidecars WHERE number > 0 GROUP BY service LIMIT ?", (_MOST,))
+        )
+        for service in self._first:
+            seen = last.get(service, 0)  # none has that name: it is forgotten, or has another name since a reload
             if service not in reporting and now_ns - seen > WITHOUT_NS:
                 self._gaps[service].append((seen, now_ns, NOBODY))
                 self._left[service] = seen

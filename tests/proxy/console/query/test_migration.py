@@ -103,6 +103,23 @@ def test_farewell_and_successor_are_no_gap(story: tuple[Time, Console]) -> None:
     assert console.verdict("orders", "b3")["safe"] is True
 
 
+def test_a_service_that_is_renamed_by_a_reload_is_known_from_then_on(story: tuple[Time, Console]) -> None:
+    """And nothing is known any more of the name that it had."""
+    time, console = story
+    renamed, other = Replica(time, "orders", "node-1"), Replica(time, "billing", "node-2")
+    live(time, console, 15, renamed, other)
+    renamed.service = "shop"
+    live(time, console, 1, renamed, other)
+    said = console.verdict("orders", "b3")
+    assert said["safe"] == "soon"
+    assert "before that orders had no sidecar that reported" in said["why"]
+    said = console.verdict("shop", "b3")
+    assert said["safe"] == "soon"
+    assert "None of 24 requests since " in said["why"]
+    live(time, console, 13.1, renamed, other)
+    assert console.verdict("shop", "b3")["safe"] is True
+
+
 def test_time_in_which_the_console_heard_nothing_is_a_gap(story: tuple[Time, Console]) -> None:
     time, console = story
     orders = Replica(time, "orders", "node-1")

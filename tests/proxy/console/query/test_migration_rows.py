@@ -26,8 +26,14 @@ class Store:
         self._connection = console.connection
 
     def service(self, *names: str, since: int = 1) -> None:
+        """Each has a sidecar that was heard just now."""
         for name in names:
             self._connection.execute("INSERT INTO reporting VALUES (?, ?)", (name, since * MS))
+            self._connection.execute(
+                "INSERT INTO sidecars (instance, service, name, host, version, newer, seen, number) "
+                "VALUES (?1 || ' runs', ?1, '', '', '', 0, ?2, 1)",
+                (name, NOW * MS),
+            )
         self._connection.execute("INSERT OR IGNORE INTO report_clock VALUES (1, 1, ?)", (NOW * MS,))
 
     def sidecar(self, service: str, via: str) -> None:
