@@ -162,7 +162,7 @@ class DataPlane:
         has_calls = any(one.direction == "outbound" for one in plan.listeners)
         linker = self._linker if has_calls and plan.linking.is_on else None
         mirror = self._mirror if plan.mirrors else None
-        rules = {listener.name: self._rules(listener, linker, mirror) for listener in plan.listeners}
+        rules = {listener.name: self._rules(listener, linker, mirror, has_calls) for listener in plan.listeners}
         kept = kept_sockets(self._doors, plan)
         doors = kept_doors(self._doors, plan, kept)
         new = {name: Door(self._listener(rules[name]), self._http2) for name in rules if name not in doors}
@@ -213,7 +213,8 @@ class DataPlane:
         self._plan = plan
         self._in_flight.use(plan.in_flight)
         self._linker.use(plan.linking)
-        self._is_behind = linker is not None and not self._in_flight.is_whole
+        remembers_all = any(rules[one.name].remembers_all for one in plan.listeners if one.direction == "inbound")
+        self._is_behind = remembers_all and not self._in_flight.is_whole
         self._catch_up()
         self._trials.keep_only(plan.shadowed)
         self._exporter.use(plan.export)
@@ -307,7 +308,9 @@ class DataPlane:
             reports=self._reports,
         )
 
-    def _rules(self, plan: ListenerPlan, linker: Linker | None, mirror: Mirror | None) -> ListenerRules:
+    def _rules(
+        self, plan: ListenerPlan, linker: Linker | None, mirror: Mirror | None, has_calls: bool
+    ) -> ListenerRules:
         pseudonym = f"{re.sub(r'[^A-Za-z0-9-]', '-', plan.name)}.{self._name}.ops-sidecar"
         doctor = self._doctor if linker is not None else None  # else not every request is remembered
         return ListenerRules(
@@ -322,6 +325,7 @@ class DataPlane:
             doctor,
             mirror,
             self._trials,
+            has_calls=has_calls,
         )
 
     def _own_at(self, ip: str, port: int) -> str:

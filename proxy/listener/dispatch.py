@@ -50,7 +50,7 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
     if rules.mirror is not None:
         _note_what_it_speaks(rules.mirror, listener, route, asker, translation)
     if is_inbound:
-        entry = route.remember(translation, listener.ticker.now, rules.linker is not None)
+        entry = route.remember(translation, listener.ticker.now, rules.remembers_all)
         if entry is not None:
             entry.exchange = exchange
             exchange.in_flight = entry

@@ -58,12 +58,15 @@ class ListenerRules:
         doctor: Doctor | None = None,
         mirror: Mirror | None = None,
         trials: Trials | None = None,
+        *,
+        has_calls: bool = False,
     ) -> None:
         """`in_flight`: the requests that are at the app now, of all listeners of a data plane.
         `linker`: joins calls to them; None: nobody does.
         `doctor`: compares calls to them.
         `mirror`: what peers were seen to speak; None: nobody wants to know.
         `trials`: the last examples of what shadows would do.
+        `has_calls`: whether the app has a way out.
 
         `pseudonym`: our name in Via, unique to this process and listener (RFC 9110, 7.6.3).
         """
@@ -76,6 +79,9 @@ class ListenerRules:
         upstreams = plan.router.upstreams()
         self.in_flight = InFlightTable() if in_flight is None else in_flight
         self.linker = linker
+        # A call is told from those of other requests of its trace only if all of them are known.
+        carries_over = has_calls and any(upstream.propagation.carry_over for upstream in upstreams)
+        self.remembers_all = linker is not None or carries_over
         self.doctor = doctor if plan.direction == "outbound" else None
         self.mirror = mirror
         of_app = self.in_flight if plan.direction == "outbound" else None  # the app is who calls there

@@ -190,7 +190,8 @@ class Route(Terms):
     def remember(self, translation: Translation, now: float, always: bool) -> InFlight | None:
         """What is remembered of a request to the app while it is there; None for nothing. Never raises.
 
-        `always`: also if calls can lack nothing of it, since they may have to be joined to it.
+        `always`: also if calls can lack nothing of it, since they may have to be joined to it,
+        or told from another of its trace.
         """
         try:
             mirroring = self._mirroring

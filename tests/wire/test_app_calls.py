@@ -79,7 +79,7 @@ def test_an_encoding_of_the_same_family_is_not_foreign(both: Callable[..., Both]
 
 
 def test_a_reload_that_switches_linking_on_or_off_counts_at_once(both: Callable[..., Both]) -> None:
-    """Without linking, requests that nothing can be lost of are not remembered, and nothing is found."""
+    """Without linking nothing is found."""
     off = {"linking": {"headers": [], "process": False, "single": False}}
     wire = both(**off)
     with wire.at_app(W3C):

@@ -17,7 +17,7 @@ from lab.wire import Wire
 
 S = "a2fb4a1d1a96d312"
 ONE, TWO = "1" * 32, "2" * 32
-OFF = {"headers": [], "process": False, "single": False}
+OFF = {"linking": {"headers": [], "process": False, "single": False}, "propagation": {"carry_over": False}}
 
 
 def traceparent(trace_id: str) -> str:
@@ -142,7 +142,7 @@ def test_without_a_way_out_no_request_is_remembered(wired: Callable[..., Wire], 
         assert remembered(wire.sidecar) == 1
 
 
-@pytest.mark.parametrize("before", [{"linking": OFF}, {"outbound": {"listen": "off"}, "upstreams": []}])
+@pytest.mark.parametrize("before", [OFF, {"outbound": {"listen": "off"}, "upstreams": []}])
 @pytest.mark.parametrize("headers", [[], ["X-Order"]])
 def test_what_a_reload_found_at_the_app_counts_until_its_end(
     both: Callable[..., Both], before: dict[str, Any], headers: list[str]

@@ -12,7 +12,8 @@ from lab.peers import Upstream
 from lab.sidecar import Settings, Sidecar, merged
 
 ONE, TWO, THREE = "1" * 32, "2" * 32, "3" * 32
-OFF = {"linking": {"headers": [], "process": False, "single": False}}
+# Without both of them, no request is remembered.
+OFF = {"linking": {"headers": [], "process": False, "single": False}, "propagation": {"carry_over": False}}
 SINGLE = {"linking": {"headers": [], "process": False}}
 HEADER = {"linking": {"process": False, "single": False}}
 PROCESS = {"linking": {"headers": [], "single": False}}
@@ -95,7 +96,7 @@ def test_who_is_there_from_before_is_told_apart_at_once(
 ) -> None:
     """Streams and tunnels may stay for days."""
     forgetful = {"propagation": {"carry_over": False}}
-    wire = both(**OFF, **forgetful)
+    wire = both(**merged(OFF, forgetful))
     wire.keep_translations(is_kept)
     with before(wire)(traceparent(ONE), "X-Request-Id: w", "X-Mirascope-Session-Id: s-1", "baggage: k=v"):
         assert wire.missing == 1
