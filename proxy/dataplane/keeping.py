@@ -52,3 +52,8 @@ def is_v6_only(plan: Plan, bind: Address) -> bool:
     if plan.admin is not None:
         others.append(plan.admin)
     return any(other.port == bind.port != 0 and other.host and ":" not in other.host for other in others)
+
+
+def shared_addresses(plan: Plan) -> list[Address]:
+    """Where another process may listen beside this one."""
+    return [bind for listener in plan.listeners for bind in listener.binds] if plan.reuse_port else []

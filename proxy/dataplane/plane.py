@@ -16,7 +16,7 @@ from ops_lib.hosts import unmapped
 from proxy.dataplane.app_presence import app_addresses, is_anyone_there, is_app_up
 from proxy.dataplane.door import Door
 from proxy.dataplane.either import either_pools
-from proxy.dataplane.keeping import is_v6_only, kept_doors, kept_sockets
+from proxy.dataplane.keeping import is_v6_only, kept_doors, kept_sockets, shared_addresses
 from proxy.http1.kept_connection import HeldRequests
 from proxy.http1.pool import connection_pools
 from proxy.http2.serving import Http2
@@ -38,6 +38,7 @@ from proxy.telemetry.access_log import AccessRecord
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.otlp.exporter import Exporter
 from proxy.telemetry.report.channel import Channel
+from proxy.transport.beside import Beside
 from proxy.transport.deadlines import TICK_S, Ticker
 from proxy.transport.descriptors import NO_LIMIT, Descriptors
 from proxy.transport.handed import HandedSockets
@@ -84,6 +85,7 @@ class DataPlane:
         self._listeners: dict[str, Listener] = {}
         self._doors: dict[str, Door] = {}  # by listener name; those that accept
         self._descriptors = Descriptors(file_limit)
+        self._beside = Beside()
         self._retired: list[Listener] = []  # of former plans, with connections still open
         self._admin = plan.admin
         self._own: list[tuple[Address, str]] = []  # where we listen, and the direction, or "admin"
@@ -166,6 +168,7 @@ class DataPlane:
         kept = kept_sockets(self._doors, plan)
         doors = kept_doors(self._doors, plan, kept)
         new = {name: Door(self._listener(rules[name]), self._http2) for name in rules if name not in doors}
+        self._beside.stand_at([*shared_addresses(self._plan), *shared_addresses(plan)])
         doors |= new
         sockets: dict[str, list[ListeningSocket]] = {name: [] for name in rules}
         opened: list[ListeningSocket] = []
@@ -188,6 +191,7 @@ class DataPlane:
                 drop(listening.close())
             for door in new.values():
                 door.listener.abort()
+            self._beside.stand_at(shared_addresses(self._plan))
             raise
         # From here on, nothing can fail.
         for name, door in doors.items():
@@ -211,6 +215,7 @@ class DataPlane:
             door.use(rules[name], sockets[name])
             door.listener.choose_what_is_told()
         self._plan = plan
+        self._beside.stand_at(shared_addresses(plan))
         self._in_flight.use(plan.in_flight)
         self._linker.use(plan.linking)
         remembers_all = any(rules[one.name].remembers_all for one in plan.listeners if one.direction == "inbound")
@@ -264,6 +269,7 @@ class DataPlane:
         for listener in listeners:
             await listener.wait_closed()
         self._linker.stop()
+        self._beside.stand_at(())
         await self._pools.stop()
         await self._exporter.stop()
         await self._channel.stop()
@@ -293,8 +299,12 @@ class DataPlane:
         return [one for one in listeners if direction is None or one.rules.plan.direction == direction]
 
     def _at_app(self) -> int:
-        """How many requests and tunnels are at the app now, those of former listeners included."""
-        return sum(one.exchanges for one in (*self._listeners.values(), *self._retired) if one.is_inbound)
+        """How many requests and tunnels are at the app now, those of former listeners included.
+
+        One more if another process shares our addresses: nobody knows how many it has there.
+        """
+        ours = sum(one.exchanges for one in (*self._listeners.values(), *self._retired) if one.is_inbound)
+        return ours if self._beside.is_alone() else ours + 1
 
     def _listener(self, rules: ListenerRules) -> Listener:
         return Listener(

@@ -1,0 +1,71 @@
+"""Whether another process of ours may listen at the same addresses (`restart.reuse_port`).
+
+Each takes a place for each address: an abstract Unix socket (unix(7)), whose name the kernel keeps free of others in
+this network namespace, and frees when the process ends. A place that cannot be taken is another's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import sys
+from collections.abc import Iterable
+from typing import Final
+
+from proxy.plan import Address
+
+_PLACES: Final = 8  # processes that may stand beside one another at an address
+
+
+class Beside:
+    """The places of one process."""
+
+    def __init__(self) -> None:
+        self._wanted: set[str] = set()  # addresses
+        self._taken: dict[str, tuple[int, socket.socket]] = {}  # by address
+
+    def stand_at(self, addresses: Iterable[Address]) -> None:
+        """Take a place at each of `addresses`, and leave the others. Nobody shares a port that the kernel chooses."""
+        self._wanted = {_key(each) for each in addresses if each.unix_path or each.port}
+        for key in self._taken.keys() - self._wanted:
+            self._taken.pop(key)[1].close()
+        self._take_places()
+
+    def _take_places(self) -> None:
+        for key in self._wanted - self._taken.keys():
+            for place in range(_PLACES):
+                taken = _take(key, place)
+                if taken is not None:
+                    self._taken[key] = place, taken
+                    break
+
+    def is_alone(self) -> bool:
+        """Whether no other process stands at any of the addresses. Without a place for us, others do."""
+        if len(self._taken) < len(self._wanted):
+            self._take_places()
+            return False
+        for key, (own, _) in self._taken.items():
+            for place in range(_PLACES):
+                if place != own:
+                    free = _take(key, place)
+                    if free is None:
+                        return False
+                    free.close()
+        return True
+
+
+def _key(address: Address) -> str:
+    return hashlib.sha256(address.unix_path.encode()).hexdigest()[:32] if address.unix_path else str(address.port)
+
+
+def _take(key: str, place: int) -> socket.socket | None:
+    """A place, or None if another has it; elsewhere than on Linux there are none."""
+    if sys.platform != "linux":
+        return None
+    taken = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    try:
+        taken.bind(f"\0ops-sidecar/{key}/{place}")
+    except OSError:
+        taken.close()
+        return None
+    return taken

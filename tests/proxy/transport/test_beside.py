@@ -1,0 +1,57 @@
+"""Processes at the same addresses find each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from proxy.plan import Address
+from proxy.transport.beside import Beside
+
+ONE, TWO = Address("127.0.0.1", 61_001), Address("127.0.0.1", 61_002)
+
+
+@pytest.fixture
+def two() -> tuple[Beside, Beside]:
+    return Beside(), Beside()
+
+
+def test_who_stands_at_an_address_is_seen_until_it_leaves(two: tuple[Beside, Beside]) -> None:
+    first, second = two
+    first.stand_at([ONE, TWO])
+    assert first.is_alone()
+    second.stand_at([TWO])
+    assert (first.is_alone(), second.is_alone()) == (False, False)
+    second.stand_at([Address("127.0.0.1", 61_003)])
+    assert (first.is_alone(), second.is_alone()) == (True, True)
+    second.stand_at([Address("0.0.0.0", 61_001)])
+    assert not first.is_alone()
+    first.stand_at([])
+    assert (first.is_alone(), second.is_alone()) == (True, True)
+    second.stand_at([])
+
+
+def test_a_path_is_an_address_and_a_port_to_be_chosen_is_none(two: tuple[Beside, Beside], tmp_path: Path) -> None:
+    first, second = two
+    chosen, path = Address("127.0.0.1", 0), Address("", 0, str(tmp_path / ("x" * 60)))
+    first.stand_at([chosen])
+    second.stand_at([chosen])
+    assert (first.is_alone(), second.is_alone()) == (True, True)
+    first.stand_at([path])
+    second.stand_at([path])
+    assert (first.is_alone(), second.is_alone()) == (False, False)
+    first.stand_at([])
+    second.stand_at([])
+
+
+def test_who_finds_no_place_is_not_alone() -> None:
+    crowd = [Beside() for _ in range(10)]
+    for each in crowd:
+        each.stand_at([ONE])
+    assert not any(each.is_alone() for each in crowd)
+    for each in crowd[:-1]:
+        each.stand_at([])
+    assert not crowd[-1].is_alone()
+    assert crowd[-1].is_alone()  # it has taken one by now
+    crowd[-1].stand_at([])
