@@ -1,6 +1,9 @@
 """What the compiler (mypyc, `make compiled`) is told of a class. Without the compiler it means nothing.
 
     @mypyc_attr(free_list_len=1)  the memory of the last instance that was freed serves the next one
+    @trait                        a class without attributes that can be a second base; its methods are called less fast
+
+An attribute that is a bool takes one byte between others, and eight beside anything else.
 
 For speed, for objects that each exchange makes anew: docs/decisions/006-cost-per-request.md has the figures.
 
@@ -18,9 +21,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from mypy_extensions import mypyc_attr as mypyc_attr
+    from mypy_extensions import trait as trait
 else:
     _Class = TypeVar("_Class")
 
     def mypyc_attr(**_: object) -> Callable[[_Class], _Class]:
         """Returns what leaves a class as it is."""
         return lambda made: made
+
+    def trait(made: _Class) -> _Class:
+        """Returns it as it is."""
+        return made

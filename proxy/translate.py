@@ -233,9 +233,7 @@ class Translator(Translates):
         assert self._in_flight is not None
         (trace_id, span_id, _), _, _, _, _, parent, _ = plain
         whole = trace_id if len(trace_id) == 32 else _PADDING + trace_id
-        carried = self._in_flight.carried_of(
-            whole.decode("ascii"), span_id.decode("ascii"), parent.decode("ascii") if parent is not None else None
-        )
+        carried = self._in_flight.carried_of(whole, span_id, parent)
         return carried is not None and lacks(plain, carried)
 
     def _put_back(self, extraction: Extraction) -> tuple[Extraction, tuple[str, ...]]:
@@ -243,7 +241,8 @@ class Translator(Translates):
         context = extraction.context
         if context is None or not self._in_flight:
             return extraction, ()
-        carried = self._in_flight.carried_of(context.trace_id, context.span_id, context.parent_id)
+        parent = context.parent_id.encode("ascii") if context.parent_id is not None else None
+        carried = self._in_flight.carried_of(context.trace_id.encode("ascii"), context.span_id.encode("ascii"), parent)
         if carried is None:
             return extraction, ()
         return put_back(extraction, carried, baggage=self._carries_baggage)

@@ -6,7 +6,7 @@ May know the heart and the span of ours. Must not know how it was found: see `tr
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from typing import NamedTuple, final
+from typing import Final, NamedTuple, final
 
 from ops_lib.propagation import Cargo, Extraction, Format, Loss, Plain, TraceContext, child
 from proxy.compiling import mypyc_attr
@@ -15,6 +15,9 @@ from proxy.participation.foreign import Foreign
 from proxy.participation.gate import NOTHING_WITHHELD, RawHeaders
 from proxy.participation.linking import Method
 from proxy.participation.own_span import OwnSpan
+
+NO_HEADERS: Final[RawHeaders] = []
+"""Of a request that has none, or whose trace fields nobody asks for any longer."""
 
 
 class Translates(metaclass=ABCMeta):
@@ -61,18 +64,14 @@ class FastTranslation:
 
     __slots__ = (
         "_came",
+        "_came_flag",
+        "_came_span",
         "_read",
-        "_span_id",
         "_translator",
         "foreign",
         "headers",
-        "ids",
-        "injected",
-        "losses",
         "plain",
-        "session",
         "span",
-        "winner",
         "withheld",
     )
 
@@ -93,18 +92,44 @@ class FastTranslation:
         `read`: as the property, if it is known.
         """
         self.headers = headers
-        self.ids = ids  # trace id, span id and "0" or "1", as they came
+        # As they came, if a span of ours goes out instead.
+        self._came_span, self._came_flag = (ids[1], ids[2]) if span_id else (b"", b"")
         self.foreign: Foreign = ()
         self.withheld = withheld
         self.span = span
-        self._span_id = span_id
         self.plain = plain  # what went out
-        self.injected = translator.injected  # the formats that went out
-        _, _, self.session, self.winner, traits, _, _ = plain
-        self.losses = translator.losses_of_traits[traits]
         self._translator = translator
         self._came = came
         self._read = read
+
+    def forget_what_came(self) -> None:
+        """Nobody will ask for what is read again, or for the formats that were read."""
+        self._came = NO_HEADERS
+
+    @property
+    def ids(self) -> tuple[bytes, bytes, bytes]:
+        """Trace id, span id and "0" or "1", as they came."""
+        return (self.plain[0][0], self._came_span, self._came_flag) if self._came_span else self.plain[0]
+
+    @property
+    def injected(self) -> tuple[Format, ...]:
+        """The formats that went out."""
+        return self._translator.injected
+
+    @property
+    def losses(self) -> tuple[tuple[Format, Loss], ...]:
+        """What they could not say."""
+        return self._translator.losses_of_traits[self.plain[4]]
+
+    @property
+    def session(self) -> bytes | None:
+        """The session that came."""
+        return self.plain[2]
+
+    @property
+    def winner(self) -> Format:
+        """The format that was believed."""
+        return self.plain[3]
 
     @property
     def extraction(self) -> Extraction | None:
@@ -117,7 +142,7 @@ class FastTranslation:
         came = self.extraction
         if came is None or came.context is None:
             return None
-        return child(came.context, self._span_id.decode("ascii")) if self._span_id else came.context
+        return child(came.context, self.plain[0][1].decode("ascii")) if self._came_span else came.context
 
     @property
     def read(self) -> str:
@@ -142,6 +167,8 @@ class FastTranslation:
 
 Translation = FullTranslation | FastTranslation
 
+_PADDING: Final = b"0" * 16
+
 
 NOTHING = FullTranslation([], None, (), (), None)
 """The translation of a request without any of our headers: writes none."""
@@ -157,10 +184,10 @@ def given_to_app(translation: object) -> Extraction:
     return Extraction(translation.context, session=came.session, baggage=came.baggage)
 
 
-def ids_given(translation: object) -> tuple[str, str]:
+def ids_given(translation: Translation) -> tuple[bytes, bytes]:
     """The trace id and span id that the app was told, in 32 and 16 digits; empty if it was told none."""
     if isinstance(translation, FastTranslation):
         trace_id, span_id, _ = translation.plain[0]
-        return trace_id.decode("ascii").rjust(32, "0"), span_id.decode("ascii")
-    context = translation.context if isinstance(translation, FullTranslation) else None
-    return (context.trace_id, context.span_id) if context is not None else ("", "")
+        return trace_id if len(trace_id) == 32 else _PADDING + trace_id, span_id
+    context = translation.context
+    return (context.trace_id.encode("ascii"), context.span_id.encode("ascii")) if context is not None else (b"", b"")

@@ -164,7 +164,10 @@ class DataPlane:
         has_calls = any(one.direction == "outbound" for one in plan.listeners)
         linker = self._linker if has_calls and plan.linking.is_on else None
         mirror = self._mirror if plan.mirrors else None
-        rules = {listener.name: self._rules(listener, linker, mirror, has_calls) for listener in plan.listeners}
+        evidence = plan.linking.headers if linker is not None else ()
+        rules = {
+            listener.name: self._rules(listener, linker, mirror, evidence, has_calls) for listener in plan.listeners
+        }
         kept = kept_sockets(self._doors, plan)
         doors = kept_doors(self._doors, plan, kept)
         new = {name: Door(self._listener(rules[name]), self._http2) for name in rules if name not in doors}
@@ -217,7 +220,7 @@ class DataPlane:
         self._plan = plan
         self._beside.stand_at(shared_addresses(plan))
         self._in_flight.use(plan.in_flight)
-        self._linker.use(plan.linking)
+        self._linker.use(plan.linking, reads_trace=any(each.keeps_trace for each in rules.values()))
         remembers_all = any(rules[one.name].remembers_all for one in plan.listeners if one.direction == "inbound")
         self._is_behind = remembers_all and not self._in_flight.is_whole
         self._catch_up()
@@ -319,7 +322,12 @@ class DataPlane:
         )
 
     def _rules(
-        self, plan: ListenerPlan, linker: Linker | None, mirror: Mirror | None, has_calls: bool
+        self,
+        plan: ListenerPlan,
+        linker: Linker | None,
+        mirror: Mirror | None,
+        evidence: tuple[str, ...],
+        has_calls: bool,
     ) -> ListenerRules:
         pseudonym = f"{re.sub(r'[^A-Za-z0-9-]', '-', plan.name)}.{self._name}.ops-sidecar"
         doctor = self._doctor if linker is not None else None  # else not every request is remembered
@@ -335,6 +343,7 @@ class DataPlane:
             doctor,
             mirror,
             self._trials,
+            evidence=evidence,
             has_calls=has_calls,
         )
 

@@ -108,7 +108,7 @@ class UpstreamConnection(KeptConnection):
         elif content:
             data += content
         if terms.leniency or self._lenient is not None:
-            self._be_lenient(terms.leniency, receiver.method)
+            self._be_lenient(terms.leniency, receiver.request.method)
         if self.buffer_bytes != terms.buffer_bytes:  # it last served another listener or plan
             self.buffer_bytes = terms.buffer_bytes
             self.transport.set_write_buffer_limits(high=terms.buffer_bytes)
@@ -259,7 +259,7 @@ class UpstreamConnection(KeptConnection):
         if response.keep_alive_s is not None:
             self.keep_alive_s = float(response.keep_alive_s)
         body: Body
-        if not response.has_body(receiver.method):
+        if not response.has_body(receiver.request.method):
             # A 204 that announces content (which RFC 9112, 6.3 forbids) may send it, too.
             is_odd = response.status == 204 and (response.chunked or bool(response.length))
             if data or is_odd:

@@ -60,7 +60,8 @@ class ClientConnection(ClientSide):
         "_rules",
         "_server",
         "_setting_off",
-        "_users",
+        "_tunnels",
+        "_under_way",
         "address",
         "deadline",
         "port",
@@ -73,7 +74,8 @@ class ClientConnection(ClientSide):
         self.listener = listener
         self.trailers = trailers
         self._budgets = budgets
-        self._users: set[TimedAsker] = set()
+        self._under_way = 0  # requests, until nothing is left to do for them
+        self._tunnels: set[TimedAsker] = set()
         self._setting_off: list[ClientStream] = []  # those whose requests have come in this turn
         self._names: tuple[str, ...] = ()
         self.address = b""
@@ -89,7 +91,7 @@ class ClientConnection(ClientSide):
     def __repr__(self) -> str:
         peer = self.address.decode("ascii") or "unix"
         leaving = ", leaving" if self._is_announced else ""
-        return f"<ClientConnection {peer}, HTTP/2, {len(self._users)} streams{leaving}>"
+        return f"<ClientConnection {peer}, HTTP/2, {self._under_way} streams{leaving}>"
 
     # --- asyncio.Protocol
 
@@ -134,7 +136,7 @@ class ClientConnection(ClientSide):
 
     def on_request(self, stream: Stream, head: RequestHead, done: bool) -> None:
         asker = ClientStream(self, stream, self.address, self.port, self._names)
-        self._users.add(asker)
+        self._under_way += 1
         listener = self.listener
         rules = listener.rules
         try:
@@ -175,7 +177,7 @@ class ClientConnection(ClientSide):
 
     def on_oversized(self, stream: Stream, done: bool) -> None:
         asker = ClientStream(self, stream, self.address, self.port, self._names)
-        self._users.add(asker)
+        self._under_way += 1
         limits = self._rules.plan.limits
         text = f"the header fields have more than {limits.header_bytes} bytes"
         asker.refuse(Refusal(Fault.HEADERS_TOO_LARGE, text))
@@ -183,7 +185,7 @@ class ClientConnection(ClientSide):
     def on_settings(self) -> None:
         if not self._is_greeted:
             self._is_greeted = True
-            if not self._users:
+            if not self._under_way:
                 self._idle_at = self._ticker.now + self.timeouts.idle_s
 
     def on_stream_over(self) -> None:
@@ -217,10 +219,17 @@ class ClientConnection(ClientSide):
         return self._ticker.now
 
     def stream_over(self, stream: TimedAsker) -> None:
-        self._users.discard(stream)
-        if not self._users:
+        if not stream.is_under_way:
+            return
+        stream.is_under_way = False
+        self._under_way -= 1
+        self._tunnels.discard(stream)
+        if not self._under_way:
             self._idle_at = self._ticker.now + self.timeouts.idle_s
             self._close_if_done()
+
+    def is_tunnel(self, stream: TimedAsker) -> None:
+        self._tunnels.add(stream)
 
     # --- what a listener asks (see accepted.Accepted)
 
@@ -230,10 +239,11 @@ class ClientConnection(ClientSide):
 
     @property
     def open_exchanges(self) -> int:
-        return len(self._users)
+        return self._under_way
 
     def receivers(self) -> list[Receiver]:
-        found = [user.receiver for user in self._users]
+        users = [stream.user for stream in self.engine.streams.values()]
+        found = [user.receiver for user in [*users, *self._tunnels] if isinstance(user, ClientStream)]
         return [each for each in found if each is not None]
 
     def on_deadline(self) -> None:
@@ -246,11 +256,13 @@ class ClientConnection(ClientSide):
             return
         self._flusher.begin()
         try:
-            for stream in list(self._users):
-                stream.on_tick(now)
+            for stream in list(self.engine.streams.values()):
+                user = stream.user
+                if isinstance(user, ClientStream):
+                    user.on_tick(now)
             if now >= self._final_at:
                 self._say_last()
-            elif now >= self._idle_at and not self._users and not self.engine.is_failed:
+            elif now >= self._idle_at and not self._under_way and not self.engine.is_failed:
                 self._server.fail(NO_ERROR, "idle")
             self._check_peer()
         finally:
@@ -271,7 +283,7 @@ class ClientConnection(ClientSide):
         self.least_read = rules.plan.clients.read_bytes_per_s
 
     def close_tunnel(self) -> None:
-        for stream in list(self._users):
+        for stream in list(self._tunnels):
             stream.close_tunnel()
 
     def shut(self) -> None:
@@ -294,7 +306,7 @@ class ClientConnection(ClientSide):
 
     def _close_if_done(self) -> None:
         """Behind the last stream of a connection that takes no more."""
-        if self._is_final and not self._users and self.engine.is_idle and not self.engine.is_failed:
+        if self._is_final and not self._under_way and self.engine.is_idle and not self.engine.is_failed:
             self._server.fail(NO_ERROR, "")
 
     def _close(self) -> None:

@@ -1,9 +1,7 @@
 """The client's side of an exchange, in HTTP/2: one stream of a connection (`client`), from its request to its answer.
 
+It takes what comes on its stream, and is the `Asker` of its exchange. `client_waits` has its times.
 May know messages. The listener decides where the request goes.
-
-    ClientStream   the `Asker` of one exchange; `client_waits` has its times
-    _Heard         takes what comes on its stream
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ from proxy.transport.processes import Ends, ends
 
 @final
 @mypyc_attr(free_list_len=1)
-class ClientStream(TunnelAsker):
+class ClientStream(TunnelAsker, StreamUser):
     """One request, and its answer."""
 
     __slots__ = ()
@@ -39,7 +37,7 @@ class ClientStream(TunnelAsker):
         self, connection: ClientSide, stream: Stream, address: bytes, port: int, names: tuple[str, ...]
     ) -> None:
         super().__init__(connection, stream, address, port, names)
-        stream.user = _Heard(self)
+        stream.user = self
 
     def __repr__(self) -> str:
         return f"<ClientStream {self._stream!r}>"
@@ -72,7 +70,7 @@ class ClientStream(TunnelAsker):
         """It has been read, and may be refused."""
         self._request = request
 
-    def heard_content(self, content: bytes, done: bool) -> None:
+    def on_content(self, content: bytes, done: bool) -> None:
         """Content of the request."""
         if self._is_for_tunnel:
             self.keep(content, done)
@@ -87,7 +85,7 @@ class ClientStream(TunnelAsker):
         if self._exchange is not None:
             self._exchange.send_content(content, done, [])
 
-    def heard_trailers(self, fields: list[HeaderField]) -> None:
+    def on_trailers(self, fields: list[HeaderField]) -> None:
         """The end of the request."""
         if self._is_for_tunnel:
             self.keep(b"", True)
@@ -96,7 +94,7 @@ class ClientStream(TunnelAsker):
         if self._exchange is not None:
             self._exchange.send_content(b"", True, self._connection.trailers.lines(fields))
 
-    def heard_full(self, full: bool) -> None:
+    def on_full(self, full: bool) -> None:
         """The client takes its answer more slowly than it comes."""
         if full:
             self._stalled_at = self._connection.now + self._connection.timeouts.idle_s
@@ -108,7 +106,7 @@ class ClientStream(TunnelAsker):
         elif not full:
             self._connection.stream_over(self)
 
-    def heard_end(self, code: int, detail: str) -> None:
+    def on_reset(self, code: int, unheard: bool, detail: str) -> None:
         """The client has taken its request back, or is gone; or it has broken a rule."""
         exchange, self._exchange = self._exchange, None
         self._connection.stream_over(self)
@@ -124,6 +122,12 @@ class ClientStream(TunnelAsker):
         elif self._request is not None and self._request.method == b"CONNECT":
             listener.give_up(self)
             listener.record_refused(self._request, self.address, refusal)
+
+    def on_interim(self, head: ResponseHead) -> None:
+        """Clients answer nothing."""
+
+    def on_response(self, head: ResponseHead, done: bool) -> None:
+        """Clients answer nothing."""
 
     # --- what an exchange asks (see sides.Asker)
 
@@ -241,32 +245,3 @@ class ClientStream(TunnelAsker):
             stream.send_headers(fields, literals, is_head)
             if not is_head:
                 stream.send(content, True)
-
-
-@final
-@mypyc_attr(free_list_len=1)
-class _Heard(StreamUser):
-    """Passes on what comes on a stream: its side of the exchange has another base."""
-
-    __slots__ = ("_asker",)
-
-    def __init__(self, asker: ClientStream) -> None:
-        self._asker = asker
-
-    def on_content(self, content: bytes, done: bool) -> None:
-        self._asker.heard_content(content, done)
-
-    def on_trailers(self, fields: list[HeaderField]) -> None:
-        self._asker.heard_trailers(fields)
-
-    def on_full(self, full: bool) -> None:
-        self._asker.heard_full(full)
-
-    def on_reset(self, code: int, unheard: bool, detail: str) -> None:
-        self._asker.heard_end(code, detail)
-
-    def on_interim(self, head: ResponseHead) -> None:
-        """Clients answer nothing."""
-
-    def on_response(self, head: ResponseHead, done: bool) -> None:
-        """Clients answer nothing."""

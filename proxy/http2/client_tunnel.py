@@ -31,9 +31,9 @@ class TunnelAsker(TimedAsker):
         self, connection: ClientSide, stream: Stream, address: bytes, port: int, names: tuple[str, ...]
     ) -> None:
         super().__init__(connection, stream, address, port, names)
-        self._early = b""
         self._has_ended = False  # the client's direction
         self._is_for_tunnel = False  # it has asked for one, and has none
+        self._early = b""
         self._switched: Exchange | None = None  # that has become the tunnel
 
     def wait_for_tunnel(self, done: bool) -> None:
@@ -62,7 +62,6 @@ class TunnelAsker(TimedAsker):
         except Refusal as refusal:
             self.refuse(refusal)
             return
-        exchange.method = request.method
         self.wait_for_tunnel(done)
         exchange.request_done = True  # of the GET
 
@@ -110,6 +109,7 @@ class TunnelAsker(TimedAsker):
             on_lost=self._tunnel_lost,
         )
         stream.send_headers([status_field(200)], fields, False)
+        connection.is_tunnel(self)
         listener.tunnel_opened(kind, self.address)
         self.tunnel = open_tunnel(near, far, connection.ticker, idle_s, is_websocket=kind == "upgrade")
 

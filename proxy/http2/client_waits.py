@@ -58,7 +58,11 @@ class ClientSide(Connection):
 
     @abstractmethod
     def stream_over(self, stream: TimedAsker) -> None:
-        """It is answered, or has ended otherwise."""
+        """It is answered, or has ended otherwise. It may be told so again."""
+
+    @abstractmethod
+    def is_tunnel(self, stream: TimedAsker) -> None:
+        """It carries no exchange any longer, but a tunnel."""
 
 
 class TimedAsker(Asker):
@@ -79,6 +83,7 @@ class TimedAsker(Asker):
         "_silent_at",
         "_stalled_at",
         "_stream",
+        "is_under_way",
         "tunnel",
     )
 
@@ -95,9 +100,6 @@ class TimedAsker(Asker):
         self._request: Request | None = None
         self._exchange: Exchange | None = None
         self.tunnel: TunnelSide | None = None  # after CONNECT
-        self._is_answered = False  # the head of the response is written
-        self._is_complete = False  # the request is
-        self._is_held = False  # its content is not taken
         self._came_bytes = 0
         self._silent_at = NEVER  # when its content will have been silent for too long
         self._judged_at = NEVER  # when to check its progress
@@ -105,6 +107,11 @@ class TimedAsker(Asker):
         self._stalled_at = NEVER  # when to check that the client takes its answer
         self._left_bytes = 0  # that waited for it at the last check
         self._expires_at = NEVER  # by grpc-timeout
+        # Side by side, for room (`proxy.compiling`).
+        self.is_under_way = True  # its connection counts it
+        self._is_answered = False  # the head of the response is written
+        self._is_complete = False  # the request is
+        self._is_held = False  # its content is not taken
 
     @property
     def receiver(self) -> Exchange | None:

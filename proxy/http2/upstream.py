@@ -57,7 +57,7 @@ class UpstreamConnection(UpstreamSide):
         "_is_waited_for",
         "_most_streams",
         "_sharer",
-        "_users",
+        "_used",
         "greeted",
         "idle_until",
         "is_retired",
@@ -82,7 +82,7 @@ class UpstreamConnection(UpstreamSide):
         self.trailers = trailers
         self._most_streams = most_streams
         self.ping_s = ping_s
-        self._users: set[UpstreamStream] = set()
+        self._used = 0  # streams
         self._is_waited_for = False  # the pool wants to know of room
         self._is_malformed = False  # the stream that is about to be told of its end has broken a rule
         # Until its SETTINGS come, an upstream may turn out not to speak HTTP/2. Nothing is sent to it before that.
@@ -98,7 +98,7 @@ class UpstreamConnection(UpstreamSide):
 
     def __repr__(self) -> str:
         retired = ", retired" if self.is_retired else ""
-        return f"<UpstreamConnection {self.peer or 'unix'}, {len(self._users)} streams{retired}, {self.served} served>"
+        return f"<UpstreamConnection {self.peer or 'unix'}, {self._used} streams{retired}, {self.served} served>"
 
     # --- asyncio.Protocol
 
@@ -130,14 +130,14 @@ class UpstreamConnection(UpstreamSide):
     @property
     def is_idle(self) -> bool:
         """Whether it serves no exchange."""
-        return not self._users
+        return not self._used
 
     @property
     def room(self) -> int:
         """How many more streams it takes now."""
         if self.is_retired or self.is_closed:
             return 0
-        mine = self._most_streams - len(self._users)
+        mine = self._most_streams - self._used
         theirs = self.client.room
         return mine if mine < theirs else theirs
 
@@ -170,8 +170,9 @@ class UpstreamConnection(UpstreamSide):
 
     def on_tick(self, now: float) -> None:
         """Sweep the deadlines of its streams."""
-        for user in [user for user in self._users if user.deadline <= now]:
-            user.on_deadline()
+        for user in self.client.users():
+            if isinstance(user, UpstreamStream) and user.deadline <= now:
+                user.on_deadline()
         self._count_streams()
         self._check_peer()
 
@@ -225,17 +226,17 @@ class UpstreamConnection(UpstreamSide):
         was, self._is_malformed = self._is_malformed, False
         return was
 
-    def began(self, user: UpstreamStream) -> None:
-        self._users.add(user)
+    def began(self) -> None:
+        self._used += 1
         self.served += 1
 
-    def ended(self, user: UpstreamStream) -> None:
-        self._users.discard(user)
-        if not self._users:
+    def ended(self) -> None:
+        self._used -= 1
+        if not self._used:
             self._close_if_idle()
 
     def _close_if_idle(self) -> None:
-        if self.is_retired and not self._users and not self.is_closed and not self.engine.is_failed:
+        if self.is_retired and not self._used and not self.is_closed and not self.engine.is_failed:
             self.client.fail(NO_ERROR, "no more streams are open")
 
     @property

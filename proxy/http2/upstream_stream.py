@@ -3,8 +3,7 @@
 May know messages. Must not know the client, the pool, or why a request is sent.
 
     UpstreamSide     the connection, as its streams see it
-    UpstreamStream   the `Answerer` of one exchange
-    _Heard           takes what comes on its stream
+    UpstreamStream   the `Answerer` of one exchange; takes what comes on its stream
 
 The life of an UpstreamStream, and what it holds then:
 
@@ -65,27 +64,28 @@ class UpstreamSide(Connection):
         """Whether the stream that is being told of its end was malformed."""
 
     @abstractmethod
-    def began(self, user: UpstreamStream) -> None:
-        """It is in use."""
+    def began(self) -> None:
+        """One more is in use."""
 
     @abstractmethod
-    def ended(self, user: UpstreamStream) -> None:
+    def ended(self) -> None:
         """It is no longer."""
 
 
 @final
 @mypyc_attr(free_list_len=1)
-class UpstreamStream(Answerer):
+class UpstreamStream(Answerer, StreamUser):
     """One request on its way to an upstream, and its response."""
 
-    __slots__ = ("_connection", "_is_done", "_is_held", "_receiver", "_stream")
+    __slots__ = ("_connection", "_is_done", "_is_held", "_is_used", "_receiver", "_stream")
 
     def __init__(self, connection: UpstreamSide) -> None:
+        self._is_held = False
+        self._is_used = False  # its connection counts it
+        self._is_done = False  # the response is whole
         self._connection = connection
         self._receiver: Receiver | None = None
         self._stream: Stream | None = None
-        self._is_held = False
-        self._is_done = False  # the response is whole
         self.connect_s = connection.connect_s
         connection.connect_s = 0.0
         self.deadline = NEVER
@@ -105,7 +105,8 @@ class UpstreamStream(Answerer):
     def ask(self, receiver: Receiver, content: bytes, done: bool, trailers: list[bytes]) -> None:
         self._receiver = receiver
         connection = self._connection
-        connection.began(self)
+        connection.began()
+        self._is_used = True
         request, terms = receiver.request, receiver.terms
         client = connection.client
         if request.upgrade or (request.pace == TUNNEL and not client.peer.extended_connect):
@@ -123,7 +124,7 @@ class UpstreamStream(Answerer):
             receiver.on_upstream_failed(Refusal(Fault.HEADERS_TOO_LARGE, text), HEARD)
             return
         is_whole = done and not trailers
-        self._stream = stream = client.open(_Heard(self), fields, literals, is_whole and not content)
+        self._stream = stream = client.open(self, fields, literals, is_whole and not content)
         if content:
             stream.send(content, is_whole)
         if done and trailers:
@@ -191,11 +192,13 @@ class UpstreamStream(Answerer):
         self._receiver = None
         self._stream = None
         self.deadline = NEVER
-        self._connection.ended(self)
+        if self._is_used:
+            self._is_used = False
+            self._connection.ended()
 
     # --- what comes
 
-    def heard_response(self, head: ResponseHead, done: bool) -> None:
+    def on_response(self, head: ResponseHead, done: bool) -> None:
         """The final head."""
         receiver = self._receiver
         if receiver is None:
@@ -211,12 +214,12 @@ class UpstreamStream(Answerer):
             self.timeout = _BODY_TIMEOUT
         receiver.on_response(response, b"", done, [])
 
-    def heard_interim(self, head: ResponseHead) -> None:
+    def on_interim(self, head: ResponseHead) -> None:
         """A 1xx."""
         if self._receiver is not None:
             self._receiver.on_interim(read_response(head, self._connection.kinds))
 
-    def heard_content(self, content: bytes, done: bool) -> None:
+    def on_content(self, content: bytes, done: bool) -> None:
         """Content of the response."""
         receiver = self._receiver
         if receiver is None:
@@ -227,7 +230,7 @@ class UpstreamStream(Answerer):
             self.deadline = self._connection.now + receiver.terms.body_waits[receiver.request.pace]
         receiver.on_response_content(content, done, [])
 
-    def heard_trailers(self, fields: list[HeaderField]) -> None:
+    def on_trailers(self, fields: list[HeaderField]) -> None:
         """The end of the response."""
         receiver = self._receiver
         if receiver is None:
@@ -237,12 +240,12 @@ class UpstreamStream(Answerer):
             receiver.rpc_status = read_status(fields)
         receiver.on_response_content(b"", True, self._connection.trailers.lines(fields))
 
-    def heard_full(self, full: bool) -> None:
+    def on_full(self, full: bool) -> None:
         """The upstream takes the request more slowly than it comes."""
         if self._receiver is not None:
             self._receiver.on_upstream_full(full)
 
-    def heard_end(self, code: int, unheard: bool, detail: str) -> None:
+    def on_reset(self, code: int, unheard: bool, detail: str) -> None:
         """There will be no more of the response."""
         receiver = self._receiver
         is_malformed = self._connection.was_malformed()
@@ -257,32 +260,3 @@ class UpstreamStream(Answerer):
         else:
             refusal = Refusal(Fault.STREAM_RESET, detail or name_of(code), code)
         receiver.on_upstream_failed(refusal, UNHEARD if unheard else HEARD)
-
-
-@final
-@mypyc_attr(free_list_len=1)
-class _Heard(StreamUser):
-    """Passes on what comes on a stream: its side of the exchange has another base."""
-
-    __slots__ = ("_user",)
-
-    def __init__(self, user: UpstreamStream) -> None:
-        self._user = user
-
-    def on_response(self, head: ResponseHead, done: bool) -> None:
-        self._user.heard_response(head, done)
-
-    def on_interim(self, head: ResponseHead) -> None:
-        self._user.heard_interim(head)
-
-    def on_content(self, content: bytes, done: bool) -> None:
-        self._user.heard_content(content, done)
-
-    def on_trailers(self, fields: list[HeaderField]) -> None:
-        self._user.heard_trailers(fields)
-
-    def on_full(self, full: bool) -> None:
-        self._user.heard_full(full)
-
-    def on_reset(self, code: int, unheard: bool, detail: str) -> None:
-        self._user.heard_end(code, unheard, detail)

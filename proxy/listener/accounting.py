@@ -6,6 +6,7 @@ May know the terms that it is served on, translations and faults. Must not know 
 from __future__ import annotations
 
 from time import perf_counter, time_ns
+from typing import final
 
 from proxy.listener.terms import Terms
 from proxy.participation.in_flight import InFlight
@@ -14,6 +15,24 @@ from proxy.semantics.request import Request
 from proxy.semantics.response import Response
 from proxy.telemetry.metrics import count
 from proxy.translated import Translation
+
+
+@final
+class Extras:
+    """Of a request: what few have, and what only a console asks for."""
+
+    __slots__ = ("connect_s", "findings", "head_s", "report_id", "request_of", "resends", "response", "waited_s")
+
+    def __init__(self) -> None:
+        self.resends = 0
+        self.report_id = b""
+        self.findings: tuple[str, ...] = ()
+        self.request_of = ""
+        # Where its time went.
+        self.waited_s = -1.0  # until there was a connection to the upstream; -1: there never was
+        self.connect_s = 0.0  # part of that in which its connection was being made
+        self.head_s = -1.0  # until the response began, since the start; -1: it never did
+        self.response: Response | None = None  # the head that came for it
 
 
 class Accounted:
@@ -25,23 +44,57 @@ class Accounted:
     bytes_out = 0
     translation: Translation | None = None  # only for the access log and the span
     in_flight: InFlight | None = None  # what is remembered while it is at the app
-    resends = 0  # number of retries
     rpc_status = -1  # of a gRPC call, if the upstream told one
     route = b""  # the template of its path, if the settings have one
     upstream_peer: tuple[bytes, int] = (b"", 0)  # address and port of the upstream
-    report_id = b""  # by which a console knows it; empty until somebody needs one
-    findings: tuple[str, ...] = ()  # what this call of the app shows of it (`app_calls.doctor`)
-    is_timed = False  # a console wants to know where its time went
-    waited_s = -1.0  # until there was a connection to the upstream; -1: there never was
-    connect_s = 0.0  # part of that in which its connection was being made
-    head_s = -1.0  # until the response began, since the start; -1: it never did
-    response: Response | None = None  # while it is timed
-    request_of = ""  # the report id of the request at the app that this call belongs to
+    extras: Extras | None = None  # while a console wants to know where its time goes, or if there are any
 
     terms: Terms
     request: Request
-    method: bytes
     started: float  # by `perf_counter`
+
+    def more(self) -> Extras:
+        """Its extras, from now on."""
+        extras = self.extras
+        if extras is None:
+            extras = self.extras = Extras()
+        return extras
+
+    @property
+    def resends(self) -> int:
+        """Number of retries."""
+        return self.extras.resends if self.extras is not None else 0
+
+    @resends.setter
+    def resends(self, resends: int) -> None:
+        self.more().resends = resends
+
+    @property
+    def report_id(self) -> bytes:
+        """By which a console knows it; empty until somebody needs one."""
+        return self.extras.report_id if self.extras is not None else b""
+
+    @report_id.setter
+    def report_id(self, report_id: bytes) -> None:
+        self.more().report_id = report_id
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What this call of the app shows of it (`app_calls.doctor`)."""
+        return self.extras.findings if self.extras is not None else ()
+
+    @findings.setter
+    def findings(self, findings: tuple[str, ...]) -> None:
+        self.more().findings = findings
+
+    @property
+    def request_of(self) -> str:
+        """The report id of the request at the app that this call belongs to."""
+        return self.extras.request_of if self.extras is not None else ""
+
+    @request_of.setter
+    def request_of(self, report_id: str) -> None:
+        self.more().request_of = report_id
 
 
 def account(accounted: Accounted, refusal: Refusal | None) -> tuple[int, float]:

@@ -5,6 +5,7 @@ May know the listener, its rules, and exchanges. Must not know any protocol: a r
 
 from __future__ import annotations
 
+from proxy.listener.accounting import Extras
 from proxy.listener.app_calls.linking import Search
 from proxy.listener.exchange import Exchange
 from proxy.listener.listener import Listener
@@ -14,7 +15,7 @@ from proxy.listener.translation import tell
 from proxy.participation.linking import Linked
 from proxy.participation.mirror import Mirror
 from proxy.semantics.request import Request
-from proxy.translated import NOTHING, Translation
+from proxy.translated import NO_HEADERS, NOTHING, FastTranslation, Translation
 
 
 def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchange:
@@ -40,7 +41,7 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
         translation = NOTHING  # for now
     exchange = Exchange(asker, route, pool, request, translation.headers, rules.hop(asker.address), listener.ticker)
     if listener.is_reporting:
-        exchange.is_timed = True
+        exchange.extras = Extras()
     if found is not None and isinstance(found, Search):
         exchange.look_first(found, lambda linked: _go_on(listener, route, exchange, linked, rule))
     elif _is_told(listener, route, translation):
@@ -49,6 +50,10 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
             rules.doctor.note(exchange)
     if rules.mirror is not None:
         _note_what_it_speaks(rules.mirror, listener, route, asker, translation)
+    if request.trace and exchange.translation is None and found is None and not rules.keeps_trace:
+        request.trace = NO_HEADERS  # nobody reads them again, and an exchange may be open for hours
+        if isinstance(translation, FastTranslation):
+            translation.forget_what_came()
     if is_inbound:
         entry = route.remember(translation, listener.ticker.now, rules.remembers_all)
         if entry is not None:

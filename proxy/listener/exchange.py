@@ -71,6 +71,7 @@ class Exchange(Receiver):
     """See the module. Waits for an answerer, and receives the response."""
 
     # As in `Accounted`: values that most exchanges never change.
+    _binds = False  # the response asked for credentials that log in the connection
     _state = NEW
     _answerer: Answerer | None = None
     _tunnel_to: Answerer | None = None  # the answerer whose connection is the far end of a tunnel now
@@ -79,7 +80,6 @@ class Exchange(Receiver):
     _replay: bytes | None = None  # all of the content, if the request may be retried
     wants_fresh = False  # this is the retry
     request_done = False
-    _binds = False  # the response asked for credentials that log in the connection
     deadline = NEVER
     _search: Search | None = None
     _on_found: Callable[[Linked], None] | None = None
@@ -90,7 +90,6 @@ class Exchange(Receiver):
         """`trace`: the trace fields to write; `hop`: the other fields that this hop adds."""
         self.terms = terms
         self.request = request
-        self.method = request.method
         self.started = perf_counter()
         self.translation = None  # here: mypyc leaves out a class's None if the type is a union of more than two
         self.trace = trace
@@ -215,9 +214,10 @@ class Exchange(Receiver):
             self._stop_waiting()  # before sending the request, which may call `on_upstream_full` at once
         self._state = ASKING
         self._answerer = answerer
-        if self.is_timed:
-            self.waited_s = perf_counter() - self.started
-            self.connect_s = answerer.connect_s
+        extras = self.extras
+        if extras is not None:
+            extras.waited_s = perf_counter() - self.started
+            extras.connect_s = answerer.connect_s
             answerer.connect_s = 0.0
         self.upstream_peer = answerer.remote
         content, self._held = self._held, b""
@@ -281,9 +281,10 @@ class Exchange(Receiver):
         """Pass on the head, and the content that came with it, in one piece."""
         self._state = ANSWERING
         self._replay = None
-        if self.is_timed:
-            self.head_s = perf_counter() - self.started
-            self.response = response
+        extras = self.extras
+        if extras is not None:
+            extras.head_s = perf_counter() - self.started
+            extras.response = response
         if response.binds_connection:
             self._binds = True
         self.status = response.status
@@ -355,7 +356,7 @@ class Exchange(Receiver):
             return
         self._answerer = None
         replay = self._replay
-        if replay is not None and (heard == UNHEARD or (heard != HEARD and self.method in IDEMPOTENT)):
+        if replay is not None and (heard == UNHEARD or (heard != HEARD and self.request.method in IDEMPOTENT)):
             self._replay = None
             self._held = replay
             self.wants_fresh = True

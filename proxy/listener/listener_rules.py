@@ -59,6 +59,7 @@ class ListenerRules:
         mirror: Mirror | None = None,
         trials: Trials | None = None,
         *,
+        evidence: tuple[str, ...] = (),
         has_calls: bool = False,
     ) -> None:
         """`in_flight`: the requests that are at the app now, of all listeners of a data plane.
@@ -66,6 +67,7 @@ class ListenerRules:
         `doctor`: compares calls to them.
         `mirror`: what peers were seen to speak; None: nobody wants to know.
         `trials`: the last examples of what shadows would do.
+        `evidence`: the headers that join calls to requests.
         `has_calls`: whether the app has a way out.
 
         `pseudonym`: our name in Via, unique to this process and listener (RFC 9110, 7.6.3).
@@ -98,6 +100,8 @@ class ListenerRules:
         # So all fields that any translator owns are set aside.
         # Those that the chosen one does not own are forwarded unchanged: see `Route.translate`.
         self.kinds = request_kinds(made.owns, via=plan.via, x_forwarded=plan.x_forwarded)
+        # Trace fields that may have to be read again, as evidence.
+        self.keeps_trace = any(made.owns(name.encode("latin-1")) for name in evidence)
         # RFC 9110, 7.6.3: a proxy (an outbound listener) adds Via to responses. A gateway need not.
         self.is_proxy = plan.direction == "outbound"
         self.is_transparent = plan.transparent

@@ -201,7 +201,8 @@ class Route(Terms):
                 return InFlight(place.trace_id, place.span_id, now, place.carried, (), translation)
             if not always:
                 return None
-            return InFlight("", "", now, None, (), translation, ids_given)
+            trace_id, span_id = ids_given(translation)
+            return InFlight(trace_id, span_id, now, None, (), translation)
         except Exception as error:  # a bug of ours: the outermost edge
             tell(self.metrics.translation, error)
             return None

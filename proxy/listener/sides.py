@@ -38,9 +38,9 @@ class Answerer(metaclass=ABCMeta):
     connect_s: float  # how long it took to connect; 0 once an exchange was told
     deadline: float  # in seconds of the loop's clock
     remote: tuple[bytes, int]  # address and port of the other end; empty and 0 on a Unix socket
-    is_pinned: bool  # it has an identity, and serves the asker that gave it one, nobody else
     process: int  # that holds the other end; UNKNOWN: not looked up yet
     timeout: Fault  # what a deadline that passes means
+    is_pinned: bool  # it has an identity, and serves the asker that gave it one, nobody else
 
     def ends(self) -> Ends | None:
         """Both ends of the connection, the upstream's first; None on a Unix socket."""

@@ -29,14 +29,15 @@ from ops_lib.propagation import (
 from proxy.participation.carried import NOTHING_CARRIED, Carried
 
 _PADDING: Final = "0" * 16
+_RAW_PADDING: Final = b"0" * 16
 _OF_BAGGAGE: Final = len("baggage: \r\n")
 
 
 class PlaceOf(NamedTuple):
     """The place of a request in its trace, as the app was told, and the values that the app's format cannot say."""
 
-    trace_id: str
-    span_id: str
+    trace_id: bytes
+    span_id: bytes
     carried: Carried
 
 
@@ -66,7 +67,6 @@ class CarryOver:
         (trace_id, span_id, _), state, session, _, traits, _, baggage = plain
         if session is None and baggage is None and not traits & self._traits:
             return None
-        text = trace_id.decode("ascii")
         carried = Carried(
             state.decode("latin-1") if self._state else "",
             _baggage_of(baggage[0]) if baggage is not None and self._baggage else None,
@@ -76,8 +76,8 @@ class CarryOver:
             self._random and bool(traits & IS_RANDOM),
         )
         if traits & IS_SHORT:
-            text = _PADDING + text
-        return PlaceOf(text, span_id.decode("ascii"), carried) if carried != NOTHING_CARRIED else None
+            trace_id = _RAW_PADDING + trace_id
+        return PlaceOf(trace_id, span_id, carried) if carried != NOTHING_CARRIED else None
 
     def of_context(self, context: TraceContext, extraction: Extraction | None) -> PlaceOf | None:
         """For a context that went to the app, and the values beside it; None if there is nothing to remember."""
@@ -91,7 +91,7 @@ class CarryOver:
         )
         if carried == NOTHING_CARRIED:
             return None
-        return PlaceOf(context.trace_id, context.span_id, carried)
+        return PlaceOf(context.trace_id.encode("ascii"), context.span_id.encode("ascii"), carried)
 
 
 def given(plain: Plain[bytes]) -> Extraction:

@@ -29,6 +29,7 @@ _NOWHERE: Final = 0  # it has not begun, or it is over
 _REMEMBERED: Final = 1
 _UNTRACKED: Final = 2  # at the app, and not remembered: no room, or too old
 _PLACED: Final = 3  # remembered, and found by its trace
+_ANSWERED: Final = 4  # it is over, with the app's whole answer
 
 
 @final
@@ -37,54 +38,55 @@ class InFlight:
     """One request at the app. `trace_id` and `span_id` (32 and 16 digits): the caller, as the app was told."""
 
     # Values that most of them never change are class attributes, for speed.
-    trace_id = ""
-    span_id = ""
+    trace_id = b""
+    span_id = b""
     carried: Carried = NOTHING_CARRIED
     evidence: tuple[tuple[str, str], ...] = ()
     _place = _NOWHERE
-    _ids: Callable[[object], tuple[str, str]] | None = None
     exchange: object = None  # whose entry it is, while it is in flight
-    is_answered = False  # it ended with the app's whole answer
-    size_bytes = _OVERHEAD_BYTES
 
     def __init__(
         self,
-        trace_id: str,
-        span_id: str,
+        trace_id: bytes,
+        span_id: bytes,
         started: float,
         carried: Carried | None = None,
         evidence: tuple[tuple[str, str], ...] = (),
         source: object = None,
-        ids: Callable[[object], tuple[str, str]] | None = None,
     ) -> None:
         """`evidence`: configured header names (lower case) and values, which can link a call to this request.
 
-        `trace_id` is empty if calls cannot lack anything of this request.
+        `trace_id` is empty if the app was told none.
         `source`: what the app was given, as the translation has it.
-        `ids`: finds both ids in `source`, when a call asks for them: many apps make none.
         """
         self.started = started
         self.source = source
-        if ids is not None:
-            self._ids = ids
         if trace_id:
-            self.trace_id, self.span_id = trace_id, span_id
+            self.trace_id = trace_id
+            self.span_id = span_id
         if carried is not None:
             self.carried = carried
-            self.size_bytes += carried.size_bytes
         if evidence:
             self.evidence = evidence
-            self.size_bytes += sum(len(name) + len(text) for name, text in evidence)
 
-    def learn_ids(self) -> None:
-        """Find them now, if that was put off."""
-        ids = self._ids
-        if ids is not None:
-            self._ids = None
-            self.trace_id, self.span_id = ids(self.source)
+    @property
+    def is_answered(self) -> bool:
+        """Whether it ended with the app's whole answer."""
+        return self._place == _ANSWERED
+
+    @property
+    def size_bytes(self) -> int:
+        """Roughly, the bytes that it takes."""
+        size = _OVERHEAD_BYTES
+        if self.carried is not NOTHING_CARRIED:
+            size += self.carried.size_bytes
+        if self.evidence:
+            size += sum([len(name) + len(text) for name, text in self.evidence])
+        return size
 
     def __repr__(self) -> str:
-        return f"<InFlight {self.trace_id} {self.span_id} since {self.started:g}>"
+        ids = f"{self.trace_id.decode('ascii')} {self.span_id.decode('ascii')}"
+        return f"<InFlight {ids} since {self.started:g}>"
 
 
 @final
@@ -95,6 +97,7 @@ class InFlightTable:
         "_at_app",
         "_by_evidence",
         "_by_trace",
+        "_doubted",
         "_entries",
         "_evidence",
         "_limit",
@@ -115,9 +118,10 @@ class InFlightTable:
         self._entries: dict[InFlight, None] = {}  # in the order in which they began
         # Dicts as ordered sets: however many requests share a key, to take one out costs the same.
         # Most traces have one request, which needs no dict.
-        self._by_trace: dict[str, InFlight | dict[InFlight, None]] = {}
+        self._by_trace: dict[bytes, InFlight | dict[InFlight, None]] = {}
         self._by_evidence: dict[tuple[str, str], dict[InFlight, None]] = {}
-        self._evidence: Callable[[InFlight], tuple[tuple[str, str], ...]] | None = None
+        self._evidence: Callable[[InFlight], tuple[tuple[str, str], ...] | None] | None = None
+        self._doubted: dict[InFlight, None] = {}  # those whose evidence nobody can tell
         self._new = 0  # entries that have no place in `_by_trace` yet: the last of `_entries`
         self._size = 0
         self._traceless = 0  # entries that have a place, and no trace
@@ -142,7 +146,8 @@ class InFlightTable:
 
     def begin(self, entry: InFlight) -> bool:
         """A request is given to the app. False, and counted, if there is no room to remember it."""
-        has_room = len(self._entries) < self._limit and self._size + entry.size_bytes <= self._limit_bytes
+        size = entry.size_bytes
+        has_room = len(self._entries) < self._limit and self._size + size <= self._limit_bytes
         if not has_room and not self._make_room(entry):
             self.counts["no-room"] += 1
             self._untracked += 1
@@ -150,7 +155,7 @@ class InFlightTable:
             return False
         self._entries[entry] = None
         entry._place = _REMEMBERED
-        self._size += entry.size_bytes
+        self._size += size
         self._new += 1
         if self._new >= _MOST_NEW:
             self._place_new()
@@ -170,11 +175,10 @@ class InFlightTable:
     def _place_new(self) -> None:
         """Let calls find the entries that have begun since the last one."""
         new = list(islice(reversed(self._entries), self._new))
+        self._new = 0
         for entry in reversed(new):
-            self._new -= 1  # one by one, so that the count is right if a look for ids fails
             entry._place = _PLACED
             self._traceless += 1
-            entry.learn_ids()
             if not entry.trace_id:
                 continue
             self._traceless -= 1
@@ -186,14 +190,15 @@ class InFlightTable:
             else:
                 of_trace[entry] = None
 
-    def find_evidence_by(self, evidence: Callable[[InFlight], tuple[tuple[str, str], ...]] | None) -> None:
-        """Find each request's evidence so from now on, those in flight included.
+    def find_evidence_by(self, evidence: Callable[[InFlight], tuple[tuple[str, str], ...] | None] | None) -> None:
+        """Find each request's evidence so from now on, those in flight included. It tells None where it cannot tell.
 
         Nobody looks for it until a call asks: most apps forward what they get.
         """
         if self._evidence == evidence:
             return
         self._evidence = evidence
+        self._doubted = {}
         if evidence is None:
             return
         for entry in self._entries:
@@ -205,11 +210,12 @@ class InFlightTable:
 
     def _find_evidence(self, entry: InFlight) -> None:
         assert self._evidence is not None
-        before = sum(len(name) + len(text) for name, text in entry.evidence)
-        entry.evidence = self._evidence(entry)
-        more = sum(len(name) + len(text) for name, text in entry.evidence) - before
-        entry.size_bytes += more
-        self._size += more
+        before = entry.size_bytes
+        evidence = self._evidence(entry)
+        if evidence is None:
+            self._doubted[entry] = None
+        entry.evidence = evidence or ()
+        self._size += entry.size_bytes - before
 
     def end(self, entry: InFlight, is_answered: bool = False) -> None:
         """The app has answered, or the request is over otherwise."""
@@ -217,16 +223,15 @@ class InFlightTable:
             self._forget(entry)
         elif entry._place == _UNTRACKED:
             self._untracked -= 1
-        if self.recent is not None:
-            entry.learn_ids()
-            if entry.trace_id:
-                self.recent.add(entry.trace_id)
-        entry._place = _NOWHERE
+        if self.recent is not None and entry.trace_id:
+            self.recent.add(entry.trace_id)
+        entry._place = _ANSWERED if is_answered else _NOWHERE
         entry.exchange = None
-        entry.is_answered = is_answered
 
     def _forget(self, entry: InFlight) -> None:
         del self._entries[entry]
+        if self._doubted:
+            self._doubted.pop(entry, None)
         self._size -= entry.size_bytes
         if entry._place == _REMEMBERED:
             self._new -= 1
@@ -264,7 +269,7 @@ class InFlightTable:
 
     # --- questions
 
-    def of_trace(self, trace_id: str, *parent_ids: str | None) -> InFlight | None:
+    def of_trace(self, trace_id: bytes, *parent_ids: bytes | None) -> InFlight | None:
         """The request of exactly this trace; of several the one that gave the app one of `parent_ids`, else the newest.
 
         Of a trace with very many requests, the newest are looked at.
@@ -276,7 +281,7 @@ class InFlightTable:
             return entries
         return _named(entries, parent_ids) or next(reversed(entries))
 
-    def carried_of(self, trace_id: str, *parent_ids: str | None) -> Carried | None:
+    def carried_of(self, trace_id: bytes, *parent_ids: bytes | None) -> Carried | None:
         """What requests of exactly this trace came with that the app may have lost; None if none is in flight.
 
         Of several requests the one that gave the app one of `parent_ids` counts; if none did, what all agree about.
@@ -301,9 +306,9 @@ class InFlightTable:
     def only_with(self, name: str, value: str) -> InFlight | None:
         """The request that came with this header, if it is the only one in flight that did.
 
-        None while there are requests that are not remembered: any of them may have come with it.
+        None while there are requests that are not remembered, or not whole: any of them may have come with it.
         """
-        if not self.is_whole:
+        if not self.is_whole or self._doubted:
             return None
         entries = self._by_evidence.get((name, value))
         return next(iter(entries)) if entries is not None and len(entries) == 1 else None
@@ -356,7 +361,7 @@ def evidence_of(names: Iterable[str], headers: Mapping[str, list[str]]) -> tuple
     return tuple(found)
 
 
-def _named(entries: dict[InFlight, None], parent_ids: tuple[str | None, ...]) -> InFlight | None:
+def _named(entries: dict[InFlight, None], parent_ids: tuple[bytes | None, ...]) -> InFlight | None:
     for entry in islice(reversed(entries), _MOST_OF_TRACE):
         if entry.span_id in parent_ids:
             return entry

@@ -14,12 +14,12 @@ class RecentTraces:
     __slots__ = ("_traces",)
 
     def __init__(self) -> None:
-        self._traces: dict[str, None] = {}
+        self._traces: dict[bytes, None] = {}
 
-    def __contains__(self, trace_id: str) -> bool:
+    def __contains__(self, trace_id: bytes) -> bool:
         return trace_id in self._traces
 
-    def add(self, trace_id: str) -> None:
+    def add(self, trace_id: bytes) -> None:
         """A request of this trace is over."""
         traces = self._traces
         if trace_id in traces:

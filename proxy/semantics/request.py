@@ -47,17 +47,18 @@ class Request(Weighed):
     host = b""  # the authority as received; empty: none
     authority: Authority = _NOBODY  # the same, parsed
     length: int | None = 0  # of the content; None: only known at its end
-    takes_trailers = False
-    expects_continue = False  # its content comes after a 100 (RFC 9110, 10.1.1)
     upgrade = b""  # the protocol, if this is a real upgrade
     max_forwards: int | None = None
     via: tuple[bytes, ...] = ()
     forwarded_for: tuple[bytes, ...] = ()
-    has_forwarded_host = False
-    has_forwarded_proto = False
     trace: list[Field]  # for the translator
     pace = PROMPT
     version = b"1.1"  # that it came in, as Via has it (RFC 9110, 7.6.3)
+    # Side by side, for room (`proxy.compiling`).
+    takes_trailers = False
+    expects_continue = False  # its content comes after a 100 (RFC 9110, 10.1.1)
+    has_forwarded_host = False
+    has_forwarded_proto = False
     binds_connection = False  # its credentials log in the connection that it is sent on
 
     @property

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from lab.consoles import start_console
-from lab.fixtures import loop_thread, start, upstream
+from lab.fixtures import logs, loop_thread, start, upstream
 
-__all__ = ["loop_thread", "start", "start_console", "upstream"]
+__all__ = ["logs", "loop_thread", "start", "start_console", "upstream"]

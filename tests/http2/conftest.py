@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from lab.fixtures import billing, collector, deaf, loop_thread, start, upstream, wire, wired  # noqa: F401 - fixtures
+from lab.fixtures import billing, collector, deaf, logs, loop_thread, start, upstream, wire, wired  # noqa: F401 - fixture
 from lab.h2 import App, Peer, client
 from lab.rpc import Caller, Service
 from lab.sidecar import Sidecar, connect, merged

@@ -24,6 +24,8 @@ from lab.h2 import (
 )
 from lab.sidecar import Sidecar
 
+pytestmark = pytest.mark.logs
+
 OK = [(":status", "200"), ("content-type", "application/grpc")]
 DONE = [("grpc-status", "0")]
 

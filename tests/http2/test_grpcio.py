@@ -12,6 +12,8 @@ from lab.peers import Upstream
 from lab.rpc import Caller, Service
 from lab.sidecar import LISTEN, Sidecar
 
+pytestmark = pytest.mark.logs
+
 T, S = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312"
 W3C = (("traceparent", f"00-{T}-{S}-01"),)
 B3 = (("x-b3-traceid", T), ("x-b3-spanid", S), ("x-b3-sampled", "1"))

@@ -11,6 +11,8 @@ from lab.h2 import DATA, END_STREAM, HEADERS, RST_STREAM, Answer, App, Fields, F
 from lab.peers import Upstream
 from lab.sidecar import LISTEN, Sidecar
 
+pytestmark = pytest.mark.logs
+
 Start = Callable[..., Sidecar]
 Knock = Callable[..., Peer]
 

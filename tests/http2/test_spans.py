@@ -13,6 +13,8 @@ from lab.rpc import Caller, Service
 from lab.sidecar import LISTEN, Sidecar, merged
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+pytestmark = pytest.mark.logs
+
 T, S = "463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312"
 B3 = (("x-b3-traceid", T), ("x-b3-spanid", S), ("x-b3-sampled", "1"))
 

@@ -29,6 +29,8 @@ from lab.h2 import (
 from lab.peers import Upstream
 from lab.sidecar import LISTEN, Sidecar
 
+pytestmark = pytest.mark.logs
+
 Start = Callable[..., Sidecar]
 Knock = Callable[..., Peer]
 

@@ -14,6 +14,8 @@ from lab.messages import Message
 from lab.peers import Upstream, UpstreamConnection
 from lab.sidecar import Sidecar
 
+pytestmark = pytest.mark.logs
+
 Start = Callable[..., Sidecar]
 Knock = Callable[..., Peer]
 

@@ -30,7 +30,13 @@ def upstream() -> Iterator[Upstream]:
 
 
 @pytest.fixture
-def start(loop_thread: LoopThread) -> Iterator[Callable[..., Sidecar]]:
+def logs(request: pytest.FixtureRequest) -> bool:
+    """Whether sidecars have an access log (`sidecar.records`): by mark. Usual ones have none, and remember less."""
+    return request.node.get_closest_marker("logs") is not None
+
+
+@pytest.fixture
+def start(loop_thread: LoopThread, logs: bool) -> Iterator[Callable[..., Sidecar]]:
     """`start(settings)` starts a sidecar from settings over these: no outbound, no admin, inbound on a free port.
 
     Further keywords go to `Sidecar`. Each is stopped at the end of the test, which fails if an exchange is left.
@@ -39,7 +45,7 @@ def start(loop_thread: LoopThread) -> Iterator[Callable[..., Sidecar]]:
 
     def start_one(settings: dict[str, Any], **parts: Any) -> Sidecar:
         base = {"inbound": {"listen": LISTEN}, "outbound": {"listen": "off"}, "admin": {"listen": "off"}}
-        sidecar = Sidecar(loop_thread, merged(base, settings), **parts)
+        sidecar = Sidecar(loop_thread, merged(base, settings), logs=logs, **parts)
         started.append(sidecar)
         return sidecar
 

@@ -81,7 +81,7 @@ class Owner(ServerOwner):
 
     def on_goaway(self, code: int, detail: bytes) -> None:
         self.told.append(("goaway", code))
-        self.details.append(detail.decode())
+        self.details.append(detail.decode(errors="replace"))
 
     def on_settings(self) -> None:
         self.settings += 1

@@ -68,12 +68,15 @@ class LoopThread:
 class Sidecar:
     """A data plane under test, in this process."""
 
-    def __init__(self, thread: LoopThread, settings: Settings, *, file_limit: int = NO_LIMIT) -> None:
-        """`file_limit`: the file descriptors that the process is said to have."""
+    def __init__(
+        self, thread: LoopThread, settings: Settings, *, file_limit: int = NO_LIMIT, logs: bool = False
+    ) -> None:
+        """`file_limit`: the file descriptors that the process is said to have; `logs`: what is served, to `records`."""
         self.thread = thread
         self.metrics = Metrics()
         self.records: list[AccessRecord] = []
         self._file_limit = file_limit
+        self._access_log = self.records.append if logs else None
         self._generation = 0
         self._clients: list[Client] = []
         self.plane = thread.run(self._start(self.plan(settings)))
@@ -81,7 +84,7 @@ class Sidecar:
         self._note_addresses()
 
     async def _start(self, plan: Plan) -> DataPlane:
-        plane = DataPlane(plan, metrics=self.metrics, access_log=self.records.append, file_limit=self._file_limit)
+        plane = DataPlane(plan, metrics=self.metrics, access_log=self._access_log, file_limit=self._file_limit)
         await plane.start()
         return plane
 

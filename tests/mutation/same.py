@@ -80,7 +80,6 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
             ("proxy/http2/connection.py", "self._heard_at = NEVER  # when bytes came last", "pass"),
             ("proxy/http2/engine/engine.py", "self._block_bytes = 0", "pass", "(1)", "(-1)"),
             ("proxy/http2/engine/engine.py", "self._block_done = False  # it ends the stream", "pass"),
-            ("proxy/http2/engine/streams.py", 'self.id_bytes = b""', "pass"),
         )
     },
     ("proxy/http2/engine/engine.py", "end -= data[start] if start < end else 1"): (

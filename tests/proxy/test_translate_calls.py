@@ -33,7 +33,7 @@ def translator(table: InFlightTable | None = None, bits: Callable[[int], int] = 
 
 def at_the_app(trace_id: str) -> InFlightTable:
     table = InFlightTable()
-    table.begin(InFlight(trace_id, SPAN, 0.0, Carried(tracestate="vendor=1")))
+    table.begin(InFlight(trace_id.encode(), SPAN.encode(), 0.0, Carried(tracestate="vendor=1")))
     return table
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from lab.fixtures import billing, collector, deaf, exporting, loop_thread, start, upstream, wire, wired
+from lab.fixtures import billing, collector, deaf, exporting, logs, loop_thread, start, upstream, wire, wired
 
-__all__ = ["billing", "collector", "deaf", "exporting", "loop_thread", "start", "upstream", "wire", "wired"]
+__all__ = ["billing", "collector", "deaf", "exporting", "logs", "loop_thread", "start", "upstream", "wire", "wired"]

@@ -8,6 +8,8 @@ import pytest
 from lab.sidecar import Sidecar
 from lab.wire import Wire
 
+pytestmark = pytest.mark.logs
+
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 T, OTHER = "463ac35c9f6413ad48485a3953bb6124", "80f198ee56343ba864fe8b2a57d3eff7"
 

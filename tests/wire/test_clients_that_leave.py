@@ -13,6 +13,8 @@ from lab.pump import fill
 from lab.sidecar import LISTEN, Sidecar
 from lab.wire import Wire
 
+pytestmark = pytest.mark.logs
+
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nevent\r\n"

@@ -18,6 +18,8 @@ from lab.wire import Wire
 
 import proxy.listener.records.spans as spans_module
 
+pytestmark = pytest.mark.logs
+
 
 def test_a_reload_switches_export_on_and_off(
     exporting: Callable[..., Wire], collector: Collector, upstream: Upstream

@@ -16,6 +16,7 @@ ONE, TWO, THREE = "1" * 32, "2" * 32, "3" * 32
 OFF = {"linking": {"headers": [], "process": False, "single": False}, "propagation": {"carry_over": False}}
 SINGLE = {"linking": {"headers": [], "process": False}}
 HEADER = {"linking": {"process": False, "single": False}}
+SESSION = {"linking": {"headers": ["X-Mirascope-Session-Id"], "process": False, "single": False}}
 PROCESS = {"linking": {"headers": [], "single": False}}
 
 At = Callable[..., AbstractContextManager[object]]
@@ -72,6 +73,25 @@ def test_a_header_may_be_of_a_request_from_before(
             assert wire.call("X-Request-Id: r") == ""
         assert wire.call("X-Request-Id: r") == TWO
     assert wire.linked == {"none": 1, "header": 1}
+
+
+@pytest.mark.parametrize("before", EACH)
+@pytest.mark.parametrize("then", [by_http1, by_http2])
+def test_a_trace_field_may_be_of_a_request_from_before(
+    both: Callable[..., Calling], before: Callable[[Calling], At], then: Callable[[Calling], At]
+) -> None:
+    """Requests are remembered, but not their trace fields, as long as none of these is evidence."""
+    wire = both(**HEADER)
+    session = "X-Mirascope-Session-Id: s-1"
+    with ExitStack() as later:
+        with before(wire)(traceparent(ONE), session):
+            wire.reload(SESSION)
+            later.enter_context(then(wire)(traceparent(TWO), session))
+            assert wire.call(session) == ""
+        assert wire.call(session) == TWO
+        wire.reload(SESSION)
+        assert wire.call(session) == TWO
+    assert (wire.linked, wire.missing) == ({"none": 1, "header": 2}, 0)
 
 
 @pytest.mark.parametrize("before", EACH)

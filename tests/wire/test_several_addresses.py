@@ -15,6 +15,8 @@ from lab.sidecar import LISTEN, Sidecar, connect
 
 from proxy.plan import Address
 
+pytestmark = pytest.mark.logs
+
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 OFF = {"outbound": {"listen": "off"}, "admin": {"listen": "off"}}
 

@@ -17,6 +17,8 @@ from lab.peers import WAIT_S, Client, Upstream
 from lab.sidecar import Sidecar
 from lab.wire import Wire, check_problem
 
+pytestmark = pytest.mark.logs
+
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n%b\r\n\r\n"
 

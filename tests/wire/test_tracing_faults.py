@@ -11,6 +11,8 @@ from lab.wire import Wire
 
 from ops_lib.propagation import Propagator
 
+pytestmark = pytest.mark.logs
+
 REQUEST = (
     b"GET / HTTP/1.1\r\nHost: a\r\nAccept: a\r\nX-B3-TraceId: 80f198ee56343ba864fe8b2a57d3eff7\r\n"
     b"X-B3-SpanId: e457b5a2e4d86bd1\r\nX-B3-Sampled: true\r\nbaggage: k=v\r\n\r\n"  # true: read in full

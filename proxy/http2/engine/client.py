@@ -23,7 +23,7 @@ from proxy.http2.engine.errors import ConnectionFault, Malformed
 from proxy.http2.engine.heads import read_response
 from proxy.http2.engine.limits import Limits
 from proxy.http2.engine.owner import Owner
-from proxy.http2.engine.streams import Stream, StreamUser
+from proxy.http2.engine.streams import Stream, StreamUser, Unsent
 from proxy.http2.hpack.decoder import DEFAULT_TABLE_BYTES
 from proxy.http2.hpack.encoder import Literal
 from proxy.http2.hpack.field import HeaderField, Judge
@@ -85,8 +85,9 @@ class ClientEngine(Engine):
         Only if there is `room`.
         """
         stream = Stream(self, user, 0)
-        stream.fields = fields
-        stream.literals = literals
+        unsent = stream.unsent = Unsent()
+        unsent.fields = fields
+        unsent.literals = literals
         stream.is_bodiless = fields[0].value == b"HEAD"
         stream.is_queued_done = done
         self._opening.append(stream)
@@ -94,6 +95,10 @@ class ClientEngine(Engine):
             self._is_awake = True
             self._wake()
         return stream
+
+    def users(self) -> list[StreamUser]:
+        """Of the streams that are open, and of those that wait for it."""
+        return [stream.user for stream in [*self.streams.values(), *self._opening]]
 
     def _open_waiting(self) -> None:
         opening = self._opening
@@ -103,35 +108,37 @@ class ClientEngine(Engine):
             id = self.next_id
             self.next_id = id + 2
             stream.id = id
-            stream.id_bytes = id.to_bytes(4, "big")
             stream.is_open = True
             stream.window = self.peer.initial_window
             self.streams[id] = stream
-            fields, literals = stream.fields or [], stream.literals or []
-            stream.fields = stream.literals = None
-            is_early = stream.queue is None and bool(stream.early)
-            has_queue = stream.queue is not None
+            unsent = stream.unsent
+            assert unsent is not None
+            fields, literals = unsent.fields or [], unsent.literals or []
+            unsent.fields = unsent.literals = None
+            has_queue = unsent.pieces is not None
+            is_early = not has_queue and bool(unsent.early)
+            if not has_queue:
+                stream.unsent = None
             done = stream.is_queued_done and not has_queue and not is_early
             self._write_headers(stream, fields, literals, done)
             if done:
                 self._local_done(stream)
             elif is_early:
-                self._send_early(stream)
+                self._send_early(stream, unsent)
             elif has_queue:
                 self._make_ready(stream)
                 self._tell_full(stream)
 
-    def _send_early(self, stream: Stream) -> None:
+    def _send_early(self, stream: Stream, unsent: Unsent) -> None:
         """What its user has sent before it was opened; it has no queue yet, and no trailers."""
-        content, size, user = stream.early, stream.queued_bytes, stream.user
-        if self._write_whole(stream, content, size, stream.is_queued_done):
-            stream.early = b""
-            stream.queued_bytes = 0
+        user = stream.user
+        if self._write_whole(stream, unsent.early, unsent.size_bytes, stream.is_queued_done):
             if stream.is_full:
                 stream.is_full = False
                 user.on_full(False)
         else:
-            self._make_queue(stream)
+            unsent.queue()
+            stream.unsent = unsent
             self._make_ready(stream)
             self._tell_full(stream)
 

@@ -107,7 +107,7 @@ class Connection(Output):
         if stream.receive is not None and not stream.is_remote_done and not stream.is_over:
             increment = stream.receive.give(size)
             if increment:
-                self._write(frames.window_update(stream.id_bytes, increment))
+                self._write(frames.window_update(self._id_bytes(stream.id), increment))
 
     def _credit_connection(self, size: int) -> None:
         """One slow stream must not hold up the others: its content counts only beyond a limit for all."""
@@ -142,7 +142,7 @@ class Connection(Output):
             self._opening.remove(stream)
             self._owner.on_stream_over()
             return
-        self._write(frames.reset(stream.id_bytes, code))
+        self._write(frames.reset(self._id_bytes(stream.id), code))
         self._owner.on_reset(code, False)
         self._over(stream, BY_US)
 
@@ -151,9 +151,7 @@ class Connection(Output):
         stream.is_over = True
         del self.streams[stream.id]
         self._remember(stream.id, BY_PEER if stream.is_remote_done else how)
-        stream.early = b""
-        stream.queue = stream.trailers = stream.trailing = None
-        stream.queued_bytes = 0
+        stream.unsent = None
         if stream.owed:
             self._settle_debt(stream)
         stream.user = NOBODY
@@ -182,7 +180,7 @@ class Connection(Output):
     def _fail_stream(self, stream: Stream, code: int, detail: str) -> None:
         """The peer has broken a rule on one stream."""
         user = stream.user
-        self._write(frames.reset(stream.id_bytes, code))
+        self._write(frames.reset(self._id_bytes(stream.id), code))
         self._owner.on_reset(code, False)
         self._over(stream, BY_US)
         self._owner.on_malformed(code, detail)

@@ -180,7 +180,7 @@ class Control(Connection):
         stream.window += increment
         if stream.window > LARGEST_WINDOW:
             return False
-        if stream.queue is not None:
+        if stream.unsent is not None:
             self._make_ready(stream)
         return True
 

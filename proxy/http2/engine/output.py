@@ -16,7 +16,7 @@ from proxy.http2.engine import frames
 from proxy.http2.engine.budgets import Bucket
 from proxy.http2.engine.codes import DEFAULT_WINDOW
 from proxy.http2.engine.limits import PeerSettings
-from proxy.http2.engine.streams import Carrier, Stream
+from proxy.http2.engine.streams import Carrier, Stream, Unsent
 from proxy.http2.hpack.encoder import Encoder, Literal
 from proxy.http2.hpack.field import HeaderField
 
@@ -34,6 +34,8 @@ class Output(Carrier):
         "_burst",
         "_credits",
         "_encoder",
+        "_id",
+        "_id_as_bytes",
         "_is_awake",
         "_noise",
         "_opening",
@@ -48,6 +50,8 @@ class Output(Carrier):
         self.peer = PeerSettings()
         self._encoder = Encoder(table_bytes)
         self._window = DEFAULT_WINDOW  # content that the peer allows on all streams together
+        self._id = 0  # of the stream that was written last: often more of it follows
+        self._id_as_bytes = b"\x00\x00\x00\x00"
         self._out: list[bytes] = []
         self._is_awake = False  # the owner knows that there is output
         self._opening: deque[Stream] = deque()
@@ -78,6 +82,13 @@ class Output(Carrier):
         if not self._is_awake:
             self._is_awake = True
             self._wake()
+
+    def _id_bytes(self, id: int) -> bytes:
+        """As a frame has it (4.1)."""
+        if id != self._id:
+            self._id = id
+            self._id_as_bytes = id.to_bytes(4, "big")
+        return self._id_as_bytes
 
     def take_parts(self) -> list[bytes]:
         """All that is to be written now, in pieces; `taken_bytes` of them are content.
@@ -123,9 +134,10 @@ class Output(Carrier):
     def send_headers(self, stream: Stream, fields: list[HeaderField], literals: list[Literal], done: bool) -> None:
         if stream.is_over or stream.is_queued_done:
             return
-        if stream.queue is not None or not stream.is_open:
-            stream.trailers, stream.trailing = fields, literals
-            self._enqueue(stream, b"", 0, True)
+        unsent = stream.unsent
+        if unsent is not None:
+            unsent.trailers, unsent.trailing = fields, literals
+            self._enqueue(stream, unsent, b"", 0, True)
             return
         self._write_headers(stream, fields, literals, done)
         if done:
@@ -134,7 +146,7 @@ class Output(Carrier):
 
     def _write_headers(self, stream: Stream, fields: list[HeaderField], literals: list[Literal], done: bool) -> None:
         block = self._encoder.encode(fields, literals)
-        frames.write_headers(self._out, block, stream.id_bytes, done, self.peer.max_frame)
+        frames.write_headers(self._out, block, self._id_bytes(stream.id), done, self.peer.max_frame)
         if not self._is_awake:
             self._is_awake = True
             self._wake()
@@ -143,43 +155,37 @@ class Output(Carrier):
         size = len(content)
         if stream.is_queued_done or stream.is_over:
             return
-        if stream.queue is not None or not stream.is_open:
-            self._enqueue(stream, content, size, done)
-            return
-        if not self._write_whole(stream, content, size, done):
-            self._enqueue(stream, content, size, done)
+        unsent = stream.unsent
+        if unsent is not None:
+            self._enqueue(stream, unsent, content, size, done)
+        elif not self._write_whole(stream, content, size, done):
+            unsent = stream.unsent = Unsent()
+            self._enqueue(stream, unsent, content, size, done)
 
-    def _enqueue(self, stream: Stream, content: bytes, size: int, done: bool) -> None:
-        queue = stream.queue
-        if queue is None:
-            if not (stream.is_open or (stream.early and size)) and stream.trailers is None:
+    def _enqueue(self, stream: Stream, unsent: Unsent, content: bytes, size: int, done: bool) -> None:
+        pieces = unsent.pieces
+        if pieces is None:
+            if not (stream.is_open or (unsent.early and size)) and unsent.trailers is None:
                 if size:
-                    stream.early = content
-                    stream.queued_bytes = size
+                    unsent.early = content
+                    unsent.size_bytes = size
                 stream.is_queued_done = done
                 if size > _MOST_UNOPENED_BYTES:
                     self._tell_full(stream)
                 return
-            queue = self._make_queue(stream)
+            pieces = unsent.queue()
         if size:
-            queue.append(content)
-            stream.queued_bytes += size
+            pieces.append(content)
+            unsent.size_bytes += size
         stream.is_queued_done = done
         if not stream.is_open:
-            if stream.queued_bytes > _MOST_UNOPENED_BYTES:
+            if unsent.size_bytes > _MOST_UNOPENED_BYTES:
                 self._tell_full(stream)
             return
         self._make_ready(stream)
         self._tell_full(stream)
 
     # --- queues
-
-    def _make_queue(self, stream: Stream) -> deque[bytes]:
-        queue = stream.queue = deque()
-        if stream.early:
-            queue.append(stream.early)
-            stream.early = b""
-        return queue
 
     def _write_whole(self, stream: Stream, content: bytes, size: int, done: bool) -> bool:
         """All of it, in one frame, unless others wait or a window is too small."""
@@ -199,7 +205,7 @@ class Output(Carrier):
         self._noise.earned += 1
         out = self._out
         out.append(frames.data_beginning(size, done))
-        out.append(stream.id_bytes)
+        out.append(self._id_bytes(stream.id))
         out.append(content)
         if not self._is_awake:
             self._is_awake = True
@@ -228,7 +234,7 @@ class Output(Carrier):
         ready = self._ready
         while ready and self._burst > 0:
             stream = ready[0]
-            if stream.queue is None:  # it has ended
+            if stream.unsent is None:  # it has ended
                 ready.popleft()
                 stream.is_ready = False
                 continue
@@ -248,12 +254,14 @@ class Output(Carrier):
 
     def _write_piece(self, stream: Stream) -> bool:
         """One frame of its queue; and what ends the stream, if the queue is empty then, which is returned."""
-        queue = stream.queue
+        unsent = stream.unsent
+        assert unsent is not None
+        queue = unsent.pieces
         assert queue is not None
         room = min(stream.window, self._window, self.peer.max_frame)
         parts: list[bytes] = []
         left = max(room, 0)
-        at = stream.first_at
+        at = unsent.first_at
         while queue and left:
             piece = queue[0]
             size = len(piece) - at
@@ -266,11 +274,11 @@ class Output(Carrier):
                 parts.append(piece[at : at + left])
                 at += left
                 left = 0
-        stream.first_at = at
+        unsent.first_at = at
         size = max(room, 0) - left
-        stream.queued_bytes -= size
-        is_last = not stream.queued_bytes
-        trailers = stream.trailers
+        unsent.size_bytes -= size
+        is_last = not unsent.size_bytes
+        trailers = unsent.trailers
         done = is_last and stream.is_queued_done and trailers is None
         if size or done:
             stream.window -= size
@@ -280,14 +288,13 @@ class Output(Carrier):
                 self._credits.earned += _CREDITS_A_FRAME
                 self._noise.earned += 1
             self._write(frames.data_beginning(size, done))
-            self._out.append(stream.id_bytes)
+            self._out.append(self._id_bytes(stream.id))
             self._out += parts
         if not is_last:
             return False
-        stream.queue = None
+        stream.unsent = None
         if trailers is not None:
-            self._write_headers(stream, trailers, stream.trailing or [], True)
-            stream.trailers = stream.trailing = None
+            self._write_headers(stream, trailers, unsent.trailing or [], True)
             done = True
         if done:
             self._local_done(stream)

@@ -83,7 +83,6 @@ class ServerEngine(Engine):
             return
         stream = Stream(self, NOBODY, self.peer.initial_window)
         stream.id = id
-        stream.id_bytes = id.to_bytes(4, "big")
         stream.is_open = stream.had_head = True
         stream.is_remote_done = done
         self.streams[id] = stream
@@ -118,7 +117,7 @@ class ServerEngine(Engine):
         """8.1: the response is whole, so nobody wants the rest of the request. A tunnel has two directions (8.5)."""
         if stream.is_tunnel:
             return
-        self._write(frames.reset(stream.id_bytes, NO_ERROR))
+        self._write(frames.reset(self._id_bytes(stream.id), NO_ERROR))
         self._owner.on_reset(NO_ERROR, False)
         self._over(stream, BY_US)
 

@@ -16,13 +16,14 @@ from abc import ABCMeta, abstractmethod
 from collections import deque
 from typing import final
 
-from proxy.compiling import mypyc_attr
+from proxy.compiling import mypyc_attr, trait
 from proxy.http2.engine.heads import ResponseHead
 from proxy.http2.engine.windows import ReceiveWindow
 from proxy.http2.hpack.encoder import Literal
 from proxy.http2.hpack.field import HeaderField
 
 
+@trait
 class StreamUser(metaclass=ABCMeta):
     """Gets what comes on one stream. An exchange's side."""
 
@@ -75,17 +76,39 @@ class Carrier(metaclass=ABCMeta):
 
 @final
 @mypyc_attr(free_list_len=1)
+class Unsent:
+    """What one stream has to write, and cannot write yet. Most have that for one turn only, until they are opened."""
+
+    __slots__ = ("early", "fields", "first_at", "literals", "pieces", "size_bytes", "trailers", "trailing")
+
+    def __init__(self) -> None:
+        self.fields: list[HeaderField] | None = None  # the head, until the stream is opened
+        self.literals: list[Literal] | None = None
+        self.early = b""  # the first content, until the stream is opened: most requests have no more, and no queue
+        self.pieces: deque[bytes] | None = None  # content that the windows do not allow yet
+        self.first_at = 0  # how much of the first piece has been written
+        self.size_bytes = 0  # of the content
+        self.trailers: list[HeaderField] | None = None  # behind the content
+        self.trailing: list[Literal] | None = None
+
+    def queue(self) -> deque[bytes]:
+        """`pieces`, from now on."""
+        pieces = self.pieces = deque()
+        if self.early:
+            pieces.append(self.early)
+            self.early = b""
+        return pieces
+
+
+@final
+@mypyc_attr(free_list_len=1)
 class Stream:
     """One stream. Its user calls the methods; the attributes belong to its connection, but can be read."""
 
     __slots__ = (
         "_carrier",
-        "early",
-        "fields",
-        "first_at",
         "had_head",
         "id",
-        "id_bytes",
         "interim",
         "is_bodiless",
         "is_full",
@@ -98,13 +121,9 @@ class Stream:
         "is_remote_done",
         "is_tunnel",
         "left",
-        "literals",
         "owed",
-        "queue",
-        "queued_bytes",
         "receive",
-        "trailers",
-        "trailing",
+        "unsent",
         "user",
         "window",
     )
@@ -113,37 +132,35 @@ class Stream:
         self._carrier = carrier
         self.user = user
         self.id = 0
-        self.id_bytes = b""
+        # What comes.
+        self.receive: ReceiveWindow | None = None  # made with the first content, since an idle stream needs none
+        self.left = -1  # content that must still come, by Content-Length; -1: not announced
+        self.interim = 0  # how many 1xx have come
+        self.owed = 0  # bytes that have come since it `is_held`: no credit is given for them
+        # What goes.
+        self.window = window  # content that the peer allows; negative after it made its windows smaller (6.9.2)
+        self.unsent: Unsent | None = None
+        # Side by side, for room (`proxy.compiling`).
         self.is_open = False
         self.is_local_done = False
         self.is_remote_done = False
         self.is_over = False
         self.is_tunnel = False  # each direction ends by itself
-        # What comes.
-        self.receive: ReceiveWindow | None = None  # made with the first content, since an idle stream needs none
-        self.left = -1  # content that must still come, by Content-Length; -1: not announced
         self.had_head = False  # the final head of the response has come
-        self.interim = 0  # how many 1xx have come
         self.is_bodiless = False  # no content may come: the answer to HEAD, 204, 304
         self.is_held = False  # its user takes no more
-        self.owed = 0  # bytes that have come since then: no credit is given for them
-        # What goes.
-        self.window = window  # content that the peer allows; negative after it made its windows smaller (6.9.2)
-        self.fields: list[HeaderField] | None = None  # the head, until the stream is opened
-        self.literals: list[Literal] | None = None
-        self.early = b""  # the first content, until the stream is opened: most requests have no more, and no queue
-        self.queue: deque[bytes] | None = None  # content that the windows do not allow yet
-        self.first_at = 0  # how much of its first piece has been written
-        self.queued_bytes = 0
-        self.is_queued_done = False  # the queue ends with END_STREAM
-        self.trailers: list[HeaderField] | None = None  # behind the queue
-        self.trailing: list[Literal] | None = None
-        self.is_full = False  # its user has been told that there is a queue
+        self.is_queued_done = False  # what was written, or waits, ends with END_STREAM
+        self.is_full = False  # its user has been told that content waits
         self.is_ready = False  # it waits for its turn to write
 
     def __repr__(self) -> str:
         ends = f"{'' if self.is_local_done else 'sending '}{'' if self.is_remote_done else 'receiving'}"
         return f"<Stream {self.id} {'over' if self.is_over else ends}, {self.queued_bytes} bytes queued>"
+
+    @property
+    def queued_bytes(self) -> int:
+        """Content that waits."""
+        return self.unsent.size_bytes if self.unsent is not None else 0
 
     def send_headers(self, fields: list[HeaderField], literals: list[Literal], done: bool) -> None:
         """Send a head, or, with `done` after content, trailers. `literals` go out without a place in the table."""

@@ -28,7 +28,6 @@ from proxy.semantics.fields import (
 
 VERSION: Final = b"2.0"
 _COOKIE: Final = b"cookie"
-_NO_FIELDS: Final[list[HeaderField]] = []
 
 
 @final
@@ -40,7 +39,12 @@ class Request(semantics.Request):
     version = VERSION
 
     def __init__(self, head: RequestHead, path: bytes) -> None:
-        self.head = head
+        # Those that go on as they came; of the head itself nothing is kept.
+        self.method_field = head.method
+        self.path_field = head.path  # a plain CONNECT has none
+        self.authority_field = head.authority
+        self.protocol_field = head.protocol
+        self.length_field = head.length_field
         self.method = head.method.value
         self.path = path
         self.host = head.host
@@ -61,7 +65,7 @@ class Request(semantics.Request):
                 found.append((field.name, field.value))
         if cookies:  # 8.2.3: pieces of one field
             found.append((_COOKIE, b"; ".join(cookies)))
-        if self.length == 0 and self.head.length_field is not None:
+        if self.length == 0 and self.length_field is not None:
             found.append((b"content-length", b"0"))
         return found
 
@@ -99,7 +103,6 @@ def read_request(
         request.authority = authority
     if head.special:
         _read_special(request, head.special, kinds)
-        head.special = _NO_FIELDS  # nobody reads them again, and a stream may be open for hours
     if method == b"POST" and head.takes_trailers:
         _read_call(request)
     elif head.protocol is not None:

@@ -26,7 +26,7 @@ _ACCEPT: Final = b"sec-websocket-accept"
 
 def as_upgrade(request: Request, random: bytes) -> None:
     """Make a GET with Upgrade of an extended CONNECT. `random`: 16 bytes. Raises Refusal if it is no WebSocket."""
-    protocol = request.head.protocol
+    protocol = request.protocol_field
     if protocol is None or protocol.value.lower() != _WEBSOCKET:
         text = "of extended CONNECT, only WebSocket goes on over HTTP/1.1"
         raise Refusal(Fault.NOT_IMPLEMENTED, text)

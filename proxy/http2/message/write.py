@@ -43,21 +43,20 @@ def request_fields(request: Request, trace: list[Field], host: bytes, hop: Hop, 
     scheme = _HTTPS if is_tls else _HTTP
     literals: list[Literal] = []
     if isinstance(request, Http2Request):
-        head = request.head
-        authority = head.authority
+        authority = request.authority_field
         if authority is None or authority.value != host:
             authority = HeaderField(b":authority", host, AUTHORITY)
-        fields = [head.method]
-        if head.path is not None:
+        fields = [request.method_field]
+        if request.path_field is not None:
             fields.append(scheme)
-            fields.append(head.path)
+            fields.append(request.path_field)
         if host:
             fields.append(authority)
-        if head.protocol is not None:
-            fields.append(head.protocol)
+        if request.protocol_field is not None:
+            fields.append(request.protocol_field)
         fields += request.plain
-        if head.length_field is not None:
-            fields.append(head.length_field)
+        if request.length_field is not None:
+            fields.append(request.length_field)
     else:
         method = _METHODS.get(request.method) or HeaderField(b":method", request.method, METHOD)
         fields = [method, scheme, HeaderField(b":path", request.path, PATH, is_literal=True)]

@@ -98,12 +98,12 @@ class Doctor:
         if not table and isinstance(translation, FastTranslation):
             self._without_request(translation.ids[0])
             return
-        parent_id: str | None = None
+        parent_id: bytes | None = None
         formats: tuple[Format, ...]
         is_torn = False
         if isinstance(translation, FastTranslation):
-            digits, span, flag = translation.ids
-            trace_id, span_id = digits.decode("ascii").rjust(32, "0"), span.decode("ascii")
+            digits, span_id, flag = translation.ids
+            trace_id = digits.rjust(32, b"0")
             sampling = Sampling.ACCEPT if flag == b"1" else Sampling.DENY
             formats = (translation.winner,)
         else:
@@ -112,12 +112,13 @@ class Doctor:
                 if table:
                     self._without(translation, sent, unread)
                 return  # or a bare decision, or a header that is malformed
-            trace_id, span_id, sampling = said.context[:3]
-            parent_id = said.context.parent_id
+            context = said.context
+            trace_id, span_id, sampling = context.trace_id.encode(), context.span_id.encode(), context.sampling
+            parent_id = context.parent_id.encode() if context.parent_id is not None else None
             formats = tuple(each.format for each in said.says)
             is_torn = bool(said.conflicts or said.span_conflicts)
         if not table:
-            self._without_request(trace_id.encode("ascii"))
+            self._without_request(trace_id)
             return
         if self._formats is not None:
             self.evidence.calls["examined"] += 1
@@ -149,7 +150,7 @@ class Doctor:
         if not (unread or is_beside):
             self._repeated.end()
 
-    def _elsewhere(self, trace_id: str, sent: list[Field]) -> None:
+    def _elsewhere(self, trace_id: bytes, sent: list[Field]) -> None:
         """A call of a trace that no request at the app has."""
         if self._formats is None:
             self._found(found.ANOTHER_TRACE, None, sent)
@@ -255,9 +256,9 @@ class Repeated:
         self.pending = 0  # calls that are not counted yet
         self.last = -inf  # when the last of them came
         self._background = b""  # the trace of the last call without a request; of 32 digits, or of 16
-        self.begin("", "")
+        self.begin(b"", "")
 
-    def begin(self, trace_id: str, usual: str) -> None:
+    def begin(self, trace_id: bytes, usual: str) -> None:
         """Another trace; `usual`: the finding if it is not stale."""
         self.trace_id, self.usual = trace_id, usual
         self.end()
@@ -271,7 +272,7 @@ class Repeated:
     @property
     def is_stale(self) -> bool:
         """Whether so many requests had it that it belongs to none of them."""
-        return self._others >= _MOST_OTHERS and self.trace_id != self._background.decode("ascii").rjust(32, "0")
+        return self._others >= _MOST_OTHERS and self.trace_id != self._background.rjust(32, b"0")
 
     def take(self) -> int:
         """The calls that were not counted yet; they are now."""

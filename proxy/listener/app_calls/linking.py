@@ -20,6 +20,7 @@ from proxy.participation.in_flight import InFlight, InFlightTable, evidence_of
 from proxy.participation.linking import Linked, link, link_by_header
 from proxy.plan.participation import LinkingPlan
 from proxy.semantics.request import Request
+from proxy.translated import NO_HEADERS
 from proxy.transport.processes import NOBODY, UNKNOWN, Ends
 
 log = logging.getLogger(__name__)
@@ -125,9 +126,10 @@ class Linker:
         self._looking: asyncio.Future[dict[Ends, int]] | None = None
         self.use(plan)
 
-    def use(self, plan: LinkingPlan) -> None:
-        """Go by `plan` from now on."""
+    def use(self, plan: LinkingPlan, *, reads_trace: bool = False) -> None:
+        """Go by `plan` from now on. `reads_trace`: trace fields may be evidence, which requests kept no longer."""
         self.plan = plan
+        self._reads_trace = reads_trace
         self._names = frozenset(name.encode("latin-1") for name in plan.headers)
         self._table.find_evidence_by(None)
 
@@ -152,8 +154,14 @@ class Linker:
             return link(plan, entries, is_whole=is_whole)
         return Search(self, asker, entries, is_whole)
 
-    def _evidence_of(self, entry: InFlight) -> tuple[tuple[str, str], ...]:
-        return self._evidence(cast(Accounted, entry.exchange).request) if entry.exchange is not None else ()
+    def _evidence_of(self, entry: InFlight) -> tuple[tuple[str, str], ...] | None:
+        """Of a request at the app; None if nobody can tell, since its trace fields are forgotten."""
+        if entry.exchange is None:
+            return ()
+        request = cast(Accounted, entry.exchange).request
+        if self._reads_trace and request.trace is NO_HEADERS:
+            return None
+        return self._evidence(request)
 
     def _evidence(self, request: Request) -> tuple[tuple[str, str], ...]:
         names = self._names

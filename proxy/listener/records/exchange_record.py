@@ -22,7 +22,7 @@ def exchange_record(
         listener=accounted.terms.listener,
         upstream=accounted.terms.upstream,
         client=client.decode("ascii"),
-        method=accounted.method.decode("ascii"),
+        method=accounted.request.method.decode("ascii"),
         path=_path(accounted.request.path),
         status=status,
         bytes_in=accounted.bytes_in,

@@ -21,7 +21,7 @@ def explanation(accounted: Accounted, status: int, refusal: Refusal | None) -> d
     told: dict[str, object] = {
         "listener": terms.listener,
         "upstream": terms.upstream,
-        "method": accounted.method.decode("ascii"),
+        "method": accounted.request.method.decode("ascii"),
         "path": _path(accounted.request),
         "status": status,
     }

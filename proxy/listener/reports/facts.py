@@ -110,10 +110,11 @@ def parent_of(translation: Translation) -> bytes:
 
 def timing_of(accounted: Accounted) -> Timing | None:
     """Where its time went, as far as it came; None: it never had a connection to the upstream."""
-    if accounted.waited_s < 0:
+    extras = accounted.extras
+    if extras is None or extras.waited_s < 0:
         return None
-    connect_s = min(accounted.connect_s, accounted.waited_s)
-    return Timing(accounted.waited_s - connect_s, connect_s, accounted.head_s - accounted.waited_s)
+    connect_s = min(extras.connect_s, extras.waited_s)
+    return Timing(extras.waited_s - connect_s, connect_s, extras.head_s - extras.waited_s)
 
 
 def rare_of(accounted: Accounted, translation: Translation, detail: str) -> Rare:

@@ -101,7 +101,7 @@ class Reporter:
             leg = "in" if is_inbound else "out"
             key = leg, kind, peer, terms.upstream, named.decode("latin-1"), read, written
             channel.formats.add(key, self._clock())
-        response = accounted.response
+        response = accounted.extras.response if accounted.extras is not None else None
         is_notable = bool(refusal is not None or accounted.findings or accounted.report_id or "~" in read)
         if not channel.has_room(is_notable):
             return

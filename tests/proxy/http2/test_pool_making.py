@@ -33,7 +33,8 @@ class Asking(Waiter):
 
     def on_connected(self, connection: Any) -> None:
         super().on_connected(connection)
-        connection._connection.began(connection)
+        connection._connection.began()
+        connection._is_used = True
 
 
 class Other(FallBack):

@@ -72,9 +72,9 @@ class Case:
 
 async def test_an_exchange_is_timed_while_a_console_wants_to_know() -> None:
     case = Case()
-    assert case.open(B3).is_timed is False
+    assert case.open(B3).extras is None
     case.listener.is_reporting = True
-    assert case.open(B3).is_timed is True
+    assert case.open(B3).extras is not None
 
 
 async def test_a_request_that_failed_was_not_answered_by_the_app() -> None:

@@ -9,6 +9,7 @@ from lab.others import OtherAnswerer, OtherAsker, OtherPool, OtherRequest, Other
 from lab.pairs import Plane
 
 from proxy.listener import sides
+from proxy.listener.accounting import Extras
 from proxy.listener.dispatch import open_exchange
 from proxy.listener.exchange import Exchange
 from proxy.listener.sides import PERHAPS, UNHEARD
@@ -169,20 +170,20 @@ async def test_a_connection_without_credentials_is_nobodys() -> None:
 async def test_times_are_told_while_somebody_wants_to_know() -> None:
     case = Case()
     exchange = case.open()
-    exchange.is_timed = True
+    exchange.extras = timed = Extras()
     case.pool.is_full = True
     exchange.begin(b"", True, [])
     answerer = OtherAnswerer()
     answerer.connect_s = 0.25
     exchange.on_connected(answerer)
-    assert (exchange.connect_s, answerer.connect_s) == (0.25, 0.0)
+    assert (timed.connect_s, answerer.connect_s) == (0.25, 0.0)
     answered(exchange)
-    assert 0 <= exchange.waited_s <= exchange.head_s < 60
-    assert exchange.response is not None
+    assert 0 <= timed.waited_s <= timed.head_s < 60
+    assert timed.response is not None
     case.pool.is_full = False
     untimed, _ = case.ask()
     answered(untimed)
-    assert (untimed.waited_s, untimed.head_s, untimed.response) == (-1.0, -1.0, None)
+    assert untimed.extras is None
 
 
 class Search:

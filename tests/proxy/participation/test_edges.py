@@ -82,7 +82,7 @@ def test_whether_an_apps_call_lacks_something(carried: Carried, change: dict[str
 
 
 def request(trace_id: str = T, span_id: str = S, **more: object) -> InFlight:
-    return InFlight(trace_id, span_id, started=0.0, **more)  # type: ignore[arg-type]  # whatever a test sets
+    return InFlight(trace_id.encode(), span_id.encode(), started=0.0, **more)  # type: ignore[arg-type]  # whatever a test sets
 
 
 def test_what_a_request_takes_in_bytes() -> None:
@@ -98,15 +98,15 @@ def test_what_64_of_a_trace_agree_about_counts_and_of_more_nothing() -> None:
     requests = [request(span_id=f"{number:016x}", carried=Carried("a=1")) for number in range(1, 66)]
     for one in requests[:64]:
         of.begin(one)
-    assert of.carried_of(T, "f" * 16) == Carried("a=1")
+    assert of.carried_of(T.encode(), b"f" * 16) == Carried("a=1")
     of.begin(requests[64])
-    assert of.carried_of(T, "f" * 16) == Carried()
-    assert of.of_trace(T, requests[1].span_id) is requests[1]  # the 64th from the end
-    assert of.of_trace(T, requests[0].span_id) is requests[64]
-    assert of.of_trace("0" * 32) is None
+    assert of.carried_of(T.encode(), b"f" * 16) == Carried()
+    assert of.of_trace(T.encode(), requests[1].span_id) is requests[1]  # the 64th from the end
+    assert of.of_trace(T.encode(), requests[0].span_id) is requests[64]
+    assert of.of_trace(b"0" * 32) is None
     for one in requests:
         of.end(one)
-    assert (of.carried_of(T), len(of), of.size_bytes) == (None, 0, 0)
+    assert (of.carried_of(T.encode()), len(of), of.size_bytes) == (None, 0, 0)
 
 
 def test_the_newest_of_those_in_flight() -> None:
@@ -123,11 +123,11 @@ def test_the_newest_of_those_in_flight() -> None:
 def test_4096_traces_are_recent_and_those_seen_again_longer() -> None:
     recent = RecentTraces()
     for number in range(4096):
-        recent.add(f"{number}")
-    assert "0" in recent
-    recent.add("0")
-    recent.add("new")
-    assert ("0" in recent, "1" in recent, "2" in recent, "new" in recent) == (True, False, True, True)
+        recent.add(b"%d" % number)
+    assert b"0" in recent
+    recent.add(b"0")
+    recent.add(b"new")
+    assert (b"0" in recent, b"1" in recent, b"2" in recent, b"new" in recent) == (True, False, True, True)
 
 
 # --- OpenTelemetry's member of tracestate, and sampling

@@ -17,7 +17,7 @@ def table(*entries: InFlight) -> InFlightTable:
 
 
 def request(letter: str, *evidence: tuple[str, str]) -> InFlight:
-    return InFlight(letter * 32, letter * 16, started=0.0, evidence=evidence)
+    return InFlight(letter.encode() * 32, letter.encode() * 16, started=0.0, evidence=evidence)
 
 
 def linked(*entries: InFlight, plan: LinkingPlan = ALL, of: dict[InFlight, int] | None = None, by: int = 0) -> Linked:

@@ -261,7 +261,7 @@ def test_a_stream_that_has_ended_holds_no_content() -> None:
     stream: Stream = end.owner.streams[1]
     stream.send(bytes(1000), False)
     stream.reset(codes.CANCEL)
-    assert (stream.queue, stream.queued_bytes) == (None, 0)
+    assert (stream.unsent, stream.queued_bytes) == (None, 0)
     assert [frame.kind for frame in end.get(window_update(0, 1000))] == [codes.RST_STREAM]
 
 

@@ -581,7 +581,7 @@ def test_literals_go_with_the_fields_they_belong_to() -> None:
     assert end.peer.fields(other.payload) == GET
     assert end.peer.fields(head.payload)[-1] == (b"x-id", b"1")
     assert end.peer.fields(trailers.payload) == [(b"x-end", b"1"), (b"x-sum", b"2")]
-    assert (stream.fields, stream.literals, stream.trailers, stream.trailing) == (None, None, None, None)
+    assert stream.unsent is None
 
 
 def test_content_that_went_early_does_not_go_again() -> None:

@@ -112,7 +112,7 @@ def _asked(text: str, done: bool) -> list[str]:
     first = Hop(via=b"shop", client=b"10.0.0.1", forwarded=True)
     for hop, trace, host, is_tls in ((bare, [], b"", False), (first, [(b"B3", b"1")], b"up:80", True)):
         lines.append(f"-> {told(request_fields(request, trace=trace, host=host, hop=hop, is_tls=is_tls))}")
-    if request.method == b"CONNECT" and request.head.protocol is not None:
+    if request.method == b"CONNECT" and request.protocol_field is not None:
         try:
             as_upgrade(request, bytes(16))
         except Refusal as refusal:

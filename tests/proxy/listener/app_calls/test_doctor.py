@@ -49,7 +49,7 @@ class Case:
 
     def begin(self, *given: Field, inject: str = "b3", trace_id: str = T, span_id: str = S) -> InFlight:
         source = translated(*given, inject=inject) if given else None
-        entry = InFlight(trace_id, span_id, started=0.0, source=source)
+        entry = InFlight(trace_id.encode(), span_id.encode(), started=0.0, source=source)
         assert self.table.begin(entry)
         return entry
 
@@ -109,7 +109,7 @@ def test_another_trace_says_nothing_while_not_all_requests_are_remembered() -> N
     case = Case()
     case.table.use(InFlightPlan(1, 1 << 20, 60.0))
     case.begin(w3c())
-    case.table.begin(InFlight(OTHER, S, started=0.0))
+    case.table.begin(InFlight(OTHER.encode(), S.encode(), started=0.0))
     assert case.call(b3("d" * 32)) == {}
 
 

@@ -55,7 +55,7 @@ class Case:
         return {each: self.holders[each] for each in self.looked[-1] if each in self.holders}
 
     def begin(self, trace_id: str, answerer: Any = None, *lines: bytes) -> InFlight:
-        entry = InFlight(trace_id, "3" * 16, started=0.0)
+        entry = InFlight(trace_id.encode(), b"3" * 16, started=0.0)
         entry.exchange = SimpleNamespace(answerer=answerer, request=request(*lines))
         assert self.table.begin(entry)
         return entry
@@ -109,7 +109,7 @@ def test_a_process_is_not_looked_up_where_that_cannot_help() -> None:
     assert case.find(side(1)) == Linked(one, "single")
     crowded = Case(most=1)
     one = crowded.begin(ONE)
-    crowded.table.begin(InFlight(TWO, "3" * 16, started=0.0))
+    crowded.table.begin(InFlight(TWO.encode(), b"3" * 16, started=0.0))
     assert crowded.find(side(1)) == Linked(None, "none", (one,))
 
 

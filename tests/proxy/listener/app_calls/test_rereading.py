@@ -48,12 +48,12 @@ def test_it_reads_the_session_under_the_name_that_was_written() -> None:
 
 def test_who_was_told_nothing_gave_nothing() -> None:
     plan = PropagationPlan(FORMATS, (Format.B3,))
-    assert (ids_given(reread(plan, [])), reread(plan, []).injected) == (("", ""), ())
+    assert (ids_given(reread(plan, [])), reread(plan, []).injected) == ((b"", b""), ())
 
 
 def test_a_mirrored_app_was_told_in_its_own_format() -> None:
     """Not in the one of the settings."""
     written = Translator(PropagationPlan(FORMATS, (Format.JAEGER,))).translate(CAME).headers
     plan = PropagationPlan(FORMATS, (Format.B3,), mirror=True)
-    assert ids_given(reread(plan, written)) == (T, S)
+    assert ids_given(reread(plan, written)) == (T.encode(), S.encode())
     assert reread(plan, written).injected == (Format.JAEGER,)

@@ -9,7 +9,7 @@ import pytest
 
 from ops_lib.propagation import FORMATS, Extraction, Format, Loss, Sampling, TraceContext, parse_formats
 from proxy.http1.message.request import Request
-from proxy.listener.accounting import Accounted, logged_status
+from proxy.listener.accounting import Accounted, Extras, logged_status
 from proxy.listener.reports.facts import (
     context_of,
     parent_of,
@@ -99,7 +99,8 @@ def test_the_callers_span_where_ours_took_its_place() -> None:
 def test_where_the_time_went(waited_s: float, connect_s: float, head_s: float, told: Timing | None) -> None:
     accounted = Accounted()
     assert timing_of(accounted) is None
-    accounted.waited_s, accounted.connect_s, accounted.head_s = waited_s, connect_s, head_s
+    accounted.extras = timed = Extras()
+    timed.waited_s, timed.connect_s, timed.head_s = waited_s, connect_s, head_s
     assert timing_of(accounted) == told
 
 
