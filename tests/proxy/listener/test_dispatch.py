@@ -22,6 +22,7 @@ from proxy.semantics.request import Field
 from proxy.telemetry.metrics import ExchangeMetrics
 from proxy.telemetry.otlp.buffer import SpanBuffer
 from proxy.telemetry.report.counts import FormatCounts
+from proxy.translated import given_to_app
 
 pytestmark = pytest.mark.skipif(
     not cast(str, sides.__file__).endswith(".py"), reason="compiled classes have no subclass in Python"
@@ -53,6 +54,7 @@ class Case:
             ListenerRules(
                 plan, self.plane.pools, self.plane.metrics, self.listener.spans, "test",
                 in_flight=self.table, linker=self.linker if self.linker.plan.is_on else None, doctor=self.doctor,
+                evidence=self.linker.plan.headers,
             )
         )  # fmt: skip
 
@@ -75,6 +77,27 @@ async def test_an_exchange_is_timed_while_a_console_wants_to_know() -> None:
     assert case.open(B3).extras is None
     case.listener.is_reporting = True
     assert case.open(B3).extras is not None
+
+
+async def test_trace_fields_are_kept_for_those_who_read_them_again_alone() -> None:
+    """An exchange may be open for hours. What the app was told is remembered all the same."""
+    usual = Case()
+    for one in (usual, Case(linking=LinkingPlan(("x-request-id",))), Case(linking=LinkingPlan(process=False))):
+        exchange = one.open(B3)
+        assert exchange.request.trace == []
+        assert exchange.trace == [(b"traceparent", f"00-{T}-{S}-01".encode())]
+        (entry,) = one.table.entries()
+        assert (entry.trace_id, entry.span_id) == (T.encode(), S.encode())
+        context = given_to_app(entry.source).context
+        assert context is not None
+        assert (context.trace_id, context.span_id) == (T, S)
+    usual.listener.is_logging = True
+    logged = usual.open(B3)
+    assert logged.request.trace == [B3]
+    assert logged.translation is not None
+    assert logged.translation.extraction is not None
+    evidence = Case(linking=LinkingPlan(("b3",))).open(B3)
+    assert (evidence.request.trace, evidence.translation) == ([B3], None)
 
 
 async def test_a_request_that_failed_was_not_answered_by_the_app() -> None:
