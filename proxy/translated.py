@@ -63,16 +63,14 @@ class FastTranslation:
     """The same, by the heart's fast path. Values that only logs and counters need are read on demand."""
 
     __slots__ = (
+        "_beside",
         "_came",
-        "_came_flag",
         "_came_span",
         "_read",
         "_translator",
-        "foreign",
         "headers",
         "plain",
         "span",
-        "withheld",
     )
 
     def __init__(
@@ -92,10 +90,9 @@ class FastTranslation:
         `read`: as the property, if it is known.
         """
         self.headers = headers
-        # As they came, if a span of ours goes out instead.
-        self._came_span, self._came_flag = (ids[1], ids[2]) if span_id else (b"", b"")
-        self.foreign: Foreign = ()
-        self.withheld = withheld
+        self._came_span = ids[1] if span_id else b""  # the caller's, if one of ours goes out instead
+        # What few have: other families' headers, and what may not go out.
+        self._beside: tuple[Foreign, tuple[Cargo, ...]] | None = ((), withheld) if withheld else None
         self.span = span
         self.plain = plain  # what went out
         self._translator = translator
@@ -109,7 +106,22 @@ class FastTranslation:
     @property
     def ids(self) -> tuple[bytes, bytes, bytes]:
         """Trace id, span id and "0" or "1", as they came."""
-        return (self.plain[0][0], self._came_span, self._came_flag) if self._came_span else self.plain[0]
+        ids = self.plain[0]
+        return (ids[0], self._came_span, ids[2]) if self._came_span else ids
+
+    @property
+    def foreign(self) -> Foreign:
+        """Headers of other families, and what became of them."""
+        return self._beside[0] if self._beside is not None else ()
+
+    @foreign.setter
+    def foreign(self, foreign: Foreign) -> None:
+        self._beside = foreign, self.withheld
+
+    @property
+    def withheld(self) -> tuple[Cargo, ...]:
+        """What would have gone out, and may not."""
+        return self._beside[1] if self._beside is not None else NOTHING_WITHHELD
 
     @property
     def injected(self) -> tuple[Format, ...]:

@@ -158,8 +158,8 @@ class ClientEngine(Engine):
                 raise Malformed("a header list beyond the limit")
             head = read_response(fields)
             if head.status < 200:
-                stream.interim += 1
-                if done or stream.interim > _MOST_INTERIM:
+                stream.left -= 1
+                if done or stream.left < -1 - _MOST_INTERIM:
                     raise Malformed("a 1xx that ends the stream, or too many of them")
                 stream.user.on_interim(head)
                 return

@@ -96,10 +96,10 @@ class Connection(Output):
 
     def _credit(self, stream: Stream, size: int) -> None:
         """So many bytes of a stream have been handed on, padding included."""
-        if not stream.is_held or stream.is_over:
+        if not stream.is_held or stream.is_over or stream.receive is None:
             self._credit_stream(stream, size)
         else:
-            stream.owed += size
+            stream.receive.owed += size
             self._held_bytes += size
         self._credit_connection(size)
 
@@ -120,13 +120,13 @@ class Connection(Output):
             self._write(frames.window_update(b"\x00\x00\x00\x00", increment))
 
     def hold(self, stream: Stream, held: bool) -> None:
-        if not held and stream.owed:
-            size = self._settle_debt(stream)
-            self._credit_stream(stream, size)
+        receive = stream.receive
+        if not held and receive is not None and receive.owed:
+            self._credit_stream(stream, self._settle_debt(receive))
 
-    def _settle_debt(self, stream: Stream) -> int:
-        size = stream.owed
-        stream.owed = 0
+    def _settle_debt(self, receive: ReceiveWindow) -> int:
+        size = receive.owed
+        receive.owed = 0
         self._held_bytes -= size
         if self._uncredited:
             self._credit_connection(0)
@@ -152,8 +152,8 @@ class Connection(Output):
         del self.streams[stream.id]
         self._remember(stream.id, BY_PEER if stream.is_remote_done else how)
         stream.unsent = None
-        if stream.owed:
-            self._settle_debt(stream)
+        if stream.receive is not None and stream.receive.owed:
+            self._settle_debt(stream.receive)
         stream.user = NOBODY
         self._owner.on_stream_over()
 

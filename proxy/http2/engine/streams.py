@@ -109,7 +109,6 @@ class Stream:
         "_carrier",
         "had_head",
         "id",
-        "interim",
         "is_bodiless",
         "is_full",
         "is_held",
@@ -121,7 +120,6 @@ class Stream:
         "is_remote_done",
         "is_tunnel",
         "left",
-        "owed",
         "receive",
         "unsent",
         "user",
@@ -134,9 +132,9 @@ class Stream:
         self.id = 0
         # What comes.
         self.receive: ReceiveWindow | None = None  # made with the first content, since an idle stream needs none
-        self.left = -1  # content that must still come, by Content-Length; -1: not announced
-        self.interim = 0  # how many 1xx have come
-        self.owed = 0  # bytes that have come since it `is_held`: no credit is given for them
+        # Content that must still come, by Content-Length; negative: not announced. Until a response has its final
+        # head, how many 1xx have come, from -1 downwards.
+        self.left = -1
         # What goes.
         self.window = window  # content that the peer allows; negative after it made its windows smaller (6.9.2)
         self.unsent: Unsent | None = None

@@ -13,13 +13,14 @@ from typing import final
 class ReceiveWindow:
     """How much may still come. It may double until it reaches `most`, as long as its content is taken."""
 
-    __slots__ = ("_due", "_most", "left", "size")
+    __slots__ = ("_due", "_most", "left", "owed", "size")
 
     def __init__(self, size: int, most: int) -> None:
         self.size = size
         self._most = most
         self.left = size
         self._due = 0  # taken, but not yet told
+        self.owed = 0  # has come while it was not to be taken: no credit is given for it
 
     def take(self, size: int) -> bool:
         """So much has come. False if it is more than allowed: a FLOW_CONTROL_ERROR."""
