@@ -57,10 +57,8 @@ class ClientConnection(ClientSide):
         "_is_final",
         "_is_greeted",
         "_names",
-        "_rules",
         "_server",
         "_setting_off",
-        "_tunnels",
         "_under_way",
         "address",
         "deadline",
@@ -75,7 +73,7 @@ class ClientConnection(ClientSide):
         self.trailers = trailers
         self._budgets = budgets
         self._under_way = 0  # requests, until nothing is left to do for them
-        self._tunnels: set[TimedAsker] = set()
+        self.tunnels = set()
         self._setting_off: list[ClientStream] = []  # those whose requests have come in this turn
         self._names: tuple[str, ...] = ()
         self.address = b""
@@ -86,7 +84,7 @@ class ClientConnection(ClientSide):
         self._is_announced = False  # GOAWAY has been sent
         self._is_final = False  # and the one with the last id
         self._is_greeted = False  # the client has begun with its preface and settings
-        self._keep_to(listener.rules)
+        self.keep_to(listener.rules)
 
     def __repr__(self) -> str:
         peer = self.address.decode("ascii") or "unix"
@@ -214,22 +212,15 @@ class ClientConnection(ClientSide):
 
     # --- what its streams tell
 
-    @property
-    def now(self) -> float:
-        return self._ticker.now
-
     def stream_over(self, stream: TimedAsker) -> None:
         if not stream.is_under_way:
             return
         stream.is_under_way = False
         self._under_way -= 1
-        self._tunnels.discard(stream)
+        self.tunnels.discard(stream)
         if not self._under_way:
             self._idle_at = self._ticker.now + self.timeouts.idle_s
             self._close_if_done()
-
-    def is_tunnel(self, stream: TimedAsker) -> None:
-        self._tunnels.add(stream)
 
     # --- what a listener asks (see accepted.Accepted)
 
@@ -243,7 +234,7 @@ class ClientConnection(ClientSide):
 
     def receivers(self) -> list[Receiver]:
         users = [stream.user for stream in self.engine.streams.values()]
-        found = [user.receiver for user in [*users, *self._tunnels] if isinstance(user, ClientStream)]
+        found = [user.receiver for user in [*users, *self.tunnels] if isinstance(user, ClientStream)]
         return [each for each in found if each is not None]
 
     def on_deadline(self) -> None:
@@ -269,21 +260,13 @@ class ClientConnection(ClientSide):
             self._flusher.end()
 
     def use(self, rules: ListenerRules) -> None:
-        self._keep_to(rules)
+        self.keep_to(rules)
         self._server.judge_by(FieldJudge(rules.kinds, True))
         if not self.transport.is_closing():
             self.transport.set_write_buffer_limits(high=rules.plan.limits.buffer_bytes)
 
-    def _keep_to(self, rules: ListenerRules) -> None:
-        self._rules = rules
-        self.limits = rules.plan.limits
-        self.timeouts = rules.plan.timeouts
-        self.ping_s = rules.plan.timeouts.ping_s
-        self.least_sent = rules.plan.clients.send_bytes_per_s
-        self.least_read = rules.plan.clients.read_bytes_per_s
-
     def close_tunnel(self) -> None:
-        for stream in list(self._tunnels):
+        for stream in list(self.tunnels):
             stream.close_tunnel()
 
     def shut(self) -> None:

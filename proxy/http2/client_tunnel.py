@@ -109,7 +109,7 @@ class TunnelAsker(TimedAsker):
             on_lost=self._tunnel_lost,
         )
         stream.send_headers([status_field(200)], fields, False)
-        connection.is_tunnel(self)
+        connection.tunnels.add(self)
         listener.tunnel_opened(kind, self.address)
         self.tunnel = open_tunnel(near, far, connection.ticker, idle_s, is_websocket=kind == "upgrade")
 

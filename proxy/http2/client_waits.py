@@ -24,6 +24,7 @@ from proxy.http2.message.request import Request
 from proxy.http2.message.trailers import Trailers
 from proxy.listener.exchange import Exchange
 from proxy.listener.listener import Listener
+from proxy.listener.listener_rules import ListenerRules
 from proxy.listener.sides import Asker
 from proxy.plan import Address, Limits, Timeouts
 from proxy.semantics.faults import Fault, Refusal
@@ -36,7 +37,17 @@ from proxy.transport.tunnel import TunnelSide
 class ClientSide(Connection):
     """A client's connection, as its streams see it."""
 
-    __slots__ = ("least_read", "least_sent", "limits", "listener", "original", "timeouts", "trailers")
+    __slots__ = (
+        "_rules",
+        "least_read",
+        "least_sent",
+        "limits",
+        "listener",
+        "original",
+        "timeouts",
+        "trailers",
+        "tunnels",
+    )
 
     listener: Listener
     trailers: Trailers
@@ -45,11 +56,22 @@ class ClientSide(Connection):
     original: Address | None  # where the connection was meant to go, if it was redirected
     least_sent: int  # bytes a second of a request
     least_read: int  # bytes a second of an answer
+    tunnels: set[TimedAsker]  # those of its streams that carry no exchange any longer, but a tunnel
+    _rules: ListenerRules
+
+    def keep_to(self, rules: ListenerRules) -> None:
+        """Serve by `rules` from now on."""
+        self._rules = rules
+        self.limits = rules.plan.limits
+        self.timeouts = rules.plan.timeouts
+        self.ping_s = rules.plan.timeouts.ping_s
+        self.least_sent = rules.plan.clients.send_bytes_per_s
+        self.least_read = rules.plan.clients.read_bytes_per_s
 
     @property
-    @abstractmethod
     def now(self) -> float:
         """The time of the last tick."""
+        return self._ticker.now
 
     @property
     def ticker(self) -> Ticker:
@@ -59,10 +81,6 @@ class ClientSide(Connection):
     @abstractmethod
     def stream_over(self, stream: TimedAsker) -> None:
         """It is answered, or has ended otherwise. It may be told so again."""
-
-    @abstractmethod
-    def is_tunnel(self, stream: TimedAsker) -> None:
-        """It carries no exchange any longer, but a tunnel."""
 
 
 class TimedAsker(Asker):

@@ -238,7 +238,3 @@ class UpstreamConnection(UpstreamSide):
     def _close_if_idle(self) -> None:
         if self.is_retired and not self._used and not self.is_closed and not self.engine.is_failed:
             self.client.fail(NO_ERROR, "no more streams are open")
-
-    @property
-    def now(self) -> float:
-        return self._ticker.now

@@ -50,8 +50,7 @@ class Output(Carrier):
         self.peer = PeerSettings()
         self._encoder = Encoder(table_bytes)
         self._window = DEFAULT_WINDOW  # content that the peer allows on all streams together
-        self._id = 0  # of the stream that was written last: often more of it follows
-        self._id_as_bytes = b"\x00\x00\x00\x00"
+        self._id, self._id_as_bytes = 0, b"\x00\x00\x00\x00"  # of the stream written last: often more of it follows
         self._out: list[bytes] = []
         self._is_awake = False  # the owner knows that there is output
         self._opening: deque[Stream] = deque()
@@ -106,8 +105,7 @@ class Output(Carrier):
                 taken += _BURST_BYTES - self._burst
             self._burst = _BURST_BYTES
         self.taken_bytes = taken
-        out = self._out
-        self._out = []
+        out, self._out = self._out, []
         self._is_awake = False
         return out
 
