@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from proxy.plan import Address
+from proxy.transport import beside
 from proxy.transport.beside import Beside
 
 ONE, TWO = Address("127.0.0.1", 61_001), Address("127.0.0.1", 61_002)
@@ -55,3 +57,36 @@ def test_who_finds_no_place_is_not_alone() -> None:
     assert not crowd[-1].is_alone()
     assert crowd[-1].is_alone()  # it has taken one by now
     crowd[-1].stand_at([])
+
+
+def test_who_is_alone_looks_again_only_after_a_knock(
+    two: tuple[Beside, Beside], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To look costs a tenth of a millisecond, and calls of the app ask."""
+    first, second = two
+    looks = []
+    usual = beside._take
+
+    def take(key: str, place: int) -> socket.socket | None:
+        looks.append(place)
+        return usual(key, place)
+
+    monkeypatch.setattr(beside, "_take", take)
+    first.stand_at([ONE])
+    assert first.is_alone()
+    looks.clear()
+    assert (first.is_alone(), first.is_alone(), looks) == (True, True, [])
+    second.stand_at([ONE])
+    second.stand_at([])  # it has gone before anybody asked
+    looks.clear()
+    assert (first.is_alone(), looks) == (True, [1, 2, 3, 4, 5, 6, 7])
+    looks.clear()
+    assert (first.is_alone(), looks) == (True, [])
+    for _ in range(1000):  # more knocks than anybody reads
+        second.stand_at([ONE])
+        second.stand_at([])
+    second.stand_at([ONE])
+    assert (first.is_alone(), second.is_alone()) == (False, False)
+    second.stand_at([])
+    assert first.is_alone()
+    first.stand_at([])
