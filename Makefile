@@ -96,17 +96,27 @@ $(VENV)-bench/bench.stamp: bench/requirements.lock
 	@$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && touch $@ \
 		|| echo "not all of the benchmark's peers could be installed; those are skipped" >&2
 
+# A Python with a JIT compiler (3.15 or newer, as Debian builds it), for the rows that name it. Without it they are skipped by name.
+JIT_PYTHON ?= $(shell command -v python3.15)
+$(VENV)-jit/bench.stamp: requirements/sidecar.lock
+	@$(JIT_PYTHON) -c 'import sys; sys.exit(not sys._jit.is_available())' 2>/dev/null \
+		|| { echo "$(JIT_PYTHON) has no JIT compiler; its rows are skipped" >&2; exit 0; } \
+		&& echo "installing what the sidecar needs into $(VENV)-jit (once)" \
+		&& $(JIT_PYTHON) -m venv $(VENV)-jit \
+		&& $(VENV)-jit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && touch $@ \
+		|| { rm -rf $(VENV)-jit; echo "$(JIT_PYTHON): not all that the sidecar needs could be installed; its rows are skipped" >&2; }
+
 # Arguments that only print something need no peers and no compiled data plane.
 BENCH_TELLS := $(filter --list --help -h,$(ARGS))
 
-bench: $(VENV)/dev.stamp $(if $(BENCH_TELLS),,$(VENV)-bench/bench.stamp) ## CPU, latency and memory beside other proxies (ARGS=--help for more)
+bench: $(VENV)/dev.stamp $(if $(BENCH_TELLS),,$(VENV)-bench/bench.stamp $(if $(JIT_PYTHON),$(VENV)-jit/bench.stamp)) ## CPU, latency and memory beside other proxies (ARGS=--help for more)
 	@$(if $(BENCH_TELLS),:,$(MAKE) --no-print-directory compiled) || echo "the data plane cannot be compiled here; its row is skipped" >&2
 	@$(BIN)/python -m bench $(ARGS)
 
 bench-console: $(VENV)/dev.stamp ## spans a second that a console takes, and its answers with a million of them (ARGS=--help)
 	@$(BIN)/python -m bench.console $(ARGS)
 
-bench-grpc: $(VENV)/dev.stamp $(VENV)-bench/bench.stamp ## gRPC: CPU and memory beside nginx and Envoy (ARGS=--help for more)
+bench-grpc: $(VENV)/dev.stamp $(VENV)-bench/bench.stamp $(if $(JIT_PYTHON),$(VENV)-jit/bench.stamp) ## gRPC: CPU and memory beside nginx and Envoy (ARGS=--help for more)
 	@$(MAKE) --no-print-directory compiled || echo "the data plane cannot be compiled here; its row is skipped" >&2
 	@$(BIN)/python -m bench.grpc $(ARGS)
 
@@ -207,6 +217,6 @@ lock: ## rewrite requirements/*.lock (needs uv)
 	$(LOCK) --constraint requirements/dev.lock config/compose/demo/receipts.in -o config/compose/demo/receipts.lock
 
 clean: ## remove everything installed, built and cached
-	rm -rf build dist $(VENV) $(VENV)-bench $(VENV)-audit $(VENV)-image .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist $(VENV) $(VENV)-bench $(VENV)-jit $(VENV)-audit $(VENV)-image .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf tests/cross_language/node/node_modules tests/cross_language/node/.lock tests/page/node/node_modules tests/page/node/.lock
 	find . -name __pycache__ -prune -exec rm -rf {} +

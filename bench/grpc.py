@@ -33,7 +33,7 @@ from proxy.http2.engine import frames
 from proxy.http2.engine.codes import PREFACE
 
 PROGRAM: Final = ROOT / "bench" / "programs" / "calls.c"
-OURS: Final = ("compiled", "pure")
+OURS: Final = {"compiled": "sidecar", "pure": "sidecar-pure", "jit": "sidecar-jit"}  # as `peers` calls them
 _MIB: Final = 100
 _IDLE: Final = 1000  # streams
 
@@ -53,7 +53,7 @@ SCENARIOS: Final = (
     Scenario("10 × 1", 10, 1, 10_000),
     Scenario("paced, 4000/s", 8, 0, 12_000, 4000),
 )
-_SLOWER: Final = 4  # the pure sidecar makes so many times fewer calls
+_SLOWER: Final = 4  # the sidecar that is not compiled makes so many times fewer calls
 
 
 def _nginx(place: Place) -> tuple[str, ...]:
@@ -131,6 +131,7 @@ PROXIES: Final = (
     Proxy("envoy", "Envoy"),
     Proxy("compiled", "**this sidecar**, compiled, b3multi → tracecontext"),
     Proxy("pure", "this sidecar, pure Python, b3multi → tracecontext"),
+    Proxy("jit", "this sidecar, pure Python with its JIT, b3multi → tracecontext"),
 )
 
 
@@ -139,7 +140,7 @@ def _command(proxy: Proxy, place: Place) -> tuple[tuple[str, ...], dict[str, str
         return _nginx(place), {}
     if proxy.key == "envoy":
         return _envoy(place), {}
-    peer = next(peer for peer in PEERS if peer.key == ("sidecar" if proxy.key == "compiled" else "sidecar-pure"))
+    peer = next(peer for peer in PEERS if peer.key == OURS[proxy.key])
     made = peer.command(_found(peer.program), place)
     return (*made.argv, "--set", "limits.streams=20000", "--set", "pool.streams=20000"), dict(made.env)
 
@@ -233,9 +234,9 @@ def _measure(program: str, directory: Path, chosen: Sequence[Proxy], rounds: int
         for scenario in SCENARIOS:
             for key in shuffled.sample(list(running), len(running)):
                 child, port = running[key]
-                slower = _SLOWER if key == "pure" else 1
+                slower = _SLOWER if key in ("pure", "jit") else 1
                 calls = scenario.calls // share // slower
-                words = (scenario.connections, scenario.streams, calls, scenario.rate // slower)
+                words = (scenario.connections, scenario.streams, calls, scenario.rate)
                 before = sum(child.cpu_s())
                 told = _run(program, load_core, "load", port, *words)
                 used = sum(child.cpu_s()) - before

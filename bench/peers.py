@@ -21,6 +21,7 @@ Work = Literal["floor", "forwards", "traces", "translates"]
 
 ROOT = Path(__file__).resolve().parent.parent
 PEER_VENV = ROOT / ".venv-bench"
+JIT_VENV = ROOT / ".venv-jit"  # `make bench JIT_PYTHON=python3.15`
 COMPILED_TREE = ROOT / "build" / "compiled"  # `make compiled`
 COMPILED_NAME = "ops_sidecar__mypyc"  # of the extension that holds all compiled modules
 JUDGED_TIMES = 3
@@ -77,6 +78,8 @@ def find(program: str) -> str | None:
         return (machine.distribution_python() or sys.executable) if _is_compiled() else None
     if program == "make compiled, another Python":
         return sys.executable if _is_compiled() and machine.distribution_python() else None
+    if program == "Python with a JIT":
+        return str(JIT_VENV / "bin" / "python") if (JIT_VENV / "bench.stamp").exists() else None
     if program == "envoy":  # the package's command is a Python script that starts this
         found = sorted(PEER_VENV.glob("lib/python*/site-packages/envoy/_bin/envoy"))
         return str(found[0]) if found else shutil.which(program)
@@ -99,19 +102,23 @@ def _sidecar_arguments(place: Place) -> tuple[str, ...]:
     return ("run", "--inbound", inbound, "--app", app, *others, "--inject", "tracecontext")
 
 
-def _sidecar(tree: Path) -> Callable[[str, Place], Command]:
-    """From the sources in `tree`, and with what is installed beside us, whichever Python runs it."""
-    path = os.pathsep.join((str(tree), sysconfig.get_path("purelib")))
+def _sidecar(tree: Path, *, jit: bool = False) -> Callable[[str, Place], Command]:
+    """From the sources in `tree`, and with what is installed beside us, whichever Python runs it.
+
+    `jit`: by a Python that has installed what it needs itself, with its JIT compiler switched on.
+    """
+    path = str(tree) if jit else os.pathsep.join((str(tree), sysconfig.get_path("purelib")))
+    env = {"PYTHONPATH": path, **({"PYTHON_JIT": "1"} if jit else {})}
 
     def command(python: str, place: Place) -> Command:
-        return Command((python, "-P", "-m", "proxy", *_sidecar_arguments(place)), {"PYTHONPATH": path})
+        return Command((python, "-P", "-m", "proxy", *_sidecar_arguments(place)), env)
 
     return command
 
 
-def _sidecar_with_spans(tree: Path, *, outbound: bool = False) -> Callable[[str, Place], Command]:
+def _sidecar_with_spans(build: str, *, outbound: bool = False) -> Callable[[str, Place], Command]:
     """The same, as a span of each trace, exported to the sink. `outbound`: the load comes as the app's calls."""
-    plain = _sidecar(tree)
+    plain = _sidecar(COMPILED_TREE if build == "compiled" else ROOT, jit=build == "jit")
 
     def command(python: str, place: Place) -> Command:
         made = plain(python, place)
@@ -198,6 +205,15 @@ PEERS: tuple[Peer, ...] = (
         package="ops-sidecar",
     ),
     Peer(
+        "sidecar-jit",
+        "this sidecar, pure Python with its JIT, b3multi → tracecontext",
+        "translates",
+        "Python with a JIT",
+        _sidecar(ROOT, jit=True),
+        compiled=False,
+        package="ops-sidecar",
+    ),
+    Peer(
         "sidecar-venv",
         "this sidecar, compiled, b3multi → tracecontext, on the virtual environment's Python",
         "translates",
@@ -218,19 +234,22 @@ PEERS: tuple[Peer, ...] = (
     ),
     *(
         Peer(
-            f"sidecar-spans{'-outbound' if outbound else ''}{'' if compiled else '-pure'}",
-            f"this sidecar, {'compiled' if compiled else 'pure Python'}, b3multi → tracecontext, "
-            f"one {'client' if outbound else 'server'} span per request",
+            f"sidecar-spans{'-outbound' if outbound else ''}{ending}",
+            f"this sidecar, {title}, b3multi → tracecontext, one {'client' if outbound else 'server'} span per request",
             "translates",
-            "make compiled" if compiled else "sidecar",
-            _sidecar_with_spans(COMPILED_TREE if compiled else ROOT, outbound=outbound),
+            program,
+            _sidecar_with_spans(build, outbound=outbound),
             exports=True,
-            compiled=compiled,
+            compiled=build == "compiled",
             judged=not outbound,
             package="ops-sidecar",
         )
         for outbound in (False, True)
-        for compiled in (True, False)
+        for build, ending, title, program in (
+            ("compiled", "", "compiled", "make compiled"),
+            ("pure", "-pure", "pure Python", "sidecar"),
+            ("jit", "-jit", "pure Python with its JIT", "Python with a JIT"),
+        )
     ),
     Peer("envoy", "Envoy, plain", "forwards", "envoy", _envoy("none"), judged=True),
     Peer(

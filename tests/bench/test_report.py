@@ -102,6 +102,18 @@ def test_spans_are_judged_by_the_dearer_direction_beside_the_cheapest_tracer() -
     ]
 
 
+def test_pure_python_is_judged_with_its_jit_where_there_is_one() -> None:
+    rows = [("envoy-otel", 100), ("envoy", 50), ("sidecar", 20), ("sidecar-pure", 40), ("sidecar-jit", 30)]
+    rows += [("sidecar-spans-pure", 70), ("sidecar-spans-jit", 45), ("sidecar-spans-outbound-jit", 48)]
+    targets = proxy_targets(summarise([_sample(key, cpu_us) for key, cpu_us in rows]))
+    (spans,) = [target for target in targets if "one span each" in target.what]
+    assert (spans.value, spans.limit) == (pytest.approx(0.48), 0.5)
+    assert "in pure Python with its JIT" in spans.what
+    assert spans.what.endswith("without the JIT 0.70×")
+    (beside_envoy,) = [target for target in targets if "Envoy, plain" in target.what and "memory" not in target.what]
+    assert beside_envoy.what.endswith("; in pure Python 0.80×, with its JIT 0.60×")
+
+
 def test_the_delay_at_a_constant_rate_is_judged_beside_nginx() -> None:
     rows = [
         _sample("nginx", 20, steady_p99_ms=0.4),
@@ -114,10 +126,11 @@ def test_the_delay_at_a_constant_rate_is_judged_beside_nginx() -> None:
 
 def test_who_is_judged_has_three_turns_in_a_round_and_everybody_else_one() -> None:
     order = [peer.key for peer in turns(PEERS)]
-    judged = ["nginx", "sidecar", "sidecar-spans", "sidecar-spans-pure", "envoy", "envoy-otel"]
+    judged = ["nginx", "sidecar", "sidecar-spans", "sidecar-spans-pure", "sidecar-spans-jit"]
+    judged += ["envoy", "envoy-otel"]
     assert {key: order.count(key) for key in order} == {peer.key: 3 if peer.key in judged else 1 for peer in PEERS}
     starts = [at for at, key in enumerate(order) if key == "nginx"]
-    assert starts == [0, 10, 20]  # six judged and four or five others each time
+    assert starts == [0, 12, 24]  # seven judged and five others each time
 
 
 def test_a_round_of_judged_peers_alone_asks_them_in_turn() -> None:
