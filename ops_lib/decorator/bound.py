@@ -28,6 +28,23 @@ _OF_THE_FUNCTION: Final = frozenset(
 )  # fmt: skip
 
 
+class OfFunction:
+    """An attribute of what stands for a function, and is that function's: looked up anew whenever it is asked for.
+
+    So annotations are evaluated no sooner than Python would (PEP 649), and what is pickled by value has none of them.
+    `function` names the attribute that has the function. `of_class` is what the class shows of itself.
+    """
+
+    def __init__(self, function: str, *, of_class: object) -> None:
+        self._function, self._of_class = function, of_class
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, one: object, owner: type | None = None) -> Any:
+        return self._of_class if one is None else getattr(getattr(one, self._function), self._name)
+
+
 class Bound(functools.partial):  # type: ignore[type-arg]  # stands for a TracedFunction, which is what type checkers see
     """A traced function bound to its receiver. `inspect` takes it for a method; a call costs what a partial's does."""
 
@@ -39,6 +56,8 @@ class Bound(functools.partial):  # type: ignore[type-arg]  # stands for a Traced
     @property  # type: ignore[misc]  # to be assigned to is not what it is for
     def __class__(self) -> type:
         return MethodType
+
+    __annotations__ = OfFunction("__func__", of_class={})
 
     @property
     def __doc__(self) -> str | None:  # type: ignore[override]  # what help() shows is the function's

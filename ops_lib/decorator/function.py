@@ -11,9 +11,9 @@ import functools
 from collections.abc import Callable, Coroutine
 from operator import attrgetter
 from types import CellType, CodeType, FunctionType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
 
-from ops_lib.decorator.bound import TRACED, Bound, TracedClassMethod
+from ops_lib.decorator.bound import TRACED, Bound, OfFunction, TracedClassMethod
 from ops_lib.decorator.calls import Recorder, call_of, call_wrapped, is_call, named_as
 from ops_lib.decorator.result import AsyncTrace, Trace
 from ops_lib.decorator.subject import Subject
@@ -30,17 +30,22 @@ R_co = TypeVar("R_co", covariant=True)
 # Python's Data model, "Customizing class creation", "Emulating generic types": class methods without saying so.
 _CLASS_METHODS: Final = frozenset({"__init_subclass__", "__class_getitem__"})
 
+# All but `__annotate__`, of Python 3.14, which refers to the class that the function is in.
+_ASSIGNED: Final[tuple[str, ...]] = functools.WRAPPER_ASSIGNMENTS
+_COPIED: Final = tuple(name for name in _ASSIGNED if name != "__annotate__")
+
 
 class Traced(Generic[P, R_co]):
     """The base of every kind of traced callable."""
 
-    __wrapped__: Callable[P, R_co]
-
-    # The parts of a bound call.
-    _target: Callable[..., Any]
+    # Nothing in this class and those made from it is annotated in the class: from Python 3.14 on, an object that has no
+    # annotations of its own would show its class's.
+    __annotations__ = OfFunction("__wrapped__", of_class={})
+    __annotate__ = OfFunction("__wrapped__", of_class=None)
 
     def __init__(self, subject: Subject) -> None:
-        functools.update_wrapper(self, subject.fn)  # type: ignore[arg-type]  # an object stands for the function
+        functools.update_wrapper(self, subject.fn, _COPIED)  # type: ignore[arg-type]  # an object stands for the function
+        self.__wrapped__: Callable[P, R_co] = subject.fn
         for name in (TRACED, "wrapped"):  # it wraps another traced function
             self.__dict__.pop(name, None)
         self.__name__: str = getattr(subject.fn, "__name__", subject.name)
@@ -50,7 +55,7 @@ class Traced(Generic[P, R_co]):
         self._subject = subject
         self._recorder = Recorder(subject)
         self._fn = subject.fn
-        self._target = cast("Callable[..., Any]", self)
+        self._target = cast("Callable[..., Any]", self)  # of a bound call
 
     def __repr__(self) -> str:
         return f"<traced {self._fn!r}>"
@@ -128,7 +133,7 @@ class TracedFunction(Traced[P, R_co], metaclass=_Kind):
     else:
         __call__ = property(attrgetter("_call"))  # the function itself: a method would be one call more
 
-    _receives_span: ClassVar[bool] = False
+    _receives_span = False
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import typing
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
@@ -18,6 +19,9 @@ from ops_lib.capture.render import render, render_arguments
 from ops_lib.spans.attributes import Fit, attributes_of, tags_of
 from ops_lib.spans.configured import RUNTIME
 from ops_lib.spans.span import TAGS, Span
+
+if sys.version_info >= (3, 14):
+    from annotationlib import Format
 
 ARGUMENTS: Final = "ops.arguments"
 RESULT: Final = "ops.result"
@@ -122,7 +126,7 @@ class Subject:
         self._names: tuple[str, ...] = ()
         self._rest = "args"
         try:
-            signature = inspect.signature(fn)
+            signature = _signature(fn)
         except (TypeError, ValueError):  # a builtin without a signature: arguments are numbered
             return
         parameters = list(signature.parameters.values())
@@ -172,9 +176,21 @@ class Subject:
         return render(value, settings)
 
 
+if sys.version_info >= (3, 14):
+
+    def _signature(fn: Callable[..., Any]) -> inspect.Signature:
+        """An annotation may name what is defined further down, as in a function that is not traced (PEP 649)."""
+        return inspect.signature(fn, annotation_format=Format.FORWARDREF)
+
+else:
+    _signature = inspect.signature
+
+
 def _is_span(parameter: inspect.Parameter, function: Callable[..., Any]) -> bool:
     """Whether `parameter` is annotated with our Span, also by name (`from __future__ import annotations`)."""
     annotation = parameter.annotation
+    if isinstance(annotation, typing.ForwardRef):
+        annotation = annotation.__forward_arg__
     if not isinstance(annotation, str):
         return annotation is Span or (
             typing.get_origin(annotation) is typing.Annotated and annotation.__origin__ is Span

@@ -9,7 +9,6 @@ import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
-from os.path import commonprefix
 
 from ops_lib.propagation import (
     Extraction,
@@ -135,8 +134,14 @@ def _foreign(names: Iterable[str]) -> dict[str, list[str]]:
 def _headers(format: Format) -> str:
     """The headers in which `format` is written; several with one prefix as `X-B3-*`."""
     names = codec_of(format).writes
-    prefix = commonprefix(names)  # noqa: RUF071  # of header names, not of paths
+    prefix = _prefix(names)
     return f"{prefix}*" if len(names) > 2 and prefix else ", ".join(names)
+
+
+def _prefix(names: Sequence[str]) -> str:
+    """What all of them begin with."""
+    first, last = min(names), max(names)
+    return next((first[:i] for i, letter in enumerate(first) if letter != last[i : i + 1]), first)
 
 
 def _read(format: Format, said: Said | None, extraction: Extraction) -> list[str]:

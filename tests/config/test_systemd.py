@@ -31,6 +31,11 @@ def values(unit: str, key: str) -> list[str]:
     return [line.partition("=")[2] for line in lines(unit) if line.startswith(f"{key}=")]
 
 
+def environment() -> dict[str, str]:
+    """What the unit sets."""
+    return dict(pair.split("=", 1) for line in values(SERVICE, "Environment") for pair in line.split())
+
+
 @pytest.fixture(scope="module")
 def units(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The units, with a command that is installed here."""
@@ -84,8 +89,7 @@ def test_a_stop_has_time_to_drain() -> None:
 
 
 def test_the_environment_is_valid_settings() -> None:
-    environ = dict(pair.split("=", 1) for line in values(SERVICE, "Environment") for pair in line.split())
-    environ["OPS_SIDECAR_CONFIG"] = str(ROOT / "config" / "sidecar.yaml")
+    environ = {**environment(), "OPS_SIDECAR_CONFIG": str(ROOT / "config" / "sidecar.yaml")}
     command = [sys.executable, "-m", "proxy", "check"]
     done = subprocess.run(
         command, env={**os.environ, **environ}, capture_output=True, text=True, timeout=60, check=False
@@ -101,12 +105,14 @@ DENY_WRITE_EXECUTE = """if True:
 
 
 def test_it_runs_where_no_memory_is_writable_and_executable(upstream: Upstream) -> None:
-    """MemoryDenyWriteExecute=: neither uvloop nor ctypes needs such memory."""
+    """MemoryDenyWriteExecute=: neither uvloop nor ctypes needs such memory. Python's JIT does: the unit has it off."""
     probe = [sys.executable, "-c", DENY_WRITE_EXECUTE, "/bin/true"]
     if subprocess.run(probe, check=False).returncode == 77:
         pytest.skip("this kernel has no PR_SET_MDWE")
     arguments = ("--inbound", "127.0.0.1:0", "--app", upstream.url, "--outbound", "off", "--admin", "127.0.0.1:0")
-    with SidecarProcess(*arguments, prefix=(sys.executable, "-c", DENY_WRITE_EXECUTE)) as sidecar:
+    python = {name: value for name, value in environment().items() if name.startswith("PYTHON")}
+    deny = (sys.executable, "-c", DENY_WRITE_EXECUTE)
+    with SidecarProcess(*arguments, prefix=deny, environ=python) as sidecar:
         client = sidecar.client()
         client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         upstream.answer(b"served")

@@ -89,6 +89,7 @@ def _ids_to_base64(holder: dict[str, Any]) -> None:
         value = holder.get(name)
         if value:
             try:
-                holder[name] = base64.b64encode(bytes.fromhex(value)).decode("ascii")
+                # protobuf reads with Python's decoder of the urlsafe alphabet, which warns of the other from 3.15 on.
+                holder[name] = base64.urlsafe_b64encode(bytes.fromhex(value)).decode("ascii")
             except (TypeError, ValueError, binascii.Error):
                 raise ValueError(f"{name} is not hex digits") from None

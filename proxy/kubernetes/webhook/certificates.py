@@ -79,6 +79,7 @@ def _make_authority(now: datetime) -> Pair:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"ops-sidecar webhook {serial:x}")])
     made = (
         _builder(name, name, key.public_key(), serial, now, AUTHORITY_DAYS)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs=True), critical=True)
         .sign(key, hashes.SHA256())
@@ -94,6 +95,8 @@ def _issue(authority: Pair, names: Sequence[str], now: datetime) -> Pair:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ops-sidecar webhook")])
     made = (
         _builder(subject, by.subject, key.public_key(), x509.random_serial_number(), now, SERVER_DAYS)
+        # RFC 5280, 4.2.1.1: it must be there. Python from 3.13 on refuses a certificate without it.
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by_key.public_key()), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

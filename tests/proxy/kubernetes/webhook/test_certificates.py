@@ -6,6 +6,7 @@ import ssl
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
+from cryptography.x509.verification import PolicyBuilder, Store
 
 from proxy.kubernetes.webhook.certificates import AUTHORITY_DAYS, SERVER_DAYS, Certificates, expires, renewed
 
@@ -36,6 +37,14 @@ def test_the_first_ones() -> None:
     assert expires(made.server.certificate) == START + timedelta(days=SERVER_DAYS)
     assert expires(made.authority.certificate) == START + timedelta(days=AUTHORITY_DAYS)
     ssl.create_default_context(cadata=made.bundle.decode())  # OpenSSL takes it for an authority's
+
+
+def test_the_strictest_client_believes_them() -> None:
+    """Python from 3.13 on is one: it wants to be told which key has signed (RFC 5280, 4.2.1.1 and 4.2.1.2)."""
+    made = later(None, 0)
+    store = Store([x509.load_pem_x509_certificate(made.authority.certificate)])
+    verifier = PolicyBuilder().store(store).time(START).build_server_verifier(x509.DNSName(NAMES[0]))
+    assert len(verifier.verify(x509.load_pem_x509_certificate(made.server.certificate), [])) == 2
 
 
 def test_what_they_may_be_used_for() -> None:
