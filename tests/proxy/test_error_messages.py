@@ -6,6 +6,7 @@ import io
 import socket
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -128,7 +129,7 @@ def test_an_error_says_what_is_wrong(fail: Callable[[], object], error: type[Exc
 
 def test_a_store_of_another_program_is_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "theirs.db"
-    with sqlite3.connect(path) as theirs:
+    with closing(sqlite3.connect(path)) as theirs:
         theirs.execute("CREATE TABLE a (b)")
     with pytest.raises(Exception, match="give --store") as caught:
         open_store(Place(path, 1 << 20))
@@ -138,7 +139,7 @@ def test_a_store_of_another_program_is_not_touched(tmp_path: Path) -> None:
 def test_a_store_of_a_newer_version_is_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "newer.db"
     open_store(Place(path, 1 << 20)).close()
-    with sqlite3.connect(path) as newer:
+    with closing(sqlite3.connect(path)) as newer:
         newer.execute("PRAGMA user_version = 99")
     with pytest.raises(Exception, match="newer") as caught:
         open_store(Place(path, 1 << 20))

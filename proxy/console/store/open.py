@@ -42,7 +42,11 @@ def open_store(place: Place) -> sqlite3.Connection:
             isolation_level=None,  # transactions are begun by us
             check_same_thread=False,
         )
-        _prepare(connection, place)
+        try:
+            _prepare(connection, place)
+        except BaseException:
+            connection.close()
+            raise
     except sqlite3.Error as error:
         raise StoreError(f"the store {place} cannot be opened: {error}") from None
     return connection

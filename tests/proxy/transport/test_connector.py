@@ -337,7 +337,10 @@ async def test_tls_says_what_is_made_of_a_connection(spoken: list[str], agreed: 
     if spoken:
         serving.set_alpn_protocols(spoken)
 
+    writers: list[asyncio.StreamWriter] = []
+
     async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         writer.write(b"first")
 
     server = await asyncio.start_server(greet, "127.0.0.1", 0, ssl=serving)
@@ -365,6 +368,7 @@ async def test_tls_says_what_is_made_of_a_connection(spoken: list[str], agreed: 
     assert asked == [agreed]
     assert await asyncio.wait_for(came, 5) == b"first"
     made.transport.abort()  # type: ignore[attr-defined]
+    writers[0].close()
     server.close()
 
 

@@ -27,8 +27,10 @@ def test_a_newer_file_is_refused(tmp_path: Path) -> None:
     connection = open_store(place)
     connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
     connection.close()
-    with pytest.raises(StoreError, match="newer ops-sidecar"):
+    with pytest.raises(StoreError, match="newer ops-sidecar") as caught:
         open_store(place)
+    assert caught.value.__traceback__ is not None  # which keeps what it met
+    assert not [file for file in Path("/proc/self/fd").iterdir() if file.resolve() == place.path]
 
 
 def test_an_older_file_is_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
