@@ -97,6 +97,8 @@ def test_a_health_check_loads_no_library_that_it_can_do_without(tmp_path: Path, 
     loaded = set(ran.stdout.split())
     assert "proxy.cli.health" in loaded
     heavy = {"pydantic", "aiohttp", "asyncio", "uvloop", "opentelemetry", "dataclasses", "inspect", "ops_lib"}
+    if sys.version_info[:2] == (3, 14):
+        heavy -= {"dataclasses", "inspect"}  # argparse loads them there
     assert not loaded & (heavy if with_file else heavy | {"yaml"})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ ERRORS = [line for line in LINES if "error" in line]
 
 
 @pytest.fixture(scope="module")
-def store() -> sqlite3.Connection:
+def store() -> Iterator[sqlite3.Connection]:
     connection = open_store(Place(None, 1 << 30))
     for row in ROWS.values():
         if "root" in row:
@@ -39,7 +40,8 @@ def store() -> sqlite3.Connection:
             connection.execute(f"INSERT INTO traces ({COLUMNS}) VALUES ({marks})", values)
         elif "via" not in row:
             put_request(connection, row)
-    return connection
+    yield connection
+    connection.close()
 
 
 def in_sql(store: sqlite3.Connection, row: dict[str, Any], text: str) -> bool:
