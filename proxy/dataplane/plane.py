@@ -293,6 +293,7 @@ class DataPlane:
         self._catch_up()
         self._in_flight.sweep(self._ticker.now)
         self._metrics.in_flight.remembered = len(self._in_flight)
+        self._metrics.in_flight.abandoned = len(self._in_flight.abandoned)
         self._metrics.in_flight.size_bytes = self._in_flight.size_bytes
         self._metrics.in_flight.missing = max(0, self._in_flight.missing)
         self._metrics.mirror_peers = len(self._mirror)

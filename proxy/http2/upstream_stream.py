@@ -100,6 +100,9 @@ class UpstreamStream(Answerer, StreamUser):
     def ends(self) -> Ends | None:
         return ends(self._connection.transport)
 
+    def ends_with_request(self) -> bool:
+        return False
+
     # --- what the exchange asks (see sides.Answerer)
 
     def ask(self, receiver: Receiver, content: bytes, done: bool, trailers: list[bytes]) -> None:

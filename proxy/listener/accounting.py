@@ -9,7 +9,7 @@ from time import perf_counter, time_ns
 from typing import final
 
 from proxy.listener.terms import Terms
-from proxy.participation.in_flight import InFlight
+from proxy.participation.entry import InFlight
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.request import Request
 from proxy.semantics.response import Response

@@ -44,6 +44,7 @@ from proxy.listener.app_calls.linking import Search
 from proxy.listener.sides import HEARD, UNHEARD, Answerer, Asker, Receiver
 from proxy.listener.terms import Terms
 from proxy.listener.upstreams.pools import Pool
+from proxy.participation.entry import Left
 from proxy.participation.linking import Linked
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.hop import Hop
@@ -53,6 +54,9 @@ from proxy.transport.deadlines import NEVER, Ticker
 
 _MAX_REPLAY_BYTES: Final = 64 * 1024  # up to this size, the content of a request that may be retried is remembered
 _LOOK_S: Final = 0.5  # the longest that a call is held for the look-up of a process
+_ENDED_BY_UPSTREAM: Final = frozenset(
+    (Fault.CONNECTION_LOST, Fault.RESPONSE_INCOMPLETE, Fault.STREAM_RESET, Fault.TLS_ALERT, Fault.NO_HTTP2)
+)
 _RESPONSE_TIMEOUT: Final = Fault.RESPONSE_TIMEOUT  # bound once, for speed
 
 NEW: Final = 0
@@ -354,7 +358,7 @@ class Exchange(Receiver):
         """Retry once if that is safe, else tell the client."""
         if self._state == OVER:
             return
-        self._answerer = None
+        answerer, self._answerer = self._answerer, None
         replay = self._replay
         if replay is not None and (heard == UNHEARD or (heard != HEARD and self.request.method in IDEMPOTENT)):
             self._replay = None
@@ -367,6 +371,8 @@ class Exchange(Receiver):
             if self._state == NEW:
                 self._wait()
             return
+        if answerer is not None and refusal.fault not in _ENDED_BY_UPSTREAM:
+            self._leave(answerer)
         self._fail(refusal)
 
     def _fail(self, refusal: Refusal) -> None:
@@ -392,6 +398,17 @@ class Exchange(Receiver):
         if state == QUEUED:
             self._ticker.discard(self)
             self._pool.give_up(self)
-        if self._answerer is not None:
-            self._answerer.abort()
-            self._answerer = None
+        answerer, self._answerer = self._answerer, None
+        if answerer is not None:
+            self._leave(answerer, shows_end=state == ASKING and answerer.ends_with_request())
+            answerer.abort()
+
+    def _leave(self, answerer: Answerer, *, shows_end: bool = False) -> None:
+        """Nobody waits for the answer any longer; the upstream may go on with the request all the same.
+
+        `shows_end`: the upstream's end of the connection is gone once it is done with it. If a part of the answer was
+        not read, our end is reset, and the other gone at once.
+        """
+        entry = self.in_flight
+        if entry is not None:
+            entry.left = Left(answerer.ends(), answerer.process, shows_end)

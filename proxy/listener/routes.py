@@ -16,7 +16,7 @@ from proxy.listener.translation import tally, tally_trust, tell, untranslated
 from proxy.listener.trials import Trial
 from proxy.listener.upstream_health import UpstreamHealth
 from proxy.listener.upstreams.pools import Pool, Pools
-from proxy.participation.in_flight import InFlight
+from proxy.participation.entry import InFlight
 from proxy.participation.linking import Linked
 from proxy.plan import Address, UpstreamPlan, UpstreamTarget
 from proxy.semantics.request import Field, Request

@@ -46,6 +46,10 @@ class Answerer(metaclass=ABCMeta):
         """Both ends of the connection, the upstream's first; None on a Unix socket."""
         return None
 
+    def ends_with_request(self) -> bool:
+        """Whether the connection serves this request alone, and is closed if that is dropped."""
+        return True
+
     @abstractmethod
     def ask(self, receiver: Receiver, content: bytes, done: bool, trailers: list[bytes]) -> None:
         """Send `receiver`'s request with the content so far; `done` if that is all. `receiver` gets the response."""

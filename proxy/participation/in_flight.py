@@ -4,16 +4,18 @@ The clock is an argument.
 Bounded in number and bytes: entries that do not fit are counted, not remembered.
 Code that begins an entry ends it.
 A request of hours is forgotten when its room is needed, an entry that never ends (a bug) when it is too old.
+One whose client has left stays for a while (`abandoned`): the app may still be at it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from itertools import islice
 from typing import Final, TypeVar, final
 
-from proxy.compiling import mypyc_attr
+from proxy.participation.abandoned import Abandoned
 from proxy.participation.carried import NOTHING_CARRIED, Carried, agreed
+from proxy.participation.entry import ANSWERED, LEFT_BYTES, NOWHERE, PLACED, REMEMBERED, UNTRACKED, InFlight
 from proxy.participation.recent import RecentTraces
 from proxy.plan.participation import DEFAULT_IN_FLIGHT, InFlightPlan
 
@@ -21,72 +23,6 @@ _Key = TypeVar("_Key")
 
 _MOST_OF_TRACE: Final = 64  # requests of one trace that are looked at for a call
 _MOST_NEW: Final = 256  # requests that no call has asked about yet; to place them all takes a tenth of a millisecond
-_OVERHEAD_BYTES: Final = 600  # bytes of an entry without its texts: the object, its places in dicts
-
-
-# Where a request stands with the table.
-_NOWHERE: Final = 0  # it has not begun, or it is over
-_REMEMBERED: Final = 1
-_UNTRACKED: Final = 2  # at the app, and not remembered: no room, or too old
-_PLACED: Final = 3  # remembered, and found by its trace
-_ANSWERED: Final = 4  # it is over, with the app's whole answer
-
-
-@final
-@mypyc_attr(free_list_len=1)
-class InFlight:
-    """One request at the app. `trace_id` and `span_id` (32 and 16 digits): the caller, as the app was told."""
-
-    # Values that most of them never change are class attributes, for speed.
-    trace_id = b""
-    span_id = b""
-    carried: Carried = NOTHING_CARRIED
-    evidence: tuple[tuple[str, str], ...] = ()
-    _place = _NOWHERE
-    exchange: object = None  # whose entry it is, while it is in flight
-
-    def __init__(
-        self,
-        trace_id: bytes,
-        span_id: bytes,
-        started: float,
-        carried: Carried | None = None,
-        evidence: tuple[tuple[str, str], ...] = (),
-        source: object = None,
-    ) -> None:
-        """`evidence`: configured header names (lower case) and values, which can link a call to this request.
-
-        `trace_id` is empty if the app was told none.
-        `source`: what the app was given, as the translation has it.
-        """
-        self.started = started
-        self.source = source
-        if trace_id:
-            self.trace_id = trace_id
-            self.span_id = span_id
-        if carried is not None:
-            self.carried = carried
-        if evidence:
-            self.evidence = evidence
-
-    @property
-    def is_answered(self) -> bool:
-        """Whether it ended with the app's whole answer."""
-        return self._place == _ANSWERED
-
-    @property
-    def size_bytes(self) -> int:
-        """Roughly, the bytes that it takes."""
-        size = _OVERHEAD_BYTES
-        if self.carried is not NOTHING_CARRIED:
-            size += self.carried.size_bytes
-        if self.evidence:
-            size += sum([len(name) + len(text) for name, text in self.evidence])
-        return size
-
-    def __repr__(self) -> str:
-        ids = f"{self.trace_id.decode('ascii')} {self.span_id.decode('ascii')}"
-        return f"<InFlight {ids} since {self.started:g}>"
 
 
 @final
@@ -107,12 +43,14 @@ class InFlightTable:
         "_size",
         "_traceless",
         "_untracked",
+        "abandoned",
         "counts",
         "recent",
     )
 
     def __init__(self, plan: InFlightPlan = DEFAULT_IN_FLIGHT, at_app: Callable[[], int] | None = None) -> None:
         """`at_app`: how many requests are at the app now, remembered or not. None: as many as were told of here."""
+        self.abandoned = Abandoned(plan.abandoned_s)
         self.use(plan)
         self._at_app = at_app
         self._entries: dict[InFlight, None] = {}  # in the order in which they began
@@ -133,7 +71,13 @@ class InFlightTable:
         return f"<InFlightTable {len(self)} requests, {self._size} of {self._limit_bytes} bytes>"
 
     def __len__(self) -> int:
+        """How many are remembered, those included that were abandoned."""
         return len(self._entries)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is in flight, as far as it is remembered."""
+        return len(self._entries) == len(self.abandoned)
 
     @property
     def size_bytes(self) -> int:
@@ -143,6 +87,7 @@ class InFlightTable:
     def use(self, plan: InFlightPlan) -> None:
         """Keep to other limits from now on. What is remembered stays so until it ends, or is too old."""
         self._limit, self._limit_bytes, self._max_age_s = plan.limit, plan.limit_bytes, plan.max_age_s
+        self.abandoned.stay_s = plan.abandoned_s
 
     def begin(self, entry: InFlight) -> bool:
         """A request is given to the app. False, and counted, if there is no room to remember it."""
@@ -151,10 +96,10 @@ class InFlightTable:
         if not has_room and not self._make_room(entry):
             self.counts["no-room"] += 1
             self._untracked += 1
-            entry._place = _UNTRACKED
+            entry.place = UNTRACKED
             return False
         self._entries[entry] = None
-        entry._place = _REMEMBERED
+        entry.place = REMEMBERED
         self._size += size
         self._new += 1
         if self._new >= _MOST_NEW:
@@ -166,8 +111,8 @@ class InFlightTable:
         return True
 
     def _make_room(self, entry: InFlight) -> bool:
-        """Forget those that are too old, as long as there is no room. Whether there is now."""
-        while self._forget_old(entry.started):
+        """Forget those that were abandoned or are too old, as long as there is no room. Whether there is now."""
+        while self._forget_abandoned() or self._forget_old(entry.started):
             if len(self._entries) < self._limit and self._size + entry.size_bytes <= self._limit_bytes:
                 return True
         return False
@@ -177,7 +122,7 @@ class InFlightTable:
         new = list(islice(reversed(self._entries), self._new))
         self._new = 0
         for entry in reversed(new):
-            entry._place = _PLACED
+            entry.place = PLACED
             self._traceless += 1
             if not entry.trace_id:
                 continue
@@ -219,13 +164,21 @@ class InFlightTable:
 
     def end(self, entry: InFlight, is_answered: bool = False) -> None:
         """The app has answered, or the request is over otherwise."""
-        if entry._place == _REMEMBERED or entry._place == _PLACED:
+        if entry.place == REMEMBERED or entry.place == PLACED:
+            if entry.left is not None and not is_answered and self.abandoned.stay_s:
+                self.abandoned.add(entry)
+                self._size += LEFT_BYTES
+                entry.exchange = None
+                return
             self._forget(entry)
-        elif entry._place == _UNTRACKED:
+        elif entry.place == UNTRACKED:
             self._untracked -= 1
+        self._over(entry, is_answered)
+
+    def _over(self, entry: InFlight, is_answered: bool) -> None:
         if self.recent is not None and entry.trace_id:
             self.recent.add(entry.trace_id)
-        entry._place = _ANSWERED if is_answered else _NOWHERE
+        entry.place = ANSWERED if is_answered else NOWHERE
         entry.exchange = None
 
     def _forget(self, entry: InFlight) -> None:
@@ -233,7 +186,7 @@ class InFlightTable:
         if self._doubted:
             self._doubted.pop(entry, None)
         self._size -= entry.size_bytes
-        if entry._place == _REMEMBERED:
+        if entry.place == REMEMBERED:
             self._new -= 1
         elif entry.trace_id:
             self._forget_trace(entry)
@@ -241,6 +194,23 @@ class InFlightTable:
             self._traceless -= 1
         for item in entry.evidence:
             _remove(self._by_evidence, item, entry)
+
+    def done(self, entry: InFlight) -> None:
+        """The app is done with a request that was abandoned."""
+        if entry in self.abandoned:
+            self.abandoned.discard(entry)
+            self._size -= LEFT_BYTES
+            self._forget(entry)
+            self._over(entry, False)
+
+    def _forget_abandoned(self) -> bool:
+        """Forget the one that was abandoned first, though it may be whose call comes."""
+        entry = self.abandoned.first()
+        if entry is None:
+            return False
+        self.done(entry)
+        self.abandoned.forgotten()
+        return True
 
     def _forget_trace(self, entry: InFlight) -> None:
         of_trace = self._by_trace[entry.trace_id]
@@ -252,7 +222,12 @@ class InFlightTable:
             self._by_trace[entry.trace_id] = next(iter(of_trace))
 
     def sweep(self, now: float) -> None:
-        """Forget entries that are too old, if there are more of them than requests: some have never ended."""
+        """Forget those that were abandoned a while ago. `now`: in seconds.
+
+        And entries that are too old, if there are more of them than requests: some have never ended.
+        """
+        for entry in self.abandoned.over(now):
+            self.done(entry)
         while self.missing < 0 and self._forget_old(now):
             pass
 
@@ -261,8 +236,11 @@ class InFlightTable:
         entry = next(iter(self._entries), None)
         if entry is None or entry.started > now - self._max_age_s:
             return False
+        if entry in self.abandoned:
+            self.done(entry)
+            return True
         self._forget(entry)
-        entry._place = _UNTRACKED
+        entry.place = UNTRACKED
         self._untracked += 1
         self.counts["too-old"] += 1
         return True
@@ -315,7 +293,9 @@ class InFlightTable:
 
     def only(self) -> InFlight | None:
         """The request in flight, if it is the only one, and all are remembered."""
-        return next(iter(self._entries)) if len(self._entries) == 1 and self.is_whole else None
+        if len(self._entries) != 1 or len(self.abandoned) or not self.is_whole:
+            return None
+        return next(iter(self._entries))
 
     @property
     def is_traced(self) -> bool:
@@ -334,31 +314,18 @@ class InFlightTable:
         return found
 
     def entries(self) -> tuple[InFlight, ...]:
-        """All that are remembered, the oldest first."""
+        """All that are remembered, the oldest first; those included that were abandoned."""
         return tuple(self._entries)
 
     @property
     def missing(self) -> int:
         """How many requests are at the app and not remembered: no room, too old, or nobody wanted to as they began."""
-        return self._untracked if self._at_app is None else self._at_app() - len(self._entries)
+        return self._untracked if self._at_app is None else self._at_app() - len(self._entries) + len(self.abandoned)
 
     @property
     def is_whole(self) -> bool:
-        """Whether every request at the app is remembered."""
-        return self.missing == 0
-
-
-def evidence_of(names: Iterable[str], headers: Mapping[str, list[str]]) -> tuple[tuple[str, str], ...]:
-    """The configured headers (lower case) that a request has exactly once, with values that distinguish requests.
-
-    Skips empty values, and those over 256 characters.
-    """
-    found = []
-    for name in names:
-        values = headers.get(name)
-        if values is not None and len(values) == 1 and 0 < len(values[0]) <= 256:
-            found.append((name, values[0]))
-    return tuple(found)
+        """Whether every request at the app is remembered, those included that were abandoned."""
+        return self.missing == 0 and not self.abandoned.is_blind
 
 
 def _named(entries: dict[InFlight, None], parent_ids: tuple[bytes | None, ...]) -> InFlight | None:

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
-from proxy.participation.in_flight import InFlight, InFlightTable
+from proxy.participation.entry import InFlight
+from proxy.participation.in_flight import InFlightTable
 from proxy.plan.participation import LinkingPlan
 
 Method = Literal["header", "process", "single", "none"]
@@ -55,6 +56,7 @@ def link(
 ) -> Linked:
     """Join a call to one of `entries`, the requests that were in flight when it came, the oldest first.
 
+    One whose client has left is among them, since the call may be its own: it may also be of no request at all.
     `is_whole`: whether these are all of them.
     `processes`: the process that serves each of them, if known, 0 if it is known that none does.
     `process`: the one that made the call, 0 for unknown.
@@ -63,10 +65,12 @@ def link(
     if plan.process and process and is_whole:
         # A request with an unknown process may be this one.
         of_process = [entry for entry in entries if processes.get(entry, process) == process]
-        if len(of_process) == 1 and of_process[0] in processes:
+        if len(of_process) == 1 and of_process[0] in processes and of_process[0].left is None:
             return Linked(of_process[0], "process")
     if plan.single and is_whole and len(entries) == 1:
         (entry,) = entries
-        if not process or processes.get(entry, process) == process:  # else another process serves it
+        if entry.left is None and (
+            not process or processes.get(entry, process) == process
+        ):  # else another process serves it
             return Linked(entry, "single")
     return Linked(None, "none", tuple(reversed(entries[-MAX_CANDIDATES:])))

@@ -171,7 +171,10 @@ def compile_plan(settings: Settings, generation: int, contexts: TlsContexts | No
         console_page=settings.console.listen,
         linking=_linking(settings, listeners),
         in_flight=InFlightPlan(
-            settings.in_flight.max_requests, settings.in_flight.max_bytes, settings.in_flight.max_age_s
+            settings.in_flight.max_requests,
+            settings.in_flight.max_bytes,
+            settings.in_flight.max_age_s,
+            settings.in_flight.abandoned_s,
         ),
     )
 

@@ -91,6 +91,7 @@ class InFlightPlan:
     limit: int = 10_000
     limit_bytes: int = 16 * 1024 * 1024
     max_age_s: float = 3600.0
+    abandoned_s: float = 60.0
 
 
 DEFAULT_IN_FLIGHT: Final = InFlightPlan()

@@ -161,10 +161,11 @@ class UpstreamMetrics:
 class InFlightMetrics:
     """Of the requests that are remembered while they are at the app."""
 
-    __slots__ = ("missing", "remembered", "size_bytes", "unremembered")
+    __slots__ = ("abandoned", "missing", "remembered", "size_bytes", "unremembered")
 
     def __init__(self) -> None:
         self.remembered = 0  # now
+        self.abandoned = 0  # their clients have left, and the app may still be at them
         self.missing = 0  # requests and tunnels that are at the app now, and not remembered
         self.size_bytes = 0
         self.unremembered: dict[str, int] = {}  # by reason: "no-room", "too-old"

@@ -313,6 +313,9 @@ def _sidecar(state: State, version: str, dropped_lines: Mapping[str, int]) -> li
 def _in_flight(found: InFlightMetrics) -> list[Family]:
     return [
         _gauge("in_flight_remembered", "Requests at the app that are remembered now.", [((), found.remembered)]),
+        _gauge(
+            "in_flight_abandoned", "Requests without a client that the app may still be at.", [((), found.abandoned)]
+        ),
         _gauge("in_flight_missing", "Requests and tunnels at the app that are not remembered.", [((), found.missing)]),
         _gauge("in_flight_bytes", "Memory of the requests that are remembered.", [((), found.size_bytes)]),
         _counter(

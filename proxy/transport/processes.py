@@ -7,6 +7,7 @@ If processes are not visible (another PID namespace, another user), nothing is f
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import socket
@@ -32,6 +33,7 @@ _INODE_AT: Final = _HEAD.size + 68  # of inet_diag_msg.idiag_inode
 # What is known of the process at an end.
 NOBODY: Final = 0  # none holds it
 UNKNOWN: Final = -1  # it was not looked up yet
+GONE: Final = -2  # there is no such end any more: whoever held it has closed it, or the connection was reset
 
 _TCP_LISTEN: Final = 10  # include/net/tcp_states.h
 _SOCKET_LINK: Final = re.compile(r"socket:\[(\d+)\]\Z")
@@ -57,31 +59,35 @@ def ends(transport: asyncio.BaseTransport) -> Ends | None:
 def owners(connections: Iterable[Ends]) -> dict[Ends, int]:
     """The process of each connection; connections without a result are left out.
 
-    NOBODY: this end waits to be accepted, or was closed.
+    NOBODY: this end waits to be accepted, or was closed. GONE is told of loopback alone, where both ends are in sight.
     A socket that several processes share (a server that forks after accepting) is left out, too.
     """
     inodes = {}
     found = {}
     for ends in connections:
         inode = _inode(ends)
-        if inode:
+        if inode > 0:
             inodes[inode] = ends
-        elif inode == 0:
-            found[ends] = NOBODY
+        elif inode == NOBODY or (inode == GONE and _is_loopback(ends.host) and _is_loopback(ends.peer_host)):
+            found[ends] = inode
     if inodes:
         found.update({inodes[inode]: process for inode, process in _holders(set(inodes)).items()})
     return found
 
 
-def _inode(ends: Ends) -> int | None:
-    """The inode of the socket with these ends, 0 if no process has it; None if there is no such socket."""
+def _is_loopback(host: str) -> bool:
+    return host.startswith(("127.", "::ffff:127.")) or host == "::1"
+
+
+def _inode(ends: Ends) -> int:
+    """The inode of the socket with these ends, NOBODY if no process has it; GONE or UNKNOWN if none is found."""
     try:
         return _inode_by_netlink(ends)
     except OSError:
         return _inode_by_table(ends)
 
 
-def _inode_by_netlink(ends: Ends) -> int | None:
+def _inode_by_netlink(ends: Ends) -> int:
     family = socket.AF_INET6 if ":" in ends.host else socket.AF_INET
     own, peer = (socket.inet_pton(family, host).ljust(16, b"\0") for host in (ends.host, ends.peer_host))
     sockid = struct.pack(">HH", ends.port, ends.peer_port) + own + peer + bytes(4) + _ANY_COOKIE
@@ -92,15 +98,16 @@ def _inode_by_netlink(ends: Ends) -> int | None:
         netlink.send(head + request)  # to the kernel
         answer = netlink.recv(4096)
     _, kind, *_ = _HEAD.unpack_from(answer)
-    if kind != _SOCK_DIAG_BY_FAMILY:  # NLMSG_ERROR: there is no such socket
-        return None
+    if kind != _SOCK_DIAG_BY_FAMILY:  # NLMSG_ERROR
+        (error,) = struct.unpack_from("=i", answer, _HEAD.size)
+        return GONE if error == -errno.ENOENT else UNKNOWN
     if answer[_HEAD.size + 1] == _TCP_LISTEN:  # the kernel answers so if no connection has these ends
-        return None
+        return GONE
     (inode,) = struct.unpack_from("=I", answer, _INODE_AT)
     return int(inode)
 
 
-def _inode_by_table(ends: Ends) -> int | None:
+def _inode_by_table(ends: Ends) -> int:
     """From /proc/net/tcp: addresses are hex digits in the machine's byte order, four bytes at a time."""
     is_v6 = ":" in ends.host
     wanted = tuple(
@@ -112,7 +119,7 @@ def _inode_by_table(ends: Ends) -> int | None:
             columns = line.split()
             if len(columns) > 9 and (columns[1], columns[2]) == wanted:
                 return int(columns[9])
-    return None
+    return UNKNOWN  # a long table is not read to its end
 
 
 def _table_address(host: str, is_v6: bool) -> str:

@@ -8,7 +8,8 @@ import pytest
 
 from ops_lib.propagation import FORMATS, Format
 from proxy.participation.carried import Carried
-from proxy.participation.in_flight import InFlight, InFlightTable
+from proxy.participation.entry import InFlight
+from proxy.participation.in_flight import InFlightTable
 from proxy.participation.linking import Linked
 from proxy.participation.sizes import NOTHING
 from proxy.plan import PropagationPlan

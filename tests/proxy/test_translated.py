@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ops_lib.propagation import FORMATS, Extraction, Sampling, TraceContext, parse_formats
-from proxy.participation.in_flight import InFlight
+from proxy.participation.entry import InFlight
 from proxy.participation.linking import Linked
 from proxy.participation.sizes import NOTHING as NO_WEIGHT
 from proxy.plan import PropagationPlan

@@ -220,8 +220,8 @@ def test_it_is_forgotten_when_the_app_has_answered(both: Callable[..., Both]) ->
     assert value(wire.call(*wire.forwarded(seen)), "tracestate") == ""
 
 
-def test_it_is_forgotten_when_the_client_leaves(both: Callable[..., Both]) -> None:
-    wire = both("b3")
+def test_it_is_forgotten_when_the_client_leaves_and_the_app_has_had_time(both: Callable[..., Both]) -> None:
+    wire = both("b3", in_flight={"abandoned_s": 0.1})
     client = wire.client()
     wire.ask(client, W3C, "tracestate: congo=t61").request()
     assert wire.remembered == 1

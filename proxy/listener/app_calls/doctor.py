@@ -16,7 +16,8 @@ from proxy.listener.accounting import Accounted
 from proxy.listener.app_calls import evidence as found
 from proxy.listener.app_calls.evidence import HARMLESS, Evidence, Proof, ShownProof, shown
 from proxy.listener.app_calls.losses import BAGGAGE, SESSION, STATE, Given, given_by, lost_in
-from proxy.participation.in_flight import InFlight, InFlightTable
+from proxy.participation.entry import InFlight
+from proxy.participation.in_flight import InFlightTable
 from proxy.participation.recent import RecentTraces
 from proxy.semantics.request import Field
 from proxy.telemetry.metrics import count
@@ -95,7 +96,7 @@ class Doctor:
         self._entry = None
         if self._findings:
             self._findings = []
-        if not table and isinstance(translation, FastTranslation):
+        if table.is_idle and isinstance(translation, FastTranslation):
             self._without_request(translation.ids[0])
             return
         parent_id: bytes | None = None
@@ -109,7 +110,7 @@ class Doctor:
         else:
             said = translation.extraction
             if said is None or said.context is None or translation.linked is not None:
-                if table:
+                if not table.is_idle:
                     self._without(translation, sent, unread)
                 return  # or a bare decision, or a header that is malformed
             context = said.context
@@ -117,7 +118,7 @@ class Doctor:
             parent_id = context.parent_id.encode() if context.parent_id is not None else None
             formats = tuple(each.format for each in said.says)
             is_torn = bool(said.conflicts or said.span_conflicts)
-        if not table:
+        if table.is_idle:
             self._without_request(trace_id)
             return
         if self._formats is not None:

@@ -16,12 +16,13 @@ from typing import Final, cast
 
 from proxy.listener.accounting import Accounted
 from proxy.listener.sides import Asker, Receiver
-from proxy.participation.in_flight import InFlight, InFlightTable, evidence_of
+from proxy.participation.entry import InFlight, evidence_of
+from proxy.participation.in_flight import InFlightTable
 from proxy.participation.linking import Linked, link, link_by_header
 from proxy.plan.participation import LinkingPlan
 from proxy.semantics.request import Request
 from proxy.translated import NO_HEADERS
-from proxy.transport.processes import NOBODY, UNKNOWN, Ends
+from proxy.transport.processes import GONE, NOBODY, UNKNOWN, Ends
 
 log = logging.getLogger(__name__)
 
@@ -63,10 +64,13 @@ class Search:
     def wanted(self) -> set[Ends]:
         """The connections whose processes have to be known."""
         ends = {self._asker.ends() if self._asker.process == UNKNOWN else None}
-        for exchange in self._exchanges:
-            answerer = cast(Receiver, exchange).answerer
-            if answerer is not None and answerer.process == UNKNOWN:
-                ends.add(answerer.ends())
+        for entry, exchange in zip(self._entries, self._exchanges, strict=True):
+            if entry.left is not None:
+                ends.add(cast("Ends | None", entry.left.connection))
+            elif exchange is not None:
+                answerer = cast(Receiver, exchange).answerer
+                if answerer is not None and answerer.process == UNKNOWN:
+                    ends.add(answerer.ends())
         return {each for each in ends if each is not None}
 
     def conclude(self, found: dict[Ends, int]) -> None:
@@ -87,30 +91,41 @@ class Search:
             ends = asker.ends()
             asker.process = max(found.get(ends, NOBODY), NOBODY) if ends is not None and found else NOBODY
         processes = {}
+        entries = []
         for entry, exchange in zip(self._entries, self._exchanges, strict=True):
-            process = self._process_of(entry, cast(Receiver, exchange), found)
-            if process != UNKNOWN:
+            process = self._process_of(entry, exchange, found)
+            if process == GONE:
+                self._linker.done(entry)
+                continue
+            entries.append(entry)
+            if process >= NOBODY:
                 processes[entry] = process
         return link(
             self._linker.plan,
-            self._entries,
+            entries,
             is_whole=self._is_whole,
             processes=processes,
             process=asker.process,
         )
 
     @staticmethod
-    def _process_of(entry: InFlight, exchange: Receiver, found: dict[Ends, int]) -> int:
+    def _process_of(entry: InFlight, exchange: object, found: dict[Ends, int]) -> int:
         if entry.is_answered:
             return NOBODY  # the app was done with it
-        answerer = exchange.answerer
+        left = entry.left
+        if left is not None:
+            process = found.get(cast(Ends, left.connection), UNKNOWN)
+            return process if process >= NOBODY or (process == GONE and left.shows_end) else left.process
+        if exchange is None:
+            return UNKNOWN  # over, and who knows how
+        answerer = cast(Receiver, exchange).answerer
         if answerer is None:
             return NOBODY if entry.exchange is not None else UNKNOWN  # not sent yet; or over, and who knows how
         if answerer.process == UNKNOWN:
             ends = answerer.ends()
             process = found.get(ends, UNKNOWN) if ends is not None else UNKNOWN
             if process <= NOBODY:
-                return process  # not accepted yet: no process has begun with it
+                return max(process, UNKNOWN)  # not accepted yet: no process has begun with it
             answerer.process = process
         return answerer.process
 
@@ -136,7 +151,7 @@ class Linker:
     def find(self, asker: Asker, request: Request) -> Linked | Search:
         """The request that a call belongs to; or a Search, if the process has to be looked up first."""
         plan, table = self.plan, self._table
-        if not table:
+        if table.is_idle:
             return Linked(None, "none")
         if plan.headers:
             table.find_evidence_by(self._evidence_of)
@@ -149,15 +164,19 @@ class Linker:
             or not is_whole
             or len(entries) > _MOST_ENTRIES
             or len(self._waiting) >= _MOST_SEARCHES
-            or asker.process == NOBODY
+            or (asker.process == NOBODY and not table.abandoned)
         ):
             return link(plan, entries, is_whole=is_whole)
         return Search(self, asker, entries, is_whole)
 
+    def done(self, entry: InFlight) -> None:
+        """The app is done with a request that was abandoned."""
+        self._table.done(entry)
+
     def _evidence_of(self, entry: InFlight) -> tuple[tuple[str, str], ...] | None:
         """Of a request at the app; None if nobody can tell, since its trace fields are forgotten."""
         if entry.exchange is None:
-            return ()
+            return () if entry.left is None else None
         request = cast(Accounted, entry.exchange).request
         if self._reads_trace and request.trace is NO_HEADERS:
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxy.settings.kinds import Bytes, Count, HeaderNames, Seconds
+from proxy.settings.kinds import Bytes, Count, HeaderNames, Seconds, SecondsOrZero
 from proxy.settings.sections.section import Section
 
 
@@ -20,3 +20,4 @@ class InFlightSettings(Section):
     max_requests: Count = 10_000
     max_bytes: Bytes = 16 * 1024 * 1024
     max_age_s: Seconds = 3600.0
+    abandoned_s: SecondsOrZero = 60.0

@@ -10,9 +10,10 @@ from proxy.participation import ot_member
 from proxy.participation.carried import Carried
 from proxy.participation.carry_over import lacks, put_back
 from proxy.participation.egress import Egress
+from proxy.participation.entry import InFlight
 from proxy.participation.foreign import ForeignHeaders
 from proxy.participation.gate import Gate
-from proxy.participation.in_flight import InFlight, InFlightTable
+from proxy.participation.in_flight import InFlightTable
 from proxy.participation.mirror import Mirror
 from proxy.participation.recent import RecentTraces
 from proxy.participation.sampling import Sampler

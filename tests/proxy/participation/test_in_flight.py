@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ops_lib.propagation import Baggage
 from proxy.participation.carried import Carried
-from proxy.participation.in_flight import InFlight, InFlightTable, evidence_of
+from proxy.participation.entry import InFlight, Left, evidence_of
+from proxy.participation.in_flight import InFlightTable
 from proxy.participation.recent import RecentTraces
 from proxy.plan.participation import InFlightPlan
 
@@ -327,3 +330,127 @@ def test_all_came_with_a_trace_or_not() -> None:
     full.begin(one)
     full.begin(request())
     assert not full.is_traced
+
+
+def leave(of: InFlightTable, entry: InFlight) -> None:
+    entry.left = Left(None, 0, shows_end=False)
+    of.end(entry)
+
+
+def abandoning(limit: int = 100, stay_s: float = 10.0, at_app: Callable[[], int] | None = None) -> InFlightTable:
+    return InFlightTable(InFlightPlan(limit, 1 << 20, 3600.0, stay_s), at_app)
+
+
+def test_a_request_whose_client_has_left_stays_for_a_while() -> None:
+    """The while begins with the first sweep that sees it."""
+    of = abandoning()
+    one, two = request(TRACE), request(OTHER)
+    of.begin(one)
+    of.begin(two)
+    size = of.size_bytes
+    leave(of, one)
+    assert of.size_bytes > size
+    assert (len(of), len(of.abandoned), of.is_idle, of.is_whole) == (2, 1, False, True)
+    assert (of.of_trace(TRACE), of.only(), of.entries()) == (one, None, (one, two))
+    of.sweep(100.0)
+    of.sweep(109.9)
+    assert of.only() is None
+    of.sweep(110.0)
+    assert (len(of), len(of.abandoned), of.of_trace(TRACE)) == (1, 0, None)
+    assert of.only() is two
+    assert of.size_bytes == size / 2
+    of.end(two)
+    assert (len(of), of.size_bytes, of.is_idle) == (0, 0, True)
+
+
+def test_alone_it_is_not_the_only_request() -> None:
+    of = abandoning()
+    one = request()
+    of.begin(one)
+    leave(of, one)
+    assert (of.is_idle, of.only()) == (True, None)
+    assert (one.exchange, one.is_answered) == (None, False)
+
+
+def test_what_the_app_has_answered_is_over_whoever_left() -> None:
+    of = abandoning()
+    one, two = request(), request()
+    for entry in (one, two):
+        of.begin(entry)
+        entry.left = Left(None, 0, shows_end=False)
+    of.end(one, is_answered=True)
+    assert (len(of), len(of.abandoned), one.is_answered) == (1, 0, True)
+    of.use(InFlightPlan(abandoned_s=0))
+    of.end(two)
+    assert (len(of), len(of.abandoned), of.size_bytes) == (0, 0, 0)
+
+
+def test_the_app_may_be_done_with_it_earlier() -> None:
+    of = abandoning()
+    one, two = request(TRACE, evidence=(("x", "1"),)), request(OTHER)
+    of.begin(one)
+    of.begin(two)
+    leave(of, one)
+    of.done(two)  # which nobody has left
+    assert len(of) == 2
+    of.done(one)
+    of.done(one)
+    assert (len(of), len(of.abandoned), of.only()) == (1, 0, two)
+
+
+def test_it_does_not_count_as_missing() -> None:
+    at_app = [2]
+    of = abandoning(at_app=lambda: at_app[0])
+    one, two = request(TRACE), request(OTHER)
+    of.begin(one)
+    of.begin(two)
+    at_app[0] = 1
+    leave(of, one)
+    assert (of.missing, of.is_whole) == (0, True)
+    at_app[0] = 2
+    assert (of.missing, of.is_whole) == (1, False)
+
+
+def test_its_room_is_given_to_others_and_then_nothing_is_evident_for_as_long() -> None:
+    """Whose client left first goes first; a call could be its own."""
+    of = abandoning(limit=2)
+    one, two, three = request(b"1" * 32), request(b"2" * 32), request(b"3" * 32)
+    of.begin(one)
+    of.begin(two)
+    leave(of, two)
+    leave(of, one)
+    assert of.begin(three)
+    assert (of.of_trace(b"2" * 32), of.of_trace(b"1" * 32)) == (None, one)
+    assert of.begin(request(b"4" * 32))
+    assert (len(of), len(of.abandoned), of.is_whole, of.counts["no-room"]) == (2, 0, False, 0)
+    of.sweep(50.0)
+    of.sweep(59.9)
+    assert not of.is_whole
+    of.sweep(60.0)
+    assert of.is_whole
+
+
+def test_what_is_too_old_and_abandoned_is_not_counted_as_a_request() -> None:
+    at_app = [0]
+    of = InFlightTable(InFlightPlan(10, 1 << 20, 5.0, 3600.0), lambda: at_app[0])
+    one, two = request(started=0.0), request(started=0.0)
+    of.begin(one)
+    of.begin(two)
+    leave(of, one)  # and two never ends
+    of.sweep(6.0)
+    assert (len(of), len(of.abandoned), of.counts["too-old"]) == (0, 0, 1)
+
+
+def test_a_while_that_a_reload_changes_holds_for_those_who_leave_then() -> None:
+    of = abandoning(stay_s=10.0)
+    one, two = request(TRACE), request(OTHER)
+    of.begin(one)
+    of.begin(two)
+    leave(of, one)
+    of.sweep(0.0)
+    of.use(InFlightPlan(abandoned_s=1.0))
+    leave(of, two)
+    of.sweep(1.0)
+    of.sweep(2.0)
+    assert of.entries() == (one,)
+    assert repr(of.abandoned) == "<Abandoned 1 requests, for 1 s>"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from proxy.participation.in_flight import InFlight, InFlightTable
+from proxy.participation.entry import InFlight
+from proxy.participation.in_flight import InFlightTable
 from proxy.participation.linking import CONFIDENCE, MAX_CANDIDATES, Linked, link, link_by_header
 from proxy.plan.participation import LinkingPlan
 

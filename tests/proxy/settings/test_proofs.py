@@ -120,6 +120,7 @@ PROOFS = {
     "in_flight.max_requests": "wire/test_carry_over.py::test_it_is_bounded_in_requests_and_bytes",
     "in_flight.max_bytes": "wire/test_carry_over.py::test_it_is_bounded_in_requests_and_bytes",
     "in_flight.max_age_s": "wire/test_carry_over.py::test_it_is_bounded_in_age",
+    "in_flight.abandoned_s": "wire/test_linking_abandoned.py::test_after_a_while_it_is_taken_to_be_over",
     "drain.timeout_s": "wire/test_reload_and_drain.py::test_drain_has_an_end",
     "drain.outbound_linger_s": "wire/test_drain.py::test_an_app_that_stops_slowly_keeps_its_way_out",
     "forwarding.via": "wire/test_forwarding_fields.py::test_both_may_be_off",

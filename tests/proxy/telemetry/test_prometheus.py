@@ -144,6 +144,7 @@ def test_every_counter_of_an_exchange_is_there() -> None:
     metrics.in_flight.remembered, metrics.in_flight.size_bytes = 14, 15
     metrics.in_flight.unremembered["no-room"] = 16
     metrics.in_flight.missing = 17
+    metrics.in_flight.abandoned = 19
     metrics.app_calls["dropped"] = 17
     translation.linked["process"] = 18
     series = page(metrics)
@@ -174,6 +175,7 @@ def test_every_counter_of_an_exchange_is_there() -> None:
     assert value(series, f"{prefix}in_flight_remembered") == 14
     assert value(series, f"{prefix}in_flight_bytes") == 15
     assert value(series, f"{prefix}in_flight_missing") == 17
+    assert value(series, f"{prefix}in_flight_abandoned") == 19
     assert value(series, f"{prefix}in_flight_unremembered_total", reason="no-room") == 16
     assert value(series, f"{prefix}app_calls_total", finding="dropped") == 17
     assert value(series, f"{prefix}calls_linked_total", **both, method="process") == 18

@@ -12,7 +12,7 @@ import pytest
 from lab.transports import FakeTransport
 
 from proxy.transport import processes
-from proxy.transport.processes import NOBODY, Ends, owners
+from proxy.transport.processes import GONE, NOBODY, UNKNOWN, Ends, owners
 
 # Connects to the port it is given, says so, and ends with its standard input.
 CALLER = (
@@ -54,13 +54,30 @@ def test_the_process_of_a_connection(host: str, way: str, monkeypatch: pytest.Mo
         monkeypatch.setattr(processes, "_inode_by_netlink", unknown)
     for ends, process in connected(host, CALLER):
         assert owners([ends]) == {ends: process}
-        assert owners([ends._replace(port=ends.port ^ 1), ends]) == {ends: process}
+        other = ends._replace(port=ends.port ^ 1)
+        assert owners([other, ends]) == {ends: process, **({other: GONE} if way == "netlink" else {})}
 
 
 def test_a_listener_is_no_connection() -> None:
     """It is at one of these ends, but nobody has connected from the other."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        assert processes._inode(Ends("127.0.0.1", listener.getsockname()[1], "127.0.0.1", 1)) is None
+        assert processes._inode(Ends("127.0.0.1", listener.getsockname()[1], "127.0.0.1", 1)) == GONE
+
+
+def test_a_connection_is_gone_if_the_kernel_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not if it refuses to say, or if its table was not read to the end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        ends = Ends(*listener.getsockname(), *client.getsockname())
+        accepted, _ = listener.accept()
+        client.close()
+        assert owners([ends]) == {}  # closed at one end, and held by us at the other
+        accepted.close()
+        assert owners([ends]) == {ends: GONE}
+        assert owners([ends._replace(host="192.0.2.1")]) == {}
+        monkeypatch.setattr(processes, "_SOCK_DIAG_BY_FAMILY", 0xFFFF)  # EINVAL
+        assert processes._inode_by_netlink(ends) == UNKNOWN
+        monkeypatch.setattr(socket, "AF_NETLINK", socket.AF_UNSPEC)
+        assert owners([ends]) == {}
 
 
 def test_a_socket_that_two_processes_hold_belongs_to_neither() -> None:
@@ -95,7 +112,9 @@ def test_a_connection_that_waits_to_be_accepted_is_held_by_nobody(
                 ends._replace(host="::2" if family == socket.AF_INET6 else "127.0.0.2"),
                 ends._replace(peer_host="::2" if family == socket.AF_INET6 else "127.0.0.2"),
             ]
-            assert owners([*wrong, ends]) == {ends: NOBODY}
+            is_told = way == "netlink"  # and of loopback alone, which ::2 is not
+            gone = [each for each in wrong if is_told and "::2" not in (each.host, each.peer_host)]
+            assert owners([*wrong, ends]) == {**dict.fromkeys(gone, GONE), ends: NOBODY}
             with listener.accept()[0]:
                 assert owners([ends]) == {}  # ours
                 monkeypatch.setattr(os, "getpid", lambda: 1)  # as if another process asked

@@ -9,7 +9,8 @@ import pytest
 from ops_lib.propagation import FORMATS, parse_formats
 from proxy.listener.accounting import Accounted
 from proxy.listener.app_calls.doctor import Doctor
-from proxy.participation.in_flight import InFlight, InFlightTable
+from proxy.participation.entry import InFlight
+from proxy.participation.in_flight import InFlightTable
 from proxy.plan import PropagationPlan
 from proxy.plan.participation import InFlightPlan
 from proxy.semantics.request import Field

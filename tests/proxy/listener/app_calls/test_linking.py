@@ -13,7 +13,8 @@ import pytest
 from proxy.http1.message.request import Request
 from proxy.listener.app_calls.linking import Linker, Search
 from proxy.listener.sides import Asker
-from proxy.participation.in_flight import InFlight, InFlightTable
+from proxy.participation.entry import InFlight
+from proxy.participation.in_flight import InFlightTable
 from proxy.participation.linking import Linked
 from proxy.plan.participation import InFlightPlan, LinkingPlan
 from proxy.transport.processes import Ends
