@@ -12,14 +12,14 @@ import asyncio
 from abc import abstractmethod
 from typing import Final, cast
 
+from proxy.http2.bulk import LENT_BYTES, Bulk, Reader
 from proxy.http2.engine.codes import HTTP_1_1_REQUIRED, NO_ERROR, name_of
 from proxy.http2.engine.engine import Engine
-from proxy.http2.engine.owner import ServerOwner
 from proxy.http2.flushing import Flushed, Flusher
 from proxy.telemetry.metrics import Http2Metrics, count
 from proxy.transport.deadlines import NEVER, Ticker
 from proxy.transport.flow import BEHIND, Flow
-from proxy.transport.sockets import descriptor
+from proxy.transport.sockets import descriptor, protocols
 from proxy.transport.turns import FULL_READ_BYTES
 
 PING_S: Final = 20.0  # for the answer to a PING
@@ -40,7 +40,7 @@ class Writer(Flushed):
         self._connection.flush()
 
 
-class Connection(ServerOwner):
+class Connection(Reader):
     """One connection. Its engine is made by `connection_made`."""
 
     __slots__ = (
@@ -50,6 +50,7 @@ class Connection(ServerOwner):
         "_flow",
         "_flusher",
         "_heard_at",
+        "_is_bulk",
         "_is_due",
         "_is_more_due",
         "_is_pinged",
@@ -74,6 +75,7 @@ class Connection(ServerOwner):
         self._writer = Writer(self)
         self._fd = -1
         self._discarded_bytes = 0  # behind the end
+        self._is_bulk = False  # it reads by `bulk`
         self._is_due = False  # a later turn reads on; until then nothing is taken from the transport
         self._is_more_due = False  # a later turn writes on
         self._heard_at = NEVER  # when bytes came last
@@ -103,6 +105,23 @@ class Connection(ServerOwner):
         self._flusher.begin()
         try:
             if self.engine.feed(data, self._ticker.now) or len(data) >= FULL_READ_BYTES:
+                self._read_later()
+            if len(data) >= FULL_READ_BYTES and not self._is_bulk:
+                self._is_bulk = True
+                self.transport.set_protocol(protocols(lambda: Bulk(self, self._flusher.buffer()))())
+        finally:
+            self._flusher.end()
+
+    def lent_received(self, data: memoryview) -> None:
+        """`data_received`, of bytes that are others' then."""
+        if self.is_closed or len(data) < LENT_BYTES or self.engine.is_behind:
+            self.data_received(data.tobytes())
+            return
+        self._heard_at = self._ticker.now
+        self._is_pinged = False
+        self._flusher.begin()
+        try:
+            if self.engine.feed(b"", self._ticker.now, data) or len(data) >= FULL_READ_BYTES:
                 self._read_later()
         finally:
             self._flusher.end()

@@ -2,6 +2,7 @@
 
 What one connection receives, others write: a request goes to an upstream, its response to a client.
 For speed: each of them then writes once, and its peer wakes once (as in `transport.outbox`).
+Since content has been written or copied by then, connections can also share what they read into (`bulk`).
 
 May know the event loop. Must not know what is written.
 """
@@ -10,7 +11,9 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABCMeta, abstractmethod
-from typing import final
+from typing import Final, final
+
+_BUFFER_BYTES: Final = 512 * 1024
 
 
 class Flushed(metaclass=ABCMeta):
@@ -27,13 +30,21 @@ class Flushed(metaclass=ABCMeta):
 class Flusher:
     """The connections with output, of one data plane."""
 
-    __slots__ = ("_is_due", "_loop", "_reading", "_waiting")
+    __slots__ = ("_buffer", "_is_due", "_loop", "_reading", "_waiting")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._waiting: list[Flushed] = []
         self._reading = 0  # connections whose input is being read now: they call `end`
         self._is_due = False
+        self._buffer: memoryview | None = None
+
+    def buffer(self) -> memoryview:
+        """What connections with much to read read into, all of them: what one leaves there is gone with the next."""
+        buffer = self._buffer
+        if buffer is None:
+            buffer = self._buffer = memoryview(bytearray(_BUFFER_BYTES))
+        return buffer
 
     def later(self, connection: Flushed) -> None:
         """Flush `connection` at the end of this turn at the latest."""

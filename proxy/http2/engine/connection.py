@@ -94,6 +94,16 @@ class Connection(Output):
             receive = stream.receive = ReceiveWindow(limits.stream_window, limits.most_stream_window)
         return receive.take(size)
 
+    def _is_expected(self, stream: Stream, size: int, done: bool) -> bool:
+        """8.1.1: as much content as Content-Length says; none where there is none."""
+        left = stream.left
+        if left >= 0 and not stream.is_bodiless:
+            left -= size
+            stream.left = left
+            if left < 0 or (done and left):
+                return False
+        return stream.had_head and not (size and stream.is_bodiless)
+
     def _credit(self, stream: Stream, size: int) -> None:
         """So many bytes of a stream have been handed on, padding included."""
         if not stream.is_held or stream.is_over or stream.receive is None:

@@ -110,15 +110,21 @@ class Engine(Control):
 
     # --- frames
 
-    def feed(self, data: bytes, now: float) -> bool:
-        """More bytes; `now` in seconds. True if some are left: then call it in a later turn with none."""
+    def feed(self, data: bytes, now: float, lent: memoryview | None = None) -> bool:
+        """More bytes; `now` in seconds. True if some are left: then call it in a later turn with none.
+
+        `lent`: many bytes, which are others' then. Not before the preface, nor while some are left.
+        """
         if self.is_failed:
             return False
         self._now = now
         reader = self._reader
         work = _WORK
         try:
-            reader.feed(data)
+            if lent is None:
+                reader.feed(data)
+            else:
+                reader.lend(lent)
             while work > 0 and reader.next():
                 kind = reader.kind
                 if kind == DATA and self._has_settings and not self._block_id:
@@ -141,7 +147,7 @@ class Engine(Control):
         except BadBlock as error:
             self.fail(COMPRESSION_ERROR, str(error))
             return False
-        return reader.is_behind
+        return reader.keep()
 
     def _check_order(self, kind: int, flags: int, id: int) -> None:
         """3.4: SETTINGS first. 6.10: nothing between the frames of a block."""
@@ -179,7 +185,7 @@ class Engine(Control):
             self._fail_stream(stream, FLOW_CONTROL_ERROR, "more content than the stream's window")
             return
         done = flags & END_STREAM != 0
-        content = data[start:end]
+        content = data if not start and end == len(data) else data[start:end]
         if content:
             self._noise.earned += 1
         elif not done:
@@ -195,16 +201,6 @@ class Engine(Control):
             self._credit(stream, size)
         if done and stream.is_local_done and not stream.is_over:
             self._over(stream, BY_PEER)
-
-    def _is_expected(self, stream: Stream, size: int, done: bool) -> bool:
-        """8.1.1: as much content as Content-Length says; none where there is none."""
-        left = stream.left
-        if left >= 0 and not stream.is_bodiless:
-            left -= size
-            stream.left = left
-            if left < 0 or (done and left):
-                return False
-        return stream.had_head and not (size and stream.is_bodiless)
 
     def _on_stray_data(self, id: int, stream: Stream | None, size: int) -> None:
         """5.1: DATA on a stream that takes none."""

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from proxy.http2.engine.codes import CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, SETTINGS
+from proxy.http2.engine.codes import (
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    GOAWAY,
+    HEADERS,
+    LEAST_MAX_FRAME,
+    PING,
+    SETTINGS,
+)
 
 _SMALL: Final = 1025  # payloads below this have the beginnings of their frames in a table
 
@@ -19,6 +29,7 @@ def beginning(size: int, kind: int, flags: int) -> bytes:
 
 
 _DATA: Final = _beginnings(DATA, 0)
+_FULL_DATA: Final = beginning(LEAST_MAX_FRAME, DATA, 0)  # most frames of large content are as large as any may be
 _LAST_DATA: Final = _beginnings(DATA, END_STREAM)
 _HEADERS: Final = _beginnings(HEADERS, END_HEADERS)
 _LAST_HEADERS: Final = _beginnings(HEADERS, END_HEADERS | END_STREAM)
@@ -31,6 +42,8 @@ def data_beginning(size: int, done: bool) -> bytes:
     """Of a DATA frame (6.1)."""
     if size < _SMALL:
         return _LAST_DATA[size] if done else _DATA[size]
+    if size == LEAST_MAX_FRAME and not done:
+        return _FULL_DATA
     return beginning(size, DATA, END_STREAM if done else 0)
 
 
