@@ -103,7 +103,8 @@ $(VENV)-jit/bench.stamp: requirements/sidecar.lock
 		|| { echo "$(JIT_PYTHON) has no JIT compiler; its rows are skipped" >&2; exit 0; } \
 		&& echo "installing what the sidecar needs into $(VENV)-jit (once)" \
 		&& $(JIT_PYTHON) -m venv $(VENV)-jit \
-		&& $(VENV)-jit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && touch $@ \
+		&& $(VENV)-jit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< \
+		&& $(VENV)-jit/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . && touch $@ \
 		|| { rm -rf $(VENV)-jit; echo "$(JIT_PYTHON): not all that the sidecar needs could be installed; its rows are skipped" >&2; }
 
 # Arguments that only print something need no peers and no compiled data plane.

@@ -11,7 +11,6 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from typing import NamedTuple
 
 import uvloop
@@ -24,6 +23,7 @@ from proxy.errors import StartError
 from proxy.lifecycle import Admin, Generation, Lifecycle, ServiceManager
 from proxy.lifecycle.console_process import ConsoleProcess
 from proxy.lifecycle.public_listeners import PUBLIC
+from proxy.own_version import own_version
 from proxy.plan import Address, ListenerPlan, Plan, UpstreamTarget
 from proxy.plan.compile import compile_plan
 from proxy.plan.tls import TlsContexts
@@ -214,7 +214,7 @@ class Families:
         self._metrics = metrics
         self._state = state
         self._output = output
-        self.version = version("ops-sidecar")
+        self.version = own_version()
         self._start_ns = time.time_ns()
         self.exporter = Exporter(self.version, self.as_otlp)
         self.channel = Channel(self.version)

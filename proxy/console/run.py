@@ -12,7 +12,6 @@ import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -36,6 +35,7 @@ from proxy.console.store.open import Place, StoreError, open_store
 from proxy.console.store.reader import Reader
 from proxy.console.store.writer import Writer
 from proxy.errors import StartError
+from proxy.own_version import own_version
 from proxy.plan.console import ConsolePlan
 from proxy.settings.addresses import parse_endpoint
 from proxy.telemetry import log
@@ -96,7 +96,7 @@ async def running_console(plan: ConsolePlan) -> AsyncIterator[Addresses]:
     except StoreError as error:
         raise StartError(str(error)) from None
     lock = threading.RLock()
-    stream = Stream(version("ops-sidecar"))
+    stream = Stream(own_version())
     writer = Writer(
         connection,
         lock,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from importlib.metadata import version
 from typing import Any
 
 from proxy.console.forward.forwarder import Forwarder
@@ -12,6 +11,7 @@ from proxy.console.server.intake import Intake
 from proxy.console.server.stream import Stream
 from proxy.console.store.reader import Reader
 from proxy.console.store.writer import Writer
+from proxy.own_version import own_version
 from proxy.plan.console import ConsolePlan
 
 
@@ -37,7 +37,7 @@ class ConsoleState:
         self._guard = guard
         self._intake = intake
         self._forwarder = forwarder
-        self._version = version("ops-sidecar")
+        self._version = own_version()
         self._started = time.time()
 
     def __call__(self) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from typing import Final
 
 from mcp.server.mcpserver import MCPServer
@@ -11,6 +10,7 @@ from mcp.server.mcpserver import MCPServer
 from proxy.cli.help import parser
 from proxy.cli.views import answers
 from proxy.cli.views.client import Console, ConsoleError, add_console_flags, answering, console_of
+from proxy.own_version import own_version
 
 _ABOUT: Final = (
     "Traces, requests and trace headers of services behind ops-sidecar, as its console holds them. "
@@ -35,7 +35,7 @@ def run(argv: Sequence[str]) -> int:
 
 def server(console: Console) -> MCPServer:
     """The tools."""
-    made = MCPServer("ops-sidecar", instructions=_ABOUT, version=version("ops-sidecar"))
+    made = MCPServer("ops-sidecar", instructions=_ABOUT, version=own_version())
 
     @made.tool()
     def find_traces(filter: str = "", limit: int = 10) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any, Final
 
 from proxy.console.server.schemas import SCHEMAS
+from proxy.own_version import own_version
 
 Schema = dict[str, Any]
 
@@ -109,7 +109,7 @@ def document() -> Schema:
         "openapi": "3.1.0",
         "info": {
             "title": "ops-sidecar console",
-            "version": version("ops-sidecar"),
+            "version": own_version(),
             "description": "Times are Unix milliseconds, durations milliseconds, ids lower-case hex digits.",
         },
         "servers": [{"url": "/api/v1"}],

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 
+from proxy.own_version import own_version
 from proxy.settings import Flag, Loaded
 from proxy.settings.layers import variable
 from proxy.settings.models import Settings
@@ -45,7 +45,7 @@ def wanted(loaded: Loaded, flags: list[Flag]) -> Wanted:
     kubernetes = ("kubernetes", "webhook")  # the sidecar needs neither
     environment = {variable(".".join(flag.path)): flag.value for flag in flags if flag.path[0] not in kubernetes}
     written = frozenset(".".join(path) for path in loaded.sources)
-    return Wanted(loaded.settings, written, environment, loaded.settings.kubernetes.config_map, version("ops-sidecar"))
+    return Wanted(loaded.settings, written, environment, loaded.settings.kubernetes.config_map, own_version())
 
 
 def read_lines(text: str, label: str) -> tuple[list[Flag], list[str]]:
