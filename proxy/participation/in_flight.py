@@ -173,6 +173,8 @@ class InFlightTable:
             self._forget(entry)
         elif entry.place == UNTRACKED:
             self._untracked -= 1
+            if entry.left is not None and not is_answered and self.abandoned.stay_s:
+                self.abandoned.forgotten()
         self._over(entry, is_answered)
 
     def _over(self, entry: InFlight, is_answered: bool) -> None:

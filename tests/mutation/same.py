@@ -378,7 +378,7 @@ SAME: Final[dict[tuple[str, str], tuple[frozenset[str], str]]] = {
         frozenset({"(2)"}),
         "no translation has more traits than all",
     ),
-    ("proxy/participation/in_flight.py", "found.append((name, values[0]))"): (
+    ("proxy/participation/entry.py", "found.append((name, values[0]))"): (
         frozenset({"(-1)"}),
         "the first of one is the last",
     ),

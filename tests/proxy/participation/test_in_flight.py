@@ -430,6 +430,24 @@ def test_its_room_is_given_to_others_and_then_nothing_is_evident_for_as_long() -
     assert of.is_whole
 
 
+def test_one_that_was_never_remembered_is_not_forgotten_either() -> None:
+    """Nothing is evident for a while, as where one had to go before its time."""
+    of = abandoning(limit=1)
+    one, two = request(TRACE), request(OTHER)
+    assert of.begin(one)
+    assert not of.begin(two)
+    leave(of, two)
+    assert (of.missing, of.is_whole, of.only()) == (0, False, None)
+    of.sweep(0.0)
+    of.sweep(10.0)
+    assert of.only() is one
+    answered = request(OTHER)
+    assert not of.begin(answered)
+    answered.left = Left(None, 0, shows_end=False)
+    of.end(answered, is_answered=True)
+    assert of.only() is one
+
+
 def test_what_is_too_old_and_abandoned_is_not_counted_as_a_request() -> None:
     at_app = [0]
     of = InFlightTable(InFlightPlan(10, 1 << 20, 5.0, 3600.0), lambda: at_app[0])
