@@ -50,7 +50,8 @@ def test_each_gets_what_is_its_own(start: Start, app: str, ca: trustme.CA | None
         issued.private_key_pem.write_to_path(paths["key"])
         inbound["listen_tls"] = {"cert_file": paths["cert"], "key_file": paths["key"]}
         inbound["tls"] = {"ca_file": paths["ca"]}
-    target = f"127.0.0.1:{start({'inbound': inbound}).addresses['inbound'].port}"
+    sidecar = start({"inbound": inbound})
+    target = f"127.0.0.1:{sidecar.addresses['inbound'].port}"
 
     def call(seed: int) -> bool:
         own = [("grpc.use_local_subchannel_pool", 1)]
@@ -65,3 +66,4 @@ def test_each_gets_what_is_its_own(start: Start, app: str, ca: trustme.CA | None
 
     with ThreadPoolExecutor(CALLERS) as pool:
         assert list(pool.map(call, range(CALLERS))) == [True] * CALLERS
+    assert sidecar.call(lambda: sidecar.plane._http2._flusher._buffer) is not None  # some read into it
