@@ -17,6 +17,7 @@ import uvloop
 
 from ops_lib.hosts import read_address
 from proxy.admin.hosts import AdminHosts
+from proxy.compiling import quieten_coroutines
 from proxy.control import LEVEL_SOURCE, SidecarControl
 from proxy.dataplane import DataPlane
 from proxy.errors import StartError
@@ -84,6 +85,7 @@ def run_sidecar(first: Loaded, read_settings: Callable[[], Loaded]) -> bool:
         access=LineWriter(_STDOUT, limit_lines=limit_lines, name="access-log"),
     )
     _let_names_hang()
+    quieten_coroutines()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run(first, read_settings, output))

@@ -12,10 +12,14 @@ The compiler knows the decorator by its type, so `mypy_extensions` is not needed
 Never use `acyclic=True`: it takes instances out of garbage collection, and so their heads for the collector. CPython
 uses that head when an object dies inside 50 others that are dying (the "trashcan"). Without it, the write hits whatever
 comes before the object in memory. Seen with mypy 2.4 and Python 3.11.
+
+Compiled coroutines hand on an exception (a connection that fails) in a way that Python deprecates from 3.12 on. Whoever
+runs a loop with them calls `quieten_coroutines`.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -32,3 +36,12 @@ else:
     def trait(made: _Class) -> _Class:
         """Returns it as it is."""
         return made
+
+
+def quieten_coroutines() -> None:
+    """No warning for how compiled coroutines hand on exceptions.
+
+    Who has warnings shown (`PYTHONDEVMODE`, `PYTHONWARNINGS`) would see one for each connection that fails. And where
+    warnings are errors, that error would come instead of the exception: the connection would never give back its place.
+    """
+    warnings.filterwarnings("ignore", r"the \(type, exc, tb\) signature of throw\(\) is deprecated", DeprecationWarning)

@@ -21,6 +21,7 @@ from aiohttp import web
 from ops_lib.hosts import parse_pattern, read_address
 from proxy.address import Address
 from proxy.admin.hosts import AdminHosts
+from proxy.compiling import quieten_coroutines
 from proxy.console.forward.forwarder import Forwarder
 from proxy.console.server.api import Api
 from proxy.console.server.grpc import GrpcIntake
@@ -60,6 +61,7 @@ def run_console(plan: ConsolePlan, *, until: Callable[[], Awaitable[None]] | Non
     """Run until TERM or INT, or until `until` returns. Raises StartError."""
     writer = LineWriter(_STDERR, limit_lines=_QUEUE_LINES, name="log")
     log.configure(writer, level=plan.log_level, form=plan.log_format)
+    quieten_coroutines()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(plan, writer, until))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Generator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
+from lab.process import NO_LINGER, SidecarProcess
 
+from proxy.compiling import quieten_coroutines
 from proxy.http1.message.head import Head
 from proxy.http1.message.request import Request
 from proxy.http1.message.response import Response, read_start
@@ -75,3 +79,34 @@ def test_the_next_one_begins_anew(make: Callable[[int], object]) -> None:
             setattr(spoilt, name, other)
     del spoilt
     assert str(values(make(1))) == str(fresh)
+
+
+def throw_as_compiled() -> None:
+    """What a compiled coroutine does with what it awaits."""
+
+    def awaited() -> Generator[None, None, None]:
+        yield
+
+    waiting = awaited()
+    next(waiting)
+    with suppress(OSError):
+        waiting.throw(OSError, OSError(), None)
+
+
+def test_compiled_coroutines_are_quiet() -> None:
+    """Even where all warnings are errors; other warnings stay."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quieten_coroutines()
+        throw_as_compiled()
+        with pytest.raises(DeprecationWarning):
+            warnings.warn("another", DeprecationWarning, stacklevel=1)
+
+
+def test_a_dead_upstream_where_warnings_are_errors(tmp_path: Path) -> None:
+    flags = ("--inbound", "127.0.0.1:0", "--outbound", "off", "--admin", "off", *NO_LINGER)
+    app = f"unix:{tmp_path / 'none.sock'}"
+    strict = {"PYTHONWARNINGS": "error::DeprecationWarning"}
+    with SidecarProcess(*flags, "--app", app, environ=strict) as sidecar:
+        assert sidecar.get("/")[0] == 502
+        assert not [line for line in sidecar.log if "Deprecat" in line]
