@@ -11,8 +11,9 @@
 #
 # `make image` builds it, with its revision; PLATFORMS=linux/amd64,linux/arm64 for several (nothing here is of one platform).
 # `make pin-image` pins the base to the digest that its registry has now.
+# `--build-arg PYTHON_IMAGE=python:3.14-slim`: a newer Python, which takes less CPU (docs/decisions/007-compiled.md).
 # Both stages share one base, so that the virtual environment finds the same Python in both.
-ARG PYTHON_IMAGE=python:3.14-slim
+ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1

@@ -103,24 +103,24 @@ def test_an_audit_fails_for_vulnerabilities_alone(tmp_path: Path, script: str, c
 DIGEST = f"sha256:{'5' * 64}"
 
 
-@pytest.mark.parametrize("before", ["python:3.14-slim", f"python:3.14-slim@sha256:{'4' * 64}"])
+@pytest.mark.parametrize("before", ["python:3.13-slim", f"python:3.13-slim@sha256:{'4' * 64}"])
 def test_the_base_image_is_pinned_where_a_registry_answers(tmp_path: Path, before: str) -> None:
     file = tmp_path / "Dockerfile"
     file.write_text(f"# top\nARG PYTHON_IMAGE={before}\nFROM ${{PYTHON_IMAGE}}\n", encoding="utf-8")
     docker = tool(tmp_path, "docker", f'[ "$1" = pull ] || echo python@{DIGEST}')
     assert run(".ci/pin-image", str(file), DOCKER=str(docker)).returncode == 0
-    text = f"# top\nARG PYTHON_IMAGE=python:3.14-slim@{DIGEST}\nFROM ${{PYTHON_IMAGE}}\n"
+    text = f"# top\nARG PYTHON_IMAGE=python:3.13-slim@{DIGEST}\nFROM ${{PYTHON_IMAGE}}\n"
     assert file.read_text(encoding="utf-8") == text
 
 
 @pytest.mark.parametrize("script", ["exit 1", '[ "$1" = pull ]', "echo nonsense"])
 def test_the_base_image_stays_by_version_where_none_answers(tmp_path: Path, script: str) -> None:
     file = tmp_path / "Dockerfile"
-    file.write_text("ARG PYTHON_IMAGE=python:3.14-slim\n", encoding="utf-8")
+    file.write_text("ARG PYTHON_IMAGE=python:3.13-slim\n", encoding="utf-8")
     done = run(".ci/pin-image", str(file), DOCKER=str(tool(tmp_path, "docker", script)))
     assert done.returncode == 1
-    assert "no image registry answers for python:3.14-slim" in done.stderr
-    assert file.read_text(encoding="utf-8") == "ARG PYTHON_IMAGE=python:3.14-slim\n"
+    assert "no image registry answers for python:3.13-slim" in done.stderr
+    assert file.read_text(encoding="utf-8") == "ARG PYTHON_IMAGE=python:3.13-slim\n"
 
 
 def test_every_phony_target_has_a_rule() -> None:

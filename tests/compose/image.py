@@ -7,7 +7,7 @@ import subprocess
 
 from engine import DOCKER, output, run
 
-IMAGE, BASE = "ops-sidecar:local", "python:3.14-slim"
+IMAGE, BASE = "ops-sidecar:local", "python:3.13-slim"
 MOST_ON_TOP = 80_000_000  # bytes
 CPU_LIMIT_S = 0.06  # of a health check
 HARDENED = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges:true")

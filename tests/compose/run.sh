@@ -3,7 +3,7 @@
 #   tests/compose/run.sh [ENGINE [CHECK...]]       CHECK: image demo minimal ... (default: all of them)
 # ENGINE is a script that starts a Docker engine where none runs: `ENGINE up` prints the environment to use, `ENGINE down` ends it.
 # With neither a running engine nor that script, the test is skipped by name, exit 0.
-# ARM64_BASE is an image of Python for linux/arm64 (python:3.14-slim, where a registry answers): the check arm64 needs it, and emulation.
+# ARM64_BASE is an image of Python for linux/arm64 (python:3.13-slim, where a registry answers): the check arm64 needs it, and emulation.
 # KEEP_IMAGES=1 does not build those that are there. CHECK_PYTHON runs the checks: one with websockets can drive a browser.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

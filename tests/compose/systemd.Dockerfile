@@ -2,7 +2,7 @@
 # Its drop-ins are what a container forbids (users of its own), and a watchdog that a test can wait for.
 FROM ops-sidecar:local AS sidecar
 
-FROM python:3.14-slim
+FROM python:3.13-slim
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends systemd procps && rm -rf /var/lib/apt/lists/*
 COPY --from=sidecar /opt/ops-sidecar /opt/ops-sidecar

@@ -55,14 +55,14 @@ def bill(*arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(bill("python:3.14-slim"))
+    found: dict[str, Any] = json.loads(bill("python:3.13-slim"))
     return found
 
 
 def test_it_names_the_project_and_its_base(document: dict[str, Any]) -> None:
     root = document["metadata"]["component"]
     assert (root["type"], root["name"], root["licenses"]) == ("application", "ops-sidecar", [{"expression": "MIT"}])
-    assert document["metadata"]["properties"] == [{"name": "ops-sidecar:base-image", "value": "python:3.14-slim"}]
+    assert document["metadata"]["properties"] == [{"name": "ops-sidecar:base-image", "value": "python:3.13-slim"}]
 
 
 def test_each_component_has_its_hashes_and_its_place(document: dict[str, Any]) -> None:

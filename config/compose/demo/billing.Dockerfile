@@ -1,6 +1,6 @@
 # Billing, a Node.js service: Debian's Node.js and one file.   docker build -f billing.Dockerfile .
 # The base is the sidecar's own, which is a Debian: so the demo needs one base image.
-ARG PYTHON_IMAGE=python:3.14-slim
+ARG PYTHON_IMAGE=python:3.13-slim
 FROM ${PYTHON_IMAGE}
 # What Debian has now; a version pinned here would be gone next month.
 # hadolint ignore=DL3008

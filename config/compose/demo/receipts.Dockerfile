@@ -1,6 +1,6 @@
 # Receipts, a FastAPI service with the library, and stock, a gRPC one without.   docker build -f config/compose/demo/receipts.Dockerfile .
 # Your own service would say `pip install ops-sidecar` where this one copies the sources.
-ARG PYTHON_IMAGE=python:3.14-slim
+ARG PYTHON_IMAGE=python:3.13-slim
 FROM ${PYTHON_IMAGE} AS build
 RUN python3 -m venv /opt/receipts
 COPY config/compose/demo/receipts.lock /tmp/
