@@ -18,9 +18,10 @@ from types import FrameType
 
 from bench import included, machine, page
 from bench.children import ChildError
-from bench.measure import Sample, bench, run_all, turns
+from bench.measure import Sample, bench
 from bench.peers import PEERS, Peer, find
 from bench.report import QUIET_SHARE, Table, proxy_table, proxy_targets, render, summarise
+from bench.rounds import TURNS, Rounds, lasts_s
 
 ROUNDS, SECONDS, WARM_UP_S = 5, 5.0, 1.0
 
@@ -32,7 +33,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--rounds",
         type=int,
         default=ROUNDS,
-        help=f"in each, every proxy is measured, three times where a target is close (default {ROUNDS})",
+        help=f"in each, every proxy is measured, {TURNS} times in turns where a target compares it (default {ROUNDS})",
     )
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help=f"length of one measurement (default {SECONDS:g})"
@@ -74,19 +75,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     present = [peer for peer in chosen if peer.key not in missing]
     samples: list[Sample] = []
     if present:
-        # Each run has a load and a constant rate.
-        estimate_s = options.rounds * len(turns(present)) * (2 * options.seconds + WARM_UP_S + 3)
+        estimate_s = lasts_s(present, rounds=options.rounds, seconds=options.seconds, warm_up_s=WARM_UP_S)
         print(f"{len(present)} proxies, {options.rounds} rounds: about {estimate_s / 60:.0f} minutes", flush=True)
         try:
             with bench() as running:
-                samples, failed = run_all(
+                samples, failed = Rounds(
                     running,
                     present,
                     rounds=options.rounds,
                     seconds=options.seconds,
                     warm_up_s=WARM_UP_S,
                     progress=_progress(),
-                )
+                ).run()
         except ChildError as error:
             print(f"cannot measure: {error}", file=sys.stderr)
             return 1

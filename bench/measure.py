@@ -1,6 +1,6 @@
-"""One measured run of one proxy, and the interleaving of them all.
+"""One proxy that runs, and what a load costs it.
 
-May know children, load and check. Must not print tables or judge.
+May know children, load and check. Must not know who is measured when: see `rounds`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import load, machine, peer_files, steady
 from bench.check import CheckError, check
 from bench.children import Child, ChildError, free_port
-from bench.peers import COMPILED_NAME, JUDGED_TIMES, ROOT, Peer, Place, find
+from bench.peers import COMPILED_NAME, ROOT, Peer, Place, find
 
 _OUR_MODULES = {"PYTHONPATH": str(ROOT)}
 FAILURES = (
@@ -33,7 +33,7 @@ FAILURES = (
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one run of one proxy gave."""
+    """What one load of one proxy gave."""
 
     peer: str
     round: int
@@ -93,8 +93,52 @@ def bench() -> Iterator[Bench]:
                 os.sched_setaffinity(0, usable)
 
 
-def run_once(bench: Bench, peer: Peer, round_: int, seconds: float, warm_up_s: float) -> Sample:
-    """Starts `peer`, checks it, warms it up, measures it, ends it. Raises ChildError, CheckError or LoadError."""
+class Running:
+    """A proxy that is up, checked and warm."""
+
+    def __init__(self, bench: Bench, peer: Peer, place: Place, proxy: Child, rss_idle_bytes: int) -> None:
+        self.peer = peer
+        self._bench = bench
+        self._port = place.port
+        self._proxy = proxy
+        self._rss_idle_bytes = rss_idle_bytes
+
+    def load(self, round_: int, seconds: float) -> Sample:
+        """Loads it for `seconds`. Raises LoadError, or ChildError if it should have exported something."""
+        bench, proxy, peer = self._bench, self._proxy, self.peer
+        exported = _exported_bytes(bench.sink_port)
+        busy_before_s, before_s, start = machine.busy_s(bench.proxy_core), proxy.cpu_s(), time.monotonic()
+        outcome = load.run(self._port, seconds, traced=peer.traced)
+        wall_s, after_s = time.monotonic() - start, proxy.cpu_s()
+        busy_s = machine.busy_s(bench.proxy_core) - busy_before_s
+        user_s, cpu_s = after_s[0] - before_s[0], sum(after_s) - sum(before_s)
+        exported = _exported_bytes(bench.sink_port) - exported
+        if peer.exports and not exported:
+            raise ChildError(f"{peer.key} exported nothing: {proxy.last_output()}")
+        return Sample(
+            peer=peer.key,
+            round=round_,
+            requests=outcome.requests,
+            requests_per_s=outcome.requests / outcome.duration_s,
+            p50_ms=outcome.p50_ms,
+            p99_ms=outcome.p99_ms,
+            cpu_us=cpu_s / outcome.requests * 1e6,
+            cpu_user_us=user_s / outcome.requests * 1e6,
+            rss_idle_bytes=self._rss_idle_bytes,
+            rss_load_bytes=proxy.rss_bytes(),
+            exported_bytes=exported,
+            foreign_share=max(0.0, (busy_s - cpu_s) / wall_s),
+        )
+
+    def with_steady(self, samples: list[Sample], seconds: float) -> list[Sample]:
+        """`samples`, with what it delays at a constant rate. Raises OSError."""
+        p50_ms, p99_ms = steady.run(self._port, seconds, traced=self.peer.traced)
+        return [replace(sample, steady_p50_ms=p50_ms, steady_p99_ms=p99_ms) for sample in samples]
+
+
+@contextmanager
+def running(bench: Bench, peer: Peer, warm_up_s: float) -> Iterator[Running]:
+    """Starts `peer`, checks it, warms it up, ends it. Raises ChildError, CheckError or LoadError."""
     binary = find(peer.program)
     if binary is None:
         raise ChildError(f"{peer.program} is not installed")
@@ -110,82 +154,7 @@ def run_once(bench: Bench, peer: Peer, round_: int, seconds: float, warm_up_s: f
         rss_idle_bytes = proxy.rss_bytes()
         check(peer, place.port)
         load.run(place.port, warm_up_s, traced=peer.traced)
-        exported = _exported_bytes(bench.sink_port)
-        busy_before_s, before_s, start = machine.busy_s(bench.proxy_core), proxy.cpu_s(), time.monotonic()
-        outcome = load.run(place.port, seconds, traced=peer.traced)
-        wall_s, after_s = time.monotonic() - start, proxy.cpu_s()
-        busy_s = machine.busy_s(bench.proxy_core) - busy_before_s
-        user_s, cpu_s = after_s[0] - before_s[0], sum(after_s) - sum(before_s)
-        exported = _exported_bytes(bench.sink_port) - exported
-        if peer.exports and not exported:
-            raise ChildError(f"{peer.key} exported nothing: {proxy.last_output()}")
-        rss_load_bytes = proxy.rss_bytes()
-        steady_p50_ms, steady_p99_ms = steady.run(place.port, seconds, traced=peer.traced)
-        return Sample(
-            peer=peer.key,
-            round=round_,
-            requests=outcome.requests,
-            requests_per_s=outcome.requests / outcome.duration_s,
-            p50_ms=outcome.p50_ms,
-            p99_ms=outcome.p99_ms,
-            cpu_us=cpu_s / outcome.requests * 1e6,
-            cpu_user_us=user_s / outcome.requests * 1e6,
-            rss_idle_bytes=rss_idle_bytes,
-            rss_load_bytes=rss_load_bytes,
-            exported_bytes=exported,
-            foreign_share=max(0.0, (busy_s - cpu_s) / wall_s),
-            steady_p50_ms=steady_p50_ms,
-            steady_p99_ms=steady_p99_ms,
-        )
-
-
-def turns(peers: Sequence[Peer]) -> list[Peer]:
-    """Who is measured in one round, in this order: those that are judged several times, between the others."""
-    judged = [peer for peer in peers if peer.judged]
-    others = [peer for peer in peers if not peer.judged]
-    order: list[Peer] = []
-    for part in range(JUDGED_TIMES):
-        order += judged
-        order += others[len(others) * part // JUDGED_TIMES : len(others) * (part + 1) // JUDGED_TIMES]
-    return order
-
-
-def run_all(
-    bench: Bench,
-    peers: Sequence[Peer],
-    *,
-    rounds: int,
-    seconds: float,
-    warm_up_s: float,
-    progress: Callable[[Sample | str, int, int], None],
-) -> tuple[list[Sample], dict[str, str]]:
-    """Every peer in each round (see `turns`), each round beginning one peer further.
-
-    So drift of the machine meets all alike.
-    A run that fails is tried once more; if it fails again the peer is left out, with the reason in the second result.
-    `progress` hears of every sample and every failure, with how many runs are done and how many there are.
-    """
-    samples: list[Sample] = []
-    failed: dict[str, str] = {}
-    done, total = 0, rounds * len(turns(peers))
-    for round_ in range(rounds):
-        shift = round_ % len(peers)
-        for peer in turns((*peers[shift:], *peers[:shift])):
-            done += 1
-            if peer.key in failed:
-                continue
-            for attempt in (1, 2):
-                try:
-                    sample = run_once(bench, peer, round_, seconds, warm_up_s)
-                except FAILURES as error:
-                    progress(f"{peer.key}: {error}", done, total)
-                    if attempt == 2:
-                        failed[peer.key] = str(error)
-                else:
-                    samples.append(sample)
-                    progress(sample, done, total)
-                    break
-    return [sample for sample in samples if sample.peer not in failed], failed
+        yield Running(bench, peer, place, proxy, rss_idle_bytes)
 
 
 def _exported_bytes(sink_port: int) -> int:

@@ -1,6 +1,6 @@
 """The words of docs/benchmarks.md around its tables, and the raw data beside it.
 
-May know report. Must not measure or judge.
+May know report, and how often proxies are loaded. Must not measure or judge.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from string import Template
 from bench.measure import Sample
 from bench.peers import ROOT
 from bench.report import QUIET_SHARE, Table, Target, render
+from bench.rounds import TURNS
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 DATA = ROOT / "bench" / "results" / "last.json"
@@ -54,6 +55,7 @@ def page(run: Run) -> str:
         targets="\n".join(_target_line(target) for target in run.targets),
         others=others,
         rounds=run.rounds,
+        turns=TURNS,
         seconds=f"{run.seconds:g}",
         sidecar_python=machine["sidecar_python"],
     )

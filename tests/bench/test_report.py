@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.measure import Sample, turns
-from bench.peers import PEERS
+from bench.measure import Sample
 from bench.report import Table, Target, proxy_table, proxy_targets, render, summarise
 
 
@@ -122,17 +121,3 @@ def test_the_delay_at_a_constant_rate_is_judged_beside_nginx() -> None:
     ]
     (target,) = [target for target in proxy_targets(summarise(rows)) if "2000 requests/s" in target.what]
     assert (target.value, target.limit, target.is_met) == (pytest.approx(0.4), 0.5, True)
-
-
-def test_who_is_judged_has_three_turns_in_a_round_and_everybody_else_one() -> None:
-    order = [peer.key for peer in turns(PEERS)]
-    judged = ["nginx", "sidecar", "sidecar-spans", "sidecar-spans-pure", "sidecar-spans-jit"]
-    judged += ["envoy", "envoy-otel"]
-    assert {key: order.count(key) for key in order} == {peer.key: 3 if peer.key in judged else 1 for peer in PEERS}
-    starts = [at for at, key in enumerate(order) if key == "nginx"]
-    assert starts == [0, 12, 24]  # seven judged and five others each time
-
-
-def test_a_round_of_judged_peers_alone_asks_them_in_turn() -> None:
-    two = [peer for peer in PEERS if peer.key in ("nginx", "sidecar")]
-    assert [peer.key for peer in turns(two)] == ["nginx", "sidecar"] * 3
