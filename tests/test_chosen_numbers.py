@@ -145,8 +145,8 @@ CHOSEN: dict[str, dict[str, Any]] = {
     "proxy.demo.table": {"WIDTH": 80, "_LABEL": 4},
     "proxy.demo.visitors": {"ANSWER_TIMEOUT_S": 10},
     "proxy.participation.own_span": {"SAMPLED": 1, "RANDOM": 2, "_NO_ID": b"0" * 16, "_LEAST_ID": b"0" * 15 + b"1"},
-    "proxy.participation.entry": {"_OVERHEAD_BYTES": 600, "LEFT_BYTES": 600},
-    "proxy.participation.in_flight": {"_MOST_OF_TRACE": 64, "_MOST_NEW": 256},
+    "proxy.participation.entry": {"OVERHEAD_BYTES": 600, "LEFT_BYTES": 600},
+    "proxy.participation.in_flight": {"_MOST_OF_TRACE": 64, "_MOST_UNREAD": 256, "_UNREAD_BYTES": 16 * KIB},
     "proxy.participation.linking": {"MAX_CANDIDATES": 8},
     "proxy.participation.mirror": {"MAX_NAME": 256},
     "proxy.participation.ot_member": {"_PRECISION": 4},
@@ -250,7 +250,7 @@ IN_ORDER: dict[str, str] = {
     "proxy.listener.exchange": "NEW GATHERING LOOKING QUEUED ASKING ANSWERING OVER",
     "proxy.listener.sides": "HEARD PERHAPS UNHEARD",
     "proxy.semantics.request": "PROMPT CALL TUNNEL",
-    "proxy.participation.entry": "NOWHERE REMEMBERED UNTRACKED PLACED",
+    "proxy.participation.entry": "NOWHERE REMEMBERED UNTRACKED ANSWERED",
     "ops_lib.propagation.fast.shapes": "SINGLE IDS SEVERAL RAW_IDS",
 }
 

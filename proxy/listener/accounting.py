@@ -9,7 +9,7 @@ from time import perf_counter, time_ns
 from typing import final
 
 from proxy.listener.terms import Terms
-from proxy.participation.entry import InFlight
+from proxy.participation.entry import AtApp, InFlight, Left
 from proxy.semantics.faults import Fault, Refusal
 from proxy.semantics.request import Request
 from proxy.semantics.response import Response
@@ -35,7 +35,7 @@ class Extras:
         self.response: Response | None = None  # the head that came for it
 
 
-class Accounted:
+class Accounted(AtApp):
     """One request on its way, with all that counters and the access log need at its end."""
 
     # Values that most of them never change are class attributes, for speed.
@@ -43,7 +43,8 @@ class Accounted:
     bytes_in = 0  # of content
     bytes_out = 0
     translation: Translation | None = None  # only for the access log and the span
-    in_flight: InFlight | None = None  # what is remembered while it is at the app
+    in_flight: InFlight | None = None  # what is remembered while it is at the app, once somebody asks
+    left: Left | None = None  # its client has left before the app had answered
     rpc_status = -1  # of a gRPC call, if the upstream told one
     route = b""  # the template of its path, if the settings have one
     upstream_peer: tuple[bytes, int] = (b"", 0)  # address and port of the upstream
@@ -52,6 +53,14 @@ class Accounted:
     terms: Terms
     request: Request
     started: float  # by `perf_counter`
+
+    def remembered(self, given: object, now: float) -> InFlight | None:
+        entry = self.terms.remember(given, now)
+        if entry is not None:
+            entry.exchange = self
+            entry.left = self.left
+            self.in_flight = entry
+        return entry
 
     def more(self) -> Extras:
         """Its extras, from now on."""

@@ -17,6 +17,7 @@ def catch_up(listeners: Iterable[Listener], now: float, most: int) -> bool:
     """Remember up to `most` of those that are open at `listeners`. Whether that was too few."""
     for listener in listeners:
         if listener.is_inbound:
+            listener.rules.in_flight.settle()
             for connection in listener.connections:
                 for receiver in connection.receivers():
                     if receiver.in_flight is None:

@@ -54,15 +54,11 @@ def open_exchange(listener: Listener, asker: Asker, request: Request) -> Exchang
         request.trace = NO_HEADERS  # nobody reads them again, and an exchange may be open for hours
         if isinstance(translation, FastTranslation):
             translation.forget_what_came()
-    if is_inbound:
-        entry = route.remember(translation, listener.ticker.now, rules.remembers_all)
-        if entry is not None:
-            entry.exchange = exchange
-            exchange.in_flight = entry
-            try:
-                rules.in_flight.begin(entry)
-            except Exception as error:  # a bug of ours: tracing fails open
-                tell(route.metrics.translation, error)
+    if is_inbound and rules.remembers:
+        try:
+            rules.in_flight.add(exchange, translation, listener.ticker.now)
+        except Exception as error:  # a bug of ours: tracing fails open
+            tell(route.metrics.translation, error)
     listener.exchanges += 1
     if listener.bounds is not None:
         listener.bounds.began(asker.address)

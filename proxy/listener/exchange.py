@@ -409,6 +409,7 @@ class Exchange(Receiver):
         `shows_end`: the upstream's end of the connection is gone once it is done with it. If a part of the answer was
         not read, our end is reset, and the other gone at once.
         """
-        entry = self.in_flight
-        if entry is not None:
-            entry.left = Left(answerer.ends(), answerer.process, shows_end)
+        if self.terms.metrics.is_server:
+            self.left = Left(answerer.ends(), answerer.process, shows_end)
+            if self.in_flight is not None:
+                self.in_flight.left = self.left

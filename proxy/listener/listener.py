@@ -223,6 +223,8 @@ class Listener:
         self.exchanges -= 1
         if self.bounds is not None:
             self.bounds.ended(asker.address)
+        if self.is_inbound and accounted.in_flight is None:
+            self.rules.in_flight.drop(accounted, is_over=refusal is None or accounted.left is None)
         if accounted.in_flight is not None:
             self.rules.in_flight.end(accounted.in_flight, refusal is None)
         status, duration_s = account(accounted, refusal)
@@ -262,6 +264,8 @@ class Listener:
 
     def record_switch(self, accounted: Accounted, asker: Asker) -> None:
         """An exchange is over, and goes on as a tunnel. The app may call on its behalf until that is closed."""
+        if self.is_inbound:
+            self.rules.in_flight.settle()
         entry, accounted.in_flight = accounted.in_flight, None
         self.record(accounted, asker, None)
         accounted.in_flight = entry

@@ -84,6 +84,7 @@ class ListenerRules:
         # A call is told from those of other requests of its trace only if all of them are known.
         carries_over = has_calls and any(upstream.propagation.carry_over for upstream in upstreams)
         self.remembers_all = linker is not None or carries_over
+        self.remembers = self.remembers_all or any(upstream.propagation.carry_over for upstream in upstreams)
         self.doctor = doctor if plan.direction == "outbound" else None
         self.mirror = mirror
         of_app = self.in_flight if plan.direction == "outbound" else None  # the app is who calls there
@@ -116,6 +117,7 @@ class ListenerRules:
                 inbound=plan.direction == "inbound",
                 trust_names=made.rules.names,
                 is_shared=len(made) > 1,
+                remembers_all=self.remembers_all,
                 buffer_bytes=plan.limits.buffer_bytes,
                 gather_bytes=plan.limits.gather_bytes,
                 response_via=response_via,

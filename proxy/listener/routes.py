@@ -6,6 +6,7 @@ May know the plan, the translator, the pools. Must not know messages in flight.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 from proxy.listener.app_calls.doctor import Doctor
 from proxy.listener.app_calls.rereading import reread
@@ -38,6 +39,7 @@ class Route(Terms):
         "_mirroring",
         "_plan",
         "_pools",
+        "_remembers_all",
         "_translators",
         "_trial",
         "_trust_names",
@@ -54,6 +56,7 @@ class Route(Terms):
         inbound: bool,
         trust_names: tuple[str, ...],
         is_shared: bool,
+        remembers_all: bool = False,
         buffer_bytes: int,
         gather_bytes: int,
         response_via: bytes,
@@ -67,6 +70,8 @@ class Route(Terms):
 
         `mirroring`: chooses other translators by the peer. `trial`: what would differ with others.
         `is_shared`: whether other translators own fields that are plain for one of these.
+        `remembers_all`: also requests of which calls can lack nothing, since they may have to be joined to them,
+        or told from others of their trace.
         """
         super().__init__(
             plan,
@@ -88,6 +93,7 @@ class Route(Terms):
         self._translators = translators
         self._trust_names = trust_names
         self._is_shared = is_shared
+        self._remembers_all = remembers_all
         self._pools = pools
         target = plan.target
         # Found once, for speed: a target is slow to hash.
@@ -187,12 +193,10 @@ class Route(Terms):
     def unread(self, request: Request) -> str:
         return self._translators[0].unread(request.trace) if request.trace else ""
 
-    def remember(self, translation: Translation, now: float, always: bool) -> InFlight | None:
-        """What is remembered of a request to the app while it is there; None for nothing. Never raises.
+    def remember(self, given: object, now: float) -> InFlight | None:
+        return self._remember(cast(Translation, given), now, self._remembers_all)
 
-        `always`: also if calls can lack nothing of it, since they may have to be joined to it,
-        or told from another of its trace.
-        """
+    def _remember(self, translation: Translation, now: float, always: bool) -> InFlight | None:
         try:
             mirroring = self._mirroring
             made_by = self._translators if mirroring is None else mirroring.made(translation.injected)
@@ -208,7 +212,7 @@ class Route(Terms):
             return None
 
     def remember_late(self, translation: Translation | None, written: list[Field], now: float) -> InFlight | None:
-        """As `remember`, of a request that is at the app already. Never raises.
+        """As `remember`, of any request that is at the app already. Never raises.
 
         `written`: the trace fields that went out, in case the `translation` was not kept.
         """
@@ -217,7 +221,7 @@ class Route(Terms):
         except Exception as error:  # a bug of ours: the outermost edge
             tell(self.metrics.translation, error)
             return None
-        return self.remember(made, now, True)
+        return self._remember(made, now, True)
 
     def _own(self, request: Request, translator: Translator) -> list[Field]:
         """The fields of `request` that `translator` owns. Those that only others own are forwarded unchanged."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABCMeta, abstractmethod
 
 from proxy.listener.upstream_health import UpstreamHealth
+from proxy.participation.entry import InFlight
 from proxy.path_templates import PathTemplates
 from proxy.plan import UpstreamPlan
 from proxy.semantics.request import Request
@@ -84,6 +85,13 @@ class Terms(metaclass=ABCMeta):
     @abstractmethod
     def unread(self, request: Request) -> str:
         """The formats in `request` that are known, and not asked for here: tokens such as `b3?`, joined by commas."""
+
+    @abstractmethod
+    def remember(self, given: object, now: float) -> InFlight | None:
+        """What is remembered of a request to the app while it is there; None for nothing. Never raises.
+
+        `given`: what the app was given, as the translation has it; `now`: in seconds.
+        """
 
     def host_of(self, request: Request) -> str:
         """The name or address of the host that `request` goes to, without its port; empty for a Unix socket."""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Final, final
 
 from proxy.compiling import mypyc_attr
 from proxy.participation.carried import NOTHING_CARRIED, Carried
 
-_OVERHEAD_BYTES: Final = 600  # bytes of an entry without its texts: the object, its places in dicts
+OVERHEAD_BYTES: Final = 600  # bytes of an entry without its texts: the object, its places in dicts
 LEFT_BYTES: Final = 600  # more, once its client has left
 
 # Where a request stands with the table.
 NOWHERE: Final = 0  # it has not begun, or it is over
 REMEMBERED: Final = 1
 UNTRACKED: Final = 2  # at the app, and not remembered: no room, or too old
-PLACED: Final = 3  # remembered, and found by its trace
-ANSWERED: Final = 4  # it is over, with the app's whole answer
+ANSWERED: Final = 3  # it is over, with the app's whole answer
 
 
 @final
@@ -79,7 +79,7 @@ class InFlight:
     @property
     def size_bytes(self) -> int:
         """Roughly, the bytes that it takes."""
-        size = _OVERHEAD_BYTES
+        size = OVERHEAD_BYTES
         if self.carried is not NOTHING_CARRIED:
             size += self.carried.size_bytes
         if self.evidence:
@@ -89,6 +89,17 @@ class InFlight:
     def __repr__(self) -> str:
         ids = f"{self.trace_id.decode('ascii')} {self.span_id.decode('ascii')}"
         return f"<InFlight {ids} since {self.started:g}>"
+
+
+class AtApp(metaclass=ABCMeta):
+    """Who has a request at the app, and can tell what is to be remembered of it. Most are over before anybody asks."""
+
+    @abstractmethod
+    def remembered(self, given: object, now: float) -> InFlight | None:
+        """Its entry, from now on; None if nothing has to be remembered of it. Never raises.
+
+        `given`: what the app was given, as the translation has it; `now`: in seconds.
+        """
 
 
 def evidence_of(names: Iterable[str], headers: Mapping[str, list[str]]) -> tuple[tuple[str, str], ...]:

@@ -3,6 +3,7 @@
 The clock is an argument.
 Bounded in number and bytes: entries that do not fit are counted, not remembered.
 Code that begins an entry ends it.
+A request that is over before anybody asks costs next to nothing: it is read when somebody does (`settle`).
 A request of hours is forgotten when its room is needed, an entry that never ends (a bug) when it is too old.
 One whose client has left stays for a while (`abandoned`): the app may still be at it.
 """
@@ -15,14 +16,24 @@ from typing import Final, TypeVar, final
 
 from proxy.participation.abandoned import Abandoned
 from proxy.participation.carried import NOTHING_CARRIED, Carried, agreed
-from proxy.participation.entry import ANSWERED, LEFT_BYTES, NOWHERE, PLACED, REMEMBERED, UNTRACKED, InFlight
+from proxy.participation.entry import (
+    ANSWERED,
+    LEFT_BYTES,
+    NOWHERE,
+    OVERHEAD_BYTES,
+    REMEMBERED,
+    UNTRACKED,
+    AtApp,
+    InFlight,
+)
 from proxy.participation.recent import RecentTraces
 from proxy.plan.participation import DEFAULT_IN_FLIGHT, InFlightPlan
 
 _Key = TypeVar("_Key")
 
 _MOST_OF_TRACE: Final = 64  # requests of one trace that are looked at for a call
-_MOST_NEW: Final = 256  # requests that no call has asked about yet; to place them all takes a tenth of a millisecond
+_MOST_UNREAD: Final = 256  # requests that nobody has asked about; to read them all takes a third of a millisecond
+_UNREAD_BYTES: Final = 16 * 1024  # that one of them may turn out to have; with less room, none is left unread
 
 
 @final
@@ -39,9 +50,11 @@ class InFlightTable:
         "_limit",
         "_limit_bytes",
         "_max_age_s",
-        "_new",
+        "_most_unread",
+        "_now",
         "_size",
         "_traceless",
+        "_unread",
         "_untracked",
         "abandoned",
         "counts",
@@ -51,43 +64,77 @@ class InFlightTable:
     def __init__(self, plan: InFlightPlan = DEFAULT_IN_FLIGHT, at_app: Callable[[], int] | None = None) -> None:
         """`at_app`: how many requests are at the app now, remembered or not. None: as many as were told of here."""
         self.abandoned = Abandoned(plan.abandoned_s)
-        self.use(plan)
         self._at_app = at_app
         self._entries: dict[InFlight, None] = {}  # in the order in which they began
+        self._unread: dict[AtApp, object] = {}  # and those that have begun since, with what the app was given
+        self._now = 0.0  # when the last of them began, in seconds
         # Dicts as ordered sets: however many requests share a key, to take one out costs the same.
         # Most traces have one request, which needs no dict.
         self._by_trace: dict[bytes, InFlight | dict[InFlight, None]] = {}
         self._by_evidence: dict[tuple[str, str], dict[InFlight, None]] = {}
         self._evidence: Callable[[InFlight], tuple[tuple[str, str], ...] | None] | None = None
         self._doubted: dict[InFlight, None] = {}  # those whose evidence nobody can tell
-        self._new = 0  # entries that have no place in `_by_trace` yet: the last of `_entries`
         self._size = 0
-        self._traceless = 0  # entries that have a place, and no trace
+        self.use(plan)
+        self._traceless = 0  # entries without a trace
         self._untracked = 0
         self.recent: RecentTraces | None = None  # of requests that are over, while somebody asks
         self.counts: dict[str, int] = {"no-room": 0, "too-old": 0}  # entries never remembered, or forgotten
 
     def __repr__(self) -> str:
-        return f"<InFlightTable {len(self)} requests, {self._size} of {self._limit_bytes} bytes>"
+        return f"<InFlightTable {len(self)} requests, {self.size_bytes} of {self._limit_bytes} bytes>"
 
     def __len__(self) -> int:
         """How many are remembered, those included that were abandoned."""
-        return len(self._entries)
+        return len(self._entries) + len(self._unread)
 
     @property
     def is_idle(self) -> bool:
         """Whether no request is in flight, as far as it is remembered."""
-        return len(self._entries) == len(self.abandoned)
+        return len(self) == len(self.abandoned)
 
     @property
     def size_bytes(self) -> int:
         """Roughly, the bytes held."""
-        return self._size
+        return self._size + len(self._unread) * OVERHEAD_BYTES
 
     def use(self, plan: InFlightPlan) -> None:
         """Keep to other limits from now on. What is remembered stays so until it ends, or is too old."""
         self._limit, self._limit_bytes, self._max_age_s = plan.limit, plan.limit_bytes, plan.max_age_s
         self.abandoned.stay_s = plan.abandoned_s
+        self._reckon()
+
+    def add(self, exchange: AtApp, given: object, now: float) -> None:
+        """A request is given to the app, and `given` with it. Its `exchange` is asked for more once somebody asks."""
+        self._unread[exchange] = given
+        self._now = now
+        if len(self._unread) > self._most_unread:
+            self.settle()
+
+    def drop(self, exchange: AtApp, *, is_over: bool) -> None:
+        """The request is over. If nobody has asked about it, that is all; else, it has an entry, which is to be ended.
+
+        `is_over`: the app is done with it as well.
+        """
+        if exchange in self._unread:
+            if is_over and self.recent is None:
+                del self._unread[exchange]
+            else:
+                self.settle()
+
+    def settle(self) -> None:
+        """Read those that have begun since the last time: each has its entry now."""
+        unread, self._unread = self._unread, {}
+        for exchange, given in unread.items():
+            entry = exchange.remembered(given, self._now)
+            if entry is not None:
+                self.begin(entry)
+        self._reckon()
+
+    def _reckon(self) -> None:
+        """How many may be left unread: those that have room for certain."""
+        room = min(self._limit - len(self._entries), (self._limit_bytes - self._size) // _UNREAD_BYTES)
+        self._most_unread = _MOST_UNREAD if room > _MOST_UNREAD else 0
 
     def begin(self, entry: InFlight) -> bool:
         """A request is given to the app. False, and counted, if there is no room to remember it."""
@@ -101,9 +148,7 @@ class InFlightTable:
         self._entries[entry] = None
         entry.place = REMEMBERED
         self._size += size
-        self._new += 1
-        if self._new >= _MOST_NEW:
-            self._place_new()
+        self._place(entry)
         if self._evidence is not None:
             self._find_evidence(entry)
         for item in entry.evidence:
@@ -117,23 +162,18 @@ class InFlightTable:
                 return True
         return False
 
-    def _place_new(self) -> None:
-        """Let calls find the entries that have begun since the last one."""
-        new = list(islice(reversed(self._entries), self._new))
-        self._new = 0
-        for entry in reversed(new):
-            entry.place = PLACED
+    def _place(self, entry: InFlight) -> None:
+        """Let calls find it by its trace."""
+        if not entry.trace_id:
             self._traceless += 1
-            if not entry.trace_id:
-                continue
-            self._traceless -= 1
-            of_trace = self._by_trace.get(entry.trace_id)
-            if of_trace is None:
-                self._by_trace[entry.trace_id] = entry
-            elif isinstance(of_trace, InFlight):
-                self._by_trace[entry.trace_id] = {of_trace: None, entry: None}
-            else:
-                of_trace[entry] = None
+            return
+        of_trace = self._by_trace.get(entry.trace_id)
+        if of_trace is None:
+            self._by_trace[entry.trace_id] = entry
+        elif isinstance(of_trace, InFlight):
+            self._by_trace[entry.trace_id] = {of_trace: None, entry: None}
+        else:
+            of_trace[entry] = None
 
     def find_evidence_by(self, evidence: Callable[[InFlight], tuple[tuple[str, str], ...] | None] | None) -> None:
         """Find each request's evidence so from now on, those in flight included. It tells None where it cannot tell.
@@ -142,6 +182,7 @@ class InFlightTable:
         """
         if self._evidence == evidence:
             return
+        self.settle()
         self._evidence = evidence
         self._doubted = {}
         if evidence is None:
@@ -164,7 +205,7 @@ class InFlightTable:
 
     def end(self, entry: InFlight, is_answered: bool = False) -> None:
         """The app has answered, or the request is over otherwise."""
-        if entry.place == REMEMBERED or entry.place == PLACED:
+        if entry.place == REMEMBERED:
             if entry.left is not None and not is_answered and self.abandoned.stay_s:
                 self.abandoned.add(entry)
                 self._size += LEFT_BYTES
@@ -188,9 +229,7 @@ class InFlightTable:
         if self._doubted:
             self._doubted.pop(entry, None)
         self._size -= entry.size_bytes
-        if entry.place == REMEMBERED:
-            self._new -= 1
-        elif entry.trace_id:
+        if entry.trace_id:
             self._forget_trace(entry)
         else:
             self._traceless -= 1
@@ -228,6 +267,8 @@ class InFlightTable:
 
         And entries that are too old, if there are more of them than requests: some have never ended.
         """
+        if self._unread:
+            self.settle()
         for entry in self.abandoned.over(now):
             self.done(entry)
         while self.missing < 0 and self._forget_old(now):
@@ -254,8 +295,8 @@ class InFlightTable:
 
         Of a trace with very many requests, the newest are looked at.
         """
-        if self._new:
-            self._place_new()
+        if self._unread:
+            self.settle()
         entries = self._by_trace.get(trace_id)
         if entries is None or isinstance(entries, InFlight):
             return entries
@@ -266,8 +307,8 @@ class InFlightTable:
 
         Of several requests the one that gave the app one of `parent_ids` counts; if none did, what all agree about.
         """
-        if self._new:
-            self._place_new()
+        if self._unread:
+            self.settle()
         entries = self._by_trace.get(trace_id)
         if entries is None:
             return None
@@ -295,20 +336,20 @@ class InFlightTable:
 
     def only(self) -> InFlight | None:
         """The request in flight, if it is the only one, and all are remembered."""
-        if len(self._entries) != 1 or len(self.abandoned) or not self.is_whole:
+        if not self.is_whole or len(self._entries) != 1 or len(self.abandoned):
             return None
         return next(iter(self._entries))
 
     @property
     def is_traced(self) -> bool:
         """Whether every request at the app is remembered, and came with a trace: then so did the one behind a call."""
-        if self._new:
-            self._place_new()
-        return not self._traceless and self.is_whole
+        return self.is_whole and not self._traceless
 
     def newest(self, most: int) -> list[InFlight]:
         """The requests in flight, the newest first; `most` of them."""
         found: list[InFlight] = []
+        if self._unread:
+            self.settle()
         for entry in reversed(self._entries):
             if len(found) >= most:
                 break
@@ -317,11 +358,15 @@ class InFlightTable:
 
     def entries(self) -> tuple[InFlight, ...]:
         """All that are remembered, the oldest first; those included that were abandoned."""
+        if self._unread:
+            self.settle()
         return tuple(self._entries)
 
     @property
     def missing(self) -> int:
         """How many requests are at the app and not remembered: no room, too old, or nobody wanted to as they began."""
+        if self._unread:
+            self.settle()
         return self._untracked if self._at_app is None else self._at_app() - len(self._entries) + len(self.abandoned)
 
     @property

@@ -106,6 +106,7 @@ class OtherAnswerer(Answerer):
     def __init__(self) -> None:
         self.remote = b"127.0.0.1", 8080
         self.connect_s = 0.0
+        self.process = -1
         self.is_pinned = self.is_behind = self.is_ready = self.is_careful = False
         self.told: list[Any] = []
 

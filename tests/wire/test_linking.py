@@ -127,7 +127,7 @@ def test_without_a_way_out_no_request_is_remembered(wired: Callable[..., Wire], 
     """No call can come that would have to be joined to it."""
 
     def remembered(sidecar: Sidecar) -> int:
-        return sidecar.call(lambda: len(sidecar.plane._in_flight))
+        return sidecar.call(lambda: len(sidecar.plane._in_flight.entries()))
 
     alone = wired()
     client = alone.sidecar.client()

@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any, cast
 
 import pytest
-from lab.others import OtherAsker, OtherRequest, other_plane
+from lab.others import OtherAnswerer, OtherAsker, OtherRequest, other_plane
 
 from proxy.listener import sides
 from proxy.listener.app_calls.doctor import Doctor
 from proxy.listener.app_calls.linking import Linker
+from proxy.listener.catching_up import catch_up
 from proxy.listener.dispatch import open_exchange
 from proxy.listener.exchange import Exchange
 from proxy.listener.listener_rules import ListenerRules
@@ -72,6 +73,16 @@ class Case:
         return self.plane.metrics.exchange(self.listener.name, "app")
 
 
+class Holds:
+    """A connection that has one request open."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def receivers(self) -> list[Exchange]:
+        return [self._exchange]
+
+
 async def test_an_exchange_is_timed_while_a_console_wants_to_know() -> None:
     case = Case()
     assert case.open(B3).extras is None
@@ -104,8 +115,7 @@ async def test_a_request_that_failed_was_not_answered_by_the_app() -> None:
     for refusal in (None, Refusal(Fault.CONNECTION_LOST, "gone")):
         case = Case()
         exchange = case.open(B3)
-        entry = exchange.in_flight
-        assert entry is not None
+        (entry,) = case.table.entries()
         case.listener.record(exchange, OtherAsker(), refusal)
         assert (entry.is_answered, len(case.table)) == (refusal is None, 0)
 
@@ -137,13 +147,59 @@ async def test_a_translation_with_a_span_is_kept_while_spans_are_exported(
 async def test_a_request_to_the_app_is_remembered_while_calls_may_have_to_be_joined_to_it() -> None:
     case = Case()
     exchange = case.open(B3)
-    entry = exchange.in_flight
-    assert entry is not None
-    assert (case.table.entries(), entry.exchange, case.listener.exchanges) == ((entry,), exchange, 1)
+    assert (exchange.in_flight, len(case.table)) == (None, 1)  # nobody has asked
+    (entry,) = case.table.entries()
+    assert (exchange.in_flight, entry.exchange, case.listener.exchanges) == (entry, exchange, 1)
     assert entry.started == case.plane.ticker.now
     off = Case(linking=LinkingPlan((), False, False))
-    assert (off.open(B3).in_flight, len(off.table)) == (None, 0)
-    assert Case("outbound").open(B3).in_flight is None
+    assert (off.open(B3).in_flight, off.table.entries()) == (None, ())
+    out = Case("outbound")
+    assert (out.open(B3).in_flight, len(out.table)) == (None, 0)
+
+
+async def test_one_that_is_over_before_anybody_asks_was_never_read() -> None:
+    case = Case()
+    exchange = case.open(B3)
+    case.listener.record(exchange, OtherAsker(), None)
+    assert (exchange.in_flight, len(case.table), case.table.entries()) == (None, 0, ())
+
+
+@pytest.mark.parametrize("is_read", [False, True])
+async def test_one_whose_client_leaves_is_still_at_the_app(is_read: bool) -> None:
+    """Whether anybody had asked about it before or not."""
+    case = Case()
+    exchange = case.open(B3)
+    exchange.begin(b"", True, [])
+    answerer = OtherAnswerer()
+    exchange.on_connected(answerer)
+    if is_read:
+        case.table.settle()
+    exchange.abandon()
+    case.listener.record(exchange, OtherAsker(), Refusal(Fault.CLIENT_GONE, "gone"))
+    (entry,) = case.table.entries()
+    assert entry.left is not None
+    assert (len(case.table.abandoned), entry.left.process, entry.exchange) == (1, answerer.process, None)
+
+
+@pytest.mark.parametrize("is_read", [False, True])
+async def test_one_that_goes_on_as_a_tunnel_is_at_the_app_until_that_is_closed(is_read: bool) -> None:
+    case = Case()
+    exchange = case.open(B3)
+    if is_read:
+        case.table.settle()
+    case.listener.record_switch(exchange, OtherAsker())
+    case.listener.tunnel_opened("upgrade", b"")
+    assert case.table.of_trace(T.encode()) is exchange.in_flight is not None
+    case.listener.tunnel_closed(b"", exchange)
+    assert case.table.entries() == ()
+
+
+async def test_what_a_reload_finds_is_remembered_once() -> None:
+    case = Case()
+    exchange = case.open(B3)
+    case.listener.connections.add(cast(Any, Holds(exchange)))
+    assert not catch_up([case.listener], 1.0, 9)
+    assert case.table.entries() == (exchange.in_flight,)
 
 
 async def test_a_call_without_a_context_is_joined_to_the_only_request() -> None:

@@ -177,7 +177,7 @@ def test_a_bug_of_ours_stops_no_request() -> None:
     assert made.translate(request("", 0, W3C)).headers == []
     assert made.translate_linked(request(), cast(Any, None)).headers == []
     assert made.lacks_context(request()) is False
-    assert made.remember(cast(Any, None), 0.0, True) is None
+    assert made.remember(cast(Any, None), 0.0) is None
     assert made.metrics.translation.errors == {"RuntimeError": 4}
 
 
@@ -185,7 +185,7 @@ def test_what_is_remembered_of_a_request_to_the_app() -> None:
     """What its format cannot carry; or, if calls may have to be joined to it, that it is there."""
     made = route(APP, translators=(translator(),))
     state = (b"tracestate", b"a=1")
-    entry = made.remember(made.translate(request("", 0, W3C, state)), 7.0, False)
+    entry = made.remember(made.translate(request("", 0, W3C, state)), 7.0)
     assert entry is not None
     assert (entry.trace_id, entry.span_id, entry.started, entry.carried.tracestate) == (
         T.encode(),
@@ -194,8 +194,8 @@ def test_what_is_remembered_of_a_request_to_the_app() -> None:
         "a=1",
     )
     plain = made.translate(request("", 0, W3C))
-    assert made.remember(plain, 7.0, False) is None
-    entry = made.remember(plain, 7.0, True)
+    assert made.remember(plain, 7.0) is None
+    entry = route(APP, translators=(translator(),), remembers_all=True).remember(plain, 7.0)
     assert entry is not None
     assert (entry.trace_id, entry.span_id, entry.started, entry.source) == (T.encode(), S.encode(), 7.0, plain)
 
