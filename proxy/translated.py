@@ -70,6 +70,7 @@ class FastTranslation:
         "_translator",
         "headers",
         "plain",
+        "session",
         "span",
     )
 
@@ -95,6 +96,7 @@ class FastTranslation:
         self._beside: tuple[Foreign, tuple[Cargo, ...]] | None = ((), withheld) if withheld else None
         self.span = span
         self.plain = plain  # what went out
+        self.session = plain[2]  # that came
         self._translator = translator
         self._came = came
         self._read = read
@@ -108,6 +110,11 @@ class FastTranslation:
         """Trace id, span id and "0" or "1", as they came."""
         ids = self.plain[0]
         return (ids[0], self._came_span, ids[2]) if self._came_span else ids
+
+    @property
+    def has_beside(self) -> bool:
+        """Whether there is anything `foreign` or `withheld`. Few have."""
+        return self._beside is not None
 
     @property
     def foreign(self) -> Foreign:
@@ -132,11 +139,6 @@ class FastTranslation:
     def losses(self) -> tuple[tuple[Format, Loss], ...]:
         """What they could not say."""
         return self._translator.losses_of_traits[self.plain[4]]
-
-    @property
-    def session(self) -> bytes | None:
-        """The session that came."""
-        return self.plain[2]
 
     @property
     def winner(self) -> Format:

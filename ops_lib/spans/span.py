@@ -58,7 +58,11 @@ def start_in(
     if tracer is not None:
         if SESSION_KEY in context:
             attributes = {**session_attributes(context), **attributes}
-        if isinstance(extraction := context.get(EXTRACTION_KEY), Extraction) and extraction.conflicts:
+        if (
+            EXTRACTION_KEY in context
+            and isinstance(extraction := context[EXTRACTION_KEY], Extraction)
+            and extraction.conflicts
+        ):
             parent = context.get(SPAN_KEY)
             if isinstance(parent, OtelSpan) and parent.get_span_context().is_remote:
                 links = [*(links or ()), *_losers(extraction)]
@@ -134,10 +138,13 @@ class Span:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is not None and not self._finished and self._span is not None:
-            record_exception(self._span, error)
-        self.finish()
-        if self._token is not None and self._attached is not None:  # finished within, while another span was in force
+        span = self._span
+        if span is not None and not self._finished:
+            if error is not None:
+                record_exception(span, error)
+            self._finished = True
+            end_span(span)
+        if self._token is not None and self._attached is not None:  # it was not finished within, as the one in force
             leave(self._token, self._attached, kind)
             self._token = self._attached = None
 

@@ -160,14 +160,16 @@ def start_span(
 
 def _is_dropped(context: Context, drops: _Drops) -> bool:
     """Whether a span in `context` is certainly unsampled, without asking the sampler."""
-    parent = context.get(SPAN_KEY)
     if drops.always:
         return True
+    parent = context.get(SPAN_KEY)
+    if parent is None:
+        if not drops.roots:
+            return False
+        extraction = context.get(EXTRACTION_KEY)
+        return not (isinstance(extraction, Extraction) and extraction.decision is not None)
     if parent.__class__ is LightSpan:
         return parent.decided and not parent.flags & 1
-    if parent is None:
-        extraction = context.get(EXTRACTION_KEY)
-        return drops.roots and not (isinstance(extraction, Extraction) and extraction.decision is not None)
     if parent.__class__ is RemoteSpan:
         return parent.told.sampling is Sampling.DENY
     if parent.__class__ is NonRecordingSpan or parent.__class__ is DenyingSpan:

@@ -25,16 +25,15 @@ def tally(metrics: TranslationMetrics, translation: Translation) -> None:
         counts[injected] = counts.get(injected, 0) + 1
     for lossy, what in translation.losses:
         count(metrics.losses, (lossy, what))
-    for foreign in translation.foreign:
-        count(metrics.foreign, foreign)
-    for cargo in translation.withheld:
-        count(metrics.withheld, cargo)
     if isinstance(translation, FastTranslation):
         counts, winner = metrics.extracted, translation.winner
         counts[winner] = counts.get(winner, 0) + 1
+        if translation.has_beside:
+            _tally_beside(metrics, translation)
         if translation.session is not None and "session" not in translation.withheld:
             metrics.sessions_carried += 1
         return
+    _tally_beside(metrics, translation)
     if translation.linked is not None:
         count(metrics.linked, translation.linked)
     for name in translation.carried:
@@ -60,6 +59,13 @@ def tally(metrics: TranslationMetrics, translation: Translation) -> None:
         metrics.sessions_carried += 1
     if extraction.session_malformed is not None:
         count(metrics.sessions_malformed, extraction.session_malformed)
+
+
+def _tally_beside(metrics: TranslationMetrics, translation: Translation) -> None:
+    for foreign in translation.foreign:
+        count(metrics.foreign, foreign)
+    for cargo in translation.withheld:
+        count(metrics.withheld, cargo)
 
 
 def tally_trust(metrics: TranslationMetrics, rule: str, translation: Translation) -> None:

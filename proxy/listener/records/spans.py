@@ -89,6 +89,7 @@ def _encoded(
     terms = accounted.terms
     request = accounted.request
     version = request.version
+    is_usual = isinstance(translation, FastTranslation) and accounted.extras is None and not terms.mirrors
     # In the order of the parameters, without their names, for speed.
     return terms.span_encoder.encode(
         own.trace_id,
@@ -111,7 +112,7 @@ def _encoded(
         accounted.bytes_out,
         time_ns(),
         int(duration_s * _NANOSECONDS),
-        _more(accounted, translation, own),
+        b"" if is_usual and not own.tracestate and not translation.losses else _more(accounted, translation, own),
         rpc_status(accounted, refusal) if request.pace == CALL else NOT_RPC,
     )
 
