@@ -56,7 +56,7 @@ def test_a_bug_in_making_a_span_costs_the_span_alone(
         raise RuntimeError("on purpose")
 
     with monkeypatch.context() as patched:
-        patched.setattr("proxy.listener.records.spans._more", broken)
+        patched.setattr("proxy.listener.records.spans._encoded", broken)
         wire.exchange(client, request(B3))
         wire.exchange(client, request(B3))
     wire.exchange(client, request(B3))
