@@ -116,11 +116,10 @@ class InFlightTable:
 
         `is_over`: the app is done with it as well.
         """
-        if exchange in self._unread:
-            if is_over and self.recent is None:
-                del self._unread[exchange]
-            else:
-                self.settle()
+        if is_over and self.recent is None:
+            self._unread.pop(exchange, None)
+        elif exchange in self._unread:
+            self.settle()
 
     def settle(self) -> None:
         """Read those that have begun since the last time: each has its entry now."""
