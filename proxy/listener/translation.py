@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from ops_lib.propagation import Sampling, TraceContext
-from proxy.telemetry.metrics import TranslationMetrics, count
+from proxy.telemetry.metrics import TranslationMetrics, count, count_context
 from proxy.translated import NOTHING, FastTranslation, Translation
 
 log = logging.getLogger(__name__)
@@ -20,19 +20,17 @@ log = logging.getLogger(__name__)
 
 def tally(metrics: TranslationMetrics, translation: Translation) -> None:
     """Add one request's translation."""
-    counts = metrics.injected
-    for injected in translation.injected:
-        counts[injected] = counts.get(injected, 0) + 1
     for lossy, what in translation.losses:
         count(metrics.losses, (lossy, what))
     if isinstance(translation, FastTranslation):
-        counts, winner = metrics.extracted, translation.winner
-        counts[winner] = counts.get(winner, 0) + 1
+        count_context(metrics, translation.winner, translation.injected)
         if translation.has_beside:
             _tally_beside(metrics, translation)
         if translation.session is not None and "session" not in translation.withheld:
             metrics.sessions_carried += 1
         return
+    for injected in translation.injected:
+        count(metrics.injected, injected)
     _tally_beside(metrics, translation)
     if translation.linked is not None:
         count(metrics.linked, translation.linked)

@@ -24,13 +24,16 @@ class TranslationMetrics:
     """For one (listener, upstream): what was found in requests, and written for the next hop."""
 
     __slots__ = (
+        "_extracted",
+        "_injected",
+        "_read",
+        "_run",
+        "_written",
         "bare_decisions",
         "carried",
         "conflicts",
         "errors",
-        "extracted",
         "foreign",
-        "injected",
         "linked",
         "losses",
         "malformed",
@@ -45,8 +48,12 @@ class TranslationMetrics:
     )
 
     def __init__(self) -> None:
-        self.extracted: dict[str, int] = {}  # by the format that won
-        self.injected: dict[str, int] = {}  # by format
+        self._extracted: dict[str, int] = {}
+        self._injected: dict[str, int] = {}
+        # Not in those yet: so many requests in turn were read in the same format, and written in the same ones.
+        self._run = 0
+        self._read = ""
+        self._written: tuple[str, ...] = ()
         self.malformed: dict[tuple[str, str], int] = {}  # by (format, reason)
         self.conflicts: dict[tuple[str, str], int] = {}  # by (winner, loser)
         self.span_conflicts: dict[tuple[str, str], int] = {}  # by (winner, loser)
@@ -63,6 +70,37 @@ class TranslationMetrics:
         self.sessions_carried = 0
         self.sessions_malformed: dict[str, int] = {}  # by reason
         self.errors: dict[str, int] = {}  # by exception: our bugs, which the request survived
+
+    def _end_run(self) -> None:
+        run, self._run = self._run, 0
+        if run:
+            self._extracted[self._read] = self._extracted.get(self._read, 0) + run
+            for name in self._written:
+                self._injected[name] = self._injected.get(name, 0) + run
+
+    @property
+    def extracted(self) -> dict[str, int]:
+        """Contexts by the format that won."""
+        self._end_run()
+        return self._extracted
+
+    @property
+    def injected(self) -> dict[str, int]:
+        """Contexts by format."""
+        self._end_run()
+        return self._injected
+
+
+def count_context(metrics: TranslationMetrics, read: str, written: tuple[str, ...]) -> None:
+    """Count one that was read in the format `read`, and written in `written`.
+
+    Mostly as the last one: for speed, that is one more of a run, told by the very objects.
+    """
+    if read is metrics._read and written is metrics._written:
+        metrics._run += 1
+        return
+    metrics._end_run()
+    metrics._run, metrics._read, metrics._written = 1, read, written
 
 
 class ExchangeMetrics:

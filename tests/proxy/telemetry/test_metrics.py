@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxy.telemetry.metrics import Metrics, count
+from proxy.telemetry.metrics import Metrics, TranslationMetrics, count, count_context
 
 
 def test_entries_are_made_once() -> None:
@@ -32,3 +32,21 @@ def test_every_counter_begins_at_zero_and_empty() -> None:
                 assert not any(value), name
             elif isinstance(value, dict) and part is not metrics:
                 assert value == {}, name
+
+
+def test_contexts_are_counted_in_runs_and_shown_one_by_one() -> None:
+    """Whenever somebody looks, and whatever came in between."""
+    translations = TranslationMetrics()
+    both, one = ("tracecontext", "b3"), ("jaeger",)
+    assert (translations.extracted, translations.injected) == ({}, {})
+    for read, written in (("b3", both), ("b3", both), ("b3", one), ("jaeger", one), ("b3", both)):
+        count_context(translations, read, written)
+    count(translations.injected, "b3")
+    assert translations.extracted == {"b3": 4, "jaeger": 1}
+    assert translations.injected == {"tracecontext": 3, "b3": 4, "jaeger": 2}
+    count_context(translations, "b3", both)
+    count_context(translations, "b3", ())
+    assert (translations.extracted, translations.injected) == (
+        {"b3": 6, "jaeger": 1},
+        {"tracecontext": 4, "b3": 5, "jaeger": 2},
+    )
