@@ -404,6 +404,7 @@ class DataPlane:
             if door is not None:
                 waiting += door.close()
             listener.shut()
+        await asyncio.sleep(0)  # whom the event loop has just accepted, it tells the listener in its next turn
         await serve(waiting)
 
     async def _until_app_is_gone(self, until: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import select
 from collections.abc import Callable
 from contextlib import closing
@@ -50,6 +51,28 @@ def test_a_request_that_was_sent_before_the_drain(wire: Wire) -> None:
     wire.upstream.answer(b"last")
     assert client.response().body == b"last"
     assert draining.result(5) is True
+
+
+def test_a_client_that_was_accepted_in_the_turn_of_the_drain(wire: Wire) -> None:
+    """The event loop has taken it out of the kernel's queue, and tells the listener a turn later."""
+    plane = wire.sidecar.plane
+    (listening,) = plane._doors["inbound"].sockets
+    accept, begun = listening.accept, []
+
+    def accept_and_drain() -> object:
+        if not begun:
+            begun.append(asyncio.ensure_future(plane.drain()))
+        return accept()
+
+    listening.accept = accept_and_drain
+    client = wire.client()
+    wire.sidecar.until(lambda: begun)
+    wire.settle()
+    assert not wire.sidecar.call(begun[0].done)
+    client.send(GET)
+    wire.upstream.answer(b"served")
+    assert client.response().body == b"served"
+    wire.sidecar.until(lambda: begun[0].done() and begun[0].result())
 
 
 def test_grace_takes_leave(wired: Callable[..., Wire]) -> None:
