@@ -62,6 +62,9 @@ class Accounted(AtApp):
             self.in_flight = entry
         return entry
 
+    def unremembered(self, error: Exception) -> None:
+        self.terms.failed(error)
+
     def more(self) -> Extras:
         """Its extras, from now on."""
         extras = self.extras

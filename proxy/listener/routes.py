@@ -193,6 +193,9 @@ class Route(Terms):
     def unread(self, request: Request) -> str:
         return self._translators[0].unread(request.trace) if request.trace else ""
 
+    def failed(self, error: Exception) -> None:
+        tell(self.metrics.translation, error)
+
     def remember(self, given: object, now: float) -> InFlight | None:
         return self._remember(cast(Translation, given), now, self._remembers_all)
 

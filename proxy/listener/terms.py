@@ -93,6 +93,10 @@ class Terms(metaclass=ABCMeta):
         `given`: what the app was given, as the translation has it; `now`: in seconds.
         """
 
+    @abstractmethod
+    def failed(self, error: Exception) -> None:
+        """Count and log a bug of ours in tracing, which a request survived."""
+
     def host_of(self, request: Request) -> str:
         """The name or address of the host that `request` goes to, without its port; empty for a Unix socket."""
         return request.authority.host if self._target_host is None else self._target_host

@@ -101,6 +101,10 @@ class AtApp(metaclass=ABCMeta):
         `given`: what the app was given, as the translation has it; `now`: in seconds.
         """
 
+    @abstractmethod
+    def unremembered(self, error: Exception) -> None:
+        """Its entry could not be kept: a bug of ours, which the request survives."""
+
 
 def evidence_of(names: Iterable[str], headers: Mapping[str, list[str]]) -> tuple[tuple[str, str], ...]:
     """The configured headers (lower case) that a request has exactly once, with values that distinguish requests.

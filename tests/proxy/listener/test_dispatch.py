@@ -15,6 +15,7 @@ from proxy.listener.catching_up import catch_up
 from proxy.listener.dispatch import open_exchange
 from proxy.listener.exchange import Exchange
 from proxy.listener.listener_rules import ListenerRules
+from proxy.participation.entry import Left
 from proxy.participation.in_flight import InFlightTable
 from proxy.plan import Router
 from proxy.plan.participation import LinkingPlan
@@ -192,6 +193,22 @@ async def test_one_that_goes_on_as_a_tunnel_is_at_the_app_until_that_is_closed(i
     assert case.table.of_trace(T.encode()) is exchange.in_flight is not None
     case.listener.tunnel_closed(b"", exchange)
     assert case.table.entries() == ()
+
+
+async def test_a_bug_in_remembering_it_is_counted_and_stops_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor its end, which reads those that nobody has asked about."""
+    case = Case()
+    exchange = case.open(B3)
+
+    def broken(_: object, entry: object) -> bool:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(InFlightTable, "begin", broken)
+    exchange.left = Left(None, -1, shows_end=False)
+    case.listener.record(exchange, OtherAsker(), Refusal(Fault.CLIENT_GONE, "gone"))
+    case.listener.record_switch(case.open(B3), OtherAsker())
+    assert case.counted.errors == {"RuntimeError": 2}
+    assert len(case.table) == 0
 
 
 async def test_what_a_reload_finds_is_remembered_once() -> None:

@@ -32,6 +32,7 @@ class Exchange(AtApp):
         self.in_flight: InFlight | None = None
         self.left: Left | None = None
         self.read = 0
+        self.errors: list[Exception] = []
 
     def remembered(self, given: object, now: float) -> InFlight | None:
         self.read += 1
@@ -41,6 +42,9 @@ class Exchange(AtApp):
         self.in_flight.exchange = self
         self.in_flight.left = self.left
         return self.in_flight
+
+    def unremembered(self, error: Exception) -> None:
+        self.errors.append(error)
 
 
 def table(limit: int = 10_000, limit_bytes: int = 1 << 24, at_app: Callable[[], int] | None = None) -> InFlightTable:
@@ -219,6 +223,41 @@ def test_its_age_counts_from_when_it_was_read_at_the_latest() -> None:
     of.add(new, None, 15.0)
     assert of.entries() == (new.in_flight,)
     assert of.counts == {"no-room": 0, "too-old": 1}
+
+
+def test_while_headers_are_evidence_none_is_left_unread() -> None:
+    """To read the headers of many requests at once would make a turn long."""
+    of = table()
+    of.find_evidence_by(lambda _: ())
+    one = Exchange()
+    of.add(one, None, 1.0)
+    assert one.read == 1
+    of.find_evidence_by(None)
+    two = Exchange()
+    of.add(two, None, 1.0)
+    assert two.read == 0
+
+
+def test_a_bug_of_ours_is_told_and_costs_the_others_nothing() -> None:
+    """And nobody is joined by a header that the request may have had as well."""
+    of = table()
+    first, second, third = Exchange(), Exchange(OTHER), Exchange()
+    of.add(first, None, 1.0)
+    of.add(second, None, 1.0)
+
+    def evidence(entry: InFlight) -> tuple[tuple[str, str], ...]:
+        if entry is third.in_flight:
+            raise RuntimeError("on purpose")
+        return (("x", "1"),) if entry is first.in_flight else ()
+
+    of.find_evidence_by(evidence)
+    assert of.only_with("x", "1") is first.in_flight
+    of.add(third, None, 1.0)
+    assert [str(error) for error in third.errors] == ["on purpose"]
+    assert (first.errors, second.errors, of.only_with("x", "1")) == ([], [], None)
+    for one in (first, second, third):
+        over(of, one)
+    assert (len(of), of.size_bytes, of.is_whole) == (0, 0, True)
 
 
 _WHAT = ("add", "add", "over", "gone", "ask", "of", "carried", "only", "idle")
